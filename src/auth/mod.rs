@@ -1,0 +1,30 @@
+//! Who may listen, and as whom: authenticators in a chain, tickets, throttle, hashing.
+
+mod credentials;
+
+pub use credentials::{Admission, Attempt, Credentials, Grounds};
+
+use futures_util::future::BoxFuture;
+
+/// What one authenticator says of an attempt.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Yes, and this is who it is.
+    Accept(Admission),
+    /// No, and nobody else need be asked.
+    Reject,
+    /// Not mine to decide: ask the next.
+    Abstain,
+    /// Mine to decide, but what I need is not reachable: ask the next; if nobody decides, the
+    /// client hears "try again later", never "no".
+    Unavailable,
+}
+
+/// One way to decide a log-in.
+pub trait Authenticator: Send + Sync {
+    /// Short lower-case name for metrics and logs (`ticket`, `database`, `nextcloud`).
+    fn name(&self) -> &'static str;
+
+    /// Decides. Must be bounded in time and must not block the thread.
+    fn check<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Verdict>;
+}

@@ -1,0 +1,1 @@
+//! Settings in layers: default < file < environment < command line.

@@ -1,0 +1,1 @@
+//! The seam between the road and a host.

@@ -1,0 +1,3 @@
+//! The hosts we push for, one folder each.
+
+pub mod nextcloud;

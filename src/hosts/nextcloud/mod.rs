@@ -1,0 +1,1 @@
+//! Nextcloud: config.php, channels, tables, log-ins, self-test (`specs/nextcloud.md`).

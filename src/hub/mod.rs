@@ -1,0 +1,1 @@
+//! Recipients to sessions: the shards that hold every logged-in client.

@@ -1,0 +1,37 @@
+//! `notify_push`: tells exactly the clients concerned that something changed.
+//!
+//! ```text
+//! source ─Message▶ host.decoder ─Event▶ recipients ─[Recipient]▶ hub ─Notice▶ outbox ▶ session ─Frame▶ front ▶ client
+//!    ▲ receipt                                            auth chain ◀─Credentials─┘
+//! ```
+//!
+//! The modules below are declared in the order of that road; `ARCHITECTURE.md` is the map.
+
+// Vocabulary: plain values, no I/O.
+pub mod event;
+pub mod notice;
+pub mod peer;
+pub mod recipient;
+pub mod secret;
+
+// Core: decides; owns no socket and no clock.
+pub mod auth;
+pub mod hub;
+pub mod recipients;
+pub mod session;
+
+// Edges: sockets, files, processes.
+pub mod front;
+pub mod source;
+pub mod store;
+
+// Seam and hosts.
+pub mod host;
+pub mod hosts;
+pub mod pipeline;
+
+// What surrounds the road.
+pub mod app;
+pub mod config;
+pub mod lifecycle;
+pub mod telemetry;

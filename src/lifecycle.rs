@@ -1,0 +1,1 @@
+//! Signals, drain, tracked tasks, service-manager notification.

@@ -1,0 +1,3 @@
+//! Options → settings → telemetry → app → exit code.
+
+fn main() {}

@@ -1,0 +1,22 @@
+//! Who is at the other end of a connection: address and forwarded chain, as far as it can be told.
+
+use std::net::{IpAddr, SocketAddr};
+
+/// The other end of an accepted connection.
+///
+/// `forwarded` is what the proxies in front say (`X-Forwarded-For`, in the order received, elements
+/// trimmed, otherwise untouched: they may be forged and need not be addresses).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Peer {
+    /// The socket's remote address; `None` for a unix socket.
+    pub address: Option<SocketAddr>,
+    /// The elements of the forwarded chain, client first, nearest proxy last.
+    pub forwarded: Vec<String>,
+}
+
+impl Peer {
+    /// The address of the socket itself, without its port, IPv4-mapped IPv6 unwrapped.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.address.map(|address| address.ip().to_canonical())
+    }
+}

@@ -1,0 +1,1 @@
+//! receive → decode → resolve → tell → receipt.

@@ -1,0 +1,1 @@
+//! Audience to recipients: who sees a place, cached, looked up once.

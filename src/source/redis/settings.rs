@@ -1,0 +1,61 @@
+//! Where Redis is and how to log in there.
+
+use crate::secret::Secret;
+use std::path::PathBuf;
+
+/// A place where a server listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// Host name or address (no brackets around IPv6) and port.
+    Tcp(String, u16),
+    /// A unix socket.
+    Unix(PathBuf),
+}
+
+/// How the Redis servers belong together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Topology {
+    /// One server.
+    Single(Address),
+    /// Redis Cluster: any seed that answers will do.
+    Cluster(Vec<Address>),
+    /// Sentinels that know where the master with this name is.
+    Sentinel {
+        /// The sentinels' addresses; any that answers will do.
+        sentinels: Vec<Address>,
+        /// The master's name (`mymaster`).
+        master: String,
+        /// The sentinels' own user and password, when they have one.
+        user: Option<String>,
+        /// See `user`.
+        password: Option<Secret>,
+    },
+}
+
+/// TLS towards Redis. `specs/nextcloud.md` section 8: `redis.ssl_context` and `REDIS_TLS_*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisTls {
+    /// CA file (PEM); `None` means the system's.
+    pub ca: Option<PathBuf>,
+    /// Client certificate and key (PEM).
+    pub client: Option<(PathBuf, PathBuf)>,
+    /// `false`: any certificate will do (`verify_peer=false`, `--redis-tls-insecure`).
+    pub verify_peer: bool,
+    /// `false`: the chain is verified, the name in it is not.
+    pub verify_name: bool,
+}
+
+/// Everything needed to reach Redis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisSettings {
+    /// Which servers.
+    pub topology: Topology,
+    /// ACL user.
+    pub user: Option<String>,
+    /// Password.
+    pub password: Option<Secret>,
+    /// Database index (0 in a cluster).
+    pub database: i64,
+    /// TLS, when the connection uses it.
+    pub tls: Option<RedisTls>,
+}

@@ -1,0 +1,1 @@
+//! Log with a reload handle; the metrics registry.
