@@ -1,1 +1,5 @@
 //! Signals, drain, tracked tasks, service-manager notification.
+
+mod tasks;
+
+pub use tasks::Tasks;

@@ -1,0 +1,93 @@
+//! The only place that spawns: every task is tracked, and a core task that dies ends the process.
+
+use std::{future::Future, sync::Arc};
+use tokio::{sync::Notify, task::JoinHandle};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Handle to all tasks of the process (or of one test). Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Tasks {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+    death: Arc<Death>,
+}
+
+#[derive(Default)]
+struct Death {
+    of: std::sync::OnceLock<&'static str>,
+    happened: Notify,
+}
+
+impl Tasks {
+    /// A task that may end or panic alone: one connection, one log-in.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that spawns")]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        tokio::spawn(self.tracker.track_future(future))
+    }
+
+    /// A task the process can't do without: it runs until [`Tasks::stopping`]; if it ends or panics
+    /// before, [`Tasks::death`] says so and the process ends with an error.
+    pub fn core<F>(&self, name: &'static str, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let body = self.spawn(future);
+        let (death, stop) = (Arc::clone(&self.death), self.stop.clone());
+        self.spawn(async move {
+            let ended = body.await;
+            if !stop.is_cancelled() || ended.is_err() {
+                // Only the first death is told: the others follow from it.
+                let _ = death.of.set(name);
+                death.happened.notify_one();
+            }
+        });
+    }
+
+    /// Cancelled when the process is to end; every long-lived task watches it.
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Resolves with the name of the first core task that died. Pends for ever otherwise.
+    pub async fn death(&self) -> &'static str {
+        loop {
+            if let Some(name) = self.death.of.get() {
+                return name;
+            }
+            self.death.happened.notified().await;
+        }
+    }
+
+    /// Resolves when every task has ended; call [`CancellationToken::cancel`] on
+    /// [`Tasks::stopping`] before, and bound the wait.
+    pub async fn ended(&self) {
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tasks;
+
+    #[tokio::test]
+    async fn a_panic_in_a_core_task_is_told_by_name() {
+        let tasks = Tasks::default();
+        tasks.core("source", async { panic!("boom") });
+        assert_eq!(tasks.death().await, "source");
+    }
+
+    #[tokio::test]
+    async fn a_core_task_that_ends_after_stop_is_no_death() {
+        let tasks = Tasks::default();
+        let stop = tasks.stopping().clone();
+        tasks.core("hub", async move { stop.cancelled().await });
+        tasks.stopping().cancel();
+        tasks.ended().await;
+        assert!(tasks.death.of.get().is_none());
+    }
+}
