@@ -1,1 +1,3 @@
 //! Nextcloud: config.php, channels, tables, log-ins, self-test (`specs/nextcloud.md`).
+
+pub mod config;

@@ -1,0 +1,3 @@
+//! Nextcloud's configuration: `config.php`, read as far as it can be read without PHP.
+
+pub mod php;

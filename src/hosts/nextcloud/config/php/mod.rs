@@ -1,0 +1,13 @@
+//! A tolerant reader of Nextcloud's `config.php` (`specs/nextcloud.md` section 8).
+//!
+//! The file is a PHP program, not data. What a program of that kind usually does (literals, the
+//! environment, small expressions, `if`, includes) is evaluated; a value that needs more than that
+//! is left out with one [`Skipped`] note, and everything else is still read.
+
+mod error;
+mod load;
+mod value;
+
+pub use error::PhpError;
+pub use load::{Loaded, Located, ReadOptions, Skipped, read};
+pub use value::{Array, Key, Place, Value};
