@@ -1,0 +1,222 @@
+//! Bytes to items: unmasked in place, text lent from the read buffer, nothing kept while idle.
+
+use super::{
+    Close, CodecError, Item, Rules,
+    header::{Header, MAX_HEADER, Opcode},
+    mask,
+    partial::{OpenFrame, Partial},
+};
+use std::ops::Range;
+
+/// One connection's reading side. Eight bytes and no heap memory between messages: what is
+/// incomplete is boxed, and grows with what has arrived, never with what a head announces.
+#[derive(Default)]
+pub struct Decoder {
+    partial: Option<Box<Partial>>,
+}
+
+impl Decoder {
+    /// Reads `bytes`, the next of the stream. The items must be drained: what is left unread when
+    /// they are dropped is lost.
+    pub fn feed<'a>(&'a mut self, rules: Rules, bytes: &'a mut [u8]) -> Items<'a> {
+        Items { decoder: self, rules, bytes, position: 0, held: Vec::new() }
+    }
+
+    /// Whether nothing is incomplete and the peer has neither closed nor broken the rules.
+    pub fn is_idle(&self) -> bool {
+        self.partial.is_none()
+    }
+
+    /// Bytes of payload kept.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.partial.as_ref().map_or(0, |partial| {
+            partial.control.len() + partial.message.as_ref().map_or(0, |message| message.data.len())
+        })
+    }
+
+    fn partial(&mut self) -> &mut Partial {
+        self.partial.get_or_insert_default()
+    }
+}
+
+/// What was in the bytes fed, one item at a time.
+pub struct Items<'a> {
+    decoder: &'a mut Decoder,
+    rules: Rules,
+    bytes: &'a mut [u8],
+    position: usize,
+    /// The payload of an item that had to be put together.
+    held: Vec<u8>,
+}
+
+/// A payload that is complete: where it lies and what it is.
+enum Whole {
+    /// In the bytes fed, unmasked.
+    InPlace(Opcode, Range<usize>),
+    /// In `held`.
+    Held(Opcode),
+}
+
+impl Items<'_> {
+    /// The next item; `None` when more bytes are needed, or when the conversation is over. After an
+    /// error there is nothing more either: tell the peer its [`CodecError::close_code`].
+    #[expect(clippy::should_implement_trait, reason = "the item is lent, an Iterator can't")]
+    pub fn next(&mut self) -> Option<Result<Item<'_>, CodecError>> {
+        let whole = match self.advance() {
+            Ok(whole) => whole,
+            Err(error) => return Some(self.end_with(error)),
+        };
+        let Some(whole) = whole else {
+            self.settle();
+            return None;
+        };
+        if matches!(whole, Whole::InPlace(Opcode::Close, _) | Whole::Held(Opcode::Close)) {
+            self.decoder.partial().ended = true;
+        }
+        let item = match whole {
+            Whole::InPlace(opcode, range) => item(opcode, &self.bytes[range]),
+            Whole::Held(opcode) => item(opcode, &self.held),
+        };
+        if item.is_err() {
+            // Borrowed from the decoder's side only, so that the item may still be lent.
+            end(self.decoder);
+        }
+        Some(item)
+    }
+
+    /// Reads on until something is whole.
+    fn advance(&mut self) -> Result<Option<Whole>, CodecError> {
+        loop {
+            match self.decoder.partial.as_ref().and_then(|partial| partial.frame) {
+                _ if self.decoder.partial.as_ref().is_some_and(|partial| partial.ended) => {
+                    return Ok(None);
+                }
+                Some(frame) => {
+                    let more = self.fill(frame)?;
+                    if more.is_some() || self.position == self.bytes.len() {
+                        return Ok(more);
+                    }
+                }
+                None => {
+                    let Some(header) = self.head()? else { return Ok(None) };
+                    self.check(&header)?;
+                    if let Some(range) = self.in_place(&header) {
+                        return Ok(Some(Whole::InPlace(header.opcode, range)));
+                    }
+                    self.decoder.partial().open(header);
+                }
+            }
+        }
+    }
+
+    /// Reads the head of the next frame, with what an earlier read kept of it.
+    fn head(&mut self) -> Result<Option<Header>, CodecError> {
+        let rest = &self.bytes[self.position..];
+        let kept = self.decoder.partial.as_ref().map_or(0, |partial| partial.head().len());
+        if kept == 0 {
+            if let Some((header, length)) = Header::parse(self.rules, rest)? {
+                self.position += length;
+                return Ok(Some(header));
+            }
+            if !rest.is_empty() {
+                self.decoder.partial().keep_head(rest);
+            }
+        } else {
+            let partial = self.decoder.partial();
+            partial.keep_head(&rest[..rest.len().min(MAX_HEADER - kept)]);
+            if let Some((header, length)) = Header::parse(self.rules, partial.head())? {
+                partial.forget_head();
+                self.position += length - kept;
+                return Ok(Some(header));
+            }
+        }
+        self.position = self.bytes.len();
+        Ok(None)
+    }
+
+    /// What depends on the frames before: order of fragments, size of the whole message.
+    fn check(&self, header: &Header) -> Result<(), CodecError> {
+        if header.opcode.is_control() {
+            return Ok(());
+        }
+        let message = self.decoder.partial.as_ref().and_then(|partial| partial.message.as_ref());
+        let before = match (header.opcode, message) {
+            (Opcode::Continuation, None) => return Err(CodecError::NothingToContinue),
+            (Opcode::Continuation, Some(message)) => message.data.len(),
+            (_, None) => 0,
+            (_, Some(_)) => return Err(CodecError::MessageInMessage),
+        };
+        if header.length > self.rules.max_message.saturating_sub(before) as u64 {
+            return Err(CodecError::TooBig);
+        }
+        Ok(())
+    }
+
+    /// Where the payload lies, unmasked, if it is whole by itself and all here: the usual case.
+    fn in_place(&mut self, header: &Header) -> Option<Range<usize>> {
+        let alone = header.fin && header.opcode != Opcode::Continuation;
+        let length = usize::try_from(header.length).ok()?;
+        let end = self.position.checked_add(length)?;
+        if !alone || end > self.bytes.len() {
+            return None;
+        }
+        let range = self.position..end;
+        mask::apply(header.key, 0, &mut self.bytes[range.clone()]);
+        self.position = end;
+        Some(range)
+    }
+
+    /// Moves payload from the bytes into what is kept; says what became whole.
+    fn fill(&mut self, mut frame: OpenFrame) -> Result<Option<Whole>, CodecError> {
+        let rest = &mut self.bytes[self.position..];
+        let take = usize::try_from(frame.lacks()).map_or(rest.len(), |lacks| lacks.min(rest.len()));
+        let partial = self.decoder.partial.get_or_insert_default();
+        partial.take(&mut frame, &mut rest[..take])?;
+        self.position += take;
+        if frame.lacks() > 0 {
+            partial.frame = Some(frame);
+            return Ok(None);
+        }
+        partial.frame = None;
+        if frame.header.opcode.is_control() {
+            self.held = std::mem::take(&mut partial.control);
+            return Ok(Some(Whole::Held(frame.header.opcode)));
+        }
+        if !frame.header.fin {
+            return Ok(None);
+        }
+        let Some(message) = partial.message.take() else { return Ok(None) };
+        self.held = message.data;
+        let opcode = if message.text { Opcode::Text } else { Opcode::Binary };
+        Ok(Some(Whole::Held(opcode)))
+    }
+
+    /// Gives the memory back when nothing is incomplete.
+    fn settle(&mut self) {
+        if self.decoder.partial.as_ref().is_some_and(|partial| partial.is_idle()) {
+            self.decoder.partial = None;
+        }
+    }
+
+    fn end_with(&mut self, error: CodecError) -> Result<Item<'_>, CodecError> {
+        end(self.decoder);
+        Err(error)
+    }
+}
+
+/// Reads nothing more, and frees what was kept.
+fn end(decoder: &mut Decoder) {
+    decoder.partial = Some(Box::new(Partial::ended()));
+}
+
+fn item(opcode: Opcode, payload: &[u8]) -> Result<Item<'_>, CodecError> {
+    Ok(match opcode {
+        Opcode::Text => Item::Text(std::str::from_utf8(payload).map_err(|_| CodecError::Utf8)?),
+        // A continuation is never whole by itself.
+        Opcode::Binary | Opcode::Continuation => Item::Binary(payload),
+        Opcode::Ping => Item::Ping(payload),
+        Opcode::Pong => Item::Pong(payload),
+        Opcode::Close => Item::Close(Close::parse(payload)?),
+    })
+}

@@ -1,0 +1,120 @@
+//! What is kept between two reads while something is incomplete; an idle connection keeps nothing.
+
+use super::{
+    CodecError,
+    header::{Header, MAX_HEADER, Opcode},
+    mask,
+};
+
+/// Everything half-read. Boxed, so that its absence costs eight bytes.
+#[derive(Default)]
+pub(super) struct Partial {
+    /// The first bytes of a frame whose head is incomplete.
+    head: [u8; MAX_HEADER],
+    head_length: u8,
+    /// A frame whose head is known and whose payload is incomplete.
+    pub(super) frame: Option<OpenFrame>,
+    /// A data message of which at least one frame has begun.
+    pub(super) message: Option<OpenMessage>,
+    /// The payload so far of an incomplete control frame.
+    pub(super) control: Vec<u8>,
+    /// The peer has closed or broken the rules: nothing more is read.
+    pub(super) ended: bool,
+}
+
+/// A frame being read.
+#[derive(Clone, Copy)]
+pub(super) struct OpenFrame {
+    pub(super) header: Header,
+    /// How much of its payload has been read.
+    pub(super) read: u64,
+}
+
+/// A data message being read.
+pub(super) struct OpenMessage {
+    pub(super) text: bool,
+    pub(super) data: Vec<u8>,
+    /// How much of a text's data is known to be UTF-8.
+    verified: usize,
+}
+
+impl Partial {
+    /// What remains after an error: nothing, but nothing more is read.
+    pub(super) fn ended() -> Self {
+        Self { ended: true, ..Self::default() }
+    }
+
+    /// Whether there is nothing to keep.
+    pub(super) fn is_idle(&self) -> bool {
+        self.head_length == 0 && self.frame.is_none() && self.message.is_none() && !self.ended
+    }
+
+    /// Keeps the first bytes of a head; there is room, because a longer head would be complete.
+    pub(super) fn keep_head(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if let Some(slot) = self.head.get_mut(usize::from(self.head_length)) {
+                *slot = *byte;
+                self.head_length += 1;
+            }
+        }
+    }
+
+    /// The bytes of the head kept so far.
+    pub(super) fn head(&self) -> &[u8] {
+        &self.head[..usize::from(self.head_length)]
+    }
+
+    /// The head is complete.
+    pub(super) fn forget_head(&mut self) {
+        self.head_length = 0;
+    }
+
+    /// Starts reading the payload of a frame.
+    pub(super) fn open(&mut self, header: Header) {
+        if matches!(header.opcode, Opcode::Text | Opcode::Binary) {
+            let text = header.opcode == Opcode::Text;
+            self.message = Some(OpenMessage { text, data: Vec::new(), verified: 0 });
+        }
+        self.frame = Some(OpenFrame { header, read: 0 });
+    }
+
+    /// Takes the next bytes of the open frame's payload (no more than it lacks), unmasking them.
+    pub(super) fn take(
+        &mut self,
+        frame: &mut OpenFrame,
+        bytes: &mut [u8],
+    ) -> Result<(), CodecError> {
+        mask::apply(frame.header.key, frame.read, bytes);
+        frame.read += bytes.len() as u64;
+        if frame.header.opcode.is_control() {
+            self.control.extend_from_slice(bytes);
+            return Ok(());
+        }
+        match &mut self.message {
+            Some(message) => message.append(bytes),
+            None => Err(CodecError::NothingToContinue),
+        }
+    }
+}
+
+impl OpenFrame {
+    pub(super) fn lacks(&self) -> u64 {
+        self.header.length - self.read
+    }
+}
+
+impl OpenMessage {
+    /// Adds data; what can never become UTF-8 is an error at once.
+    fn append(&mut self, bytes: &[u8]) -> Result<(), CodecError> {
+        self.data.extend_from_slice(bytes);
+        if !self.text {
+            return Ok(());
+        }
+        match std::str::from_utf8(&self.data[self.verified..]) {
+            Ok(_) => self.verified = self.data.len(),
+            Err(error) if error.error_len().is_none() => self.verified += error.valid_up_to(),
+            Err(_) => return Err(CodecError::Utf8),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! What holds for any bytes, cut in any way.
+
+use super::{
+    Decoder, Rules,
+    cases::{Owned, decode, frame},
+};
+use proptest::{collection::vec, prelude::*};
+
+const RULES: Rules = Rules { masked: true, max_message: 300 };
+
+/// A legal message in fragments, perhaps with a ping between them, and what it must come out as.
+fn message() -> impl Strategy<Value = (Vec<u8>, Vec<Owned>)> {
+    ("\\PC{0,40}", vec(0..160_usize, 0..4), any::<bool>()).prop_map(|(text, mut cuts, ping)| {
+        cuts.iter_mut().for_each(|cut| *cut = (*cut).min(text.len()));
+        cuts.sort_unstable();
+        cuts.push(text.len());
+        let (mut bytes, mut items, mut start) = (Vec::new(), Vec::new(), 0);
+        for (index, end) in cuts.iter().copied().enumerate() {
+            let first = u8::from(index == 0) | if index + 1 == cuts.len() { 0x80 } else { 0 };
+            bytes.extend(frame(first, &text.as_bytes()[start..end]));
+            if ping && index + 1 < cuts.len() {
+                bytes.extend(frame(0x89, b"p"));
+                items.push(Owned::Ping(b"p".into()));
+            }
+            start = end;
+        }
+        items.push(Owned::Text(text));
+        (bytes, items)
+    })
+}
+
+/// Cuts `bytes` into pieces of these lengths, over and over.
+fn pieces<'a>(mut bytes: &'a [u8], lengths: &[usize]) -> Vec<&'a [u8]> {
+    let mut pieces = Vec::new();
+    for length in lengths.iter().cycle() {
+        if bytes.is_empty() {
+            break;
+        }
+        let (piece, rest) = bytes.split_at((*length).min(bytes.len()));
+        pieces.push(piece);
+        bytes = rest;
+    }
+    pieces
+}
+
+proptest! {
+    #[test]
+    fn however_it_is_cut_the_same_comes_out(
+        messages in vec(message(), 1..5),
+        lengths in vec(1..40_usize, 1..8),
+    ) {
+        let bytes: Vec<u8> = messages.iter().flat_map(|(bytes, _)| bytes.clone()).collect();
+        let expected: Vec<Owned> = messages.into_iter().flat_map(|(_, items)| items).collect();
+        prop_assert_eq!(&decode(RULES, [&bytes[..]]), &expected);
+        prop_assert_eq!(&decode(RULES, pieces(&bytes, &lengths)), &expected);
+    }
+
+    #[test]
+    fn garbage_means_the_same_however_it_is_cut(
+        bytes in vec(any::<u8>(), 0..600),
+        lengths in vec(1..40_usize, 1..8),
+    ) {
+        let whole = decode(RULES, [&bytes[..]]);
+        prop_assert_eq!(&decode(RULES, pieces(&bytes, &lengths)), &whole);
+        prop_assert_eq!(&decode(RULES, bytes.chunks(1)), &whole);
+    }
+
+    #[test]
+    fn nothing_above_the_limit_is_kept(
+        frames in vec((any::<bool>(), 0..4_u8, 0..400_usize), 1..8),
+        lengths in vec(1..90_usize, 1..4),
+    ) {
+        let bytes: Vec<u8> = frames
+            .iter()
+            .flat_map(|(fin, opcode, length)| {
+                let opcode = [0x00, 0x01, 0x02, 0x09][usize::from(*opcode)];
+                frame(opcode | if *fin { 0x80 } else { 0 }, &vec![b'x'; *length])
+            })
+            .collect();
+        let mut decoder = Decoder::default();
+        for piece in pieces(&bytes, &lengths) {
+            let mut piece = piece.to_vec();
+            let mut items = decoder.feed(RULES, &mut piece);
+            while items.next().is_some() {}
+            prop_assert!(decoder.kept() <= RULES.max_message + 125);
+        }
+    }
+}
