@@ -1,1 +1,6 @@
 //! Integration tests: one binary, one file per behaviour.
+
+#[cfg(test)]
+mod servers;
+#[cfg(test)]
+mod support;

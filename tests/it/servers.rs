@@ -1,0 +1,117 @@
+//! The fixtures keep their promises: real servers answer, pause, die, come back and are gone when dropped.
+
+use crate::support::{
+    database::Database, mariadb::MariaDb, postgres::Postgres, redis::Redis, sqlite::Sqlite, until,
+    within,
+};
+use rustix::process::Signal;
+use std::{path::Path, time::Duration};
+use tokio::{net::TcpStream, time::timeout};
+
+/// Long enough for a server that is not frozen, short enough to wait for one that is.
+const SILENCE: Duration = Duration::from_millis(300);
+
+#[tokio::test]
+async fn redis_answers_freezes_and_comes_back_empty_on_the_same_port() {
+    let mut redis = Redis::start().await;
+    redis.set("key", "value").await;
+    assert_eq!(redis.get("key").await.as_deref(), Some("value"));
+    assert_eq!(redis.publish("nobody", "hears").await, 0);
+    redis.pause();
+    assert!(timeout(SILENCE, redis.get("key")).await.is_err());
+    redis.resume();
+    assert!(redis.get("key").await.is_some());
+    let port = redis.port();
+    redis.restart().await;
+    assert_eq!((redis.port(), redis.get("key").await), (port, None));
+}
+
+#[tokio::test]
+async fn a_dropped_server_is_gone_with_its_folder() {
+    let redis = Redis::start().await;
+    let (id, socket) = (redis.id(), redis.socket());
+    assert!(socket.exists());
+    drop(redis);
+    assert!(!socket.exists());
+    assert!(!Path::new(&format!("/proc/{id}")).exists());
+}
+
+#[tokio::test]
+async fn redis_takes_further_directives() {
+    let redis = Redis::start_with(&["--requirepass", "secret"]).await;
+    let stranger = redis::Client::open(redis.url()).unwrap();
+    let mut stranger = stranger.get_multiplexed_async_connection().await.unwrap();
+    let refused = redis::cmd("GET").arg("key").query_async::<()>(&mut stranger).await;
+    assert!(refused.unwrap_err().to_string().contains("NOAUTH"));
+}
+
+#[tokio::test]
+async fn mariadb_keeps_databases_apart() {
+    let server = MariaDb::shared().await;
+    let (one, two) = (server.nextcloud().await, server.empty().await);
+    assert_ne!(one.url(), two.url());
+    one.execute("INSERT INTO oc_users (uid) VALUES ('alice')").await;
+    two.execute("CREATE TABLE oc_users (uid INT)").await;
+}
+
+#[tokio::test]
+async fn mariadb_comes_back_with_its_data() {
+    let mut server = MariaDb::start().await;
+    let database = server.nextcloud().await;
+    server.restart().await;
+    database.execute("INSERT INTO oc_users (uid) VALUES ('alice')").await;
+}
+
+#[tokio::test]
+async fn postgres_keeps_databases_apart() {
+    let server = Postgres::shared().await;
+    let (one, two) = (server.nextcloud().await, server.empty().await);
+    assert_ne!(one.url(), two.url());
+    one.execute("INSERT INTO oc_users (uid) VALUES ('alice')").await;
+    two.execute("CREATE TABLE oc_users (uid INT)").await;
+}
+
+#[tokio::test]
+async fn postgres_freezes_with_all_its_processes_and_comes_back_with_its_data() {
+    let mut server = Postgres::start().await;
+    let Database::Postgres(options) = server.nextcloud().await else { panic!("PostgreSQL") };
+    let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    server.pause();
+    let asked = sqlx::query("SELECT uid FROM oc_users").fetch_all(&mut connection);
+    assert!(timeout(SILENCE, asked).await.is_err());
+    server.resume();
+    server.restart().await;
+    Database::Postgres(options).execute("INSERT INTO oc_users (uid) VALUES ('alice')").await;
+}
+
+#[tokio::test]
+async fn sqlite_has_the_tables() {
+    let sqlite = Sqlite::create().await;
+    sqlite.database().execute("INSERT INTO oc_users (uid) VALUES ('alice')").await;
+}
+
+#[tokio::test]
+async fn a_subscriber_is_waited_for() {
+    let redis = Redis::start().await;
+    let subscriber = redis::Client::open(redis.url()).unwrap();
+    let mut subscriber = subscriber.get_async_pubsub().await.unwrap();
+    subscriber.subscribe("channel").await.unwrap();
+    redis.subscribed("channel").await;
+    assert_eq!(redis.publish("channel", "heard").await, 1);
+}
+
+#[tokio::test]
+async fn a_server_that_is_told_to_end_is_seen_to_end() {
+    let mut redis = Redis::start().await;
+    redis.signal(Signal::TERM);
+    let ended = until("Redis ends", async || redis.ended()).await;
+    assert!(ended.success(), "{}", redis.log());
+}
+
+#[tokio::test]
+async fn database_servers_listen_on_their_ports() {
+    let (mariadb, postgres) = (MariaDb::shared().await, Postgres::shared().await);
+    for port in [mariadb.port(), postgres.port()] {
+        within("a connection", TcpStream::connect(("127.0.0.1", port))).await.unwrap();
+    }
+}

@@ -1,0 +1,20 @@
+//! Real servers, a real daemon and a real client for the tests: guard values on free ports, in temporary
+//! folders, gone when dropped and gone when the test process dies in whatever way.
+//!
+//! `tests/it/servers.rs` holds what each of them promises.
+
+mod cleanup;
+mod ports;
+mod process;
+mod wait;
+
+pub(crate) mod database;
+pub(crate) mod mariadb;
+pub(crate) mod postgres;
+pub(crate) mod redis;
+pub(crate) mod sqlite;
+
+pub(crate) use cleanup::{Folder, folder};
+pub(crate) use ports::free_port;
+pub(crate) use process::{Server, find};
+pub(crate) use wait::{until, within};
