@@ -1,1 +1,4 @@
 //! Log with a reload handle; the metrics registry.
+
+pub mod log;
+pub mod metrics;

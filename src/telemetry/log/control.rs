@@ -1,0 +1,80 @@
+//! Changes the log filter while the daemon runs, and finds back to the configured one.
+
+use super::filter::{BadFilter, Filter};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Handle to the filter of a running log. Cheap to clone; all clones mean the same log.
+///
+/// There is one configured filter and at most one temporary one over it: however often a temporary
+/// one is set, [`LogControl::restore`] goes back to the configured one (`log_restore`,
+/// `specs/nextcloud.md` section 2).
+#[derive(Clone)]
+pub struct LogControl {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    state: Mutex<State>,
+    apply: Box<dyn Fn(&Filter) + Send + Sync>,
+}
+
+struct State {
+    configured: Filter,
+    current: Filter,
+}
+
+impl LogControl {
+    pub(super) fn new(filter: Filter, apply: impl Fn(&Filter) + Send + Sync + 'static) -> Self {
+        let state = State { configured: filter.clone(), current: filter };
+        Self { inner: Arc::new(Inner { state: Mutex::new(state), apply: Box::new(apply) }) }
+    }
+
+    /// Logs by this filter from now on, until [`LogControl::restore`].
+    ///
+    /// # Errors
+    /// [`BadFilter`]; the log then stays as it was.
+    pub fn set(&self, filter: &str) -> Result<(), BadFilter> {
+        let filter = Filter::parse(filter)?;
+        self.change(&mut self.state(), filter);
+        Ok(())
+    }
+
+    /// Back to the configured filter.
+    pub fn restore(&self) {
+        let mut state = self.state();
+        let configured = state.configured.clone();
+        self.change(&mut state, configured);
+    }
+
+    /// The settings were read again: this is the configured filter now. It takes effect at once,
+    /// unless a temporary one is set.
+    pub fn configure(&self, filter: Filter) {
+        let mut state = self.state();
+        let temporary = state.current != state.configured;
+        state.configured = filter.clone();
+        if !temporary {
+            self.change(&mut state, filter);
+        }
+    }
+
+    /// The filter in force, as [`LogControl::set`] would take it.
+    pub fn current(&self) -> String {
+        self.state().current.to_string()
+    }
+
+    // Applied under the lock, so that the last one recorded is the one in force.
+    fn change(&self, state: &mut State, filter: Filter) {
+        (self.inner.apply)(&filter);
+        state.current = filter;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for LogControl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("LogControl").field(&self.current()).finish()
+    }
+}

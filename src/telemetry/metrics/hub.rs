@@ -1,0 +1,102 @@
+//! What the hub and its sessions count.
+
+use super::{Counter, Counters, Gauge, Histogram, Metrics, MetricsError, label::labels};
+use crate::notice::Topic;
+use std::time::Duration;
+
+labels! {
+    /// Why a logged-in session ended.
+    pub SessionEnd {
+        /// The client said good-bye.
+        Client = "client",
+        /// The connection broke or was reset.
+        Lost = "lost",
+        /// No answer to a ping.
+        Silent = "silent",
+        /// It stopped reading and its mailbox or its socket was full.
+        Slow = "slow",
+        /// It broke the rules of WebSocket or sent too much.
+        Protocol = "protocol",
+        /// `MAX_CONNECTION_TIME` was over.
+        Expired = "expired",
+        /// Its password or its user is no longer good, or an operator said so.
+        Revoked = "revoked",
+        /// `notify_signal: reset`.
+        Reset = "reset",
+        /// We are going down.
+        Shutdown = "shutdown",
+        /// Something failed on our side.
+        Internal = "internal",
+    }
+}
+
+/// Held by the hub; sessions count through it.
+#[derive(Debug)]
+pub struct HubMetrics {
+    /// Sessions that are logged in; each holds a guard.
+    pub connections: Gauge,
+    /// Users with at least one session; the hub's entry of a user holds a guard.
+    pub users: Gauge,
+    /// Sessions that logged in since the start.
+    pub connections_total: Counter,
+    /// Opaque messages handed to sockets.
+    pub custom: Counter,
+    /// Sessions that ended, by reason.
+    pub ends: Counters<SessionEnd>,
+    /// Sessions that had to be closed because their mailbox was full.
+    pub overflows: Counter,
+    changes: Vec<Counter>,
+    delivery: Histogram,
+    debounce: Histogram,
+}
+
+const DELIVERY_SECONDS: &[f64] =
+    &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+const DEBOUNCE_SECONDS: &[f64] = &[0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 22.5, 60.0];
+
+impl HubMetrics {
+    /// Registers them; `topics` are the host's names of its kinds of change, in order.
+    ///
+    /// # Errors
+    /// [`MetricsError`].
+    pub fn register(metrics: &Metrics, topics: &[&'static str]) -> Result<Self, MetricsError> {
+        const SENT: &str = "Messages handed to clients' sockets.";
+        let sent = metrics.counter_family("messages_sent_total", SENT, ["topic"])?;
+        const DELIVERY: &str =
+            "From an event's arrival to the write, for messages that don't wait.";
+        const DEBOUNCE: &str = "How long the first of the changes in a message had waited.";
+        Ok(Self {
+            connections: metrics.gauge("connections", "Sessions logged in.")?,
+            users: metrics.gauge("users", "Users with at least one session.")?,
+            connections_total: metrics.counter("connections_total", "Sessions begun.")?,
+            changes: topics.iter().map(|topic| sent.with([topic])).collect(),
+            custom: sent.with(["custom"]),
+            ends: metrics.counters("sessions_ended_total", "Sessions ended.", "reason")?,
+            overflows: metrics.counter("mailbox_overflows_total", "Mailboxes found full.")?,
+            delivery: metrics.histogram("delivery_seconds", DELIVERY, DELIVERY_SECONDS)?,
+            debounce: metrics.histogram("debounce_seconds", DEBOUNCE, DEBOUNCE_SECONDS)?,
+        })
+    }
+
+    /// A change of this topic has been handed to `sessions` sockets.
+    pub fn told(&self, topic: Topic, sessions: u64) {
+        if let Some(counter) = self.changes.get(topic.index()) {
+            counter.add(sessions);
+        }
+    }
+
+    /// How many messages of this topic have been handed to sockets.
+    pub fn told_so_far(&self, topic: Topic) -> u64 {
+        self.changes.get(topic.index()).map_or(0, Counter::get)
+    }
+
+    /// A message that doesn't wait was written so long after its event arrived.
+    pub fn delivered(&self, after: Duration) {
+        self.delivery.observe(after);
+    }
+
+    /// The first change in a message had waited so long when the message was written.
+    pub fn waited(&self, time: Duration) {
+        self.debounce.observe(time);
+    }
+}

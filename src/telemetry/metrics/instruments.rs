@@ -1,0 +1,136 @@
+//! The four kinds of instrument; each costs an atomic addition or two.
+//!
+//! Families exist only to be resolved into their members at the start: counting looks nothing up.
+
+use std::time::Duration;
+
+/// A number that only grows.
+#[derive(Debug, Clone)]
+pub struct Counter(pub(super) prometheus::IntCounter);
+
+impl Counter {
+    /// One more.
+    pub fn inc(&self) {
+        self.0.inc();
+    }
+
+    /// `more` of them at once: one addition for a whole fan-out.
+    pub fn add(&self, more: u64) {
+        self.0.inc_by(more);
+    }
+
+    /// How many so far.
+    pub fn get(&self) -> u64 {
+        self.0.get()
+    }
+}
+
+/// How many of something there are right now: as many as there are guards.
+#[derive(Debug, Clone)]
+pub struct Gauge(pub(super) prometheus::IntGauge);
+
+/// Counts for one in its [`Gauge`] until it is dropped. One pointer in size.
+#[derive(Debug)]
+#[must_use = "counts only as long as it is kept"]
+pub struct Guard(prometheus::IntGauge);
+
+impl Gauge {
+    /// One more, until the guard is dropped.
+    pub fn enter(&self) -> Guard {
+        self.0.inc();
+        Guard(self.0.clone())
+    }
+
+    /// How many there are.
+    pub fn get(&self) -> u64 {
+        u64::try_from(self.0.get()).unwrap_or(0)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// Something that is so or isn't.
+#[derive(Debug, Clone)]
+pub struct State(pub(super) prometheus::IntGauge);
+
+impl State {
+    /// From now on it is so, or isn't.
+    pub fn set(&self, so: bool) {
+        self.0.set(i64::from(so));
+    }
+
+    /// Whether it is so.
+    pub fn get(&self) -> bool {
+        self.0.get() != 0
+    }
+}
+
+/// How long things took.
+#[derive(Debug, Clone)]
+pub struct Histogram(pub(super) prometheus::Histogram);
+
+impl Histogram {
+    /// One of them took so long.
+    pub fn observe(&self, took: Duration) {
+        self.0.observe(took.as_secs_f64());
+    }
+
+    /// How many have been observed.
+    pub fn count(&self) -> u64 {
+        self.0.get_sample_count()
+    }
+}
+
+/// Counters under one name that differ in the values of `N` labels.
+#[derive(Debug)]
+pub struct CounterFamily<const N: usize>(pub(super) prometheus::IntCounterVec);
+
+impl<const N: usize> CounterFamily<N> {
+    /// The one with these values, from now on on the page even while it is 0.
+    pub fn with(&self, values: [&str; N]) -> Counter {
+        Counter(self.0.with_label_values(&values))
+    }
+}
+
+/// Histograms under one name that differ in the values of `N` labels.
+#[derive(Debug)]
+pub struct HistogramFamily<const N: usize>(pub(super) prometheus::HistogramVec);
+
+impl<const N: usize> HistogramFamily<N> {
+    /// The one with these values.
+    pub fn with(&self, values: [&str; N]) -> Histogram {
+        Histogram(self.0.with_label_values(&values))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::telemetry::metrics::Metrics;
+
+    #[test]
+    fn a_gauge_is_the_number_of_its_guards() {
+        let gauge = Metrics::new().unwrap().gauge("things", "Things.").unwrap();
+        let (one, two) = (gauge.enter(), gauge.enter());
+        assert_eq!(gauge.get(), 2);
+        drop(one);
+        assert_eq!(gauge.get(), 1);
+        drop(two);
+        assert_eq!(gauge.get(), 0);
+    }
+
+    #[test]
+    fn a_guard_left_by_a_panic_is_counted_out() {
+        let gauge = Metrics::new().unwrap().gauge("things", "Things.").unwrap();
+        let inside = gauge.clone();
+        let ended = std::thread::spawn(move || {
+            let _guard = inside.enter();
+            panic!("boom");
+        });
+        assert!(ended.join().is_err());
+        assert_eq!(gauge.get(), 0);
+    }
+}

@@ -1,0 +1,87 @@
+//! Labels with a closed set of values, and one counter for each.
+
+use super::instruments::Counter;
+use std::marker::PhantomData;
+
+/// A closed set of label values: a fieldless enum whose variants are numbered from 0 in the order
+/// of [`Label::ALL`]. The macro `labels!` declares it so that both agree.
+pub trait Label: Copy + 'static {
+    /// Every value, in order.
+    const ALL: &'static [Self];
+    /// Its position in [`Label::ALL`].
+    fn index(self) -> usize;
+    /// The value as it appears in the metrics: lower case.
+    fn text(self) -> &'static str;
+}
+
+/// One counter for each value of a label; counting is an array access and an addition.
+#[derive(Debug, Clone)]
+pub struct Counters<L> {
+    counters: Vec<Counter>,
+    label: PhantomData<fn(L)>,
+}
+
+impl<L: Label> Counters<L> {
+    /// One for each value.
+    pub fn new(one: impl Fn(L) -> Counter) -> Self {
+        Self { counters: L::ALL.iter().map(|value| one(*value)).collect(), label: PhantomData }
+    }
+
+    /// One more of this kind.
+    pub fn inc(&self, value: L) {
+        if let Some(counter) = self.counters.get(value.index()) {
+            counter.inc();
+        }
+    }
+
+    /// How many of this kind so far.
+    pub fn get(&self, value: L) -> u64 {
+        self.counters.get(value.index()).map_or(0, Counter::get)
+    }
+}
+
+macro_rules! labels {
+    ($(#[$about:meta])* $seen:vis $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        $seen enum $name {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl $crate::telemetry::metrics::Label for $name {
+            const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            fn index(self) -> usize {
+                self as usize
+            }
+
+            fn text(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)+
+                }
+            }
+        }
+    };
+}
+
+pub(super) use labels;
+
+#[cfg(test)]
+mod tests {
+    use super::Label;
+    use crate::telemetry::metrics::{Metrics, SessionEnd};
+
+    #[test]
+    fn every_value_has_a_counter_of_its_own() {
+        let metrics = Metrics::new().unwrap();
+        let ends = metrics.counters::<SessionEnd>("ends_total", "Ends.", "reason").unwrap();
+        for (count, end) in (1..).zip(SessionEnd::ALL) {
+            (0..count).for_each(|_| ends.inc(*end));
+        }
+        for (count, end) in (1..).zip(SessionEnd::ALL) {
+            assert_eq!(ends.get(*end), count);
+            let line = format!("notify_push_ends_total{{reason=\"{}\"}} {count}\n", end.text());
+            assert!(metrics.text().unwrap().contains(&line), "{line}");
+        }
+    }
+}

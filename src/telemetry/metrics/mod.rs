@@ -1,0 +1,27 @@
+//! The numbers an operator watches: registered where they arise, rendered in one place.
+
+mod auth;
+mod front;
+mod hub;
+mod instruments;
+mod label;
+mod observers;
+mod original;
+mod process;
+mod registry;
+mod source;
+mod store;
+
+pub use auth::{AuthMetrics, CheckVerdict, LoginOutcome};
+pub use front::{FrontMetrics, Refusal};
+pub use hub::{HubMetrics, SessionEnd};
+pub use instruments::{Counter, CounterFamily, Gauge, Guard, Histogram, HistogramFamily, State};
+pub use label::{Counters, Label};
+pub use observers::{Names, Observers};
+pub use original::Snapshot;
+pub use registry::{Metrics, MetricsError};
+pub use source::SourceMetrics;
+pub use store::StoreMetrics;
+
+/// Content type of the Prometheus text format.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

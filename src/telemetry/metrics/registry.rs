@@ -1,0 +1,187 @@
+//! Where instruments are registered, all under the prefix `notify_push_`.
+
+use super::{
+    instruments::{Counter, CounterFamily, Gauge, Histogram, HistogramFamily, State},
+    label::{Counters, Label},
+};
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, TextEncoder,
+    core::Collector,
+};
+
+const PREFIX: &str = "notify_push";
+
+/// A registry handed to each part for its own few instruments.
+///
+/// Labelled instruments are resolved when they are registered; counting looks nothing up.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: prometheus::Registry,
+}
+
+/// A name registered twice or not allowed: a mistake in the program, found at the start.
+#[derive(Debug, thiserror::Error)]
+#[error("metric {name} can't be registered")]
+pub struct MetricsError {
+    name: &'static str,
+    source: prometheus::Error,
+}
+
+impl Metrics {
+    /// An empty registry.
+    ///
+    /// # Errors
+    /// Never with the prefix as it is; the crate below checks it.
+    pub fn new() -> Result<Self, MetricsError> {
+        let registry = prometheus::Registry::new_custom(Some(PREFIX.to_owned()), None)
+            .map_err(|source| MetricsError { name: PREFIX, source })?;
+        Ok(Self { registry })
+    }
+
+    /// A counter; its name ends in `_total`.
+    ///
+    /// # Errors
+    /// [`MetricsError`], as for all below.
+    pub fn counter(&self, name: &'static str, help: &str) -> Result<Counter, MetricsError> {
+        self.register(name, IntCounter::new(name, help)).map(Counter)
+    }
+
+    /// Counters that differ in one label whose values are a closed set.
+    ///
+    /// # Errors
+    /// [`MetricsError`].
+    pub fn counters<L: Label>(
+        &self,
+        name: &'static str,
+        help: &str,
+        label: &'static str,
+    ) -> Result<Counters<L>, MetricsError> {
+        let family = self.counter_family(name, help, [label])?;
+        Ok(Counters::new(|value: L| family.with([value.text()])))
+    }
+
+    /// Counters that differ in `N` labels.
+    ///
+    /// # Errors
+    /// [`MetricsError`].
+    pub fn counter_family<const N: usize>(
+        &self,
+        name: &'static str,
+        help: &str,
+        labels: [&'static str; N],
+    ) -> Result<CounterFamily<N>, MetricsError> {
+        let made = IntCounterVec::new(Opts::new(name, help), &labels);
+        self.register(name, made).map(CounterFamily)
+    }
+
+    /// A number of things that exist right now, counted by guards.
+    ///
+    /// # Errors
+    /// [`MetricsError`].
+    pub fn gauge(&self, name: &'static str, help: &str) -> Result<Gauge, MetricsError> {
+        self.register(name, IntGauge::new(name, help)).map(Gauge)
+    }
+
+    /// A state that is so or isn't: 1 or 0.
+    ///
+    /// # Errors
+    /// [`MetricsError`].
+    pub fn state(&self, name: &'static str, help: &str) -> Result<State, MetricsError> {
+        self.register(name, IntGauge::new(name, help)).map(State)
+    }
+
+    /// Durations in seconds, by upper bounds; its name ends in `_seconds`.
+    ///
+    /// # Errors
+    /// [`MetricsError`].
+    pub fn histogram(
+        &self,
+        name: &'static str,
+        help: &str,
+        bounds: &[f64],
+    ) -> Result<Histogram, MetricsError> {
+        let options = HistogramOpts::new(name, help).buckets(bounds.to_vec());
+        self.register(name, prometheus::Histogram::with_opts(options)).map(Histogram)
+    }
+
+    /// Histograms that differ in `N` labels.
+    ///
+    /// # Errors
+    /// [`MetricsError`].
+    pub fn histogram_family<const N: usize>(
+        &self,
+        name: &'static str,
+        help: &str,
+        bounds: &[f64],
+        labels: [&'static str; N],
+    ) -> Result<HistogramFamily<N>, MetricsError> {
+        let options = HistogramOpts::new(name, help).buckets(bounds.to_vec());
+        self.register(name, HistogramVec::new(options, &labels)).map(HistogramFamily)
+    }
+
+    /// What is running, as the labels of a constant 1 (`notify_push_build_info`).
+    ///
+    /// # Errors
+    /// [`MetricsError`].
+    pub fn build_info(&self, version: &str) -> Result<(), MetricsError> {
+        const NAME: &str = "build_info";
+        let options = Opts::new(NAME, "What is running.").const_label("version", version);
+        self.register(NAME, IntGauge::with_opts(options)).map(|one| one.set(1))
+    }
+
+    /// All of it in the Prometheus text format, sorted by name.
+    ///
+    /// # Errors
+    /// None with what can be registered here; the crate below checks it.
+    pub fn text(&self) -> Result<String, MetricsError> {
+        TextEncoder::new()
+            .encode_to_string(&self.registry.gather())
+            .map_err(|source| MetricsError { name: PREFIX, source })
+    }
+
+    fn register<C: Collector + Clone + 'static>(
+        &self,
+        name: &'static str,
+        made: prometheus::Result<C>,
+    ) -> Result<C, MetricsError> {
+        let failed = |source| MetricsError { name, source };
+        let collector = made.map_err(failed)?;
+        self.registry.register(Box::new(collector.clone())).map_err(failed)?;
+        Ok(collector)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Metrics;
+
+    #[test]
+    fn names_get_the_prefix_and_come_with_type_and_help() {
+        let metrics = Metrics::new().unwrap();
+        metrics.counter("things_total", "Things.").unwrap().add(3);
+        metrics.build_info("1.2.3").unwrap();
+        let expected = "\
+            # HELP notify_push_build_info What is running.\n\
+            # TYPE notify_push_build_info gauge\n\
+            notify_push_build_info{version=\"1.2.3\"} 1\n\
+            # HELP notify_push_things_total Things.\n\
+            # TYPE notify_push_things_total counter\n\
+            notify_push_things_total 3\n";
+        assert_eq!(metrics.text().unwrap(), expected);
+    }
+
+    #[test]
+    fn a_family_without_members_is_left_out() {
+        let metrics = Metrics::new().unwrap();
+        metrics.counter_family("things_total", "Things.", ["kind"]).unwrap();
+        assert_eq!(metrics.text().unwrap(), "");
+    }
+
+    #[test]
+    fn a_name_taken_twice_is_an_error_that_names_it() {
+        let metrics = Metrics::new().unwrap();
+        metrics.counter("things_total", "Things.").unwrap();
+        let error = metrics.counter("things_total", "Things.").unwrap_err();
+        assert_eq!(error.to_string(), "metric things_total can't be registered");
+    }
+}

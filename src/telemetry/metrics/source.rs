@@ -1,0 +1,83 @@
+//! What a source and the pipeline behind it count.
+
+use super::{Counter, Metrics, MetricsError, State};
+
+/// Held by the supervisor of a source and by the pipeline.
+#[derive(Debug)]
+pub struct SourceMetrics {
+    /// Whether the subscription stands.
+    pub up: State,
+    /// Times it was away and messages may have been missed.
+    pub gaps: Counter,
+    /// Attempts to connect after the first one that worked.
+    pub reconnects: Counter,
+    channels: Vec<&'static str>,
+    received: Vec<Counter>,
+    malformed: Vec<Counter>,
+}
+
+// A message on a channel nobody asked for: not expected, but never lost from sight.
+const OTHER: &str = "other";
+
+impl SourceMetrics {
+    /// Registers them; `channels` are those the host asks for.
+    ///
+    /// # Errors
+    /// [`MetricsError`].
+    pub fn register(metrics: &Metrics, channels: &[&'static str]) -> Result<Self, MetricsError> {
+        let channels: Vec<&'static str> = channels.iter().copied().chain([OTHER]).collect();
+        let by_channel = |name, help| {
+            let family = metrics.counter_family(name, help, ["channel"])?;
+            Ok(channels.iter().map(|channel| family.with([channel])).collect())
+        };
+        Ok(Self {
+            up: metrics.state("source_up", "1 while events can arrive.")?,
+            gaps: metrics.counter("source_gaps_total", "Times events may have been missed.")?,
+            reconnects: metrics.counter("source_reconnects_total", "Attempts to come back.")?,
+            received: by_channel("events_received_total", "Events that arrived.")?,
+            malformed: by_channel("events_malformed_total", "Events nobody understood.")?,
+            channels,
+        })
+    }
+
+    /// A message arrived on this channel.
+    pub fn received(&self, channel: &str) {
+        self.received[self.position(channel)].inc();
+    }
+
+    /// A message on this channel could not be understood.
+    pub fn malformed(&self, channel: &str) {
+        self.malformed[self.position(channel)].inc();
+    }
+
+    /// Messages that have arrived, on all channels.
+    pub fn received_so_far(&self) -> u64 {
+        self.received.iter().map(Counter::get).sum()
+    }
+
+    // A dozen names: comparing them is cheaper than hashing one.
+    fn position(&self, channel: &str) -> usize {
+        let known = self.channels.len() - 1;
+        self.channels.iter().position(|name| *name == channel).unwrap_or(known)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Metrics, SourceMetrics};
+
+    #[test]
+    fn a_channel_nobody_asked_for_is_counted_apart() {
+        let metrics = Metrics::new().unwrap();
+        let source = SourceMetrics::register(&metrics, &["a", "b"]).unwrap();
+        source.received("b");
+        source.received("b");
+        source.received("c");
+        source.malformed("a");
+        let text = metrics.text().unwrap();
+        assert!(text.contains("events_received_total{channel=\"b\"} 2\n"), "{text}");
+        assert!(text.contains("events_received_total{channel=\"other\"} 1\n"), "{text}");
+        assert!(text.contains("events_malformed_total{channel=\"a\"} 1\n"), "{text}");
+        assert_eq!(source.received_so_far(), 3);
+    }
+}

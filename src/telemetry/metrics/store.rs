@@ -1,0 +1,42 @@
+//! What is counted of looking up who sees a place.
+
+use super::{Counter, Histogram, Metrics, MetricsError};
+use std::time::Duration;
+
+/// Held by whoever reads mounts from the database.
+#[derive(Debug)]
+pub struct StoreMetrics {
+    /// Queries for the mounts of a storage or a user.
+    pub mapping_queries: Counter,
+    /// Those of them that failed.
+    pub mapping_errors: Counter,
+    duration: Histogram,
+}
+
+const QUERY_SECONDS: &[f64] =
+    &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+
+impl StoreMetrics {
+    /// Registers them.
+    ///
+    /// # Errors
+    /// [`MetricsError`].
+    pub fn register(metrics: &Metrics) -> Result<Self, MetricsError> {
+        let mapping_queries =
+            metrics.counter("mapping_queries_total", "Queries for who sees a storage.")?;
+        let mapping_errors =
+            metrics.counter("mapping_query_errors_total", "Those queries that failed.")?;
+        const DURATION: &str = "Time those queries took, waiting for a connection included.";
+        let duration = metrics.histogram("mapping_query_seconds", DURATION, QUERY_SECONDS)?;
+        Ok(Self { mapping_queries, mapping_errors, duration })
+    }
+
+    /// A query has ended.
+    pub fn queried(&self, ok: bool, took: Duration) {
+        self.mapping_queries.inc();
+        self.duration.observe(took);
+        if !ok {
+            self.mapping_errors.inc();
+        }
+    }
+}

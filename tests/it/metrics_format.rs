@@ -1,0 +1,67 @@
+//! Prometheus's own checker reads the metrics page.
+
+use notify_push::{
+    notice::Topic,
+    telemetry::metrics::{CheckVerdict, Names, Observers},
+};
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+/// The original's names break the rules (`_count` is a histogram's) and must stay as they are.
+const ORIGINAL: [&str; 5] = [
+    "active_connection_count ",
+    "active_user_count ",
+    "total_connection_count ",
+    "mapping_query_count ",
+    "event_count_total ",
+];
+
+fn page() -> String {
+    let observers = Observers::register(Names {
+        version: "1.2.3 \"quoted\\\"\n",
+        topics: &["file", "activity", "notification"],
+        channels: &["notify_storage_update", "notify_activity"],
+        methods: &["ticket", "database", "nextcloud"],
+    })
+    .unwrap();
+    let _guard = observers.hub.connections.enter();
+    observers.hub.told(Topic(0), 3);
+    observers.hub.delivered(Duration::from_micros(80));
+    observers.auth.checked("database", CheckVerdict::Accept, Duration::from_millis(2));
+    observers.page().unwrap()
+}
+
+fn complaints(page: &str) -> Vec<String> {
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is in the Debian package prometheus; tests/run installs it");
+    promtool.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    // 0: nothing to say; 3: readable, but against a custom; anything else: not readable.
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{said}\n{page}");
+    said.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn promtool_reads_the_page_and_finds_fault_with_the_originals_names_alone() {
+    let complaints = complaints(&page());
+    let new: Vec<_> = complaints
+        .iter()
+        .filter(|line| !ORIGINAL.iter().any(|name| line.starts_with(name)))
+        .collect();
+    assert_eq!(new, [""; 0], "about names of our own");
+}
+
+#[test]
+fn promtool_would_notice_a_page_that_is_wrong() {
+    let twice = page() + "# HELP notify_push_users Again.\n# TYPE notify_push_users gauge\n";
+    let refused = std::panic::catch_unwind(|| complaints(&(twice + "notify_push_users 1\n")));
+    assert!(refused.is_err());
+}
