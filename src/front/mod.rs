@@ -1,6 +1,24 @@
 //! The ways clients reach us: listeners, TLS, HTTP, WebSocket.
 
+mod accept;
+mod forwarded;
+mod http;
+mod listen;
+mod reply;
 mod settings;
+mod strangers;
+mod stream;
+mod tls;
+mod upgrade;
 pub mod websocket;
 
+pub use accept::{Front, Limits};
+pub use forwarded::X_FORWARDED_FOR;
+pub use http::Origin;
+pub use listen::{ListenError, Listener, Local};
+pub use reply::{Routes, routes, text};
 pub use settings::{Bind, ListenSettings, StrangerLimits, TlsFiles};
+pub use strangers::{Stranger, Strangers};
+pub use stream::{ClientStream, IdleStream, TlsIdle};
+pub use tls::{RELOAD_INTERVAL, Tls, TlsError};
+pub use upgrade::{Client, upgrade};

@@ -1,0 +1,102 @@
+//! Listening sockets: bound early, so that a mistake ends the start; served late.
+
+mod error;
+mod tcp;
+mod unix;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::ListenError;
+
+use super::settings::Bind;
+use std::{fmt, net::SocketAddr, os::fd::OwnedFd, path::PathBuf, time::Duration};
+
+/// Clients that may wait for us to accept them; the system cuts it to `net.core.somaxconn`. After a
+/// restart everybody comes back at once.
+pub(super) const BACKLOG: i32 = 4096;
+
+/// Send buffer of a client's socket, in bytes (Linux doubles it for its own book-keeping). Our
+/// messages are small; what a client that doesn't read may hold of the kernel's memory is this,
+/// instead of the megabytes it would otherwise grow to.
+pub(super) const SEND_BUFFER: usize = 16 * 1024;
+
+/// How long sent bytes may stay unacknowledged, or wait for a peer that doesn't read, before the
+/// kernel gives the connection up: `TCP_USER_TIMEOUT`, see tcp(7).
+pub(super) const USER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A bound, listening socket. A unix socket's file is removed when this is dropped.
+#[derive(Debug)]
+pub struct Listener {
+    pub(super) socket: Socket,
+    file: Option<unix::SocketFile>,
+}
+
+/// The socket itself, non-blocking.
+#[derive(Debug)]
+pub(super) enum Socket {
+    Tcp(std::net::TcpListener),
+    Unix(std::os::unix::net::UnixListener),
+}
+
+/// Where a listener can be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Local {
+    /// A TCP address.
+    Tcp(SocketAddr),
+    /// The path of a unix socket.
+    Unix(PathBuf),
+}
+
+impl Listener {
+    /// Binds and listens; nobody is accepted yet.
+    pub fn bind(bind: &Bind) -> Result<Self, ListenError> {
+        match bind {
+            Bind::Tcp { address, port } => {
+                let listener = tcp::bind(*address, *port)?;
+                Ok(Self { socket: Socket::Tcp(listener), file: None })
+            }
+            Bind::Unix { path, permissions } => {
+                let (listener, file) = unix::bind(path, *permissions)?;
+                Ok(Self { socket: Socket::Unix(listener), file: Some(file) })
+            }
+        }
+    }
+
+    /// A listening socket that somebody else bound (socket activation). Its file, if any, stays.
+    pub fn inherited(fd: OwnedFd) -> Result<Self, ListenError> {
+        let socket = socket2::Socket::from(fd);
+        let prepared = socket.set_nonblocking(true).and_then(|()| socket.local_addr());
+        let address = prepared.map_err(ListenError::Inherited)?;
+        let socket = if address.is_unix() {
+            Socket::Unix(socket.into())
+        } else {
+            tcp::prepare(&socket).map_err(ListenError::Inherited)?;
+            Socket::Tcp(socket.into())
+        };
+        Ok(Self { socket, file: None })
+    }
+
+    /// Where it listens, with the port the system chose if it was asked to choose.
+    pub fn local(&self) -> Result<Local, ListenError> {
+        match &self.socket {
+            Socket::Tcp(socket) => {
+                socket.local_addr().map(Local::Tcp).map_err(ListenError::Inherited)
+            }
+            Socket::Unix(socket) => {
+                let address = socket.local_addr().map_err(ListenError::Inherited)?;
+                let bound = address.as_pathname().map(PathBuf::from).unwrap_or_default();
+                Ok(Local::Unix(self.file.as_ref().map_or(bound, |file| file.path().into())))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Local {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What a client hears when no route wants its request: a status and a few words, nothing internal.
+
+use http::StatusCode;
+use std::convert::Infallible;
+use warp::{
+    Filter, Rejection,
+    filters::BoxedFilter,
+    reject,
+    reply::{Reply, Response},
+};
+
+/// All that one listener answers.
+pub type Routes = BoxedFilter<(Response,)>;
+
+/// Makes the routes of a listener out of a filter; what it rejects is answered in plain words.
+pub fn routes<F, R>(filter: F) -> Routes
+where
+    F: Filter<Extract = (R,), Error = Rejection> + Clone + Send + Sync + 'static,
+    R: Reply + 'static,
+{
+    filter.map(Reply::into_response).recover(refuse).unify().boxed()
+}
+
+/// A short plain text.
+pub fn text(status: StatusCode, text: &'static str) -> Response {
+    warp::reply::with_status(text, status).into_response()
+}
+
+async fn refuse(rejection: Rejection) -> Result<Response, Infallible> {
+    let (status, words) = judge(&rejection);
+    if status.is_server_error() {
+        tracing::warn!("a request was rejected in a way nobody foresaw");
+        tracing::debug!(?rejection, "unforeseen rejection");
+    }
+    Ok(text(status, words))
+}
+
+fn judge(rejection: &Rejection) -> (StatusCode, &'static str) {
+    if rejection.is_not_found() {
+        (StatusCode::NOT_FOUND, "Not found\n")
+    } else if rejection.find::<reject::MethodNotAllowed>().is_some() {
+        (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed\n")
+    } else if rejection.find::<reject::PayloadTooLarge>().is_some() {
+        (StatusCode::PAYLOAD_TOO_LARGE, "Payload too large\n")
+    } else if rejection.find::<reject::LengthRequired>().is_some() {
+        (StatusCode::LENGTH_REQUIRED, "Length required\n")
+    } else if rejection.find::<reject::UnsupportedMediaType>().is_some() {
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type\n")
+    } else if is_clients_fault(rejection) {
+        (StatusCode::BAD_REQUEST, "Bad request\n")
+    } else {
+        (StatusCode::INTERNAL_SERVER_ERROR, "Internal error\n")
+    }
+}
+
+fn is_clients_fault(rejection: &Rejection) -> bool {
+    rejection.find::<reject::MissingHeader>().is_some()
+        || rejection.find::<reject::InvalidHeader>().is_some()
+        || rejection.find::<reject::InvalidQuery>().is_some()
+        || rejection.find::<warp::body::BodyDeserializeError>().is_some()
+}

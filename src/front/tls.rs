@@ -1,0 +1,163 @@
+//! TLS towards clients: certificate and key from PEM files, read again when they change.
+
+use super::TlsFiles;
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, SystemTime},
+};
+use tokio_rustls::TlsAcceptor;
+use zeroize::Zeroizing;
+
+/// How often the files are looked at.
+pub const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
+
+/// More than any chain or key; a larger file is not one.
+const MAX_FILE: u64 = 1024 * 1024;
+
+/// Why certificate and key can't be used; the text names the file.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file can't be read.
+    #[error("cannot read {}", .path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The certificate file holds none.
+    #[error("{} holds no certificate in PEM form", .path.display())]
+    NoCertificate {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The key file holds none.
+    #[error("{} holds no unencrypted private key in PEM form", .path.display())]
+    NoKey {
+        /// Which.
+        path: PathBuf,
+    },
+    /// They don't belong together, or are of a kind that isn't supported.
+    #[error("certificate {} and key {} cannot be used together", .cert.display(), .key.display())]
+    Unusable {
+        /// The certificate file.
+        cert: PathBuf,
+        /// The key file.
+        key: PathBuf,
+        /// Why not.
+        source: rustls::Error,
+    },
+}
+
+/// The certificate in use. New connections get the newest, old ones keep theirs.
+pub struct Tls {
+    files: TlsFiles,
+    current: RwLock<Current>,
+}
+
+struct Current {
+    acceptor: TlsAcceptor,
+    stamp: Stamp,
+}
+
+/// What tells that a file has been replaced: when it was written, how long it is, its inode.
+type Stamp = [Option<(SystemTime, u64, u64)>; 2];
+
+impl Tls {
+    /// Reads the files; broken ones end the start.
+    pub async fn load(files: TlsFiles) -> Result<Self, TlsError> {
+        let current = read(&files).await?;
+        Ok(Self { files, current: RwLock::new(current) })
+    }
+
+    /// What does the handshake of the next connection.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).acceptor.clone()
+    }
+
+    /// Reads the files again, changed or not. If they are broken the old ones stay in use.
+    pub async fn reload(&self) -> Result<(), TlsError> {
+        let fresh = read(&self.files).await?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        tracing::info!(cert = %self.files.cert.display(), "certificate read again");
+        Ok(())
+    }
+
+    /// Looks at the files for ever and reads them again when they change; what is broken is told
+    /// once for each change.
+    pub async fn watch(&self, interval: Duration) {
+        let mut refused = None;
+        loop {
+            tokio::time::sleep(interval).await;
+            let stamp = stamp(&self.files).await;
+            if stamp == self.stamp() || refused == Some(stamp) {
+                continue;
+            }
+            refused = self.reload().await.err().map(|error| {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(%error, cause, "new certificate not used, the old one stays");
+                stamp
+            });
+        }
+    }
+
+    fn stamp(&self) -> Stamp {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).stamp
+    }
+}
+
+async fn read(files: &TlsFiles) -> Result<Current, TlsError> {
+    // Before the contents: a change in between is seen the next time.
+    let stamp = stamp(files).await;
+    let (cert, key) = (contents(&files.cert).await?, contents(&files.key).await?);
+    let config = config(files, &cert, &key)?;
+    Ok(Current { acceptor: TlsAcceptor::from(Arc::new(config)), stamp })
+}
+
+async fn stamp(files: &TlsFiles) -> Stamp {
+    [stamp_of(&files.cert).await, stamp_of(&files.key).await]
+}
+
+async fn stamp_of(path: &Path) -> Option<(SystemTime, u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let found = tokio::fs::metadata(path).await.ok()?;
+    Some((found.modified().ok()?, found.len(), found.ino()))
+}
+
+async fn contents(path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+    let error = |source| TlsError::Read { path: path.into(), source };
+    let length = tokio::fs::metadata(path).await.map_err(error)?.len();
+    if length > MAX_FILE {
+        return Err(error(io::ErrorKind::FileTooLarge.into()));
+    }
+    tokio::fs::read(path).await.map(Zeroizing::new).map_err(error)
+}
+
+fn config(files: &TlsFiles, cert: &[u8], key: &[u8]) -> Result<ServerConfig, TlsError> {
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(cert)
+        .collect::<Result<_, _>>()
+        .map_err(|_| TlsError::NoCertificate { path: files.cert.clone() })?;
+    if chain.is_empty() {
+        return Err(TlsError::NoCertificate { path: files.cert.clone() });
+    }
+    let key = PrivateKeyDer::from_pem_slice(key)
+        .map_err(|_| TlsError::NoKey { path: files.key.clone() })?;
+    let unusable =
+        |source| TlsError::Unusable { cert: files.cert.clone(), key: files.key.clone(), source };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(unusable)?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(unusable)?;
+    // WebSocket over HTTP/2 is another protocol (RFC 8441); don't let a proxy choose it.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
