@@ -1,8 +1,7 @@
 //! Integration tests: one binary, one file per behaviour.
+#![cfg(test)]
 
-#[cfg(test)]
+mod fault_proxy;
 mod metrics_format;
-#[cfg(test)]
 mod servers;
-#[cfg(test)]
 mod support;

@@ -1,12 +1,19 @@
 //! The fixtures keep their promises: real servers answer, pause, die, come back and are gone when dropped.
 
 use crate::support::{
-    database::Database, mariadb::MariaDb, postgres::Postgres, redis::Redis, sqlite::Sqlite, until,
-    within,
+    certificates::Certificates, database::Database, mariadb::MariaDb, postgres::Postgres,
+    redis::Redis, redis_cluster::RedisCluster, redis_sentinel::RedisSentinel, sqlite::Sqlite,
+    until, within,
 };
+use futures_util::StreamExt;
 use rustix::process::Signal;
+use sqlx::{ConnectOptions, Row, mysql::MySqlSslMode, postgres::PgSslMode};
 use std::{path::Path, time::Duration};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 
 /// Long enough for a server that is not frozen, short enough to wait for one that is.
 const SILENCE: Duration = Duration::from_millis(300);
@@ -75,7 +82,7 @@ async fn postgres_keeps_databases_apart() {
 async fn postgres_freezes_with_all_its_processes_and_comes_back_with_its_data() {
     let mut server = Postgres::start().await;
     let Database::Postgres(options) = server.nextcloud().await else { panic!("PostgreSQL") };
-    let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    let mut connection = options.connect().await.unwrap();
     server.pause();
     let asked = sqlx::query("SELECT uid FROM oc_users").fetch_all(&mut connection);
     assert!(timeout(SILENCE, asked).await.is_err());
@@ -114,4 +121,61 @@ async fn database_servers_listen_on_their_ports() {
     for port in [mariadb.port(), postgres.port()] {
         within("a connection", TcpStream::connect(("127.0.0.1", port))).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn redis_speaks_tls_on_its_second_port() {
+    let certificates = Certificates::new();
+    let redis = Redis::start_tls(&certificates, &[]).await;
+    let stream = TcpStream::connect(("127.0.0.1", redis.tls_port())).await.unwrap();
+    let name = "localhost".try_into().unwrap();
+    let stream = certificates.connector().connect(name, stream);
+    let mut stream = within("a TLS handshake", stream).await.unwrap();
+    stream.write_all(b"PING\r\n").await.unwrap();
+    let mut answer = [0; 7];
+    within("an answer", stream.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(&answer, b"+PONG\r\n");
+}
+
+#[tokio::test]
+async fn a_cluster_carries_a_message_from_any_node_to_any_other() {
+    let cluster = RedisCluster::start().await;
+    assert_eq!(cluster.urls().len(), 3);
+    let subscriber = redis::Client::open(cluster.urls().remove(0)).unwrap();
+    let mut subscriber = subscriber.get_async_pubsub().await.unwrap();
+    subscriber.subscribe("channel").await.unwrap();
+    cluster.nodes[2].publish("channel", "heard").await;
+    let message = within("the message", subscriber.on_message().next()).await.unwrap();
+    assert_eq!(message.get_payload::<String>().unwrap(), "heard");
+}
+
+#[tokio::test]
+async fn a_sentinel_makes_the_replica_master() {
+    let mut redis = RedisSentinel::start().await;
+    assert!(redis.url().ends_with(&format!(":{}/mymaster", redis.port())));
+    redis.fail_over().await;
+    redis.replica.set("key", "value").await;
+}
+
+#[tokio::test]
+async fn mariadb_speaks_tls_with_our_certificate() {
+    let certificates = Certificates::new();
+    let server = MariaDb::start_tls(&certificates).await;
+    let Database::MySql(options) = server.empty().await else { panic!("MariaDB") };
+    let options = options.ssl_mode(MySqlSslMode::VerifyIdentity).ssl_ca(certificates.ca());
+    let mut connection = options.connect().await.unwrap();
+    let status = sqlx::query("SHOW STATUS LIKE 'Ssl_cipher'").fetch_one(&mut connection).await;
+    assert_ne!(status.unwrap().get::<String, _>("Value"), "");
+}
+
+#[tokio::test]
+async fn postgres_speaks_tls_with_our_certificate() {
+    let certificates = Certificates::new();
+    let server = Postgres::start_tls(&certificates).await;
+    let Database::Postgres(options) = server.empty().await else { panic!("PostgreSQL") };
+    let options = options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert(certificates.ca());
+    let mut connection = options.connect().await.unwrap();
+    let sql = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    let row = sqlx::query(sql).fetch_one(&mut connection).await.unwrap();
+    assert!(row.get::<bool, _>("ssl"));
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Folder, Server,
+    certificates::Certificates,
     database::{Database, PASSWORD, USER},
     folder, free_port, until,
 };
@@ -70,6 +71,14 @@ impl MariaDb {
             }
         }
         panic!("MariaDB does not start");
+    }
+
+    /// A server that offers TLS.
+    pub(crate) async fn start_tls(certificates: &Certificates) -> Self {
+        let (ca, server) = (certificates.ca(), certificates.server());
+        let ca = format!("--ssl-ca={}", ca.display());
+        let cert = format!("--ssl-cert={}", server.cert.display());
+        Self::start_with(&[&ca, &cert, &format!("--ssl-key={}", server.key.display())]).await
     }
 
     /// A new database with Nextcloud's tables.

@@ -8,10 +8,14 @@ mod ports;
 mod process;
 mod wait;
 
+pub(crate) mod certificates;
 pub(crate) mod database;
+pub(crate) mod faults;
 pub(crate) mod mariadb;
 pub(crate) mod postgres;
 pub(crate) mod redis;
+pub(crate) mod redis_cluster;
+pub(crate) mod redis_sentinel;
 pub(crate) mod sqlite;
 
 pub(crate) use cleanup::{Folder, folder};

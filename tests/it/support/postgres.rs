@@ -2,14 +2,19 @@
 
 use super::{
     Folder, Server,
+    certificates::Certificates,
     database::{Database, PASSWORD, USER},
     find, folder, free_port, until,
 };
 use rustix::process::getuid;
 use sqlx::{ConnectOptions, postgres::PgConnectOptions};
 use std::{
+    fs::Permissions,
     ops::{Deref, DerefMut},
-    os::unix::{fs::chown, process::CommandExt},
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        process::CommandExt,
+    },
     path::Path,
     process::{Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -46,9 +51,21 @@ impl Postgres {
 
     /// The same with more of postgresql.conf's settings: `&["max_connections=5"]`.
     pub(crate) async fn start_with(settings: &[&str]) -> Self {
+        Self::launch(None, settings).await
+    }
+
+    /// A server that offers TLS.
+    pub(crate) async fn start_tls(certificates: &Certificates) -> Self {
+        Self::launch(Some(certificates), &["ssl=on"]).await
+    }
+
+    async fn launch(certificates: Option<&Certificates>, settings: &[&str]) -> Self {
         for _ in 0..TRIES {
             let (folder, port) = (folder("postgres"), free_port());
             initialise(folder.path());
+            if let Some(certificates) = certificates {
+                install(certificates, &folder.path().join("data"));
+            }
             let arguments = arguments(folder.path(), port, settings);
             let server = Server::start("postgres", &folder.path().join("log"), move |command| {
                 unprivileged(command).args(&arguments);
@@ -168,6 +185,21 @@ fn initialise(folder: &Path) {
         .status()
         .expect("initdb");
     assert!(status.success(), "initdb: {status}");
+}
+
+/// The files where PostgreSQL looks for them; it refuses a key that others can read.
+fn install(certificates: &Certificates, data: &Path) {
+    let server = certificates.server();
+    let files =
+        [(certificates.ca(), "root.crt"), (server.cert, "server.crt"), (server.key, "server.key")];
+    for (from, name) in files {
+        let to = data.join(name);
+        std::fs::copy(from, &to).expect("a file of ours");
+        std::fs::set_permissions(&to, Permissions::from_mode(0o600)).expect("a file of ours");
+        if let Some((user, group)) = account() {
+            chown(&to, Some(user), Some(group)).expect("root may give files away");
+        }
+    }
 }
 
 /// PostgreSQL refuses to run as root: it gets the account its package made, or nobody's.

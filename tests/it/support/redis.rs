@@ -1,6 +1,6 @@
 //! One real Redis server.
 
-use super::{Folder, Server, folder, free_port, until};
+use super::{Folder, Server, certificates::Certificates, folder, free_port, until};
 use std::{
     ops::{Deref, DerefMut},
     path::PathBuf,
@@ -17,6 +17,7 @@ pub(crate) struct Redis {
     server: Server,
     folder: Folder,
     port: u16,
+    tls_port: Option<u16>,
 }
 
 impl Redis {
@@ -28,15 +29,27 @@ impl Redis {
     /// A server with more of redis.conf's directives, as on redis-server's command line:
     /// `&["--requirepass", "secret"]`, `&["--user", "push", "on", ">secret", "&*", "+subscribe"]`.
     pub(crate) async fn start_with(directives: &[&str]) -> Self {
+        Self::launch(None, directives).await
+    }
+
+    /// A server that speaks TLS on a second port and asks for a client certificate; a directive
+    /// `&["--tls-auth-clients", "no"]` spares it.
+    pub(crate) async fn start_tls(certificates: &Certificates, directives: &[&str]) -> Self {
+        Self::launch(Some(certificates), directives).await
+    }
+
+    async fn launch(certificates: Option<&Certificates>, directives: &[&str]) -> Self {
         for _ in 0..TRIES {
             let (folder, port) = (folder("redis"), free_port());
-            let arguments = arguments(port, directives);
+            let tls_port = certificates.map(|_| free_port());
+            let mut arguments = arguments(port, directives);
+            arguments.extend(certificates.zip(tls_port).into_iter().flat_map(tls));
             let place = folder.path().to_owned();
             let server =
                 Server::start("redis-server", &folder.path().join("log"), move |command| {
                     command.current_dir(&place).args(&arguments);
                 });
-            let mut redis = Self { server, folder, port };
+            let mut redis = Self { server, folder, port, tls_port };
             if redis.ready().await {
                 return redis;
             }
@@ -52,6 +65,11 @@ impl Redis {
     /// `redis://127.0.0.1:port`, without user and password.
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// The port that speaks TLS.
+    pub(crate) fn tls_port(&self) -> u16 {
+        self.tls_port.expect("started with start_tls")
     }
 
     /// The unix socket.
@@ -152,4 +170,13 @@ fn arguments(port: u16, directives: &[&str]) -> Vec<String> {
         "+@all",
     ];
     ours.iter().chain(directives).map(|&argument| argument.to_owned()).collect()
+}
+
+fn tls((certificates, port): (&Certificates, u16)) -> Vec<String> {
+    let (server, path) = (certificates.server(), |path: PathBuf| path.display().to_string());
+    let port = ["--tls-port".to_owned(), port.to_string()];
+    let ca = ["--tls-ca-cert-file".to_owned(), path(certificates.ca())];
+    let cert = ["--tls-cert-file".to_owned(), path(server.cert)];
+    let key = ["--tls-key-file".to_owned(), path(server.key)];
+    [port, ca, cert, key].concat()
 }

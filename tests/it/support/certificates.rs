@@ -1,0 +1,119 @@
+//! A certificate authority of a test's own, and certificates signed by it, as PEM files.
+
+use super::{Folder, folder};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tokio_rustls::TlsConnector;
+
+/// Names the server certificate is good for.
+const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+/// Certificate chain and key, PEM.
+#[derive(Clone)]
+pub(crate) struct Pair {
+    pub(crate) cert: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// A CA and what it signed; removed when dropped.
+pub(crate) struct Certificates {
+    folder: Folder,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Certificates {
+    /// A new CA, with a server certificate for localhost and 127.0.0.1 and a client certificate.
+    pub(crate) fn new() -> Self {
+        let folder = folder("certificates");
+        let mut authority = parameters(&[], "Test authority");
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate().expect("a key");
+        let certificate = authority.self_signed(&key).expect("a certificate");
+        write(folder.path().join("ca.pem"), &certificate.pem());
+        let certificates = Self { folder, issuer: Issuer::new(authority, key) };
+        certificates.server_for("server", &NAMES);
+        certificates.sign("client", parameters(&[], "client"), ExtendedKeyUsagePurpose::ClientAuth);
+        certificates
+    }
+
+    /// The CA's certificate.
+    pub(crate) fn ca(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    /// For a server that is reached as localhost or 127.0.0.1.
+    pub(crate) fn server(&self) -> Pair {
+        pair(self.folder.path(), "server")
+    }
+
+    /// For a client; common name `client`.
+    pub(crate) fn client(&self) -> Pair {
+        pair(self.folder.path(), "client")
+    }
+
+    /// Connects to servers whose certificate this CA signed, with the client certificate at hand.
+    pub(crate) fn connector(&self) -> TlsConnector {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(self.ca()).expect("a certificate")).expect("a CA");
+        let client = self.client();
+        let chain = vec![CertificateDer::from_pem_file(client.cert).expect("a certificate")];
+        let key = PrivateKeyDer::from_pem_file(client.key).expect("a key");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("ring knows them")
+            .with_root_certificates(roots)
+            .with_client_auth_cert(chain, key)
+            .expect("our own key");
+        Arc::new(config).into()
+    }
+
+    /// A further server certificate, for other names; files of the same name are replaced.
+    pub(crate) fn server_for(&self, file: &str, names: &[&str]) -> Pair {
+        let parameters = parameters(names, names.first().copied().unwrap_or(file));
+        self.sign(file, parameters, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    fn sign(
+        &self,
+        file: &str,
+        mut leaf: CertificateParams,
+        usage: ExtendedKeyUsagePurpose,
+    ) -> Pair {
+        leaf.extended_key_usages = vec![usage];
+        leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        leaf.use_authority_key_identifier_extension = true;
+        let key = KeyPair::generate().expect("a key");
+        let certificate = leaf.signed_by(&key, &self.issuer).expect("a certificate");
+        let pair = pair(self.folder.path(), file);
+        write(pair.cert.clone(), &certificate.pem());
+        write(pair.key.clone(), &key.serialize_pem());
+        pair
+    }
+}
+
+fn parameters(names: &[&str], common_name: &str) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    let mut parameters = CertificateParams::new(names).expect("names");
+    parameters.distinguished_name.push(DnType::CommonName, common_name);
+    parameters
+}
+
+fn pair(folder: &Path, name: &str) -> Pair {
+    Pair { cert: folder.join(format!("{name}.pem")), key: folder.join(format!("{name}.key")) }
+}
+
+fn write(path: PathBuf, pem: &str) {
+    std::fs::write(path, pem).expect("a file in a folder of our own");
+}
