@@ -1,0 +1,87 @@
+//! Is the client still there: silence, ping, answer or end.
+
+use super::Millis;
+
+/// After this much silence the client is pinged.
+pub const PING_AFTER: Millis = 30_000;
+/// The client must be heard again within this time after the ping. Together with [`PING_AFTER`]
+/// and the rounding of [`Heartbeat::next`] a half-open connection is gone within 45 s.
+pub const ANSWER_WITHIN: Millis = 14_000;
+/// Deadlines are rounded up to this, so that thousands of idle sessions share their wake-ups.
+const GRAIN: Millis = 1_000;
+
+/// Two states: listening, or waiting for an answer to a ping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heartbeat {
+    /// Heard at this time.
+    Heard(Millis),
+    /// Pinged at this time, nothing heard since.
+    Pinged(Millis),
+}
+
+/// What the passing of time asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Beat {
+    /// Nothing yet.
+    Wait,
+    /// Send a ping.
+    Ping,
+    /// The client is gone.
+    Dead,
+}
+
+impl Heartbeat {
+    /// Anything at all came from the client.
+    pub fn heard(&mut self, now: Millis) {
+        *self = Self::Heard(now);
+    }
+
+    /// Call at [`Heartbeat::next`] or later.
+    pub fn beat(&mut self, now: Millis) -> Beat {
+        match *self {
+            _ if now < self.next() => Beat::Wait,
+            Self::Heard(_) => {
+                *self = Self::Pinged(now);
+                Beat::Ping
+            }
+            Self::Pinged(_) => Beat::Dead,
+        }
+    }
+
+    /// When to look next.
+    pub fn next(self) -> Millis {
+        let at = match self {
+            Self::Heard(at) => at + PING_AFTER,
+            Self::Pinged(at) => at + ANSWER_WITHIN - GRAIN,
+        };
+        at.next_multiple_of(GRAIN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Beat, Heartbeat};
+
+    #[test]
+    fn silence_is_pinged_once_and_then_ends_within_45_seconds() {
+        for start in [0, 1, 500, 999] {
+            let mut heartbeat = Heartbeat::Heard(start);
+            assert_eq!(heartbeat.beat(start + 29_999), Beat::Wait);
+            let ping = heartbeat.next();
+            assert_eq!(heartbeat.beat(ping), Beat::Ping);
+            let end = heartbeat.next();
+            assert_eq!(heartbeat.beat(end - 1), Beat::Wait);
+            assert_eq!(heartbeat.beat(end), Beat::Dead);
+            assert!(end - start <= 45_000, "{end} - {start}");
+        }
+    }
+
+    #[test]
+    fn an_answer_puts_everything_back() {
+        let mut heartbeat = Heartbeat::Heard(0);
+        heartbeat.beat(30_000);
+        heartbeat.heard(40_000);
+        assert_eq!(heartbeat.beat(44_000), Beat::Wait);
+        assert_eq!(heartbeat.next(), 70_000);
+    }
+}

@@ -1,0 +1,160 @@
+//! What one client is still to be told: a merged state, not a queue, so that it can't overflow.
+
+use super::Millis;
+use crate::notice::{Ids, TOPICS, Topic};
+
+/// The waiting changes of one session, one slot for each topic.
+///
+/// A topic's time counts from its *first* waiting change, so a steady stream can't starve the client.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// While a topic waits: when it is due. Otherwise: when it may be told again.
+    at: [Millis; TOPICS],
+    /// Bit `n` set: topic `n` waits.
+    waiting: u8,
+    /// The ids of waiting topics where all of them are known and the client wants them.
+    known: Option<Box<[Option<Ids>; TOPICS]>>,
+}
+
+impl Outbox {
+    /// Takes in a change. `ids` is `None` when the client doesn't want ids or they aren't known.
+    ///
+    /// Returns whether the topic began to wait with this change.
+    pub fn merge(&mut self, topic: Topic, ids: Option<&Ids>, due: Millis) -> bool {
+        let index = topic.index();
+        if self.waits(index) {
+            self.merge_ids(index, ids);
+            return false;
+        }
+        self.waiting |= 1 << index;
+        self.at[index] = self.at[index].max(due);
+        if let Some(ids @ Ids::Known(_)) = ids {
+            self.known.get_or_insert_default()[index] = Some(ids.clone());
+        }
+        true
+    }
+
+    /// Puts off a waiting topic to `until` at the earliest.
+    pub fn put_off(&mut self, topic: Topic, until: Millis) {
+        let at = &mut self.at[topic.index()];
+        *at = (*at).max(until);
+    }
+
+    /// When the next waiting topic is due.
+    pub fn due(&self) -> Option<Millis> {
+        (0..TOPICS).filter(|index| self.waits(*index)).map(|index| self.at[index]).min()
+    }
+
+    /// Takes one topic that is due, with its ids. `interval` says how long that topic then rests.
+    pub fn take(
+        &mut self,
+        now: Millis,
+        interval: impl FnOnce(Topic) -> Millis,
+    ) -> Option<(Topic, Ids)> {
+        let index = (0..TOPICS).find(|index| self.waits(*index) && self.at[*index] <= now)?;
+        let topic = Topic(u8::try_from(index).ok()?);
+        self.waiting &= !(1 << index);
+        self.at[index] = now.saturating_add(interval(topic));
+        let ids = self.known.as_mut().and_then(|known| known[index].take());
+        if self.waiting == 0 {
+            self.known = None;
+        }
+        Some((topic, ids.unwrap_or(Ids::Unknown)))
+    }
+
+    fn waits(&self, index: usize) -> bool {
+        self.waiting & (1 << index) != 0
+    }
+
+    fn merge_ids(&mut self, index: usize, ids: Option<&Ids>) {
+        let Some(known) = self.known.as_mut() else { return };
+        let Some(mine) = known[index].as_mut() else { return };
+        mine.merge(ids.unwrap_or(&Ids::Unknown));
+        if *mine == Ids::Unknown {
+            known[index] = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Outbox;
+    use crate::notice::{Ids, MAX_IDS, TOPICS, Topic};
+    use proptest::prelude::*;
+
+    const FILE: Topic = Topic(0);
+
+    #[test]
+    fn first_change_sets_the_time_and_later_ones_do_not_move_it() {
+        let mut outbox = Outbox::default();
+        assert!(outbox.merge(FILE, None, 100));
+        assert!(!outbox.merge(FILE, None, 150));
+        assert_eq!(outbox.due(), Some(100));
+    }
+
+    #[test]
+    fn after_a_message_the_topic_rests_for_its_interval() {
+        let mut outbox = Outbox::default();
+        outbox.merge(FILE, None, 100);
+        assert!(outbox.take(99, |_| 1000).is_none());
+        assert!(outbox.take(100, |_| 1000).is_some());
+        outbox.merge(FILE, None, 300);
+        assert_eq!(outbox.due(), Some(1100));
+    }
+
+    #[test]
+    fn ids_merge_in_order_of_first_appearance_without_repetition() {
+        let mut outbox = Outbox::default();
+        for id in [459, 188, 188, 459] {
+            outbox.merge(FILE, Some(&Ids::one(id)), 100);
+        }
+        let (_, ids) = outbox.take(100, |_| 0).unwrap();
+        assert_eq!(ids, Ids::Known([459, 188].into_iter().collect()));
+    }
+
+    #[test]
+    fn unknown_absorbs_known_whichever_came_first() {
+        for (first, second) in [(None, Some(Ids::one(1))), (Some(Ids::one(1)), None)] {
+            let mut outbox = Outbox::default();
+            outbox.merge(FILE, first.as_ref(), 0);
+            outbox.merge(FILE, second.as_ref(), 0);
+            assert_eq!(outbox.take(0, |_| 0), Some((FILE, Ids::Unknown)));
+        }
+    }
+
+    #[test]
+    fn an_idle_outbox_is_small() {
+        assert!(size_of::<Outbox>() <= 8 * TOPICS + 16);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_merged_is_ever_lost(steps in prop::collection::vec((0u8..3, any::<Option<i8>>(), 0u64..50), 1..600)) {
+            let (mut outbox, mut now) = (Outbox::default(), 0);
+            let mut owed: [Option<Vec<i64>>; TOPICS] = [None, None, None];
+            let mut blurred = [false; TOPICS];
+            for (topic, id, wait) in steps {
+                now += wait;
+                let ids = id.map(|id| Ids::one(i64::from(id)));
+                outbox.merge(Topic(topic), ids.as_ref(), now + 100);
+                let list = owed[usize::from(topic)].get_or_insert_default();
+                match id {
+                    Some(id) if !list.contains(&i64::from(id)) => list.push(i64::from(id)),
+                    Some(_) => {}
+                    None => blurred[usize::from(topic)] = true,
+                }
+                while let Some((told, ids)) = outbox.take(now, |_| 70) {
+                    let list = owed[told.index()].take().unwrap();
+                    let blur = std::mem::take(&mut blurred[told.index()]) || list.len() > MAX_IDS;
+                    let expected = if blur { Ids::Unknown } else { Ids::Known(list.into_iter().collect()) };
+                    prop_assert_eq!(ids, expected);
+                }
+            }
+            now += 1000;
+            while let Some((told, _)) = outbox.take(now, |_| 70) {
+                prop_assert!(owed[told.index()].take().is_some());
+            }
+            prop_assert!(owed.iter().all(Option::is_none));
+        }
+    }
+}
