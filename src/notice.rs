@@ -1,6 +1,6 @@
 //! What a client is told: changes, which merge, and opaque messages, which do not.
 
-use bytes::Bytes;
+use crate::frame::Frame;
 use smallvec::SmallVec;
 
 /// How many topics a host may have; each costs every idle session a few bytes.
@@ -66,5 +66,5 @@ pub enum Notice {
         ids: Ids,
     },
     /// A text passed on as it is, at once and in order.
-    Opaque(Bytes),
+    Opaque(Frame),
 }

@@ -33,14 +33,15 @@ pub enum Wrote {
 }
 
 impl Backlog {
-    /// Starts with a frame of which `written` bytes are out.
-    pub fn new(frame: Frame, written: usize, now: Millis) -> Self {
-        Self { frames: VecDeque::from([frame]), written, bytes: 0, moved_at: now }
+    /// Starts with a frame of which `written` bytes are out, or with none, where only the
+    /// transport itself holds something back.
+    pub fn new(frame: Option<Frame>, written: usize, now: Millis) -> Self {
+        Self { frames: frame.into_iter().collect(), written, bytes: 0, moved_at: now }
     }
 
     /// Adds a frame; `false` when the limit is reached and the client has to go.
     pub fn push(&mut self, frame: Frame) -> bool {
-        self.bytes += frame.as_bytes().len();
+        self.bytes += frame.bytes().len();
         self.frames.push_back(frame);
         self.frames.len() <= MAX_FRAMES && self.bytes <= MAX_BYTES
     }
@@ -55,7 +56,7 @@ impl Backlog {
     /// Writes as much as the socket takes.
     pub fn write(&mut self, out: &mut impl Write, now: Millis) -> io::Result<Wrote> {
         while let Some(frame) = self.frames.front() {
-            match out.write(&frame.as_bytes()[self.written..]) {
+            match out.write(&frame.bytes()[self.written..]) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(count) => self.advance(count, now),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Wrote::Blocked),
@@ -63,7 +64,10 @@ impl Backlog {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Wrote::All)
+        match out.flush() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Wrote::Blocked),
+            other => other.map(|()| Wrote::All),
+        }
     }
 
     /// When the socket is given up if nothing moves.
@@ -74,10 +78,10 @@ impl Backlog {
     fn advance(&mut self, count: usize, now: Millis) {
         self.moved_at = now;
         self.written += count;
-        if self.frames.front().is_some_and(|frame| self.written >= frame.as_bytes().len()) {
+        if self.frames.front().is_some_and(|frame| self.written >= frame.bytes().len()) {
             self.written = 0;
             self.frames.pop_front();
-            let next = self.frames.front().map_or(0, |frame| frame.as_bytes().len());
+            let next = self.frames.front().map_or(0, |frame| frame.bytes().len());
             self.bytes = self.bytes.saturating_sub(next);
         }
     }

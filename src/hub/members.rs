@@ -45,7 +45,10 @@ impl Members {
         }
         let member =
             Member { recipient: recipient.clone(), clients: SmallVec::from_slice(&[client]) };
-        #[expect(clippy::cast_possible_truncation, reason = "as many members as clients, whose ids are u32")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "as many members as clients, whose ids are u32"
+        )]
         let index = self.members.insert(member) as u32;
         let (members, hasher) = (&self.members, &self.hasher);
         self.table.insert_unique(hash, index, |index| {

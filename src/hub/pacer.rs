@@ -60,9 +60,8 @@ mod tests {
     fn two_crowds_share_the_rate() {
         let pacer = Pacer::new(500);
         let crowds = [Crowd::default(), Crowd::default()];
-        let slots: Vec<_> = (0..2 * AT_ONCE + 4)
-            .filter_map(|n| pacer.slot(&crowds[n % 2], 0))
-            .collect();
+        let slots: Vec<_> =
+            (0..2 * AT_ONCE + 4).filter_map(|n| pacer.slot(&crowds[n % 2], 0)).collect();
         assert_eq!(slots, [2, 4, 6, 8]);
     }
 

@@ -2,7 +2,7 @@
 
 use super::pace::Tempo;
 use crate::{
-    frame::Frame,
+    frame::{CloseCode, Frame},
     notice::{Ids, Topic},
 };
 
@@ -43,9 +43,9 @@ pub enum Refusal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Close {
     /// The client said goodbye, with this code.
-    Goodbye(u16),
+    Goodbye(CloseCode),
     /// The client broke the protocol; the code says how.
-    Protocol(u16),
+    Protocol(CloseCode),
     /// The connection ended without a word.
     Lost,
     /// No answer to a ping.
@@ -64,13 +64,14 @@ pub enum Close {
 
 impl Close {
     /// The code for the close frame.
-    pub fn code(self) -> u16 {
+    pub fn code(self) -> CloseCode {
         match self {
             Self::Goodbye(code) | Self::Protocol(code) => code,
-            Self::Lost | Self::Silent | Self::Expired => 1000,
-            Self::Slow => 1013,
-            Self::Reset | Self::Shutdown => 1012,
-            Self::Revoked => 4401,
+            Self::Lost | Self::Silent => CloseCode::POLICY,
+            Self::Expired => CloseCode::NORMAL,
+            Self::Slow => CloseCode::TRY_AGAIN,
+            Self::Reset | Self::Shutdown => CloseCode::RESTART,
+            Self::Revoked => CloseCode(4401),
         }
     }
 

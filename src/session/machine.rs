@@ -8,7 +8,7 @@ use super::{
     pace::Pace,
 };
 use crate::{
-    frame::Frame,
+    frame::{CloseCode, Frame},
     front::websocket::Item,
     notice::{Ids, Topic},
 };
@@ -92,7 +92,9 @@ impl Session {
         self.heartbeat.heard(now);
         match item {
             Item::Ping(payload) => Ok(Some(Frame::pong(payload))),
-            Item::Close(code, _) => Err(Close::Goodbye(code.unwrap_or(1000))),
+            Item::Close(close) => {
+                Err(Close::Goodbye(close.map_or(CloseCode::NORMAL, |close| close.code)))
+            }
             Item::Text(text) => {
                 match dialect.hear(text) {
                     Heard::WantIds => self.wants_ids = true,

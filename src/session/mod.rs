@@ -12,9 +12,9 @@ mod pace;
 pub use dialect::{Close, Dialect, Heard, Refusal, TopicSpec};
 pub use heartbeat::{ANSWER_WITHIN, PING_AFTER};
 pub use login::{Dialogue, Step};
-pub use machine::{Rules, Session};
+pub use machine::{Due, Rules, Session};
 pub use outbox::Outbox;
-pub use pace::{Pace, Tempo};
+pub use pace::{MERGE_WINDOW, Pace, Tempo};
 
 /// Milliseconds since the hub's epoch (its start).
 pub type Millis = u64;

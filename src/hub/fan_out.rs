@@ -1,0 +1,91 @@
+//! Telling: from recipients to the outboxes and sockets of their clients.
+
+use super::{
+    command::{Tell, What, Whom},
+    pacer::Crowd,
+    shard::Shard,
+    transport::{Transport, Watcher},
+};
+use crate::{
+    frame::Frame,
+    notice::{Ids, TOPICS, Topic},
+    session::Millis,
+};
+use smallvec::SmallVec;
+use std::time::Duration;
+
+impl<T: Transport, W: Watcher<T>> Shard<T, W> {
+    /// Tells the clients concerned: a change goes into their outboxes, a frame to their sockets.
+    pub fn tell(&mut self, tell: &Tell, now: Millis) {
+        match &tell.what {
+            What::Change(topic, ids) => {
+                let due = tell.heard_at + self.shared.pace.merge_window();
+                self.each(&tell.whom, |shard, id| shard.mark(id, *topic, ids, due, &tell.crowd));
+            }
+            What::Frame(frame) => self.pass_on(&tell.whom, frame, tell.heard_at, now),
+        }
+    }
+
+    /// Events may have been missed: everyone is told of every topic, spread over `spread`.
+    pub fn gap(&mut self, spread: Millis, crowd: &Crowd, now: Millis) {
+        let topics = self.shared.dialect.topics().len().min(TOPICS);
+        self.each(&Whom::Everyone, |shard, id| {
+            let due = now + shard.jitter(spread);
+            let due = shard.shared.pacer.slot(crowd, now).map_or(due, |slot| slot.max(due));
+            for topic in (0..topics).filter_map(|index| u8::try_from(index).ok().map(Topic)) {
+                if let Some(client) = shard.clients.get_mut(id as usize) {
+                    client.session.change(topic, &Ids::Unknown, due);
+                }
+            }
+            shard.schedule(id);
+        });
+    }
+
+    fn mark(&mut self, id: u32, topic: Topic, ids: &Ids, due: Millis, crowd: &Crowd) {
+        let Some(client) = self.clients.get_mut(id as usize) else { return };
+        if !client.session.change(topic, ids, due) {
+            return;
+        }
+        if self.shared.pace.enabled
+            && let Some(slot) = self.shared.pacer.slot(crowd, due)
+        {
+            client.session.put_off(topic, slot);
+        }
+        self.schedule(id);
+    }
+
+    fn pass_on(&mut self, whom: &Whom, frame: &Frame, heard_at: Millis, now: Millis) {
+        let mut count = 0;
+        self.each(whom, |shard, id| {
+            shard.send(id, frame.clone(), now);
+            count += 1;
+        });
+        if count > 0 {
+            let after = Duration::from_millis(now.saturating_sub(heard_at));
+            self.shared.observer.passed_on(count, after);
+        }
+    }
+
+    /// Calls `act` for every client concerned. Clients may leave while it runs.
+    fn each(&mut self, whom: &Whom, mut act: impl FnMut(&mut Self, u32)) {
+        match whom {
+            Whom::One(recipient) => self.each_of(recipient, &mut act),
+            Whom::Many(recipients) => {
+                for recipient in recipients.iter() {
+                    self.each_of(recipient, &mut act);
+                }
+            }
+            Whom::Everyone => {
+                let ids: Vec<u32> = self.ids().collect();
+                ids.into_iter().for_each(|id| act(self, id));
+            }
+        }
+    }
+
+    fn each_of(&mut self, recipient: &str, act: &mut impl FnMut(&mut Self, u32)) {
+        let ids: SmallVec<[u32; 4]> = SmallVec::from_slice(self.members.clients(recipient));
+        for id in ids {
+            act(self, id);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The hub as the rest of the program sees it: a cheap handle that asks the shards.
+
+use super::{
+    Shared,
+    command::{Command, Newcomer, Present, SessionId, Tell, What, Whom},
+    event_loop::{self, Inbox},
+    presence::Presence,
+    shared::HubSettings,
+};
+use crate::{
+    front::IdleStream,
+    lifecycle::Tasks,
+    notice::Notice,
+    recipient::Recipient,
+    session::{Close, Millis},
+};
+use std::{
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    io,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{sync::oneshot, time::Instant};
+
+/// The shards have ended: the process is going down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the hub has ended")]
+pub struct HubClosed;
+
+/// Handle to a hub. Cheap to clone.
+#[derive(Clone)]
+pub struct Hub {
+    shards: Arc<[Inbox]>,
+    shared: Arc<Shared>,
+    epoch: Instant,
+}
+
+impl Hub {
+    /// Starts a hub: one task for each shard.
+    ///
+    /// # Errors
+    /// When the system gives no event queue.
+    pub fn start(
+        settings: HubSettings,
+        tasks: &Tasks,
+        rng: &mut fastrand::Rng,
+    ) -> io::Result<Self> {
+        let count = settings.shards.max(1);
+        let shared = Arc::new(Shared::new(settings));
+        let epoch = Instant::now();
+        let shards = (0..count)
+            .map(|number| event_loop::start(Arc::clone(&shared), number, epoch, rng.fork(), tasks))
+            .collect::<io::Result<_>>()?;
+        Ok(Self { shards, shared, epoch })
+    }
+
+    /// Takes in a client that has logged in.
+    ///
+    /// # Errors
+    /// When the hub has ended.
+    pub async fn join(&self, newcomer: Newcomer<IdleStream>) -> Result<(), HubClosed> {
+        let shard = self.shard_of(&newcomer.admission.recipient);
+        shard.send(Command::Join(newcomer)).await
+    }
+
+    /// Tells one recipient.
+    ///
+    /// # Errors
+    /// When the hub has ended.
+    pub async fn tell(
+        &self,
+        recipient: Recipient,
+        notice: Notice,
+        at: Instant,
+    ) -> Result<(), HubClosed> {
+        let shard = self.shard_of(&recipient);
+        let what = word(notice);
+        let tell = Tell {
+            whom: Whom::One(recipient),
+            what,
+            heard_at: self.millis(at),
+            crowd: Arc::default(),
+        };
+        shard.send(Command::Tell(tell)).await
+    }
+
+    /// Tells many recipients, or everyone (`None`).
+    ///
+    /// # Errors
+    /// When the hub has ended.
+    pub async fn tell_all(
+        &self,
+        recipients: Option<Arc<[Recipient]>>,
+        notice: Notice,
+        at: Instant,
+    ) -> Result<(), HubClosed> {
+        let whom = recipients.map_or(Whom::Everyone, Whom::Many);
+        let (what, crowd, heard_at) = (word(notice), Arc::default(), self.millis(at));
+        for shard in self.shards.iter() {
+            let (whom, what, crowd) = (whom.clone(), what.clone(), Arc::clone(&crowd));
+            shard.send(Command::Tell(Tell { whom, what, heard_at, crowd })).await?;
+        }
+        Ok(())
+    }
+
+    /// Events may have been missed: everyone is told that something changed, spread over `spread`.
+    ///
+    /// # Errors
+    /// When the hub has ended.
+    pub async fn gap(&self, spread: Duration) -> Result<(), HubClosed> {
+        let (spread, crowd) = (millis(spread), Arc::default());
+        for shard in self.shards.iter() {
+            shard.send(Command::Gap { spread, crowd: Arc::clone(&crowd) }).await?;
+        }
+        Ok(())
+    }
+
+    /// Closes every session of a recipient, or of everybody.
+    ///
+    /// # Errors
+    /// When the hub has ended.
+    pub async fn disconnect(
+        &self,
+        recipient: Option<Recipient>,
+        close: Close,
+    ) -> Result<(), HubClosed> {
+        for shard in self.shards.iter() {
+            shard.send(Command::Disconnect(recipient.clone(), close)).await?;
+        }
+        Ok(())
+    }
+
+    /// Closes one session, if it is still there.
+    ///
+    /// # Errors
+    /// When the hub has ended.
+    pub async fn close(&self, session: SessionId, close: Close) -> Result<(), HubClosed> {
+        let shard = self.shards.get(usize::from(session.shard)).ok_or(HubClosed)?;
+        shard.send(Command::Close(session, close)).await
+    }
+
+    /// Lists sessions of one shard from a place on, at most `count`; empty at the end.
+    ///
+    /// # Errors
+    /// When the hub has ended.
+    pub async fn list(
+        &self,
+        shard: u16,
+        from: u32,
+        count: usize,
+    ) -> Result<Vec<Present>, HubClosed> {
+        let shard = self.shards.get(usize::from(shard)).ok_or(HubClosed)?;
+        let (reply, answer) = oneshot::channel();
+        shard.send(Command::List(from, count, reply)).await?;
+        answer.await.map_err(|_| HubClosed)
+    }
+
+    /// Sees everybody off, each at a time of its own within `over`; nobody comes in any more.
+    ///
+    /// # Errors
+    /// When the hub has ended already.
+    pub async fn drain(&self, over: Duration) -> Result<(), HubClosed> {
+        let until = self.millis(Instant::now()) + millis(over);
+        for shard in self.shards.iter() {
+            shard.send(Command::Drain(until)).await?;
+        }
+        Ok(())
+    }
+
+    /// Clients in all shards.
+    pub fn connections(&self) -> usize {
+        self.shared.connections()
+    }
+
+    /// How many shards there are.
+    pub fn shards(&self) -> u16 {
+        u16::try_from(self.shards.len()).unwrap_or(u16::MAX)
+    }
+
+    /// Who comes and goes.
+    pub fn presence(&self) -> &Arc<Presence> {
+        &self.shared.presence
+    }
+
+    fn millis(&self, at: Instant) -> Millis {
+        millis(at.saturating_duration_since(self.epoch))
+    }
+
+    /// Recipients are dealt out by a hash that needs no key: shards are ours, not the peer's to see.
+    fn shard_of(&self, recipient: &Recipient) -> &Inbox {
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(recipient.as_str());
+        let count = self.shards.len() as u64;
+        &self.shards[usize::try_from(hash % count).unwrap_or(0)]
+    }
+}
+
+fn word(notice: Notice) -> What {
+    match notice {
+        Notice::Change { topic, ids } => What::Change(topic, ids),
+        Notice::Opaque(frame) => What::Frame(frame),
+    }
+}
+
+pub(super) fn millis(duration: Duration) -> Millis {
+    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
+}

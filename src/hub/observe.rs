@@ -1,0 +1,28 @@
+//! What the hub reports to whoever counts; every method may be left out.
+
+use crate::{notice::Topic, session::Close};
+use std::time::Duration;
+
+/// Told of everything worth counting. Called on the push path: must be cheap and must not block.
+pub trait Observer: Send + Sync + 'static {
+    /// A client has joined.
+    fn joined(&self) {}
+    /// A recipient's first client has joined (`true`) or its last has left (`false`).
+    fn presence(&self, _here: bool) {}
+    /// A client has left.
+    fn left(&self, _close: Close) {}
+    /// A client was refused because its user has too many.
+    fn refused(&self) {}
+    /// A change was sent, this long after it was due.
+    fn told(&self, _topic: Topic, _late: Duration) {}
+    /// An opaque message was sent to so many clients, this long after it was heard of.
+    fn passed_on(&self, _clients: usize, _after: Duration) {}
+    /// A socket is full.
+    fn blocked(&self) {}
+}
+
+/// Counts nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unobserved;
+
+impl Observer for Unobserved {}

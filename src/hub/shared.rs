@@ -1,0 +1,86 @@
+//! What the shards of one hub have in common.
+
+use super::{observe::Observer, pacer::Pacer, presence::Presence};
+use crate::{
+    recipient::Recipient,
+    session::{Close, Dialect, Millis, Pace},
+};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+/// What a hub allows its clients.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Sessions of one recipient.
+    pub per_recipient: usize,
+    /// How long a session may last, in milliseconds.
+    pub max_connection: Option<Millis>,
+}
+
+/// Everything a hub is made of.
+pub struct HubSettings {
+    /// The host's wording.
+    pub dialect: Arc<dyn Dialect>,
+    /// How often a client may be told of a topic.
+    pub pace: Pace,
+    /// How many members of a crowd may be told in a second; 0: no limit.
+    pub push_rate: u32,
+    /// What clients are allowed.
+    pub limits: Limits,
+    /// How many shards; each is one task.
+    pub shards: u16,
+    /// Who counts.
+    pub observer: Arc<dyn Observer>,
+}
+
+/// Read by every shard; only counters change.
+pub struct Shared {
+    pub dialect: Arc<dyn Dialect>,
+    pub pace: Pace,
+    pub pacer: Pacer,
+    pub limits: Limits,
+    pub observer: Arc<dyn Observer>,
+    pub presence: Arc<Presence>,
+    connections: AtomicUsize,
+}
+
+impl Shared {
+    pub fn new(settings: HubSettings) -> Self {
+        Self {
+            dialect: settings.dialect,
+            pace: settings.pace,
+            pacer: Pacer::new(settings.push_rate),
+            limits: settings.limits,
+            observer: settings.observer,
+            presence: Arc::default(),
+            connections: AtomicUsize::new(0),
+        }
+    }
+
+    /// Clients in all shards.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// A client has joined; `first` names its recipient if nobody listened as it before.
+    pub fn arrived(&self, first: Option<Recipient>) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        self.observer.joined();
+        if let Some(recipient) = first {
+            self.observer.presence(true);
+            self.presence.note(recipient, true);
+        }
+    }
+
+    /// A client has left; `last` names its recipient if nobody listens as it any more.
+    pub fn left(&self, last: Option<Recipient>, close: Close) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+        self.observer.left(close);
+        if let Some(recipient) = last {
+            self.observer.presence(false);
+            self.presence.note(recipient, false);
+        }
+    }
+}

@@ -1,0 +1,456 @@
+//! Shards on made-up sockets and a made-up clock: what the promises are, run by the thousand.
+
+use super::{
+    Observer, Shared,
+    command::{Newcomer, Tell, What, Whom},
+    pacer::Crowd,
+    shard::Shard,
+    shared::{HubSettings, Limits},
+    transport::{Transport, Watcher},
+};
+use crate::{
+    auth::{Admission, Grounds},
+    frame::Frame,
+    notice::{Ids, Topic},
+    session::{Close, Dialect, Heard, Millis, Pace, Refusal, Tempo, TopicSpec},
+};
+use bytes::Bytes;
+use std::{
+    cell::RefCell,
+    io::{self, ErrorKind, Read, Write},
+    rc::Rc,
+    sync::Arc,
+};
+
+/// The far end of a made-up socket.
+#[derive(Debug, Default)]
+struct Wire {
+    /// What the client has been sent, as far as the socket took it.
+    sent: Vec<u8>,
+    /// What the client sends.
+    inbound: Vec<u8>,
+    /// Bytes the socket takes before it is full; `None`: all.
+    room: Option<usize>,
+    gone: bool,
+    aborted: bool,
+    finished: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Socket(Rc<RefCell<Wire>>);
+
+impl Read for Socket {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut wire = self.0.borrow_mut();
+        if wire.inbound.is_empty() {
+            return if wire.gone { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
+        }
+        let count = wire.inbound.len().min(buf.len());
+        buf[..count].copy_from_slice(&wire.inbound[..count]);
+        wire.inbound.drain(..count);
+        Ok(count)
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let mut wire = self.0.borrow_mut();
+        let count = wire.room.unwrap_or(usize::MAX).min(buf.len());
+        if count == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        if let Some(room) = &mut wire.room {
+            *room -= count;
+        }
+        wire.sent.extend_from_slice(&buf[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Transport for Socket {
+    fn abort(self) {
+        self.0.borrow_mut().aborted = true;
+    }
+
+    fn finish(&mut self) {
+        self.0.borrow_mut().finished = true;
+    }
+}
+
+struct Nobody;
+
+impl Watcher<Socket> for Nobody {
+    fn add(&mut self, _: &Socket, _: u32) -> io::Result<()> {
+        Ok(())
+    }
+    fn want_write(&mut self, _: &Socket, _: u32, _: bool) -> io::Result<()> {
+        Ok(())
+    }
+    fn remove(&mut self, _: &Socket) {}
+}
+
+struct Words;
+
+impl Dialect for Words {
+    fn topics(&self) -> &[TopicSpec] {
+        const TOPICS: &[TopicSpec] = &[
+            TopicSpec { name: "file", tempo: Tempo::Crowd },
+            TopicSpec { name: "activity", tempo: Tempo::Crowd },
+            TopicSpec { name: "notification", tempo: Tempo::Fixed(1000) },
+        ];
+        TOPICS
+    }
+    fn change(&self, topic: Topic, ids: &Ids) -> Frame {
+        match ids {
+            Ids::Unknown => Frame::text(&format!("t{}", topic.0)),
+            Ids::Known(ids) => Frame::text(&format!("t{} {ids:?}", topic.0)),
+        }
+    }
+    fn hear(&self, text: &str) -> Heard {
+        if text == "listen ids" { Heard::WantIds } else { Heard::Nothing }
+    }
+    fn welcome(&self) -> Frame {
+        Frame::text("hello")
+    }
+    fn refusal(&self, refusal: Refusal) -> Frame {
+        Frame::text(&format!("err: {refusal:?}"))
+    }
+}
+
+#[derive(Default)]
+struct Ends(std::sync::Mutex<Vec<Close>>);
+
+impl Observer for Ends {
+    fn left(&self, close: Close) {
+        self.0.lock().unwrap().push(close);
+    }
+}
+
+/// A shard with a clock of its own.
+struct World {
+    shard: Shard<Socket, Nobody>,
+    ends: Arc<Ends>,
+    now: Millis,
+}
+
+impl World {
+    fn new(push_rate: u32) -> Self {
+        Self::with(push_rate, Limits { per_recipient: 3, max_connection: None })
+    }
+
+    fn with(push_rate: u32, limits: Limits) -> Self {
+        let ends = Arc::new(Ends::default());
+        let settings = HubSettings {
+            dialect: Arc::new(Words),
+            pace: Pace { max: 15_000, enabled: true },
+            push_rate,
+            limits,
+            shards: 1,
+            observer: Arc::clone(&ends) as Arc<dyn Observer>,
+        };
+        let shared = Arc::new(Shared::new(settings));
+        let shard = Shard::new(shared, Nobody, 0, fastrand::Rng::with_seed(7));
+        Self { shard, ends, now: 0 }
+    }
+
+    fn join(&mut self, name: &str) -> Socket {
+        self.join_saying(name, &[])
+    }
+
+    fn join_saying(&mut self, name: &str, leftover: &[u8]) -> Socket {
+        let socket = Socket::default();
+        let admission = Admission { recipient: name.into(), grounds: Grounds::Open };
+        let leftover = Bytes::copy_from_slice(leftover);
+        self.shard.join(Newcomer { transport: socket.clone(), leftover, admission }, self.now);
+        socket
+    }
+
+    fn tell(&mut self, name: &str, what: What) {
+        let whom = Whom::One(name.into());
+        let tell = Tell { whom, what, heard_at: self.now, crowd: Arc::default() };
+        self.shard.tell(&tell, self.now);
+    }
+
+    fn change(&mut self, name: &str, topic: u8, id: Option<i64>) {
+        self.tell(name, What::Change(Topic(topic), id.map_or(Ids::Unknown, Ids::one)));
+    }
+
+    /// Lets time pass, stopping at every deadline as the event loop does.
+    fn until(&mut self, then: Millis) {
+        while let Some(at) = self.shard.next_deadline().filter(|at| *at <= then) {
+            self.now = self.now.max(at);
+            self.shard.pass_time(self.now, 16);
+        }
+        self.now = then;
+    }
+
+    fn ends(&self) -> Vec<Close> {
+        self.ends.0.lock().unwrap().clone()
+    }
+}
+
+/// The messages in a stream of unmasked server frames; a close frame reads `close <code>`.
+fn heard(socket: &Socket) -> Vec<String> {
+    let mut bytes = std::mem::take(&mut socket.0.borrow_mut().sent);
+    let rules = crate::front::websocket::Rules { masked: false, max_message: 1 << 20 };
+    let mut decoder = crate::front::websocket::Decoder::default();
+    let mut items = decoder.feed(rules, &mut bytes);
+    let mut out = Vec::new();
+    while let Some(item) = items.next() {
+        use crate::front::websocket::Item;
+        match item.unwrap() {
+            Item::Text(text) => out.push(text.to_owned()),
+            Item::Ping(_) => out.push("ping".to_owned()),
+            Item::Pong(_) => out.push("pong".to_owned()),
+            Item::Close(close) => out.push(format!("close {}", close.unwrap().code.0)),
+            Item::Binary(_) => out.push("binary".to_owned()),
+        }
+    }
+    out
+}
+
+/// A masked client frame (mask 0: the payload as it is).
+fn says(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first, 0x80 | u8::try_from(payload.len()).unwrap(), 0, 0, 0, 0];
+    frame.extend_from_slice(payload);
+    frame
+}
+
+#[test]
+fn the_first_change_leaves_after_the_merge_window() {
+    let mut world = World::new(0);
+    let alice = world.join("alice");
+    assert_eq!(heard(&alice), ["hello"]);
+    world.change("alice", 0, None);
+    world.until(99);
+    assert!(heard(&alice).is_empty());
+    world.until(100);
+    assert_eq!(heard(&alice), ["t0"]);
+}
+
+#[test]
+fn a_steady_stream_starves_nobody() {
+    let mut world = World::new(0);
+    let alice = world.join("alice");
+    heard(&alice);
+    for step in 1..=150 {
+        world.change("alice", 0, None);
+        world.until(step * 200);
+    }
+    let told = heard(&alice).len();
+    assert!((18..=60).contains(&told), "{told} messages in 30 s");
+}
+
+#[test]
+fn known_ids_are_told_to_those_who_asked_and_only_to_them() {
+    let mut world = World::new(0);
+    let asked = world.join_saying("alice", &says(0x81, b"listen ids"));
+    let plain = world.join("alice");
+    world.change("alice", 0, Some(459));
+    world.change("alice", 0, Some(188));
+    world.until(150);
+    assert_eq!(heard(&asked), ["hello", "t0 [459, 188]"]);
+    assert_eq!(heard(&plain), ["hello", "t0"]);
+}
+
+#[test]
+fn a_recipient_may_have_so_many_sessions_and_no_more() {
+    let mut world = World::new(0);
+    let _kept = [world.join("alice"), world.join("alice"), world.join("alice")];
+    let fourth = world.join("alice");
+    assert_eq!(heard(&fourth), ["err: TooMany", "close 1012"]);
+    assert_eq!(heard(&world.join("bob")), ["hello"]);
+}
+
+#[test]
+fn opaque_messages_keep_their_order_through_a_full_socket() {
+    let mut world = World::new(0);
+    let alice = world.join("alice");
+    alice.0.borrow_mut().room = Some(10);
+    for n in 0..50 {
+        world.tell("alice", What::Frame(Frame::text(&format!("m{n}"))));
+    }
+    alice.0.borrow_mut().room = None;
+    world.shard.writable(0, world.now);
+    let expected: Vec<_> =
+        std::iter::once("hello".into()).chain((0..50).map(|n| format!("m{n}"))).collect();
+    assert_eq!(heard(&alice), expected);
+}
+
+#[test]
+fn a_client_that_does_not_read_is_closed_once_its_mailbox_is_full() {
+    let mut world = World::new(0);
+    let alice = world.join("alice");
+    heard(&alice);
+    alice.0.borrow_mut().room = Some(3);
+    for n in 0..1000 {
+        world.tell("alice", What::Frame(Frame::text(&format!("message {n}"))));
+    }
+    alice.0.borrow_mut().room = None;
+    world.shard.writable(0, world.now);
+    assert_eq!(heard(&alice), ["message 0", "close 1013"]);
+    world.until(6000);
+    assert_eq!(world.ends(), [Close::Slow]);
+}
+
+#[test]
+fn a_socket_that_takes_nothing_for_five_seconds_is_aborted() {
+    let mut world = World::new(0);
+    let alice = world.join("alice");
+    alice.0.borrow_mut().room = Some(0);
+    world.tell("alice", What::Frame(Frame::text("x")));
+    world.until(4999);
+    assert!(world.ends().is_empty());
+    world.until(5000);
+    assert_eq!(world.ends(), [Close::Slow]);
+    assert!(alice.0.borrow().aborted);
+}
+
+#[test]
+fn changes_wait_merged_while_the_socket_is_full() {
+    let mut world = World::new(0);
+    let alice = world.join("alice");
+    heard(&alice);
+    alice.0.borrow_mut().room = Some(1);
+    world.tell("alice", What::Frame(Frame::text("x")));
+    for _ in 0..1000 {
+        world.change("alice", 1, None);
+    }
+    world.until(3000);
+    alice.0.borrow_mut().room = None;
+    world.shard.writable(0, world.now);
+    assert_eq!(heard(&alice), ["x", "t1"]);
+}
+
+#[test]
+fn silence_is_pinged_and_then_ends() {
+    let mut world = World::new(0);
+    let alice = world.join("alice");
+    heard(&alice);
+    world.until(30_000);
+    assert_eq!(heard(&alice), ["ping"]);
+    alice.0.borrow_mut().inbound = says(0x8a, b"");
+    world.shard.readable(0, world.now);
+    world.until(59_999);
+    assert!(heard(&alice).is_empty());
+    world.until(75_000);
+    assert_eq!(heard(&alice), ["ping"]);
+    assert_eq!(world.ends(), [Close::Silent]);
+}
+
+#[test]
+fn an_unsolicited_pong_is_legal_and_a_ping_is_answered() {
+    let mut world = World::new(0);
+    let alice = world.join("alice");
+    alice.0.borrow_mut().inbound = [says(0x8a, b"hi"), says(0x89, b"yo")].concat();
+    world.shard.readable(0, world.now);
+    assert_eq!(heard(&alice), ["hello", "pong"]);
+}
+
+#[test]
+fn a_close_is_answered_and_the_client_leaves() {
+    let mut world = World::new(0);
+    let alice = world.join("alice");
+    heard(&alice);
+    alice.0.borrow_mut().inbound = says(0x88, &1000_u16.to_be_bytes());
+    world.shard.readable(0, world.now);
+    assert_eq!(heard(&alice), ["close 1000"]);
+    assert!(alice.0.borrow().finished);
+    alice.0.borrow_mut().gone = true;
+    world.shard.readable(0, world.now);
+    assert_eq!(world.ends().len(), 1);
+}
+
+#[test]
+fn broken_frames_end_the_session_with_their_code() {
+    let mut world = World::new(0);
+    let alice = world.join("alice");
+    alice.0.borrow_mut().inbound = vec![0x81, 0x01, b'x'];
+    world.shard.readable(0, world.now);
+    assert_eq!(heard(&alice), ["hello", "close 1002"]);
+}
+
+#[test]
+fn a_crowd_is_told_a_hundred_at_once_and_then_at_the_rate() {
+    let mut world = World::new(1000);
+    let sockets: Vec<_> = (0..1100).map(|n| world.join(&format!("u{n}"))).collect();
+    sockets.iter().for_each(|socket| drop(heard(socket)));
+    let all = (0..1100).map(|n| format!("u{n}").into()).collect();
+    let tell = Tell {
+        whom: Whom::Many(all),
+        what: What::Change(Topic(0), Ids::Unknown),
+        heard_at: 0,
+        crowd: Arc::default(),
+    };
+    world.shard.tell(&tell, 0);
+    let told = |world: &mut World, at| {
+        world.until(at);
+        sockets.iter().filter(|socket| !heard(socket).is_empty()).count()
+    };
+    assert_eq!(told(&mut world, 100), 100);
+    assert_eq!(told(&mut world, 600), 500);
+    assert_eq!(told(&mut world, 1100), 500);
+}
+
+#[test]
+fn after_a_gap_everyone_is_told_everything_within_the_spread() {
+    let mut world = World::new(0);
+    let sockets: Vec<_> = (0..50).map(|n| world.join(&format!("u{n}"))).collect();
+    sockets.iter().for_each(|socket| drop(heard(socket)));
+    world.shard.gap(3000, &Crowd::default(), 0);
+    world.until(1500);
+    let early = sockets.iter().filter(|socket| !heard(socket).is_empty()).count();
+    assert!((10..=40).contains(&early), "{early}");
+    world.until(3000);
+    assert!(sockets.iter().all(|socket| matches!(heard(socket).len(), 0 | 3)));
+    assert!(world.shard.next_deadline().is_some_and(|at| at >= 30_000));
+}
+
+#[test]
+fn a_drain_sees_everyone_off_within_its_time_and_lets_nobody_in() {
+    let mut world = World::new(0);
+    let sockets: Vec<_> = (0..40).map(|n| world.join(&format!("u{n}"))).collect();
+    world.shard.drain(0, 2000);
+    world.until(1000);
+    let early = world.shard.list(0, 100).len();
+    assert!((5..=35).contains(&early), "{early}");
+    world.until(8000);
+    assert!(world.shard.is_done());
+    for socket in &sockets {
+        assert_eq!(heard(socket), ["hello", "close 1012"]);
+    }
+    assert_eq!(heard(&world.join("late")), ["err: TryLater", "close 1012"]);
+}
+
+#[test]
+fn a_session_ends_when_its_connection_time_is_over() {
+    let mut world = World::with(0, Limits { per_recipient: 3, max_connection: Some(10_000) });
+    let alice = world.join("alice");
+    world.until(10_000);
+    assert_eq!(heard(&alice), ["hello", "close 1000"]);
+}
+
+#[test]
+fn a_revoked_session_is_told_why() {
+    let mut world = World::new(0);
+    let alice = world.join("alice");
+    let id = world.shard.list(0, 10)[0].id;
+    world.shard.close(id, Close::Revoked, world.now);
+    assert_eq!(heard(&alice), ["hello", "err: Revoked", "close 4401"]);
+}
+
+#[test]
+fn an_id_of_a_client_that_left_closes_nobody_else() {
+    let mut world = World::new(0);
+    let first = world.join("alice");
+    let id = world.shard.list(0, 10)[0].id;
+    first.0.borrow_mut().gone = true;
+    world.shard.readable(0, world.now);
+    let second = world.join("bob");
+    world.shard.close(id, Close::Revoked, world.now);
+    assert_eq!(heard(&second), ["hello"]);
+}
