@@ -1,6 +1,12 @@
 //! Where messages come from: Redis, memory; later HTTP and Kafka.
 
+pub mod backoff;
+mod complaint;
+pub mod memory;
 pub mod redis;
+mod state;
+
+pub use state::State;
 
 use bytes::Bytes;
 
@@ -9,7 +15,8 @@ use bytes::Bytes;
 pub struct Message {
     /// The channel, one of those the host asked for.
     pub channel: &'static str,
-    /// The payload, untouched.
+    /// The payload, untouched. It is a slice of the source's read buffer: cheap to hand on and to
+    /// take apart, but what lives longer than the message copies what it keeps.
     pub payload: Bytes,
 }
 

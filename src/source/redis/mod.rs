@@ -1,5 +1,23 @@
 //! Redis as a source: one supervised subscription, and the few keys the host reads and writes.
 
+mod cluster;
+mod dial;
+mod fault;
+mod heartbeat;
+mod keys;
+mod listener;
+mod pace;
+mod resp;
+mod sentinel;
 mod settings;
+mod subscribe;
+mod tls;
+mod topology;
+mod wire;
 
+pub use fault::Fault;
+pub use keys::Keys;
+pub use pace::Pace;
 pub use settings::{Address, RedisSettings, RedisTls, Topology};
+pub use subscribe::Subscription;
+pub use tls::TlsFault;

@@ -1,0 +1,109 @@
+//! How long to wait before the next try: jittered, exponential, forgiven only after a healthy minute.
+
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The first wait is at most this.
+const FIRST: Duration = Duration::from_millis(250);
+
+/// No wait is longer. Ten seconds, because a try costs one refused connection while every second
+/// away is a second of lost events; twenty daemons waiting 5–10 s ask a server twice or thrice a
+/// second between them, which no server notices.
+pub const LONGEST: Duration = Duration::from_secs(10);
+
+/// A connection that lived this long was healthy: the next loss starts over with [`FIRST`]. One that
+/// was lost sooner goes on where the waits had got to, so that a server which accepts and drops us
+/// at once isn't hammered.
+pub const HEALTHY: Duration = Duration::from_secs(60);
+
+/// The waits between tries of one connection. Time and chance are passed in.
+#[derive(Debug)]
+pub struct Backoff {
+    rng: fastrand::Rng,
+    failures: u32,
+    since: Option<Instant>,
+}
+
+impl Backoff {
+    /// Nothing has failed yet.
+    pub fn new(rng: fastrand::Rng) -> Self {
+        Self { rng, failures: 0, since: None }
+    }
+
+    /// The try succeeded.
+    pub fn connected(&mut self, now: Instant) {
+        self.since = Some(now);
+    }
+
+    /// The try failed or the connection was lost: how long to wait now. Between half of the step
+    /// and all of it, so that many daemons don't come back at the same instant.
+    pub fn wait(&mut self, now: Instant) -> Duration {
+        if self.since.take().is_some_and(|since| now.duration_since(since) >= HEALTHY) {
+            self.failures = 0;
+        }
+        let step = FIRST.saturating_mul(1 << self.failures.min(16)).min(LONGEST);
+        self.failures = self.failures.saturating_add(1);
+        step.mul_f64(0.5 + self.rng.f64() / 2.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Backoff, FIRST, HEALTHY, LONGEST};
+    use std::time::Duration;
+    use tokio::time::Instant;
+
+    fn backoff() -> Backoff {
+        Backoff::new(fastrand::Rng::with_seed(7))
+    }
+
+    #[test]
+    fn grows_to_its_limit_and_stays_there_jittered() {
+        let (mut backoff, now) = (backoff(), Instant::now());
+        let first = backoff.wait(now);
+        assert!(first >= FIRST / 2 && first <= FIRST, "{first:?}");
+        let waits: Vec<Duration> = (0..100).map(|_| backoff.wait(now)).collect();
+        assert!(waits.iter().all(|wait| *wait <= LONGEST));
+        assert!(waits[10..].iter().all(|wait| *wait >= LONGEST / 2));
+        assert!(waits[10..].iter().any(|wait| *wait != waits[10]), "no jitter");
+    }
+
+    #[test]
+    fn two_daemons_do_not_wait_alike() {
+        let now = Instant::now();
+        let mut other = Backoff::new(fastrand::Rng::with_seed(8));
+        assert_ne!(backoff().wait(now), other.wait(now));
+    }
+
+    #[test]
+    fn a_connection_lost_at_once_forgives_nothing() {
+        let (mut backoff, now) = (backoff(), Instant::now());
+        for _ in 0..20 {
+            backoff.connected(now);
+            backoff.wait(now + Duration::from_secs(1));
+        }
+        backoff.connected(now);
+        assert!(backoff.wait(now + HEALTHY - Duration::from_millis(1)) >= LONGEST / 2);
+    }
+
+    #[test]
+    fn a_healthy_minute_starts_over() {
+        let (mut backoff, now) = (backoff(), Instant::now());
+        for _ in 0..20 {
+            backoff.wait(now);
+        }
+        backoff.connected(now);
+        assert!(backoff.wait(now + HEALTHY) <= FIRST);
+    }
+
+    #[test]
+    fn failing_tries_after_a_healthy_time_grow_again() {
+        let (mut backoff, now) = (backoff(), Instant::now());
+        backoff.connected(now);
+        backoff.wait(now + HEALTHY);
+        for _ in 0..10 {
+            backoff.wait(now + HEALTHY * 2);
+        }
+        assert!(backoff.wait(now + HEALTHY * 9) >= LONGEST / 2);
+    }
+}

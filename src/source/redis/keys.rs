@@ -1,0 +1,209 @@
+//! The few keys that the host reads and writes in Redis, on a handful of connections made on demand.
+
+use super::{
+    Address, Fault, Pace, RedisSettings, cluster::Redirect, resp::Value, topology::Finder,
+    wire::Wire,
+};
+use bytes::Bytes;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::{sync::Semaphore, time::timeout};
+
+/// No more commands than this are under way at once; others queue for their part of [`Pace::command`].
+const CONCURRENT: usize = 4;
+
+/// One command is tried this often: a stale connection, a redirection or two, a failover.
+const TRIES: usize = 4;
+
+/// The places of this many keys are remembered; beyond it the memory starts anew.
+const MAX_PLACES: usize = 64;
+
+/// Reads and writes keys. Cheap to clone; no lock is held while Redis is waited for.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    finder: Finder,
+    pace: Pace,
+    turns: Semaphore,
+    kept: Mutex<Kept>,
+}
+
+/// Connections at rest and where keys live; the lock is held for moments only.
+#[derive(Debug, Default)]
+struct Kept {
+    idle: Vec<Wire>,
+    places: HashMap<Box<[u8]>, Address>,
+}
+
+/// A command on one key or channel.
+struct Command<'a> {
+    words: &'a [&'a [u8]],
+    /// The ACL rules it needs.
+    rights: &'static str,
+    /// Sending it twice does no harm.
+    repeatable: bool,
+}
+
+impl Command<'_> {
+    fn key(&self) -> &[u8] {
+        self.words.get(1).copied().unwrap_or_default()
+    }
+}
+
+impl Keys {
+    /// Connects to nothing yet.
+    pub fn new(settings: RedisSettings, pace: Pace, rng: fastrand::Rng) -> Self {
+        let hurried = Pace { patience: pace.patience.min(pace.command), ..pace.clone() };
+        let finder = Finder::new(settings, hurried, rng);
+        let (turns, kept) = (Semaphore::new(CONCURRENT), Mutex::default());
+        Self { shared: Arc::new(Shared { finder, pace, turns, kept }) }
+    }
+
+    /// The value of a key; `None` if there is none.
+    pub async fn get(&self, key: &str) -> Result<Option<Bytes>, Fault> {
+        let words: [&[u8]; 2] = [b"GET", key.as_bytes()];
+        let rights = "+get and the key pattern ~notify_* (and ~test-token)";
+        match self.run(&Command { words: &words, rights, repeatable: true }).await? {
+            Value::Bulk(value) => Ok(Some(value)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Sets a key.
+    pub async fn set(&self, key: &str, value: impl AsRef<[u8]>) -> Result<(), Fault> {
+        let words: [&[u8]; 3] = [b"SET", key.as_bytes(), value.as_ref()];
+        let rights = "+set and the key pattern ~notify_*";
+        self.run(&Command { words: &words, rights, repeatable: true }).await.map(drop)
+    }
+
+    /// Publishes on a channel, once at most.
+    pub async fn publish(&self, channel: &str, payload: impl AsRef<[u8]>) -> Result<(), Fault> {
+        let words: [&[u8]; 3] = [b"PUBLISH", channel.as_bytes(), payload.as_ref()];
+        let rights = "+publish and the channel pattern &notify_*";
+        self.run(&Command { words: &words, rights, repeatable: false }).await.map(drop)
+    }
+
+    async fn run(&self, command: &Command<'_>) -> Result<Value, Fault> {
+        let limit = self.shared.pace.command;
+        let done = timeout(limit, async {
+            let _turn = self.shared.turns.acquire().await.map_err(|_| Fault::Nowhere)?;
+            self.shared.attempt(command).await
+        });
+        done.await.unwrap_or_else(|_| Err(Fault::Late { seconds: limit.as_secs_f32() }))
+    }
+}
+
+/// What to do after a try.
+enum Next {
+    Done(Value),
+    Failed(Fault),
+    Again(Option<Redirect>, Fault),
+}
+
+impl Shared {
+    async fn attempt(&self, command: &Command<'_>) -> Result<Value, Fault> {
+        let mut redirect = None;
+        let mut last = Fault::Nowhere;
+        for _ in 0..TRIES {
+            match self.once(command, redirect.take()).await {
+                Next::Done(value) => return Ok(value),
+                Next::Failed(fault) => return Err(fault),
+                Next::Again(to, why) => (redirect, last) = (to, why),
+            }
+        }
+        Err(last)
+    }
+
+    async fn once(&self, command: &Command<'_>, redirect: Option<Redirect>) -> Next {
+        let place = match &redirect {
+            Some(Redirect::Moved(at) | Redirect::Ask(at)) => Some(at.clone()),
+            None => self.kept().places.get(command.key()).cloned(),
+        };
+        let (mut wire, reused) = match self.connection(place.as_ref()).await {
+            Ok(found) => found,
+            // The key's node may be gone: whoever answers knows where the key is now.
+            Err(fault) if place.is_some() && redirect.is_none() => {
+                self.kept().places.remove(command.key());
+                return Next::Again(None, fault);
+            }
+            Err(fault) => return Next::Failed(fault),
+        };
+        if matches!(redirect, Some(Redirect::Ask(_)))
+            && let Err(fault) = wire.call(&[b"ASKING"], "+asking").await
+        {
+            return Next::Failed(fault);
+        }
+        match wire.ask(command.words).await {
+            Ok(Value::Error(text)) => self.refused(wire, command, &text),
+            Ok(value) => {
+                self.keep(wire);
+                Next::Done(value)
+            }
+            // It was idle for long and the server had closed it meanwhile.
+            Err(fault @ Fault::Closed { .. }) if reused && command.repeatable => {
+                Next::Again(redirect, fault)
+            }
+            Err(fault) => Next::Failed(fault),
+        }
+    }
+
+    fn refused(&self, wire: Wire, command: &Command<'_>, text: &[u8]) -> Next {
+        let fault = Fault::answer(&wire.at, text, command.rights);
+        if let Some(redirect) = Redirect::parse(text, &wire.at) {
+            if let Redirect::Moved(at) = &redirect {
+                self.remember(command.key(), at);
+            }
+            self.keep(wire);
+            return Next::Again(Some(redirect), fault);
+        }
+        if text.starts_with(b"READONLY") || text.starts_with(b"MASTERDOWN") {
+            // A failover: none of the connections leads to the master any more.
+            self.kept().idle.clear();
+            return Next::Again(None, fault);
+        }
+        self.keep(wire);
+        Next::Failed(fault)
+    }
+
+    async fn connection(&self, place: Option<&Address>) -> Result<(Wire, bool), Fault> {
+        if let Some(wire) = self.idle(place) {
+            return Ok((wire, true));
+        }
+        let fresh = match place {
+            Some(at) => self.finder.open(at).await?,
+            None => self.finder.connect().await?,
+        };
+        Ok((fresh, false))
+    }
+
+    fn idle(&self, place: Option<&Address>) -> Option<Wire> {
+        let mut kept = self.kept();
+        let found = kept.idle.iter().rposition(|wire| place.is_none_or(|at| wire.at == *at))?;
+        Some(kept.idle.swap_remove(found))
+    }
+
+    fn keep(&self, wire: Wire) {
+        let mut kept = self.kept();
+        if kept.idle.len() < CONCURRENT && wire.is_at_rest() {
+            kept.idle.push(wire);
+        }
+    }
+
+    fn remember(&self, key: &[u8], at: &Address) {
+        let mut kept = self.kept();
+        if kept.places.len() >= MAX_PLACES {
+            kept.places.clear();
+        }
+        kept.places.insert(key.into(), at.clone());
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,161 @@
+//! One subscribed connection: turns what arrives into deliveries until it is lost.
+
+use super::{
+    Fault, Pace,
+    heartbeat::{Beat, Heartbeat},
+    resp::Value,
+    wire::Wire,
+};
+use crate::source::{Delivery, Message};
+use bytes::Bytes;
+use std::time::Duration;
+use tokio::{
+    sync::mpsc::{Sender, error::TrySendError},
+    time::{Instant, timeout_at},
+};
+
+/// The rights that listening needs, as the operator reads them when they are missing.
+const RIGHTS: &str = "+subscribe +ping and the channel pattern &notify_*";
+
+/// Why listening ended.
+pub(super) enum End {
+    /// The connection is lost.
+    Lost(Fault),
+    /// Nobody reads the queue any more: the daemon is ending.
+    Unread,
+}
+
+impl From<Fault> for End {
+    fn from(fault: Fault) -> Self {
+        Self::Lost(fault)
+    }
+}
+
+/// A connection that has subscribed or is about to.
+pub(super) struct Listener<'a> {
+    wire: Wire,
+    heart: Heartbeat,
+    answer: Duration,
+    channels: &'static [&'static str],
+    queue: &'a Sender<Delivery>,
+    unconfirmed: usize,
+}
+
+impl<'a> Listener<'a> {
+    /// Takes over a logged-in connection.
+    pub(super) fn new(
+        wire: Wire,
+        pace: &Pace,
+        channels: &'static [&'static str],
+        queue: &'a Sender<Delivery>,
+    ) -> Self {
+        let heart = Heartbeat::new(pace.silence, pace.answer, Instant::now());
+        Self { wire, heart, answer: pace.answer, channels, queue, unconfirmed: channels.len() }
+    }
+
+    /// Subscribes to all channels; returns when Redis has confirmed each.
+    pub(super) async fn subscribe(&mut self) -> Result<(), End> {
+        let mut words: Vec<&[u8]> = vec![b"SUBSCRIBE"];
+        words.extend(self.channels.iter().map(|channel| channel.as_bytes()));
+        self.send(&words).await?;
+        while self.unconfirmed > 0 {
+            self.listen_once().await?;
+        }
+        Ok(())
+    }
+
+    /// Hands on what arrives, in order, until the connection is lost.
+    pub(super) async fn listen(&mut self) -> End {
+        loop {
+            if let Err(end) = self.listen_once().await {
+                return end;
+            }
+        }
+    }
+
+    async fn listen_once(&mut self) -> Result<(), End> {
+        self.read().await?;
+        self.take_all().await
+    }
+
+    /// Waits for bytes, asking after a silence. The timer only speaks once reading has found
+    /// nothing: a process that was suspended first looks into its socket.
+    async fn read(&mut self) -> Result<(), Fault> {
+        loop {
+            if let Ok(read) = timeout_at(self.heart.due(), self.wire.fill()).await {
+                self.heart.heard(Instant::now());
+                return read;
+            }
+            match self.heart.beat(Instant::now()) {
+                Beat::Wait => {}
+                Beat::Ask => self.send(&[b"PING"]).await?,
+                Beat::Dead => return Err(self.silent("a ping")),
+            }
+        }
+    }
+
+    async fn send(&mut self, words: &[&[u8]]) -> Result<(), Fault> {
+        let deadline = Instant::now() + self.answer;
+        match timeout_at(deadline, self.wire.send(words)).await {
+            Ok(sent) => sent?,
+            Err(_) => return Err(self.silent("taking a command")),
+        }
+        self.heart.asked(Instant::now());
+        Ok(())
+    }
+
+    fn silent(&self, doing: &'static str) -> Fault {
+        Fault::Silent { at: self.wire.at.clone(), doing, seconds: self.answer.as_secs_f32() }
+    }
+
+    async fn take_all(&mut self) -> Result<(), End> {
+        while let Some(value) = self.wire.buffered()? {
+            self.take(value).await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, value: Value) -> Result<(), End> {
+        match value {
+            Value::Array(mut parts) => match (parts.first().and_then(Value::text), parts.len()) {
+                (Some(b"message"), 3) => {
+                    if let (Some(Value::Bulk(payload)), Some(channel)) = (parts.pop(), parts.pop())
+                    {
+                        return self.deliver(&channel, payload).await;
+                    }
+                }
+                (Some(b"subscribe"), _) => self.unconfirmed = self.unconfirmed.saturating_sub(1),
+                _ => {}
+            },
+            Value::Error(text) => {
+                return Err(Fault::answer(&self.wire.at, &text, RIGHTS).into());
+            }
+            Value::Skipped(bytes) => {
+                tracing::warn!(bytes, "a message too large to be Nextcloud's was dropped");
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn deliver(&mut self, channel: &Value, payload: Bytes) -> Result<(), End> {
+        let channel = channel.text().unwrap_or_default();
+        let Some(channel) = self.channels.iter().find(|known| known.as_bytes() == channel) else {
+            return Ok(());
+        };
+        let delivery = Delivery::Message(Message { channel, payload });
+        match self.queue.try_send(delivery) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(_)) => Err(End::Unread),
+            Err(TrySendError::Full(delivery)) => self.hold_back(delivery).await,
+        }
+    }
+
+    /// The pipeline is behind: we stop reading and Redis keeps what is published, up to its
+    /// `client-output-buffer-limit pubsub`; past it Redis drops us, which is a gap like any other.
+    async fn hold_back(&mut self, delivery: Delivery) -> Result<(), End> {
+        self.queue.send(delivery).await.map_err(|_| End::Unread)?;
+        self.heart.heard(Instant::now());
+        Ok(())
+    }
+}
