@@ -3,5 +3,12 @@
 
 mod fault_proxy;
 mod metrics_format;
+#[cfg(test)]
+mod redis_faults;
+#[cfg(test)]
+mod redis_keys;
+#[cfg(test)]
+mod redis_listening;
+#[cfg(test)]
 mod servers;
 mod support;

@@ -59,7 +59,7 @@ impl Command<'_> {
 impl Keys {
     /// Connects to nothing yet.
     pub fn new(settings: RedisSettings, pace: Pace, rng: fastrand::Rng) -> Self {
-        let hurried = Pace { patience: pace.patience.min(pace.command), ..pace.clone() };
+        let hurried = Pace { patience: pace.patience.min(pace.command), ..pace };
         let finder = Finder::new(settings, hurried, rng);
         let (turns, kept) = (Semaphore::new(CONCURRENT), Mutex::default());
         Self { shared: Arc::new(Shared { finder, pace, turns, kept }) }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How patient to be. The defaults are for production.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
     /// The longest that each step towards a connection may take, and each answer on it.
     pub patience: Duration,

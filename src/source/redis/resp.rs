@@ -123,13 +123,13 @@ impl Decoder {
 fn measure(buffer: &[u8]) -> Result<Option<usize>, Malformed> {
     let (mut at, mut missing, mut elements) = (0, 1_usize, 0_usize);
     while missing > 0 {
-        let Some((kind, line, next)) = line_at(buffer, at)? else { return Ok(None) };
+        let Some(Line { kind, content, next }) = line_at(buffer, at)? else { return Ok(None) };
         (at, missing) = (next, missing - 1);
         match kind {
             b'+' | b'-' | b':' => {}
-            b'$' => at = at.checked_add(string_size(line)?).ok_or(Malformed)?,
+            b'$' => at = at.checked_add(string_size(content)?).ok_or(Malformed)?,
             b'*' => {
-                let count = length(line)?.unwrap_or(0);
+                let count = length(content)?.unwrap_or(0);
                 elements = elements.saturating_add(count);
                 if elements > MAX_ELEMENTS {
                     return Err(Malformed);
@@ -143,13 +143,23 @@ fn measure(buffer: &[u8]) -> Result<Option<usize>, Malformed> {
 }
 
 /// The bytes a string takes after its head, line end included.
-fn string_size(line: &[u8]) -> Result<usize, Malformed> {
-    length(line)?.map_or(Ok(0), |size| size.checked_add(2).ok_or(Malformed))
+fn string_size(content: &[u8]) -> Result<usize, Malformed> {
+    length(content)?.map_or(Ok(0), |size| size.checked_add(2).ok_or(Malformed))
 }
 
-/// The line that starts at `at`: its kind, its content, and where the next one starts.
-fn line_at(buffer: &[u8], at: usize) -> Result<Option<(u8, &[u8], usize)>, Malformed> {
-    let Some((kind, rest)) = buffer.get(at..).and_then(<[u8]>::split_first) else {
+/// One line of a frame.
+struct Line<'a> {
+    /// Its first byte.
+    kind: u8,
+    /// What follows that, without the line end.
+    content: &'a [u8],
+    /// Where the next line starts.
+    next: usize,
+}
+
+/// The line that starts at `at`, once it is whole.
+fn line_at(buffer: &[u8], at: usize) -> Result<Option<Line<'_>>, Malformed> {
+    let Some((&kind, rest)) = buffer.get(at..).and_then(<[u8]>::split_first) else {
         return Ok(None);
     };
     if !matches!(kind, b'+' | b'-' | b':' | b'$' | b'*') {
@@ -160,7 +170,7 @@ fn line_at(buffer: &[u8], at: usize) -> Result<Option<(u8, &[u8], usize)>, Malfo
         return if window.len() == MAX_LINE { Err(Malformed) } else { Ok(None) };
     };
     match rest.get(end + 1) {
-        Some(b'\n') => Ok(Some((*kind, &rest[..end], at + 1 + end + 2))),
+        Some(b'\n') => Ok(Some(Line { kind, content: &rest[..end], next: at + 1 + end + 2 })),
         Some(_) => Err(Malformed),
         None => Ok(None),
     }
@@ -184,7 +194,7 @@ fn length(line: &[u8]) -> Result<Option<usize>, Malformed> {
 
 /// Reads one value of a frame that [`measure`] found whole.
 fn take(frame: &Bytes, at: &mut usize, depth: usize) -> Result<Value, Malformed> {
-    let (kind, line, next) = line_at(frame, *at)?.ok_or(Malformed)?;
+    let Line { kind, content: line, next } = line_at(frame, *at)?.ok_or(Malformed)?;
     let content = *at + 1..*at + 1 + line.len();
     *at = next;
     Ok(match kind {

@@ -39,7 +39,7 @@ impl Subscription {
     ) {
         let mut rng = self.rng;
         let supervisor = Supervisor {
-            finder: Finder::new(self.settings, self.pace.clone(), rng.fork()),
+            finder: Finder::new(self.settings, self.pace, rng.fork()),
             channels: self.channels,
             pace: self.pace,
             backoff: Backoff::new(rng),

@@ -17,6 +17,7 @@ pub(crate) mod redis;
 pub(crate) mod redis_cluster;
 pub(crate) mod redis_sentinel;
 pub(crate) mod sqlite;
+pub(crate) mod subscriber;
 
 pub(crate) use cleanup::{Folder, folder};
 pub(crate) use ports::free_port;

@@ -109,6 +109,12 @@ impl Redis {
         command.query_async(&mut connection).await.expect("an answer of Redis")
     }
 
+    /// Many commands at once.
+    pub(crate) async fn pipe(&self, commands: &redis::Pipeline) {
+        let mut connection = self.connect().await.expect("a connection to Redis");
+        commands.query_async::<()>(&mut connection).await.expect("the answers of Redis");
+    }
+
     /// Kills it if it runs, and starts it again on the same port, empty.
     pub(crate) async fn restart(&mut self) {
         self.server.start_again();

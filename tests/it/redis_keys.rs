@@ -1,0 +1,98 @@
+//! The host's keys in Redis are read and written, and a Redis in trouble makes nobody wait for long.
+
+use crate::support::{
+    redis::Redis,
+    subscriber::{hurried, local, logged_in, single},
+    until, within,
+};
+use notify_push::source::redis::{Address, Fault, Keys, Pace, RedisSettings};
+use std::time::Duration;
+
+const ACL: &str = include_str!("../data/redis-acl/daemon.acl");
+
+fn keys(settings: RedisSettings) -> Keys {
+    Keys::new(settings, hurried(), fastrand::Rng::with_seed(7))
+}
+
+#[tokio::test]
+async fn what_is_set_is_read_by_others_and_back() {
+    let redis = Redis::start().await;
+    let keys = keys(single(Address::Unix(redis.socket())));
+    assert_eq!(keys.get("test-token").await.unwrap(), None);
+    redis.set("test-token", "told").await;
+    assert_eq!(keys.get("test-token").await.unwrap().as_deref(), Some(b"told".as_slice()));
+    keys.set("notify_push_version", "1.4.0").await.unwrap();
+    assert_eq!(redis.get("notify_push_version").await.as_deref(), Some("1.4.0"));
+}
+
+#[tokio::test]
+async fn keys_are_those_of_the_chosen_database() {
+    let redis = Redis::start().await;
+    let keys = keys(RedisSettings { database: 5, ..single(local(redis.port())) });
+    keys.set("notify_push_version", "1.4.0").await.unwrap();
+    assert_eq!(redis.get("notify_push_version").await, None);
+}
+
+#[tokio::test]
+async fn a_restart_goes_unnoticed_between_two_commands() {
+    let mut redis = Redis::start().await;
+    let keys = keys(single(local(redis.port())));
+    keys.set("a", "1").await.unwrap();
+    redis.restart().await;
+    assert_eq!(keys.get("a").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_frozen_redis_is_given_up_in_time_and_works_again_when_it_thaws() {
+    let redis = Redis::start().await;
+    let pace = Pace { command: Duration::from_millis(300), ..hurried() };
+    let keys = Keys::new(single(local(redis.port())), pace, fastrand::Rng::with_seed(7));
+    keys.set("a", "1").await.unwrap();
+    redis.pause();
+    let many = (0..20).map(|_| keys.get("a"));
+    let answers = within("an end to it", futures_util::future::join_all(many)).await;
+    assert!(
+        answers
+            .iter()
+            .all(|answer| matches!(answer, Err(Fault::Late { .. } | Fault::Silent { .. })))
+    );
+    redis.resume();
+    until("the key", async || keys.get("a").await.ok().flatten()).await;
+}
+
+#[tokio::test]
+async fn many_commands_at_once_share_a_few_connections() {
+    let redis = Redis::start().await;
+    let keys = keys(single(local(redis.port())));
+    let many = (0..200).map(|n| {
+        let keys = keys.clone();
+        async move {
+            let key = format!("notify_{n}");
+            keys.set(&key, n.to_string()).await.unwrap();
+            assert_eq!(keys.get(&key).await.unwrap().unwrap(), n.to_string().as_bytes());
+        }
+    });
+    within("all of them", futures_util::future::join_all(many)).await;
+    let clients: String = redis.query(redis::cmd("CLIENT").arg("LIST")).await;
+    assert!(clients.lines().filter(|line| line.contains("cmd=get")).count() <= 4, "{clients}");
+}
+
+#[tokio::test]
+async fn the_recipes_rights_are_enough_and_missing_ones_are_named() {
+    let mut directives = vec!["--user"];
+    directives.extend(ACL.split_whitespace().skip(1));
+    let redis = Redis::start_with(&directives).await;
+    let keys = keys(logged_in(Some("notify_push"), "daemon-password", single(local(redis.port()))));
+    for key in ["notify_push_version", "notify_push_metrics"] {
+        keys.set(key, "x").await.unwrap();
+    }
+    for key in ["test-token", "notify_push_app_version"] {
+        assert_eq!(keys.get(key).await.unwrap(), None, "{key}");
+    }
+    let log: Vec<redis::Value> = redis.query(redis::cmd("ACL").arg("LOG")).await;
+    assert!(log.is_empty(), "refused: {log:?}");
+    let why = keys.set("oc_session_1", "x").await.unwrap_err().to_string();
+    assert!(why.contains("grant the Redis user +set"), "{why}");
+    let why = keys.publish("notify_pre_auth", "forged").await.unwrap_err().to_string();
+    assert!(why.contains("+publish"), "{why}");
+}

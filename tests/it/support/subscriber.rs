@@ -1,0 +1,119 @@
+//! A supervised subscription in a test: what it delivers and how it is doing.
+
+use super::within;
+use notify_push::{
+    lifecycle::Tasks,
+    secret::Secret,
+    source::{
+        Delivery, State,
+        redis::{Address, Pace, RedisSettings, Subscription, Topology},
+    },
+};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// The channels that the tests subscribe to.
+pub(crate) const CHANNELS: &[&str] = &["notify_storage_update", "notify_custom"];
+
+/// A pace for tests: nothing is waited for longer than a loaded machine needs.
+pub(crate) fn hurried() -> Pace {
+    Pace {
+        patience: Duration::from_secs(2),
+        silence: Duration::from_millis(200),
+        answer: Duration::from_millis(500),
+        look: Duration::from_millis(100),
+        command: Duration::from_secs(2),
+    }
+}
+
+/// Settings for a server without password.
+pub(crate) fn single(address: Address) -> RedisSettings {
+    settings(Topology::Single(address))
+}
+
+/// Settings without password.
+pub(crate) fn settings(topology: Topology) -> RedisSettings {
+    RedisSettings { topology, user: None, password: None, database: 0, tls: None }
+}
+
+/// The same settings with a login.
+pub(crate) fn logged_in(user: Option<&str>, password: &str, at: RedisSettings) -> RedisSettings {
+    RedisSettings { user: user.map(str::to_owned), password: Some(Secret::new(password)), ..at }
+}
+
+/// `127.0.0.1:port`.
+pub(crate) fn local(port: u16) -> Address {
+    Address::Tcp("127.0.0.1".to_owned(), port)
+}
+
+/// A subscription that runs until this is dropped.
+pub(crate) struct Subscriber {
+    pub(crate) arriving: mpsc::Receiver<Delivery>,
+    pub(crate) state: watch::Receiver<State>,
+    tasks: Tasks,
+}
+
+impl Subscriber {
+    /// Subscribes to [`CHANNELS`], at a hurried pace.
+    pub(crate) fn start(settings: RedisSettings) -> Self {
+        Self::start_with(settings, 1024, hurried())
+    }
+
+    /// The same with another length of the queue and another pace.
+    pub(crate) fn start_with(settings: RedisSettings, queue: usize, pace: Pace) -> Self {
+        let (tasks, (queue, arriving)) = (Tasks::default(), mpsc::channel(queue));
+        let (telling, state) = watch::channel(State::Starting);
+        let rng = fastrand::Rng::with_seed(7);
+        let subscription = Subscription { settings, channels: CHANNELS, pace, rng };
+        tasks.core("redis", subscription.run(queue, telling, tasks.stopping().clone()));
+        Self { arriving, state, tasks }
+    }
+
+    /// Waits until it listens.
+    pub(crate) async fn connected(&mut self) {
+        let connected = self.state.wait_for(State::is_connected);
+        within("the subscription", connected).await.expect("it runs");
+    }
+
+    /// Waits until it is away and says why.
+    pub(crate) async fn away(&mut self) -> String {
+        let away = self.state.wait_for(|state| matches!(state, State::Away { .. }));
+        let away = within("the subscription being away", away).await.expect("it runs").clone();
+        let State::Away { why, .. } = away else { unreachable!("waited for") };
+        why.to_string()
+    }
+
+    /// Tells it to end.
+    pub(crate) fn stop(&self) {
+        self.tasks.stopping().cancel();
+    }
+
+    /// The next delivery: channel and payload, or `None` for a gap.
+    pub(crate) async fn next(&mut self) -> Option<(&'static str, String)> {
+        let arrived = within("a delivery", self.arriving.recv()).await;
+        match arrived.expect("the subscription runs") {
+            Delivery::Gap => None,
+            Delivery::Message(message) => {
+                let text = String::from_utf8_lossy(&message.payload).into_owned();
+                Some((message.channel, text))
+            }
+        }
+    }
+
+    /// What the next delivery must be.
+    pub(crate) async fn hears(&mut self, channel: &str, payload: &str) {
+        let heard = self.next().await;
+        assert_eq!(heard.as_ref().map(|(c, p)| (*c, p.as_str())), Some((channel, payload)));
+    }
+
+    /// The next delivery must be a gap.
+    pub(crate) async fn hears_of_a_gap(&mut self) {
+        assert_eq!(self.next().await, None);
+    }
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
