@@ -1,5 +1,17 @@
 //! Signals, drain, tracked tasks, service-manager notification.
 
+mod panics;
+mod run;
+mod service;
+mod shutdown;
+mod signals;
 mod tasks;
+mod watchdog;
 
+pub use panics::log_panics;
+pub use run::{Exit, run};
+pub use service::{NotifyError, ServiceManager};
+pub use shutdown::{Shutdown, TOTAL};
+pub use signals::{Signal, Signals};
 pub use tasks::Tasks;
+pub use watchdog::feed_watchdog;

@@ -19,6 +19,18 @@ struct Death {
 }
 
 impl Tasks {
+    /// A part of the process that stops apart from the rest, for shutting down in order: it has its
+    /// own [`Tasks::stopping`] and [`Tasks::ended`], while the death of one of its core tasks is
+    /// told by all. When `self` stops, so does the group.
+    #[must_use]
+    pub fn group(&self) -> Self {
+        Self {
+            tracker: TaskTracker::new(),
+            stop: self.stop.child_token(),
+            death: Arc::clone(&self.death),
+        }
+    }
+
     /// A task that may end or panic alone: one connection, one log-in.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that spawns")]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
@@ -79,6 +91,21 @@ mod tests {
         let tasks = Tasks::default();
         tasks.core("source", async { panic!("boom") });
         assert_eq!(tasks.death().await, "source");
+    }
+
+    #[tokio::test]
+    async fn a_group_stops_alone_but_its_deaths_concern_everybody() {
+        let tasks = Tasks::default();
+        let (first, second) = (tasks.group(), tasks.group());
+        let stop = first.stopping().clone();
+        first.core("listener", async move { stop.cancelled().await });
+        first.stopping().cancel();
+        first.ended().await;
+        assert!(tasks.death.of.get().is_none() && !second.stopping().is_cancelled());
+        second.core("source", async {});
+        assert_eq!(tasks.death().await, "source");
+        tasks.stopping().cancel();
+        assert!(second.stopping().is_cancelled());
     }
 
     #[tokio::test]

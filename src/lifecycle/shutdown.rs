@@ -1,0 +1,105 @@
+//! Ends the parts of the process one after the other, each within its time.
+
+use super::Tasks;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// All of it takes no longer than this.
+pub const TOTAL: Duration = Duration::from_secs(9);
+
+/// The parts to end, in order: listeners, so that nobody comes; sources, so that nothing new is
+/// told and receipts are settled; sessions, which say good-bye to their clients.
+#[derive(Default)]
+pub struct Shutdown {
+    phases: Vec<Phase>,
+}
+
+struct Phase {
+    name: &'static str,
+    tasks: Tasks,
+    at_most: Duration,
+}
+
+impl Shutdown {
+    /// Next, this group of tasks ([`Tasks::group`]): told to stop, then waited for, `at_most` so
+    /// long and never beyond [`TOTAL`].
+    #[must_use]
+    pub fn then(mut self, name: &'static str, tasks: Tasks, at_most: Duration) -> Self {
+        self.phases.push(Phase { name, tasks, at_most });
+        self
+    }
+
+    /// Does it. Says which parts were not done when their time was over; they end with the
+    /// process.
+    pub async fn run(self) -> Vec<&'static str> {
+        let end = Instant::now() + TOTAL;
+        let mut late = Vec::new();
+        for Phase { name, tasks, at_most } in self.phases {
+            tasks.stopping().cancel();
+            let deadline = end.min(Instant::now() + at_most);
+            if timeout_at(deadline, tasks.ended()).await.is_err() {
+                tracing::warn!(part = name, "did not end in time");
+                late.push(name);
+            }
+        }
+        late
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Shutdown, TOTAL, Tasks};
+    use std::{
+        sync::{Arc, Mutex},
+        time::Duration,
+    };
+    use tokio::time::{Instant, sleep};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_phase_begins_when_the_one_before_has_ended() {
+        let tasks = Tasks::default();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let mut shutdown = Shutdown::default();
+        for name in ["listeners", "sources", "sessions"] {
+            let (group, told) = (tasks.group(), Arc::clone(&told));
+            let stop = group.stopping().clone();
+            group.core(name, async move {
+                stop.cancelled().await;
+                told.lock().unwrap().push((name, "stopping"));
+                sleep(SECOND).await;
+                told.lock().unwrap().push((name, "ended"));
+            });
+            shutdown = shutdown.then(name, group, 2 * SECOND);
+        }
+        assert_eq!(shutdown.run().await, [""; 0]);
+        let names = ["listeners", "sources", "sessions"];
+        let expected: Vec<_> =
+            names.iter().flat_map(|name| [(*name, "stopping"), (*name, "ended")]).collect();
+        assert_eq!(*told.lock().unwrap(), expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_that_hangs_delays_the_others_only_so_long() {
+        let (hung, good) = (Tasks::default(), Tasks::default());
+        hung.spawn(std::future::pending::<()>());
+        let begun = Instant::now();
+        let shutdown = Shutdown::default().then("hung", hung, SECOND).then("good", good, SECOND);
+        assert_eq!(shutdown.run().await, ["hung"]);
+        assert_eq!(begun.elapsed(), SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_whole_is_bounded_whatever_the_phases_ask_for() {
+        let mut shutdown = Shutdown::default();
+        for name in ["a", "b", "c"] {
+            let tasks = Tasks::default();
+            tasks.spawn(std::future::pending::<()>());
+            shutdown = shutdown.then(name, tasks, 5 * SECOND);
+        }
+        let begun = Instant::now();
+        assert_eq!(shutdown.run().await, ["a", "b", "c"]);
+        assert_eq!(begun.elapsed(), TOTAL);
+    }
+}

@@ -1,0 +1,90 @@
+//! The signals an operator or a service manager sends, as a stream.
+
+use futures_util::Stream;
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use tokio::signal::unix::{self, SignalKind};
+
+/// A signal that means something to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM: end.
+    Terminate,
+    /// SIGINT, Ctrl-C: end.
+    Interrupt,
+    /// SIGHUP: read certificates and settings again.
+    Hangup,
+}
+
+impl Signal {
+    /// What a shell reports of a process that this signal ended: 128 and its number.
+    pub fn exit_code(self) -> u8 {
+        128 + match self {
+            Self::Hangup => 1,
+            Self::Interrupt => 2,
+            Self::Terminate => 15,
+        }
+    }
+}
+
+/// The signals as they arrive. From [`Signals::listen`] on they no longer end the process.
+///
+/// Several of one kind in a row may arrive as one.
+#[derive(Debug)]
+pub struct Signals {
+    kinds: [(Signal, unix::Signal); 3],
+}
+
+impl Signals {
+    /// Takes the signals over.
+    ///
+    /// # Errors
+    /// When the system refuses a handler.
+    pub fn listen() -> io::Result<Self> {
+        let kind = |signal, kind| Ok::<_, io::Error>((signal, unix::signal(kind)?));
+        Ok(Self {
+            kinds: [
+                kind(Signal::Terminate, SignalKind::terminate())?,
+                kind(Signal::Interrupt, SignalKind::interrupt())?,
+                kind(Signal::Hangup, SignalKind::hangup())?,
+            ],
+        })
+    }
+}
+
+impl Stream for Signals {
+    type Item = Signal;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Signal>> {
+        for (signal, arrivals) in &mut self.kinds {
+            if arrivals.poll_recv(cx) == Poll::Ready(Some(())) {
+                return Poll::Ready(Some(*signal));
+            }
+        }
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Signal, Signals};
+    use futures_util::StreamExt;
+    use rustix::process::{Signal as Number, getpid, kill_process};
+
+    #[tokio::test]
+    async fn signals_arrive_instead_of_ending_the_process() {
+        let mut signals = Signals::listen().unwrap();
+        for (number, signal) in [
+            (Number::HUP, Signal::Hangup),
+            (Number::INT, Signal::Interrupt),
+            (Number::TERM, Signal::Terminate),
+        ] {
+            kill_process(getpid(), number).unwrap();
+            assert_eq!(signals.next().await, Some(signal));
+            assert_eq!(i32::from(signal.exit_code()), 128 + number.as_raw());
+        }
+    }
+}

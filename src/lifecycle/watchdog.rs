@@ -1,0 +1,131 @@
+//! Feeds the service manager's watchdog, and only while the daemon demonstrably works.
+
+use super::ServiceManager;
+use std::{fmt::Display, future::Future, time::Duration};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// Probes and feeds until `stop`. Without a watchdog there is nothing to feed and no probe is made.
+///
+/// `probe` goes the way of a client: through the listener and the event path and back. While it
+/// works the manager hears from us at half its interval. A probe that fails or takes longer than a
+/// quarter of the interval feeds nobody, and is tried again after an eighth: one hiccup is
+/// forgiven, a hung daemon is restarted.
+pub async fn feed_watchdog<P, F, E>(manager: &ServiceManager, mut probe: P, stop: CancellationToken)
+where
+    P: FnMut() -> F,
+    F: Future<Output = Result<(), E>>,
+    E: Display,
+{
+    let Some(interval) = manager.watchdog() else { return stop.cancelled().await };
+    loop {
+        let begun = Instant::now();
+        let pause = if works(probe(), interval / 4).await {
+            manager.alive();
+            interval / 2
+        } else {
+            interval / 8
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = sleep_until(begun + pause) => {}
+        }
+    }
+}
+
+async fn works<E: Display>(probe: impl Future<Output = Result<(), E>>, at_most: Duration) -> bool {
+    match timeout(at_most, probe).await {
+        Ok(Ok(())) => return true,
+        Ok(Err(error)) => tracing::error!(%error, "the daemon's probe of itself failed"),
+        Err(_) => tracing::error!(?at_most, "the daemon's probe of itself got no answer"),
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ServiceManager, feed_watchdog};
+    use std::{
+        cell::{Cell, RefCell},
+        os::unix::net::UnixDatagram,
+        time::Duration,
+    };
+    use tokio::time::{Instant, timeout};
+    use tokio_util::sync::CancellationToken;
+
+    struct Manager {
+        socket: UnixDatagram,
+        told: ServiceManager,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Manager {
+        fn with_watchdog(usec: &str) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("notify");
+            let socket = UnixDatagram::bind(&path).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            let variable = |name: &str| match name {
+                "NOTIFY_SOCKET" => Some(path.clone().into_os_string()),
+                "WATCHDOG_USEC" => Some(usec.into()),
+                _ => None,
+            };
+            let told = ServiceManager::from_environment(variable, 1).unwrap();
+            Self { socket, told, _folder: folder }
+        }
+
+        fn meals(&self) -> usize {
+            let mut buffer = [0; 64];
+            let heard = || self.socket.recv(&mut buffer).ok().map(|length| length == 10);
+            std::iter::from_fn(heard).filter(|alive| *alive).count()
+        }
+    }
+
+    async fn for_a_while<F: Future>(seconds: u64, future: F) {
+        assert!(timeout(Duration::from_secs(seconds), future).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_daemon_that_works_is_fed_for_at_half_the_interval() {
+        let manager = Manager::with_watchdog("20000000");
+        let probe = async || Ok::<_, &str>(());
+        for_a_while(35, feed_watchdog(&manager.told, probe, CancellationToken::new())).await;
+        assert_eq!(manager.meals(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_daemon_that_hangs_is_not_fed_for() {
+        let manager = Manager::with_watchdog("20000000");
+        let probe = || std::future::pending::<Result<(), &str>>();
+        for_a_while(100, feed_watchdog(&manager.told, probe, CancellationToken::new())).await;
+        assert_eq!(manager.meals(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_hiccup_leaves_no_gap_as_long_as_the_interval() {
+        let manager = Manager::with_watchdog("16000000");
+        let (turn, good) = (Cell::new(0), RefCell::new(Vec::new()));
+        let begun = Instant::now();
+        let probe = async || {
+            turn.set(turn.get() + 1);
+            if turn.get() == 2 {
+                return Err("refused");
+            }
+            good.borrow_mut().push(begun.elapsed().as_secs());
+            Ok(())
+        };
+        for_a_while(20, feed_watchdog(&manager.told, probe, CancellationToken::new())).await;
+        assert_eq!(*good.borrow(), [0, 10, 18]);
+        assert_eq!(manager.meals(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ends_when_told_to_with_and_without_a_watchdog() {
+        for manager in [Manager::with_watchdog("1000000").told, ServiceManager::default()] {
+            let stop = CancellationToken::new();
+            let probe = async || Ok::<_, &str>(());
+            let feeding = feed_watchdog(&manager, probe, stop.clone());
+            tokio::join!(feeding, async { stop.cancel() });
+        }
+    }
+}
