@@ -1,7 +1,13 @@
 //! Who may listen, and as whom: authenticators in a chain, tickets, throttle, hashing.
 
+mod chain;
 mod credentials;
+pub mod hashing;
+mod lanes;
+pub mod origin;
+pub mod ticket;
 
+pub use chain::{Chain, Observation, Outcome, Said};
 pub use credentials::{Admission, Attempt, Credentials, Grounds};
 
 use futures_util::future::BoxFuture;
@@ -25,6 +31,7 @@ pub trait Authenticator: Send + Sync {
     /// Short lower-case name for metrics and logs (`ticket`, `database`, `nextcloud`).
     fn name(&self) -> &'static str;
 
-    /// Decides. Must be bounded in time and must not block the thread.
+    /// Decides. Must be bounded in time and must not block the thread. Dropping the future is how
+    /// a client that left gives its turn up.
     fn check<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Verdict>;
 }

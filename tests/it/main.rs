@@ -10,5 +10,6 @@ mod redis_keys;
 #[cfg(test)]
 mod redis_listening;
 #[cfg(test)]
+mod nextcloud_http;
 mod servers;
 mod support;

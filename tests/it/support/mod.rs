@@ -12,6 +12,7 @@ pub(crate) mod certificates;
 pub(crate) mod database;
 pub(crate) mod faults;
 pub(crate) mod mariadb;
+pub(crate) mod nextcloud;
 pub(crate) mod postgres;
 pub(crate) mod redis;
 pub(crate) mod redis_cluster;

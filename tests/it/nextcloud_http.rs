@@ -1,0 +1,1 @@
+//! Nextcloud over HTTP: what is asked, and what is made of the answers.
