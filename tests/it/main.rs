@@ -11,5 +11,6 @@ mod redis_keys;
 mod redis_listening;
 #[cfg(test)]
 mod nextcloud_http;
+mod proxies;
 mod servers;
 mod support;

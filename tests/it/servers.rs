@@ -1,18 +1,25 @@
 //! The fixtures keep their promises: real servers answer, pause, die, come back and are gone when dropped.
 
 use crate::support::{
-    certificates::Certificates, database::Database, mariadb::MariaDb, postgres::Postgres,
-    redis::Redis, redis_cluster::RedisCluster, redis_sentinel::RedisSentinel, sqlite::Sqlite,
-    until, within,
+    certificates::Certificates, client::Client, database::Database, mariadb::MariaDb,
+    postgres::Postgres, redis::Redis, redis_cluster::RedisCluster, redis_sentinel::RedisSentinel,
+    sqlite::Sqlite, until, within,
 };
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use rustix::process::Signal;
 use sqlx::{ConnectOptions, Row, mysql::MySqlSslMode, postgres::PgSslMode};
 use std::{path::Path, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     time::timeout,
+};
+use tokio_tungstenite::{
+    accept_async,
+    tungstenite::{
+        Message,
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    },
 };
 
 /// Long enough for a server that is not frozen, short enough to wait for one that is.
@@ -178,4 +185,28 @@ async fn postgres_speaks_tls_with_our_certificate() {
     let sql = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
     let row = sqlx::query(sql).fetch_one(&mut connection).await.unwrap();
     assert!(row.get::<bool, _>("ssl"));
+}
+
+#[tokio::test]
+async fn a_client_logs_in_and_hears_everything_up_to_a_marker_and_the_close_code() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/ws", listener.local_addr().unwrap());
+    let server = async {
+        let mut socket = accept_async(listener.accept().await.unwrap().0).await.unwrap();
+        let said = [socket.next().await, socket.next().await];
+        for text in ["authenticated", "notify_file", "notify_activity", "marker"] {
+            socket.send(Message::text(text)).await.unwrap();
+        }
+        let frame = CloseFrame { code: CloseCode::Restart, reason: "restart".into() };
+        socket.close(Some(frame)).await.unwrap();
+        said.map(|message| message.unwrap().unwrap().to_string())
+    };
+    let client = async {
+        let mut client = Client::log_in(&url, "alice", "password").await;
+        (client.texts_before("marker").await, client.closed().await)
+    };
+    let (said, (heard, closed)) = tokio::join!(server, client);
+    assert_eq!(said, ["alice", "password"]);
+    assert_eq!(heard, ["notify_file", "notify_activity"]);
+    assert_eq!(closed, Some((1012, "restart".to_owned())));
 }

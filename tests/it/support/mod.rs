@@ -9,14 +9,17 @@ mod process;
 mod wait;
 
 pub(crate) mod certificates;
+pub(crate) mod client;
 pub(crate) mod database;
 pub(crate) mod faults;
+pub(crate) mod http;
 pub(crate) mod mariadb;
 pub(crate) mod nextcloud;
 pub(crate) mod postgres;
 pub(crate) mod redis;
 pub(crate) mod redis_cluster;
 pub(crate) mod redis_sentinel;
+pub(crate) mod reverse_proxy;
 pub(crate) mod sqlite;
 pub(crate) mod subscriber;
 
