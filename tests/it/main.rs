@@ -14,3 +14,5 @@ mod nextcloud_http;
 mod proxies;
 mod servers;
 mod support;
+#[cfg(test)]
+mod websocket;

@@ -1,0 +1,70 @@
+//! Sends every message back, and behaves otherwise as RFC 6455 asks of a server.
+
+use notify_push::{
+    frame::Frame,
+    front::{
+        Client,
+        websocket::{Close, Decoder, Item, Rules},
+    },
+};
+use std::{io, time::Duration};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// How long a client may take to end the connection after our close frame.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// Echoes until the client or the protocol ends the conversation.
+pub(crate) async fn echo(mut client: Client, rules: Rules) {
+    let served = converse(&mut client, rules).await;
+    if served.is_ok() {
+        // What the client still sends is read, so that our close frame isn't lost to a reset.
+        let goodbye = say_goodbye(&mut client);
+        drop(tokio::time::timeout(GOODBYE, goodbye).await);
+    }
+}
+
+async fn converse(client: &mut Client, rules: Rules) -> io::Result<()> {
+    let mut decoder = Decoder::default();
+    let mut buffer = vec![0; 64 * 1024];
+    let mut unread = std::mem::take(&mut client.leftover).to_vec();
+    loop {
+        let (answers, over) = answer(&mut decoder, rules, &mut unread);
+        for frame in answers {
+            client.stream.write_all(frame.bytes()).await?;
+        }
+        client.stream.flush().await?;
+        if over {
+            return Ok(());
+        }
+        let read = client.stream.read(&mut buffer).await?;
+        if read == 0 {
+            return Ok(());
+        }
+        unread.clear();
+        unread.extend_from_slice(&buffer[..read]);
+    }
+}
+
+/// What these bytes are answered with, and whether the conversation is over.
+fn answer(decoder: &mut Decoder, rules: Rules, bytes: &mut [u8]) -> (Vec<Frame>, bool) {
+    let mut answers = Vec::new();
+    let mut items = decoder.feed(rules, bytes);
+    while let Some(item) = items.next() {
+        answers.push(match item {
+            Ok(Item::Text(text)) => Frame::text(text),
+            Ok(Item::Binary(bytes)) => Frame::binary(bytes),
+            Ok(Item::Ping(payload)) => Frame::pong(payload),
+            Ok(Item::Pong(_)) => continue,
+            Ok(Item::Close(None)) => Frame::close_empty(),
+            Ok(Item::Close(Some(Close { code, .. }))) => Frame::close(code, ""),
+            Err(error) => Frame::close(error.close_code(), &error.to_string()),
+        });
+    }
+    let over = answers.last().is_some_and(Frame::is_close);
+    (answers, over)
+}
+
+async fn say_goodbye(client: &mut Client) -> io::Result<()> {
+    client.stream.shutdown().await?;
+    tokio::io::copy(&mut client.stream, &mut tokio::io::sink()).await.map(drop)
+}

@@ -1,0 +1,37 @@
+//! An echo server on the daemon's own accept loop, upgrade and codec, for WebSocket test suites:
+//! `cargo run --example echo -- 9001`. Prints where it listens. See `tests/autobahn`.
+
+mod echo;
+
+use notify_push::{
+    front::{
+        Bind, Front, Limits, Listener, StrangerLimits, Strangers, X_FORWARDED_FOR, routes, upgrade,
+        websocket::Rules,
+    },
+    lifecycle::Tasks,
+};
+use std::{error::Error, sync::Arc};
+use warp::Filter;
+
+/// Test suites send messages of 16 MiB.
+const RULES: Rules = Rules { masked: true, max_message: 64 * 1024 * 1024 };
+
+#[tokio::main]
+#[expect(clippy::print_stdout, reason = "the script that starts it reads the port it got")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let port = std::env::args().nth(1).unwrap_or_else(|| "9001".into()).parse()?;
+    let address = Some([127, 0, 0, 1].into());
+    let listener = Listener::bind(&Bind::Tcp { address, port })?;
+    println!("{}", listener.local()?);
+    let tasks = Tasks::default();
+    let names = Arc::new([X_FORWARDED_FOR]);
+    let echo = upgrade(tasks.clone(), names, |client| echo::echo(client, RULES));
+    let front = Front {
+        routes: routes(warp::path::end().and(echo)),
+        strangers: Strangers::new(StrangerLimits { total: 1000, per_address: 1000 }, |_| true),
+        limits: Limits::default(),
+        tasks,
+    };
+    front.serve(listener, None).await;
+    Ok(())
+}

@@ -1,0 +1,11 @@
+//! RFC 6455 byte by byte over real sockets, against the daemon's own accept loop, upgrade and codec
+//! (an echo behind them); and what strangers can't do there.
+
+#[path = "../../examples/echo/echo.rs"]
+mod echo;
+
+mod framing;
+mod handshake;
+mod server;
+mod strangers;
+mod tls;

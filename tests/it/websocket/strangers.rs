@@ -1,0 +1,118 @@
+//! What a client that has not logged in can't do: stay, crowd others out, use descriptors up.
+
+use super::server::{Options, PATIENCE, Peeker, REQUEST, Server};
+use notify_push::front::{Limits, StrangerLimits};
+use std::time::Duration;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+
+/// Limits short enough to wait for.
+fn hurried() -> Options {
+    let limits = Limits {
+        head: Duration::from_millis(300),
+        handshake: Duration::from_millis(300),
+        requests: Duration::from_millis(600),
+        last_answer: Duration::from_millis(300),
+    };
+    Options { limits, ..Options::default() }
+}
+
+#[tokio::test]
+async fn a_silent_client_is_gone_when_its_time_is_up() {
+    let server = Server::start(hurried());
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        clients.push(server.connect().await);
+    }
+    server.strangers(20).await;
+    for client in &mut clients {
+        client.expect_end().await;
+    }
+    server.strangers(0).await;
+}
+
+#[tokio::test]
+async fn a_client_that_dribbles_its_head_is_gone_when_its_time_is_up() {
+    let limits = Limits { head: Duration::from_secs(1), ..Limits::default() };
+    let server = Server::start(Options { limits, ..Options::default() });
+    let mut client = server.connect().await;
+    let dribble = async {
+        for byte in REQUEST.as_bytes().iter().cycle().filter(|byte| **byte != b'\n') {
+            if client.0.write_all(&[*byte]).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, dribble).await.expect("the client is never cut off");
+    server.strangers(0).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_kept_alive_ends_too() {
+    let server = Server::start(hurried());
+    let mut client = server.connect().await;
+    let request = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
+    client.send(request).await;
+    assert!(client.reply().await.starts_with("HTTP/1.1 200"));
+    client.expect(b"hello").await;
+    client.expect_end().await;
+}
+
+#[tokio::test]
+async fn above_the_cap_a_connection_is_closed_at_once_and_a_free_place_is_used() {
+    let strangers = StrangerLimits { total: 3, per_address: 100 };
+    let server = Server::start(Options { strangers, ..Options::default() });
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(server.websocket().await);
+    }
+    server.connect().await.expect_end().await;
+    held.pop();
+    server.strangers(2).await;
+    server.websocket().await;
+}
+
+#[tokio::test]
+async fn one_address_does_not_crowd_out_the_others() {
+    let strangers = StrangerLimits { total: 100, per_address: 2 };
+    let server = Server::start(Options { strangers, ..Options::default() });
+    let _held = (server.websocket().await, server.websocket().await);
+    server.connect().await.expect_end().await;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.9:0".parse().unwrap()).unwrap();
+    let mut other: Peeker<TcpStream> = Peeker(socket.connect(server.address()).await.unwrap());
+    other.send(REQUEST.as_bytes()).await;
+    assert!(other.reply().await.starts_with("HTTP/1.1 101"));
+}
+
+#[tokio::test]
+async fn behind_an_exempt_address_everybody_has_room() {
+    let strangers = StrangerLimits { total: 100, per_address: 1 };
+    let server = Server::start(Options { strangers, exempt: true, ..Options::default() });
+    let _held = (server.websocket().await, server.websocket().await);
+}
+
+#[tokio::test]
+async fn a_stranger_stops_counting_when_its_websocket_ends() {
+    let server = Server::start(Options::default());
+    let client = server.websocket().await;
+    server.strangers(1).await;
+    drop(client);
+    server.strangers(0).await;
+}
+
+#[tokio::test]
+async fn stopping_ends_silent_clients_and_the_listener() {
+    let server = Server::start(Options::default());
+    let mut client = server.connect().await;
+    server.strangers(1).await;
+    let address = server.address();
+    drop(server);
+    client.expect_end().await;
+    let closed = async {
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, closed).await.expect("the port stays open");
+}
