@@ -4,14 +4,14 @@
 mod fault_proxy;
 mod metrics_format;
 #[cfg(test)]
+mod nextcloud_http;
+mod proxies;
+#[cfg(test)]
 mod redis_faults;
 #[cfg(test)]
 mod redis_keys;
 #[cfg(test)]
 mod redis_listening;
-#[cfg(test)]
-mod nextcloud_http;
-mod proxies;
 mod servers;
 mod support;
 #[cfg(test)]

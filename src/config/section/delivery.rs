@@ -1,0 +1,27 @@
+//! How fast clients are told, and for how long.
+
+use std::time::Duration;
+
+/// Debounce and crowd control: `specs/nextcloud.md` section 4.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliverySettings {
+    /// The longest a client waits between two messages of one kind, before its random factor.
+    pub max_debounce: Duration,
+    /// `DEBOUNCE_DISABLE`: everything is told at once, and `push_rate` does not apply.
+    pub debounce_disabled: bool,
+    /// How many members of a crowd are told in a second; 0: no limit.
+    pub push_rate: u32,
+    /// How long a connection may last; none: for ever.
+    pub max_connection: Option<Duration>,
+}
+
+impl Default for DeliverySettings {
+    fn default() -> Self {
+        Self {
+            max_debounce: Duration::from_secs(15),
+            debounce_disabled: false,
+            push_rate: 1000,
+            max_connection: None,
+        }
+    }
+}
