@@ -16,3 +16,11 @@ mod servers;
 mod support;
 #[cfg(test)]
 mod websocket;
+mod nextcloud_http;
+mod proxies;
+mod redis_faults;
+mod redis_keys;
+mod redis_listening;
+mod servers;
+mod support;
+mod systemd;
