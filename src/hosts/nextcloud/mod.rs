@@ -1,3 +1,5 @@
 //! Nextcloud: config.php, channels, tables, log-ins, self-test (`specs/nextcloud.md`).
 
+pub mod channels;
 pub mod config;
+pub mod dialect;
