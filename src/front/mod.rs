@@ -1,6 +1,7 @@
 //! The ways clients reach us: listeners, TLS, HTTP, WebSocket.
 
 mod accept;
+pub mod admin;
 mod forwarded;
 mod http;
 mod listen;

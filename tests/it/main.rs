@@ -1,6 +1,7 @@
 //! Integration tests: one binary, one file per behaviour.
 #![cfg(test)]
 
+mod admin;
 mod fault_proxy;
 mod metrics_format;
 mod nextcloud_http;
