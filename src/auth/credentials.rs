@@ -37,8 +37,9 @@ pub enum Grounds {
     Ticket,
     /// An app password: the id of its `authtoken` row.
     AppPassword(i64),
-    /// The account password, decided from the database.
-    AccountPassword,
+    /// The account password, decided from the database: a fingerprint of the stored hash, which
+    /// tells later whether the password was changed, and nothing else.
+    AccountPassword(u64),
     /// The host said yes: it is asked again with the same credentials.
     Host(Box<Attempt>),
     /// Nothing to look at again (the demo, tests).

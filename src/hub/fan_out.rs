@@ -12,18 +12,17 @@ use crate::{
     session::Millis,
 };
 use smallvec::SmallVec;
-use tokio::time::Instant;
+use std::time::Duration;
 
 impl<T: Transport, W: Watcher<T>> Shard<T, W> {
     /// Tells the clients concerned: a change goes into their outboxes, a frame to their sockets.
     pub fn tell(&mut self, tell: &Tell, now: Millis) {
         match &tell.what {
             What::Change(topic, ids) => {
-                self.each(&tell.whom, |shard, id| {
-                    shard.mark(id, *topic, ids, tell.heard_at, &tell.crowd);
-                });
+                let due = tell.heard_at + self.shared.pace.merge_window();
+                self.each(&tell.whom, |shard, id| shard.mark(id, *topic, ids, due, &tell.crowd));
             }
-            What::Frame(frame) => self.pass_on(&tell.whom, frame, tell.at, now),
+            What::Frame(frame) => self.pass_on(&tell.whom, frame, tell.heard_at, now),
         }
     }
 
@@ -35,17 +34,16 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
             let due = shard.shared.pacer.slot(crowd, now).map_or(due, |slot| slot.max(due));
             for topic in (0..topics).filter_map(|index| u8::try_from(index).ok().map(Topic)) {
                 if let Some(client) = shard.clients.get_mut(id as usize) {
-                    client.session.change(topic, &Ids::Unknown, now, due);
+                    client.session.change(topic, &Ids::Unknown, due);
                 }
             }
             shard.schedule(id);
         });
     }
 
-    fn mark(&mut self, id: u32, topic: Topic, ids: &Ids, at: Millis, crowd: &Crowd) {
-        let due = at + self.shared.pace.merge_window();
+    fn mark(&mut self, id: u32, topic: Topic, ids: &Ids, due: Millis, crowd: &Crowd) {
         let Some(client) = self.clients.get_mut(id as usize) else { return };
-        if !client.session.change(topic, ids, at, due) {
+        if !client.session.change(topic, ids, due) {
             return;
         }
         if self.shared.pace.enabled
@@ -56,14 +54,15 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
         self.schedule(id);
     }
 
-    fn pass_on(&mut self, whom: &Whom, frame: &Frame, at: Instant, now: Millis) {
+    fn pass_on(&mut self, whom: &Whom, frame: &Frame, heard_at: Millis, now: Millis) {
         let mut count = 0;
         self.each(whom, |shard, id| {
             shard.send(id, frame.clone(), now);
             count += 1;
         });
         if count > 0 {
-            self.shared.observer.passed_on(count, at);
+            let after = Duration::from_millis(now.saturating_sub(heard_at));
+            self.shared.observer.passed_on(count, after);
         }
     }
 

@@ -1,5 +1,24 @@
 //! Opens the database pool; knows no table.
+//!
+//! ADR in short: an enum of three native pools rather than `sqlx::Any` (which knows neither unsigned
+//! nor boolean columns); SQL is written once with `?` and `{p}` and made fit for the engine ([`Statement`]).
 
+mod circuit;
+mod complaints;
+mod connect;
+mod database;
+mod driver;
+mod error;
+mod pool;
+mod row;
 mod settings;
+mod sql;
 
+pub use circuit::{FIRST_PAUSE, Health, LONGEST_PAUSE};
+pub use database::{Database, Each, PROBE};
+pub use driver::STATEMENT;
+pub use error::StoreError;
+pub use pool::{ACQUIRE, MAX_AGE, MAX_CONNECTIONS, MAX_IDLE};
+pub use row::Row;
 pub use settings::{DatabaseSettings, DatabaseTls, Engine, Server, ServerAddress, TlsMode};
+pub use sql::{MAX_LIST, Statement, Value};

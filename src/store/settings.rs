@@ -38,6 +38,24 @@ pub struct Server {
     pub tls: DatabaseTls,
 }
 
+impl DatabaseSettings {
+    /// Whether the prefix can stand in SQL as it is: only letters, digits and `_`.
+    pub(super) fn prefix_is_plain(&self) -> bool {
+        self.prefix.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    }
+}
+
+impl Server {
+    /// Where it is, for messages.
+    pub(super) fn place(&self) -> String {
+        match &self.address {
+            ServerAddress::Tcp(host, port) if host.contains(':') => format!("[{host}]:{port}"),
+            ServerAddress::Tcp(host, port) => format!("{host}:{port}"),
+            ServerAddress::Unix(path, _) => path.display().to_string(),
+        }
+    }
+}
+
 /// Where a database server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerAddress {

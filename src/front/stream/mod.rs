@@ -4,9 +4,6 @@
 mod idle;
 mod tls;
 
-#[cfg(test)]
-mod tests;
-
 pub use idle::IdleStream;
 pub use tls::TlsIdle;
 

@@ -26,8 +26,7 @@ pub struct Client {
 }
 
 /// Turns what the filters extract into a reply and, if it is a 101, hands the client to `handler`
-/// in a task of its own once the 101 is written. The handler is dropped at its next await if the
-/// stranger must make room for another before [`Stranger::claims`] is called.
+/// in a task of its own once the 101 is on its way.
 ///
 /// `names` are the headers that carry the forwarded chain, in order of preference.
 pub fn upgrade<H, F>(
@@ -48,13 +47,11 @@ where
             let (reply, accepted) = request.judge(&names);
             if let Some((pending, origin, peer)) = accepted {
                 let handler = handler.clone();
-                let eviction = origin.stranger.eviction();
-                let served = async move {
+                tasks.spawn(async move {
                     if let Some(client) = take_over(pending, origin, peer).await {
                         handler(client).await;
                     }
-                };
-                tasks.spawn(async move { eviction.run_until_cancelled(served).await });
+                });
             }
             reply
         })

@@ -1,5 +1,6 @@
 //! Nextcloud: config.php, channels, tables, log-ins, self-test (`specs/nextcloud.md`).
 
-pub mod channels;
 pub mod config;
-pub mod dialect;
+
+pub mod accounts;
+pub mod directory;

@@ -5,7 +5,6 @@ mod front;
 mod hub;
 mod instruments;
 mod label;
-mod observe;
 mod observers;
 mod original;
 mod process;

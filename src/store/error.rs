@@ -1,0 +1,216 @@
+//! Why the database gave no answer: it is away, or it is not what we need; told with a remedy.
+
+use super::{pool::NoLease, settings::Engine};
+use sqlx::{Error, error::DatabaseError, mysql::MySqlDatabaseError};
+use std::sync::Arc;
+
+/// Why a query gave no answer. The texts are for the operator: they name cause and remedy and no
+/// secret, but may name database users, hosts and tables. Peers never see them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// It can't be reached, doesn't let us in, or doesn't answer in time: later it may.
+    #[error("the database is not available: {0}")]
+    Unavailable(Arc<str>),
+    /// It answers, but a table, a column or a right is missing: somebody must change something.
+    #[error("the database can't be used: {0}")]
+    Broken(Arc<str>),
+    /// The settings can't be right.
+    #[error(
+        "table prefix {0:?}: only letters, digits and _ are possible (dbtableprefix, DATABASE_PREFIX)"
+    )]
+    Prefix(String),
+}
+
+/// How a query that was sent went wrong.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The connection is dead.
+    Lost(Arc<str>),
+    /// The server gave up on this query; others may do.
+    Slow(Arc<str>),
+    /// The same query will fail again.
+    Broken(Arc<str>),
+}
+
+/// Whom to address in a message: which database, as whom.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    engine: &'static str,
+    place: String,
+    user: String,
+}
+
+impl Target {
+    pub(super) fn of(engine: &Engine) -> Self {
+        let (name, place, user) = match engine {
+            Engine::MySql(server) => ("MySQL", server.place(), server.user.clone()),
+            Engine::Postgres(server) => ("PostgreSQL", server.place(), server.user.clone()),
+            Engine::Sqlite(file) => ("SQLite", file.display().to_string(), None),
+        };
+        Self { engine: name, place, user: user.unwrap_or_default() }
+    }
+
+    /// Why there is no connection, and what to look at.
+    pub(super) fn no_lease(&self, error: &NoLease) -> Arc<str> {
+        let Self { engine, place, .. } = self;
+        let text = match error {
+            NoLease::Busy => format!("all connections to {engine} at {place} are in use"),
+            NoLease::Silent => format!("{engine} at {place} does not answer in time"),
+            NoLease::Failed(error) => {
+                format!("{engine} at {place}: {}{}", plain(error), remedy(error))
+            }
+        };
+        text.into()
+    }
+
+    pub(super) fn too_slow(&self) -> Arc<str> {
+        format!("{} at {} did not answer a query in time", self.engine, self.place).into()
+    }
+
+    /// What an error in the midst of a query means.
+    pub(super) fn fault(&self, error: &Error) -> Fault {
+        let place = format!("{} at {}: ", self.engine, self.place);
+        let Error::Database(reported) = error else {
+            return self.driver_fault(&place, error);
+        };
+        let text: Arc<str> = format!("{place}{}{}", plain(error), self.grant(&**reported)).into();
+        match Class::of(&**reported) {
+            Class::Lost => Fault::Lost(text),
+            Class::Slow => Fault::Slow(text),
+            Class::Broken => Fault::Broken(text),
+        }
+    }
+
+    fn driver_fault(&self, place: &str, error: &Error) -> Fault {
+        let text = format!("{place}{}", plain(error)).into();
+        match error {
+            Error::ColumnDecode { .. }
+            | Error::ColumnIndexOutOfBounds { .. }
+            | Error::ColumnNotFound(_)
+            | Error::Decode(_)
+            | Error::Encode(_)
+            | Error::TypeNotFound { .. } => Fault::Broken(text),
+            _ => Fault::Lost(text),
+        }
+    }
+
+    /// The line that gives us the right we lack.
+    fn grant(&self, error: &dyn DatabaseError) -> String {
+        if !denied(error) {
+            return missing(error).unwrap_or_default().to_owned();
+        }
+        match table(error.message()) {
+            Some(table) => format!(" (remedy: GRANT SELECT ON {table} TO {};)", self.grantee()),
+            None => " (remedy: grant SELECT on this table)".to_owned(),
+        }
+    }
+
+    fn grantee(&self) -> String {
+        let user = if self.user.is_empty() { "<user>" } else { &self.user };
+        if self.engine == "MySQL" { format!("'{user}'@'<host>'") } else { format!("\"{user}\"") }
+    }
+}
+
+/// sqlx's texts start with a category that says nothing to an operator.
+fn plain(error: &Error) -> String {
+    match error {
+        Error::Database(error) => error.message().to_owned(),
+        Error::Io(error) => error.to_string(),
+        Error::Tls(error) => format!("TLS: {error}"),
+        other => other.to_string(),
+    }
+}
+
+fn remedy(error: &Error) -> &'static str {
+    match error {
+        Error::Io(_) => " (is it running there, and may this host reach it? dbhost, DATABASE_URL)",
+        Error::Tls(_) => " (check the CA file and the server's certificate)",
+        Error::Database(error) => match error.code().as_deref() {
+            Some("28000" | "28P01") => " (check dbuser and dbpassword, or DATABASE_URL)",
+            Some("42000" | "3D000") => " (check dbname, and that dbuser may use it)",
+            Some("14" | "526" | "270") => {
+                " (does the file exist, and may this user read it and its folder?)"
+            }
+            _ => "",
+        },
+        _ => "",
+    }
+}
+
+enum Class {
+    Lost,
+    Slow,
+    Broken,
+}
+
+impl Class {
+    fn of(error: &dyn DatabaseError) -> Self {
+        if let Some(error) = error.as_error().downcast_ref::<MySqlDatabaseError>() {
+            return Self::of_mysql(error.number());
+        }
+        match error.code().as_deref() {
+            // PostgreSQL: cancelled by a limit; SQLite: busy, locked, interrupted.
+            Some("57014" | "5" | "6" | "9" | "261" | "517" | "262") => Self::Slow,
+            Some(code) if code.len() == 5 && lost_state(code) => Self::Lost,
+            _ => Self::Broken,
+        }
+    }
+
+    /// Numbers of MySQL's and MariaDB's error lists.
+    fn of_mysql(number: u16) -> Self {
+        match number {
+            // Interrupted, statement time exceeded (MariaDB, MySQL), lock wait.
+            1317 | 1969 | 3024 | 1205 => Self::Slow,
+            // Shutdown, killed, too many connections, idle time-out, dropped by an administrator.
+            1053 | 1077 | 1079 | 1040 | 1927 | 2006 | 2013 | 3169 | 4031 => Self::Lost,
+            _ => Self::Broken,
+        }
+    }
+}
+
+/// PostgreSQL's SQLSTATE classes: connection, resources, operator intervention.
+fn lost_state(code: &str) -> bool {
+    ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class))
+}
+
+fn denied(error: &dyn DatabaseError) -> bool {
+    match error.as_error().downcast_ref::<MySqlDatabaseError>() {
+        Some(error) => matches!(error.number(), 1142 | 1143),
+        None => error.code().as_deref() == Some("42501"),
+    }
+}
+
+fn missing(error: &dyn DatabaseError) -> Option<&'static str> {
+    let number = error.as_error().downcast_ref().map(MySqlDatabaseError::number);
+    let table = number == Some(1146)
+        || error.code().as_deref() == Some("42P01")
+        || error.message().starts_with("no such table");
+    table.then_some(" (check dbname and dbtableprefix, or DATABASE_URL and DATABASE_PREFIX)")
+}
+
+/// The table named in "… for table `db`.`t`" (MySQL) or "… for table t" (PostgreSQL).
+fn table(message: &str) -> Option<&str> {
+    let (_, table) = message.rsplit_once(" for table ")?;
+    Some(table.trim_matches('\''))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{StoreError, table};
+
+    #[test]
+    fn the_table_is_found_in_each_engines_words() {
+        let mariadb = "SELECT command denied to user 'p'@'localhost' for table `nc`.`oc_users`";
+        assert_eq!(table(mariadb), Some("`nc`.`oc_users`"));
+        let mysql = "SELECT command denied to user 'p'@'localhost' for table 'oc_users'";
+        assert_eq!(table(mysql), Some("oc_users"));
+        assert_eq!(table("permission denied for table oc_users"), Some("oc_users"));
+        assert_eq!(table("permission denied"), None);
+    }
+
+    #[test]
+    fn a_bad_prefix_is_named_with_the_setting() {
+        let text = StoreError::Prefix("oc_;".to_owned()).to_string();
+        assert!(text.contains("\"oc_;\"") && text.contains("dbtableprefix"), "{text}");
+    }
+}

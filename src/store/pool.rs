@@ -1,0 +1,148 @@
+//! A few connections, kept between queries; one that is not handed back whole is gone.
+
+use super::driver::Driver;
+use std::{
+    mem,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::{Instant, timeout_at},
+};
+
+/// Most connections at a time; further callers wait up to [`ACQUIRE`].
+pub const MAX_CONNECTIONS: usize = 6;
+
+/// How long a caller waits for a connection, one being opened included.
+pub const ACQUIRE: Duration = Duration::from_secs(3);
+
+/// A connection unused for this long is closed: below the usual `wait_timeout` of servers and proxies.
+pub const MAX_IDLE: Duration = Duration::from_mins(5);
+
+/// A connection this old is closed after its query, so that a moved server is followed in the end.
+pub const MAX_AGE: Duration = Duration::from_mins(30);
+
+/// sqlx's own pool asks the server twice more around each query, retries a refused connection until
+/// the wait is over, keeps the place of a query that hangs, and spawns tasks of its own.
+pub(super) struct Pool<C: Driver> {
+    options: C::Options,
+    places: Semaphore,
+    idle: Mutex<Vec<Idle<C>>>,
+}
+
+struct Idle<C> {
+    connection: C,
+    born: Instant,
+    since: Instant,
+}
+
+/// A connection in use. Dropped without [`Lease::keep`] it is closed: nobody knows what state it is in.
+pub(super) struct Lease<'p, C: Driver> {
+    pub(super) connection: C,
+    /// It has answered before, and may have gone stale since.
+    pub(super) reused: bool,
+    born: Instant,
+    pool: &'p Pool<C>,
+    _place: Option<SemaphorePermit<'p>>,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(super) enum NoLease {
+    /// Nobody gave one back in time.
+    Busy,
+    /// The server didn't let us in in time.
+    Silent,
+    /// It can't be opened.
+    Failed(sqlx::Error),
+}
+
+impl<C: Driver> Pool<C> {
+    pub(super) fn new(options: C::Options) -> Self {
+        Self { options, places: Semaphore::new(MAX_CONNECTIONS), idle: Mutex::default() }
+    }
+
+    /// A connection: the one used last, or a new one.
+    pub(super) async fn lease(&self) -> Result<Lease<'_, C>, NoLease> {
+        let deadline = Instant::now() + ACQUIRE;
+        let place = match timeout_at(deadline, self.places.acquire()).await {
+            Ok(Ok(place)) => place,
+            // The semaphore is never closed.
+            Ok(Err(_)) | Err(_) => return Err(NoLease::Busy),
+        };
+        self.open(deadline, Some(place)).await
+    }
+
+    /// A connection beyond the limit, to find out whether the server is there when all others hang.
+    pub(super) async fn lease_extra(&self) -> Result<Lease<'_, C>, NoLease> {
+        self.open(Instant::now() + ACQUIRE, None).await
+    }
+
+    async fn open<'p>(
+        &'p self,
+        deadline: Instant,
+        place: Option<SemaphorePermit<'p>>,
+    ) -> Result<Lease<'p, C>, NoLease> {
+        if let Some(Idle { connection, born, .. }) = self.pop() {
+            return Ok(Lease { connection, reused: true, born, pool: self, _place: place });
+        }
+        match timeout_at(deadline, Box::pin(C::open(&self.options))).await {
+            Ok(Ok(connection)) => {
+                let born = Instant::now();
+                Ok(Lease { connection, reused: false, born, pool: self, _place: place })
+            }
+            Ok(Err(error)) => Err(NoLease::Failed(error)),
+            Err(_) => Err(NoLease::Silent),
+        }
+    }
+
+    fn pop(&self) -> Option<Idle<C>> {
+        let now = Instant::now();
+        let mut idle = self.idle();
+        // The one used last is the freshest: once that has expired all have.
+        let last = idle.pop()?;
+        let expired = if last.expired(now) { mem::take(&mut *idle) } else { Vec::new() };
+        drop(idle);
+        drop(expired);
+        (!last.expired(now)).then_some(last)
+    }
+
+    /// Forgets the connections that wait: one of them turned out to be dead.
+    pub(super) fn forget_idle(&self) {
+        let forgotten = mem::take(&mut *self.idle());
+        drop(forgotten);
+    }
+
+    /// Takes leave of the connections that have waited too long.
+    pub(super) async fn close_expired(&self) {
+        let now = Instant::now();
+        let expired: Vec<_> = self.idle().extract_if(.., |idle| idle.expired(now)).collect();
+        for idle in expired {
+            // A server that doesn't take leave in time is left without.
+            let _ = tokio::time::timeout(ACQUIRE, idle.connection.close()).await;
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle<C>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C> Idle<C> {
+    fn expired(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) > MAX_IDLE
+            || now.saturating_duration_since(self.born) > MAX_AGE
+    }
+}
+
+impl<C: Driver> Lease<'_, C> {
+    /// Hands the connection back: its query was answered to the end.
+    pub(super) fn keep(self) {
+        let Self { connection, born, pool, .. } = self;
+        let mut idle = pool.idle();
+        if idle.len() < MAX_CONNECTIONS {
+            idle.push(Idle { connection, born, since: Instant::now() });
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! One row of a result, read the same way whatever the engine calls its types.
+
+use sqlx::{
+    Column as _, Error, Row as _, TypeInfo as _, mysql::MySqlRow, postgres::PgRow,
+    sqlite::SqliteRow,
+};
+
+/// A row lent to a callback while a result streams in. Columns are counted from 0.
+pub struct Row<'r>(pub(super) &'r dyn Cells);
+
+impl Row<'_> {
+    /// A number of any width or sign, or a boolean as 0 or 1; `None` is NULL. Unsigned numbers beyond
+    /// `i64::MAX` are read as that.
+    ///
+    /// # Errors
+    /// The column is missing or holds no number.
+    pub fn int(&self, column: usize) -> Result<Option<i64>, Error> {
+        self.0.int(column)
+    }
+
+    /// A text of any length; `None` is NULL.
+    ///
+    /// # Errors
+    /// The column is missing or holds no UTF-8.
+    pub fn text(&self, column: usize) -> Result<Option<&str>, Error> {
+        self.0.text(column)
+    }
+}
+
+/// What the three drivers' rows have in common. Types are not checked beforehand: what one engine
+/// calls BOOLEAN is a SMALLINT to another.
+pub(super) trait Cells {
+    fn int(&self, column: usize) -> Result<Option<i64>, Error>;
+    fn text(&self, column: usize) -> Result<Option<&str>, Error>;
+}
+
+impl Cells for MySqlRow {
+    fn int(&self, column: usize) -> Result<Option<i64>, Error> {
+        // Without this an unsigned INT above 2³¹ would come out negative.
+        if !self.try_column(column)?.type_info().name().ends_with("UNSIGNED") {
+            return self.try_get_unchecked(column);
+        }
+        let number: Option<u64> = self.try_get_unchecked(column)?;
+        Ok(number.map(|number| i64::try_from(number).unwrap_or(i64::MAX)))
+    }
+
+    fn text(&self, column: usize) -> Result<Option<&str>, Error> {
+        self.try_get_unchecked(column)
+    }
+}
+
+impl Cells for PgRow {
+    fn int(&self, column: usize) -> Result<Option<i64>, Error> {
+        self.try_get_unchecked(column)
+    }
+
+    fn text(&self, column: usize) -> Result<Option<&str>, Error> {
+        self.try_get_unchecked(column)
+    }
+}
+
+impl Cells for SqliteRow {
+    fn int(&self, column: usize) -> Result<Option<i64>, Error> {
+        self.try_get_unchecked(column)
+    }
+
+    fn text(&self, column: usize) -> Result<Option<&str>, Error> {
+        self.try_get_unchecked(column)
+    }
+}

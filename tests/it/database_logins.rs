@@ -1,0 +1,292 @@
+//! Log-ins are decided from the database as Nextcloud decides them: the observed answers of
+//! `specs/nextcloud.md` section 7, on each engine.
+
+use crate::support::{database::Database, mariadb::MariaDb, postgres::Postgres, sqlite::Sqlite};
+use notify_push::{
+    auth::{
+        Admission, Attempt, Authenticator, Credentials, Grounds, Verdict, hashing::Hashing,
+        origin::Origins,
+    },
+    hosts::nextcloud::accounts::{Accounts, Clock, Fingerprint, LoginRules, Voice},
+    peer::Peer,
+};
+use sha2::{Digest, Sha512};
+use std::{
+    fmt::Write,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
+
+/// Seconds since 1970 that all these tests happen at.
+pub(crate) const NOW: i64 = 1_800_000_000;
+
+/// config.php's secret.
+const SECRET: &str = "s3cret";
+
+/// Cheap, and fits `right`.
+pub(crate) const HASH: &str = "3|$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$rc9SVIMTq5NJGXhhEkKX2z34B0IX900+yu18TYBLKbM";
+
+/// 64-bit, as ids may be.
+const FIRST_ID: i64 = 9_007_199_254_740_993;
+
+/// What the database step says.
+#[derive(Debug, Clone, PartialEq)]
+enum Said {
+    /// In as this user, with this app password or with the account password.
+    Yes(&'static str, Option<i64>),
+    No,
+    /// Not its to decide.
+    Nothing,
+    Unavailable,
+}
+
+use Said::{No, Nothing};
+
+fn token(id: i64, user: &'static str) -> Said {
+    Said::Yes(user, Some(FIRST_ID + id))
+}
+
+fn account(user: &'static str) -> Said {
+    Said::Yes(user, None)
+}
+
+/// Who sends what, and what is said with Nextcloud asked next and with nobody asked next.
+fn observed() -> Vec<(&'static str, &'static str, Said, Said)> {
+    let right = |who: Said| (who.clone(), who);
+    let refused = || (Nothing, No);
+    let left = || (Nothing, Nothing);
+    [
+        ("alice", "permanent-token-of-alice", right(token(1, "alice"))),
+        ("ALICE", "permanent-token-of-alice", right(token(1, "alice"))),
+        ("alice@example.com", "permanent-token-of-alice", refused()),
+        ("Bob", "permanent-token-of-alice", refused()),
+        ("nobody", "permanent-token-of-alice", refused()),
+        ("alice", "deleted-token-of-alice-x", refused()),
+        ("alice", "expired-token-of-alice-x", refused()),
+        ("alice", "unexpired-token-of-alice", right(token(3, "alice"))),
+        ("alice", "invalid-token-of-alice-x", refused()),
+        ("alice", "version1-token-of-alice-", refused()),
+        ("alice", "wiped-token-of-alice-xxx", refused()),
+        ("alice", "session-token-of-alice-x", left()),
+        ("alice", "stale-check-token-alice-", left()),
+        ("alice", "fresh-check-token-alice-", right(token(9, "alice"))),
+        ("alice", "without-secret-token-xxx", right(token(10, "alice"))),
+        ("Alice@Example.com", "token-made-by-email-xxxx", right(token(11, "alice"))),
+        ("alice", "token-made-by-email-xxxx", refused()),
+        ("alice", "21-bytes-are-too-few-", refused()),
+        ("carol", "token-of-disabled-carol-", refused()),
+        ("lars", "token-of-lars-from-ldap-", left()),
+        ("dave", "token-of-dave-two-factor", right(token(15, "dave"))),
+        ("alice", "right", right(account("alice"))),
+        ("aLiCe", "right", right(account("alice"))),
+        ("bob", "right", right(account("Bob"))),
+        ("alice", "wrong", refused()),
+        ("alice@example.com", "right", refused()),
+        ("nobody", "right", refused()),
+        ("lars", "right", refused()),
+        ("carol", "right", refused()),
+        ("dave", "right", left()),
+        ("dave", "wrong", refused()),
+        ("erin", "right", right(account("erin"))),
+        ("frank", "right", left()),
+        ("alice", "0", refused()),
+        ("0", "right", refused()),
+        ("alice", "", refused()),
+        ("", "permanent-token-of-alice", left()),
+    ]
+    .into_iter()
+    .map(|(user, password, (followed, alone))| (user, password, followed, alone))
+    .collect()
+}
+
+/// Nextcloud's rows for them.
+async fn fill(database: &Database) {
+    let people = format!(
+        "INSERT INTO oc_users (uid, uid_lower, password) VALUES ('alice', 'alice', '{HASH}'), \
+        ('Bob', 'bob', '{HASH}'), ('carol', 'carol', '{HASH}'), ('dave', 'dave', '{HASH}'), \
+        ('erin', 'erin', '{HASH}'), ('frank', 'frank', '')"
+    );
+    database.execute(&people).await;
+    database
+        .execute(
+            "INSERT INTO oc_preferences (userid, appid, configkey, configvalue) VALUES \
+            ('carol', 'core', 'enabled', 'false'), ('alice', 'core', 'enabled', 'true'), \
+            ('alice', 'files', 'enabled', 'false'), ('alice', 'core', 'lang', 'de')",
+        )
+        .await;
+    database
+        .execute(
+            "INSERT INTO oc_twofactor_providers (provider_id, uid, enabled) VALUES \
+            ('totp', 'dave', 1), ('backup_codes', 'erin', 1), ('totp', 'erin', 0)",
+        )
+        .await;
+    let by_email = Row { login: Some("alice@example.com"), ..ALICE };
+    for (id, password, row) in [
+        (1, "permanent-token-of-alice", ALICE),
+        (2, "expired-token-of-alice-x", Row { expires: NOW - 1, ..ALICE }),
+        (3, "unexpired-token-of-alice", Row { expires: NOW + 1, ..ALICE }),
+        (4, "invalid-token-of-alice-x", Row { invalid: true, ..ALICE }),
+        (5, "version1-token-of-alice-", Row { version: 1, ..ALICE }),
+        (6, "wiped-token-of-alice-xxx", Row { kind: 2, ..ALICE }),
+        (7, "session-token-of-alice-x", Row { kind: 0, ..ALICE }),
+        (8, "stale-check-token-alice-", Row { checked: Some(NOW - 300), ..ALICE }),
+        (9, "fresh-check-token-alice-", Row { checked: Some(NOW - 299), ..ALICE }),
+        (10, "without-secret-token-xxx", Row { secret: "", ..ALICE }),
+        (11, "token-made-by-email-xxxx", by_email),
+        (12, "21-bytes-are-too-few-", ALICE),
+        (13, "token-of-disabled-carol-", Row { user: "carol", ..ALICE }),
+        (14, "token-of-lars-from-ldap-", Row { user: "lars", ..ALICE }),
+        (15, "token-of-dave-two-factor", Row { user: "dave", ..ALICE }),
+    ] {
+        database.execute(&row.insert(FIRST_ID + id, password)).await;
+    }
+}
+
+/// A row of `authtoken`.
+#[derive(Clone, Copy)]
+pub(crate) struct Row {
+    pub(crate) user: &'static str,
+    login: Option<&'static str>,
+    kind: i64,
+    expires: i64,
+    invalid: bool,
+    version: i64,
+    secret: &'static str,
+    /// When its stored password was last checked, if it stores one.
+    checked: Option<i64>,
+}
+
+pub(crate) const ALICE: Row = Row {
+    user: "alice",
+    login: None,
+    kind: 1,
+    expires: 0,
+    invalid: false,
+    version: 2,
+    secret: SECRET,
+    checked: None,
+};
+
+impl Row {
+    pub(crate) fn insert(&self, id: i64, password: &str) -> String {
+        let Self { user, kind, expires, invalid, version, secret, .. } = self;
+        let mut digest = String::new();
+        for byte in Sha512::digest(format!("{password}{secret}")) {
+            write!(digest, "{byte:02x}").unwrap();
+        }
+        let login = self.login.unwrap_or(user);
+        let (stored, checked) = match self.checked {
+            Some(checked) => ("'encrypted'", checked),
+            None => ("NULL", 0),
+        };
+        format!(
+            "INSERT INTO oc_authtoken (id, uid, login_name, password, token, type, last_check, \
+            expires, version, password_invalid) VALUES ({id}, '{user}', '{login}', {stored}, \
+            '{digest}', {kind}, {checked}, {expires}, {version}, {invalid})"
+        )
+    }
+}
+
+pub(crate) fn clock() -> Clock {
+    Arc::new(|| UNIX_EPOCH + Duration::from_secs(NOW.unsigned_abs()))
+}
+
+fn rules(voice: Voice) -> LoginRules {
+    LoginRules {
+        secret: SECRET.into(),
+        token_auth_enforced: false,
+        two_factor_enforced: false,
+        voice,
+    }
+}
+
+fn hashing() -> Hashing {
+    Hashing::new(2, Origins::new(vec![]), Arc::new(|_| true))
+}
+
+fn accounts(database: &Database, rules: LoginRules) -> Accounts {
+    Accounts::new(database.store(), rules, hashing(), Fingerprint::default(), clock())
+}
+
+async fn ask(accounts: &Accounts, user: &str, password: &str) -> Said {
+    let credentials = Credentials { user: user.to_owned(), password: password.into() };
+    let attempt = Attempt { credentials, peer: Peer::default() };
+    match accounts.check(&attempt).await {
+        Verdict::Accept(Admission { recipient, grounds }) => {
+            let known = ["alice", "Bob", "dave", "erin"].into_iter();
+            let user = known.into_iter().find(|known| *known == recipient.as_str());
+            match grounds {
+                Grounds::AppPassword(id) => Said::Yes(user.expect("canonical"), Some(id)),
+                Grounds::AccountPassword(_) => Said::Yes(user.expect("canonical"), None),
+                other => panic!("{other:?}"),
+            }
+        }
+        Verdict::Reject => No,
+        Verdict::Abstain => Nothing,
+        Verdict::Unavailable => Said::Unavailable,
+    }
+}
+
+async fn answers_as_observed(database: &Database) {
+    fill(database).await;
+    let followed = accounts(database, rules(Voice::Followed));
+    let alone = accounts(database, rules(Voice::Alone));
+    for (user, password, with_next, without) in observed() {
+        assert_eq!(ask(&followed, user, password).await, with_next, "followed {user} {password}");
+        assert_eq!(ask(&alone, user, password).await, without, "alone {user} {password}");
+    }
+}
+
+async fn obeys_config_php(database: &Database) {
+    for voice in [Voice::Followed, Voice::Alone] {
+        let enforced = LoginRules { token_auth_enforced: true, ..rules(voice) };
+        let enforced = accounts(database, enforced);
+        let refused = if voice == Voice::Alone { No } else { Nothing };
+        assert_eq!(ask(&enforced, "alice", "right").await, refused);
+        let app_password = ask(&enforced, "alice", "permanent-token-of-alice").await;
+        assert_eq!(app_password, token(1, "alice"));
+        let two_factor = LoginRules { two_factor_enforced: true, ..rules(voice) };
+        let two_factor = accounts(database, two_factor);
+        assert_eq!(ask(&two_factor, "alice", "right").await, Nothing);
+        assert_eq!(ask(&two_factor, "alice", "wrong").await, refused);
+    }
+}
+
+#[tokio::test]
+async fn sqlite_answers_as_nextcloud_does() {
+    let sqlite = Sqlite::create().await;
+    answers_as_observed(&sqlite.database()).await;
+    obeys_config_php(&sqlite.database()).await;
+}
+
+#[tokio::test]
+async fn mariadb_answers_as_nextcloud_does() {
+    let database = MariaDb::shared().await.nextcloud().await;
+    answers_as_observed(&database).await;
+    obeys_config_php(&database).await;
+    // MariaDB compares with trailing blanks ignored: the canonical id is what counts.
+    let alone = accounts(&database, rules(Voice::Alone));
+    assert_eq!(ask(&alone, "alice  ", "right").await, account("alice"));
+    // Unsigned: beyond 2038 is not in the past.
+    let late = Row { expires: 4_000_000_000, ..ALICE };
+    database.execute(&late.insert(FIRST_ID + 99, "expires-in-the-year-2096")).await;
+    assert_eq!(ask(&alone, "alice", "expires-in-the-year-2096").await, token(99, "alice"));
+}
+
+#[tokio::test]
+async fn postgresql_answers_as_nextcloud_does() {
+    let database = Postgres::shared().await.nextcloud().await;
+    answers_as_observed(&database).await;
+    obeys_config_php(&database).await;
+}
+
+#[tokio::test]
+async fn without_tables_nobody_is_let_in_or_refused() {
+    let database = MariaDb::shared().await.empty().await;
+    for voice in [Voice::Followed, Voice::Alone] {
+        let accounts = accounts(&database, rules(voice));
+        assert_eq!(ask(&accounts, "alice", "right").await, Said::Unavailable);
+        let app_password = ask(&accounts, "alice", "permanent-token-of-alice").await;
+        assert_eq!(app_password, Said::Unavailable);
+    }
+}

@@ -1,0 +1,47 @@
+//! A test's database as the daemon is told of it.
+
+use super::database::{Database, PASSWORD};
+use notify_push::store::{
+    Database as Store, DatabaseSettings, DatabaseTls, Engine, Server, ServerAddress,
+};
+use std::sync::Arc;
+
+impl Database {
+    /// What config.php would say: TCP, prefix `oc_`, TLS if the server offers it.
+    pub(crate) fn settings(&self) -> DatabaseSettings {
+        let engine = match self {
+            Self::MySql(options) => Engine::MySql(server(
+                ServerAddress::Tcp(options.get_host().to_owned(), options.get_port()),
+                options.get_username(),
+                options.get_database(),
+            )),
+            Self::Postgres(options) => Engine::Postgres(server(
+                ServerAddress::Tcp(options.get_host().to_owned(), options.get_port()),
+                options.get_username(),
+                options.get_database(),
+            )),
+            Self::Sqlite(path) => Engine::Sqlite(path.clone()),
+        };
+        DatabaseSettings { engine, prefix: "oc_".to_owned() }
+    }
+
+    /// The daemon's side of it.
+    pub(crate) fn store(&self) -> Arc<Store> {
+        store(&self.settings())
+    }
+}
+
+/// A store with these settings.
+pub(crate) fn store(settings: &DatabaseSettings) -> Arc<Store> {
+    Arc::new(Store::new(settings, fastrand::Rng::with_seed(7)).expect("a plain prefix"))
+}
+
+fn server(address: ServerAddress, user: &str, database: Option<&str>) -> Server {
+    Server {
+        address,
+        user: Some(user.to_owned()),
+        password: Some(PASSWORD.into()),
+        database: database.expect("a database of the test's own").to_owned(),
+        tls: DatabaseTls::default(),
+    }
+}
