@@ -1,7 +1,10 @@
 //! What a message from a source says, once its host has understood it.
 
-use crate::{notice::Notice, recipient::Recipient};
-use smallvec::SmallVec;
+use crate::{
+    notice::{Ids, Notice},
+    recipient::Recipient,
+    session::Close,
+};
 
 /// A place in a host's storage: who sees it is looked up (`recipients`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -12,31 +15,42 @@ pub struct Place {
     pub path: Box<str>,
 }
 
-/// Whom an event concerns.
+/// Whom a notice is for, where the message itself says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Audience {
-    /// These recipients and nobody else.
-    Named(SmallVec<[Recipient; 1]>),
-    /// Every recipient who sees the place.
-    Sees(Place),
+pub enum To {
+    /// This recipient.
+    One(Recipient),
     /// Everybody connected to this host.
     Everyone,
+}
+
+/// What a message says of what its recipient can see from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing.
+    Same,
+    /// It may have changed: a notification often goes with a share.
+    Perhaps,
+    /// It has changed, or will in a moment.
+    Changed,
 }
 
 /// An understood message. `Order` is what only the host itself can carry out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event<Order> {
-    /// Tell the audience.
+    /// Things in this place changed: everyone who sees it is concerned.
+    Changed(Place, Ids),
+    /// Tell somebody something.
     Tell {
         /// Whom.
-        audience: Audience,
+        to: To,
         /// What.
         notice: Notice,
-        /// What this recipient sees may have changed, or will in a moment: look again.
-        access_changed: bool,
+        /// What it says of the recipient's access.
+        access: Access,
     },
     /// Close every session of this recipient, or everyone's.
-    Disconnect(Option<Recipient>),
+    Disconnect(Option<Recipient>, Close),
     /// Something for the host alone.
     Order(Order),
 }

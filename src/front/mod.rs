@@ -1,9 +1,11 @@
 //! The ways clients reach us: listeners, TLS, HTTP, WebSocket.
 
 mod accept;
+pub mod admin;
 mod forwarded;
 mod http;
 mod listen;
+mod login;
 mod reply;
 mod settings;
 mod strangers;
@@ -16,6 +18,7 @@ pub use accept::{Front, Limits};
 pub use forwarded::X_FORWARDED_FOR;
 pub use http::Origin;
 pub use listen::{ListenError, Listener, Local};
+pub use login::Login;
 pub use reply::{Routes, routes, text};
 pub use settings::{Bind, ListenSettings, StrangerLimits, TlsFiles};
 pub use strangers::{Stranger, Strangers};

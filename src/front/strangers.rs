@@ -2,13 +2,17 @@
 
 use super::StrangerLimits;
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+use tokio_util::sync::CancellationToken;
 
 /// Counts strangers. Cheap to clone: all listeners share one.
+///
+/// When there are too many in all, the one that has kept us waiting longest goes, not the one that
+/// comes: who means to log in is quick about it, who sits and waits is not.
 #[derive(Clone)]
 pub struct Strangers {
     shared: Arc<Shared>,
@@ -26,16 +30,21 @@ struct Count {
     total: usize,
     /// Bounded by `total`: an address without strangers has no entry.
     by_address: HashMap<IpAddr, usize>,
+    /// Those who have not said who they are, in order of arrival.
+    waited_for: BTreeMap<u64, CancellationToken>,
+    arrivals: u64,
 }
 
 /// One connection that has not logged in. Clones are the same connection; it stops counting when
 /// the last one is dropped, because it ended or because it is a stranger no more.
 #[derive(Clone)]
-pub struct Stranger(#[expect(dead_code, reason = "held for its drop")] Arc<Place>);
+pub struct Stranger(Arc<Place>);
 
 struct Place {
     strangers: Strangers,
     address: Option<IpAddr>,
+    arrival: u64,
+    evicted: CancellationToken,
 }
 
 impl Strangers {
@@ -48,23 +57,27 @@ impl Strangers {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Lets one more in, from `address` (`None`: a unix socket). `None`: there are too many.
+    /// Lets one more in, from `address` (`None`: a unix socket). `None`: there are too many, and
+    /// all of them are being attended to.
     pub fn admit(&self, address: Option<IpAddr>) -> Option<Stranger> {
         let limits = &self.shared.limits;
         let address = address.filter(|address| !(self.shared.exempt)(*address)).map(household);
         let mut count = self.lock();
-        if count.total >= limits.total {
+        let here = address.and_then(|address| count.by_address.get(&address)).map_or(0, |n| *n);
+        if address.is_some() && here >= limits.per_address {
+            return None;
+        }
+        if count.total >= limits.total && !count.evict() {
             return None;
         }
         if let Some(address) = address {
-            let here = count.by_address.get(&address).copied().unwrap_or(0);
-            if here >= limits.per_address {
-                return None;
-            }
             count.by_address.insert(address, here + 1);
         }
+        let (arrival, evicted) = (count.arrivals, CancellationToken::new());
+        count.arrivals += 1;
         count.total += 1;
-        Some(Stranger(Arc::new(Place { strangers: self.clone(), address })))
+        count.waited_for.insert(arrival, evicted.clone());
+        Some(Stranger(Arc::new(Place { strangers: self.clone(), address, arrival, evicted })))
     }
 
     /// How many there are.
@@ -77,18 +90,36 @@ impl Strangers {
     }
 }
 
-/// Who counts as one: an IPv4 address, or what one IPv6 customer is usually given, a /56.
-fn household(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 72 << 72).into(),
+impl Count {
+    /// Sends away who has been waited for longest, and counts it no more.
+    fn evict(&mut self) -> bool {
+        let Some((_, oldest)) = self.waited_for.pop_first() else { return false };
+        oldest.cancel();
+        self.total -= 1;
+        true
+    }
+}
+
+impl Stranger {
+    /// It has said who it is, and it is up to us to decide: it is not sent away any more to make
+    /// room. Otherwise who comes back after a restart would push out who is next in line.
+    pub fn claims(&self) {
+        self.0.strangers.lock().waited_for.remove(&self.0.arrival);
+    }
+
+    /// Cancelled when it must make room for somebody else; never once it is a stranger no more.
+    pub fn eviction(&self) -> CancellationToken {
+        self.0.evicted.clone()
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut count = self.strangers.lock();
-        count.total = count.total.saturating_sub(1);
+        count.waited_for.remove(&self.arrival);
+        if !self.evicted.is_cancelled() {
+            count.total -= 1;
+        }
         let Some(address) = self.address else { return };
         match count.by_address.get_mut(&address) {
             Some(here) if *here > 1 => *here -= 1,
@@ -99,15 +130,23 @@ impl Drop for Place {
     }
 }
 
+/// Who counts as one: an IPv4 address, or what one IPv6 customer is usually given, a /56.
+fn household(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 72 << 72).into(),
+    }
+}
+
 impl fmt::Debug for Stranger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Stranger")
+        f.debug_tuple("Stranger").field(&self.0.arrival).finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{StrangerLimits, Strangers};
+    use super::{Stranger, StrangerLimits, Strangers};
     use std::net::IpAddr;
 
     fn address(last: u8) -> Option<IpAddr> {
@@ -116,6 +155,10 @@ mod tests {
 
     fn strangers(total: usize, per_address: usize) -> Strangers {
         Strangers::new(StrangerLimits { total, per_address }, |ip| ip.is_loopback())
+    }
+
+    fn is_evicted(stranger: &Stranger) -> bool {
+        stranger.0.evicted.is_cancelled()
     }
 
     #[test]
@@ -139,11 +182,29 @@ mod tests {
     }
 
     #[test]
-    fn the_total_holds_for_everybody() {
+    fn who_is_waited_for_longest_makes_room() {
         let strangers = strangers(2, 2);
-        let _held = (strangers.admit(None).unwrap(), strangers.admit(address(1)).unwrap());
+        let (first, second) = (strangers.admit(None).unwrap(), strangers.admit(None).unwrap());
+        let third = strangers.admit(None).unwrap();
+        assert!(is_evicted(&first) && !is_evicted(&second) && !is_evicted(&third));
+        assert_eq!(strangers.count(), 2);
+        drop(first);
+        assert_eq!(strangers.count(), 2);
+        drop((second, third));
+        assert_eq!(strangers.count(), 0);
+    }
+
+    #[test]
+    fn who_has_said_who_it_is_stays() {
+        let strangers = strangers(2, 2);
+        let (first, second) = (strangers.admit(None).unwrap(), strangers.admit(None).unwrap());
+        first.claims();
+        let third = strangers.admit(None).unwrap();
+        assert!(!is_evicted(&first) && is_evicted(&second));
+        third.claims();
         assert!(strangers.admit(None).is_none());
-        assert!(strangers.admit(Some(IpAddr::from([127, 0, 0, 1]))).is_none());
+        drop(first);
+        assert!(strangers.admit(None).is_some());
     }
 
     #[test]
@@ -163,6 +224,7 @@ mod tests {
         assert_eq!(strangers.count(), 1);
         drop(clone);
         assert_eq!(strangers.count(), 0);
-        assert!(strangers.lock().by_address.is_empty());
+        let count = strangers.lock();
+        assert!(count.by_address.is_empty() && count.waited_for.is_empty());
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 use bytes::Bytes;
 use std::sync::Arc;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 /// A client that has logged in, with what it sent after its credentials.
 pub struct Newcomer<T> {
@@ -51,6 +51,8 @@ pub struct Tell {
     pub what: What,
     /// When it happened, as far as we know: what the promised times count from.
     pub heard_at: Millis,
+    /// The same, as the statistics want it.
+    pub at: Instant,
     /// Those told of it so far, over all shards.
     pub crowd: Arc<Crowd>,
 }
@@ -96,6 +98,4 @@ pub enum Command<T> {
     Disconnect(Option<Recipient>, Close),
     /// List sessions from this place on, so many at most.
     List(u32, usize, oneshot::Sender<Vec<Present>>),
-    /// Close everybody, spread until then; the shard ends when all are gone.
-    Drain(Millis),
 }

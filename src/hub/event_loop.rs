@@ -70,8 +70,10 @@ pub(super) fn start(
     let watcher = Sockets(poll.registry().try_clone()?);
     let queue = nested(poll)?;
     let (sender, commands) = mpsc::channel(INBOX);
+    let grace = shared.grace;
     let shard = Shard::new(shared, watcher, number, rng);
-    let runner = Runner { shard, queue, commands, epoch, events: Events::with_capacity(ROUND) };
+    let events = Events::with_capacity(ROUND);
+    let runner = Runner { shard, queue, commands, epoch, grace, events };
     tasks.core("hub", runner.run(tasks.stopping().clone()));
     Ok(Inbox(sender))
 }
@@ -91,6 +93,7 @@ struct Runner {
     queue: AsyncFd<Poll>,
     commands: mpsc::Receiver<Command<IdleStream>>,
     epoch: Instant,
+    grace: Duration,
     events: Events,
 }
 
@@ -100,13 +103,17 @@ impl Runner {
         let mut batch = Vec::with_capacity(ROUND);
         let timer = sleep_until(self.epoch);
         tokio::pin!(timer);
-        loop {
+        while !self.shard.is_done() {
             let deadline = self.deadline();
             if timer.deadline() != deadline {
                 timer.as_mut().reset(deadline);
             }
             tokio::select! {
                 biased;
+                () = stopping.cancelled(), if !self.shard.is_draining() => {
+                    let until = self.now() + millis(self.grace);
+                    self.shard.drain(self.now(), until);
+                }
                 count = self.commands.recv_many(&mut batch, ROUND) => {
                     if count == 0 {
                         return;
@@ -124,9 +131,6 @@ impl Runner {
                 () = &mut timer => {}
             }
             self.shard.pass_time(self.now(), ROUND);
-            if self.shard.is_done() && stopping.is_cancelled() {
-                return;
-            }
         }
     }
 
@@ -142,7 +146,6 @@ impl Runner {
             }
             // The asker may have given up: nothing is lost by that.
             Command::List(from, count, reply) => drop(reply.send(self.shard.list(from, count))),
-            Command::Drain(until) => self.shard.drain(now, until),
         }
     }
 

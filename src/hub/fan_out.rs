@@ -12,17 +12,18 @@ use crate::{
     session::Millis,
 };
 use smallvec::SmallVec;
-use std::time::Duration;
+use tokio::time::Instant;
 
 impl<T: Transport, W: Watcher<T>> Shard<T, W> {
     /// Tells the clients concerned: a change goes into their outboxes, a frame to their sockets.
     pub fn tell(&mut self, tell: &Tell, now: Millis) {
         match &tell.what {
             What::Change(topic, ids) => {
-                let due = tell.heard_at + self.shared.pace.merge_window();
-                self.each(&tell.whom, |shard, id| shard.mark(id, *topic, ids, due, &tell.crowd));
+                self.each(&tell.whom, |shard, id| {
+                    shard.mark(id, *topic, ids, tell.heard_at, &tell.crowd);
+                });
             }
-            What::Frame(frame) => self.pass_on(&tell.whom, frame, tell.heard_at, now),
+            What::Frame(frame) => self.pass_on(&tell.whom, frame, tell.at, now),
         }
     }
 
@@ -34,16 +35,17 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
             let due = shard.shared.pacer.slot(crowd, now).map_or(due, |slot| slot.max(due));
             for topic in (0..topics).filter_map(|index| u8::try_from(index).ok().map(Topic)) {
                 if let Some(client) = shard.clients.get_mut(id as usize) {
-                    client.session.change(topic, &Ids::Unknown, due);
+                    client.session.change(topic, &Ids::Unknown, now, due);
                 }
             }
             shard.schedule(id);
         });
     }
 
-    fn mark(&mut self, id: u32, topic: Topic, ids: &Ids, due: Millis, crowd: &Crowd) {
+    fn mark(&mut self, id: u32, topic: Topic, ids: &Ids, at: Millis, crowd: &Crowd) {
+        let due = at + self.shared.pace.merge_window();
         let Some(client) = self.clients.get_mut(id as usize) else { return };
-        if !client.session.change(topic, ids, due) {
+        if !client.session.change(topic, ids, at, due) {
             return;
         }
         if self.shared.pace.enabled
@@ -54,15 +56,14 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
         self.schedule(id);
     }
 
-    fn pass_on(&mut self, whom: &Whom, frame: &Frame, heard_at: Millis, now: Millis) {
+    fn pass_on(&mut self, whom: &Whom, frame: &Frame, at: Instant, now: Millis) {
         let mut count = 0;
         self.each(whom, |shard, id| {
             shard.send(id, frame.clone(), now);
             count += 1;
         });
         if count > 0 {
-            let after = Duration::from_millis(now.saturating_sub(heard_at));
-            self.shared.observer.passed_on(count, after);
+            self.shared.observer.passed_on(count, at);
         }
     }
 

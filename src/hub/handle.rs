@@ -79,6 +79,7 @@ impl Hub {
             whom: Whom::One(recipient),
             what,
             heard_at: self.millis(at),
+            at,
             crowd: Arc::default(),
         };
         shard.send(Command::Tell(tell)).await
@@ -98,7 +99,7 @@ impl Hub {
         let (what, crowd, heard_at) = (word(notice), Arc::default(), self.millis(at));
         for shard in self.shards.iter() {
             let (whom, what, crowd) = (whom.clone(), what.clone(), Arc::clone(&crowd));
-            shard.send(Command::Tell(Tell { whom, what, heard_at, crowd })).await?;
+            shard.send(Command::Tell(Tell { whom, what, heard_at, at, crowd })).await?;
         }
         Ok(())
     }
@@ -153,18 +154,6 @@ impl Hub {
         let (reply, answer) = oneshot::channel();
         shard.send(Command::List(from, count, reply)).await?;
         answer.await.map_err(|_| HubClosed)
-    }
-
-    /// Sees everybody off, each at a time of its own within `over`; nobody comes in any more.
-    ///
-    /// # Errors
-    /// When the hub has ended already.
-    pub async fn drain(&self, over: Duration) -> Result<(), HubClosed> {
-        let until = self.millis(Instant::now()) + millis(over);
-        for shard in self.shards.iter() {
-            shard.send(Command::Drain(until)).await?;
-        }
-        Ok(())
     }
 
     /// Clients in all shards.

@@ -2,6 +2,7 @@
 
 use crate::{notice::Topic, session::Close};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Told of everything worth counting. Called on the push path: must be cheap and must not block.
 pub trait Observer: Send + Sync + 'static {
@@ -13,10 +14,10 @@ pub trait Observer: Send + Sync + 'static {
     fn left(&self, _close: Close) {}
     /// A client was refused because its user has too many.
     fn refused(&self) {}
-    /// A change was sent, this long after it was due.
-    fn told(&self, _topic: Topic, _late: Duration) {}
-    /// An opaque message was sent to so many clients, this long after it was heard of.
-    fn passed_on(&self, _clients: usize, _after: Duration) {}
+    /// A change was sent; the first that is merged in it has waited so long.
+    fn told(&self, _topic: Topic, _waited: Duration) {}
+    /// An opaque message that was heard of `_at` was sent to so many clients.
+    fn passed_on(&self, _clients: u64, _at: Instant) {}
     /// A socket is full.
     fn blocked(&self) {}
 }

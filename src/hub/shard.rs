@@ -19,7 +19,7 @@ use crate::{
 };
 use slab::Slab;
 use smallvec::SmallVec;
-use std::{io::ErrorKind, sync::Arc};
+use std::{io::ErrorKind, sync::Arc, time::Duration};
 
 /// Shared by all reads of a shard; what a client may send at most is far less.
 const READ_BUFFER: usize = 8 * 1024;
@@ -189,6 +189,11 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
         }
     }
 
+    /// Whether nobody comes in any more.
+    pub fn is_draining(&self) -> bool {
+        self.draining
+    }
+
     /// Whether a drain is complete.
     pub fn is_done(&self) -> bool {
         self.draining && self.clients.is_empty()
@@ -308,9 +313,10 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
             if client.is_blocked() || client.closing().is_some() {
                 return;
             }
-            let due = client.session.due().unwrap_or(now);
-            let Some((topic, frame)) = client.session.next_change(now, &rules) else { return };
-            shared.observer.told(topic, std::time::Duration::from_millis(now.saturating_sub(due)));
+            let Some((topic, frame, waited)) = client.session.next_change(now, &rules) else {
+                return;
+            };
+            shared.observer.told(topic, Duration::from_millis(waited));
             self.send(id, frame, now);
         }
     }

@@ -5,9 +5,12 @@ use crate::{
     recipient::Recipient,
     session::{Close, Dialect, Millis, Pace},
 };
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 /// What a hub allows its clients.
@@ -31,6 +34,8 @@ pub struct HubSettings {
     pub limits: Limits,
     /// How many shards; each is one task.
     pub shards: u16,
+    /// At the end everybody is seen off within this time.
+    pub grace: Duration,
     /// Who counts.
     pub observer: Arc<dyn Observer>,
 }
@@ -41,6 +46,7 @@ pub struct Shared {
     pub pace: Pace,
     pub pacer: Pacer,
     pub limits: Limits,
+    pub grace: Duration,
     pub observer: Arc<dyn Observer>,
     pub presence: Arc<Presence>,
     connections: AtomicUsize,
@@ -53,6 +59,7 @@ impl Shared {
             pace: settings.pace,
             pacer: Pacer::new(settings.push_rate),
             limits: settings.limits,
+            grace: settings.grace,
             observer: settings.observer,
             presence: Arc::default(),
             connections: AtomicUsize::new(0),

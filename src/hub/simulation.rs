@@ -20,7 +20,9 @@ use std::{
     io::{self, ErrorKind, Read, Write},
     rc::Rc,
     sync::Arc,
+    time::Duration,
 };
+use tokio::time::Instant;
 
 /// The far end of a made-up socket.
 #[derive(Debug, Default)]
@@ -150,6 +152,7 @@ impl World {
             push_rate,
             limits,
             shards: 1,
+            grace: Duration::from_secs(3),
             observer: Arc::clone(&ends) as Arc<dyn Observer>,
         };
         let shared = Arc::new(Shared::new(settings));
@@ -171,7 +174,8 @@ impl World {
 
     fn tell(&mut self, name: &str, what: What) {
         let whom = Whom::One(name.into());
-        let tell = Tell { whom, what, heard_at: self.now, crowd: Arc::default() };
+        let tell =
+            Tell { whom, what, heard_at: self.now, at: Instant::now(), crowd: Arc::default() };
         self.shard.tell(&tell, self.now);
     }
 
@@ -384,6 +388,7 @@ fn a_crowd_is_told_a_hundred_at_once_and_then_at_the_rate() {
         whom: Whom::Many(all),
         what: What::Change(Topic(0), Ids::Unknown),
         heard_at: 0,
+        at: Instant::now(),
         crowd: Arc::default(),
     };
     world.shard.tell(&tell, 0);

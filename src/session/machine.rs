@@ -60,9 +60,10 @@ impl Session {
         }
     }
 
-    /// Something changed. Returns whether the topic began to wait with this change.
-    pub fn change(&mut self, topic: Topic, ids: &Ids, due: Millis) -> bool {
-        self.outbox.merge(topic, self.wants_ids.then_some(ids), due)
+    /// Something changed `at`, to be told at `due`. Returns whether the topic began to wait with
+    /// this change.
+    pub fn change(&mut self, topic: Topic, ids: &Ids, at: Millis, due: Millis) -> bool {
+        self.outbox.merge(topic, self.wants_ids.then_some(ids), at, due)
     }
 
     /// Puts off what waits on a topic: a crowd is told one after another.
@@ -70,16 +71,20 @@ impl Session {
         self.outbox.put_off(topic, until);
     }
 
-    /// The next change that is due, worded for this client.
-    pub fn next_change(&mut self, now: Millis, rules: &Rules<'_>) -> Option<(Topic, Frame)> {
+    /// The next change that is due, worded for this client, and how long it waited.
+    pub fn next_change(
+        &mut self,
+        now: Millis,
+        rules: &Rules<'_>,
+    ) -> Option<(Topic, Frame, Millis)> {
         let Rules { dialect, pace, connections } = *rules;
         let factor = self.factor;
         let interval = |topic: Topic| {
             let tempo = dialect.topics().get(topic.index()).map(|spec| spec.tempo);
             tempo.map_or(0, |tempo| pace.interval(tempo, connections, factor))
         };
-        let (topic, ids) = self.outbox.take(now, interval)?;
-        Some((topic, dialect.change(topic, &ids)))
+        let (topic, ids, waited) = self.outbox.take(now, interval)?;
+        Some((topic, dialect.change(topic, &ids), waited))
     }
 
     /// Takes one item from the client. Ok: what to answer, if anything; Err: why the session ends.

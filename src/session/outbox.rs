@@ -10,6 +10,8 @@ use crate::notice::{Ids, TOPICS, Topic};
 pub struct Outbox {
     /// While a topic waits: when it is due. Otherwise: when it may be told again.
     at: [Millis; TOPICS],
+    /// When a topic began to wait, in milliseconds that wrap after 49 days: only for the statistics.
+    since: [u32; TOPICS],
     /// Bit `n` set: topic `n` waits.
     waiting: u8,
     /// The ids of waiting topics where all of them are known and the client wants them.
@@ -17,10 +19,11 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Takes in a change. `ids` is `None` when the client doesn't want ids or they aren't known.
+    /// Takes in a change that happened `at`, to be told at `due` at the earliest. `ids` is `None`
+    /// when the client doesn't want ids or they aren't known.
     ///
     /// Returns whether the topic began to wait with this change.
-    pub fn merge(&mut self, topic: Topic, ids: Option<&Ids>, due: Millis) -> bool {
+    pub fn merge(&mut self, topic: Topic, ids: Option<&Ids>, at: Millis, due: Millis) -> bool {
         let index = topic.index();
         if self.waits(index) {
             self.merge_ids(index, ids);
@@ -28,6 +31,7 @@ impl Outbox {
         }
         self.waiting |= 1 << index;
         self.at[index] = self.at[index].max(due);
+        self.since[index] = wrapped(at);
         if let Some(ids @ Ids::Known(_)) = ids {
             self.known.get_or_insert_default()[index] = Some(ids.clone());
         }
@@ -45,12 +49,13 @@ impl Outbox {
         (0..TOPICS).filter(|index| self.waits(*index)).map(|index| self.at[index]).min()
     }
 
-    /// Takes one topic that is due, with its ids. `interval` says how long that topic then rests.
+    /// Takes one topic that is due, with its ids and how long it waited. `interval` says how long
+    /// that topic then rests.
     pub fn take(
         &mut self,
         now: Millis,
         interval: impl FnOnce(Topic) -> Millis,
-    ) -> Option<(Topic, Ids)> {
+    ) -> Option<(Topic, Ids, Millis)> {
         let index = (0..TOPICS).find(|index| self.waits(*index) && self.at[*index] <= now)?;
         let topic = Topic(u8::try_from(index).ok()?);
         self.waiting &= !(1 << index);
@@ -59,7 +64,8 @@ impl Outbox {
         if self.waiting == 0 {
             self.known = None;
         }
-        Some((topic, ids.unwrap_or(Ids::Unknown)))
+        let waited = Millis::from(wrapped(now).wrapping_sub(self.since[index]));
+        Some((topic, ids.unwrap_or(Ids::Unknown), waited))
     }
 
     fn waits(&self, index: usize) -> bool {
@@ -76,6 +82,11 @@ impl Outbox {
     }
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "wrapping is meant")]
+fn wrapped(at: Millis) -> u32 {
+    at as u32
+}
+
 #[cfg(test)]
 mod tests {
     use super::Outbox;
@@ -87,18 +98,18 @@ mod tests {
     #[test]
     fn first_change_sets_the_time_and_later_ones_do_not_move_it() {
         let mut outbox = Outbox::default();
-        assert!(outbox.merge(FILE, None, 100));
-        assert!(!outbox.merge(FILE, None, 150));
+        assert!(outbox.merge(FILE, None, 0, 100));
+        assert!(!outbox.merge(FILE, None, 50, 150));
         assert_eq!(outbox.due(), Some(100));
     }
 
     #[test]
     fn after_a_message_the_topic_rests_for_its_interval() {
         let mut outbox = Outbox::default();
-        outbox.merge(FILE, None, 100);
+        outbox.merge(FILE, None, 0, 100);
         assert!(outbox.take(99, |_| 1000).is_none());
         assert!(outbox.take(100, |_| 1000).is_some());
-        outbox.merge(FILE, None, 300);
+        outbox.merge(FILE, None, 200, 300);
         assert_eq!(outbox.due(), Some(1100));
     }
 
@@ -106,9 +117,9 @@ mod tests {
     fn ids_merge_in_order_of_first_appearance_without_repetition() {
         let mut outbox = Outbox::default();
         for id in [459, 188, 188, 459] {
-            outbox.merge(FILE, Some(&Ids::one(id)), 100);
+            outbox.merge(FILE, Some(&Ids::one(id)), 0, 100);
         }
-        let (_, ids) = outbox.take(100, |_| 0).unwrap();
+        let (_, ids, _) = outbox.take(100, |_| 0).unwrap();
         assert_eq!(ids, Ids::Known([459, 188].into_iter().collect()));
     }
 
@@ -116,15 +127,15 @@ mod tests {
     fn unknown_absorbs_known_whichever_came_first() {
         for (first, second) in [(None, Some(Ids::one(1))), (Some(Ids::one(1)), None)] {
             let mut outbox = Outbox::default();
-            outbox.merge(FILE, first.as_ref(), 0);
-            outbox.merge(FILE, second.as_ref(), 0);
-            assert_eq!(outbox.take(0, |_| 0), Some((FILE, Ids::Unknown)));
+            outbox.merge(FILE, first.as_ref(), 0, 0);
+            outbox.merge(FILE, second.as_ref(), 0, 0);
+            assert_eq!(outbox.take(0, |_| 0), Some((FILE, Ids::Unknown, 0)));
         }
     }
 
     #[test]
     fn an_idle_outbox_is_small() {
-        assert!(size_of::<Outbox>() <= 8 * TOPICS + 16);
+        assert!(size_of::<Outbox>() <= 12 * TOPICS + 16);
     }
 
     proptest! {
@@ -136,14 +147,14 @@ mod tests {
             for (topic, id, wait) in steps {
                 now += wait;
                 let ids = id.map(|id| Ids::one(i64::from(id)));
-                outbox.merge(Topic(topic), ids.as_ref(), now + 100);
+                outbox.merge(Topic(topic), ids.as_ref(), now, now + 100);
                 let list = owed[usize::from(topic)].get_or_insert_default();
                 match id {
                     Some(id) if !list.contains(&i64::from(id)) => list.push(i64::from(id)),
                     Some(_) => {}
                     None => blurred[usize::from(topic)] = true,
                 }
-                while let Some((told, ids)) = outbox.take(now, |_| 70) {
+                while let Some((told, ids, _)) = outbox.take(now, |_| 70) {
                     let list = owed[told.index()].take().unwrap();
                     let blur = std::mem::take(&mut blurred[told.index()]) || list.len() > MAX_IDS;
                     let expected = if blur { Ids::Unknown } else { Ids::Known(list.into_iter().collect()) };
@@ -151,7 +162,7 @@ mod tests {
                 }
             }
             now += 1000;
-            while let Some((told, _)) = outbox.take(now, |_| 70) {
+            while let Some((told, ..)) = outbox.take(now, |_| 70) {
                 prop_assert!(owed[told.index()].take().is_some());
             }
             prop_assert!(owed.iter().all(Option::is_none));

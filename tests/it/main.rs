@@ -1,14 +1,18 @@
 //! Integration tests: one binary, one file per behaviour.
 #![cfg(test)]
 
+mod admin;
 mod database_logins;
 mod fault_proxy;
 mod metrics_format;
 mod nextcloud_http;
 mod proxies;
+mod redis_cluster;
 mod redis_faults;
 mod redis_keys;
 mod redis_listening;
+mod redis_sentinel;
+mod redis_tls;
 mod servers;
 mod support;
 mod systemd;

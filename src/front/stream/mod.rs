@@ -4,6 +4,9 @@
 mod idle;
 mod tls;
 
+#[cfg(test)]
+mod tests;
+
 pub use idle::IdleStream;
 pub use tls::TlsIdle;
 

@@ -26,7 +26,8 @@ pub struct Client {
 }
 
 /// Turns what the filters extract into a reply and, if it is a 101, hands the client to `handler`
-/// in a task of its own once the 101 is on its way.
+/// in a task of its own once the 101 is written. The handler is dropped at its next await if the
+/// stranger must make room for another before [`Stranger::claims`] is called.
 ///
 /// `names` are the headers that carry the forwarded chain, in order of preference.
 pub fn upgrade<H, F>(
@@ -47,11 +48,13 @@ where
             let (reply, accepted) = request.judge(&names);
             if let Some((pending, origin, peer)) = accepted {
                 let handler = handler.clone();
-                tasks.spawn(async move {
+                let eviction = origin.stranger.eviction();
+                let served = async move {
                     if let Some(client) = take_over(pending, origin, peer).await {
                         handler(client).await;
                     }
-                });
+                };
+                tasks.spawn(async move { eviction.run_until_cancelled(served).await });
             }
             reply
         })

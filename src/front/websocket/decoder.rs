@@ -85,6 +85,12 @@ impl Items<'_> {
         Some(item)
     }
 
+    /// What has not been read yet, as it came: for a reader that stops here and leaves the rest to
+    /// another decoder.
+    pub fn rest(&self) -> &[u8] {
+        &self.bytes[self.position..]
+    }
+
     /// Reads on until something is whole.
     fn advance(&mut self) -> Result<Option<Whole>, CodecError> {
         loop {

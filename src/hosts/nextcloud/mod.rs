@@ -1,6 +1,7 @@
 //! Nextcloud: config.php, channels, tables, log-ins, self-test (`specs/nextcloud.md`).
 
-pub mod config;
-
 pub mod accounts;
+pub mod channels;
+pub mod config;
+pub mod dialect;
 pub mod directory;

@@ -1,9 +1,15 @@
 //! Opens a byte stream to one Redis address: TCP or unix socket, with TLS where it is wanted.
 
-use super::{Address, Fault, RedisTls, tls};
-use rustls::pki_types::ServerName;
+use super::{Address, Fault, RedisTls, TlsFault, tls};
+use rustls::{ClientConfig, pki_types::ServerName};
 use socket2::{SockRef, TcpKeepalive};
-use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, UnixStream, lookup_host},
@@ -35,18 +41,27 @@ pub(super) struct Dialer {
 }
 
 impl Dialer {
-    /// Connects and shakes hands.
+    /// Connects and shakes hands. The files come first: what is wrong with them is told even while
+    /// the server is away.
     pub(super) async fn dial(&self, at: &Address) -> Result<Box<dyn Stream>, Fault> {
+        let tls = self.tls_config().await?;
         match at {
             Address::Unix(path) => {
                 let stream = self.within(at, "connecting", unix(at, path)).await?;
-                self.wrap(at, "localhost", stream).await
+                self.wrap(at, tls, "localhost", stream).await
             }
             Address::Tcp(host, port) => {
                 let stream = self.tcp(at, host, *port).await?;
-                self.wrap(at, host, stream).await
+                self.wrap(at, tls, host, stream).await
             }
         }
+    }
+
+    async fn tls_config(&self) -> Result<Option<ClientConfig>, Fault> {
+        let Some(settings) = self.tls.clone() else { return Ok(None) };
+        let reading = spawn_blocking(move || tls::client_config(&settings));
+        let aborted = |_| Fault::TlsFile { path: PathBuf::new(), cause: "reading failed".into() };
+        reading.await.map_err(aborted)?.map(Some)
     }
 
     /// Tries a name's addresses one after the other, each with its own time.
@@ -78,19 +93,20 @@ impl Dialer {
     async fn wrap(
         &self,
         at: &Address,
-        name: &str,
+        tls: Option<ClientConfig>,
+        host: &str,
         stream: impl Stream + 'static,
     ) -> Result<Box<dyn Stream>, Fault> {
-        let Some(settings) = self.tls.clone() else { return Ok(Box::new(stream)) };
-        let failed = |cause: io::Error| Fault::Tls { at: at.clone(), cause: cause.into() };
-        let name = server_name(name, settings.verify_peer && settings.verify_name)
-            .map_err(|cause| failed(io::Error::new(io::ErrorKind::InvalidInput, cause)))?;
-        let config = spawn_blocking(move || tls::client_config(&settings))
-            .await
-            .map_err(|cause| failed(io::Error::other(cause)))??;
+        let Some(config) = tls else { return Ok(Box::new(stream)) };
+        let failed = |cause: TlsFault| Fault::Tls { at: at.clone(), cause };
+        let checked = self.tls.as_ref().is_some_and(|tls| tls.verify_peer && tls.verify_name);
+        let name = server_name(host, checked).map_err(|_| failed(TlsFault::Name))?;
         let shaking = TlsConnector::from(Arc::new(config)).connect(name, stream);
-        let shaken = async { shaking.await.map_err(failed) };
-        Ok(Box::new(self.within(at, "the TLS handshake", shaken).await?))
+        match timeout(self.patience, shaking).await {
+            Ok(Ok(shaken)) => Ok(Box::new(shaken)),
+            Ok(Err(cause)) => Err(failed(cause.into())),
+            Err(_) => Err(failed(TlsFault::Silent(self.patience.as_secs_f32()))),
+        }
     }
 
     async fn within<T>(

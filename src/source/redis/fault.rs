@@ -58,6 +58,14 @@ pub enum Fault {
         /// What the system says, if anything.
         cause: Option<io::Error>,
     },
+    /// The connection ended before the server had said a word.
+    #[error(
+        "{at} closes the connection without a word: does the port want TLS (tls://), or has Redis too many clients?"
+    )]
+    Mute {
+        /// Where.
+        at: Address,
+    },
     /// Something that isn't Redis listens there.
     #[error(
         "{at} does not speak the Redis protocol: is this the right port, and is TLS wanted there (tls://)?"

@@ -38,6 +38,11 @@ pub enum TlsFault {
     /// The server doesn't speak TLS.
     #[error("the server does not speak TLS on this port: leave tls:// out or correct the port")]
     NotTls,
+    /// No answer: a Redis without TLS waits for the end of what it takes for a command.
+    #[error(
+        "no answer to the handshake within {0} s: leave tls:// out if the port doesn't speak TLS; else the server hangs"
+    )]
+    Silent(f32),
     /// Anything else.
     #[error("the handshake failed ({0})")]
     Other(io::Error),
@@ -53,7 +58,10 @@ impl From<io::Error> for TlsFault {
             Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             ) => Self::Name,
-            Error::InvalidCertificate(CertificateError::UnknownIssuer) => Self::Issuer,
+            // A bad signature is what another CA with the same name leaves.
+            Error::InvalidCertificate(
+                CertificateError::UnknownIssuer | CertificateError::BadSignature,
+            ) => Self::Issuer,
             Error::InvalidCertificate(_) => Self::Certificate(cause.clone()),
             Error::InvalidMessage(_) => Self::NotTls,
             Error::AlertReceived(

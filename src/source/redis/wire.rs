@@ -7,7 +7,7 @@ use super::{
 };
 use crate::secret::Secret;
 use bytes::BytesMut;
-use std::{fmt, future::Future, time::Duration};
+use std::{fmt, future::Future, io, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::timeout,
@@ -40,6 +40,8 @@ pub(super) struct Wire {
     stream: Box<dyn Stream>,
     buffer: BytesMut,
     decoder: Decoder,
+    /// Whether the server has said anything yet.
+    heard: bool,
     patience: Duration,
 }
 
@@ -62,6 +64,7 @@ impl Wire {
             stream,
             buffer: BytesMut::new(),
             decoder: Decoder::default(),
+            heard: false,
             patience: dialer.patience,
         };
         wire.log_in(login).await?;
@@ -119,7 +122,7 @@ impl Wire {
             self.stream.write_all(&command).await?;
             self.stream.flush().await
         };
-        sent.await.map_err(|cause| Fault::Closed { at: self.at.clone(), cause: Some(cause) })
+        sent.await.map_err(|cause| self.lost(cause))
     }
 
     /// The next value that has already been read.
@@ -131,9 +134,24 @@ impl Wire {
     pub(super) async fn fill(&mut self) -> Result<(), Fault> {
         self.buffer.reserve(CHUNK);
         match self.stream.read_buf(&mut self.buffer).await {
+            Ok(0) if !self.heard => Err(Fault::Mute { at: self.at.clone() }),
             Ok(0) => Err(Fault::Closed { at: self.at.clone(), cause: None }),
-            Ok(_) => Ok(()),
-            Err(cause) => Err(Fault::Closed { at: self.at.clone(), cause: Some(cause) }),
+            Ok(_) => {
+                self.heard = true;
+                Ok(())
+            }
+            Err(cause) => Err(self.lost(cause)),
+        }
+    }
+
+    /// What a broken stream means. In TLS 1.3 a server's refusal of our certificate arrives only
+    /// now, after the handshake.
+    fn lost(&self, cause: io::Error) -> Fault {
+        let at = self.at.clone();
+        match cause.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+            true => Fault::Tls { at, cause: cause.into() },
+            false if !self.heard => Fault::Mute { at },
+            false => Fault::Closed { at, cause: Some(cause) },
         }
     }
 

@@ -41,6 +41,11 @@ impl Gauge {
         Guard(self.0.clone())
     }
 
+    /// One more or one fewer, for holders that are too many for a guard each.
+    pub(super) fn step(&self, up: bool) {
+        self.0.add(if up { 1 } else { -1 });
+    }
+
     /// How many there are.
     pub fn get(&self) -> u64 {
         u64::try_from(self.0.get()).unwrap_or(0)

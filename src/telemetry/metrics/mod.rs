@@ -5,6 +5,7 @@ mod front;
 mod hub;
 mod instruments;
 mod label;
+mod observe;
 mod observers;
 mod original;
 mod process;

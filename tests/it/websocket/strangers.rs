@@ -59,17 +59,30 @@ async fn a_connection_that_is_kept_alive_ends_too() {
 }
 
 #[tokio::test]
-async fn above_the_cap_a_connection_is_closed_at_once_and_a_free_place_is_used() {
+async fn five_hundred_silent_clients_do_not_keep_one_out_that_means_it() {
+    let strangers = StrangerLimits { total: 100, per_address: 1 };
+    let server = Server::start(Options { strangers, exempt: true, ..Options::default() });
+    let mut silent = Vec::new();
+    for _ in 0..500 {
+        silent.push(server.connect().await);
+    }
+    let mut client = server.websocket().await;
+    client.send(b"\x81\x82\0\0\0\0hi").await;
+    client.expect(b"\x81\x02hi").await;
+    for early in &mut silent[..400] {
+        early.expect_end().await;
+    }
+    assert_eq!(server.strangers.count(), 100);
+}
+
+#[tokio::test]
+async fn a_websocket_that_says_nothing_makes_room_too() {
     let strangers = StrangerLimits { total: 3, per_address: 100 };
     let server = Server::start(Options { strangers, ..Options::default() });
-    let mut held = Vec::new();
-    for _ in 0..3 {
-        held.push(server.websocket().await);
-    }
-    server.connect().await.expect_end().await;
-    held.pop();
-    server.strangers(2).await;
-    server.websocket().await;
+    let mut first = server.websocket().await;
+    let _held = (server.websocket().await, server.websocket().await);
+    let _fourth = server.websocket().await;
+    first.expect_end().await;
 }
 
 #[tokio::test]
@@ -83,6 +96,20 @@ async fn one_address_does_not_crowd_out_the_others() {
     let mut other: Peeker<TcpStream> = Peeker(socket.connect(server.address()).await.unwrap());
     other.send(REQUEST.as_bytes()).await;
     assert!(other.reply().await.starts_with("HTTP/1.1 101"));
+}
+
+#[tokio::test]
+async fn above_its_share_an_address_is_closed_at_once_and_a_free_place_is_used() {
+    let strangers = StrangerLimits { total: 100, per_address: 3 };
+    let server = Server::start(Options { strangers, ..Options::default() });
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(server.websocket().await);
+    }
+    server.connect().await.expect_end().await;
+    held.pop();
+    server.strangers(2).await;
+    server.websocket().await;
 }
 
 #[tokio::test]

@@ -1,0 +1,18 @@
+//! What the metrics listener answers: numbers to anybody, control to this machine alone.
+
+mod client;
+mod routes;
+mod trust;
+
+pub use client::{AskError, Command, ask};
+pub use routes::{Admin, admin};
+
+/// Where the metrics are.
+const METRICS: &str = "metrics";
+/// The log filter: GET, PUT a new one, DELETE the temporary one.
+const LOG_LEVEL: &str = "log-level";
+/// POST the name of a user, whose sessions are then closed.
+const REVOKE: &str = "revoke";
+
+/// The longest body of a control request, in bytes.
+const MAX_BODY: usize = 1024;

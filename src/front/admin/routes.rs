@@ -1,0 +1,160 @@
+//! The routes of the metrics listener.
+
+use super::{LOG_LEVEL, MAX_BODY, METRICS, REVOKE, trust::may_control};
+use crate::{
+    front::{Origin, text},
+    telemetry::{
+        log::LogControl,
+        metrics::{CONTENT_TYPE, MetricsError},
+    },
+};
+use futures_util::{Stream, StreamExt};
+use http::{
+    HeaderMap, HeaderValue, Method, StatusCode,
+    header::{ALLOW, CONTENT_TYPE as CONTENT_TYPE_HEADER},
+};
+use std::{pin::pin, sync::Arc, time::Duration};
+use tokio::time::timeout;
+use warp::{
+    Buf, Filter, Rejection,
+    reply::{Reply, Response},
+};
+
+// How long a control request may take to send its body.
+const BODY_TIME: Duration = Duration::from_secs(5);
+
+/// What can be asked of the daemon. Cheap to clone.
+#[derive(Clone)]
+pub struct Admin {
+    /// Renders the metrics page.
+    pub page: Arc<dyn Fn() -> Result<String, MetricsError> + Send + Sync>,
+    /// The log filter.
+    pub log: LogControl,
+    /// Closes the sessions of this user; how many there were.
+    pub revoke: Arc<dyn Fn(&str) -> usize + Send + Sync>,
+}
+
+/// `GET /metrics` for anybody who reaches the listener; `/log-level` and `/revoke` only for
+/// programs on this machine (see [`super`]), everybody else hears 403 whatever they ask there.
+///
+/// Bodies are plain text. The log filter is answered to GET, PUT and DELETE as it is then in
+/// force; `POST /revoke` has the user's name as body and is answered the number of sessions closed.
+pub fn admin(
+    admin: Admin,
+) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
+    let Admin { page, log, revoke } = admin;
+    let metrics = warp::path(METRICS)
+        .and(warp::path::end())
+        .and(warp::method())
+        .map(move |method: Method| metrics(&method, &*page));
+    let log_level =
+        control(LOG_LEVEL, &[Method::PUT], move |method, body| log_level(&log, method, body));
+    let revoke =
+        control(REVOKE, &[Method::POST], move |method, user| revoked(&*revoke, method, user));
+    metrics.or(log_level).unify().or(revoke).unify()
+}
+
+fn metrics(method: &Method, page: &dyn Fn() -> Result<String, MetricsError>) -> Response {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return not_allowed("GET, HEAD");
+    }
+    match page() {
+        Ok(page) => {
+            let kind = HeaderValue::from_static(CONTENT_TYPE);
+            warp::reply::with_header(page, CONTENT_TYPE_HEADER, kind).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "the metrics can't be rendered");
+            text(StatusCode::INTERNAL_SERVER_ERROR, "Internal error\n")
+        }
+    }
+}
+
+fn log_level(log: &LogControl, method: &Method, filter: &str) -> Response {
+    match *method {
+        Method::GET | Method::HEAD => {}
+        Method::DELETE => log.restore(),
+        Method::PUT => {
+            if let Err(bad) = log.set(filter) {
+                return warp::reply::with_status(format!("{bad}\n"), StatusCode::BAD_REQUEST)
+                    .into_response();
+            }
+        }
+        _ => return not_allowed("GET, HEAD, PUT, DELETE"),
+    }
+    let current = log.current();
+    if *method != Method::GET && *method != Method::HEAD {
+        tracing::info!(filter = current, "log filter changed");
+    }
+    format!("{current}\n").into_response()
+}
+
+fn revoked(revoke: &dyn Fn(&str) -> usize, method: &Method, user: &str) -> Response {
+    match *method {
+        Method::POST if user.is_empty() => text(StatusCode::BAD_REQUEST, "Which user?\n"),
+        Method::POST => {
+            let sessions = revoke(user);
+            tracing::info!(sessions, "closed the sessions of a user, as asked");
+            tracing::debug!(user, "whose sessions");
+            format!("{sessions}\n").into_response()
+        }
+        _ => not_allowed("POST"),
+    }
+}
+
+fn not_allowed(allowed: &'static str) -> Response {
+    let reply = text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed\n");
+    warp::reply::with_header(reply, ALLOW, HeaderValue::from_static(allowed)).into_response()
+}
+
+/// A route that answers only whoever may control; the bodies of requests `with_body` are read.
+fn control<F>(
+    path: &'static str,
+    with_body: &'static [Method],
+    answer: F,
+) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static
+where
+    F: Fn(&Method, &str) -> Response + Clone + Send + Sync + 'static,
+{
+    warp::path(path)
+        .and(warp::path::end())
+        .and(warp::method())
+        .and(warp::ext::optional::<Origin>())
+        .and(warp::header::headers_cloned())
+        .and(warp::body::stream())
+        .then(move |method: Method, origin: Option<Origin>, headers: HeaderMap, body| {
+            let answer = answer.clone();
+            async move {
+                if !origin.is_some_and(|origin| may_control(&origin, &headers)) {
+                    return text(StatusCode::FORBIDDEN, "Forbidden\n");
+                }
+                if !with_body.contains(&method) {
+                    return answer(&method, "");
+                }
+                match timeout(BODY_TIME, line(body)).await {
+                    Ok(Ok(line)) => answer(&method, line.trim()),
+                    Ok(Err(refusal)) => refusal,
+                    Err(_) => text(StatusCode::REQUEST_TIMEOUT, "Too slow\n"),
+                }
+            }
+        })
+}
+
+async fn line<B: Buf>(
+    body: impl Stream<Item = Result<B, warp::Error>>,
+) -> Result<String, Response> {
+    let (mut body, mut bytes) = (pin!(body), Vec::new());
+    while let Some(piece) = body.next().await {
+        let piece = piece.map_err(|_| text(StatusCode::BAD_REQUEST, "Bad request\n"))?;
+        if bytes.len() + piece.remaining() > MAX_BODY {
+            return Err(text(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large\n"));
+        }
+        let mut piece = piece;
+        while piece.has_remaining() {
+            let chunk = piece.chunk().len();
+            bytes.extend_from_slice(piece.chunk());
+            piece.advance(chunk);
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| text(StatusCode::BAD_REQUEST, "Not UTF-8\n"))
+}

@@ -1,0 +1,63 @@
+//! The core's reports turned into numbers: the core knows no metrics, only who listens.
+
+use super::{HubMetrics, SessionEnd, SourceMetrics};
+use crate::{hub, notice::Topic, pipeline, session::Close};
+use std::time::Duration;
+use tokio::time::Instant;
+
+impl hub::Observer for HubMetrics {
+    fn joined(&self) {
+        self.connections.step(true);
+        self.connections_total.inc();
+    }
+
+    fn presence(&self, here: bool) {
+        self.users.step(here);
+    }
+
+    fn left(&self, close: Close) {
+        self.connections.step(false);
+        if close == Close::Slow {
+            self.overflows.inc();
+        }
+        self.ends.inc(end(close));
+    }
+
+    fn told(&self, topic: Topic, waited: Duration) {
+        HubMetrics::told(self, topic, 1);
+        self.waited(waited);
+    }
+
+    fn passed_on(&self, clients: u64, at: Instant) {
+        self.custom.add(clients);
+        self.delivered(at.elapsed());
+    }
+}
+
+impl pipeline::Observer for SourceMetrics {
+    fn received(&self, channel: &'static str) {
+        SourceMetrics::received(self, channel);
+    }
+
+    fn malformed(&self, channel: &'static str) {
+        SourceMetrics::malformed(self, channel);
+    }
+
+    fn gap(&self) {
+        self.gaps.inc();
+    }
+}
+
+fn end(close: Close) -> SessionEnd {
+    match close {
+        Close::Goodbye(_) => SessionEnd::Client,
+        Close::Protocol(_) => SessionEnd::Protocol,
+        Close::Lost => SessionEnd::Lost,
+        Close::Silent => SessionEnd::Silent,
+        Close::Slow => SessionEnd::Slow,
+        Close::Expired => SessionEnd::Expired,
+        Close::Reset => SessionEnd::Reset,
+        Close::Revoked => SessionEnd::Revoked,
+        Close::Shutdown => SessionEnd::Shutdown,
+    }
+}

@@ -1,0 +1,187 @@
+//! The metrics listener over real sockets: numbers for everybody, control for this machine alone.
+
+use notify_push::{
+    front::{
+        Bind, Front, Limits, Listener, Local, StrangerLimits, Strangers,
+        admin::{Admin, AskError, Command, admin, ask},
+        routes,
+    },
+    lifecycle::Tasks,
+    telemetry::{
+        log::{Filter, LogControl, LogFormat, build},
+        metrics::{Names, Observers},
+    },
+};
+use std::sync::{Arc, Mutex};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+struct Daemon {
+    tasks: Tasks,
+    tcp: Bind,
+    unix: Bind,
+    log: LogControl,
+    revoked: Arc<Mutex<Vec<String>>>,
+    _folder: tempfile::TempDir,
+}
+
+impl Daemon {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let unix = Bind::Unix { path: folder.path().join("admin"), permissions: 0o660 };
+        let names = Names { version: "0", topics: &["file"], channels: &[], methods: &[] };
+        let observers = Observers::register(names).unwrap();
+        let (_, log) = build(Filter::default(), LogFormat::Json, std::io::sink);
+        let revoked = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&revoked);
+        let revoke = move |user: &str| {
+            heard.lock().unwrap().push(user.to_owned());
+            3
+        };
+        let filter = admin(Admin {
+            page: Arc::new(move || observers.page()),
+            log: log.clone(),
+            revoke: Arc::new(revoke),
+        });
+        let front = Front {
+            routes: routes(filter),
+            strangers: Strangers::new(StrangerLimits { total: 99, per_address: 99 }, |_| false),
+            limits: Limits::default(),
+            tasks: Tasks::default(),
+        };
+        let tasks = front.tasks.clone();
+        let loopback = Bind::Tcp { address: Some([127, 0, 0, 1].into()), port: 0 };
+        let bound = [&loopback, &unix].map(|bind| {
+            let listener = Listener::bind(bind).unwrap();
+            let local = listener.local().unwrap();
+            tasks.spawn(front.clone().serve(listener, None));
+            local
+        });
+        let Local::Tcp(address) = bound[0] else { panic!("not TCP") };
+        let tcp = Bind::Tcp { address: Some(address.ip()), port: address.port() };
+        Self { tasks, tcp, unix, log, revoked, _folder: folder }
+    }
+
+    async fn raw(&self, request: &str) -> String {
+        let Bind::Tcp { port, .. } = self.tcp else { panic!("not TCP") };
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    async fn say(&self, line: &str, headers: &str, body: &str) -> String {
+        let length = body.len();
+        let request = format!(
+            "{line} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+             content-length: {length}\r\n{headers}\r\n{body}"
+        );
+        self.raw(&request).await
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.tasks.stopping().cancel();
+    }
+}
+
+#[tokio::test]
+async fn the_command_changes_the_filter_of_the_running_daemon_and_restores_it() {
+    let daemon = Daemon::start();
+    for bind in [&daemon.tcp, &daemon.unix] {
+        let bind = std::slice::from_ref(bind);
+        let set = Command::SetLog("notify_push=debug".into());
+        assert_eq!(ask(bind, &set).await.unwrap(), "notify_push=debug");
+        assert_eq!(daemon.log.current(), "notify_push=debug");
+        assert_eq!(ask(bind, &Command::ShowLog).await.unwrap(), "notify_push=debug");
+        assert_eq!(ask(bind, &Command::RestoreLog).await.unwrap(), "warn");
+        assert_eq!(daemon.log.current(), "warn");
+    }
+}
+
+#[tokio::test]
+async fn a_filter_that_is_none_is_explained_and_changes_nothing() {
+    let daemon = Daemon::start();
+    let asked = ask(std::slice::from_ref(&daemon.tcp), &Command::SetLog("verbose".into())).await;
+    let error = asked.unwrap_err();
+    assert!(matches!(&error, AskError::Bad(text) if text.contains("\"verbose\"")), "{error}");
+    assert_eq!(daemon.log.current(), "warn");
+}
+
+#[tokio::test]
+async fn revoke_names_the_user_and_hears_how_many_sessions_there_were() {
+    let daemon = Daemon::start();
+    let bind = std::slice::from_ref(&daemon.unix);
+    assert_eq!(ask(bind, &Command::Revoke("bob b/ö@x".into())).await.unwrap(), "3");
+    assert_eq!(*daemon.revoked.lock().unwrap(), ["bob b/ö@x"]);
+    assert!(matches!(ask(bind, &Command::Revoke(String::new())).await, Err(AskError::Bad(_))));
+}
+
+#[tokio::test]
+async fn metrics_are_typed_text_for_anybody() {
+    let daemon = Daemon::start();
+    for headers in ["", "x-forwarded-for: 192.0.2.1\r\n"] {
+        let answer = daemon.say("GET /metrics", headers, "").await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"));
+        assert!(answer.contains("\nactive_connection_count 0\n"), "{answer}");
+    }
+    let head = daemon.say("HEAD /metrics", "", "").await;
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.ends_with("\r\n\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn whoever_was_forwarded_controls_nothing_and_learns_nothing() {
+    let daemon = Daemon::start();
+    for line in ["GET /log-level", "PUT /log-level", "DELETE /log-level", "POST /revoke"] {
+        for header in ["x-forwarded-for: 127.0.0.1", "via: 1.1 x", "origin: http://localhost"] {
+            let answer = daemon.say(line, &format!("{header}\r\n"), "trace").await;
+            assert!(answer.starts_with("HTTP/1.1 403 "), "{line} {header}: {answer}");
+            assert!(answer.ends_with("\r\n\r\nForbidden\n"), "{answer}");
+        }
+        let old = daemon.raw(&format!("{line} HTTP/1.0\r\nhost: localhost\r\n\r\n")).await;
+        assert!(old.starts_with("HTTP/1.0 403 "), "{old}");
+        let rebound = format!("{line} HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n");
+        assert!(daemon.raw(&rebound).await.starts_with("HTTP/1.1 403 "));
+    }
+    assert_eq!(daemon.log.current(), "warn");
+    assert!(daemon.revoked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn other_methods_and_paths_are_refused_by_name() {
+    let daemon = Daemon::start();
+    for (line, allow) in [
+        ("POST /metrics", "GET, HEAD"),
+        ("POST /log-level", "GET, HEAD, PUT, DELETE"),
+        ("GET /revoke", "POST"),
+    ] {
+        let answer = daemon.say(line, "", "").await;
+        assert!(answer.starts_with("HTTP/1.1 405 "), "{line}: {answer}");
+        assert!(answer.contains(&format!("allow: {allow}\r\n")), "{line}: {answer}");
+    }
+    for line in ["GET /", "GET /metrics/x", "PUT /log-level/x", "GET /push/ws"] {
+        assert!(daemon.say(line, "", "").await.starts_with("HTTP/1.1 404 "), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_limit_is_refused_however_it_is_sent() {
+    let daemon = Daemon::start();
+    let long = "a".repeat(1025);
+    let answer = daemon.say("PUT /log-level", "", &long).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    let chunked = format!(
+        "PUT /log-level HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+         transfer-encoding: chunked\r\n\r\n401\r\n{long}\r\n0\r\n\r\n"
+    );
+    assert!(daemon.raw(&chunked).await.starts_with("HTTP/1.1 413 "));
+    let not_text = "PUT /log-level HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+                    transfer-encoding: chunked\r\n\r\nzz\r\n";
+    assert!(daemon.raw(not_text).await.starts_with("HTTP/1.1 400 "));
+    assert_eq!(daemon.log.current(), "warn");
+}
