@@ -7,6 +7,7 @@ mod fault_proxy;
 mod metrics_format;
 mod nextcloud_http;
 mod proxies;
+mod redis_acl;
 mod redis_cluster;
 mod redis_faults;
 mod redis_keys;

@@ -2,13 +2,11 @@
 
 use crate::support::{
     redis::Redis,
-    subscriber::{hurried, local, logged_in, single},
+    subscriber::{hurried, local, single},
     until, within,
 };
 use notify_push::source::redis::{Address, Fault, Keys, Pace, RedisSettings};
 use std::time::Duration;
-
-const ACL: &str = include_str!("../data/redis-acl/daemon.acl");
 
 fn keys(settings: RedisSettings) -> Keys {
     Keys::new(settings, hurried(), fastrand::Rng::with_seed(7))
@@ -75,24 +73,4 @@ async fn many_commands_at_once_share_a_few_connections() {
     within("all of them", futures_util::future::join_all(many)).await;
     let clients: String = redis.query(redis::cmd("CLIENT").arg("LIST")).await;
     assert!(clients.lines().filter(|line| line.contains("cmd=get")).count() <= 4, "{clients}");
-}
-
-#[tokio::test]
-async fn the_recipes_rights_are_enough_and_missing_ones_are_named() {
-    let mut directives = vec!["--user"];
-    directives.extend(ACL.split_whitespace().skip(1));
-    let redis = Redis::start_with(&directives).await;
-    let keys = keys(logged_in(Some("notify_push"), "daemon-password", single(local(redis.port()))));
-    for key in ["notify_push_version", "notify_push_metrics"] {
-        keys.set(key, "x").await.unwrap();
-    }
-    for key in ["test-token", "notify_push_app_version"] {
-        assert_eq!(keys.get(key).await.unwrap(), None, "{key}");
-    }
-    let log: Vec<redis::Value> = redis.query(redis::cmd("ACL").arg("LOG")).await;
-    assert!(log.is_empty(), "refused: {log:?}");
-    let why = keys.set("oc_session_1", "x").await.unwrap_err().to_string();
-    assert!(why.contains("grant the Redis user +set"), "{why}");
-    let why = keys.publish("notify_pre_auth", "forged").await.unwrap_err().to_string();
-    assert!(why.contains("+publish"), "{why}");
 }

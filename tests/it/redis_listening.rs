@@ -10,8 +10,6 @@ use notify_push::source::{
     redis::{Address, RedisSettings},
 };
 
-const ACL: &str = include_str!("../data/redis-acl/daemon.acl");
-
 async fn hears_everything(redis: &Redis, settings: RedisSettings) -> Subscriber {
     let mut subscriber = Subscriber::start(settings);
     subscriber.connected().await;
@@ -55,18 +53,6 @@ async fn hears_with_a_password() {
 async fn hears_whatever_the_database_index() {
     let redis = Redis::start().await;
     hears_everything(&redis, RedisSettings { database: 3, ..single(local(redis.port())) }).await;
-}
-
-#[tokio::test]
-async fn hears_with_no_more_rights_than_the_recipe_grants() {
-    let mut directives = vec!["--user"];
-    directives.extend(ACL.split_whitespace().skip(1));
-    let redis = Redis::start_with(&directives).await;
-    let settings = logged_in(Some("notify_push"), "daemon-password", single(local(redis.port())));
-    let settings = RedisSettings { database: 2, ..settings };
-    let _subscriber = hears_everything(&redis, settings).await;
-    let log: Vec<redis::Value> = redis.query(redis::cmd("ACL").arg("LOG")).await;
-    assert!(log.is_empty(), "refused: {log:?}");
 }
 
 #[tokio::test]

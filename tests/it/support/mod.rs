@@ -16,6 +16,7 @@ pub(crate) mod http;
 pub(crate) mod mariadb;
 pub(crate) mod nextcloud;
 pub(crate) mod postgres;
+pub(crate) mod recipe;
 pub(crate) mod redis;
 pub(crate) mod redis_cluster;
 pub(crate) mod redis_sentinel;

@@ -48,10 +48,14 @@ impl RedisSentinel {
     pub(crate) async fn fail_over(&mut self) {
         self.master.kill();
         until("the replica becomes master", async || {
-            let info: String = self.replica.query(redis::cmd("INFO").arg("replication")).await;
+            // The sentinel first: promoting kills the replica's connections, ours among them.
             let (_, port): (String, u16) =
                 self.ask(redis::cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(MASTER)).await?;
-            (info.contains("role:master") && port == self.replica.port()).then_some(())
+            if port != self.replica.port() {
+                return None;
+            }
+            let info: String = self.replica.query(redis::cmd("INFO").arg("replication")).await;
+            info.contains("role:master").then_some(())
         })
         .await;
     }
