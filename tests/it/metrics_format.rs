@@ -29,7 +29,7 @@ fn page() -> String {
     .unwrap();
     let _guard = observers.hub.connections.enter();
     observers.hub.told(Topic(0), 3);
-    observers.hub.delivered(Duration::from_micros(80));
+    observers.hub.delivered(Duration::from_micros(80), 1);
     observers.auth.checked("database", CheckVerdict::Accept, Duration::from_millis(2));
     observers.page().unwrap()
 }

@@ -52,8 +52,10 @@ struct Method {
     duration: Histogram,
 }
 
-const CHECK_SECONDS: &[f64] =
-    &[0.0001, 0.0005, 0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
+const CHECK_MICROS: &[u64] = &[
+    100, 500, 1_000, 5_000, 25_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 10_000_000,
+    30_000_000,
+];
 
 impl AuthMetrics {
     /// Registers them; `methods` are the names of the authenticators.
@@ -66,12 +68,8 @@ impl AuthMetrics {
         let outcomes = metrics.counters("logins_total", "Log-ins that ended.", "outcome")?;
         let verdicts =
             metrics.counter_family("login_checks_total", VERDICTS, ["method", "verdict"])?;
-        let durations = metrics.histogram_family(
-            "login_check_seconds",
-            DURATIONS,
-            CHECK_SECONDS,
-            ["method"],
-        )?;
+        let durations =
+            metrics.histogram_family("login_check_seconds", DURATIONS, CHECK_MICROS, ["method"])?;
         let method = |name: &&'static str| Method {
             name,
             verdicts: Counters::new(|verdict: CheckVerdict| verdicts.with([name, verdict.text()])),

@@ -50,9 +50,14 @@ pub struct HubMetrics {
     debounce: Histogram,
 }
 
-const DELIVERY_SECONDS: &[f64] =
-    &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
-const DEBOUNCE_SECONDS: &[f64] = &[0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 22.5, 60.0];
+const DELIVERY_MICROS: &[u64] = &[
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000,
+    5_000_000,
+];
+const DEBOUNCE_MICROS: &[u64] = &[
+    100_000, 150_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 15_000_000,
+    22_500_000, 60_000_000,
+];
 
 impl HubMetrics {
     /// Registers them; `topics` are the host's names of its kinds of change, in order.
@@ -73,8 +78,8 @@ impl HubMetrics {
             custom: sent.with(["custom"]),
             ends: metrics.counters("sessions_ended_total", "Sessions ended.", "reason")?,
             overflows: metrics.counter("mailbox_overflows_total", "Mailboxes found full.")?,
-            delivery: metrics.histogram("delivery_seconds", DELIVERY, DELIVERY_SECONDS)?,
-            debounce: metrics.histogram("debounce_seconds", DEBOUNCE, DEBOUNCE_SECONDS)?,
+            delivery: metrics.histogram("delivery_seconds", DELIVERY, DELIVERY_MICROS)?,
+            debounce: metrics.histogram("debounce_seconds", DEBOUNCE, DEBOUNCE_MICROS)?,
         })
     }
 
@@ -90,9 +95,10 @@ impl HubMetrics {
         self.changes.get(topic.index()).map_or(0, Counter::get)
     }
 
-    /// A message that doesn't wait was written so long after its event arrived.
-    pub fn delivered(&self, after: Duration) {
-        self.delivery.observe(after);
+    /// A message that doesn't wait was written to `sessions` sockets so long after its event
+    /// arrived.
+    pub fn delivered(&self, after: Duration, sessions: u64) {
+        self.delivery.observe_many(after, sessions);
     }
 
     /// The first change in a message had waited so long when the message was written.

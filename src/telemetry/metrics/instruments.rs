@@ -1,8 +1,6 @@
-//! The four kinds of instrument; each costs an atomic addition or two.
+//! Counters, gauges and states; each costs one atomic operation.
 //!
 //! Families exist only to be resolved into their members at the start: counting looks nothing up.
-
-use std::time::Duration;
 
 /// A number that only grows.
 #[derive(Debug, Clone)]
@@ -74,22 +72,6 @@ impl State {
     }
 }
 
-/// How long things took.
-#[derive(Debug, Clone)]
-pub struct Histogram(pub(super) prometheus::Histogram);
-
-impl Histogram {
-    /// One of them took so long.
-    pub fn observe(&self, took: Duration) {
-        self.0.observe(took.as_secs_f64());
-    }
-
-    /// How many have been observed.
-    pub fn count(&self) -> u64 {
-        self.0.get_sample_count()
-    }
-}
-
 /// Counters under one name that differ in the values of `N` labels.
 #[derive(Debug)]
 pub struct CounterFamily<const N: usize>(pub(super) prometheus::IntCounterVec);
@@ -98,17 +80,6 @@ impl<const N: usize> CounterFamily<N> {
     /// The one with these values, from now on on the page even while it is 0.
     pub fn with(&self, values: [&str; N]) -> Counter {
         Counter(self.0.with_label_values(&values))
-    }
-}
-
-/// Histograms under one name that differ in the values of `N` labels.
-#[derive(Debug)]
-pub struct HistogramFamily<const N: usize>(pub(super) prometheus::HistogramVec);
-
-impl<const N: usize> HistogramFamily<N> {
-    /// The one with these values.
-    pub fn with(&self, values: [&str; N]) -> Histogram {
-        Histogram(self.0.with_label_values(&values))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod auth;
 mod front;
+mod histogram;
 mod hub;
 mod instruments;
 mod label;
@@ -15,8 +16,9 @@ mod store;
 
 pub use auth::{AuthMetrics, CheckVerdict, LoginOutcome};
 pub use front::{FrontMetrics, Refusal};
+pub use histogram::{Histogram, HistogramFamily};
 pub use hub::{HubMetrics, SessionEnd};
-pub use instruments::{Counter, CounterFamily, Gauge, Guard, Histogram, HistogramFamily, State};
+pub use instruments::{Counter, CounterFamily, Gauge, Guard, State};
 pub use label::{Counters, Label};
 pub use observers::{Names, Observers};
 pub use original::Snapshot;

@@ -30,7 +30,7 @@ impl hub::Observer for HubMetrics {
 
     fn passed_on(&self, clients: u64, at: Instant) {
         self.custom.add(clients);
-        self.delivered(at.elapsed());
+        self.delivered(at.elapsed(), clients);
     }
 }
 

@@ -1,13 +1,11 @@
 //! Where instruments are registered, all under the prefix `notify_push_`.
 
 use super::{
-    instruments::{Counter, CounterFamily, Gauge, Histogram, HistogramFamily, State},
+    histogram::{Histogram, HistogramFamily},
+    instruments::{Counter, CounterFamily, Gauge, State},
     label::{Counters, Label},
 };
-use prometheus::{
-    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, TextEncoder,
-    core::Collector,
-};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, TextEncoder, core::Collector};
 
 const PREFIX: &str = "notify_push";
 
@@ -90,7 +88,8 @@ impl Metrics {
         self.register(name, IntGauge::new(name, help)).map(State)
     }
 
-    /// Durations in seconds, by upper bounds; its name ends in `_seconds`.
+    /// Durations, counted by upper bounds in microseconds and published in seconds; its name ends
+    /// in `_seconds`.
     ///
     /// # Errors
     /// [`MetricsError`].
@@ -98,10 +97,9 @@ impl Metrics {
         &self,
         name: &'static str,
         help: &str,
-        bounds: &[f64],
+        bounds: &'static [u64],
     ) -> Result<Histogram, MetricsError> {
-        let options = HistogramOpts::new(name, help).buckets(bounds.to_vec());
-        self.register(name, prometheus::Histogram::with_opts(options)).map(Histogram)
+        self.histogram_family(name, help, bounds, []).map(|family| family.with([]))
     }
 
     /// Histograms that differ in `N` labels.
@@ -112,11 +110,10 @@ impl Metrics {
         &self,
         name: &'static str,
         help: &str,
-        bounds: &[f64],
+        bounds: &'static [u64],
         labels: [&'static str; N],
     ) -> Result<HistogramFamily<N>, MetricsError> {
-        let options = HistogramOpts::new(name, help).buckets(bounds.to_vec());
-        self.register(name, HistogramVec::new(options, &labels)).map(HistogramFamily)
+        self.register(name, HistogramFamily::new(name, help, bounds, labels))
     }
 
     /// What is running, as the labels of a constant 1 (`notify_push_build_info`).

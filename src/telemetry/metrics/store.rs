@@ -13,8 +13,8 @@ pub struct StoreMetrics {
     duration: Histogram,
 }
 
-const QUERY_SECONDS: &[f64] =
-    &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+const QUERY_MICROS: &[u64] =
+    &[500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000];
 
 impl StoreMetrics {
     /// Registers them.
@@ -27,7 +27,7 @@ impl StoreMetrics {
         let mapping_errors =
             metrics.counter("mapping_query_errors_total", "Those queries that failed.")?;
         const DURATION: &str = "Time those queries took, waiting for a connection included.";
-        let duration = metrics.histogram("mapping_query_seconds", DURATION, QUERY_SECONDS)?;
+        let duration = metrics.histogram("mapping_query_seconds", DURATION, QUERY_MICROS)?;
         Ok(Self { mapping_queries, mapping_errors, duration })
     }
 
