@@ -90,7 +90,13 @@ pub struct HistogramFamily<const N: usize> {
     desc: Desc,
     labels: [&'static str; N],
     bounds: &'static [u64],
-    members: Arc<Mutex<Vec<([String; N], Histogram)>>>,
+    members: Arc<Mutex<Vec<Member<N>>>>,
+}
+
+#[derive(Debug)]
+struct Member<const N: usize> {
+    values: [String; N],
+    histogram: Histogram,
 }
 
 impl<const N: usize> HistogramFamily<N> {
@@ -108,24 +114,25 @@ impl<const N: usize> HistogramFamily<N> {
     /// The one with these values, from now on on the page.
     pub fn with(&self, values: [&str; N]) -> Histogram {
         let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, known)) = members.iter().find(|(known, _)| *known == values) {
-            return known.clone();
+        if let Some(known) = members.iter().find(|known| known.values == values) {
+            return known.histogram.clone();
         }
         let histogram = Histogram::new(self.bounds);
-        members.push((values.map(str::to_owned), histogram.clone()));
+        let values = values.map(str::to_owned);
+        members.push(Member { values, histogram: histogram.clone() });
         histogram
     }
 
-    fn metric(&self, values: &[String; N], histogram: &Histogram) -> proto::Metric {
+    fn metric(&self, member: &Member<N>) -> proto::Metric {
         let label = |(name, value): (&&str, &String)| {
             let mut pair = proto::LabelPair::default();
             pair.set_name((*name).to_owned());
             pair.set_value(value.clone());
             pair
         };
-        let labels = self.labels.iter().zip(values).map(label).collect();
+        let labels = self.labels.iter().zip(&member.values).map(label).collect();
         let mut metric = proto::Metric::from_label(labels);
-        metric.set_histogram(histogram.proto());
+        metric.set_histogram(member.histogram.proto());
         metric
     }
 }
@@ -137,7 +144,7 @@ impl<const N: usize> Collector for HistogramFamily<N> {
 
     fn collect(&self) -> Vec<proto::MetricFamily> {
         let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-        let metrics = members.iter().map(|(values, histogram)| self.metric(values, histogram));
+        let metrics = members.iter().map(|member| self.metric(member));
         let mut family = proto::MetricFamily::default();
         family.set_name(self.desc.fq_name.clone());
         family.set_help(self.desc.help.clone());
