@@ -3,6 +3,7 @@
 
 mod admin;
 mod database_logins;
+mod config_php;
 mod fault_proxy;
 mod metrics_format;
 mod nextcloud_http;

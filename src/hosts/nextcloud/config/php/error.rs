@@ -31,7 +31,7 @@ pub enum PhpError {
         /// Where the reader stumbled.
         at: Place,
         /// What is wrong, in words, without any text of the file.
-        what: &'static str,
+        what: String,
     },
     /// Evaluating the file takes more steps or memory than is allowed.
     #[error("{at}: evaluating this file takes too much work. Give the values as plain literals")]

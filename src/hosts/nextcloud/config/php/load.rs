@@ -1,8 +1,15 @@
 //! From files to values: the main file, `*.config.php` beside it, and what was left out.
 
 use super::error::PhpError;
-use super::value::{Array, Key, Place, Value};
+use super::evaluate::Evaluator;
+use super::files::{Disk, Files, MAX_FILE};
+use super::order;
+use super::parser;
+use super::source::{self, Source};
+use super::value::{Array, Evaluated, Key, Place, UNNAMED, Value};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// What a `config.php` may look at besides itself.
@@ -35,12 +42,13 @@ pub struct Located {
 /// A key whose value could not be evaluated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
-    /// Dotted path: `redis.port`. (Keys with dots of their own stand as they are.)
+    /// Dotted path: `redis.port` (keys with dots of their own stand as they are). A `?` in it is a
+    /// key that could not be evaluated itself; `?` alone may stand for any key.
     pub key: String,
     /// Where the value stands.
     pub at: Place,
-    /// Why, in words that hold no value.
-    pub why: String,
+    /// Why, in words that hold no text of the file.
+    pub why: &'static str,
 }
 
 impl Loaded {
@@ -49,52 +57,116 @@ impl Loaded {
         self.values.get(key)
     }
 
-    /// The notes on a top-level key and on everything below it.
+    /// The notes that may concern a top-level key: on itself, on what is below it, and on keys
+    /// that could not be evaluated.
     pub fn skipped<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Skipped> {
+        let below = |rest: &str| rest.is_empty() || rest.starts_with('.');
         self.skipped.iter().filter(move |skipped| {
-            skipped
-                .key
-                .strip_prefix(key)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            skipped.key == UNNAMED || skipped.key.strip_prefix(key).is_some_and(below)
         })
     }
 }
 
-/// Reads a `config.php`.
-pub fn read(path: &Path, _options: &ReadOptions<'_>) -> Result<Loaded, PhpError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| PhpError::Read { path: path.to_owned(), source })?;
-    let literal = text
-        .split_once('=')
-        .and_then(|(_, rest)| Some(rest.rsplit_once(';')?.0))
-        .ok_or_else(|| PhpError::NoConfig { path: path.to_owned() })?;
-    let at = Place { file: path.into(), line: 1 };
-    let values = match php_literal_parser::from_str(literal) {
-        Ok(php_literal_parser::Value::Array(entries)) => entries
-            .into_iter()
-            .map(|(key, value)| {
-                (key.to_string(), Located { value: plain(value, &at), at: at.clone() })
-            })
-            .collect(),
-        _ => return Err(PhpError::Syntax { at, what: "this is no plain array" }),
-    };
-    Ok(Loaded { values, skipped: Vec::new() })
+/// Reads a `config.php` from the file system.
+pub fn read(path: &Path, options: &ReadOptions<'_>) -> Result<Loaded, PhpError> {
+    read_from(&Disk, path, options)
 }
 
-fn plain(value: php_literal_parser::Value, at: &Place) -> Value {
-    match value {
-        php_literal_parser::Value::Null => Value::Null,
-        php_literal_parser::Value::Bool(bool) => Value::Bool(bool),
-        php_literal_parser::Value::Int(int) => Value::Int(int),
-        php_literal_parser::Value::Float(float) => Value::Float(float),
-        php_literal_parser::Value::String(text) => Value::String(text),
-        php_literal_parser::Value::Array(entries) => {
+/// Reads a `config.php` from any files.
+pub(super) fn read_from(
+    files: &dyn Files,
+    path: &Path,
+    options: &ReadOptions<'_>,
+) -> Result<Loaded, PhpError> {
+    let main = open(files, path)?;
+    let mut evaluator = Evaluator::new(files, options.environment, main.clone());
+    let config = run(files, &mut evaluator, main.clone())?;
+    if config.is_none() && !options.glob {
+        return Err(PhpError::NoConfig { path: path.to_owned() });
+    }
+    let mut merged = array(config, &main);
+    for name in if options.glob { beside(files, &main) } else { Vec::new() } {
+        let source = open(files, &main.shown.with_file_name(name))?;
+        let config = run(files, &mut evaluator, source.clone())?;
+        merged.merge(array(config, &source));
+    }
+    Ok(Loaded::from(merged))
+}
+
+fn open(files: &dyn Files, path: &Path) -> Result<Source, PhpError> {
+    let real =
+        files.real(path).map_err(|source| PhpError::Read { path: path.to_owned(), source })?;
+    Ok(Source { shown: path.into(), real })
+}
+
+/// Evaluates one file and returns its `$CONFIG`.
+fn run(
+    files: &dyn Files,
+    evaluator: &mut Evaluator<'_>,
+    source: Source,
+) -> Result<Option<Evaluated>, PhpError> {
+    let path = source.shown.to_path_buf();
+    let bytes = files.read(&source.real, MAX_FILE).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => PhpError::TooLarge { path, limit: MAX_FILE },
+        _ => PhpError::Read { path, source: error },
+    })?;
+    let text = source::decode(&bytes);
+    let statements = parser::file(&text, 0)
+        .map_err(|fault| PhpError::Syntax { at: source.place(fault.line), what: fault.what })?;
+    let outcome = evaluator.run(source, &statements);
+    match outcome.exhausted {
+        Some(at) => Err(PhpError::TooMuchWork { at }),
+        None => Ok(outcome.config),
+    }
+}
+
+/// What Nextcloud merges: arrays alone. Something unknown is kept as a hole of its own.
+fn array(config: Option<Evaluated>, source: &Source) -> Array {
+    match config {
+        Some(Ok(Value::Array(array))) => array,
+        Some(Err(unknown)) => {
             let mut array = Array::default();
-            for (key, value) in entries {
-                let key = Key::from(key.to_string().as_str());
-                array.set(Some(key), Ok(plain(value, at)), at.clone());
+            array.set(Some(Key::unnamed()), Err(unknown), source.place(1));
+            array
+        }
+        None | Some(Ok(_)) => Array::default(),
+    }
+}
+
+/// The names of the `*.config.php` beside the main file, in the order in which Nextcloud merges
+/// them.
+fn beside(files: &dyn Files, main: &Source) -> Vec<String> {
+    let mut names = files.names(main.shown.parent().unwrap_or(Path::new("")));
+    names.retain(|name| {
+        name.ends_with(".config.php")
+            && !name.starts_with('.')
+            && main.shown.file_name() != Some(OsStr::new(name))
+    });
+    names.sort_by(|a, b| order::natural(a, b).then_with(|| a.cmp(b)));
+    names
+}
+
+impl From<Array> for Loaded {
+    fn from(array: Array) -> Self {
+        let mut loaded = Self::default();
+        report(&array, "", &mut loaded.skipped);
+        for (key, entry) in array.entries {
+            if let Ok(value) = entry.held {
+                loaded.values.insert(key.to_string(), Located { value, at: entry.at });
             }
-            Value::Array(array)
+        }
+        loaded
+    }
+}
+
+/// Notes every hole below `prefix`; values are no deeper than the evaluator lets them be.
+fn report(array: &Array, prefix: &str, skipped: &mut Vec<Skipped>) {
+    for (key, entry) in &array.entries {
+        let key = format!("{prefix}{key}");
+        match &entry.held {
+            Ok(Value::Array(inner)) => report(inner, &(key + "."), skipped),
+            Ok(_) => {}
+            Err(unknown) => skipped.push(Skipped { key, at: unknown.at.clone(), why: unknown.why }),
         }
     }
 }

@@ -4,8 +4,20 @@
 //! environment, small expressions, `if`, includes) is evaluated; a value that needs more than that
 //! is left out with one [`Skipped`] note, and everything else is still read.
 
+mod ast;
+mod convert;
 mod error;
+mod escape;
+mod evaluate;
+mod files;
+mod functions;
+mod interpolation;
+mod lexer;
+mod literal;
 mod load;
+mod order;
+mod parser;
+mod source;
 mod value;
 
 pub use error::PhpError;

@@ -1,5 +1,6 @@
 //! PHP values as configuration holds them, with PHP's conversions.
 
+use super::convert::{self, Number};
 use indexmap::IndexMap;
 use std::borrow::Cow;
 use std::fmt;
@@ -44,7 +45,8 @@ pub struct Place {
 /// Why an expression has no known value, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unknown {
-    pub(super) why: Cow<'static, str>,
+    /// In words that hold no text of the file: any of it may be a misquoted secret.
+    pub(super) why: &'static str,
     pub(super) at: Place,
 }
 
@@ -72,6 +74,15 @@ impl Value {
         self.as_array()?.get(key)
     }
 
+    /// The array 0, 1, 2… of some values.
+    pub(super) fn list(values: impl IntoIterator<Item = Value>, at: &Place) -> Self {
+        let mut array = Array::default();
+        for value in values {
+            array.set(None, Ok(value), at.clone());
+        }
+        Self::Array(array)
+    }
+
     /// The array, when this is one.
     pub fn as_array(&self) -> Option<&Array> {
         match self {
@@ -92,7 +103,7 @@ impl Value {
             Self::Bool(true) => Some("1".into()),
             Self::Bool(false) => Some("".into()),
             Self::Int(int) => Some(int.to_string().into()),
-            Self::Float(float) => Some(float_text(*float).into()),
+            Self::Float(float) => Some(convert::float_text(*float).into()),
             Self::String(text) => Some(text.as_str().into()),
         }
     }
@@ -103,11 +114,11 @@ impl Value {
         match self {
             Self::Bool(bool) => Some(i64::from(*bool)),
             Self::Int(int) => Some(*int),
-            Self::Float(float) => whole(*float),
-            Self::String(text) => {
-                let text = text.trim();
-                text.parse().ok().or_else(|| whole(text.parse().ok()?))
-            }
+            Self::Float(float) => convert::whole(*float),
+            Self::String(text) => match convert::numeric(text)? {
+                Number::Int(int) => Some(int),
+                Number::Float(float) => convert::whole(float),
+            },
             Self::Null | Self::Array(_) => None,
         }
     }
@@ -137,33 +148,6 @@ impl Value {
     }
 }
 
-/// The largest magnitude up to which every integer is also a double.
-const WHOLE_LIMIT: f64 = 9_007_199_254_740_992.0;
-
-#[expect(clippy::cast_possible_truncation, reason = "guarded: whole and within 2^53")]
-pub(super) fn whole(float: f64) -> Option<i64> {
-    (float.fract() == 0.0 && float.abs() <= WHOLE_LIMIT).then_some(float as i64)
-}
-
-/// A float as PHP 8 prints it: the shortest digits that read back, `1.0E+25` beyond 15 digits.
-fn float_text(float: f64) -> String {
-    if float.is_nan() {
-        return "NAN".into();
-    }
-    if float.is_infinite() {
-        return if float > 0.0 { "INF".into() } else { "-INF".into() };
-    }
-    let size = float.abs();
-    if size == 0.0 || (1e-4..1e15).contains(&size) {
-        return float.to_string();
-    }
-    let text = format!("{float:E}");
-    let (digits, exponent) = text.split_once('E').unwrap_or((&text, "0"));
-    let dot = if digits.contains('.') { "" } else { ".0" };
-    let plus = if exponent.starts_with('-') { "" } else { "+" };
-    format!("{digits}{dot}E{plus}{exponent}")
-}
-
 impl Array {
     /// The known element under `key` (`'0'` and 0 are the same key, as in PHP).
     pub fn get(&self, key: &str) -> Option<&Value> {
@@ -187,13 +171,48 @@ impl Array {
 
     /// Writes under `key`, or under the next free integer.
     pub(super) fn set(&mut self, key: Option<Key>, held: Evaluated, at: Place) {
+        let slot = self.slot(key, &at);
+        *slot = Entry { held, at };
+    }
+
+    /// Writes as `array_merge` and `...` do: text keys replace, others are numbered anew.
+    pub(super) fn merge(&mut self, other: Array) {
+        for (key, Entry { held, at }) in other.entries {
+            self.set(Some(key).filter(|key| matches!(key, Key::String(_))), held, at);
+        }
+    }
+
+    /// Both arrays; where both have a key, this one's element stays.
+    pub(super) fn union(&self, other: &Array) -> Array {
+        let mut union = self.clone();
+        for (key, entry) in &other.entries {
+            if !union.entries.contains_key(key) {
+                union.set(Some(key.clone()), entry.held.clone(), entry.at.clone());
+            }
+        }
+        union
+    }
+
+    /// The entry under `key` or the next free integer; a new one holds null.
+    pub(super) fn slot(&mut self, key: Option<Key>, at: &Place) -> &mut Entry {
         let key = key.unwrap_or(Key::Int(self.next));
         if let Key::Int(int) = key {
             self.next = self.next.max(int.saturating_add(1));
         }
-        self.entries.insert(key, Entry { held, at });
+        let null = || Entry { held: Ok(Value::Null), at: at.clone() };
+        self.entries.entry(key).or_insert_with(null)
     }
 }
+
+impl Key {
+    /// Stands for a key that could not be evaluated.
+    pub(super) fn unnamed() -> Self {
+        Self::String(UNNAMED.to_owned())
+    }
+}
+
+/// How a key that could not be evaluated is reported.
+pub(super) const UNNAMED: &str = "?";
 
 impl From<&str> for Key {
     /// A decimal integer as PHP would print it becomes an integer key.
@@ -239,6 +258,15 @@ impl fmt::Debug for Array {
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
         Self::String(text.to_owned())
+    }
+}
+
+impl From<Key> for Value {
+    fn from(key: Key) -> Self {
+        match key {
+            Key::Int(int) => Self::Int(int),
+            Key::String(text) => Self::String(text),
+        }
     }
 }
 

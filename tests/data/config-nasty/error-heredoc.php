@@ -1,0 +1,4 @@
+<?php
+$CONFIG = ['dbhost' => <<<EOT
+hunter2
+];

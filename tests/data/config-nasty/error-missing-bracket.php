@@ -1,0 +1,6 @@
+<?php
+$CONFIG = array (
+  'dbhost' => 'localhost',
+  'redis' => [
+    'password' => 'hunter2',
+);

@@ -1,0 +1,6 @@
+<?php
+$CONFIG = array (
+  'dbhost' => 'localhost',
+  'dbuser' => 'nc'
+  'dbpassword' => 'hunter2',
+);

@@ -1,0 +1,3 @@
+<?php
+$CONFIG = ['dbpassword' => 'hunter2']
+$CONFIG['dbhost'] = 'x';

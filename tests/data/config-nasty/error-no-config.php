@@ -1,0 +1,2 @@
+<?php
+$CONFGI = ['dbpassword' => 'hunter2'];

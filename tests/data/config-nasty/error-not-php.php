@@ -1,0 +1,2 @@
+dbhost: localhost
+dbpassword: hunter2

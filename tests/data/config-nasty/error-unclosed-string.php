@@ -1,0 +1,7 @@
+<?php
+$CONFIG = array (
+  'dbhost' => 'localhost',
+  'dbpassword' => 'hunter2,
+  'dbuser' => 'nc',
+  'installed' => true,
+);

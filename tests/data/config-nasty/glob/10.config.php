@@ -1,0 +1,2 @@
+<?php
+$CONFIG = ['order' => '10', 'redis' => ['host' => 'ten']];

@@ -1,0 +1,2 @@
+<?php
+$CONFIG = ['order' => '2', 'shared' => $prefix . 'x'];

@@ -1,0 +1,2 @@
+<?php
+if (getenv('Z')) { $CONFIG['dbhost'] = 'z'; }

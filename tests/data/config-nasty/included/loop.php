@@ -1,0 +1,3 @@
+<?php
+require __DIR__ . '/loop.php';
+$CONFIG['loop'] = 'ended';

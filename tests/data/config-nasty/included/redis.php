@@ -1,0 +1,6 @@
+<?php
+return [
+    'host' => $redisHost ?? 'unset',
+    'port' => 6379 + 1,
+    'me' => basename(__FILE__),
+];

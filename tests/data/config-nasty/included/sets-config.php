@@ -1,0 +1,3 @@
+<?php
+$CONFIG['dbname'] = 'from_include';
+$CONFIG['loglevel'] = $CONFIG['loglevel'] + 1;

@@ -1,0 +1,2 @@
+<?php
+$CONFIG = ['dbhost' => 'x', 'dbpassword' => hunter2, 'other' => hunter2()];

@@ -1,0 +1,110 @@
+//! What comes out of real and of nasty `config.php` files: `tests/data/config` and
+//! `tests/data/config-nasty`, where each `<case>.php` (or folder, read with `--glob-config`) has a
+//! `<case>.json` beside it that says what must come out.
+
+use notify_push::hosts::nextcloud::config::php::{Loaded, PhpError, ReadOptions, Value, read};
+use serde::Deserialize;
+use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The password of every nasty file.
+const SECRET: &str = "hunter2";
+
+#[derive(Deserialize)]
+struct Case {
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
+    /// `values` (`{dir}` is the case's folder) and `skipped` (key to line), or `error` (its line,
+    /// and words it must hold).
+    #[serde(flatten)]
+    expected: Map<String, Json>,
+}
+
+fn data(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(folder)
+}
+
+/// The files of a folder with an extension, sorted.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> =
+        entries.filter(|path| path.extension().is_some_and(|e| e == extension)).collect();
+    files.sort();
+    files
+}
+
+fn to_json(value: &Value, dir: &str) -> Json {
+    match value {
+        Value::Null => Json::Null,
+        Value::Bool(bool) => json!(bool),
+        Value::Int(int) => json!(int),
+        Value::Float(float) => json!(float),
+        Value::String(text) => json!(text.replace(dir, "{dir}")),
+        Value::Array(array) => {
+            let entry = |(key, value): (_, &Value)| (format!("{key}"), to_json(value, dir));
+            Json::Object(array.iter().map(entry).collect())
+        }
+    }
+}
+
+fn outcome(result: &Result<Loaded, PhpError>, dir: &str) -> Json {
+    match result {
+        Ok(loaded) => {
+            let value = |(key, at): (&String, &_)| {
+                let at: &notify_push::hosts::nextcloud::config::php::Located = at;
+                (key.clone(), to_json(&at.value, dir))
+            };
+            let values: Map<_, _> = loaded.values.iter().map(value).collect();
+            let mut outcome = json!({ "values": values });
+            if !loaded.skipped.is_empty() {
+                let line = |skipped: &notify_push::hosts::nextcloud::config::php::Skipped| {
+                    (skipped.key.clone(), json!(skipped.at.line))
+                };
+                outcome["skipped"] = Json::Object(loaded.skipped.iter().map(line).collect());
+            }
+            outcome
+        }
+        Err(error) => json!({ "error": error.to_string().replace(&format!("{dir}/"), "") }),
+    }
+}
+
+/// Everything that an operator could read about a result.
+fn messages(result: &Result<Loaded, PhpError>) -> String {
+    match result {
+        Ok(loaded) => format!("{loaded:?}"),
+        Err(error) => format!("{error} {error:?}"),
+    }
+}
+
+#[test]
+fn nasty_files_give_what_is_written_beside_them() {
+    let mut wrong = Vec::new();
+    let folder = data("config-nasty");
+    let cases = files(&folder, "json");
+    for expected in &cases {
+        let case: Case = serde_json::from_str(&std::fs::read_to_string(expected).unwrap())
+            .unwrap_or_else(|error| panic!("{}: {error}", expected.display()));
+        let directory = expected.with_extension("");
+        let glob = directory.is_dir();
+        let path = if glob { directory.join("config.php") } else { expected.with_extension("php") };
+        let dir = path.parent().unwrap().to_str().unwrap().to_owned();
+        let environment =
+            case.environment.into_iter().map(|(k, v)| (k, v.replace("{dir}", &dir))).collect();
+        let result = read(&path, &ReadOptions { glob, environment: &environment });
+        assert!(!messages(&result).contains(SECRET), "{} tells the secret", path.display());
+        let found = outcome(&result, &dir);
+        if found != Json::Object(case.expected) {
+            wrong.push(format!("{}\n{found:#}", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "other than expected:\n{}", wrong.join("\n"));
+    assert!(cases.len() >= 25, "the cases are gone");
+}
+
+#[test]
+fn every_nasty_file_has_its_expectation() {
+    for path in files(&data("config-nasty"), "php") {
+        assert!(path.with_extension("json").exists(), "{} has no .json", path.display());
+    }
+}
