@@ -2,8 +2,8 @@
 #![cfg(test)]
 
 mod admin;
-mod database_logins;
 mod config_php;
+mod database_logins;
 mod fault_proxy;
 mod metrics_format;
 mod nextcloud_http;
