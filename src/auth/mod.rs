@@ -2,13 +2,16 @@
 
 mod chain;
 mod credentials;
+mod fingerprint;
 pub mod hashing;
-mod lanes;
+pub(crate) mod lanes;
 pub mod origin;
+pub(crate) mod recent;
 pub mod ticket;
 
 pub use chain::{Chain, Observation, Outcome, Said};
 pub use credentials::{Admission, Attempt, Credentials, Grounds};
+pub use fingerprint::{Fingerprint, Fingerprints};
 
 use futures_util::future::BoxFuture;
 

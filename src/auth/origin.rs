@@ -2,7 +2,10 @@
 
 use crate::peer::Peer;
 use ipnet::IpNet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+};
 
 /// How many elements of a forwarded chain are looked at, from the nearest proxy on. More proxies
 /// than that in a row are not believed.
@@ -20,6 +23,10 @@ pub enum Origin {
     /// An address cut to its network: `192.0.2.7`, `2001:db8:0:1100::`.
     Network(IpAddr),
 }
+
+/// Whether attempts from there are still welcome; asked when an attempt's turn comes, since much
+/// may have happened while it waited in a queue.
+pub type Welcome = Arc<dyn Fn(Origin) -> bool + Send + Sync>;
 
 /// Whom to believe, and how much of an address makes one client.
 #[derive(Debug, Clone)]

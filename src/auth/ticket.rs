@@ -1,11 +1,11 @@
 //! Tickets: a host vouches for a user with a token that lets one client in, once, within seconds.
 
-use super::{Admission, Attempt, Authenticator, Grounds, Verdict};
+use super::{Admission, Attempt, Authenticator, Grounds, Verdict, recent::Recent};
 use crate::{recipient::Recipient, secret::Secret};
 use futures_util::{FutureExt, future::BoxFuture};
 use sha2::{Digest, Sha256};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -35,14 +35,18 @@ pub struct Tickets {
     desk: Arc<Mutex<Desk>>,
 }
 
-#[derive(Default)]
 struct Desk {
-    good: HashMap<Key, (Recipient, Instant)>,
-    /// When each ticket ends, oldest first. May name tickets that were used: they go with time.
-    ends: VecDeque<(Instant, Key)>,
+    good: Recent<Key, Recipient>,
     waiting: HashMap<Key, Vec<(u64, oneshot::Sender<Recipient>)>>,
     next: u64,
     waiting_in_all: usize,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        let good = Recent::new(MAX_TICKETS, LIFETIME);
+        Self { good, waiting: HashMap::new(), next: 0, waiting_in_all: 0 }
+    }
 }
 
 impl Tickets {
@@ -52,7 +56,7 @@ impl Tickets {
         let key = digest(token);
         let mut desk = self.lock();
         if let Some(user) = desk.hand_over(key, user) {
-            desk.keep(key, user, now);
+            desk.good.insert(key, user, now);
         }
     }
 
@@ -73,7 +77,7 @@ impl Tickets {
         }
     }
 
-    /// How many tickets are kept now, those that were used or have ended not counted exactly.
+    /// How many tickets are kept now; those that have ended may be among them for a while.
     pub fn kept(&self) -> usize {
         self.lock().good.len()
     }
@@ -107,30 +111,12 @@ impl Desk {
         Some(user)
     }
 
-    fn keep(&mut self, key: Key, user: Recipient, now: Instant) {
-        while self.ends.front().is_some_and(|(end, _)| *end <= now)
-            || self.ends.len() >= MAX_TICKETS
-        {
-            self.forget_oldest();
-        }
-        let end = now + LIFETIME;
-        self.good.insert(key, (user, end));
-        self.ends.push_back((end, key));
-    }
-
-    fn forget_oldest(&mut self) {
-        let Some((end, key)) = self.ends.pop_front() else { return };
-        // The same token may have been issued again since: that one stays.
-        if self.good.get(&key).is_some_and(|(_, ends)| *ends == end) {
-            self.good.remove(&key);
-        }
-    }
-
     fn take_or_wait(&mut self, key: Key, now: Instant) -> Result<Taken, Crowded> {
-        match self.good.remove(&key) {
-            Some((user, end)) if now < end => return Ok(Taken::Now(user)),
-            _ if self.waiting_in_all >= MAX_WAITING => return Err(Crowded),
-            _ => (),
+        if let Some(user) = self.good.take(&key, now) {
+            return Ok(Taken::Now(user));
+        }
+        if self.waiting_in_all >= MAX_WAITING {
+            return Err(Crowded);
         }
         let (client, arrival) = oneshot::channel();
         let number = self.next;

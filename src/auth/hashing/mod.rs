@@ -9,7 +9,7 @@ pub use check::{
 
 use super::{
     lanes::Lanes,
-    origin::{Origin, Origins},
+    origin::{Origin, Origins, Welcome},
 };
 use crate::{peer::Peer, secret::Secret};
 use std::{
@@ -40,10 +40,6 @@ pub enum Uncheckable {
     #[error(transparent)]
     Unusable(#[from] Unusable),
 }
-
-/// Whether attempts from there are still welcome; asked when an attempt's turn comes, since much
-/// may have happened while it waited.
-pub type Welcome = Arc<dyn Fn(Origin) -> bool + Send + Sync>;
 
 /// The pool. Cheap to clone. Each check runs on tokio's blocking threads, at most `at_once` of them,
 /// each holding the memory of one hash only while it runs.
