@@ -59,6 +59,17 @@ impl<K: Copy + Eq + Hash, T> Lanes<K, T> {
         first
     }
 
+    /// Takes out every item that `keep` says no to.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(u64, &T) -> bool) {
+        for waiting in self.lanes.values_mut() {
+            waiting.retain(|number, item| keep(*number, item));
+        }
+        self.lanes.retain(|_, waiting| !waiting.is_empty());
+        let lanes = &self.lanes;
+        self.turns.retain(|lane| lanes.contains_key(lane));
+        self.len = lanes.values().map(BTreeMap::len).sum();
+    }
+
     /// Takes the last item of the longest lane, if that lane holds more than `than` items.
     pub(crate) fn drop_from_longest(&mut self, than: usize) -> Option<T> {
         let (lane, waiting) = self.lanes.iter_mut().max_by_key(|(_, waiting)| waiting.len())?;
@@ -122,11 +133,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_goes_in_comes_out_once(steps in prop::collection::vec((0u8..4, 0u8..4), 0..200)) {
+        fn what_goes_in_comes_out_once(steps in prop::collection::vec((0u8..5, 0u8..4), 0..200)) {
             let mut lanes = Lanes::<u8, u64>::default();
             let (mut put, mut got) = (0, 0);
             for (step, lane) in steps {
                 match step {
+                    4 => lanes.retain(|number, _| {
+                        let out = number % 3 == 0;
+                        got += u64::from(out);
+                        !out
+                    }),
                     0 | 1 => { lanes.push(lane, put, put); put += 1; }
                     2 => got += u64::from(lanes.pop().is_some()),
                     _ => got += u64::from(lanes.drop_from_longest(0).is_some()),

@@ -1,1 +1,293 @@
-//! Nextcloud over HTTP: what is asked, and what is made of the answers.
+//! Nextcloud over HTTP: what is asked, what is made of the answers, and how a crowd is led past it.
+
+use crate::support::{
+    folder,
+    nextcloud::{Answer, Asked, Nextcloud, Setup},
+    within,
+};
+use notify_push::{
+    auth::{Attempt, Authenticator, Credentials, Fingerprints, Grounds, Verdict, origin::Origins},
+    hosts::nextcloud::remote::{Probe, Remote, RemoteSettings, Trouble},
+    lifecycle::Tasks,
+    peer::Peer,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout};
+
+const UID: &str = "/index.php/apps/notify_push/uid";
+
+fn settings(nextcloud: &Nextcloud) -> RemoteSettings {
+    RemoteSettings::new(nextcloud.url().parse().unwrap())
+}
+
+fn remote(settings: RemoteSettings) -> Remote {
+    let prints = Fingerprints::new([7; 32]);
+    Remote::new(settings, Tasks::default(), Origins::new(vec![]), prints, Arc::new(|_| true))
+}
+
+fn attempt(user: &str, password: &str) -> Attempt {
+    from(user, password, "203.0.113.5")
+}
+
+/// Through a proxy on loopback.
+fn from(user: &str, password: &str, client: &str) -> Attempt {
+    Attempt {
+        credentials: Credentials { user: user.into(), password: password.into() },
+        peer: Peer { address: Some(([127, 0, 0, 1], 4711).into()), forwarded: vec![client.into()] },
+    }
+}
+
+/// The canonical id, `no`, or `later`.
+async fn said(remote: &Remote, attempt: &Attempt) -> String {
+    match within("Nextcloud's answer", remote.check(attempt)).await {
+        Verdict::Accept(admission) => admission.recipient.to_string(),
+        Verdict::Reject => "no".to_owned(),
+        Verdict::Unavailable => "later".to_owned(),
+        Verdict::Abstain => "not mine".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn asks_with_the_clients_credentials_and_chain_and_believes_the_canonical_id() {
+    let nextcloud = Nextcloud::start(Setup { base: "/nextcloud", ..Setup::default() }).await;
+    nextcloud.account("ALICE@example.com", "s3cr:et ü", "alice");
+    let remote = remote(RemoteSettings { user_agent: "pusher".into(), ..settings(&nextcloud) });
+    let attempt = attempt("ALICE@example.com", "s3cr:et ü");
+    let Verdict::Accept(admission) = remote.check(&attempt).await else { panic!("not let in") };
+    assert_eq!(&*admission.recipient, "alice");
+    let Grounds::Host(again) = admission.grounds else { panic!("Nextcloud is not asked again") };
+    assert_eq!(again.credentials.password, attempt.credentials.password);
+    let expected = Asked {
+        method: "GET".into(),
+        path: UID.into(),
+        user: Some("ALICE@example.com".into()),
+        password: Some("s3cr:et ü".into()),
+        forwarded: Some("203.0.113.5, 127.0.0.1".into()),
+        user_agent: Some("pusher".into()),
+        token: None,
+    };
+    assert_eq!(nextcloud.asked(), [expected]);
+}
+
+#[tokio::test]
+async fn only_401_is_a_no() {
+    let nextcloud = Nextcloud::start(Setup::default()).await;
+    let remote = remote(settings(&nextcloud));
+    assert_eq!(said(&remote, &attempt("alice", "wrong")).await, "no");
+    nextcloud.answer(UID, Some(Answer::new(401, "Account disabled")));
+    assert_eq!(said(&remote, &attempt("alice", "right")).await, "no");
+    for status in [400, 403, 404, 500, 502, 503] {
+        nextcloud.answer(UID, Some(Answer::new(status, "alice")));
+        assert_eq!(
+            said(&remote, &attempt("alice", &status.to_string())).await,
+            "later",
+            "{status}"
+        );
+    }
+    for body in ["", "<html>Please log in</html>", &"a".repeat(100_000)] {
+        nextcloud.answer(UID, Some(Answer::new(200, body)));
+        let length = body.len();
+        assert_eq!(
+            said(&remote, &attempt("alice", &length.to_string())).await,
+            "later",
+            "{length}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn each_log_in_is_asked_about_anew() {
+    let nextcloud = Nextcloud::start(Setup::default()).await;
+    nextcloud.account("alice", "right", "alice");
+    let (remote, alice) = (remote(settings(&nextcloud)), attempt("alice", "right"));
+    assert_eq!(said(&remote, &alice).await, "alice");
+    nextcloud.forget("alice", "right");
+    assert_eq!(said(&remote, &alice).await, "no");
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let nextcloud = Nextcloud::start(Setup::default()).await;
+    let elsewhere = Nextcloud::start(Setup::default()).await;
+    elsewhere.account("alice", "right", "alice");
+    let to = format!("{}{UID}", elsewhere.url());
+    nextcloud.answer(UID, Some(Answer::redirect(302, to)));
+    assert_eq!(said(&remote(settings(&nextcloud)), &attempt("alice", "right")).await, "later");
+    assert_eq!(elsewhere.asked(), []);
+}
+
+#[tokio::test]
+async fn nobody_there_is_no_no() {
+    let gone = Nextcloud::start(Setup::default()).await;
+    let settings = settings(&gone);
+    drop(gone);
+    assert_eq!(said(&remote(settings), &attempt("alice", "right")).await, "later");
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_needs_trust() {
+    let nextcloud = Nextcloud::start(Setup { tls: true, ..Setup::default() }).await;
+    nextcloud.account("alice", "right", "alice");
+    let alice = attempt("alice", "right");
+    let strict = settings(&nextcloud);
+    assert_eq!(said(&remote(strict.clone()), &alice).await, "later");
+    assert_eq!(nextcloud.asked(), []);
+
+    let lax = RemoteSettings { allow_self_signed: true, ..strict.clone() };
+    assert_eq!(said(&remote(lax), &alice).await, "alice");
+
+    let folder = folder("ca");
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, nextcloud.certificate()).unwrap();
+    let trusting = RemoteSettings { ca: Some(file), ..strict.clone() };
+    assert_eq!(said(&remote(trusting.clone()), &alice).await, "alice");
+
+    let by_ip = nextcloud.url().replace("localhost", "127.0.0.1").parse().unwrap();
+    let other_name = RemoteSettings { url: by_ip, ..trusting };
+    assert_eq!(said(&remote(other_name), &alice).await, "later");
+
+    let missing = RemoteSettings { ca: Some("/nowhere/ca.pem".into()), ..strict };
+    assert_eq!(said(&remote(missing), &alice).await, "later");
+}
+
+#[tokio::test]
+async fn a_crowd_waits_here_and_not_at_nextcloud() {
+    let delay = Duration::from_millis(5);
+    let setup = Setup { delay, workers: 4, backlog: Some(0), ..Setup::default() };
+    let nextcloud = Nextcloud::start(setup).await;
+    let remote = remote(RemoteSettings { at_once: 4, ..settings(&nextcloud) });
+    let crowd = (0..200).map(|n| {
+        let name = format!("user{n}");
+        nextcloud.account(&name, "right", &name);
+        let remote = remote.clone();
+        async move { (said(&remote, &attempt(&name, "right")).await, name) }
+    });
+    for (said, name) in futures_util::future::join_all(crowd).await {
+        assert_eq!(said, name);
+    }
+    assert_eq!((nextcloud.most_at_once(), nextcloud.asked().len()), (4, 200));
+}
+
+#[tokio::test]
+async fn the_same_claim_made_many_times_is_asked_about_once() {
+    let setup = Setup { delay: Duration::from_millis(50), ..Setup::default() };
+    let nextcloud = Nextcloud::start(setup).await;
+    nextcloud.account("alice", "right", "alice");
+    let (remote, alice) = (remote(settings(&nextcloud)), attempt("alice", "right"));
+    let crowd = (0..50).map(|_| said(&remote, &alice));
+    assert!(futures_util::future::join_all(crowd).await.iter().all(|said| said == "alice"));
+    assert_eq!(nextcloud.asked().len(), 1);
+}
+
+/// Clients that give up long before their turn and come back, as after a restart of the daemon.
+#[tokio::test]
+async fn impatient_clients_all_get_in_and_nobodys_turn_is_wasted() {
+    const CLIENTS: usize = 120;
+    let setup = Setup { delay: Duration::from_millis(20), workers: 4, ..Setup::default() };
+    let nextcloud = Nextcloud::start(setup).await;
+    let remote = remote(RemoteSettings { at_once: 4, ..settings(&nextcloud) });
+    let crowd = (0..CLIENTS).map(|n| {
+        let name = format!("user{n}");
+        nextcloud.account(&name, "right", &name);
+        let (remote, attempt) = (remote.clone(), attempt(&name, "right"));
+        async move {
+            // A twentieth of what the whole crowd takes.
+            let impatience = Duration::from_millis(30);
+            while timeout(impatience, remote.check(&attempt)).await.is_err() {}
+        }
+    });
+    within("everybody to get in", futures_util::future::join_all(crowd)).await;
+    let asked = nextcloud.asked().len();
+    assert!((CLIENTS..=CLIENTS + CLIENTS / 20).contains(&asked), "{asked} requests");
+}
+
+#[tokio::test]
+async fn who_leaves_before_the_turn_is_not_asked_about_and_later_finds_the_answer() {
+    let setup = Setup { delay: Duration::from_millis(50), ..Setup::default() };
+    let nextcloud = Nextcloud::start(setup).await;
+    for user in ["first", "leaver", "last"] {
+        nextcloud.account(user, "right", user);
+    }
+    let remote = remote(RemoteSettings { at_once: 1, ..settings(&nextcloud) });
+    let (first, leaver, last) =
+        (attempt("first", "right"), attempt("leaver", "right"), attempt("last", "right"));
+    {
+        // `first` leaves while Nextcloud works on it, `leaver` before its turn.
+        let mut waiting = (remote.check(&first), remote.check(&leaver));
+        assert!(futures_util::poll!(&mut waiting.0).is_pending());
+        assert!(futures_util::poll!(&mut waiting.1).is_pending());
+        nextcloud.asked_at_least(1).await;
+    }
+    assert_eq!(said(&remote, &last).await, "last");
+    assert_eq!(said(&remote, &first).await, "first");
+    let asked: Vec<_> = nextcloud.asked().into_iter().filter_map(|asked| asked.user).collect();
+    assert_eq!(asked, ["first", "last"]);
+}
+
+#[tokio::test]
+async fn an_address_that_nextcloud_throttles_is_left_alone_for_a_while() {
+    let nextcloud = Nextcloud::start(Setup::default()).await;
+    let remote = remote(settings(&nextcloud));
+    nextcloud.answer(UID, Some(Answer::new(429, "")));
+    assert_eq!(said(&remote, &from("alice", "a", "203.0.113.5")).await, "later");
+    nextcloud.answer(UID, None);
+    nextcloud.account("alice", "right", "alice");
+    assert_eq!(said(&remote, &from("alice", "right", "203.0.113.5")).await, "later");
+    assert_eq!(said(&remote, &from("alice", "right", "203.0.113.6")).await, "alice");
+    assert_eq!(nextcloud.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn who_is_not_welcome_any_more_is_not_asked_about() {
+    let nextcloud = Nextcloud::start(Setup::default()).await;
+    let (tasks, prints) = (Tasks::default(), Fingerprints::new([7; 32]));
+    let unwelcome = Arc::new(|_| false);
+    let remote = Remote::new(settings(&nextcloud), tasks, Origins::new(vec![]), prints, unwelcome);
+    assert_eq!(said(&remote, &attempt("alice", "right")).await, "later");
+    assert_eq!(nextcloud.asked(), []);
+}
+
+#[tokio::test]
+async fn while_nextcloud_hangs_a_client_is_told_within_35_s_and_recovery_is_noticed() {
+    let hang = Duration::from_secs(3600);
+    let nextcloud = Nextcloud::start(Setup { delay: hang, workers: 100, ..Setup::default() }).await;
+    nextcloud.account("alice", "right", "alice");
+    let remote = remote(RemoteSettings { at_once: 1, ..settings(&nextcloud) });
+    let (asked, queued) = (attempt("bob", "right"), attempt("alice", "right"));
+    let mut waiting =
+        Box::pin(futures_util::future::join(remote.check(&asked), remote.check(&queued)));
+    assert!(futures_util::poll!(&mut waiting).is_pending());
+    nextcloud.asked_at_least(1).await;
+    tokio::time::pause();
+    let before = Instant::now();
+    let told = waiting.await;
+    assert!(matches!(told, (Verdict::Unavailable, Verdict::Unavailable)));
+    assert!(before.elapsed() <= Duration::from_secs(35), "{:?}", before.elapsed());
+    tokio::time::resume();
+    nextcloud.delay(Duration::ZERO);
+    assert_eq!(said(&remote, &queued).await, "alice");
+}
+
+#[tokio::test]
+async fn tickets_and_unspeakable_names_never_reach_nextcloud() {
+    let nextcloud = Nextcloud::start(Setup::default()).await;
+    let remote = remote(settings(&nextcloud));
+    assert_eq!(said(&remote, &attempt("", "ticket")).await, "not mine");
+    assert_eq!(said(&remote, &attempt("ali:ce", "x")).await, "no");
+    assert_eq!(nextcloud.asked(), []);
+}
+
+#[tokio::test]
+async fn the_self_test_asks_with_its_token() {
+    let nextcloud = Nextcloud::start(Setup::default()).await;
+    nextcloud.cookie("119367958");
+    let probe = Probe::new(&remote(settings(&nextcloud)));
+    assert_eq!(probe.test_cookie("t0ken").await.unwrap(), "119367958");
+    let ip = "1.2.3.4".parse().unwrap();
+    assert_eq!(probe.test_remote("t0ken", ip).await.unwrap(), "1.2.3.4");
+    probe.test_version("t0ken").await.unwrap();
+    assert!(nextcloud.asked().iter().all(|asked| asked.token.as_deref() == Some("t0ken")));
+
+    nextcloud.answer("*", Some(Answer::new(400, "")));
+    assert_eq!(probe.test_cookie("t0ken").await, Err(Trouble::Untrusted));
+}

@@ -5,3 +5,4 @@ pub mod channels;
 pub mod config;
 pub mod dialect;
 pub mod directory;
+pub mod remote;

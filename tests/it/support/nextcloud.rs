@@ -271,12 +271,9 @@ async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<State
         let stop = stop.clone();
         tasks.spawn(async move {
             let conversation = async {
-                match tls {
-                    Some(tls) => match tls.accept(stream).await {
-                        Ok(stream) => converse(stream, state, inner).await,
-                        Err(_) => (),
-                    },
-                    None => converse(stream, state, inner).await,
+                let Some(tls) = tls else { return converse(stream, state, inner).await };
+                if let Ok(stream) = tls.accept(stream).await {
+                    converse(stream, state, inner).await;
                 }
             };
             stop.run_until_cancelled(conversation).await;
