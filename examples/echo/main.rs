@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let echo = upgrade(tasks.clone(), names, |client| echo::echo(client, RULES));
     let front = Front {
         routes: routes(warp::path::end().and(echo)),
-        strangers: Strangers::new(StrangerLimits { total: 1000, per_address: 1000 }, |_| true),
+        strangers: Strangers::new(StrangerLimits { total: 20_000, per_address: 20_000 }, |_| true),
         limits: Limits::default(),
         tasks,
     };

@@ -4,8 +4,10 @@ use crate::front::{
     ClientStream, Listener,
     listen::{SEND_BUFFER, Socket},
 };
-use std::{io, net::SocketAddr, time::Duration};
+use rustix::net::{RecvFlags, recv};
+use std::{io, net::SocketAddr, os::fd::AsFd, time::Duration};
 use tokio::{
+    io::Interest,
     net::{TcpListener, UnixListener},
     time::{Instant, timeout_at},
 };
@@ -51,18 +53,90 @@ impl Acceptor {
 }
 
 impl Accepted {
-    /// Waits until there is something to read. `None`: nothing came. Otherwise when the head of the
-    /// request must be complete.
+    /// Waits for the first byte and leaves it where it is. `None`: nothing came. Otherwise when the
+    /// head of the request must be complete.
     pub(super) async fn first_byte(&self, limit: Duration) -> Option<Instant> {
         let deadline = Instant::now() + limit;
-        let readable = async {
+        // `readable()` alone won't do: it is true of every socket until its first read fails.
+        let waiting = async {
             match &self.stream {
-                ClientStream::Tcp(stream) => stream.readable().await,
-                ClientStream::Unix(stream) => stream.readable().await,
-                ClientStream::Tls(_) => Ok(()),
+                ClientStream::Tcp(socket) => {
+                    socket.async_io(Interest::READABLE, || peek(socket)).await
+                }
+                ClientStream::Unix(socket) => {
+                    socket.async_io(Interest::READABLE, || peek(socket)).await
+                }
+                ClientStream::Tls(_) => Ok(true),
             }
         };
-        timeout_at(deadline, readable).await.ok()?.ok()?;
-        Some(deadline)
+        let came = timeout_at(deadline, waiting).await.ok()?.ok()?;
+        came.then_some(deadline)
+    }
+}
+
+/// Whether there is a byte (`false`: the end).
+fn peek(socket: impl AsFd) -> io::Result<bool> {
+    let (read, _) = recv(socket, &mut [0_u8; 1], RecvFlags::PEEK)?;
+    Ok(read > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Acceptor, ClientStream, Duration};
+    use crate::front::{Bind, Listener, Local};
+    use futures_util::FutureExt;
+    use std::{io::Write, net::Ipv4Addr};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+    };
+
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    async fn pair() -> (super::Accepted, TcpStream) {
+        let bind = Bind::Tcp { address: Some(Ipv4Addr::LOCALHOST.into()), port: 0 };
+        let listener = Listener::bind(&bind).unwrap();
+        let Local::Tcp(address) = listener.local().unwrap() else { panic!("not TCP") };
+        let client = TcpStream::connect(address).await.unwrap();
+        (Acceptor::new(&listener).unwrap().accept().await.unwrap(), client)
+    }
+
+    #[tokio::test]
+    async fn a_silent_client_is_waited_for_and_its_first_byte_is_left_to_read() {
+        let (mut accepted, mut client) = pair().await;
+        assert!(accepted.first_byte(LIMIT).now_or_never().is_none());
+        client.write_all(b"GET").await.unwrap();
+        assert!(accepted.first_byte(LIMIT).await.is_some());
+        let ClientStream::Tcp(stream) = &mut accepted.stream else { panic!("not TCP") };
+        let mut read = [0; 3];
+        stream.read_exact(&mut read).await.unwrap();
+        assert_eq!(&read, b"GET");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_only_hangs_up_has_said_nothing() {
+        let (accepted, client) = pair().await;
+        drop(client);
+        assert!(accepted.first_byte(LIMIT).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_holds_little_of_the_kernels_memory() {
+        let (accepted, client) = pair().await;
+        let client = socket2::SockRef::from(&client);
+        let mut idle = accepted.stream.into_idle().unwrap();
+        let mut taken = 0;
+        // What the client's side takes in is its own memory; wait until it takes no more.
+        loop {
+            match idle.write(&[b'x'; 1024]) {
+                Ok(written) => taken += written,
+                Err(error) => {
+                    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+                    break;
+                }
+            }
+        }
+        let theirs = client.recv_buffer_size().unwrap();
+        assert!(taken <= theirs + 2 * super::SEND_BUFFER, "{taken} bytes, {theirs} of them theirs");
     }
 }

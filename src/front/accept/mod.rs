@@ -106,3 +106,25 @@ impl Front {
         http::serve(self, stream, accepted.address, stranger, head).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Accepted, ClientStream, Front, Limits, Strangers, Tasks};
+    use crate::front::{StrangerLimits, routes};
+    use warp::Filter;
+
+    #[tokio::test]
+    async fn a_silent_stranger_costs_a_kilobyte_at_most() {
+        let strangers = Strangers::new(StrangerLimits { total: 1, per_address: 1 }, |_| true);
+        let stranger = strangers.admit(None).unwrap();
+        let front = Front {
+            routes: routes(warp::path::end().map(|| "")),
+            strangers,
+            limits: Limits::default(),
+            tasks: Tasks::default(),
+        };
+        let (stream, _far) = tokio::net::UnixStream::pair().unwrap();
+        let accepted = Accepted { stream: ClientStream::Unix(stream), address: None };
+        assert!(size_of_val(&front.meet(accepted, stranger, None)) <= 1024);
+    }
+}
