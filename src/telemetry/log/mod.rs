@@ -4,12 +4,16 @@ mod control;
 mod filter;
 mod line;
 mod output;
+mod queue;
 
 pub use control::LogControl;
 pub use filter::{BadFilter, Filter, MAX_FILTER_BYTES};
 pub use output::{LogFormat, Stderr};
+pub use queue::LogGuard;
 
 use line::{Line, Style};
+use queue::Queue;
+use std::io;
 use tracing::Subscriber;
 use tracing_subscriber::{
     Layer, Registry,
@@ -19,14 +23,27 @@ use tracing_subscriber::{
     util::{SubscriberInitExt, TryInitError},
 };
 
+/// Why the log can't be installed.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// The system gives no thread.
+    #[error("no thread for the log")]
+    Thread(#[source] io::Error),
+    /// A log has already been installed in this process.
+    #[error("there is a log already")]
+    Twice(#[source] TryInitError),
+}
+
 /// Installs the process's log on stderr and hands out its control.
 ///
 /// # Errors
-/// When a log has already been installed in this process.
-pub fn install(filter: Filter, format: LogFormat) -> Result<LogControl, TryInitError> {
-    let (log, control) = build(filter, format, std::io::stderr);
-    log.try_init()?;
-    Ok(control)
+/// [`InstallError`].
+pub fn install(filter: Filter, format: LogFormat) -> Result<(LogControl, LogGuard), InstallError> {
+    let missed = |lines| tracing::warn!(lines, "left out: the log was not read fast enough");
+    let (queue, guard) = Queue::start(io::stderr(), missed).map_err(InstallError::Thread)?;
+    let (log, control) = build(filter, format, queue);
+    log.try_init().map_err(InstallError::Twice)?;
+    Ok((control, guard))
 }
 
 /// The same, written to `writer` and not installed: for tests, and for whoever has two.

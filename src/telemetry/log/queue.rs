@@ -1,0 +1,210 @@
+//! Between whoever logs and stderr: a log that nobody reads holds no client up.
+//!
+//! A stderr that blocks (the journal is stopped, a pipe's reader hangs) would otherwise block every
+//! thread that has something to say, and with them the daemon.
+
+use std::{
+    io::{self, Write},
+    mem,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Bytes that may wait to be written; what comes on top is left out and counted.
+const MAX_WAITING: usize = 256 * 1024;
+
+/// What the two buffers keep between bursts.
+const KEPT: usize = 8 * 1024;
+
+/// How long the end of the process waits for the last lines.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// Where lines wait. Cheap to clone.
+#[derive(Clone, Default)]
+pub(super) struct Queue {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// Something waits, or everything has been written.
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<u8>,
+    left_out: u64,
+    writing: bool,
+}
+
+/// Keep it until the end of `main`: dropping it waits a moment for what has been logged to be
+/// written.
+#[must_use = "the last lines are lost without it"]
+pub struct LogGuard {
+    queue: Queue,
+}
+
+impl Queue {
+    /// Starts the thread that writes to `out`. Once there is room again after lines had to be left
+    /// out, it calls `tell` with their number.
+    pub(super) fn start(
+        mut out: impl Write + Send + 'static,
+        tell: impl Fn(u64) + Send + 'static,
+    ) -> io::Result<(Self, LogGuard)> {
+        let queue = Self::default();
+        let mine = queue.clone();
+        let body = move || {
+            let mut lines = Vec::new();
+            loop {
+                let left_out = mine.take(&mut lines);
+                // No stderr any more: nobody is left to be told.
+                let _ = out.write_all(&lines).and_then(|()| out.flush());
+                mine.written();
+                if left_out > 0 {
+                    tell(left_out);
+                }
+            }
+        };
+        thread::Builder::new().name("log".to_owned()).spawn(body)?;
+        Ok((queue.clone(), LogGuard { queue }))
+    }
+
+    fn push(&self, line: &[u8]) {
+        let mut state = self.state();
+        if state.waiting.len() + line.len() > MAX_WAITING {
+            state.left_out += 1;
+        } else {
+            state.waiting.extend_from_slice(line);
+        }
+        drop(state);
+        self.shared.changed.notify_all();
+    }
+
+    /// Waits for lines and exchanges them for an empty buffer; how many were left out before.
+    fn take(&self, lines: &mut Vec<u8>) -> u64 {
+        lines.clear();
+        lines.shrink_to(KEPT);
+        let nothing = |state: &mut State| state.waiting.is_empty();
+        let mut state = self
+            .shared
+            .changed
+            .wait_while(self.state(), nothing)
+            .unwrap_or_else(PoisonError::into_inner);
+        mem::swap(lines, &mut state.waiting);
+        state.writing = true;
+        mem::take(&mut state.left_out)
+    }
+
+    fn written(&self) {
+        self.state().writing = false;
+        self.shared.changed.notify_all();
+    }
+
+    fn flush(&self, at_most: Duration) {
+        let busy = |state: &mut State| state.writing || !state.waiting.is_empty();
+        // Too late or not, there is nothing more to be done.
+        drop(self.shared.changed.wait_timeout_while(self.state(), at_most, busy));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Each call is one line: that is how the formatting layer writes.
+impl Write for Queue {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.push(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Queue {
+    type Writer = Queue;
+
+    fn make_writer(&self) -> Queue {
+        self.clone()
+    }
+}
+
+impl Drop for LogGuard {
+    fn drop(&mut self) {
+        self.queue.flush(FLUSH);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_WAITING, Queue};
+    use std::{
+        io::{BufRead, BufReader, Read, Write, pipe},
+        sync::mpsc,
+    };
+
+    enum Heard {
+        Line(u64),
+        LeftOut(u64),
+    }
+
+    #[test]
+    fn a_reader_that_does_not_read_holds_nobody_up_and_is_told_what_it_missed() {
+        const LINES: u64 = 20_000;
+        let (reader, writer) = pipe().unwrap();
+        let (heard, all) = mpsc::channel();
+        let tell = heard.clone();
+        let tell = move |lines| tell.send(Heard::LeftOut(lines)).unwrap();
+        let (mut queue, _guard) = Queue::start(writer, tell).unwrap();
+        // More than the pipe and the queue hold together: it would hang here.
+        for number in 0..LINES {
+            queue.write_all(format!("{number:099}\n").as_bytes()).unwrap();
+        }
+        assert!(queue.state().waiting.len() <= MAX_WAITING);
+        std::thread::spawn(move || {
+            let lines = BufReader::new(reader).lines();
+            lines.for_each(|line| heard.send(Heard::Line(line.unwrap().parse().unwrap())).unwrap());
+        });
+        let (mut lines, mut left_out, mut last) = (0, 0, None);
+        while lines + left_out < LINES {
+            match all.recv().unwrap() {
+                Heard::LeftOut(more) => left_out += more,
+                Heard::Line(number) => {
+                    assert!(last < Some(number), "{number} after {last:?}");
+                    (lines, last) = (lines + 1, Some(number));
+                }
+            }
+        }
+        assert!(left_out > 0);
+        assert_eq!(lines + left_out, LINES);
+    }
+
+    #[test]
+    fn what_was_logged_is_written_before_the_guard_lets_go() {
+        let (mut reader, writer) = pipe().unwrap();
+        let (mut queue, guard) = Queue::start(writer, |_| {}).unwrap();
+        queue.write_all(b"a\n").unwrap();
+        queue.write_all(b"b\n").unwrap();
+        drop(guard);
+        let mut written = [0; 4];
+        assert!(queue.state().waiting.is_empty());
+        reader.read_exact(&mut written).unwrap();
+        assert_eq!(&written, b"a\nb\n");
+    }
+
+    #[test]
+    fn a_stderr_that_is_gone_disturbs_nobody() {
+        let (reader, writer) = pipe().unwrap();
+        drop(reader);
+        let (mut queue, guard) = Queue::start(writer, |_| {}).unwrap();
+        queue.write_all(b"a\n").unwrap();
+        drop(guard);
+        assert!(queue.state().waiting.is_empty() && !queue.state().writing);
+    }
+}
