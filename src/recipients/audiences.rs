@@ -112,6 +112,7 @@ impl Audiences {
                 let until = now + KEPT.mul_f64(0.8 + 0.4 * self.rng.f64());
                 if let Some(entry) = self.storages.get_mut(&storage) {
                     entry.state = State::Warm { index, until, quiet_until: now };
+                    self.timers.push(Reverse((until, storage)));
                 }
                 self.make_room(storage);
             }
@@ -142,10 +143,7 @@ impl Audiences {
                 break;
             }
             self.timers.pop();
-            if let Some(entry) =
-                self.storages.get_mut(&storage).filter(|entry| entry.alarm == Some(at))
-            {
-                entry.alarm = None;
+            if self.storages.get_mut(&storage).is_some_and(|entry| entry.is_woken_by(at)) {
                 self.tend(storage, now);
             }
         }
@@ -192,6 +190,12 @@ impl Audiences {
             due.clear();
         }
         due
+    }
+
+    /// How many alarms are set.
+    #[cfg(test)]
+    pub(super) fn alarms(&self) -> usize {
+        self.timers.len() + self.looks.len()
     }
 
     fn look_later(&mut self, id: NameId, reason: Reason, now: Instant) {

@@ -10,6 +10,8 @@ mod marks;
 mod names;
 mod run;
 mod storage;
+#[cfg(test)]
+mod tests;
 
 pub use audiences::{Audiences, Telling};
 pub use directory::{Directory, Listing, Seen, Unavailable};

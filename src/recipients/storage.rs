@@ -48,13 +48,23 @@ impl Storage {
         self.state = State::Cold { not_before, attempts: attempts.saturating_add(1) };
     }
 
-    /// When something is to be done for it without anything happening.
+    /// When what waits on it can be told or looked up. The end of a listing is not among these: its
+    /// alarm is set once, with the listing.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Cold { not_before, .. } => (!self.marks.is_empty()).then_some(*not_before),
+            _ if self.marks.is_empty() => None,
+            State::Cold { not_before, .. } => Some(*not_before),
             State::Loading { .. } => None,
-            State::Warm { until, .. } if self.marks.is_empty() => Some(*until),
             State::Warm { quiet_until, .. } => Some(*quiet_until),
         }
+    }
+
+    /// Whether an alarm for this time still means something.
+    pub(super) fn is_woken_by(&mut self, at: Instant) -> bool {
+        if self.alarm == Some(at) {
+            self.alarm = None;
+            return true;
+        }
+        matches!(&self.state, State::Warm { until, .. } if *until == at)
     }
 }
