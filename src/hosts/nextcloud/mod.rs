@@ -6,3 +6,4 @@ pub mod config;
 pub mod dialect;
 pub mod directory;
 pub mod remote;
+pub mod host;
