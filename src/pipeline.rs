@@ -96,7 +96,11 @@ impl<H: Host> Pipeline<H> {
             Event::Tell { to: To::Everyone, notice, .. } => {
                 self.hub.tell_all(None, notice, now).await
             }
-            Event::Disconnect(recipient, close) => self.hub.disconnect(recipient, close).await,
+            Event::Disconnect(recipient, close) => {
+                let sessions = self.hub.disconnect(recipient, close).await?;
+                tracing::info!(sessions, reason = close.name(), "closed, as asked over Redis");
+                Ok(())
+            }
             Event::Order(order) => {
                 self.host.obey(order);
                 Ok(())

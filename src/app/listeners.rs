@@ -53,11 +53,15 @@ impl Listeners {
     }
 
     /// Serves them until the group stops.
-    pub(super) fn serve(self, running: Running, settings: &Settings, tasks: &Tasks) -> Certificates {
+    pub(super) fn serve(
+        self,
+        running: &Running,
+        settings: &Settings,
+        tasks: &Tasks,
+    ) -> Certificates {
         let proxies = settings.proxies.clone();
-        let trusted = move |address: std::net::IpAddr| {
-            address.is_loopback() || proxies.trusts(address)
-        };
+        let trusted =
+            move |address: std::net::IpAddr| address.is_loopback() || proxies.trusts(address);
         let strangers = Strangers::new(settings.strangers.clone(), trusted.clone());
         let mut certificates = Certificates::default();
         let client_routes = running.routes(tasks, settings.proxies.headers.as_slice().into());
@@ -80,7 +84,9 @@ impl Listeners {
 
 impl Certificates {
     fn start(&mut self, bound: Bound, front: Front, tasks: &Tasks) {
-        tracing::info!(at = %bound.listener, "listening");
+        if let Ok(local) = bound.listener.local() {
+            tracing::info!("listening on {local}");
+        }
         if let Some(tls) = &bound.tls {
             let (watched, stop) = (Arc::clone(tls), tasks.stopping().clone());
             tasks.core("certificates", async move {

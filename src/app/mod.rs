@@ -6,7 +6,7 @@ mod nextcloud;
 use crate::{
     config::Settings,
     hosts::nextcloud::{accounts::Clock, channels::CHANNELS, dialect::TOPIC_SPECS},
-    lifecycle::{self, Exit, ServiceManager, Shutdown, Signals, Tasks, feed_watchdog},
+    lifecycle::{self, Exit, ServiceManager, Shutdown, Signals, Tasks},
     telemetry::{
         log::LogControl,
         metrics::{Names, Observers},
@@ -84,7 +84,7 @@ pub async fn serve(settings: Settings, rim: Rim) -> Result<Exit, StartError> {
     let grace = settings.grace;
     let parts = NextcloudParts { settings: &settings, observers, log, clock, rng, cores };
     let nextcloud = parts.start(&groups)?;
-    let certificates = listeners.serve(nextcloud, &settings, &groups.listeners);
+    let certificates = listeners.serve(&nextcloud, &settings, &groups.listeners);
     let shutdown = Shutdown::default()
         .then("listeners", groups.listeners, BRIEFLY)
         .then("sources", groups.sources, BRIEFLY)

@@ -16,14 +16,14 @@ use crate::{
         dialect::NextcloudDialect,
         directory::Directory,
         host::{Cookie, Nextcloud},
-        recheck::Recheck,
-        remote::{Probe, Remote, RemoteSettings},
+        recheck::{Reauthentication, Recheck},
+        remote::{Remote, RemoteSettings},
     },
     hub::{Hub, HubSettings, Limits},
     lifecycle::Tasks,
     pipeline::Pipeline,
     recipients,
-    session::Pace,
+    session::{Close, Pace},
     source::{
         self,
         redis::{Keys, Pace as RedisPace, Subscription},
@@ -46,3 +46,243 @@ const LOGIN: Duration = Duration::from_secs(15);
 const QUEUE: usize = 4096;
 /// Shards of the hub at most; each is one task.
 const MAX_SHARDS: usize = 8;
+
+/// What is needed to begin.
+pub(super) struct NextcloudParts<'a> {
+    pub settings: &'a Settings,
+    pub observers: Observers,
+    pub log: LogControl,
+    pub clock: Clock,
+    pub rng: fastrand::Rng,
+    pub cores: usize,
+}
+
+/// The parts that listeners reach.
+pub(super) struct Running {
+    login: Login,
+    hub: Hub,
+    observers: Observers,
+    log: LogControl,
+}
+
+/// The database side.
+struct Stored {
+    database: Arc<Database>,
+    directory: Arc<Directory>,
+    accounts: Accounts,
+    revocation: Revocation,
+}
+
+impl NextcloudParts<'_> {
+    /// Starts everything but the listeners.
+    pub(super) fn start(mut self, groups: &Groups) -> Result<Running, StartError> {
+        let dialect = Arc::new(NextcloudDialect::default());
+        let hub = self.hub(&dialect, &groups.sessions)?;
+        let origins = self.origins();
+        let remote = self.remote(&groups.sessions, &origins)?;
+        let stored = self.stored(&origins)?;
+        let tickets = Tickets::default();
+        let keys =
+            Arc::new(Keys::new(self.settings.redis.clone(), RedisPace::default(), self.rng.fork()));
+        let resolver = stored.as_ref().map(|stored| {
+            let directory = Arc::clone(&stored.directory);
+            recipients::start(hub.clone(), directory, FILE, &groups.sources, self.rng.fork())
+        });
+        let host = Arc::new(Nextcloud {
+            tickets: tickets.clone(),
+            cookie: Cookie::default(),
+            log: self.log.clone(),
+            keys: Some(keys),
+            observers: self.observers.clone(),
+            tasks: groups.sources.clone(),
+            reporting: Arc::default(),
+        });
+        let observer = Arc::clone(&self.observers.source);
+        self.pump(Pipeline { host, hub: hub.clone(), resolver, observer }, &groups.sources);
+        let chain = self.watch_and_chain(stored, remote, tickets, &hub, groups);
+        let login = Login { chain, hub: hub.clone(), dialect, patience: LOGIN };
+        Ok(Running { login, hub, observers: self.observers, log: self.log })
+    }
+
+    fn hub(&mut self, dialect: &Arc<NextcloudDialect>, tasks: &Tasks) -> Result<Hub, StartError> {
+        let delivery = &self.settings.delivery;
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let settings = HubSettings {
+            dialect: Arc::clone(dialect) as _,
+            pace: Pace { max: millis(delivery.max_debounce), enabled: !delivery.debounce_disabled },
+            push_rate: delivery.push_rate,
+            limits: Limits {
+                per_recipient: PER_USER,
+                max_connection: delivery.max_connection.map(millis),
+            },
+            shards: u16::try_from(self.cores.clamp(1, MAX_SHARDS)).unwrap_or(1),
+            grace: self.settings.grace,
+            observer: Arc::clone(&self.observers.hub) as _,
+        };
+        Hub::start(settings, tasks, &mut self.rng)
+            .map_err(|error| StartError::System("an event queue", error))
+    }
+
+    fn origins(&self) -> Origins {
+        let throttle = &self.settings.auth.throttle;
+        Origins::new(self.settings.proxies.trusted.clone())
+            .with_prefixes(throttle.ipv4_prefix, throttle.ipv6_prefix)
+    }
+
+    fn remote(&self, tasks: &Tasks, origins: &Origins) -> Result<Option<Remote>, StartError> {
+        let wanted = self.settings.auth.steps.contains(&AuthStep::Nextcloud);
+        let nextcloud = &self.settings.nextcloud;
+        let Some(url) = nextcloud.url.clone().filter(|_| wanted) else { return Ok(None) };
+        let settings = RemoteSettings {
+            user_agent: nextcloud.user_agent.clone(),
+            allow_self_signed: nextcloud.allow_self_signed,
+            ca: nextcloud.ca.clone(),
+            ..RemoteSettings::new(url)
+        };
+        let fingerprints = Fingerprints::new(random_key()?);
+        Ok(Some(Remote::new(settings, tasks.clone(), origins.clone(), fingerprints, everybody())))
+    }
+
+    fn stored(&mut self, origins: &Origins) -> Result<Option<Stored>, StartError> {
+        let Some(settings) = &self.settings.database else { return Ok(None) };
+        let database = Arc::new(Database::new(settings, self.rng.fork())?);
+        let queries = Arc::clone(&self.observers.store);
+        let directory =
+            Directory::new(Arc::clone(&database), move || queries.mapping_queries.inc());
+        let auth = &self.settings.auth;
+        let followed = auth.steps.last() == Some(&AuthStep::Nextcloud);
+        let rules = LoginRules {
+            secret: auth.secret.clone().unwrap_or_default(),
+            token_auth_enforced: auth.token_auth_enforced,
+            two_factor_enforced: auth.two_factor.enforced,
+            voice: if followed { Voice::Followed } else { Voice::Alone },
+        };
+        let hashing = Hashing::new(self.cores.saturating_sub(1), origins.clone(), everybody());
+        let fingerprint = Fingerprint::default();
+        let clock = Arc::clone(&self.clock);
+        Ok(Some(Stored {
+            directory: Arc::new(directory),
+            accounts: Accounts::new(
+                Arc::clone(&database),
+                rules,
+                hashing,
+                fingerprint.clone(),
+                Arc::clone(&clock),
+            ),
+            revocation: Revocation::new(Arc::clone(&database), fingerprint, clock),
+            database,
+        }))
+    }
+
+    /// From Redis through the pipeline.
+    fn pump(&mut self, pipeline: Pipeline<Nextcloud>, tasks: &Tasks) {
+        let (sender, queue) = mpsc::channel(QUEUE);
+        let (state, _) = watch::channel(source::State::Starting);
+        let subscription = Subscription {
+            settings: self.settings.redis.clone(),
+            channels: CHANNELS,
+            pace: RedisPace::default(),
+            rng: self.rng.fork(),
+        };
+        tasks.core("redis", subscription.run(sender, state, tasks.stopping().clone()));
+        tasks.core("pipeline", pipeline.run(queue, tasks.stopping().clone()));
+    }
+
+    /// Who decides log-ins, and who looks at the sessions again.
+    fn watch_and_chain(
+        &mut self,
+        stored: Option<Stored>,
+        remote: Option<Remote>,
+        tickets: Tickets,
+        hub: &Hub,
+        groups: &Groups,
+    ) -> Arc<Chain> {
+        let mut links: Vec<Box<dyn Authenticator>> = vec![Box::new(TicketAuthenticator(tickets))];
+        let sources = &groups.sources;
+        let mut accounts = stored.map(|stored| {
+            let Stored { database, accounts, revocation, .. } = stored;
+            until_stopped(sources, "database", async move { database.tend().await });
+            let recheck = Recheck { hub: hub.clone(), revocation };
+            until_stopped(sources, "recheck", recheck.run());
+            Box::new(accounts) as Box<dyn Authenticator>
+        });
+        if let Some(remote) = &remote {
+            let host = Arc::new(remote.clone());
+            let interval = self.settings.auth.reauth_interval;
+            let again = Reauthentication { hub: hub.clone(), host, interval, rng: self.rng.fork() };
+            until_stopped(sources, "reauthentication", again.run());
+        }
+        let mut remote = remote.map(|remote| Box::new(remote) as Box<dyn Authenticator>);
+        for step in &self.settings.auth.steps {
+            links.extend(match step {
+                AuthStep::Database => accounts.take(),
+                AuthStep::Nextcloud => remote.take(),
+            });
+        }
+        Arc::new(Chain::new(links, counting(&self.observers.auth)))
+    }
+}
+
+impl Running {
+    /// What clients are answered.
+    pub(super) fn routes(&self, tasks: &Tasks, forwarded: Arc<[HeaderName]>) -> Routes {
+        use warp::Filter;
+        let login = self.login.clone();
+        let socket = upgrade(tasks.clone(), forwarded, move |client| login.clone().run(client));
+        let ws = warp::path("ws").and(warp::path::end()).and(socket);
+        let prefixed = warp::path("push").and(ws.clone());
+        routes(ws.or(prefixed).unify())
+    }
+
+    /// What whoever watches or controls is answered.
+    pub(super) fn admin(&self) -> Admin {
+        let (observers, hub) = (self.observers.clone(), self.hub.clone());
+        Admin {
+            page: Arc::new(move || observers.page()),
+            log: self.log.clone(),
+            revoke: Arc::new(move |user| {
+                let (hub, user) = (hub.clone(), user.into());
+                Box::pin(
+                    async move { hub.disconnect(Some(user), Close::Revoked).await.unwrap_or(0) },
+                )
+            }),
+        }
+    }
+}
+
+/// A core task that has no end of its own.
+fn until_stopped(
+    tasks: &Tasks,
+    name: &'static str,
+    work: impl Future<Output = ()> + Send + 'static,
+) {
+    let stop = tasks.stopping().clone();
+    tasks.core(name, async move {
+        stop.run_until_cancelled(work).await;
+    });
+}
+
+fn everybody() -> Welcome {
+    Arc::new(|_| true)
+}
+
+fn counting(metrics: &Arc<AuthMetrics>) -> Arc<dyn Fn(Observation) + Send + Sync> {
+    let metrics = Arc::clone(metrics);
+    Arc::new(move |Observation { method, said, took }| {
+        let verdict = match said {
+            Said::Accept => CheckVerdict::Accept,
+            Said::Reject => CheckVerdict::Reject,
+            Said::Abstain => CheckVerdict::Abstain,
+            Said::Unavailable => CheckVerdict::Unavailable,
+        };
+        metrics.checked(method, verdict, took);
+    })
+}
+
+fn random_key() -> Result<[u8; 32], StartError> {
+    let mut key = [0; 32];
+    rustls::crypto::ring::default_provider().secure_random.fill(&mut key).map_err(|_| {
+        StartError::System("random numbers", std::io::Error::other("no random numbers"))
+    })?;
+    Ok(key)
+}

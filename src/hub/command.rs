@@ -94,8 +94,8 @@ pub enum Command<T> {
     },
     /// Close one session.
     Close(SessionId, Close),
-    /// Close every session of a recipient, or of everybody.
-    Disconnect(Option<Recipient>, Close),
+    /// Close every session of a recipient, or of everybody; say how many.
+    Disconnect(Option<Recipient>, Close, oneshot::Sender<usize>),
     /// List sessions from this place on, so many at most.
     List(u32, usize, oneshot::Sender<Vec<Present>>),
 }

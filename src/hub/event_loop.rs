@@ -141,10 +141,10 @@ impl Runner {
             Command::Tell(tell) => self.shard.tell(&tell, now),
             Command::Gap { spread, crowd } => self.shard.gap(spread, &crowd, now),
             Command::Close(session, close) => self.shard.close(session, close, now),
-            Command::Disconnect(recipient, close) => {
-                self.shard.disconnect(recipient.as_ref(), close, now);
+            // Whoever asks may have given up: nothing is lost by that.
+            Command::Disconnect(recipient, close, reply) => {
+                let _ = reply.send(self.shard.disconnect(recipient.as_ref(), close, now));
             }
-            // The asker may have given up: nothing is lost by that.
             Command::List(from, count, reply) => drop(reply.send(self.shard.list(from, count))),
         }
     }

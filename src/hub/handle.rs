@@ -116,7 +116,7 @@ impl Hub {
         Ok(())
     }
 
-    /// Closes every session of a recipient, or of everybody.
+    /// Closes every session of a recipient, or of everybody; says how many.
     ///
     /// # Errors
     /// When the hub has ended.
@@ -124,11 +124,14 @@ impl Hub {
         &self,
         recipient: Option<Recipient>,
         close: Close,
-    ) -> Result<(), HubClosed> {
+    ) -> Result<usize, HubClosed> {
+        let mut closed = 0;
         for shard in self.shards.iter() {
-            shard.send(Command::Disconnect(recipient.clone(), close)).await?;
+            let (reply, answer) = oneshot::channel();
+            shard.send(Command::Disconnect(recipient.clone(), close, reply)).await?;
+            closed += answer.await.map_err(|_| HubClosed)?;
         }
-        Ok(())
+        Ok(closed)
     }
 
     /// Closes one session, if it is still there.

@@ -165,15 +165,19 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
         }
     }
 
-    /// Closes every session of this recipient, or all of them.
-    pub fn disconnect(&mut self, recipient: Option<&Recipient>, close: Close, now: Millis) {
+    /// Closes every session of this recipient, or all of them; says how many.
+    pub fn disconnect(
+        &mut self,
+        recipient: Option<&Recipient>,
+        close: Close,
+        now: Millis,
+    ) -> usize {
         let ids: Vec<u32> = match recipient {
             Some(recipient) => self.members.clients(recipient).to_vec(),
             None => self.ids().collect(),
         };
-        for id in ids {
-            self.see_off(id, close, now);
-        }
+        ids.iter().for_each(|id| self.see_off(*id, close, now));
+        ids.len()
     }
 
     /// From now on nobody comes in, and everybody goes at a time of their own before `until`.

@@ -5,7 +5,7 @@ mod routes;
 mod trust;
 
 pub use client::{AskError, Command, ask};
-pub use routes::{Admin, admin};
+pub use routes::{Admin, Revoke, admin};
 
 /// Where the metrics are.
 const METRICS: &str = "metrics";

@@ -8,7 +8,10 @@ use crate::{
         metrics::{CONTENT_TYPE, MetricsError},
     },
 };
-use futures_util::{Stream, StreamExt};
+use futures_util::{
+    Stream, StreamExt,
+    future::{BoxFuture, ready},
+};
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode,
     header::{ALLOW, CONTENT_TYPE as CONTENT_TYPE_HEADER},
@@ -23,6 +26,9 @@ use warp::{
 // How long a control request may take to send its body.
 const BODY_TIME: Duration = Duration::from_secs(5);
 
+/// Closes a user's sessions and says how many there were.
+pub type Revoke = Arc<dyn Fn(&str) -> BoxFuture<'static, usize> + Send + Sync>;
+
 /// What can be asked of the daemon. Cheap to clone.
 #[derive(Clone)]
 pub struct Admin {
@@ -31,7 +37,7 @@ pub struct Admin {
     /// The log filter.
     pub log: LogControl,
     /// Closes the sessions of this user; how many there were.
-    pub revoke: Arc<dyn Fn(&str) -> usize + Send + Sync>,
+    pub revoke: Revoke,
 }
 
 /// `GET /metrics` for anybody who reaches the listener; `/log-level` and `/revoke` only for
@@ -47,10 +53,12 @@ pub fn admin(
         .and(warp::path::end())
         .and(warp::method())
         .map(move |method: Method| metrics(&method, &*page));
-    let log_level =
-        control(LOG_LEVEL, &[Method::PUT], move |method, body| log_level(&log, method, body));
-    let revoke =
-        control(REVOKE, &[Method::POST], move |method, user| revoked(&*revoke, method, user));
+    let log_level = control(LOG_LEVEL, &[Method::PUT], move |method, body| {
+        ready(log_level(&log, &method, &body))
+    });
+    let revoke = control(REVOKE, &[Method::POST], move |method, user| {
+        revoked(Arc::clone(&revoke), method, user)
+    });
     metrics.or(log_level).unify().or(revoke).unify()
 }
 
@@ -89,11 +97,11 @@ fn log_level(log: &LogControl, method: &Method, filter: &str) -> Response {
     format!("{current}\n").into_response()
 }
 
-fn revoked(revoke: &dyn Fn(&str) -> usize, method: &Method, user: &str) -> Response {
-    match *method {
+async fn revoked(revoke: Revoke, method: Method, user: String) -> Response {
+    match method {
         Method::POST if user.is_empty() => text(StatusCode::BAD_REQUEST, "Which user?\n"),
         Method::POST => {
-            let sessions = revoke(user);
+            let sessions = revoke(&user).await;
             tracing::info!(sessions, "closed the sessions of a user, as asked");
             tracing::debug!(user, "whose sessions");
             format!("{sessions}\n").into_response()
@@ -108,13 +116,14 @@ fn not_allowed(allowed: &'static str) -> Response {
 }
 
 /// A route that answers only whoever may control; the bodies of requests `with_body` are read.
-fn control<F>(
+fn control<F, A>(
     path: &'static str,
     with_body: &'static [Method],
     answer: F,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static
 where
-    F: Fn(&Method, &str) -> Response + Clone + Send + Sync + 'static,
+    F: Fn(Method, String) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Response> + Send,
 {
     warp::path(path)
         .and(warp::path::end())
@@ -129,10 +138,10 @@ where
                     return text(StatusCode::FORBIDDEN, "Forbidden\n");
                 }
                 if !with_body.contains(&method) {
-                    return answer(&method, "");
+                    return answer(method, String::new()).await;
                 }
                 match timeout(BODY_TIME, line(body)).await {
-                    Ok(Ok(line)) => answer(&method, line.trim()),
+                    Ok(Ok(line)) => answer(method, line.trim().to_owned()).await,
                     Ok(Err(refusal)) => refusal,
                     Err(_) => text(StatusCode::REQUEST_TIMEOUT, "Too slow\n"),
                 }
