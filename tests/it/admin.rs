@@ -38,7 +38,7 @@ impl Daemon {
         let heard = Arc::clone(&revoked);
         let revoke = move |user: &str| {
             heard.lock().unwrap().push(user.to_owned());
-            Box::pin(std::future::ready(3)) as _
+            Box::pin(std::future::ready(3_usize)) as _
         };
         let filter = admin(Admin {
             page: Arc::new(move || observers.page()),
