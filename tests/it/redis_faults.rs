@@ -1,6 +1,7 @@
 //! The subscription says what is wrong with Redis, comes back by itself, and never hides a gap.
 
 use crate::support::{
+    faults::{Fault, FaultProxy},
     redis::Redis,
     subscriber::{Subscriber, hurried, local, logged_in, single},
     within,
@@ -114,6 +115,53 @@ async fn waiting_for_a_slow_pipeline_is_not_taken_for_a_dead_redis() {
     for n in 0..100 {
         subscriber.hears("notify_custom", &n.to_string()).await;
     }
+}
+
+/// Suffers a fault on the way to Redis, then recovers by itself.
+async fn suffers(fault: Fault, told: &[&str]) {
+    let redis = Redis::start().await;
+    let proxy = FaultProxy::to(format!("127.0.0.1:{}", redis.port())).await;
+    let mut subscriber = Subscriber::start(single(local(proxy.port())));
+    subscriber.connected().await;
+    proxy.set(fault);
+    // Redis may be busy talking, and what it says is cut anywhere.
+    redis.publish("notify_custom", vec![b'x'; 100_000]).await;
+    let why = subscriber.away().await;
+    assert!(told.iter().any(|told| why.contains(told)), "{fault:?}: {why}");
+    proxy.set(Fault::None);
+    while subscriber.next().await.is_some() {}
+    redis.publish("notify_custom", "back").await;
+    subscriber.hears("notify_custom", "back").await;
+}
+
+#[tokio::test]
+async fn a_connection_cut_or_reset_is_made_again() {
+    suffers(Fault::Cut, &["closed the connection"]).await;
+    suffers(Fault::Reset, &["closed the connection"]).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_swallows_everything_is_noticed() {
+    suffers(Fault::HalfOpen, &["does not answer"]).await;
+    suffers(Fault::Stall, &["does not answer"]).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_turns_into_garbage_is_left() {
+    suffers(Fault::Garbage, &["does not speak the Redis protocol", "does not answer"]).await;
+}
+
+#[tokio::test]
+async fn a_slow_connection_is_no_fault() {
+    let redis = Redis::start().await;
+    let proxy = FaultProxy::to(format!("127.0.0.1:{}", redis.port())).await;
+    let mut subscriber = Subscriber::start(single(local(proxy.port())));
+    subscriber.connected().await;
+    proxy.set(Fault::Slow(1024));
+    let large = "x".repeat(200_000);
+    redis.publish("notify_custom", &large).await;
+    subscriber.hears("notify_custom", &large).await;
+    assert!(subscriber.state.borrow().is_connected());
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use super::{
     resp::Value,
     wire::Wire,
 };
-use crate::source::{Delivery, Message};
+use crate::source::{Delivery, Message, complaint::Complaint};
 use bytes::Bytes;
 use std::time::Duration;
 use tokio::{
@@ -39,6 +39,7 @@ pub(super) struct Listener<'a> {
     channels: &'static [&'static str],
     queue: &'a Sender<Delivery>,
     unconfirmed: usize,
+    oversized: Complaint,
 }
 
 impl<'a> Listener<'a> {
@@ -50,7 +51,15 @@ impl<'a> Listener<'a> {
         queue: &'a Sender<Delivery>,
     ) -> Self {
         let heart = Heartbeat::new(pace.silence, pace.answer, Instant::now());
-        Self { wire, heart, answer: pace.answer, channels, queue, unconfirmed: channels.len() }
+        Self {
+            wire,
+            heart,
+            answer: pace.answer,
+            channels,
+            queue,
+            unconfirmed: channels.len(),
+            oversized: Complaint::default(),
+        }
     }
 
     /// Subscribes to all channels; returns when Redis has confirmed each.
@@ -109,37 +118,34 @@ impl<'a> Listener<'a> {
     }
 
     async fn take_all(&mut self) -> Result<(), End> {
-        while let Some(value) = self.wire.buffered()? {
-            self.take(value).await?;
+        loop {
+            while let Some((channel, payload)) = self.wire.message() {
+                self.deliver(&channel, payload).await?;
+            }
+            match self.wire.buffered()? {
+                Some(value) => self.take(&value)?,
+                None => return Ok(()),
+            }
         }
-        Ok(())
     }
 
-    async fn take(&mut self, value: Value) -> Result<(), End> {
+    /// Everything but messages.
+    fn take(&mut self, value: &Value) -> Result<(), Fault> {
         match value {
-            Value::Array(mut parts) => match (parts.first().and_then(Value::text), parts.len()) {
-                (Some(b"message"), 3) => {
-                    if let (Some(Value::Bulk(payload)), Some(channel)) = (parts.pop(), parts.pop())
-                    {
-                        return self.deliver(&channel, payload).await;
-                    }
-                }
-                (Some(b"subscribe"), _) => self.unconfirmed = self.unconfirmed.saturating_sub(1),
-                _ => {}
-            },
-            Value::Error(text) => {
-                return Err(Fault::answer(&self.wire.at, &text, RIGHTS).into());
-            }
-            Value::Skipped(bytes) => {
+            Value::Error(text) => return Err(Fault::answer(&self.wire.at, text, RIGHTS)),
+            Value::Skipped(bytes) if self.oversized.worth_a_line(Instant::now()) => {
                 tracing::warn!(bytes, "a message too large to be Nextcloud's was dropped");
             }
+            _ if value.elements().first().and_then(Value::text) == Some(b"subscribe") => {
+                self.unconfirmed = self.unconfirmed.saturating_sub(1);
+            }
+            // The answer to a ping.
             _ => {}
         }
         Ok(())
     }
 
-    async fn deliver(&mut self, channel: &Value, payload: Bytes) -> Result<(), End> {
-        let channel = channel.text().unwrap_or_default();
+    async fn deliver(&mut self, channel: &[u8], payload: Bytes) -> Result<(), End> {
         let Some(channel) = self.channels.iter().find(|known| known.as_bytes() == channel) else {
             return Ok(());
         };

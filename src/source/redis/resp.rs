@@ -4,6 +4,7 @@
 //! server speaks RESP2 to us whatever its age. Payloads are slices of the read buffer, not copies.
 
 use bytes::{Buf, Bytes, BytesMut};
+use std::ops::Range;
 
 /// A longer frame is dropped as it arrives, not kept: [`Value::Skipped`]. Nextcloud's largest
 /// messages are Text's editing steps, far below it.
@@ -107,6 +108,20 @@ impl Decoder {
             self.discard = Some((size, size));
         }
         Ok(self.drop_oversized(buffer))
+    }
+
+    /// The published message at the front, if that is what is there and it is whole: channel and
+    /// payload. The one thing there are very many of, so it is taken in one look, without the
+    /// vector that [`Decoder::next`] makes of it; whatever else is there is for that.
+    pub(super) fn message(&mut self, buffer: &mut BytesMut) -> Option<(Bytes, Bytes)> {
+        const HEAD: &[u8] = b"*3\r\n$7\r\nmessage\r\n";
+        if self.discard.is_some() || !buffer.starts_with(HEAD) {
+            return None;
+        }
+        let channel = string_at(buffer, HEAD.len())?;
+        let payload = string_at(buffer, channel.end + 2)?;
+        let frame = buffer.split_to(payload.end + 2).freeze();
+        Some((frame.slice(channel), frame.slice(payload)))
     }
 
     fn drop_oversized(&mut self, buffer: &mut BytesMut) -> Option<Value> {
@@ -215,6 +230,13 @@ fn take(frame: &Bytes, at: &mut usize, depth: usize) -> Result<Value, Malformed>
             None => Value::Nil,
         },
     })
+}
+
+/// Where the content of the string at `at` is, if it is there to its end.
+fn string_at(buffer: &[u8], at: usize) -> Option<Range<usize>> {
+    let Ok(Some(Line { kind: b'$', content, next })) = line_at(buffer, at) else { return None };
+    let end = next.checked_add(length(content).ok()??)?;
+    (buffer.get(end..end.checked_add(2)?)? == b"\r\n").then_some(next..end)
 }
 
 fn string(frame: &Bytes, at: &mut usize, size: usize) -> Result<Value, Malformed> {

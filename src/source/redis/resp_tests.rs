@@ -48,6 +48,30 @@ fn a_frame_cut_at_any_byte_is_waited_for() {
 }
 
 #[test]
+fn a_message_is_taken_whole_and_nothing_else_is() {
+    let whole = b"*3\r\n$7\r\nmessage\r\n$5\r\ntopic\r\n$4\r\n\r\n\r\n\r\n+OK\r\n";
+    let (mut decoder, end) = (Decoder::default(), whole.len() - 5);
+    for cut in 0..end {
+        let mut buffer = BytesMut::from(&whole[..cut]);
+        assert_eq!(decoder.message(&mut buffer), None, "cut at {cut}");
+        assert_eq!(buffer.len(), cut);
+    }
+    let mut buffer = BytesMut::from(&whole[..]);
+    let taken = decoder.message(&mut buffer).unwrap();
+    assert_eq!(taken, (Bytes::from_static(b"topic"), Bytes::from_static(b"\r\n\r\n")));
+    assert_eq!(&buffer[..], b"+OK\r\n");
+    assert_eq!(decoder.message(&mut buffer), None);
+    let others: [&[u8]; 3] = [
+        b"*3\r\n$9\r\nsubscribe\r\n$5\r\ntopic\r\n:1\r\n",
+        b"*3\r\n$7\r\nmessage\r\n$5\r\ntopic\r\n:1\r\n",
+        b"*3\r\n$7\r\nmessage\r\n$5\r\ntopic\r\n$18446744073709551615\r\n",
+    ];
+    for other in others {
+        assert_eq!(decoder.message(&mut BytesMut::from(other)), None);
+    }
+}
+
+#[test]
 fn what_is_not_redis_is_refused() {
     let nested = b"*1\r\n".repeat(100);
     let cases: Vec<&[u8]> = vec![

@@ -6,7 +6,7 @@ use super::{
     resp::{Decoder, Value, encode},
 };
 use crate::secret::Secret;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use std::{fmt, future::Future, io, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -123,6 +123,11 @@ impl Wire {
             self.stream.flush().await
         };
         sent.await.map_err(|cause| self.lost(cause))
+    }
+
+    /// The published message that has already been read, if one is next: channel and payload.
+    pub(super) fn message(&mut self) -> Option<(Bytes, Bytes)> {
+        self.decoder.message(&mut self.buffer)
     }
 
     /// The next value that has already been read.

@@ -161,6 +161,7 @@ async fn step(
         Fault::HalfOpen => return swallow(from).await,
         Fault::Slow(bytes) if held.is_empty() => {
             tokio::time::sleep(Duration::from_millis(10)).await;
+            held.reserve(bytes);
             return Ok(from.take(bytes as u64).read_buf(held).await? > 0);
         }
         _ => {}
@@ -169,6 +170,7 @@ async fn step(
         to.write_buf(held).await?;
         return Ok(true);
     }
+    held.reserve(1 << 16);
     let read = from.read_buf(held).await?;
     if fault == Fault::Garbage && direction == Direction::ToClient {
         held.iter_mut().for_each(|byte| *byte = fastrand::u8(..));
