@@ -2,7 +2,10 @@
 //! `tests/data/config-nasty`, where each `<case>.php` (or folder, read with `--glob-config`) has a
 //! `<case>.json` beside it that says what must come out.
 
-use notify_push::hosts::nextcloud::config::php::{Loaded, PhpError, ReadOptions, Value, read};
+use notify_push::hosts::nextcloud::config::php::{
+    Loaded, Located, PhpError, ReadOptions, Skipped, Value, read,
+};
+use php_literal_parser::Value as Literal;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
@@ -48,19 +51,38 @@ fn to_json(value: &Value, dir: &str) -> Json {
     }
 }
 
+/// What the literal parser makes of a file that is one plain array.
+fn plain(path: &Path) -> Option<Json> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let text = text.strip_prefix("<?php\n$CONFIG = ")?.trim_end().trim_end_matches("?>");
+    let value: Literal = php_literal_parser::from_str(text.trim_end().strip_suffix(';')?).ok()?;
+    Some(literal_to_json(&value))
+}
+
+fn literal_to_json(value: &Literal) -> Json {
+    match value {
+        Literal::Null => Json::Null,
+        Literal::Bool(bool) => json!(bool),
+        Literal::Int(int) => json!(int),
+        Literal::Float(float) => json!(float),
+        Literal::String(text) => json!(text),
+        Literal::Array(entries) => {
+            Json::Object(entries.iter().map(|(k, v)| (k.to_string(), literal_to_json(v))).collect())
+        }
+    }
+}
+
 fn outcome(result: &Result<Loaded, PhpError>, dir: &str) -> Json {
     match result {
         Ok(loaded) => {
             let value = |(key, at): (&String, &_)| {
-                let at: &notify_push::hosts::nextcloud::config::php::Located = at;
+                let at: &Located = at;
                 (key.clone(), to_json(&at.value, dir))
             };
             let values: Map<_, _> = loaded.values.iter().map(value).collect();
             let mut outcome = json!({ "values": values });
             if !loaded.skipped.is_empty() {
-                let line = |skipped: &notify_push::hosts::nextcloud::config::php::Skipped| {
-                    (skipped.key.clone(), json!(skipped.at.line))
-                };
+                let line = |skipped: &Skipped| (skipped.key.clone(), json!(skipped.at.line));
                 outcome["skipped"] = Json::Object(loaded.skipped.iter().map(line).collect());
             }
             outcome
@@ -107,4 +129,41 @@ fn every_nasty_file_has_its_expectation() {
     for path in files(&data("config-nasty"), "php") {
         assert!(path.with_extension("json").exists(), "{} has no .json", path.display());
     }
+}
+
+/// An independent reading of what a real Nextcloud wrote.
+#[test]
+fn files_of_a_real_nextcloud_are_read_as_the_literal_parser_reads_them() {
+    let environment = BTreeMap::new();
+    let options = ReadOptions { glob: false, environment: &environment };
+    let mut compared = 0;
+    for path in files(&data("config"), "php") {
+        let result = read(&path, &options);
+        let Some(plain) = plain(&path) else { continue };
+        assert_eq!(outcome(&result, "{dir}"), json!({ "values": plain }), "{}", path.display());
+        compared += 1;
+    }
+    assert!(compared >= 30, "only {compared} files are plain");
+}
+
+#[test]
+fn hand_edited_files_of_a_real_nextcloud_are_read() {
+    let environment = BTreeMap::from([("REDIS_HOST".to_owned(), "cache".to_owned())]);
+    let options = ReadOptions { glob: true, environment: &environment };
+    let text = |loaded: &Loaded, key: &str, inner: &str| {
+        let value = &loaded.get(key).unwrap().value;
+        let value = if inner.is_empty() { value } else { value.get(inner).unwrap() };
+        value.as_str().unwrap().into_owned()
+    };
+    let edited = read(&data("config/50-short-array-and-comments.php"), &options).unwrap();
+    assert_eq!(text(&edited, "redis", "host"), "cache");
+    assert_eq!(text(&edited, "secret", ""), "fake$ecret \"quoted\" A B");
+    assert!(text(&edited, "datadirectory", "").ends_with("tests/data/config/../data"));
+    let assigned = read(&data("config/52-assignments.php"), &options).unwrap();
+    assert_eq!(text(&assigned, "redis", "host"), "localhost");
+    let merged = read(&data("config/60-glob/config.php"), &options).unwrap();
+    assert_eq!(text(&merged, "redis", "host"), "redis-from-glob");
+    assert_eq!(text(&merged, "dbhost", ""), "db-from-glob:3306");
+    assert_eq!(merged.get("dbhost").unwrap().at.line, 3);
+    assert!(merged.get("dbhost").unwrap().at.file.ends_with("60-glob/zz-db.config.php"));
 }

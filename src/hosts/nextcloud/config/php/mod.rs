@@ -17,6 +17,8 @@ mod literal;
 mod load;
 mod order;
 mod parser;
+#[cfg(test)]
+mod properties;
 mod source;
 mod value;
 

@@ -53,7 +53,7 @@ pub(super) struct Unknown {
 /// What evaluating an expression gives.
 pub(super) type Evaluated = Result<Value, Unknown>;
 
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub(super) struct Entry {
     pub(super) held: Evaluated,
     pub(super) at: Place,
@@ -62,7 +62,7 @@ pub(super) struct Entry {
 /// A PHP array: ordered, with integer and text keys.
 ///
 /// Elements whose value could not be evaluated are not shown by the public methods.
-#[derive(Clone, Default, PartialEq)]
+#[derive(Clone, Default)]
 pub struct Array {
     pub(super) entries: IndexMap<Key, Entry>,
     next: i64,
@@ -246,6 +246,15 @@ impl fmt::Debug for Value {
             Self::Bool(bool) => bool.fmt(f),
             other => f.write_str(other.type_name()),
         }
+    }
+}
+
+impl PartialEq for Array {
+    /// The same elements in the same order, wherever they were written.
+    fn eq(&self, other: &Self) -> bool {
+        let (left, right) = (&self.entries, &other.entries);
+        left.len() == right.len()
+            && left.iter().zip(right).all(|((a, x), (b, y))| a == b && x.held == y.held)
     }
 }
 

@@ -51,6 +51,11 @@ impl Evaluator<'_> {
         }
     }
 
+    /// As [`Self::quiet`], with PHP's null for what is not there.
+    pub(super) fn quiet_or_null(&mut self, expr: &Expr) -> Evaluated {
+        self.quiet(expr).map(|value| value.unwrap_or(Value::Null))
+    }
+
     /// `isset(…)`
     pub(super) fn isset(&mut self, targets: &[Expr]) -> Evaluated {
         for target in targets {

@@ -1,6 +1,6 @@
 //! Calls of functions, and constants.
 
-use super::Evaluator;
+use super::{Evaluator, work};
 use crate::hosts::nextcloud::config::php::ast::Argument;
 use crate::hosts::nextcloud::config::php::functions::{self, constants};
 use crate::hosts::nextcloud::config::php::source;
@@ -17,6 +17,9 @@ impl Evaluator<'_> {
             _ => {}
         }
         let arguments = self.arguments(arguments)?;
+        if name.starts_with("file_") || name.starts_with("is_") || name == "realpath" {
+            self.spend(work::FILE, line)?;
+        }
         if let Some(value) = self.contextual(name, &arguments, line) {
             return value;
         }
@@ -28,7 +31,7 @@ impl Evaluator<'_> {
         let place = self.source.place(line);
         match functions::call(name, arguments, &place) {
             Some(Ok(value)) => {
-                let weight = super::work::weight(&value).unwrap_or(1);
+                let weight = work::weight(&value).unwrap_or(1);
                 self.spend(weight, line).map(|()| value)
             }
             Some(Err(why)) => Err(self.unknown(why, line)),

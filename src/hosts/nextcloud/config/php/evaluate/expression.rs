@@ -70,7 +70,7 @@ impl Evaluator<'_> {
         {
             return Err(self.unknown("this variable is not set before", base.line));
         }
-        Ok(self.quiet(expr)?.unwrap_or(Value::Null))
+        self.quiet_or_null(expr)
     }
 
     fn interpolated(&mut self, parts: &[Expr], line: u32) -> Evaluated {
@@ -137,7 +137,7 @@ impl Evaluator<'_> {
 
     fn prefixed(&mut self, prefix: Prefix, operand: &Expr) -> Evaluated {
         if let Prefix::Silence = prefix {
-            return Ok(self.quiet(operand)?.unwrap_or(Value::Null));
+            return self.quiet_or_null(operand);
         }
         let value = self.evaluate(operand)?;
         let applied = match prefix {
@@ -173,9 +173,7 @@ impl Evaluator<'_> {
     /// when they need it.
     fn chain(&mut self, first: &Expr, steps: &[Step]) -> Evaluated {
         let mut left = match steps.first() {
-            Some(Step::Binary(Binary::Coalesce, _)) => {
-                self.quiet(first).map(|value| value.unwrap_or(Value::Null))
-            }
+            Some(Step::Binary(Binary::Coalesce, _)) => self.quiet_or_null(first),
             _ => self.evaluate(first),
         };
         for step in steps {
@@ -206,7 +204,7 @@ impl Evaluator<'_> {
             (Binary::And, Ok(left)) if !left.as_bool() => Ok(Value::Bool(false)),
             (Binary::Or, Ok(left)) if left.as_bool() => Ok(Value::Bool(true)),
             (Binary::And | Binary::Or, Ok(_)) => Ok(Value::Bool(self.evaluate(right)?.as_bool())),
-            (Binary::Coalesce, Ok(Value::Null)) => self.evaluate(right),
+            (Binary::Coalesce, Ok(Value::Null)) => self.quiet_or_null(right),
             (Binary::Coalesce, Ok(left)) => Ok(left),
             (_, Ok(left)) => {
                 let right_value = self.evaluate(right)?;

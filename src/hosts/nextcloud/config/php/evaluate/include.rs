@@ -1,7 +1,7 @@
 //! `include` and `require`: another file, in the same variables.
 
 use super::statement::Flow;
-use super::{Evaluator, Source};
+use super::{Evaluator, Source, work};
 use crate::hosts::nextcloud::config::php::ast::Expr;
 use crate::hosts::nextcloud::config::php::files::MAX_FILE;
 use crate::hosts::nextcloud::config::php::parser;
@@ -18,6 +18,7 @@ impl Evaluator<'_> {
     pub(super) fn include(&mut self, path: &Expr, once: bool, must: bool) -> Evaluated {
         let line = path.line;
         let value = self.evaluate(path)?;
+        self.spend(work::FILE, line)?;
         let shown = self.locate(&self.text(&value, line)?);
         let Ok(real) = self.files.real(&shown) else {
             return if must { Err(self.unknown(NOT_FOUND, line)) } else { Ok(Value::Bool(false)) };
@@ -60,7 +61,7 @@ impl Evaluator<'_> {
             .files
             .read(path, MAX_FILE)
             .map_err(|error| self.unknown(describe(&error), line))?;
-        self.spend(super::work::bytes(bytes.len()), line)?;
+        self.spend(work::bytes(bytes.len()), line)?;
         Ok(source::decode(&bytes).into_owned())
     }
 }

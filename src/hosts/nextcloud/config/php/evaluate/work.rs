@@ -4,10 +4,13 @@ use crate::hosts::nextcloud::config::php::value::{Place, Value};
 
 /// Units of work for everything that is read at once. One unit is one expression or one byte
 /// copied, so this also bounds memory; a real installation's files take some ten thousand.
-const LIMIT: u64 = 16 << 20;
+const LIMIT: u64 = 4 << 20;
 
 /// What one element of an array costs.
 pub(super) const ELEMENT: u64 = 64;
+
+/// What asking the file system costs.
+pub(super) const FILE: u64 = 256;
 
 /// Beyond this depth a value is not copied (nor compared, nor printed).
 const MAX_DEPTH: u32 = 64;

@@ -45,8 +45,9 @@ impl Parser<'_> {
             return Ok(None);
         }
         self.bump();
-        let right_associative = matches!(operator, Binary::Coalesce | Binary::Power);
-        let right = self.operators(if right_associative { power } else { power + 1 })?;
+        // `??` is the same from either side; `**` alone is not.
+        let least = if operator == Binary::Power { power } else { power + 1 };
+        let right = self.operators(least)?;
         Ok(Some(Step::Binary(operator, right)))
     }
 
