@@ -1,6 +1,6 @@
 //! Authenticators in order: the first that decides has decided.
 
-use super::{Admission, Attempt, Authenticator, Verdict};
+use super::{Admission, Attempt, Authenticator, Guard, Verdict};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
@@ -86,6 +86,7 @@ pub struct Observation {
 pub struct Chain {
     links: Vec<Box<dyn Authenticator>>,
     observe: Arc<dyn Fn(Observation) + Send + Sync>,
+    guard: Option<Guard>,
 }
 
 impl Chain {
@@ -94,13 +95,26 @@ impl Chain {
         links: Vec<Box<dyn Authenticator>>,
         observe: Arc<dyn Fn(Observation) + Send + Sync>,
     ) -> Self {
-        Self { links, observe }
+        Self { links, observe, guard: None }
+    }
+
+    /// The same chain behind a guard, which keeps those away who failed too often.
+    pub fn behind(self, guard: Guard) -> Self {
+        Self { guard: Some(guard), ..self }
+    }
+
+    /// Decides an attempt, if the guard lets it through.
+    pub async fn decide(&self, attempt: &Attempt) -> Outcome {
+        match &self.guard {
+            Some(guard) => guard.pass(attempt, self.ask(attempt)).await,
+            None => self.ask(attempt).await,
+        }
     }
 
     /// Asks one after the other until one decides. Never says no because of who could not be
     /// asked: without a decision it is [`Outcome::TryLater`], and so it is for an empty chain,
     /// which accepts nobody.
-    pub async fn decide(&self, attempt: &Attempt) -> Outcome {
+    async fn ask(&self, attempt: &Attempt) -> Outcome {
         let deadline = Instant::now() + MAX_CHECK;
         for link in &self.links {
             let asked = Instant::now();

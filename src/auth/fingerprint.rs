@@ -43,6 +43,15 @@ impl Fingerprints {
         short.copy_from_slice(&hash.finalize()[..16]);
         short
     }
+
+    /// The same for a user name however it is typed: case and surrounding white space don't matter.
+    pub fn name(&self, user: &str) -> u64 {
+        let mut hash = Sha256::new_with_prefix(self.key);
+        hash.update(user.trim().to_lowercase().as_bytes());
+        let mut short = [0; 8];
+        short.copy_from_slice(&hash.finalize()[..8]);
+        u64::from_le_bytes(short)
+    }
 }
 
 #[cfg(test)]
@@ -72,6 +81,13 @@ mod tests {
             .flat_map(|(origin, claim)| [ours.of(*origin, claim), theirs.of(*origin, claim)])
             .collect();
         assert_eq!(all.len(), 2 * claims.len());
+    }
+
+    #[test]
+    fn a_name_is_the_same_however_it_is_typed() {
+        let prints = Fingerprints::new([7; 32]);
+        assert_eq!(prints.name(" ÄLICE\t"), prints.name("älice"));
+        assert_ne!(prints.name("alice"), prints.name("alicia"));
     }
 
     #[test]

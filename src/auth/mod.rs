@@ -3,15 +3,18 @@
 mod chain;
 mod credentials;
 mod fingerprint;
+mod guard;
 pub mod hashing;
 pub(crate) mod lanes;
 pub mod origin;
 pub(crate) mod recent;
+pub mod throttle;
 pub mod ticket;
 
 pub use chain::{Chain, Observation, Outcome, Said};
 pub use credentials::{Admission, Attempt, Credentials, Grounds};
 pub use fingerprint::{Fingerprint, Fingerprints};
+pub use guard::Guard;
 
 use futures_util::future::BoxFuture;
 
