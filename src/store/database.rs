@@ -31,7 +31,7 @@ pub struct Database {
     prefix: String,
     target: Target,
     circuit: Circuit,
-    /// A query went unanswered: find out whether the server is still there.
+    /// A query went unanswered: whoever tends finds out whether the server is still there.
     doubt: Notify,
     complaints: Complaints,
 }
@@ -204,11 +204,11 @@ impl Database {
     }
 
     fn unavailable(&self, pass: Pass, error: &NoLease) -> StoreError {
-        match error {
-            // Others hold the connections; whether the server answers them is another question.
-            NoLease::Busy => self.doubt.notify_one(),
-            NoLease::Silent | NoLease::Failed(_) => self.no_lease(pass, error),
+        // Others hold the connections; whether the server answers them is another question.
+        if !matches!(error, NoLease::Busy) {
+            self.no_lease(pass, error);
         }
+        self.doubt.notify_one();
         StoreError::Unavailable(self.target.no_lease(error))
     }
 
@@ -216,6 +216,7 @@ impl Database {
         match fault {
             Fault::Lost(why) => {
                 self.circuit.failed(pass, &why, Instant::now());
+                self.doubt.notify_one();
                 StoreError::Unavailable(why)
             }
             Fault::Slow(why) => StoreError::Unavailable(why),
@@ -238,8 +239,9 @@ async fn stream<C: Driver>(
 ) -> Result<(), sqlx::Error> {
     let mut stream = lease.connection.rows(sql, values);
     while let Some(row) = stream.next().await {
+        let row = row?;
         *rows += 1;
-        each(&Row(&*row?))?;
+        each(&Row(&*row))?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::{pool::NoLease, settings::Engine};
 use sqlx::{Error, error::DatabaseError, mysql::MySqlDatabaseError};
-use std::sync::Arc;
+use std::{io::ErrorKind, sync::Arc};
 
 /// Why a query gave no answer. The texts are for the operator: they name cause and remedy and no
 /// secret, but may name database users, hosts and tables. Peers never see them.
@@ -123,6 +123,10 @@ fn plain(error: &Error) -> String {
 
 fn remedy(error: &Error) -> &'static str {
     match error {
+        // How the driver wraps what rustls says of a handshake.
+        Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
+            " (TLS: check the CA file and the server's certificate)"
+        }
         Error::Io(_) => " (is it running there, and may this host reach it? dbhost, DATABASE_URL)",
         Error::Tls(_) => " (check the CA file and the server's certificate)",
         Error::Database(error) => match error.code().as_deref() {

@@ -3,7 +3,11 @@
 
 mod admin;
 mod config_php;
+mod database_connections;
+mod database_faults;
 mod database_logins;
+mod database_mounts;
+mod database_revocation;
 mod fault_proxy;
 mod metrics_format;
 mod nextcloud_http;

@@ -2,7 +2,7 @@
 
 use crate::{
     recipient::Recipient,
-    store::{Database, Row, Statement, StoreError, Value},
+    store::{Database, MAX_LIST, Row, Statement, StoreError, Value},
 };
 use std::{collections::HashSet, sync::Arc};
 
@@ -102,7 +102,7 @@ impl Directory {
     }
 
     async fn of_users(&self, users: &[Value<'_>], each: EachMount<'_>) -> Result<(), StoreError> {
-        for chunk in users.chunks(crate::store::MAX_LIST) {
+        for chunk in users.chunks(MAX_LIST) {
             (self.asked)();
             self.database.query_list(&self.of_users, chunk, &mut |row| hand_on(row, each)).await?;
         }

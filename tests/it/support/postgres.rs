@@ -94,6 +94,12 @@ impl Postgres {
         Database::Postgres(self.superuser("postgres"))
     }
 
+    /// A database as superuser.
+    pub(crate) fn in_database(&self, database: &Database) -> Database {
+        let Database::Postgres(options) = database else { panic!("a database of this server") };
+        Database::Postgres(self.superuser(options.get_database().expect("it has a name")))
+    }
+
     /// The TCP port.
     pub(crate) fn port(&self) -> u16 {
         self.port
@@ -139,7 +145,10 @@ impl Postgres {
         self.administrator().execute(&format!("CREATE DATABASE {TEMPLATE}")).await;
         // pg_dump writes two commands for psql around the SQL, and clears the search path.
         let sql: Vec<&str> = SCHEMA.lines().filter(|line| !line.starts_with('\\')).collect();
-        let grant = format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {USER}");
+        let grant = format!(
+            "GRANT ALL ON ALL TABLES IN SCHEMA public TO {USER}; \
+            GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {USER}"
+        );
         let template = Database::Postgres(self.superuser(TEMPLATE));
         template.execute(&sql.join("\n")).await;
         template.execute(&grant).await;
@@ -211,7 +220,7 @@ fn unprivileged(command: &mut Command) -> &mut Command {
 }
 
 /// User and group to run as; `None` when this process is not root.
-fn account() -> Option<(u32, u32)> {
+pub(crate) fn account() -> Option<(u32, u32)> {
     if !getuid().is_root() {
         return None;
     }

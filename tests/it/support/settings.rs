@@ -45,3 +45,10 @@ fn server(address: ServerAddress, user: &str, database: Option<&str>) -> Server 
         tls: DatabaseTls::default(),
     }
 }
+/// The server in settings that have one.
+pub(crate) fn server_of(settings: &mut DatabaseSettings) -> &mut Server {
+    match &mut settings.engine {
+        Engine::MySql(server) | Engine::Postgres(server) => server,
+        Engine::Sqlite(_) => panic!("SQLite has no server"),
+    }
+}

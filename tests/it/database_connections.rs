@@ -1,0 +1,321 @@
+//! The database is reached in every way config.php can say, and what goes wrong is told with a remedy.
+
+use crate::support::{
+    Folder,
+    certificates::{Certificates, Pair},
+    database::{Database, PASSWORD},
+    folder,
+    mariadb::MariaDb,
+    postgres::{Postgres, account},
+    settings::{server_of, store},
+    sqlite::Sqlite,
+};
+use notify_push::store::{
+    Database as Store, DatabaseSettings, DatabaseTls, Engine, ServerAddress, StoreError, TlsMode,
+};
+use std::{
+    os::unix::fs::{PermissionsExt, chown},
+    path::{Path, PathBuf},
+};
+
+const USERS: &str = "SELECT COUNT(*) FROM {p}users";
+
+/// How many users there are.
+async fn users(store: &Store) -> Result<i64, StoreError> {
+    let mut count = -1;
+    let statement = store.statement(USERS);
+    let mut each = |row: &notify_push::store::Row<'_>| {
+        count = row.int(0)?.unwrap_or(-1);
+        Ok(())
+    };
+    store.query(&statement, &[], &mut each).await.map(|()| count)
+}
+
+async fn users_with(settings: &DatabaseSettings) -> Result<i64, StoreError> {
+    users(&store(settings)).await
+}
+
+/// The settings with another way to the server.
+fn at(database: &Database, address: ServerAddress) -> DatabaseSettings {
+    let mut settings = database.settings();
+    server_of(&mut settings).address = address;
+    settings
+}
+
+fn with_tls(database: &Database, mode: TlsMode, ca: Option<PathBuf>) -> DatabaseSettings {
+    let mut settings = database.settings();
+    server_of(&mut settings).tls = DatabaseTls { mode, ca, cert: None, key: None };
+    settings
+}
+
+fn with_client(mut settings: DatabaseSettings, client: Pair) -> DatabaseSettings {
+    let tls = &mut server_of(&mut settings).tls;
+    (tls.cert, tls.key) = (Some(client.cert), Some(client.key));
+    settings
+}
+
+fn unavailable(outcome: Result<i64, StoreError>) -> String {
+    match outcome {
+        Err(StoreError::Unavailable(why)) => {
+            assert!(!why.contains(PASSWORD), "{why}");
+            why.to_string()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn broken(outcome: Result<i64, StoreError>) -> String {
+    match outcome {
+        Err(StoreError::Broken(why)) => why.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn unix_sockets_are_reached() {
+    let mariadb = MariaDb::shared().await;
+    let database = mariadb.nextcloud().await;
+    let socket = ServerAddress::Unix(mariadb.socket(), 0);
+    assert_eq!(users_with(&at(&database, socket)).await, Ok(0));
+
+    let postgres = Postgres::shared().await;
+    let database = postgres.nextcloud().await;
+    let socket = ServerAddress::Unix(postgres.socket_folder().to_owned(), postgres.port());
+    assert_eq!(users_with(&at(&database, socket)).await, Ok(0));
+}
+
+#[tokio::test]
+async fn a_socket_that_asks_for_verified_tls_needs_none() {
+    let mariadb = MariaDb::shared().await;
+    let mut settings = at(&mariadb.nextcloud().await, ServerAddress::Unix(mariadb.socket(), 0));
+    server_of(&mut settings).tls.mode = TlsMode::VerifyFull;
+    assert_eq!(users_with(&settings).await, Ok(0));
+}
+
+/// What TLS must and must not accept from a server that insists on it.
+async fn verifies(database: &Database, ours: &Certificates) {
+    let others = Certificates::new();
+    let asked = async |mode, ca: Option<&Certificates>| {
+        users_with(&with_tls(database, mode, ca.map(Certificates::ca))).await
+    };
+    assert_eq!(asked(TlsMode::VerifyFull, Some(ours)).await, Ok(0), "the CA alone");
+    assert_eq!(asked(TlsMode::VerifyCa, Some(ours)).await, Ok(0));
+    assert_eq!(asked(TlsMode::Require, None).await, Ok(0));
+    assert_eq!(asked(TlsMode::Prefer, None).await, Ok(0));
+    for (mode, ca) in [
+        (TlsMode::VerifyFull, Some(&others)),
+        (TlsMode::VerifyCa, Some(&others)),
+        (TlsMode::VerifyFull, None),
+    ] {
+        let why = unavailable(asked(mode, ca).await);
+        assert!(why.contains("certificate") && why.contains("CA file"), "{mode:?}: {why}");
+    }
+    unavailable(asked(TlsMode::Disable, None).await);
+}
+
+/// A server whose certificate names somebody else.
+async fn checks_the_name(database: &Database, ours: &Certificates) {
+    let asked = async |mode| users_with(&with_tls(database, mode, Some(ours.ca()))).await;
+    assert_eq!(asked(TlsMode::VerifyCa).await, Ok(0));
+    let why = unavailable(asked(TlsMode::VerifyFull).await);
+    assert!(why.contains("not valid for name"), "{why}");
+}
+
+async fn wants_a_client_certificate(database: &Database, ours: &Certificates) {
+    let settings = with_tls(database, TlsMode::VerifyFull, Some(ours.ca()));
+    unavailable(users_with(&settings).await);
+    assert_eq!(users_with(&with_client(settings, ours.client())).await, Ok(0));
+}
+
+async fn mariadb_with(pair: &Pair, ca: &Path) -> MariaDb {
+    let option = |name: &str, path: &Path| format!("--ssl-{name}={}", path.display());
+    let options = [option("cert", &pair.cert), option("key", &pair.key), option("ca", ca)];
+    let mut options: Vec<&str> = options.iter().map(String::as_str).collect();
+    options.push("--require-secure-transport=ON");
+    MariaDb::start_with(&options).await
+}
+
+#[tokio::test]
+async fn mariadb_over_tls_is_verified() {
+    let ours = Certificates::new();
+    let mariadb = mariadb_with(&ours.server(), &ours.ca()).await;
+    let database = mariadb.nextcloud().await;
+    verifies(&database, &ours).await;
+    mariadb.administrator().execute("ALTER USER nextcloud@'%' REQUIRE X509").await;
+    wants_a_client_certificate(&database, &ours).await;
+}
+
+#[tokio::test]
+async fn mariadb_under_another_name_is_not_believed() {
+    let ours = Certificates::new();
+    let stranger = ours.server_for("stranger", &["db.example.org"]);
+    let mariadb = mariadb_with(&stranger, &ours.ca()).await;
+    checks_the_name(&mariadb.nextcloud().await, &ours).await;
+}
+
+/// PostgreSQL takes a key only from a file that nobody else can read.
+fn private_copy(key: &Path) -> (Folder, PathBuf) {
+    let folder = folder("key");
+    let copy = folder.path().join("server.key");
+    std::fs::copy(key, &copy).unwrap();
+    std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o600)).unwrap();
+    if let Some((user, group)) = account() {
+        chown(&copy, Some(user), Some(group)).unwrap();
+    }
+    (folder, copy)
+}
+
+/// A PostgreSQL that lets in over TCP whom this line of `pg_hba.conf` lets in.
+async fn postgres_with(pair: &Pair, ca: &Path, rule: &str) -> (Postgres, Folder) {
+    let (folder, key) = private_copy(&pair.key);
+    let rules = folder.path().join("pg_hba.conf");
+    std::fs::write(&rules, format!("local all all trust\n{rule}\n")).unwrap();
+    let setting = |name: &str, path: &Path| format!("{name}={}", path.display());
+    let settings = [
+        setting("ssl_cert_file", &pair.cert),
+        setting("ssl_key_file", &key),
+        setting("ssl_ca_file", ca),
+        setting("hba_file", &rules),
+        "ssl=on".to_owned(),
+    ];
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    (Postgres::start_with(&settings).await, folder)
+}
+
+#[tokio::test]
+async fn postgresql_over_tls_is_verified() {
+    let ours = Certificates::new();
+    let rule = "hostssl all all 127.0.0.1/32 scram-sha-256";
+    let (postgres, _folder) = postgres_with(&ours.server(), &ours.ca(), rule).await;
+    verifies(&postgres.nextcloud().await, &ours).await;
+}
+
+#[tokio::test]
+async fn postgresql_under_another_name_is_not_believed() {
+    let ours = Certificates::new();
+    let stranger = ours.server_for("stranger", &["db.example.org"]);
+    let rule = "hostssl all all 127.0.0.1/32 scram-sha-256";
+    let (postgres, _folder) = postgres_with(&stranger, &ours.ca(), rule).await;
+    checks_the_name(&postgres.nextcloud().await, &ours).await;
+}
+
+#[tokio::test]
+async fn postgresql_is_shown_the_client_certificate() {
+    let ours = Certificates::new();
+    let rule = "hostssl all all 127.0.0.1/32 scram-sha-256 clientcert=verify-ca";
+    let (postgres, _folder) = postgres_with(&ours.server(), &ours.ca(), rule).await;
+    wants_a_client_certificate(&postgres.nextcloud().await, &ours).await;
+}
+
+/// Each engine's database with a table of the plain name `users`.
+async fn without_prefix(database: &Database) {
+    database.execute("CREATE TABLE users (uid VARCHAR(64))").await;
+    database.execute("INSERT INTO users (uid) VALUES ('alice')").await;
+    let settings = DatabaseSettings { prefix: String::new(), ..database.settings() };
+    assert_eq!(users_with(&settings).await, Ok(1));
+}
+
+#[tokio::test]
+async fn the_prefix_may_be_empty() {
+    without_prefix(&MariaDb::shared().await.nextcloud().await).await;
+    without_prefix(&Postgres::shared().await.nextcloud().await).await;
+    without_prefix(&Sqlite::create().await.database()).await;
+}
+
+#[tokio::test]
+async fn a_prefix_that_is_sql_is_refused() {
+    let settings = Sqlite::create().await.database().settings();
+    let settings = DatabaseSettings { prefix: "oc_users; --".to_owned(), ..settings };
+    let refused = Store::new(&settings, fastrand::Rng::new()).err();
+    assert_eq!(refused, Some(StoreError::Prefix("oc_users; --".to_owned())));
+}
+
+async fn explains_what_is_wrong(database: &Database) {
+    let with = async |change: fn(&mut notify_push::store::Server)| {
+        let mut settings = database.settings();
+        change(server_of(&mut settings));
+        unavailable(users_with(&settings).await)
+    };
+    let password = with(|server| server.password = Some("wrong-one".into())).await;
+    assert!(password.contains("dbpassword") && !password.contains("wrong-one"), "{password}");
+    let name = with(|server| server.database = "nowhere".to_owned()).await;
+    assert!(name.contains("dbname") && name.contains("nowhere"), "{name}");
+    let port = with(|server| server.address = ServerAddress::Tcp("127.0.0.1".to_owned(), 1)).await;
+    assert!(port.contains("127.0.0.1:1") && port.contains("dbhost"), "{port}");
+    let prefix = DatabaseSettings { prefix: "other_".to_owned(), ..database.settings() };
+    let prefix = broken(users_with(&prefix).await);
+    assert!(prefix.contains("other_users") && prefix.contains("dbtableprefix"), "{prefix}");
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_named_with_its_remedy() {
+    explains_what_is_wrong(&MariaDb::shared().await.nextcloud().await).await;
+    explains_what_is_wrong(&Postgres::shared().await.nextcloud().await).await;
+}
+
+#[tokio::test]
+async fn a_missing_sqlite_file_is_not_made() {
+    let folder = folder("nothing");
+    let file = folder.path().join("owncloud.db");
+    let settings =
+        DatabaseSettings { engine: Engine::Sqlite(file.clone()), prefix: "oc_".to_owned() };
+    let why = unavailable(users_with(&settings).await);
+    assert!(why.contains("owncloud.db") && why.contains("does the file exist"), "{why}");
+    assert!(!file.exists());
+}
+
+#[tokio::test]
+async fn a_missing_sqlite_table_is_told_with_its_remedy() {
+    let sqlite = Sqlite::create().await;
+    let settings = sqlite.database().settings();
+    let why =
+        broken(users_with(&DatabaseSettings { prefix: "other_".to_owned(), ..settings }).await);
+    assert!(why.contains("other_users") && why.contains("dbtableprefix"), "{why}");
+}
+
+/// The session itself refuses to write, whatever the user may do.
+async fn refuses_to_write(database: &Database) {
+    let store = database.store();
+    let write = store.statement("INSERT INTO {p}users (uid) VALUES ('mallory')");
+    let outcome = store.query(&write, &[], &mut |_| Ok(())).await;
+    assert!(matches!(outcome, Err(StoreError::Broken(_))), "{outcome:?}");
+    assert_eq!(users(&store).await, Ok(0));
+}
+
+#[tokio::test]
+async fn nothing_is_ever_written() {
+    refuses_to_write(&MariaDb::shared().await.nextcloud().await).await;
+    refuses_to_write(&Postgres::shared().await.nextcloud().await).await;
+    refuses_to_write(&Sqlite::create().await.database()).await;
+}
+
+/// A user with no right at all on this database but to connect.
+async fn stranger(database: &Database, name: &str) -> DatabaseSettings {
+    let mut settings = database.settings();
+    server_of(&mut settings).user = Some(name.to_owned());
+    server_of(&mut settings).password = Some("reader's".into());
+    settings
+}
+
+#[tokio::test]
+async fn a_missing_right_is_told_with_the_line_that_grants_it() {
+    let mariadb = MariaDb::shared().await;
+    let database = mariadb.nextcloud().await;
+    let settings = stranger(&database, "reader").await;
+    let Engine::MySql(server) = &settings.engine else { panic!("MariaDB") };
+    let name = &server.database;
+    let administrator = mariadb.administrator();
+    let create = "CREATE USER reader@'%' IDENTIFIED BY 'reader''s'";
+    administrator.execute(create).await;
+    administrator.execute(&format!("GRANT SELECT ON {name}.oc_mounts TO reader@'%'")).await;
+    let why = broken(users_with(&settings).await);
+    let remedy = format!("GRANT SELECT ON `{name}`.`oc_users` TO 'reader'@'<host>';");
+    assert!(why.contains(&remedy), "{why}");
+
+    let postgres = Postgres::shared().await;
+    let settings = stranger(&postgres.nextcloud().await, "reader").await;
+    let create = "CREATE ROLE reader LOGIN PASSWORD 'reader''s'";
+    postgres.administrator().execute(create).await;
+    let why = broken(users_with(&settings).await);
+    assert!(why.contains("GRANT SELECT ON oc_users TO \"reader\";"), "{why}");
+}
