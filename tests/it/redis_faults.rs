@@ -4,7 +4,7 @@ use crate::support::{
     faults::{Fault, FaultProxy},
     redis::Redis,
     subscriber::{Subscriber, hurried, local, logged_in, single},
-    within,
+    until, within,
 };
 use notify_push::{
     lifecycle::Tasks,
@@ -65,7 +65,7 @@ async fn a_quiet_redis_that_answers_pings_is_kept() {
         Pace { silence: Duration::from_millis(5), answer: Duration::from_secs(20), ..hurried() };
     let mut subscriber = Subscriber::start_with(single(local(redis.port())), 8, pace);
     subscriber.connected().await;
-    crate::support::until("a hundred pings", async || {
+    until("a hundred pings", async || {
         let stats: String = redis.query(redis::cmd("INFO").arg("commandstats")).await;
         let pings = stats.lines().find_map(|line| line.strip_prefix("cmdstat_ping:calls="))?;
         (pings.split(',').next()?.parse::<u64>().ok()? > 100).then_some(())
@@ -82,6 +82,24 @@ async fn a_killed_connection_is_a_gap() {
     subscriber.connected().await;
     redis.query::<usize>(redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("pubsub")).await;
     subscriber.hears_of_a_gap().await;
+}
+
+#[tokio::test]
+async fn of_large_messages_one_at_a_time_waits_for_the_pipeline() {
+    let redis = Redis::start().await;
+    let mut subscriber = Subscriber::start_with(single(local(redis.port())), 8, hurried());
+    subscriber.connected().await;
+    redis.publish("notify_custom", "small").await;
+    for _ in 0..3 {
+        redis.publish("notify_custom", vec![b'x'; 100_000]).await;
+    }
+    // There would be room for all four.
+    until("the first has come", async || (subscriber.arriving.len() == 1).then_some(())).await;
+    subscriber.hears("notify_custom", "small").await;
+    for _ in 0..3 {
+        until("one more", async || (subscriber.arriving.len() == 1).then_some(())).await;
+        assert_eq!(subscriber.next().await.unwrap().1.len(), 100_000);
+    }
 }
 
 #[tokio::test]

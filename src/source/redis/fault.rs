@@ -43,7 +43,7 @@ pub enum Fault {
         cause: TlsFault,
     },
     /// A certificate or key file can't be used.
-    #[error("the TLS file {} can't be used ({cause}): it must be a readable PEM file", path.display())]
+    #[error("the TLS file {} can't be used ({cause}): it must be a readable PEM file without a passphrase", path.display())]
     TlsFile {
         /// Which.
         path: PathBuf,
@@ -146,7 +146,11 @@ impl Fault {
         match answer.split(' ').next() {
             Some("WRONGPASS" | "NOAUTH" | "NOPASS") => Self::Login { at, answer },
             Some("NOPERM") => Self::Forbidden { at, answer, rights },
-            _ if answer.contains("invalid password") || answer.contains("AUTH") => {
+            // Before version 6 there were neither users nor codes for this.
+            _ if ["invalid password", "AUTH", "'auth'"]
+                .iter()
+                .any(|word| answer.contains(word)) =>
+            {
                 Self::Login { at, answer }
             }
             _ => Self::Refused { at, answer },
@@ -191,6 +195,7 @@ mod tests {
             "ERR invalid password",
             "ERR AUTH <password> called without any password configured for the default user.",
             "ERR Client sent AUTH, but no password is set",
+            "ERR wrong number of arguments for 'auth' command",
         ] {
             let told = told(text);
             assert!(told.starts_with("[::1]:6379 refuses the login"), "{told}");

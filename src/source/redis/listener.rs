@@ -17,6 +17,10 @@ use tokio::{
 /// The rights that listening needs, as the operator reads them when they are missing.
 const RIGHTS: &str = "+subscribe +ping and the channel pattern &notify_*";
 
+/// A larger payload waits for an empty queue, so that what the queue may hold is bounded in bytes,
+/// not only in messages.
+const LARGE: usize = 16 << 10;
+
 /// Why listening ended.
 pub(super) enum End {
     /// The connection is lost.
@@ -149,18 +153,25 @@ impl<'a> Listener<'a> {
         let Some(channel) = self.channels.iter().find(|known| known.as_bytes() == channel) else {
             return Ok(());
         };
+        let large = payload.len() > LARGE;
         let delivery = Delivery::Message(Message { channel, payload });
+        if large {
+            return self.hold_back(delivery, self.queue.max_capacity()).await;
+        }
         match self.queue.try_send(delivery) {
             Ok(()) => Ok(()),
             Err(TrySendError::Closed(_)) => Err(End::Unread),
-            Err(TrySendError::Full(delivery)) => self.hold_back(delivery).await,
+            Err(TrySendError::Full(delivery)) => self.hold_back(delivery, 1).await,
         }
     }
 
-    /// The pipeline is behind: we stop reading and Redis keeps what is published, up to its
-    /// `client-output-buffer-limit pubsub`; past it Redis drops us, which is a gap like any other.
-    async fn hold_back(&mut self, delivery: Delivery) -> Result<(), End> {
-        self.queue.send(delivery).await.map_err(|_| End::Unread)?;
+    /// Waits for so many free places in the queue and takes one. Meanwhile nothing is read and Redis
+    /// keeps what is published, up to its `client-output-buffer-limit pubsub`; past it Redis drops
+    /// us, which is a gap like any other.
+    async fn hold_back(&mut self, delivery: Delivery, places: usize) -> Result<(), End> {
+        let mut free = self.queue.reserve_many(places).await.map_err(|_| End::Unread)?;
+        let place = free.next().ok_or(End::Unread)?;
+        place.send(delivery);
         self.heart.heard(Instant::now());
         Ok(())
     }

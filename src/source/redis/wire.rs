@@ -17,6 +17,9 @@ use zeroize::Zeroizing;
 /// How much is read at once. At 100 000 small messages a second that is 400 reads a second.
 const CHUNK: usize = 32 << 10;
 
+/// With less room than this left, a new chunk is begun.
+const ROOM: usize = 4 << 10;
+
 /// Who we are towards a server.
 pub(super) struct Login<'a> {
     pub(super) user: Option<&'a str>,
@@ -137,7 +140,7 @@ impl Wire {
 
     /// Reads what there is, at least one byte. Nothing is lost when this is cancelled.
     pub(super) async fn fill(&mut self) -> Result<(), Fault> {
-        self.buffer.reserve(CHUNK);
+        self.make_room();
         match self.stream.read_buf(&mut self.buffer).await {
             Ok(0) if !self.heard => Err(Fault::Mute { at: self.at.clone() }),
             Ok(0) => Err(Fault::Closed { at: self.at.clone(), cause: None }),
@@ -146,6 +149,16 @@ impl Wire {
                 Ok(())
             }
             Err(cause) => Err(self.lost(cause)),
+        }
+    }
+
+    /// Between messages a chunk that is used up, or one that a large message made grow, is let go:
+    /// it is freed with the last slice of it, and a connection at rest holds no more than a chunk.
+    fn make_room(&mut self) {
+        if !self.buffer.is_empty() {
+            self.buffer.reserve(CHUNK);
+        } else if !(ROOM..=CHUNK).contains(&self.buffer.capacity()) {
+            self.buffer = BytesMut::with_capacity(CHUNK);
         }
     }
 
