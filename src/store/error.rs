@@ -155,6 +155,8 @@ impl Class {
         match error.code().as_deref() {
             // PostgreSQL: cancelled by a limit; SQLite: busy, locked, interrupted.
             Some("57014" | "5" | "6" | "9" | "261" | "517" | "262") => Self::Slow,
+            // PostgreSQL: a table was altered under a prepared statement, or a pooler lost it.
+            Some("0A000" | "26000") => Self::Lost,
             Some(code) if code.len() == 5 && lost_state(code) => Self::Lost,
             _ => Self::Broken,
         }
@@ -166,7 +168,10 @@ impl Class {
             // Interrupted, statement time exceeded (MariaDB, MySQL), lock wait.
             1317 | 1969 | 3024 | 1205 => Self::Slow,
             // Shutdown, killed, too many connections, idle time-out, dropped by an administrator.
-            1053 | 1077 | 1079 | 1040 | 1927 | 2006 | 2013 | 3169 | 4031 => Self::Lost,
+            // And prepared statements that the server, or a proxy in between, no longer knows.
+            1243 | 1615 | 1053 | 1077 | 1079 | 1040 | 1927 | 2006 | 2013 | 3169 | 4031 => {
+                Self::Lost
+            }
             _ => Self::Broken,
         }
     }

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, sync::Arc};
 
 /// Longest list in one query; longer ones are asked in pieces.
-pub const MAX_LIST: usize = 256;
+pub const MAX_LIST: usize = 300;
 
 /// Lengths a list is padded to, so that each connection keeps few prepared statements.
 const LENGTHS: [usize; 4] = [1, 8, 64, MAX_LIST];

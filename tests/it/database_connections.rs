@@ -10,8 +10,10 @@ use crate::support::{
     settings::{server_of, store},
     sqlite::Sqlite,
 };
+use notify_push::hosts::nextcloud::readable::unreadable;
 use notify_push::store::{
-    Database as Store, DatabaseSettings, DatabaseTls, Engine, ServerAddress, StoreError, TlsMode,
+    Database as Store, DatabaseSettings, DatabaseTls, Engine, Row, STATEMENT, ServerAddress,
+    StoreError, TlsMode,
 };
 use std::{
     os::unix::fs::{PermissionsExt, chown},
@@ -24,7 +26,7 @@ const USERS: &str = "SELECT COUNT(*) FROM {p}users";
 async fn users(store: &Store) -> Result<i64, StoreError> {
     let mut count = -1;
     let statement = store.statement(USERS);
-    let mut each = |row: &notify_push::store::Row<'_>| {
+    let mut each = |row: &Row<'_>| {
         count = row.int(0)?.unwrap_or(-1);
         Ok(())
     };
@@ -289,6 +291,49 @@ async fn nothing_is_ever_written() {
     refuses_to_write(&Sqlite::create().await.database()).await;
 }
 
+async fn number(database: &Database, sql: &str) -> i64 {
+    let store = database.store();
+    let mut number = -1;
+    let mut each = |row: &Row<'_>| {
+        number = row.int(0)?.unwrap_or(-1);
+        Ok(())
+    };
+    store.query(&store.statement(sql), &[], &mut each).await.unwrap();
+    number
+}
+
+/// What nobody waits for any longer must not keep the server busy.
+#[tokio::test]
+async fn servers_are_told_to_give_up_when_we_do() {
+    let limit = i64::try_from(STATEMENT.as_secs()).unwrap();
+    let mariadb = MariaDb::shared().await.nextcloud().await;
+    let sql = "SELECT CAST(@@SESSION.max_statement_time AS SIGNED)";
+    assert_eq!(number(&mariadb, sql).await, limit);
+    let postgres = Postgres::shared().await.nextcloud().await;
+    let sql = "SELECT setting::bigint / 1000 FROM pg_settings WHERE name = 'statement_timeout'";
+    assert_eq!(number(&postgres, sql).await, limit);
+}
+
+/// An upgrade of Nextcloud alters tables under our prepared statements.
+async fn follows_an_upgrade(database: &Database, owner: &Database, change: &str) {
+    let store = database.store();
+    let statement = store.statement("SELECT uid, password FROM {p}users");
+    let ask = async || store.query(&statement, &[], &mut |_| Ok(())).await;
+    assert_eq!(ask().await, Ok(()));
+    owner.execute(&format!("ALTER TABLE oc_users {change}")).await;
+    assert_eq!(ask().await, Ok(()), "{change}");
+}
+
+#[tokio::test]
+async fn tables_may_be_altered_meanwhile() {
+    let postgres = Postgres::shared().await;
+    let database = postgres.nextcloud().await;
+    let owner = postgres.in_database(&database);
+    follows_an_upgrade(&database, &owner, "ALTER COLUMN uid TYPE TEXT").await;
+    let database = MariaDb::shared().await.nextcloud().await;
+    follows_an_upgrade(&database, &database, "MODIFY uid VARCHAR(255), ADD COLUMN x INT").await;
+}
+
 /// A user with no right at all on this database but to connect.
 async fn stranger(database: &Database, name: &str) -> DatabaseSettings {
     let mut settings = database.settings();
@@ -311,6 +356,10 @@ async fn a_missing_right_is_told_with_the_line_that_grants_it() {
     let why = broken(users_with(&settings).await);
     let remedy = format!("GRANT SELECT ON `{name}`.`oc_users` TO 'reader'@'<host>';");
     assert!(why.contains(&remedy), "{why}");
+    let complaints = unreadable(&store(&settings)).await.unwrap();
+    let granted = complaints.iter().filter(|why| why.to_string().contains("oc_mounts")).count();
+    assert_eq!((complaints.len(), granted), (5, 0), "{complaints:?}");
+    assert_eq!(unreadable(&database.store()).await, Ok(vec![]));
 
     let postgres = Postgres::shared().await;
     let settings = stranger(&postgres.nextcloud().await, "reader").await;

@@ -13,7 +13,10 @@ use notify_push::{
 use sha2::{Digest, Sha512};
 use std::{
     fmt::Write,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -288,5 +291,42 @@ async fn without_tables_nobody_is_let_in_or_refused() {
         assert_eq!(ask(&accounts, "alice", "right").await, Said::Unavailable);
         let app_password = ask(&accounts, "alice", "permanent-token-of-alice").await;
         assert_eq!(app_password, Said::Unavailable);
+    }
+}
+
+/// How many hashes an attempt costs; none is really computed.
+async fn hashes(database: &Database, voice: Voice, user: &str, password: &str) -> usize {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let welcome = Arc::new(move |_| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        false
+    });
+    let hashing = Hashing::new(1, Origins::new(vec![]), welcome);
+    let fingerprint = Fingerprint::default();
+    let accounts = Accounts::new(database.store(), rules(voice), hashing, fingerprint, clock());
+    let said = ask(&accounts, user, password).await;
+    let spent = asked.load(Ordering::Relaxed);
+    assert_eq!(said == Said::Unavailable, spent > 0, "too busy to compare is no answer");
+    spent
+}
+
+/// With nobody asked next every attempt costs the same, so that the time tells nothing; otherwise a
+/// hash is spent only where it can lead to a yes.
+#[tokio::test]
+async fn strangers_learn_nothing_from_the_time_it_takes() {
+    let sqlite = Sqlite::create().await;
+    let database = sqlite.database();
+    fill(&database).await;
+    for (user, hopeful) in
+        [("alice", 1), ("nobody", 0), ("lars", 0), ("carol", 0), ("dave", 0), ("frank", 0)]
+    {
+        for password in ["wrong", "wrong and as long as an app password"] {
+            assert_eq!(hashes(&database, Voice::Alone, user, password).await, 1, "{user}");
+            assert_eq!(hashes(&database, Voice::Followed, user, password).await, hopeful, "{user}");
+        }
+    }
+    for password in ["permanent-token-of-alice", "expired-token-of-alice-x", "0"] {
+        assert_eq!(hashes(&database, Voice::Alone, "alice", password).await, 0, "{password}");
     }
 }

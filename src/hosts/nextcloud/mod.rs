@@ -7,5 +7,6 @@ pub mod config;
 pub mod dialect;
 pub mod directory;
 pub mod host;
+pub mod readable;
 pub mod recheck;
 pub mod remote;
