@@ -22,10 +22,10 @@ use tokio::sync::oneshot;
 /// user, so that "no such user" takes as long as "wrong password".
 pub const DUMMY: &str = "$argon2id$v=19$m=65536,t=4,p=1$6MLMHtFYccnGw+p8zWl8lA$JWd+csMXWhJxDFt2c9nvFNz3/jYaypdO1TX2OQv29bc";
 
-/// How many checks may wait in all; beyond, the longest lane's latest gives way ([`Busy`]).
+/// How many checks may wait in all; beyond, the longest lane's latest gives way ([`Uncheckable::Busy`]).
 pub const MAX_WAITING: usize = 64;
 
-/// How many checks may wait for one client network; beyond, [`Busy`].
+/// How many checks may wait for one client network; beyond, [`Uncheckable::Busy`].
 pub const MAX_WAITING_OF_ONE: usize = 8;
 
 /// Why a password was not checked.
@@ -77,7 +77,7 @@ impl Hashing {
         Self { shared: Arc::new(Shared { origins, welcome, at_once: at_once.max(1), queue }) }
     }
 
-    /// Whether `password` fits `hash` (see [`check`]), for a client at `peer`. Waits for its turn;
+    /// Whether `password` fits `hash` (see [`check()`]), for a client at `peer`. Waits for its turn;
     /// a caller that stops waiting gives its turn up.
     ///
     /// # Errors

@@ -50,12 +50,18 @@ impl RedisCluster {
         for node in &self.nodes {
             until("the cluster is whole", async || {
                 let info: String = node.query(redis::cmd("CLUSTER").arg("INFO")).await;
-                let whole = ["cluster_state:ok", "cluster_known_nodes:3", "cluster_size:3"];
-                whole.iter().all(|line| info.contains(line)).then_some(())
+                let nodes: String = node.query(redis::cmd("CLUSTER").arg("NODES")).await;
+                (info.contains("cluster_state:ok") && all_linked(&nodes)).then_some(())
             })
             .await;
         }
     }
+}
+
+/// A node publishes to those it has a link with: not to one it has only heard of.
+fn all_linked(nodes: &str) -> bool {
+    let linked = |line: &str| !line.contains("handshake") && line.contains(" connected ");
+    nodes.lines().count() == SLOTS.len() && nodes.lines().all(linked)
 }
 
 async fn node((first, last): (u16, u16), directives: &[&str]) -> Redis {
