@@ -1,8 +1,33 @@
 //! Settings in layers: default < config.php < environment < command line.
+//!
+//! [`load`] is handed everything as values: arguments, environment, `.env`, and how to read the
+//! host's own file, which this module knows only as a [`FileLayer`].
 
+mod address;
+mod assemble;
+mod command;
+mod command_line;
+mod environment;
+mod error;
+mod file;
+mod layers;
+mod load;
+mod parse;
+mod report;
 mod section;
+mod setting;
+mod source;
 
+pub use address::{REDIS_PORT, guessed_scheme, nextcloud_url, plain_redis, tls_mode, verified};
+pub use command::{Command, ControlAddress, LogAction};
+pub use environment::Environment;
+pub use error::ConfigError;
+pub use file::{FileLayer, FileRequest, Found, ReadConfig};
+pub use layers::ReadFile;
+pub use load::{Surroundings, load};
+pub use parse::{header, network};
 pub use section::{
     AuthSettings, AuthStep, DeliverySettings, LogSettings, LogStyle, NextcloudSettings,
     ProxySettings, Settings, ThrottleSettings, TwoFactor,
 };
+pub use source::{Source, Sourced};

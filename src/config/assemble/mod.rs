@@ -1,0 +1,93 @@
+//! From the layers to the sections: for each setting the strongest layer that has a word on it.
+
+mod auth;
+mod database;
+mod delivery;
+mod listen;
+mod log;
+mod nextcloud;
+mod proxies;
+mod redis;
+
+pub(super) use listen::control_listeners;
+
+use super::file::{FileLayer, Found};
+use super::layers::Layers;
+use super::report::Report;
+use super::setting::{SHUTDOWN_GRACE, Setting};
+use super::{ConfigError, Settings, Sourced, parse};
+use std::time::Duration;
+
+/// How long clients are seen off at the end; the service manager's patience is longer.
+const DEFAULT_GRACE: Duration = Duration::from_secs(5);
+
+/// Puts the settings together and notes in the report where each comes from.
+pub(super) fn settings(
+    layers: &Layers<'_>,
+    file: FileLayer,
+    report: &mut Report,
+) -> Result<Settings, ConfigError> {
+    report.warnings.extend(file.warnings);
+    let engine = database::engine(layers, file.engine)?;
+    let prefix = database::prefix(layers, file.prefix)?;
+    let redis = redis::redis(layers, file.redis, report)?;
+    let nextcloud = nextcloud::nextcloud(layers, file.url, engine.is_some(), report)?;
+    let inputs = auth::Inputs {
+        secret: file.secret,
+        token_auth_enforced: file.token_auth_enforced,
+        two_factor: file.two_factor,
+        throttle: file.throttle,
+    };
+    let can = auth::Possible { database: engine.is_some(), nextcloud: nextcloud.url.is_some() };
+    let auth = auth::auth(layers, inputs, can, report)?;
+    let database = database::database(engine, prefix, &auth, report)?;
+    let listen = listen::listen(layers, report)?;
+    let settings = Settings {
+        database,
+        redis,
+        nextcloud,
+        auth,
+        proxies: proxies::proxies(layers, file.trusted_proxies, file.forwarded_headers, report)?,
+        metrics: listen::metrics(layers, report)?,
+        admin: listen::admin(layers, report)?,
+        listen,
+        strangers: listen::strangers(layers, report)?,
+        delivery: delivery::delivery(layers, report)?,
+        grace: duration(layers, SHUTDOWN_GRACE, DEFAULT_GRACE, report)?,
+        log: log::log(layers, report)?,
+    };
+    listen::distinct(&settings)?;
+    Ok(settings)
+}
+
+/// The setting from the layers, else what the file says.
+fn over<T>(upper: Option<Sourced<T>>, file: Found<T>) -> Found<T> {
+    if upper.is_some() { Ok(upper) } else { file }
+}
+
+fn duration(
+    layers: &Layers<'_>,
+    setting: Setting,
+    default: Duration,
+    report: &mut Report,
+) -> Result<Duration, ConfigError> {
+    let sourced = layers.get(setting, parse::duration)?.unwrap_or(Sourced::default(default));
+    Ok(report.keep(setting.name, sourced, seconds))
+}
+
+fn seconds(duration: &Duration) -> String {
+    format!("{} s", duration.as_secs())
+}
+
+fn switch(layers: &Layers<'_>, setting: Setting, report: &mut Report) -> Result<bool, ConfigError> {
+    let sourced = layers.get(setting, parse::switch)?.unwrap_or(Sourced::default(false));
+    Ok(report.keep(setting.name, sourced, bool::to_string))
+}
+
+/// What the file says, or nothing and a warning where that can't be used and can be done without.
+fn or_warn<T>(found: Found<T>, report: &mut Report) -> Option<Sourced<T>> {
+    found.unwrap_or_else(|error| {
+        report.warn(error.to_string());
+        None
+    })
+}

@@ -1,0 +1,45 @@
+//! The section on proxies.
+
+use super::super::report::listed;
+use super::super::{ConfigError, ProxySettings, Sourced, parse, setting};
+use super::{Found, Layers, Report, or_warn};
+use http::HeaderName;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// `TRUSTED_PROXIES` as it is; without it, what the file says and loopback.
+pub(super) fn proxies(
+    layers: &Layers<'_>,
+    trusted: Found<Vec<IpNet>>,
+    headers: Found<Vec<HeaderName>>,
+    report: &mut Report,
+) -> Result<ProxySettings, ConfigError> {
+    let given = layers.get(setting::TRUSTED_PROXIES, parse::networks)?;
+    let trusted = match given {
+        Some(given) => given,
+        None => or_warn(trusted, report).unwrap_or(Sourced::default(Vec::new())).map(with_loopback),
+    };
+    let given = layers.get(setting::FORWARDED_FOR_HEADERS, parse::headers)?;
+    let headers = given.or_else(|| or_warn(headers, report));
+    let headers = headers.unwrap_or(Sourced::default(vec![X_FORWARDED_FOR]));
+    let none = "none";
+    Ok(ProxySettings {
+        trusted: report.keep(setting::TRUSTED_PROXIES.name, trusted, |nets| listed(nets, none)),
+        headers: report.keep(setting::FORWARDED_FOR_HEADERS.name, headers, |names| {
+            listed(&names.iter().map(HeaderName::as_str).collect::<Vec<_>>(), none)
+        }),
+    })
+}
+
+fn with_loopback(mut networks: Vec<IpNet>) -> Vec<IpNet> {
+    let v4 = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
+    let v6 = Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128);
+    for loopback in [IpNet::from(v4), IpNet::from(v6)] {
+        if !networks.contains(&loopback) {
+            networks.push(loopback);
+        }
+    }
+    networks
+}

@@ -1,0 +1,55 @@
+//! What the process is asked to do, with everything it needs to know for it.
+
+use super::Settings;
+use std::{net::SocketAddr, path::PathBuf};
+
+/// One run of the program.
+#[derive(Debug)]
+pub enum Command {
+    /// Serve until told to stop.
+    Serve {
+        /// With these settings.
+        settings: Box<Settings>,
+        /// To be logged as soon as there is a log.
+        warnings: Vec<String>,
+    },
+    /// Print this on stdout and end with 0: `--version`, `--help`, `--dump-config`.
+    Print(String),
+    /// Show the main job with nothing installed.
+    Demo {
+        /// End after each kind of message has been seen.
+        once: bool,
+    },
+    /// Change what a running daemon logs.
+    Log {
+        /// How.
+        action: LogAction,
+        /// Where to ask, the first that is there; never empty.
+        endpoints: Vec<ControlAddress>,
+    },
+    /// Close a user's connections in a running daemon.
+    Revoke {
+        /// The canonical user id.
+        user: String,
+        /// Where to ask, the first that is there; never empty.
+        endpoints: Vec<ControlAddress>,
+    },
+}
+
+/// What is to happen to a log filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogAction {
+    /// Log this; a valid filter.
+    Set(String),
+    /// Log again what was logged before.
+    Restore,
+}
+
+/// Where a running daemon's control endpoint is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ControlAddress {
+    /// A port.
+    Tcp(SocketAddr),
+    /// A unix socket.
+    Unix(PathBuf),
+}

@@ -1,0 +1,106 @@
+//! The environment of the process and the `.env` file beside it.
+
+use super::{ConfigError, Source};
+use std::collections::BTreeMap;
+
+/// Variables of the process, and those of `.env`, which hold where the process has none.
+#[derive(Debug, Default)]
+pub struct Environment {
+    process: BTreeMap<String, String>,
+    dotenv: BTreeMap<String, String>,
+}
+
+/// One of the two layers.
+pub(super) struct Layer<'a> {
+    variables: &'a BTreeMap<String, String>,
+    source: fn(String) -> Source,
+}
+
+impl Environment {
+    /// `dotenv` is the content of the `.env` file, when there is one.
+    pub fn new(
+        process: BTreeMap<String, String>,
+        dotenv: Option<&str>,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self { process, dotenv: dotenv.map(parse).transpose()?.unwrap_or_default() })
+    }
+
+    /// Both, the stronger first.
+    pub(super) fn layers(&self) -> [Layer<'_>; 2] {
+        [
+            Layer { variables: &self.process, source: Source::Environment },
+            Layer { variables: &self.dotenv, source: Source::DotEnv },
+        ]
+    }
+
+    /// What a program would see that loads `.env` into its environment.
+    pub fn merged(&self) -> BTreeMap<String, String> {
+        let mut merged = self.dotenv.clone();
+        merged.extend(self.process.iter().map(|(name, value)| (name.clone(), value.clone())));
+        merged
+    }
+
+    /// Where a variable of [`Environment::merged`] comes from.
+    pub fn source(&self, name: &str) -> Source {
+        let known = self.process.contains_key(name);
+        if known { Source::Environment(name.to_owned()) } else { Source::DotEnv(name.to_owned()) }
+    }
+}
+
+impl<'a> Layer<'a> {
+    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
+        self.variables.get(name).map(String::as_str)
+    }
+
+    pub(super) fn source(&self, name: &str) -> Source {
+        (self.source)(name.to_owned())
+    }
+}
+
+/// As dotenv files go, the first of several lines for one name counts.
+fn parse(content: &str) -> Result<BTreeMap<String, String>, ConfigError> {
+    let content = content.trim_start_matches('\u{feff}');
+    let mut variables = BTreeMap::new();
+    for item in dotenvy::Iter::new(content.as_bytes()) {
+        let (name, value) =
+            item.map_err(|error| ConfigError::DotEnv { line: line_of(content, &error) })?;
+        variables.entry(name).or_insert(value);
+    }
+    Ok(variables)
+}
+
+/// The error holds the text that was not understood: its place is told, never the text.
+fn line_of(content: &str, error: &dotenvy::Error) -> usize {
+    let text = match error {
+        dotenvy::Error::LineParse(text, _) => text.as_str(),
+        _ => "",
+    };
+    let before = content.find(text).and_then(|at| content.get(..at)).unwrap_or_default();
+    before.matches('\n').count() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(process: &[(&str, &str)], dotenv: &str) -> Result<Environment, ConfigError> {
+        let process = process.iter().map(|&(name, value)| (name.into(), value.into())).collect();
+        Environment::new(process, Some(dotenv))
+    }
+
+    #[test]
+    fn the_process_wins_over_dotenv() {
+        let both = environment(&[("A", "1")], "A=2\nexport B=\"x y\" # why\n").unwrap();
+        let merged = both.merged();
+        assert_eq!((merged["A"].as_str(), merged["B"].as_str()), ("1", "x y"));
+        assert_eq!(both.source("A"), Source::Environment("A".into()));
+        assert_eq!(both.source("B"), Source::DotEnv("B".into()));
+    }
+
+    #[test]
+    fn an_error_in_dotenv_names_the_line_and_not_the_text() {
+        let error = environment(&[], "A=1\n# two\nPASS word=hunter2\n").unwrap_err().to_string();
+        assert!(error.starts_with(".env line 3:"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}

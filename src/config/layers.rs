@@ -1,0 +1,84 @@
+//! The layers above the host's file: command line over environment over `.env`.
+
+use super::environment::Layer;
+use super::setting::{Kind, Setting};
+use super::{ConfigError, Environment, Source, Sourced};
+use std::{collections::BTreeMap, io, path::Path};
+
+/// Reads a small text file.
+pub type ReadFile<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
+
+/// What the flags say: the setting's name to its values; a switch's value is `true`.
+pub type Flags = BTreeMap<&'static str, Vec<String>>;
+
+/// Command line and environment.
+pub(super) struct Layers<'a> {
+    pub(super) flags: Flags,
+    pub(super) environment: Environment,
+    pub(super) read: ReadFile<'a>,
+}
+
+impl Layers<'_> {
+    /// All values given for a setting in the strongest layer that has any; one, unless a flag was
+    /// repeated.
+    pub(super) fn texts(
+        &self,
+        setting: Setting,
+    ) -> Result<Option<Sourced<Vec<String>>>, ConfigError> {
+        if let Some(values) = self.flags.get(setting.name) {
+            let source = Source::CommandLine(setting.name);
+            return Ok(Some(Sourced { value: values.clone(), source }));
+        }
+        for layer in self.environment.layers() {
+            if let Some(found) = self.variable(&layer, setting)? {
+                return Ok(Some(found.map(|text| vec![text])));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The value of a setting, made into what it stands for. `parse` fails with what it expected.
+    pub(super) fn get<T, E: Into<String>>(
+        &self,
+        setting: Setting,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<Option<Sourced<T>>, ConfigError> {
+        let Some(Sourced { value, source }) = self.texts(setting)? else { return Ok(None) };
+        let text = value.last().map(String::as_str).unwrap_or_default();
+        match parse(text) {
+            Ok(value) => Ok(Some(Sourced { value, source })),
+            Err(problem) => Err(ConfigError::invalid(source, problem)),
+        }
+    }
+
+    fn variable(
+        &self,
+        layer: &Layer<'_>,
+        setting: Setting,
+    ) -> Result<Option<Sourced<String>>, ConfigError> {
+        let usable = |text: &&str| setting.kind == Kind::MayBeEmpty || !text.is_empty();
+        let plain = layer.get(setting.variable).filter(usable);
+        let twin = format!("{}_FILE", setting.variable);
+        let file = layer.get(&twin).filter(|path| setting.kind == Kind::Secret && !path.is_empty());
+        match (plain, file) {
+            (Some(_), Some(_)) => Err(ConfigError::Twice { variable: setting.variable }),
+            (Some(text), None) => {
+                let source = layer.source(setting.variable);
+                Ok(Some(Sourced { value: text.to_owned(), source }))
+            }
+            (None, Some(path)) => self.secret_file(twin.clone(), Path::new(path)).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn secret_file(&self, variable: String, path: &Path) -> Result<Sourced<String>, ConfigError> {
+        match (self.read)(path) {
+            Ok(text) => {
+                let value = text.strip_suffix('\n').unwrap_or(&text);
+                let value = value.strip_suffix('\r').unwrap_or(value).to_owned();
+                Ok(Sourced { value, source: Source::SecretFile(variable) })
+            }
+            Err(source) => Err(ConfigError::SecretFile { variable, path: path.to_owned(), source }),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! From arguments, environment and files to what the process is asked to do.
+
+use super::command_line::{self, Line, Task};
+use super::file::{FileLayer, FileRequest, ReadConfig};
+use super::layers::{Layers, ReadFile};
+use super::report::Report;
+use super::{Command, ConfigError, ControlAddress, Environment, LogAction, assemble, parse};
+use crate::front::Bind;
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
+};
+
+/// What is around the process, as values and probes.
+pub struct Surroundings<'a> {
+    /// The arguments, the program's name first.
+    pub arguments: Vec<OsString>,
+    /// The environment.
+    pub environment: BTreeMap<String, String>,
+    /// The content of `.env` in the working directory, when there is one.
+    pub dotenv: Option<String>,
+    /// Reads files named by `*_FILE` variables.
+    pub read: ReadFile<'a>,
+    /// Whether there is a file, a folder or a socket at a path.
+    pub exists: &'a dyn Fn(&Path) -> bool,
+    /// Reads the host's configuration file.
+    pub read_config: ReadConfig<'a>,
+}
+
+/// Finds out what the process is asked to do.
+pub fn load(surroundings: Surroundings<'_>) -> Result<Command, ConfigError> {
+    let Surroundings { arguments, environment, dotenv, read, exists, read_config } = surroundings;
+    let Line { flags, task } = command_line::parse(arguments)?;
+    let layers = move || -> Result<Layers<'_>, ConfigError> {
+        let environment = Environment::new(environment, dotenv.as_deref())?;
+        Ok(Layers { flags, environment, read })
+    };
+    match task {
+        Task::Print(text) => Ok(Command::Print(text)),
+        Task::Demo { once } => Ok(Command::Demo { once }),
+        Task::Log(action) => log(&layers()?, action),
+        Task::Revoke { user } => Ok(Command::Revoke { user, endpoints: endpoints(&layers()?)? }),
+        Task::Serve { file, glob, dump } => {
+            let layers = layers()?;
+            let environment = &layers.environment;
+            let request = FileRequest { path: file.as_deref(), glob, environment, exists };
+            serve(&layers, read_config(&request)?, dump)
+        }
+    }
+}
+
+fn serve(layers: &Layers<'_>, file: FileLayer, dump: bool) -> Result<Command, ConfigError> {
+    let mut report = Report::default();
+    let settings = assemble::settings(layers, file, &mut report)?;
+    if dump {
+        return Ok(Command::Print(report.text()));
+    }
+    Ok(Command::Serve { settings: Box::new(settings), warnings: report.warnings })
+}
+
+fn log(layers: &Layers<'_>, action: LogAction) -> Result<Command, ConfigError> {
+    if let LogAction::Set(filter) = &action {
+        parse::filter(filter).map_err(ConfigError::Usage)?;
+    }
+    Ok(Command::Log { action, endpoints: endpoints(layers)? })
+}
+
+/// Where a daemon with these settings can be controlled, what is for control alone first.
+fn endpoints(layers: &Layers<'_>) -> Result<Vec<ControlAddress>, ConfigError> {
+    let listeners = assemble::control_listeners(layers)?;
+    if listeners.is_empty() {
+        return Err(ConfigError::Missing {
+            what: "it is not known where the running daemon can be reached",
+            remedy: "Give --admin-socket, --admin-port, --metrics-socket-path or --metrics-port \
+                     (ADMIN_SOCKET_PATH, ADMIN_PORT, METRICS_SOCKET_PATH, METRICS_PORT) as the \
+                     daemon has it",
+        });
+    }
+    Ok(listeners.into_iter().map(|listener| reachable(listener.bind)).collect())
+}
+
+/// An address to connect to for an address that is listened on.
+fn reachable(bind: Bind) -> ControlAddress {
+    match bind {
+        Bind::Unix { path, .. } => ControlAddress::Unix(path),
+        Bind::Tcp { address, port } => {
+            let everywhere = IpAddr::V4(Ipv4Addr::LOCALHOST);
+            let address = address.filter(|address| !address.is_unspecified());
+            ControlAddress::Tcp(SocketAddr::new(address.unwrap_or(everywhere), port))
+        }
+    }
+}
+
+#[cfg(test)]
+mod precedence;
+#[cfg(test)]
+mod tests;

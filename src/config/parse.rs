@@ -1,0 +1,226 @@
+//! Texts into values. Each function fails with what it expected, never with what it got.
+
+use super::{AuthStep, LogStyle};
+use crate::telemetry::log::{BadFilter, Filter};
+use http::{HeaderName, HeaderValue};
+use ipnet::IpNet;
+use std::{net::IpAddr, path::PathBuf, time::Duration};
+
+/// What was expected.
+pub(super) type Expected = String;
+
+pub(super) fn switch(text: &str) -> Result<bool, Expected> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("expected true or false (or 1, 0, yes, no, on, off)".into()),
+    }
+}
+
+pub(super) fn port(text: &str) -> Result<u16, Expected> {
+    text.trim().parse().map_err(|_| "expected a port number from 0 to 65535".into())
+}
+
+pub(super) fn count<N: std::str::FromStr>(text: &str) -> Result<N, Expected> {
+    text.trim().parse().map_err(|_| "expected a number that is not negative, nor huge".into())
+}
+
+pub(super) fn positive(text: &str) -> Result<usize, Expected> {
+    count(text).ok().filter(|number| *number > 0).ok_or("expected a number from 1 on".into())
+}
+
+/// A prefix length.
+pub(super) fn bits(text: &str, most: u8) -> Result<u8, Expected> {
+    let bits = text.trim().trim_start_matches('/').parse().ok();
+    bits.filter(|bits| (1..=most).contains(bits))
+        .ok_or_else(|| format!("expected a number of bits from 1 to {most}"))
+}
+
+pub(super) fn address(text: &str) -> Result<IpAddr, Expected> {
+    let text = text.trim();
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    bare.parse().map_err(|_| {
+        "expected an IP address such as 127.0.0.1 or ::1; the port is a setting of its own".into()
+    })
+}
+
+/// `0660`, `660`, `0o660`.
+pub(super) fn permissions(text: &str) -> Result<u32, Expected> {
+    let digits = text.trim().trim_start_matches("0o");
+    let bits = u32::from_str_radix(digits, 8).ok().filter(|bits| *bits <= 0o777);
+    bits.ok_or_else(|| "expected permissions in octal, such as 0660".into())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "has the shape of its neighbours")]
+pub(super) fn path(text: &str) -> Result<PathBuf, Expected> {
+    Ok(PathBuf::from(text))
+}
+
+/// The longest time that can be set: a hundred years and more.
+const MAX_SECONDS: u64 = 1 << 32;
+
+/// Seconds; with `s`, `m`, `h` or `d` behind the number, what they say.
+pub(super) fn duration(text: &str) -> Result<Duration, Expected> {
+    let text = text.trim();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text.get(digits.len()..).unwrap_or_default() {
+        "" | "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(60 * 60),
+        "d" => Some(24 * 60 * 60),
+        _ => None,
+    };
+    let number = digits.trim_end().parse::<u64>().ok();
+    let seconds = number.zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
+    seconds
+        .filter(|seconds| *seconds <= MAX_SECONDS)
+        .map(Duration::from_secs)
+        .ok_or_else(|| "expected a number of seconds, or a time such as 90s, 15m, 1h".into())
+}
+
+pub(super) fn filter(text: &str) -> Result<Filter, Expected> {
+    Filter::parse(text).map_err(|error: BadFilter| error.to_string())
+}
+
+pub(super) fn log_style(text: &str) -> Result<LogStyle, Expected> {
+    match text.trim() {
+        "text" => Ok(LogStyle::Text),
+        "json" => Ok(LogStyle::Json),
+        _ => Err("expected text or json".into()),
+    }
+}
+
+/// The parts of a list with commas or blanks between.
+pub(super) fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c == ',' || c.is_whitespace()).filter(|part| !part.is_empty())
+}
+
+pub(super) fn auth_steps(text: &str) -> Result<Vec<AuthStep>, Expected> {
+    const EXPECTED: &str = "expected database, nextcloud or both, the first to be asked first, \
+                            such as database,nextcloud";
+    let mut steps = Vec::new();
+    for part in list(text) {
+        let step = match part.to_ascii_lowercase().as_str() {
+            "database" => AuthStep::Database,
+            "nextcloud" => AuthStep::Nextcloud,
+            _ => return Err(EXPECTED.into()),
+        };
+        if steps.contains(&step) {
+            return Err(EXPECTED.into());
+        }
+        steps.push(step);
+    }
+    if steps.is_empty() { Err(EXPECTED.into()) } else { Ok(steps) }
+}
+
+/// An address or a network (`10.0.0.0/8`).
+pub fn network(text: &str) -> Option<IpNet> {
+    let text = text.trim();
+    let net = text.parse::<IpNet>().map(|net| net.trunc()).ok();
+    net.or_else(|| text.parse::<IpAddr>().map(|address| address.to_canonical().into()).ok())
+}
+
+pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, Expected> {
+    let networks = list(text).map(network).collect::<Option<Vec<_>>>();
+    networks.ok_or_else(|| "expected addresses and networks such as 127.0.0.1, 10.0.0.0/8".into())
+}
+
+/// A header's name, also as PHP and config.php write it: `HTTP_X_FORWARDED_FOR`.
+pub fn header(text: &str) -> Option<HeaderName> {
+    let text = text.trim();
+    let name = match text.strip_prefix("HTTP_") {
+        Some(php) => php.replace('_', "-"),
+        None => text.to_owned(),
+    };
+    HeaderName::from_bytes(name.as_bytes()).ok()
+}
+
+pub(super) fn headers(text: &str) -> Result<Vec<HeaderName>, Expected> {
+    let names = list(text).map(header).collect::<Option<Vec<_>>>();
+    names
+        .filter(|names| !names.is_empty())
+        .ok_or_else(|| "expected names of headers such as X-Forwarded-For".into())
+}
+
+pub(super) fn user_agent(text: &str) -> Result<String, Expected> {
+    HeaderValue::from_str(text).map_err(|_| "expected text without line breaks".to_owned())?;
+    Ok(text.to_owned())
+}
+
+/// `major.minor.patch`
+pub(super) fn version(text: &str) -> Result<String, Expected> {
+    let text = text.trim();
+    let numeric = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if text.split('.').count() == 3 && text.split('.').all(numeric) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a version such as 1.4.0".into())
+    }
+}
+
+pub(super) fn table_prefix(text: &str) -> Result<String, Expected> {
+    if text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        Ok(text.to_owned())
+    } else {
+        Err("expected letters, digits and _ only, such as oc_".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn switches_take_what_people_write() {
+        for text in ["true", "1", "YES", "on "] {
+            assert_eq!(switch(text), Ok(true), "{text}");
+        }
+        for text in ["false", "0", "No", "OFF"] {
+            assert_eq!(switch(text), Ok(false), "{text}");
+        }
+        assert!(switch("maybe").is_err() && switch("").is_err());
+    }
+
+    #[test]
+    fn permissions_are_octal() {
+        for text in ["0660", "660", "0o660"] {
+            assert_eq!(permissions(text), Ok(0o660), "{text}");
+        }
+        assert!(permissions("999").is_err() && permissions("7777").is_err());
+        assert!(permissions("rw-rw----").is_err());
+    }
+
+    #[test]
+    fn durations_have_units_and_an_end() {
+        assert_eq!(duration("15"), Ok(Duration::from_secs(15)));
+        assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
+        for text in ["", "h", "-1", "1.5", "1w", "99999999999999999999", "9999999999d"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn headers_may_be_written_as_php_does() {
+        assert_eq!(header("HTTP_X_FORWARDED_FOR").unwrap().as_str(), "x-forwarded-for");
+        assert_eq!(header("Forwarded").unwrap().as_str(), "forwarded");
+        assert_eq!(header("a b"), None);
+    }
+
+    #[test]
+    fn networks_are_addresses_or_prefixes() {
+        let found = networks("10.1.2.3/8, ::ffff:192.0.2.1 fd00::/8").unwrap();
+        let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["10.0.0.0/8", "192.0.2.1/32", "fd00::/8"]);
+        assert!(networks("proxy.example.org").is_err());
+    }
+
+    #[test]
+    fn steps_are_ordered_and_named_once() {
+        assert_eq!(auth_steps("nextcloud"), Ok(vec![AuthStep::Nextcloud]));
+        let both = auth_steps("nextcloud, database").unwrap();
+        assert_eq!(both, [AuthStep::Nextcloud, AuthStep::Database]);
+        for text in ["", "ldap", "database,database"] {
+            assert!(auth_steps(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Where a setting's value comes from.
+
+use std::{fmt, path::Path, sync::Arc};
+
+/// Where a value was given, as an operator would look for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A flag: `port` for `--port`.
+    CommandLine(&'static str),
+    /// An environment variable of the process.
+    Environment(String),
+    /// A variable in the `.env` file of the working directory.
+    DotEnv(String),
+    /// A file named by a `*_FILE` variable.
+    SecretFile(String),
+    /// A key in the host's own configuration file.
+    File {
+        /// The file.
+        file: Arc<Path>,
+        /// The line, from 1.
+        line: u32,
+        /// The key, dotted where it is nested.
+        key: String,
+    },
+    /// Nobody gave one.
+    Default,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CommandLine(name) => write!(f, "command line --{name}"),
+            Self::Environment(name) => write!(f, "environment {name}"),
+            Self::DotEnv(name) => write!(f, ".env {name}"),
+            Self::SecretFile(name) => write!(f, "file named by {name}"),
+            Self::File { file, line, key } => write!(f, "{} line {line}: {key}", file.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A value and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sourced<T> {
+    /// The value.
+    pub value: T,
+    /// Where it was given.
+    pub source: Source,
+}
+
+impl<T> Sourced<T> {
+    /// What holds where nobody says anything.
+    pub fn default(value: T) -> Self {
+        Self { value, source: Source::Default }
+    }
+
+    /// The same source with another value.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Sourced<U> {
+        Sourced { value: change(self.value), source: self.source }
+    }
+}
