@@ -1,0 +1,36 @@
+//! `trusted_proxies` and `forwarded_for_headers`.
+
+use super::keys::{Entry, Keys};
+use crate::config::{Found, Sourced, header, network};
+use http::HeaderName;
+use ipnet::IpNet;
+
+/// What is no address or network is left out with a warning: that trusts less, never more.
+pub(super) fn trusted(keys: &Keys, warnings: &mut Vec<String>) -> Found<Vec<IpNet>> {
+    let Some(entry) = keys.get("trusted_proxies")? else { return Ok(None) };
+    let value = understood(&entry, network, "no address or network; not trusted", warnings)?;
+    Ok(Some(Sourced { value, source: entry.source }))
+}
+
+pub(super) fn headers(keys: &Keys, warnings: &mut Vec<String>) -> Found<Vec<HeaderName>> {
+    let Some(entry) = keys.get("forwarded_for_headers")? else { return Ok(None) };
+    let value = understood(&entry, header, "no name of a header; left out", warnings)?;
+    let found = (!value.is_empty()).then_some(value);
+    Ok(found.map(|value| Sourced { value, source: entry.source }))
+}
+
+fn understood<T>(
+    entry: &Entry<'_>,
+    read: fn(&str) -> Option<T>,
+    problem: &str,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<T>, crate::config::ConfigError> {
+    let mut values = Vec::new();
+    for element in entry.list()? {
+        match element.text().ok().as_deref().and_then(read) {
+            Some(value) => values.push(value),
+            None => warnings.push(format!("{}: {problem}", element.source)),
+        }
+    }
+    Ok(values)
+}
