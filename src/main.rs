@@ -1,3 +1,141 @@
 //! Options → settings → telemetry → app → exit code.
 
-fn main() {}
+use notify_push::{
+    app::{self, Rim},
+    config::{self, Command, ConfigError, ControlAddress, LogAction, Settings, Surroundings},
+    front::{Bind, admin},
+    hosts::nextcloud,
+    lifecycle::{ServiceManager, log_panics},
+    telemetry::log::{self, Stderr},
+};
+use std::{
+    error::Error,
+    fmt::Write as _,
+    io::{self, Write as _},
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio::runtime::{Builder, Runtime};
+
+/// After the last task has ended nothing of the runtime is waited for longer than this.
+const RUNTIME_END: Duration = Duration::from_millis(200);
+
+fn main() -> ExitCode {
+    match load().map_err(Failure::from).and_then(run) {
+        Ok(code) => code,
+        Err(Failure { message, code }) => {
+            // Nowhere else to say it.
+            let _ = writeln!(io::stderr(), "notify_push: {message}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// What the process ends with when it doesn't get as far as having a log.
+struct Failure {
+    message: String,
+    code: u8,
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self { code: error.exit_code(), message: chain(&error) }
+    }
+}
+
+fn failure(error: impl Error) -> Failure {
+    Failure { message: chain(&error), code: 1 }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing to a String can't fail.
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Arguments, environment and files to what is to be done: the only place that looks at them.
+#[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+fn load() -> Result<Command, ConfigError> {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    config::load(Surroundings {
+        arguments: std::env::args_os().collect(),
+        environment: std::env::vars_os().filter_map(text).collect(),
+        dotenv: std::fs::read_to_string(".env").ok(),
+        read: &|path| std::fs::read_to_string(path),
+        exists: &|path| path.exists(),
+        read_config: &nextcloud::config::read,
+    })
+}
+
+fn run(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Print(text) => {
+            io::stdout().write_all(text.as_bytes()).map_err(failure)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Serve { settings, warnings } => serve(*settings, &warnings),
+        Command::Log { action, endpoints } => {
+            let command = match action {
+                LogAction::Set(filter) => admin::Command::SetLog(filter),
+                LogAction::Restore => admin::Command::RestoreLog,
+            };
+            ask(&endpoints, &command)
+        }
+        Command::Revoke { user, endpoints } => ask(&endpoints, &admin::Command::Revoke(user)),
+        Command::Demo { .. } => Err(Failure { message: "no demo yet".into(), code: 1 }),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where the outside comes in")]
+fn serve(settings: Settings, warnings: &[String]) -> Result<ExitCode, Failure> {
+    let stderr = Stderr::detect(std::env::var_os("JOURNAL_STREAM").as_deref());
+    let format = settings.log.format(stderr);
+    let (log, _guard) = log::install(settings.log.filter.clone(), format).map_err(failure)?;
+    log_panics();
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let manager = ServiceManager::from_environment(|name| std::env::var_os(name), std::process::id())
+        .map_err(failure)?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let rim = Rim {
+        log,
+        manager,
+        clock: Arc::new(SystemTime::now),
+        rng: fastrand::Rng::new(),
+        cores,
+    };
+    let runtime = runtime(cores)?;
+    let exit = runtime.block_on(app::serve(settings, rim));
+    runtime.shutdown_timeout(RUNTIME_END);
+    Ok(ExitCode::from(exit.map_err(failure)?.code()))
+}
+
+fn ask(endpoints: &[ControlAddress], command: &admin::Command) -> Result<ExitCode, Failure> {
+    let binds: Vec<Bind> = endpoints.iter().map(bind).collect();
+    let answer = runtime(1)?.block_on(admin::ask(&binds, command)).map_err(failure)?;
+    writeln!(io::stdout(), "{answer}").map_err(failure)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn bind(address: &ControlAddress) -> Bind {
+    match address {
+        ControlAddress::Tcp(address) => {
+            Bind::Tcp { address: Some(address.ip()), port: address.port() }
+        }
+        ControlAddress::Unix(path) => Bind::Unix { path: path.clone(), permissions: 0 },
+    }
+}
+
+fn runtime(threads: usize) -> Result<Runtime, Failure> {
+    Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(failure)
+}
