@@ -104,16 +104,12 @@ fn serve(settings: Settings, warnings: &[String]) -> Result<ExitCode, Failure> {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    let manager = ServiceManager::from_environment(|name| std::env::var_os(name), std::process::id())
-        .map_err(failure)?;
+    let manager =
+        ServiceManager::from_environment(|name| std::env::var_os(name), std::process::id())
+            .map_err(failure)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let rim = Rim {
-        log,
-        manager,
-        clock: Arc::new(SystemTime::now),
-        rng: fastrand::Rng::new(),
-        cores,
-    };
+    let rim =
+        Rim { log, manager, clock: Arc::new(SystemTime::now), rng: fastrand::Rng::new(), cores };
     let runtime = runtime(cores)?;
     let exit = runtime.block_on(app::serve(settings, rim));
     runtime.shutdown_timeout(RUNTIME_END);

@@ -3,9 +3,10 @@
 use super::{Groups, StartError};
 use crate::{
     auth::{
-        Authenticator, Chain, Fingerprints, Observation, Said,
+        Authenticator, Chain, Fingerprints, Guard, Observation, Said,
         hashing::Hashing,
         origin::{Origins, Welcome},
+        throttle::Throttle,
         ticket::{TicketAuthenticator, Tickets},
     },
     config::{AuthStep, Settings},
@@ -36,7 +37,10 @@ use crate::{
 };
 use http::HeaderName;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 /// Sessions of one user (`specs/nextcloud.md` section 3).
 const PER_USER: usize = 64;
@@ -79,8 +83,10 @@ impl NextcloudParts<'_> {
         let dialect = Arc::new(NextcloudDialect::default());
         let hub = self.hub(&dialect, &groups.sessions)?;
         let origins = self.origins();
-        let remote = self.remote(&groups.sessions, &origins)?;
-        let stored = self.stored(&origins)?;
+        let guard = self.guard(&origins)?;
+        let welcome = guard.as_ref().map_or_else(everybody, Guard::welcome);
+        let remote = self.remote(&groups.sessions, &origins, &welcome)?;
+        let stored = self.stored(&origins, &welcome)?;
         let tickets = Tickets::default();
         let keys =
             Arc::new(Keys::new(self.settings.redis.clone(), RedisPace::default(), self.rng.fork()));
@@ -100,6 +106,10 @@ impl NextcloudParts<'_> {
         let observer = Arc::clone(&self.observers.source);
         self.pump(Pipeline { host, hub: hub.clone(), resolver, observer }, &groups.sources);
         let chain = self.watch_and_chain(stored, remote, tickets, &hub, groups);
+        let chain = Arc::new(match guard {
+            Some(guard) => chain.behind(guard),
+            None => chain,
+        });
         let login = Login { chain, hub: hub.clone(), dialect, patience: LOGIN };
         Ok(Running { login, hub, observers: self.observers, log: self.log })
     }
@@ -129,7 +139,22 @@ impl NextcloudParts<'_> {
             .with_prefixes(throttle.ipv4_prefix, throttle.ipv6_prefix)
     }
 
-    fn remote(&self, tasks: &Tasks, origins: &Origins) -> Result<Option<Remote>, StartError> {
+    fn guard(&self, origins: &Origins) -> Result<Option<Guard>, StartError> {
+        let settings = &self.settings.auth.throttle;
+        if !settings.enabled {
+            return Ok(None);
+        }
+        let most = usize::try_from(settings.max_attempts).unwrap_or(usize::MAX);
+        let throttle = Throttle::new(most, Instant::now());
+        Ok(Some(Guard::new(throttle, origins.clone(), Fingerprints::new(random_key()?))))
+    }
+
+    fn remote(
+        &self,
+        tasks: &Tasks,
+        origins: &Origins,
+        welcome: &Welcome,
+    ) -> Result<Option<Remote>, StartError> {
         let wanted = self.settings.auth.steps.contains(&AuthStep::Nextcloud);
         let nextcloud = &self.settings.nextcloud;
         let Some(url) = nextcloud.url.clone().filter(|_| wanted) else { return Ok(None) };
@@ -140,10 +165,15 @@ impl NextcloudParts<'_> {
             ..RemoteSettings::new(url)
         };
         let fingerprints = Fingerprints::new(random_key()?);
-        Ok(Some(Remote::new(settings, tasks.clone(), origins.clone(), fingerprints, everybody())))
+        let welcome = Arc::clone(welcome);
+        Ok(Some(Remote::new(settings, tasks.clone(), origins.clone(), fingerprints, welcome)))
     }
 
-    fn stored(&mut self, origins: &Origins) -> Result<Option<Stored>, StartError> {
+    fn stored(
+        &mut self,
+        origins: &Origins,
+        welcome: &Welcome,
+    ) -> Result<Option<Stored>, StartError> {
         let Some(settings) = &self.settings.database else { return Ok(None) };
         let database = Arc::new(Database::new(settings, self.rng.fork())?);
         let queries = Arc::clone(&self.observers.store);
@@ -157,7 +187,8 @@ impl NextcloudParts<'_> {
             two_factor_enforced: auth.two_factor.enforced,
             voice: if followed { Voice::Followed } else { Voice::Alone },
         };
-        let hashing = Hashing::new(self.cores.saturating_sub(1), origins.clone(), everybody());
+        let hashing =
+            Hashing::new(self.cores.saturating_sub(1), origins.clone(), Arc::clone(welcome));
         let fingerprint = Fingerprint::default();
         let clock = Arc::clone(&self.clock);
         Ok(Some(Stored {
@@ -196,7 +227,7 @@ impl NextcloudParts<'_> {
         tickets: Tickets,
         hub: &Hub,
         groups: &Groups,
-    ) -> Arc<Chain> {
+    ) -> Chain {
         let mut links: Vec<Box<dyn Authenticator>> = vec![Box::new(TicketAuthenticator(tickets))];
         let sources = &groups.sources;
         let mut accounts = stored.map(|stored| {
@@ -219,7 +250,7 @@ impl NextcloudParts<'_> {
                 AuthStep::Nextcloud => remote.take(),
             });
         }
-        Arc::new(Chain::new(links, counting(&self.observers.auth)))
+        Chain::new(links, counting(&self.observers.auth))
     }
 }
 
