@@ -240,11 +240,16 @@ pub(super) fn parse(arguments: Vec<OsString>) -> Result<Line, ConfigError> {
     let options = match Options::from_iter_safe(arguments) {
         Ok(options) => options,
         Err(error) if error.kind == ErrorKind::HelpDisplayed => {
-            return Ok(Line { flags: Flags::new(), task: Task::Print(error.message) });
+            return Ok(Line { flags: Flags::new(), task: Task::Print(tidy(&error.message)) });
         }
         Err(error) => return Err(ConfigError::Usage(without_secrets(error.message, &shown))),
     };
     Ok(options.into_line())
+}
+
+/// Without the blanks that structopt leaves at the ends of lines.
+fn tidy(help: &str) -> String {
+    help.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
 }
 
 /// structopt repeats what it does not understand; that may be a URL with a password.

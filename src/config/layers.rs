@@ -3,10 +3,31 @@
 use super::environment::Layer;
 use super::setting::{Kind, Setting};
 use super::{ConfigError, Environment, Source, Sourced};
-use std::{collections::BTreeMap, io, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Read as _},
+    path::Path,
+};
 
-/// Reads a small text file.
+/// Reads a small text file; see [`read_text`].
 pub type ReadFile<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
+
+/// No secret is longer, in bytes.
+const MAX_FILE: u64 = 64 * 1024;
+
+/// Reads a small text file from disk: what [`ReadFile`] is outside of tests.
+///
+/// # Errors
+/// When it can't be read, is larger than 64 KiB or no UTF-8.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(MAX_FILE + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(text)
+}
 
 /// What the flags say: the setting's name to its values; a switch's value is `true`.
 pub type Flags = BTreeMap<&'static str, Vec<String>>;
@@ -80,5 +101,16 @@ impl Layers<'_> {
             }
             Err(source) => Err(ConfigError::SecretFile { variable, path: path.to_owned(), source }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read_text;
+
+    #[test]
+    fn a_file_that_never_ends_is_not_read_to_its_end() {
+        let error = read_text("/dev/zero".as_ref()).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::FileTooLarge);
     }
 }

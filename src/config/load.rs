@@ -9,6 +9,7 @@ use crate::front::Bind;
 use std::{
     collections::BTreeMap,
     ffi::OsString,
+    io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
 };
@@ -19,8 +20,8 @@ pub struct Surroundings<'a> {
     pub arguments: Vec<OsString>,
     /// The environment.
     pub environment: BTreeMap<String, String>,
-    /// The content of `.env` in the working directory, when there is one.
-    pub dotenv: Option<String>,
+    /// What reading `.env` in the working directory gave. One that can't be read is warned of.
+    pub dotenv: io::Result<String>,
     /// Reads files named by `*_FILE` variables.
     pub read: ReadFile<'a>,
     /// Whether there is a file, a folder or a socket at a path.
@@ -33,8 +34,9 @@ pub struct Surroundings<'a> {
 pub fn load(surroundings: Surroundings<'_>) -> Result<Command, ConfigError> {
     let Surroundings { arguments, environment, dotenv, read, exists, read_config } = surroundings;
     let Line { flags, task } = command_line::parse(arguments)?;
+    let unreadable = unreadable(&dotenv);
     let layers = move || -> Result<Layers<'_>, ConfigError> {
-        let environment = Environment::new(environment, dotenv.as_deref())?;
+        let environment = Environment::new(environment, dotenv.as_deref().ok())?;
         Ok(Layers { flags, environment, read })
     };
     match task {
@@ -46,9 +48,16 @@ pub fn load(surroundings: Surroundings<'_>) -> Result<Command, ConfigError> {
             let layers = layers()?;
             let environment = &layers.environment;
             let request = FileRequest { path: file.as_deref(), glob, environment, exists };
-            serve(&layers, read_config(&request)?, dump)
+            let mut file = read_config(&request)?;
+            file.warnings.splice(0..0, unreadable);
+            serve(&layers, file, dump)
         }
     }
+}
+
+fn unreadable(dotenv: &io::Result<String>) -> Option<String> {
+    let error = dotenv.as_ref().err().filter(|error| error.kind() != io::ErrorKind::NotFound)?;
+    Some(format!(".env in the working directory can't be read and is left out: {error}"))
 }
 
 fn serve(layers: &Layers<'_>, file: FileLayer, dump: bool) -> Result<Command, ConfigError> {

@@ -23,7 +23,7 @@ pub use command::{Command, ControlAddress, LogAction};
 pub use environment::Environment;
 pub use error::ConfigError;
 pub use file::{FileLayer, FileRequest, Found, ReadConfig};
-pub use layers::ReadFile;
+pub use layers::{ReadFile, read_text};
 pub use load::{Surroundings, load};
 pub use parse::{header, network};
 pub use section::{

@@ -25,44 +25,41 @@ pub fn verified() -> RedisTls {
 /// Reads one URL, or several that are the seeds of one cluster; each may itself be several with
 /// commas between. Fails with what was expected.
 pub(in crate::config) fn redis_urls(texts: &[String]) -> Result<RedisSettings, String> {
-    let mut urls = texts.iter().flat_map(|text| split(text)).map(|url| redis_url(&url));
-    let mut settings = urls.next().ok_or(SCHEMES)??;
-    let mut seeds = match &settings.topology {
-        Topology::Single(address) => vec![address.clone()],
-        Topology::Cluster(seeds) => seeds.clone(),
-        Topology::Sentinel { .. } => Vec::new(),
+    let urls = texts.iter().flat_map(|text| split(text)).map(|url| redis_url(&url));
+    let mut urls = urls.collect::<Result<Vec<_>, _>>()?;
+    let settings = match urls.len() {
+        0 | 1 => urls.pop().ok_or(SCHEMES)?,
+        _ => cluster(urls)?,
     };
-    let first = seeds.len();
-    for url in urls {
-        let other = url?;
-        match other.topology {
-            Topology::Single(address @ Address::Tcp(..)) => seeds.push(address),
-            Topology::Cluster(more) => seeds.extend(more),
-            _ => {
-                return Err("expected the URLs of one cluster to begin with redis:// or \
-                             rediss://"
-                    .into());
-            }
-        }
-        let same = other.user == settings.user && other.password == settings.password;
-        if !same || other.tls != settings.tls || other.database != settings.database {
-            return Err("expected all URLs of one cluster to have the same scheme, user and \
-                        password"
-                .into());
-        }
-    }
-    if seeds.len() > first {
-        if matches!(settings.topology, Topology::Sentinel { .. })
-            || seeds.iter().any(|seed| matches!(seed, Address::Unix(_)))
-        {
-            return Err("expected only cluster seeds where there are several URLs".into());
-        }
-        settings.topology = Topology::Cluster(seeds);
-    }
     if matches!(settings.topology, Topology::Cluster(_)) && settings.database != 0 {
         return Err("expected no database index: a cluster has none".into());
     }
     Ok(settings)
+}
+
+/// One cluster out of several URLs, which may differ in nothing but their hosts.
+fn cluster(urls: Vec<RedisSettings>) -> Result<RedisSettings, String> {
+    let mut seeds = Vec::new();
+    let mut common: Option<RedisSettings> = None;
+    for mut url in urls {
+        match std::mem::replace(&mut url.topology, Topology::Cluster(Vec::new())) {
+            Topology::Single(address @ Address::Tcp(..)) => seeds.push(address),
+            Topology::Cluster(several) => seeds.extend(several),
+            _ => {
+                return Err("expected only seeds of one cluster where there are several URLs, \
+                            each beginning with redis:// or rediss://"
+                    .into());
+            }
+        }
+        if common.as_ref().is_some_and(|common| *common != url) {
+            return Err("expected all URLs of one cluster to have the same scheme, user and \
+                        password"
+                .into());
+        }
+        common = Some(url);
+    }
+    let common = common.ok_or(SCHEMES)?;
+    Ok(RedisSettings { topology: Topology::Cluster(seeds), ..common })
 }
 
 /// Cuts at commas behind which a new URL begins.
@@ -217,6 +214,7 @@ mod tests {
             (&["redis://u:hunter2@r?nope=1"], "db"),
             (&["redis://u:hunter2@a", "redis://u:hunter3@b"], "same"),
             (&["redis://u:hunter2@a/1", "redis://u:hunter2@b/1"], "index"),
+            (&["redis://a,unix:///s"], "seeds"),
             (&["redis+sentinel://u:hunter2@a"], "mymaster"),
             (&["redis+sentinel://a/m", "redis://b"], "seeds"),
             (&["unix://run/r.sock"], "absolute"),

@@ -18,20 +18,14 @@ pub(super) struct Inputs {
     pub(super) throttle: Found<ThrottleSettings>,
 }
 
-/// Who could be asked.
-#[derive(Clone, Copy)]
-pub(super) struct Possible {
-    pub(super) database: bool,
-    pub(super) nextcloud: bool,
-}
-
+/// `nextcloud`: whether there is one to ask.
 pub(super) fn auth(
     layers: &Layers<'_>,
     inputs: Inputs,
-    possible: Possible,
+    nextcloud: bool,
     report: &mut Report,
 ) -> Result<AuthSettings, ConfigError> {
-    let steps = steps(layers, possible, report)?;
+    let steps = steps(layers, nextcloud, report)?;
     let by_database = steps.contains(&AuthStep::Database);
     let secret = secret(layers, inputs.secret, by_database, report)?;
     let enforced = strictest(inputs.token_auth_enforced, true, report);
@@ -60,12 +54,12 @@ fn strictest<T: Default>(found: Found<T>, strict: T, report: &mut Report) -> Sou
 
 fn steps(
     layers: &Layers<'_>,
-    possible: Possible,
+    nextcloud: bool,
     report: &mut Report,
 ) -> Result<Vec<AuthStep>, ConfigError> {
     let given = layers.get(setting::AUTH, parse::auth_steps)?;
     let steps = match given {
-        Some(given) if given.value.contains(&AuthStep::Nextcloud) && !possible.nextcloud => {
+        Some(given) if given.value.contains(&AuthStep::Nextcloud) && !nextcloud => {
             return Err(ConfigError::invalid(
                 given.source,
                 "Nextcloud is to be asked, but its URL is not known. Set --nextcloud-url or \
@@ -73,11 +67,8 @@ fn steps(
             ));
         }
         Some(given) => given,
-        // Without a database this names it all the same: the lack of one is told elsewhere.
-        None => Sourced::default(match (possible.database, possible.nextcloud) {
-            (_, true) => vec![AuthStep::Database, AuthStep::Nextcloud],
-            (_, false) => vec![AuthStep::Database],
-        }),
+        None if nextcloud => Sourced::default(vec![AuthStep::Database, AuthStep::Nextcloud]),
+        None => Sourced::default(vec![AuthStep::Database]),
     };
     Ok(report.keep(setting::AUTH.name, steps, |steps| listed(steps, "nobody")))
 }

@@ -28,19 +28,19 @@ pub(super) fn settings(
     report: &mut Report,
 ) -> Result<Settings, ConfigError> {
     report.warnings.extend(file.warnings);
-    let engine = database::engine(layers, file.engine)?;
-    let prefix = database::prefix(layers, file.prefix)?;
+    let database = database::database(layers, file.engine, file.prefix, report)?;
     let redis = redis::redis(layers, file.redis, report)?;
-    let nextcloud = nextcloud::nextcloud(layers, file.url, engine.is_some(), report)?;
+    let nextcloud = nextcloud::nextcloud(layers, file.url, database.is_some(), report)?;
     let inputs = auth::Inputs {
         secret: file.secret,
         token_auth_enforced: file.token_auth_enforced,
         two_factor: file.two_factor,
         throttle: file.throttle,
     };
-    let can = auth::Possible { database: engine.is_some(), nextcloud: nextcloud.url.is_some() };
-    let auth = auth::auth(layers, inputs, can, report)?;
-    let database = database::database(engine, prefix, &auth, report)?;
+    let auth = auth::auth(layers, inputs, nextcloud.url.is_some(), report)?;
+    if database.is_none() {
+        database::not_needed(&auth, report)?;
+    }
     let listen = listen::listen(layers, report)?;
     let settings = Settings {
         database,

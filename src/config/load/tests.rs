@@ -5,7 +5,6 @@ use super::super::{FileLayer, Source, Sourced, nextcloud_url, plain_redis};
 use super::*;
 use crate::source::redis::{Address, Topology};
 use crate::store::Engine;
-use std::io;
 
 /// A host's file that says nothing.
 fn silent() -> FileLayer {
@@ -52,7 +51,7 @@ impl Run<'_> {
                 .chain(self.arguments.iter().map(own))
                 .collect(),
             environment: self.environment.iter().map(|&(k, v)| (k.into(), v.into())).collect(),
-            dotenv: Some(self.dotenv.to_owned()),
+            dotenv: Ok(self.dotenv.to_owned()),
             read: &|path| match path.to_str() {
                 Some("/run/secret") => Ok("postgres://u:hunter2@file/db\n".into()),
                 _ => Err(io::Error::from(io::ErrorKind::NotFound)),

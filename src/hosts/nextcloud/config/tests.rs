@@ -25,7 +25,7 @@ impl Run<'_> {
         load(Surroundings {
             arguments,
             environment: self.environment.iter().map(|&(k, v)| (k.into(), v.into())).collect(),
-            dotenv: None,
+            dotenv: Err(io::ErrorKind::PermissionDenied.into()),
             read: &|_| Err(io::Error::from(io::ErrorKind::NotFound)),
             exists: &|path| path == Path::new("/run/mysqld/mysqld.sock"),
             read_config: &read,
@@ -165,7 +165,7 @@ fn nc_variables_are_enough_without_a_file() {
     let loaded = load(Surroundings {
         arguments: vec!["notify_push".into()],
         environment: environment.iter().map(|&(k, v)| (k.into(), v.into())).collect(),
-        dotenv: None,
+        dotenv: Err(io::ErrorKind::PermissionDenied.into()),
         read: &|_| Err(io::Error::from(io::ErrorKind::NotFound)),
         exists: &|_| false,
         read_config: &read,
@@ -228,6 +228,7 @@ fn a_missing_file_is_named() {
 #[test]
 fn the_url_may_be_guessed_and_that_is_said() {
     let (settings, warnings) = run("42-no-overwrite-cli-url.php").settings();
+    assert!(warnings.iter().any(|text| text.starts_with(".env in the working directory")));
     assert_eq!(settings.nextcloud.url.unwrap().as_str(), "http://127.0.0.1/");
     assert!(warnings.iter().any(|text| text.contains("overwrite.cli.url is not set")));
     for (keys, expected) in [
