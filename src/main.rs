@@ -69,7 +69,7 @@ fn load() -> Result<Command, ConfigError> {
     config::load(Surroundings {
         arguments: std::env::args_os().collect(),
         environment: std::env::vars_os().filter_map(text).collect(),
-        dotenv: std::fs::read_to_string(".env").ok(),
+        dotenv: std::fs::read_to_string(".env"),
         read: &|path| std::fs::read_to_string(path),
         exists: &|path| path.exists(),
         read_config: &nextcloud::config::read,
