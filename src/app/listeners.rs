@@ -4,8 +4,8 @@ use super::{StartError, nextcloud::Running};
 use crate::{
     config::Settings,
     front::{
-        Front, Limits, ListenSettings, Listener, RELOAD_INTERVAL, Routes, Strangers, Tls, admin,
-        routes,
+        Front, Limits, ListenError, ListenSettings, Listener, Local, RELOAD_INTERVAL, Routes,
+        Strangers, Tls, admin, routes,
     },
     lifecycle::Tasks,
 };
@@ -50,6 +50,11 @@ impl Listeners {
             control.push(bind(listen).await?);
         }
         Ok(Self { clients: bind(&settings.listen).await?, metrics, control })
+    }
+
+    /// Where clients connect.
+    pub(super) fn local(&self) -> Result<Local, ListenError> {
+        self.clients.listener.local()
     }
 
     /// Serves them until the group stops.

@@ -1,27 +1,17 @@
 //! The one place where the parts meet.
 
+mod daemon;
 mod listeners;
 mod nextcloud;
 
+pub use daemon::{Daemon, Feed};
+
 use crate::{
     config::Settings,
-    hosts::nextcloud::{accounts::Clock, channels::CHANNELS, dialect::TOPIC_SPECS},
-    lifecycle::{self, Exit, ServiceManager, Shutdown, Signals, Tasks},
-    telemetry::{
-        log::LogControl,
-        metrics::{Names, Observers},
-    },
+    hosts::nextcloud::accounts::Clock,
+    lifecycle::{Exit, ServiceManager, Signals},
+    telemetry::log::LogControl,
 };
-use listeners::Listeners;
-use nextcloud::NextcloudParts;
-use std::time::Duration;
-
-/// The names of those who decide log-ins, as metrics know them.
-const METHODS: &[&str] = &["ticket", "database", "nextcloud"];
-/// How long listeners and sources may take to end; sessions get the grace period of the settings.
-const BRIEFLY: Duration = Duration::from_secs(1);
-/// Beyond the grace period, for clients that don't answer a close frame.
-const GOODBYE: Duration = Duration::from_secs(5);
 
 /// What comes from outside the program: the rim, so that all within gets it as a value.
 pub struct Rim {
@@ -57,38 +47,11 @@ pub enum StartError {
     System(&'static str, #[source] std::io::Error),
 }
 
-/// The groups that end one after the other.
-struct Groups {
-    listeners: Tasks,
-    sources: Tasks,
-    sessions: Tasks,
-}
-
 /// Runs the daemon until it is told to end.
 ///
 /// # Errors
 /// [`StartError`]: nothing has been served then.
 pub async fn serve(settings: Settings, rim: Rim) -> Result<Exit, StartError> {
     let signals = Signals::listen().map_err(|error| StartError::System("signals", error))?;
-    let listeners = Listeners::bind(&settings).await?;
-    let observers = Observers::register(Names {
-        version: env!("CARGO_PKG_VERSION"),
-        topics: &TOPIC_SPECS.map(|topic| topic.name),
-        channels: CHANNELS,
-        methods: METHODS,
-    })?;
-    let tasks = Tasks::default();
-    let groups =
-        Groups { listeners: tasks.group(), sources: tasks.group(), sessions: tasks.group() };
-    let Rim { log, manager, clock, rng, cores } = rim;
-    let grace = settings.grace;
-    let parts = NextcloudParts { settings: &settings, observers, log, clock, rng, cores };
-    let nextcloud = parts.start(&groups)?;
-    let certificates = listeners.serve(&nextcloud, &settings, &groups.listeners);
-    let shutdown = Shutdown::default()
-        .then("listeners", groups.listeners, BRIEFLY)
-        .then("sources", groups.sources, BRIEFLY)
-        .then("sessions", groups.sessions, grace + GOODBYE);
-    let reload = || certificates.reload();
-    Ok(lifecycle::run(&tasks, signals, &manager, shutdown, reload).await)
+    Ok(Daemon::start(&settings, rim, Feed::Redis).await?.run(signals).await)
 }

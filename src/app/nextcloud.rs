@@ -1,6 +1,9 @@
 //! Puts the parts of one Nextcloud together: database, log-ins, hub, look-up, pipeline, Redis.
 
-use super::{Groups, StartError};
+use super::{
+    StartError,
+    daemon::{Feed, Groups},
+};
 use crate::{
     auth::{
         Authenticator, Chain, Fingerprints, Guard, Observation, Said,
@@ -26,7 +29,7 @@ use crate::{
     recipients,
     session::{Close, Pace},
     source::{
-        self,
+        self, Delivery,
         redis::{Keys, Pace as RedisPace, Subscription},
     },
     store::Database,
@@ -79,7 +82,7 @@ struct Stored {
 
 impl NextcloudParts<'_> {
     /// Starts everything but the listeners.
-    pub(super) fn start(mut self, groups: &Groups) -> Result<Running, StartError> {
+    pub(super) fn start(mut self, groups: &Groups, feed: Feed) -> Result<Running, StartError> {
         let dialect = Arc::new(NextcloudDialect::default());
         let hub = self.hub(&dialect, &groups.sessions)?;
         let origins = self.origins();
@@ -88,8 +91,7 @@ impl NextcloudParts<'_> {
         let remote = self.remote(&groups.sessions, &origins, &welcome)?;
         let stored = self.stored(&origins, &welcome)?;
         let tickets = Tickets::default();
-        let keys =
-            Arc::new(Keys::new(self.settings.redis.clone(), RedisPace::default(), self.rng.fork()));
+        let keys = self.keys(&feed);
         let resolver = stored.as_ref().map(|stored| {
             let directory = Arc::clone(&stored.directory);
             recipients::start(hub.clone(), directory, FILE, &groups.sources, self.rng.fork())
@@ -98,13 +100,16 @@ impl NextcloudParts<'_> {
             tickets: tickets.clone(),
             cookie: Cookie::default(),
             log: self.log.clone(),
-            keys: Some(keys),
+            keys,
             observers: self.observers.clone(),
             tasks: groups.sources.clone(),
             reporting: Arc::default(),
         });
         let observer = Arc::clone(&self.observers.source);
-        self.pump(Pipeline { host, hub: hub.clone(), resolver, observer }, &groups.sources);
+        let queue = self.queue(feed, &groups.sources);
+        let pipeline = Pipeline { host, hub: hub.clone(), resolver, observer };
+        let stopping = groups.sources.stopping().clone();
+        groups.sources.core("pipeline", pipeline.run(queue, stopping));
         let chain = self.watch_and_chain(stored, remote, tickets, &hub, groups);
         let chain = Arc::new(match guard {
             Some(guard) => chain.behind(guard),
@@ -205,8 +210,22 @@ impl NextcloudParts<'_> {
         }))
     }
 
-    /// From Redis through the pipeline.
-    fn pump(&mut self, pipeline: Pipeline<Nextcloud>, tasks: &Tasks) {
+    /// What is read and written in Redis besides; nothing where Redis has no part.
+    fn keys(&mut self, feed: &Feed) -> Option<Arc<Keys>> {
+        match feed {
+            Feed::Redis => {
+                let redis = self.settings.redis.clone();
+                Some(Arc::new(Keys::new(redis, RedisPace::default(), self.rng.fork())))
+            }
+            Feed::Memory(_) => None,
+        }
+    }
+
+    /// Where the pipeline reads.
+    fn queue(&mut self, feed: Feed, tasks: &Tasks) -> mpsc::Receiver<Delivery> {
+        if let Feed::Memory(queue) = feed {
+            return queue;
+        }
         let (sender, queue) = mpsc::channel(QUEUE);
         let (state, _) = watch::channel(source::State::Starting);
         let subscription = Subscription {
@@ -216,7 +235,7 @@ impl NextcloudParts<'_> {
             rng: self.rng.fork(),
         };
         tasks.core("redis", subscription.run(sender, state, tasks.stopping().clone()));
-        tasks.core("pipeline", pipeline.run(queue, tasks.stopping().clone()));
+        queue
     }
 
     /// Who decides log-ins, and who looks at the sessions again.

@@ -1,0 +1,91 @@
+//! A daemon from its first listener to its last goodbye.
+
+use super::{
+    Rim, StartError,
+    listeners::{Certificates, Listeners},
+    nextcloud::NextcloudParts,
+};
+use crate::{
+    config::Settings,
+    front::Local,
+    hosts::nextcloud::{channels::CHANNELS, dialect::TOPIC_SPECS},
+    lifecycle::{self, Exit, ServiceManager, Shutdown, Signal, Tasks},
+    source::Delivery,
+    telemetry::metrics::{Names, Observers},
+};
+use futures_util::Stream;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// The names of those who decide log-ins, as metrics know them.
+const METHODS: &[&str] = &["ticket", "database", "nextcloud"];
+/// How long listeners and sources may take to end; sessions get the grace period of the settings.
+const BRIEFLY: Duration = Duration::from_secs(1);
+/// Beyond the grace period, for clients that don't answer a close frame.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// Where messages come from.
+#[derive(Debug)]
+pub enum Feed {
+    /// Redis, as the settings say.
+    Redis,
+    /// Whoever holds the other end ([`crate::source::memory`]); the settings' Redis is never asked.
+    Memory(mpsc::Receiver<Delivery>),
+}
+
+/// A daemon that serves its clients.
+pub struct Daemon {
+    tasks: Tasks,
+    shutdown: Shutdown,
+    certificates: Certificates,
+    manager: ServiceManager,
+    local: Local,
+}
+
+/// The groups that end one after the other.
+pub(super) struct Groups {
+    pub(super) listeners: Tasks,
+    pub(super) sources: Tasks,
+    pub(super) sessions: Tasks,
+}
+
+impl Daemon {
+    /// Binds, puts everything together and serves.
+    ///
+    /// # Errors
+    /// [`StartError`]: nothing has been served then.
+    pub async fn start(settings: &Settings, rim: Rim, feed: Feed) -> Result<Self, StartError> {
+        let listeners = Listeners::bind(settings).await?;
+        let local = listeners.local()?;
+        let observers = Observers::register(Names {
+            version: env!("CARGO_PKG_VERSION"),
+            topics: &TOPIC_SPECS.map(|topic| topic.name),
+            channels: CHANNELS,
+            methods: METHODS,
+        })?;
+        let tasks = Tasks::default();
+        let groups =
+            Groups { listeners: tasks.group(), sources: tasks.group(), sessions: tasks.group() };
+        let Rim { log, manager, clock, rng, cores } = rim;
+        let parts = NextcloudParts { settings, observers, log, clock, rng, cores };
+        let nextcloud = parts.start(&groups, feed)?;
+        let certificates = listeners.serve(&nextcloud, settings, &groups.listeners);
+        let shutdown = Shutdown::default()
+            .then("listeners", groups.listeners, BRIEFLY)
+            .then("sources", groups.sources, BRIEFLY)
+            .then("sessions", groups.sessions, settings.grace + GOODBYE);
+        Ok(Self { tasks, shutdown, certificates, manager, local })
+    }
+
+    /// Where clients connect.
+    pub fn local(&self) -> &Local {
+        &self.local
+    }
+
+    /// Goes on until a signal asks it to end, and ends in order.
+    pub async fn run(self, signals: impl Stream<Item = Signal> + Unpin) -> Exit {
+        let Self { tasks, shutdown, certificates, manager, .. } = self;
+        let reload = || certificates.reload();
+        lifecycle::run(&tasks, signals, &manager, shutdown, reload).await
+    }
+}
