@@ -19,6 +19,7 @@ mod redis_keys;
 mod redis_listening;
 mod redis_sentinel;
 mod redis_tls;
+mod self_test;
 mod servers;
 mod support;
 mod systemd;
