@@ -263,7 +263,7 @@ fn without_secrets(mut message: String, arguments: &[OsString]) -> String {
             message = message.replace(value, "***");
         }
     }
-    message
+    message.trim_start_matches("error: ").to_owned()
 }
 
 impl Options {

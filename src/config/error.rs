@@ -43,8 +43,8 @@ pub enum ConfigError {
     },
     /// The file named by a `*_FILE` variable can't be read.
     #[error(
-        "{variable}: cannot read {}: {source}. Check the path and that the user who runs \
-         notify_push may read it", path.display()
+        "{variable}: cannot read {}; check the path, and that the user who runs notify_push may \
+         read it", path.display()
     )]
     SecretFile {
         /// The variable.

@@ -36,7 +36,7 @@ impl Parts {
             None => (None, authority),
         };
         let behind = [Some(path), query, fragment];
-        if login.is_none() && behind.iter().flatten().any(|text| text.contains('@')) {
+        if behind.iter().flatten().any(|text| text.contains('@')) {
             return Err(format!("this URL has an @ in the wrong place. {ENCODE}"));
         }
         let (user, password) = login.map(|login| cut(login, ':')).unwrap_or_default();
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_password_that_was_not_encoded_is_explained() {
-        for mark in ['/', '#', '?', '%'] {
+        for mark in ["/", "#", "?", "%", "@/"] {
             let error = Parts::parse(&format!("mysql://u:hunter{mark}2@host/db")).unwrap_err();
             assert!(error.contains("%25") && !error.contains("hunter"), "{error}");
         }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub enum PhpError {
     /// The file could not be opened or read.
     #[error(
-        "cannot read {}: {source}. Check the path and that the user who runs notify_push may read it",
+        "cannot read {}; check the path, and that the user who runs notify_push may read it",
         path.display()
     )]
     Read {
