@@ -13,15 +13,16 @@ use crate::{
         ticket::{TicketAuthenticator, Tickets},
     },
     config::{AuthStep, Settings},
-    front::{Login, Routes, admin::Admin, routes, upgrade},
+    front::{Ending, Login, Routes, admin::Admin, routes, upgrade},
     hosts::nextcloud::{
         accounts::{Accounts, Clock, Fingerprint, LoginRules, Revocation, Voice},
         channels::{CHANNELS, FILE},
         dialect::NextcloudDialect,
         directory::Directory,
+        endpoints::{self, KeyStore, MountCount, SelfTest},
         host::{Cookie, Nextcloud},
         recheck::{Reauthentication, Recheck},
-        remote::{Remote, RemoteSettings},
+        remote::{Probe, Remote, RemoteSettings},
     },
     hub::{Hub, HubSettings, Limits},
     lifecycle::Tasks,
@@ -35,7 +36,7 @@ use crate::{
     store::Database,
     telemetry::{
         log::LogControl,
-        metrics::{AuthMetrics, CheckVerdict, Observers},
+        metrics::{AuthMetrics, CheckVerdict, LoginOutcome, Observers},
     },
 };
 use http::HeaderName;
@@ -44,6 +45,7 @@ use tokio::{
     sync::{mpsc, watch},
     time::Instant,
 };
+use warp::{Filter, filters::BoxedFilter, reply::Response};
 
 /// Sessions of one user (`specs/nextcloud.md` section 3).
 const PER_USER: usize = 64;
@@ -67,6 +69,7 @@ pub(super) struct NextcloudParts<'a> {
 /// The parts that listeners reach.
 pub(super) struct Running {
     login: Login,
+    self_test: BoxedFilter<(Response,)>,
     hub: Hub,
     observers: Observers,
     log: LogControl,
@@ -96,9 +99,19 @@ impl NextcloudParts<'_> {
             let directory = Arc::clone(&stored.directory);
             recipients::start(hub.clone(), directory, FILE, &groups.sources, self.rng.fork())
         });
+        let cookie = Cookie::default();
+        let self_test = endpoints::routes(SelfTest {
+            keys: keys.clone().map(|keys| keys as Arc<dyn KeyStore>),
+            mounts: stored
+                .as_ref()
+                .map(|stored| Arc::clone(&stored.directory) as Arc<dyn MountCount>),
+            nextcloud: remote.as_ref().map(Probe::new),
+            cookie: cookie.clone(),
+            version: self.settings.nextcloud.compat_version.clone(),
+        });
         let host = Arc::new(Nextcloud {
             tickets: tickets.clone(),
-            cookie: Cookie::default(),
+            cookie,
             log: self.log.clone(),
             keys,
             observers: self.observers.clone(),
@@ -115,8 +128,9 @@ impl NextcloudParts<'_> {
             Some(guard) => chain.behind(guard),
             None => chain,
         });
-        let login = Login { chain, hub: hub.clone(), dialect, patience: LOGIN };
-        Ok(Running { login, hub, observers: self.observers, log: self.log })
+        let observe = counting_logins(&self.observers.auth);
+        let login = Login { chain, hub: hub.clone(), dialect, patience: LOGIN, observe };
+        Ok(Running { login, self_test, hub, observers: self.observers, log: self.log })
     }
 
     fn hub(&mut self, dialect: &Arc<NextcloudDialect>, tasks: &Tasks) -> Result<Hub, StartError> {
@@ -160,9 +174,8 @@ impl NextcloudParts<'_> {
         origins: &Origins,
         welcome: &Welcome,
     ) -> Result<Option<Remote>, StartError> {
-        let wanted = self.settings.auth.steps.contains(&AuthStep::Nextcloud);
         let nextcloud = &self.settings.nextcloud;
-        let Some(url) = nextcloud.url.clone().filter(|_| wanted) else { return Ok(None) };
+        let Some(url) = nextcloud.url.clone() else { return Ok(None) };
         let settings = RemoteSettings {
             user_agent: nextcloud.user_agent.clone(),
             allow_self_signed: nextcloud.allow_self_signed,
@@ -256,6 +269,7 @@ impl NextcloudParts<'_> {
             until_stopped(sources, "recheck", recheck.run());
             Box::new(accounts) as Box<dyn Authenticator>
         });
+        let remote = remote.filter(|_| self.settings.auth.steps.contains(&AuthStep::Nextcloud));
         if let Some(remote) = &remote {
             let host = Arc::new(remote.clone());
             let interval = self.settings.auth.reauth_interval;
@@ -276,12 +290,11 @@ impl NextcloudParts<'_> {
 impl Running {
     /// What clients are answered.
     pub(super) fn routes(&self, tasks: &Tasks, forwarded: Arc<[HeaderName]>) -> Routes {
-        use warp::Filter;
         let login = self.login.clone();
         let socket = upgrade(tasks.clone(), forwarded, move |client| login.clone().run(client));
         let ws = warp::path("ws").and(warp::path::end()).and(socket);
         let prefixed = warp::path("push").and(ws.clone());
-        routes(ws.or(prefixed).unify())
+        routes(ws.or(prefixed).unify().or(self.self_test.clone()).unify())
     }
 
     /// What whoever watches or controls is answered.
@@ -326,6 +339,20 @@ fn counting(metrics: &Arc<AuthMetrics>) -> Arc<dyn Fn(Observation) + Send + Sync
             Said::Unavailable => CheckVerdict::Unavailable,
         };
         metrics.checked(method, verdict, took);
+    })
+}
+
+fn counting_logins(metrics: &Arc<AuthMetrics>) -> Arc<dyn Fn(Ending) + Send + Sync> {
+    let metrics = Arc::clone(metrics);
+    Arc::new(move |ending| {
+        metrics.outcomes.inc(match ending {
+            Ending::Accepted => LoginOutcome::Accepted,
+            Ending::Refused => LoginOutcome::Rejected,
+            Ending::TryLater => LoginOutcome::Unavailable,
+            Ending::Throttled => LoginOutcome::Throttled,
+            Ending::TimedOut => LoginOutcome::TimedOut,
+            Ending::Abandoned => LoginOutcome::Abandoned,
+        });
     })
 }
 

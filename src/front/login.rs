@@ -35,6 +35,25 @@ pub struct Login {
     pub dialect: Arc<dyn Dialect>,
     /// How long the client may take to say who it is.
     pub patience: Duration,
+    /// Who counts.
+    pub observe: Arc<dyn Fn(Ending) + Send + Sync>,
+}
+
+/// How a log-in ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Let in.
+    Accepted,
+    /// Wrong credentials.
+    Refused,
+    /// Nobody could decide.
+    TryLater,
+    /// Not even looked at.
+    Throttled,
+    /// The client didn't say who it is in time.
+    TimedOut,
+    /// The client left before it was decided.
+    Abandoned,
 }
 
 /// Why there is no log-in.
@@ -57,8 +76,9 @@ impl Login {
     /// Sees one client through its log-in; then it is in the hub, or gone.
     pub async fn run(self, client: Client) {
         let Client { mut stream, leftover, peer, stranger } = client;
-        let ended = match self.admit(&mut stream, leftover, peer).await {
+        let ended = match self.admit(&mut stream, leftover, peer, &stranger).await {
             Ok((admission, leftover)) => {
+                (self.observe)(Ending::Accepted);
                 return self.join(stream, leftover, admission, stranger).await;
             }
             Err(ended) => ended,
@@ -90,23 +110,34 @@ impl Login {
         stream: &mut ClientStream,
         leftover: Bytes,
         peer: Peer,
+        stranger: &Stranger,
     ) -> Result<(Admission, Bytes), Ended> {
         let mut reader = Reader { stream, buffer: BytesMut::from(&leftover[..]) };
         let credentials = match timeout(self.patience, reader.credentials()).await {
             Ok(credentials) => credentials?,
-            Err(_) => return Err(Ended::Refused(Refusal::TimedOut)),
+            Err(_) => return Err(self.refused(Ending::TimedOut, Refusal::TimedOut)),
         };
+        stranger.claims();
         let attempt = Attempt { credentials, peer };
         let outcome = tokio::select! {
             outcome = self.chain.decide(&attempt) => outcome,
             // A client that has gone gives its turn up.
-            () = reader.until_gone() => return Err(Ended::Gone),
+            () = reader.until_gone() => {
+                (self.observe)(Ending::Abandoned);
+                return Err(Ended::Gone);
+            }
         };
         match outcome {
             Outcome::Accepted(admission) => Ok((admission, reader.buffer.freeze())),
-            Outcome::Refused => Err(Ended::Refused(Refusal::Invalid)),
-            Outcome::TryLater | Outcome::Throttled { .. } => Err(Ended::Refused(Refusal::TryLater)),
+            Outcome::Refused => Err(self.refused(Ending::Refused, Refusal::Invalid)),
+            Outcome::TryLater => Err(self.refused(Ending::TryLater, Refusal::TryLater)),
+            Outcome::Throttled { .. } => Err(self.refused(Ending::Throttled, Refusal::TryLater)),
         }
+    }
+
+    fn refused(&self, ending: Ending, refusal: Refusal) -> Ended {
+        (self.observe)(ending);
+        Ended::Refused(refusal)
     }
 
     /// Says why, then waits for the client to read it: a socket closed with unread data in it takes

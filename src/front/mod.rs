@@ -18,7 +18,7 @@ pub use accept::{Front, Limits};
 pub use forwarded::X_FORWARDED_FOR;
 pub use http::Origin;
 pub use listen::{ListenError, Listener, Local};
-pub use login::Login;
+pub use login::{Ending, Login};
 pub use reply::{Routes, routes, text};
 pub use settings::{Bind, ListenSettings, StrangerLimits, TlsFiles};
 pub use strangers::{Stranger, Strangers};
