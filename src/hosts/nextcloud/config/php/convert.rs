@@ -1,6 +1,7 @@
 //! PHP's conversions and comparisons (<https://www.php.net/manual/en/types.comparisons.php>).
 
-use super::value::{Array, Value};
+use super::array::Array;
+use super::value::Value;
 use std::cmp::Ordering;
 
 /// What arithmetic works on.
@@ -177,7 +178,7 @@ pub(super) fn identical(left: &Value, right: &Value) -> Option<bool> {
 fn all_match<'a>(
     left: &Array,
     size: usize,
-    find: impl Fn(&super::value::Key) -> Option<&'a super::value::Entry>,
+    find: impl Fn(&super::array::Key) -> Option<&'a super::array::Entry>,
     same: fn(&Value, &Value) -> Option<bool>,
 ) -> Option<bool> {
     if left.entries.len() != size {

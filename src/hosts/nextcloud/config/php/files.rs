@@ -48,11 +48,34 @@ impl Files for Disk {
     }
 
     fn names(&self, directory: &Path) -> Vec<String> {
+        // The parent of a bare file name is empty.
+        let here = directory.as_os_str().is_empty();
+        let directory = if here { Path::new(".") } else { directory };
         let entries = fs::read_dir(directory).into_iter().flatten().flatten();
         entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
     }
 
     fn real(&self, path: &Path) -> io::Result<PathBuf> {
         fs::canonicalize(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Disk, Files};
+    use std::io::ErrorKind;
+    use std::path::Path;
+
+    #[test]
+    fn the_empty_directory_is_the_working_directory() {
+        assert!(Disk.names(Path::new("")).contains(&"Cargo.toml".to_owned()));
+    }
+
+    #[test]
+    fn what_is_no_regular_file_or_too_large_is_not_read() {
+        let fault = |path, limit| Disk.read(Path::new(path), limit).unwrap_err().kind();
+        assert_eq!(fault("/dev/zero", 10), ErrorKind::InvalidInput);
+        assert_eq!(fault("Cargo.toml", 10), ErrorKind::FileTooLarge);
+        assert_eq!(fault("/nonexistent", 10), ErrorKind::NotFound);
     }
 }

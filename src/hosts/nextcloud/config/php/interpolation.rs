@@ -1,10 +1,11 @@
 //! Strings with code in them: `"$host:$port"`, `"{$x['y']}"`, heredocs.
 
+use super::array::Key;
 use super::ast::{Access, Expr, Node};
 use super::escape::unescape;
 use super::lexer::{self, Fault};
 use super::parser;
-use super::value::{Key, Value};
+use super::value::Value;
 
 /// The expression that a string with this inside is; `quote` is what it stands between (none: a
 /// heredoc), `depth` how deep the parser already is.

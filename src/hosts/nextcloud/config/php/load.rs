@@ -1,12 +1,13 @@
 //! From files to values: the main file, `*.config.php` beside it, and what was left out.
 
+use super::array::{Array, Key, UNNAMED};
 use super::error::PhpError;
 use super::evaluate::Evaluator;
 use super::files::{Disk, Files, MAX_FILE};
 use super::order;
 use super::parser;
 use super::source::{self, Source};
-use super::value::{Array, Evaluated, Key, Place, UNNAMED, Value};
+use super::value::{Evaluated, Place, Value};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::ErrorKind;

@@ -4,6 +4,7 @@
 //! environment, small expressions, `if`, includes) is evaluated; a value that needs more than that
 //! is left out with one [`Skipped`] note, and everything else is still read.
 
+mod array;
 mod ast;
 mod convert;
 mod error;
@@ -22,6 +23,7 @@ mod properties;
 mod source;
 mod value;
 
+pub use array::{Array, Key};
 pub use error::PhpError;
 pub use load::{Loaded, Located, ReadOptions, Skipped, read};
-pub use value::{Array, Key, Place, Value};
+pub use value::{Place, Value};

@@ -1,8 +1,9 @@
 //! What holds for every file whatever is in it: reading it ends, without a panic; and what is
 //! written as a literal is what is read.
 
+use super::array::{Array, Key};
 use super::files::Files;
-use super::value::{Array, Key, Place, Value};
+use super::value::{Place, Value};
 use super::{PhpError, ReadOptions, load};
 use proptest::prelude::*;
 use std::collections::BTreeMap;

@@ -1,9 +1,10 @@
 //! Looking at variables and elements of arrays, where not being there is an answer too.
 
 use super::Evaluator;
+use crate::hosts::nextcloud::config::php::array::Key;
 use crate::hosts::nextcloud::config::php::ast::{Access, Expr, Node};
 use crate::hosts::nextcloud::config::php::source::Source;
-use crate::hosts::nextcloud::config::php::value::{Evaluated, Key, Unknown, Value};
+use crate::hosts::nextcloud::config::php::value::{Evaluated, Unknown, Value};
 use std::borrow::Cow;
 
 /// The keys of an element, outermost first; none stands for `[]`.

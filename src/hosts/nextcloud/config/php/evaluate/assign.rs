@@ -2,8 +2,9 @@
 
 use super::access::Path;
 use super::{CONFIG, Evaluator};
+use crate::hosts::nextcloud::config::php::array::{Array, Key};
 use crate::hosts::nextcloud::config::php::ast::{Access, Binary, Element, Expr, Node};
-use crate::hosts::nextcloud::config::php::value::{Array, Evaluated, Key, Place, Unknown, Value};
+use crate::hosts::nextcloud::config::php::value::{Evaluated, Place, Unknown, Value};
 
 impl Evaluator<'_> {
     /// `target = value`, `target .= value`, `target ??= value` …

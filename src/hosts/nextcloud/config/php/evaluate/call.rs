@@ -1,10 +1,11 @@
 //! Calls of functions, and constants.
 
 use super::{Evaluator, work};
+use crate::hosts::nextcloud::config::php::array::{Array, Key};
 use crate::hosts::nextcloud::config::php::ast::Argument;
 use crate::hosts::nextcloud::config::php::functions::{self, constants};
 use crate::hosts::nextcloud::config::php::source;
-use crate::hosts::nextcloud::config::php::value::{Array, Evaluated, Key, Unknown, Value};
+use crate::hosts::nextcloud::config::php::value::{Evaluated, Unknown, Value};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
@@ -141,8 +142,9 @@ impl Evaluator<'_> {
             let value = held.clone()?;
             return self.copy(&value, line);
         }
-        constants::global(name)
-            .ok_or_else(|| self.unknown("the value of this constant is not known", line))
+        constants::global(name).ok_or_else(|| {
+            self.unknown("the value of this word is not known (should it be in quotes?)", line)
+        })
     }
 
     /// `array_map('trim', $list)`: a known function on every element.

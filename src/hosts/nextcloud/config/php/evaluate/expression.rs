@@ -3,10 +3,11 @@
 use super::operator;
 use super::work::bytes;
 use super::{Evaluator, work};
+use crate::hosts::nextcloud::config::php::array::{Array, Key};
 use crate::hosts::nextcloud::config::php::ast::{Binary, Cast, Element, Expr, Node, Prefix, Step};
 use crate::hosts::nextcloud::config::php::convert;
 use crate::hosts::nextcloud::config::php::functions::constants;
-use crate::hosts::nextcloud::config::php::value::{Array, Evaluated, Key, Unknown, Value};
+use crate::hosts::nextcloud::config::php::value::{Evaluated, Unknown, Value};
 
 impl Evaluator<'_> {
     /// The value, or why there is none.

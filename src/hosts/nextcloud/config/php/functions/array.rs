@@ -1,8 +1,9 @@
 //! Functions on arrays.
 
 use super::{ARGUMENTS, Arguments, Outcome, known};
+use crate::hosts::nextcloud::config::php::array::{Array, Key};
 use crate::hosts::nextcloud::config::php::convert;
-use crate::hosts::nextcloud::config::php::value::{Array, Key, Value};
+use crate::hosts::nextcloud::config::php::value::Value;
 
 pub(super) fn call(name: &str, arguments: Arguments<'_>) -> Option<Outcome> {
     Some(match name {

@@ -1,8 +1,9 @@
 //! Functions that look at the type of a value or change it.
 
 use super::{ARGUMENTS, Arguments, Outcome, constants};
+use crate::hosts::nextcloud::config::php::array::{Array, Key};
 use crate::hosts::nextcloud::config::php::convert::{self, Number};
-use crate::hosts::nextcloud::config::php::value::{Array, Key, Place, Value};
+use crate::hosts::nextcloud::config::php::value::{Place, Value};
 use std::cmp::Ordering;
 
 pub(super) fn call(name: &str, arguments: Arguments<'_>) -> Option<Outcome> {

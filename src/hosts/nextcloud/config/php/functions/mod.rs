@@ -6,8 +6,9 @@ pub(super) mod constants;
 mod kind;
 mod text;
 
+use super::array::Array;
 use super::convert;
-use super::value::{Array, Place, Value};
+use super::value::{Place, Value};
 
 /// What a call gives, or why it cannot be evaluated.
 type Outcome = Result<Value, &'static str>;
@@ -65,7 +66,7 @@ impl<'a> Arguments<'a> {
 
 /// The known values of an array; an unknown one makes the call unknown.
 fn known(array: &Array) -> Result<Vec<&Value>, &'static str> {
-    let held = |entry: &'_ super::value::Entry| entry.held.is_ok();
+    let held = |entry: &'_ super::array::Entry| entry.held.is_ok();
     if !array.entries.values().all(held) {
         return Err("it holds an element that could not be evaluated");
     }

@@ -1,9 +1,13 @@
 //! From tokens to statements and expressions.
 
+mod control;
 mod declaration;
 mod expression;
+mod list;
 mod operand;
 mod statement;
+mod target;
+mod word;
 
 use super::ast::{Expr, Statement};
 use super::lexer::{self, Fault, Kind, Lexed, Token};
@@ -130,7 +134,7 @@ impl<'a> Parser<'a> {
     fn fault(&self, expected: &str) -> Fault {
         if let Some(string) = self.runaway_string() {
             let what = "the string that begins here runs over several lines and ends in the middle \
-                        of something else: its closing quote is probably missing";
+                        of something else: a quote is probably missing on this line";
             return Fault { line: string.line, what: what.into() };
         }
         let token = self.peek();
@@ -140,7 +144,9 @@ impl<'a> Parser<'a> {
         };
         let before = self.at.checked_sub(1).and_then(|at| self.tokens.get(at));
         let hint = match before {
-            Some(before) if before.line < token.line => " (or at the end of the line before)",
+            Some(before) if before.line < token.line => {
+                " (look at the end of the line before, too)"
+            }
             _ => "",
         };
         Fault { line: token.line, what: what + hint }

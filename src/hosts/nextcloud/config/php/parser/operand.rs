@@ -1,15 +1,10 @@
-//! Operands: literals, variables, arrays, calls, and what may stand before and behind them.
+//! Operands: literals, variables, brackets, and what may stand before them.
 
 use super::expression::{NOT, UNARY, WHOLE};
 use super::{Fault, Kind, Parser, Token};
-use crate::hosts::nextcloud::config::php::ast::{
-    Access, Argument, Binary, Cast, Element, Expr, Node, Prefix,
-};
+use crate::hosts::nextcloud::config::php::ast::{Cast, Expr, Node, Prefix};
 use crate::hosts::nextcloud::config::php::value::Value;
 use crate::hosts::nextcloud::config::php::{interpolation, literal};
-
-/// How many accesses one expression may have: bounds how deep an array it can write.
-const MAX_ACCESSES: usize = 32;
 
 impl Parser<'_> {
     /// One operand with its prefixes, accesses, and an assignment to it.
@@ -50,15 +45,6 @@ impl Parser<'_> {
         Ok(Some(Node::Prefix(prefix, Box::new(self.operators(power)?))))
     }
 
-    /// `++$i`: the same as `$i += 1`.
-    fn increment(&mut self) -> Result<Node, Fault> {
-        let sign = self.bump();
-        let line = self.line();
-        let node = self.primary()?;
-        let target = self.accesses(Expr { line, node })?;
-        Ok(counted(target, sign))
-    }
-
     /// Skips a word or sign and the expression behind it.
     pub(super) fn unsupported_before(&mut self, what: &'static str) -> Result<Node, Fault> {
         self.bump();
@@ -66,7 +52,7 @@ impl Parser<'_> {
         Ok(Node::Unsupported(what))
     }
 
-    fn primary(&mut self) -> Result<Node, Fault> {
+    pub(super) fn primary(&mut self) -> Result<Node, Fault> {
         let token = self.peek();
         Ok(match token.kind {
             Kind::Variable => {
@@ -131,159 +117,6 @@ impl Parser<'_> {
             _ => Err(self.fault("a value")),
         }
     }
-
-    /// The elements of an array between its brackets.
-    pub(super) fn elements(&mut self, close: &str) -> Result<Vec<Element>, Fault> {
-        let opening = self.bump();
-        let mut elements = Vec::new();
-        while !self.eat(close) {
-            if let Some(fault) = self.open_bracket(opening, close) {
-                return Err(fault);
-            }
-            elements.push(self.element()?);
-            if !self.at(close) && !self.eat(",") {
-                let fault = self.open_bracket(opening, close);
-                return Err(fault.unwrap_or_else(|| self.fault(&format!("`,` or `{close}`"))));
-            }
-        }
-        Ok(elements)
-    }
-
-    fn element(&mut self) -> Result<Element, Fault> {
-        let line = self.line();
-        let spread = self.eat("...");
-        let first = self.expression()?;
-        if !spread && self.eat("=>") {
-            let value = self.expression()?;
-            return Ok(Element { line, key: Some(first), value, spread });
-        }
-        Ok(Element { line, key: None, value: first, spread })
-    }
-
-    /// The arguments of a call, behind its opening bracket.
-    pub(super) fn arguments(&mut self) -> Result<Vec<Argument>, Fault> {
-        let mut arguments = Vec::new();
-        while !self.eat(")") {
-            let spread = self.eat("...");
-            if spread && self.at(")") {
-                let line = self.line();
-                let value = Expr { line, node: Node::Unsupported("a callable") };
-                arguments.push(Argument { value, spread: false });
-                continue;
-            }
-            let line = self.line();
-            let named = self.peek().kind == Kind::Name && super::is(self.ahead(1), ":");
-            self.at += if named { 2 } else { 0 };
-            let mut value = self.expression()?;
-            if named {
-                value = Expr { line, node: Node::Unsupported("a named argument") };
-            }
-            arguments.push(Argument { value, spread });
-            if !self.at(")") && !self.eat(",") {
-                return Err(self.fault("`,` or `)`"));
-            }
-        }
-        Ok(arguments)
-    }
-
-    /// `['x']`, `->y`, `(…)` behind a value.
-    fn accesses(&mut self, base: Expr) -> Result<Expr, Fault> {
-        let mut accesses = Vec::new();
-        while let Some(access) = self.access()? {
-            accesses.push(access);
-            if accesses.len() > MAX_ACCESSES {
-                let what = "there are too many brackets or arrows in a row".into();
-                return Err(Fault { line: self.line(), what });
-            }
-        }
-        if accesses.is_empty() {
-            return Ok(base);
-        }
-        Ok(Expr { line: base.line, node: Node::Access(Box::new(base), accesses) })
-    }
-
-    fn access(&mut self) -> Result<Option<Access>, Fault> {
-        if self.eat("[") {
-            if self.eat("]") {
-                return Ok(Some(Access::Append));
-            }
-            let key = self.expression()?;
-            self.expect("]")?;
-            return Ok(Some(Access::Index(key)));
-        }
-        if self.eat("(") {
-            self.arguments()?;
-            return Ok(Some(Access::Object));
-        }
-        if self.eat("->") || self.eat("?->") || self.eat("::") {
-            self.member()?;
-            return Ok(Some(Access::Object));
-        }
-        Ok(None)
-    }
-
-    /// What stands behind `->` or `::`.
-    pub(super) fn member(&mut self) -> Result<(), Fault> {
-        if self.at("{") {
-            return self.group();
-        }
-        self.eat("$");
-        match self.peek().kind {
-            Kind::Name | Kind::Variable => {
-                self.bump();
-                Ok(())
-            }
-            _ => Err(self.fault("a name")),
-        }
-    }
-
-    /// `target = value` and its like, when an assignment stands behind `target`.
-    fn assignment(&mut self, target: Expr) -> Result<Expr, Fault> {
-        let token = self.peek();
-        if token.kind != Kind::Symbol {
-            return Ok(target);
-        }
-        if matches!(token.text, "++" | "--") {
-            let line = target.line;
-            self.bump();
-            return Ok(Expr { line, node: counted(target, token) });
-        }
-        let operator = match token.text {
-            "=" => None,
-            "+=" => Some(Binary::Add),
-            "-=" => Some(Binary::Subtract),
-            "*=" => Some(Binary::Multiply),
-            "/=" => Some(Binary::Divide),
-            ".=" => Some(Binary::Concat),
-            "%=" => Some(Binary::Modulo),
-            "**=" => Some(Binary::Power),
-            "??=" => Some(Binary::Coalesce),
-            "&=" => Some(Binary::BitAnd),
-            "|=" => Some(Binary::BitOr),
-            "^=" => Some(Binary::BitXor),
-            "<<=" => Some(Binary::ShiftLeft),
-            ">>=" => Some(Binary::ShiftRight),
-            _ => return Ok(target),
-        };
-        if !matches!(
-            target.node,
-            Node::Variable(_) | Node::Access(..) | Node::Array(_) | Node::Unsupported(_)
-        ) {
-            return Err(self.fault("no assignment"));
-        }
-        self.bump();
-        let value = Box::new(self.operators(WHOLE)?);
-        Ok(Expr {
-            line: target.line,
-            node: Node::Assign { target: Box::new(target), operator, value },
-        })
-    }
-}
-
-fn counted(target: Expr, sign: Token<'_>) -> Node {
-    let operator = Some(if sign.text == "++" { Binary::Add } else { Binary::Subtract });
-    let value = Expr { line: target.line, node: Node::Literal(Ok(Value::Int(1))) };
-    Node::Assign { target: Box::new(target), operator, value: Box::new(value) }
 }
 
 fn cast(name: &str) -> Cast {

@@ -1,0 +1,5 @@
+<?php
+$CONFIG = array(
+  'dbhost' => 'x',
+  'dbpassword' = 'hunter2',
+);

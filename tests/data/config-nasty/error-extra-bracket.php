@@ -1,0 +1,6 @@
+<?php
+$CONFIG = array(
+  'dbpassword' => 'hunter2',
+  'redis' => array('host' => 'x')),
+  'dbname' => 'nc',
+);

@@ -1,0 +1,4 @@
+<?php
+$CONFIG = ['dbpassword' => 'hunter2'];
+if (getenv('X')) {
+  $CONFIG['a'] = 1;

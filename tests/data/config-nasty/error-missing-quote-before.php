@@ -1,0 +1,6 @@
+<?php
+$CONFIG = array(
+  'dbhost' => 'x',
+  'dbpassword' => hunter2',
+  'dbname' => 'nc',
+);
