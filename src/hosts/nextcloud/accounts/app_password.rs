@@ -1,10 +1,7 @@
-//! App passwords: one SHA-512, one indexed row.
+//! App passwords: what a row of `authtoken` makes of a log-in.
 
-use super::{Answer, DISABLED};
-use crate::{
-    secret::Secret,
-    store::{Database, Row, Statement, StoreError, Value},
-};
+use super::Answer;
+use crate::secret::Secret;
 use sha2::{Digest as _, Sha512};
 
 /// Nextcloud takes nothing shorter (in bytes) for a token.
@@ -18,12 +15,6 @@ const PERMANENT: i64 = 1;
 
 /// `authtoken.type` of a device to be wiped.
 const WIPE: i64 = 2;
-
-const FIND: &str = "SELECT t.token, t.id, t.login_name, t.type, t.expires, t.password_invalid, \
-    CASE WHEN t.password IS NULL THEN 0 ELSE 1 END, t.last_check, u.uid, p.configvalue \
-    FROM {p}authtoken t LEFT JOIN {p}users u ON u.uid = t.uid \
-    LEFT JOIN {p}preferences p ON p.userid = t.uid AND p.appid = 'core' AND p.configkey = 'enabled' \
-    WHERE t.version = 2 AND t.token IN ({list})";
 
 /// One row of `authtoken` with what is known of its user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,10 +41,11 @@ pub(super) enum Finding {
 }
 
 /// What `authtoken.token` may be for a password.
+#[derive(Debug, Clone)]
 pub(super) struct Digests {
-    with_secret: String,
+    pub(super) with_secret: String,
     /// Very old rows were made without the secret.
-    without: String,
+    pub(super) without: String,
 }
 
 impl Digests {
@@ -68,53 +60,13 @@ impl Digests {
         let with_secret = hex(&hasher.chain_update(secret.expose()).finalize());
         Some(Self { with_secret, without })
     }
-}
 
-/// Reads `authtoken`.
-pub(super) struct Tokens {
-    find: Statement,
-}
-
-impl Tokens {
-    pub(super) fn new(database: &Database) -> Self {
-        Self { find: database.statement(FIND) }
-    }
-
-    /// The row for these digests; the one made with the secret comes first.
-    pub(super) async fn find(
-        &self,
-        database: &Database,
-        digests: &Digests,
-    ) -> Result<Option<Token>, StoreError> {
-        let (mut first, mut second) = (None, None);
-        let values = [Value::Text(&digests.with_secret), Value::Text(&digests.without)];
-        let mut each = |row: &Row<'_>| {
-            let found = row.text(0)? == Some(&digests.with_secret);
-            let slot = if found { &mut first } else { &mut second };
-            *slot = Some(Token::read(row)?);
-            Ok(())
-        };
-        database.query_list(&self.find, &values, &mut each).await?;
-        Ok(first.or(second))
+    pub(super) fn both(&self) -> [String; 2] {
+        [self.with_secret.clone(), self.without.clone()]
     }
 }
 
 impl Token {
-    fn read(row: &Row<'_>) -> Result<Self, sqlx::Error> {
-        let number = |column| row.int(column).map(Option::unwrap_or_default);
-        Ok(Self {
-            id: number(1)?,
-            login_name: row.text(2)?.unwrap_or_default().to_owned(),
-            kind: number(3)?,
-            expires: number(4)?,
-            password_invalid: number(5)? != 0,
-            stores_password: number(6)? != 0,
-            last_check: number(7)?,
-            uid: row.text(8)?.map(str::to_owned),
-            disabled: row.text(9)? == Some(DISABLED),
-        })
-    }
-
     /// Section 7, "App password", 2 to 5, at this moment (seconds since 1970).
     pub(super) fn judge(self, user: &str, now: i64) -> Finding {
         if !still_good(self.kind, self.expires, self.password_invalid, now) {

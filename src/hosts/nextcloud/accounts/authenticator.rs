@@ -3,8 +3,9 @@
 use super::{
     Answer, Fingerprint,
     account_password::{self, Account, Trial, Users},
-    app_password::{Digests, Finding, Tokens},
+    app_password::{Digests, Finding},
     seconds,
+    tokens::Tokens,
 };
 use crate::{
     auth::{
@@ -84,7 +85,7 @@ impl Accounts {
             return Ok(Verdict::Reject);
         }
         if let Some(digests) = Digests::of(password, &self.rules.secret)
-            && let Some(verdict) = self.by_app_password(user, &digests).await?
+            && let Some(verdict) = self.by_app_password(user, digests).await?
         {
             return Ok(verdict);
         }
@@ -95,9 +96,9 @@ impl Accounts {
     async fn by_app_password(
         &self,
         user: &str,
-        digests: &Digests,
+        digests: Digests,
     ) -> Result<Option<Verdict>, Hindrance> {
-        let Some(token) = self.tokens.find(&self.database, digests).await? else {
+        let Some(token) = self.tokens.find(digests).await? else {
             return Ok(None);
         };
         let id = token.id;

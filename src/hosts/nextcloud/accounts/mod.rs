@@ -6,6 +6,7 @@ mod app_password;
 mod authenticator;
 mod fingerprint;
 mod revocation;
+mod tokens;
 
 pub use authenticator::{Accounts, Clock, LoginRules, Voice};
 pub use fingerprint::Fingerprint;
