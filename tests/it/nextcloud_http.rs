@@ -106,6 +106,18 @@ async fn each_log_in_is_asked_about_anew() {
 }
 
 #[tokio::test]
+async fn one_connection_serves_right_and_wrong_passwords() {
+    let nextcloud = Nextcloud::start(Setup::default()).await;
+    nextcloud.account("alice", "right", "alice");
+    let remote = remote(RemoteSettings { at_once: 1, ..settings(&nextcloud) });
+    for n in 0..20 {
+        assert_eq!(said(&remote, &attempt("alice", &n.to_string())).await, "no");
+        assert_eq!(said(&remote, &attempt("alice", "right")).await, "alice");
+    }
+    assert_eq!((nextcloud.asked().len(), nextcloud.connections()), (40, 1));
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let nextcloud = Nextcloud::start(Setup::default()).await;
     let elsewhere = Nextcloud::start(Setup::default()).await;

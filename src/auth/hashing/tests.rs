@@ -4,7 +4,10 @@ use super::{Hashing, MAX_WAITING, MAX_WAITING_OF_ONE, Uncheckable, Unusable};
 use crate::{auth::origin::Origins, peer::Peer, secret::Secret};
 use std::{
     future::Future,
-    sync::{Arc, Condvar, Mutex},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 /// Cheap, and fits `right`.
@@ -84,6 +87,33 @@ async fn one_client_cannot_fill_the_queue() {
     }
 }
 
+/// Counted in checks, since a check's time depends on the machine: before the own one there are the
+/// one that runs already and the one whose turn it is.
+#[tokio::test]
+async fn a_flood_from_one_client_delays_others_by_two_checks_at_most() {
+    let (gate, turns) = (Gate::default(), Arc::new(Mutex::new(Vec::new())));
+    let (held, noted) = (gate.clone(), Arc::clone(&turns));
+    let welcome = Arc::new(move |origin| {
+        held.pass();
+        noted.lock().unwrap().push(origin);
+        true
+    });
+    let pool = Hashing::new(1, Origins::new(vec![]), welcome);
+    let (wrong, right) = (Secret::new("wrong"), Secret::new("right"));
+    let (flooder, elsewhere) = (peer(1), peer(2));
+    let mut flood = Vec::new();
+    for _ in 0..MAX_WAITING_OF_ONE {
+        flood.push(standing(pool.verify(HASH, &wrong, &flooder)).await);
+    }
+    let other = standing(pool.verify(HASH, &right, &elsewhere)).await;
+    gate.open();
+    assert_eq!(other.await, Ok(true));
+    futures_util::future::join_all(flood).await;
+    let other = Origins::new(vec![]).of(&elsewhere);
+    let before = turns.lock().unwrap().iter().position(|origin| *origin == other);
+    assert!(before.is_some_and(|before| before <= 2), "{before:?}");
+}
+
 #[tokio::test]
 async fn a_full_queue_makes_room_for_a_newcomer_at_the_cost_of_the_longest_lane() {
     let (pool, gate) = gated(1);
@@ -142,9 +172,9 @@ async fn who_is_no_longer_welcome_when_the_turn_comes_is_not_checked() {
 
 #[tokio::test]
 async fn a_panic_costs_one_answer_and_no_worker() {
-    let first = std::sync::atomic::AtomicBool::new(true);
+    let first = AtomicUsize::new(0);
     let welcome = Arc::new(move |_| {
-        assert!(!first.swap(false, std::sync::atomic::Ordering::SeqCst), "boom");
+        assert!(first.fetch_add(1, Ordering::SeqCst) > 0, "boom");
         true
     });
     let pool = Hashing::new(1, Origins::new(vec![]), welcome);

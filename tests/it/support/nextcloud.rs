@@ -93,6 +93,7 @@ struct State {
     count: watch::Sender<usize>,
     cookie: Mutex<String>,
     most_at_once: AtomicUsize,
+    connections: AtomicUsize,
 }
 
 /// A running stand-in; stops when dropped.
@@ -179,6 +180,11 @@ impl Nextcloud {
         count.wait_for(|count| *count >= requests).await.unwrap();
     }
 
+    /// How many connections were made to it.
+    pub(crate) fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::SeqCst)
+    }
+
     /// The most requests it ever had at once, working and waiting.
     pub(crate) fn most_at_once(&self) -> usize {
         self.state.most_at_once.load(Ordering::SeqCst)
@@ -197,6 +203,7 @@ impl State {
             count: watch::Sender::new(0),
             cookie: Mutex::new("0".to_owned()),
             most_at_once: AtomicUsize::new(0),
+            connections: AtomicUsize::new(0),
         }
     }
 
@@ -267,6 +274,7 @@ async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<State
     let stop = tasks.stopping().clone();
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         let Ok((stream, _)) = accepted else { continue };
+        state.connections.fetch_add(1, Ordering::SeqCst);
         let (tls, state, inner) = (tls.clone(), Arc::clone(&state), tasks.clone());
         let stop = stop.clone();
         tasks.spawn(async move {

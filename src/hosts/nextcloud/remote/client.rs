@@ -122,12 +122,14 @@ async fn read(mut response: Response) -> Result<Reply, Trouble> {
     let location = response.headers().get("location").and_then(|to| to.to_str().ok());
     let location = location.map(str::to_owned);
     let mut body = Vec::new();
-    // Only a good answer's body means something; an error page is left unread.
-    while status == 200
-        && let Some(chunk) = response.chunk().await.map_err(|error| trouble(&error))?
-    {
+    // What an error says is not looked at, but what has been read to its end can be used again:
+    // without that every wrong password would cost a new connection.
+    while let Some(chunk) = response.chunk().await.map_err(|error| trouble(&error))? {
         if body.len() + chunk.len() > MAX_BODY {
-            return Err(Trouble::TooLong);
+            if status == 200 {
+                return Err(Trouble::TooLong);
+            }
+            break;
         }
         body.extend_from_slice(&chunk);
     }

@@ -30,6 +30,7 @@ fn sendable(hop: &str) -> &str {
 mod tests {
     use super::{MAX_LENGTH, chain};
     use crate::peer::Peer;
+    use proptest::prelude::*;
 
     fn peer(address: Option<&str>, forwarded: &[&str]) -> Peer {
         Peer {
@@ -61,5 +62,18 @@ mod tests {
         let told = chain(&peer(Some("127.0.0.1:80"), &hops)).unwrap();
         assert!(told.len() <= MAX_LENGTH && told.len() > MAX_LENGTH - 20, "{}", told.len());
         assert!(told.ends_with("hop-999, 127.0.0.1"));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_clients_forge_makes_one_header_that_ends_with_the_peer(
+            hops in prop::collection::vec(".{0,100}", 0..60),
+        ) {
+            let hops: Vec<&str> = hops.iter().map(String::as_str).collect();
+            let told = chain(&peer(Some("192.0.2.1:80"), &hops)).unwrap();
+            prop_assert!(http::HeaderValue::from_str(&told).is_ok());
+            prop_assert!(told.len() <= MAX_LENGTH);
+            prop_assert_eq!(told.rsplit(", ").next(), Some("192.0.2.1"));
+        }
     }
 }
