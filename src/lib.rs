@@ -34,5 +34,6 @@ pub mod pipeline;
 // What surrounds the road.
 pub mod app;
 pub mod config;
+pub mod demo;
 pub mod lifecycle;
 pub mod telemetry;

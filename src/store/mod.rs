@@ -11,6 +11,7 @@ mod driver;
 mod error;
 mod pool;
 mod row;
+mod scratch;
 mod settings;
 mod sql;
 
@@ -20,5 +21,6 @@ pub use driver::STATEMENT;
 pub use error::StoreError;
 pub use pool::{ACQUIRE, MAX_AGE, MAX_CONNECTIONS, MAX_IDLE};
 pub use row::Row;
+pub use scratch::create;
 pub use settings::{DatabaseSettings, DatabaseTls, Engine, Server, ServerAddress, TlsMode};
 pub use sql::{MAX_LIST, Statement, Value};

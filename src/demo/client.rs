@@ -1,0 +1,158 @@
+//! A WebSocket client as small as can be, over the daemon's own codec.
+
+use super::people::Person;
+use crate::{
+    frame::put_header,
+    front::websocket::{CodecError, Decoder, Item, Rules},
+};
+use bytes::{BufMut as _, BytesMut};
+use std::{collections::VecDeque, io, net::SocketAddr};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+/// What the daemon may send.
+const FROM_SERVER: Rules = Rules { masked: false, max_message: 1024 * 1024 };
+/// The key of RFC 6455 section 1.3 and what a server must make of it.
+const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+/// An answer to an upgrade is shorter.
+const MAX_HEAD: usize = 4096;
+const READ: usize = 4096;
+/// First bytes of whole frames (RFC 6455 section 5.2), and the bit that says they are masked.
+const TEXT: u8 = 0x81;
+const PONG: u8 = 0x8a;
+const MASKED: u8 = 0x80;
+
+/// Why a client hears nothing more.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The connection is gone.
+    #[error("the connection to the daemon broke")]
+    Connection(#[from] io::Error),
+    /// It did not become a WebSocket.
+    #[error("the daemon does not speak WebSocket: {0:?}")]
+    Upgrade(String),
+    /// The daemon broke RFC 6455.
+    #[error("the daemon sent no WebSocket frames")]
+    Frames(#[from] CodecError),
+    /// Something else than `authenticated`.
+    #[error("{0} was not let in: {1:?}")]
+    Refused(&'static str, String),
+    /// A close frame.
+    #[error("the daemon closed the connection")]
+    Closed,
+}
+
+/// A logged-in client.
+pub struct Client {
+    stream: TcpStream,
+    decoder: Decoder,
+    arrived: VecDeque<String>,
+    rng: fastrand::Rng,
+}
+
+impl Client {
+    /// Connects, logs in as this person and asks for file ids.
+    pub async fn log_in(
+        address: SocketAddr,
+        person: Person,
+        rng: fastrand::Rng,
+    ) -> Result<Self, ClientError> {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        upgrade(&mut stream, address).await?;
+        let arrived = VecDeque::new();
+        let mut client = Self { stream, decoder: Decoder::default(), arrived, rng };
+        client.say(person.name()).await?;
+        client.say(person.password()).await?;
+        match client.next().await?.as_str() {
+            "authenticated" => client.say("listen notify_file_id").await?,
+            other => return Err(ClientError::Refused(person.name(), other.to_owned())),
+        }
+        Ok(client)
+    }
+
+    /// The next text. Nothing is lost when this is dropped before it is done.
+    pub async fn next(&mut self) -> Result<String, ClientError> {
+        loop {
+            if let Some(text) = self.arrived.pop_front() {
+                return Ok(text);
+            }
+            let mut bytes = [0; READ];
+            let count = self.stream.read(&mut bytes).await?;
+            if count == 0 {
+                return Err(ClientError::Closed);
+            }
+            let pongs = self.take_in(&mut bytes[..count])?;
+            self.stream.write_all(&pongs).await?;
+        }
+    }
+
+    /// Keeps the texts; what is left to be answered is returned.
+    fn take_in(&mut self, bytes: &mut [u8]) -> Result<BytesMut, ClientError> {
+        let mut pongs = BytesMut::new();
+        let mut items = self.decoder.feed(FROM_SERVER, bytes);
+        while let Some(item) = items.next() {
+            match item? {
+                Item::Text(text) => self.arrived.push_back(text.to_owned()),
+                Item::Ping(payload) => put_frame(&mut pongs, PONG, payload, &mut self.rng),
+                Item::Close(_) => return Err(ClientError::Closed),
+                Item::Pong(_) | Item::Binary(_) => {}
+            }
+        }
+        Ok(pongs)
+    }
+
+    async fn say(&mut self, text: &str) -> Result<(), ClientError> {
+        let mut frame = BytesMut::new();
+        put_frame(&mut frame, TEXT, text.as_bytes(), &mut self.rng);
+        Ok(self.stream.write_all(&frame).await?)
+    }
+}
+
+/// A whole frame, masked as a client's must be: RFC 6455 section 5.3.
+fn put_frame(bytes: &mut BytesMut, first: u8, payload: &[u8], rng: &mut fastrand::Rng) {
+    let key = rng.u32(..).to_be_bytes();
+    put_header(bytes, first, MASKED, payload.len());
+    bytes.put_slice(&key);
+    bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+}
+
+async fn upgrade(stream: &mut TcpStream, address: SocketAddr) -> Result<(), ClientError> {
+    let request = format!(
+        "GET /push/ws HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let byte = stream.read_u8().await?;
+        head.push(byte);
+        if head.len() > MAX_HEAD {
+            break;
+        }
+    }
+    let head = String::from_utf8_lossy(&head);
+    if head.starts_with("HTTP/1.1 101 ") && head.contains(ACCEPT) {
+        return Ok(());
+    }
+    Err(ClientError::Upgrade(head.lines().next().unwrap_or_default().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TEXT, put_frame};
+    use crate::front::websocket::{Decoder, Item, Rules};
+    use bytes::BytesMut;
+
+    #[test]
+    fn what_it_says_is_what_a_server_reads() {
+        let mut bytes = BytesMut::new();
+        put_frame(&mut bytes, TEXT, "grüße".as_bytes(), &mut fastrand::Rng::with_seed(3));
+        let mut decoder = Decoder::default();
+        let mut items = decoder.feed(Rules::FROM_CLIENT, &mut bytes);
+        assert_eq!(items.next().unwrap().unwrap(), Item::Text("grüße"));
+    }
+}

@@ -1,0 +1,106 @@
+//! Who is in the demo, and what config.php would say of it.
+
+use crate::{
+    config::{
+        AuthSettings, AuthStep, DeliverySettings, LogSettings, NextcloudSettings, ProxySettings,
+        Settings, ThrottleSettings, TwoFactor,
+    },
+    front::{Bind, ListenSettings, StrangerLimits},
+    source::redis::{Address, RedisSettings, Topology},
+    store::{DatabaseSettings, Engine},
+};
+use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
+
+/// config.php's `secret` in the demo.
+const SECRET: &str = "demo-secret";
+/// There is no crowd in the demo.
+const STRANGERS: usize = 100;
+
+/// One of the demo's two users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Person {
+    /// Owns the files.
+    Alice,
+    /// Sees the folder that she shares with him, and nothing else of hers.
+    Bob,
+}
+
+impl Person {
+    /// The user id.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Alice => "alice",
+            Self::Bob => "bob",
+        }
+    }
+
+    /// The app password. No secret: it opens a database that is gone when the demo ends, through a
+    /// port that only this machine reaches.
+    pub fn password(self) -> &'static str {
+        match self {
+            Self::Alice => "demo-app-password-of-alice",
+            Self::Bob => "demo-app-password-of-bob",
+        }
+    }
+}
+
+/// The defaults, over this database, on a free port that only this machine reaches.
+pub fn settings(database: PathBuf) -> Settings {
+    // Never connected to: the demo feeds the pipeline itself.
+    let redis = Topology::Single(Address::Tcp("127.0.0.1".to_owned(), 6379));
+    let bind = Bind::Tcp { address: Some(Ipv4Addr::LOCALHOST.into()), port: 0 };
+    Settings {
+        database: Some(DatabaseSettings {
+            engine: Engine::Sqlite(database),
+            prefix: "oc_".to_owned(),
+        }),
+        redis: RedisSettings {
+            topology: redis,
+            user: None,
+            password: None,
+            database: 0,
+            tls: None,
+        },
+        nextcloud: NextcloudSettings {
+            url: None,
+            allow_self_signed: false,
+            ca: None,
+            user_agent: "notify_push demo".to_owned(),
+            compat_version: env!("CARGO_PKG_VERSION").to_owned(),
+        },
+        listen: ListenSettings { bind, tls: None },
+        metrics: Vec::new(),
+        admin: Vec::new(),
+        log: LogSettings::default(),
+        delivery: DeliverySettings::default(),
+        strangers: StrangerLimits { total: STRANGERS, per_address: STRANGERS },
+        auth: AuthSettings {
+            steps: vec![AuthStep::Database],
+            secret: Some(SECRET.into()),
+            token_auth_enforced: false,
+            two_factor: TwoFactor::default(),
+            throttle: ThrottleSettings::default(),
+            reauth_interval: Duration::from_secs(3600),
+        },
+        proxies: ProxySettings { trusted: Vec::new(), headers: Vec::new() },
+        grace: Duration::from_millis(200),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Person, SECRET};
+    use sha2::{Digest as _, Sha512};
+    use std::fmt::Write as _;
+
+    #[test]
+    fn the_tables_hold_the_app_passwords() {
+        for person in [Person::Alice, Person::Bob] {
+            let digest = Sha512::digest(format!("{}{SECRET}", person.password()));
+            let mut hex = String::new();
+            digest.iter().for_each(|byte| write!(hex, "{byte:02x}").unwrap());
+            let row = format!("('{0}', '{0}', 1, 2, '{hex}')", person.name());
+            assert!(super::super::TABLES.contains(&row), "{row}");
+        }
+    }
+}

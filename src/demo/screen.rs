@@ -1,0 +1,109 @@
+//! What the demo looks like: 80 columns, colours only where somebody sees them.
+
+use super::people::Person;
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    net::SocketAddr,
+    time::Duration,
+};
+
+/// Where the demo is shown.
+pub struct Screen {
+    out: Box<dyn Write + Send>,
+    colours: bool,
+}
+
+/// SGR parameters of a terminal: ECMA-48 section 8.3.117.
+#[derive(Clone, Copy)]
+enum Ink {
+    Bold = 1,
+    Dim = 2,
+    Red = 31,
+    Green = 32,
+}
+
+const INTRODUCTION: &str = "\
+A daemon, a database and two clients in one process. Only Redis is played: what
+Nextcloud would publish comes from memory. Each line shows the time from the
+change to the message, who hears it, and the text frame as it is on the wire.
+";
+
+impl Screen {
+    /// Writes to `out`, which is a terminal that takes colours or isn't.
+    pub fn new(out: impl Write + Send + 'static, colours: bool) -> Self {
+        Self { out: Box::new(out), colours }
+    }
+
+    /// The first lines.
+    pub fn introduction(&mut self, address: SocketAddr) -> io::Result<()> {
+        let title = format!("notify_push demo on ws://{address}/push/ws");
+        let title = self.inked(Ink::Bold, &title);
+        writeln!(self.out, "{title}\n\n{INTRODUCTION}")?;
+        self.out.flush()
+    }
+
+    /// How to listen oneself.
+    pub fn invitation(&mut self, address: SocketAddr) -> io::Result<()> {
+        let (url, bob) = (format!("ws://{address}/push/ws"), Person::Bob);
+        let (name, password) = (bob.name(), bob.password());
+        let title =
+            self.inked(Ink::Bold, "Listen as bob from another terminal, with any of these:");
+        writeln!(
+            self.out,
+            "{title}\n\n  \
+             NEXTCLOUD_PASSWORD={password} \\\n    \
+             cargo run --release -p test_client -- {url} {name}\n\n  \
+             (printf '{name}\\n{password}\\nlisten notify_file_id\\n'; cat) |\n    \
+             websocat {url}\n\n  \
+             wscat -c {url}\n    \
+             and type the lines: {name} / {password}\n\n\
+             A file changes every few seconds from now on. Ctrl-C ends the demo.\n"
+        )?;
+        self.out.flush()
+    }
+
+    /// Something happens.
+    pub fn step(&mut self, what: &str) -> io::Result<()> {
+        writeln!(self.out, "{what}")?;
+        self.out.flush()
+    }
+
+    /// Somebody heard of it so long after it.
+    pub fn heard(&mut self, after: Duration, who: Person, text: &str) -> io::Result<()> {
+        let text = self.inked(Ink::Green, text);
+        writeln!(self.out, "{:>7} ms  {:<5}  {text}", after.as_millis(), who.name())?;
+        self.out.flush()
+    }
+
+    /// Somebody heard nothing of it, which is right.
+    pub fn silence(&mut self, who: Person) -> io::Result<()> {
+        let nothing = self.inked(Ink::Dim, "(nothing)");
+        writeln!(self.out, "{:>10}  {:<5}  {nothing}", "", who.name())?;
+        self.out.flush()
+    }
+
+    /// What should not have happened.
+    pub fn fault(&mut self, fault: &dyn Display) -> io::Result<()> {
+        let text = self.inked(Ink::Red, &format!("WRONG: {fault}"));
+        writeln!(self.out, "{text}")?;
+        self.out.flush()
+    }
+
+    /// All is well.
+    pub fn success(&mut self) -> io::Result<()> {
+        let good = self.inked(Ink::Green, "Each kind of message was heard by those concerned");
+        writeln!(
+            self.out,
+            "\n{good}: file, file_id, activity,\nnotification and custom. bob heard of the shared folder, and nothing of the diary."
+        )?;
+        self.out.flush()
+    }
+
+    fn inked(&self, ink: Ink, text: &str) -> String {
+        match self.colours {
+            true => format!("\x1b[{}m{text}\x1b[0m", ink as u8),
+            false => text.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+-- Nextcloud 32's tables as far as the daemon reads them (specs/nextcloud.md section 7), with two
+-- users. alice's home is storage 1; she shares its folder "plans" with bob.
+CREATE TABLE oc_mounts (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, storage_id BIGINT NOT NULL, root_id BIGINT NOT NULL, user_id VARCHAR(64) NOT NULL, mount_point VARCHAR(4000) NOT NULL);
+CREATE INDEX mounts_storage_index ON oc_mounts (storage_id);
+CREATE TABLE oc_filecache (fileid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, storage BIGINT DEFAULT 0 NOT NULL, path VARCHAR(4000) DEFAULT NULL);
+CREATE TABLE oc_users (uid VARCHAR(64) DEFAULT '' NOT NULL, password VARCHAR(255) DEFAULT '' NOT NULL, uid_lower VARCHAR(64) DEFAULT '', PRIMARY KEY(uid));
+CREATE TABLE oc_authtoken (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, uid VARCHAR(64) DEFAULT '' NOT NULL, login_name VARCHAR(255) DEFAULT '' NOT NULL, password CLOB DEFAULT NULL, token VARCHAR(200) DEFAULT '' NOT NULL, type SMALLINT UNSIGNED DEFAULT 0, last_check INTEGER UNSIGNED DEFAULT 0, expires INTEGER UNSIGNED DEFAULT NULL, version SMALLINT UNSIGNED DEFAULT 1 NOT NULL, password_invalid BOOLEAN DEFAULT 0);
+CREATE UNIQUE INDEX authtoken_token_index ON oc_authtoken (token);
+CREATE TABLE oc_preferences (userid VARCHAR(64) DEFAULT '' NOT NULL, appid VARCHAR(32) DEFAULT '' NOT NULL, configkey VARCHAR(64) DEFAULT '' NOT NULL, configvalue CLOB DEFAULT NULL, PRIMARY KEY(userid, appid, configkey));
+CREATE TABLE oc_twofactor_providers (provider_id VARCHAR(32) NOT NULL, uid VARCHAR(64) NOT NULL, enabled SMALLINT NOT NULL, PRIMARY KEY(provider_id, uid));
+
+INSERT INTO oc_users (uid, uid_lower) VALUES ('alice', 'alice'), ('bob', 'bob');
+INSERT INTO oc_filecache (fileid, storage, path) VALUES (1, 1, ''), (2, 1, 'files'), (11, 1, 'files/diary.txt'), (20, 1, 'files/plans'), (21, 1, 'files/plans/party.txt'), (30, 2, ''), (31, 2, 'files');
+INSERT INTO oc_mounts (storage_id, root_id, user_id, mount_point) VALUES (1, 1, 'alice', '/alice/'), (2, 30, 'bob', '/bob/'), (1, 20, 'bob', '/bob/files/plans/');
+-- App passwords as sha512(password + secret): see `Person` in people.rs.
+INSERT INTO oc_authtoken (uid, login_name, type, version, token) VALUES
+    ('alice', 'alice', 1, 2, '476a777b2164346a7a55dcd3eb8044bf8eb2ac6a4fba645280f179a53160152a5d65c4d92bc73c7c6987993e6a6940204989513ba5b0581a4a72d20ca719cf19'),
+    ('bob', 'bob', 1, 2, '183cd84b50d417f431e462f091422cb86faa02e3cf1f6c7d06ab2b10f95cf5dbdd2ad4af9f0568f7fb449844344b918e60a344e0f0feebe5f9448509ed1cd012');
