@@ -2,16 +2,19 @@
 
 use notify_push::{
     app::{self, Rim},
-    config::{self, Command, ConfigError, ControlAddress, LogAction, Settings, Surroundings},
+    config::{
+        self, Command, ConfigError, ControlAddress, LogAction, LogSettings, Settings, Surroundings,
+    },
+    demo::{self, Screen},
     front::{Bind, admin},
     hosts::nextcloud,
-    lifecycle::{ServiceManager, log_panics},
+    lifecycle::{Exit, ServiceManager, log_panics},
     telemetry::log::{self, Stderr},
 };
 use std::{
     error::Error,
     fmt::Write as _,
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -91,19 +94,38 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             ask(&endpoints, &command)
         }
         Command::Revoke { user, endpoints } => ask(&endpoints, &admin::Command::Revoke(user)),
-        Command::Demo { .. } => Err(Failure { message: "no demo yet".into(), code: 1 }),
+        Command::Demo { once } => demo(once),
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is where the outside comes in")]
 fn serve(settings: Settings, warnings: &[String]) -> Result<ExitCode, Failure> {
+    in_the_world(&settings.log.clone(), async |rim| {
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+        app::serve(settings, rim).await.map(Exit::code).map_err(failure)
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "NO_COLOR is part of the environment")]
+fn demo(once: bool) -> Result<ExitCode, Failure> {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|text| !text.is_empty());
+    let screen = Screen::new(io::stdout(), io::stdout().is_terminal() && !plain);
+    in_the_world(&LogSettings::default(), async |rim| {
+        demo::run(once, rim, &std::env::temp_dir(), screen).await.map_err(failure)
+    })
+}
+
+/// Does something that needs a log, a runtime and whatever else comes from outside.
+#[expect(clippy::disallowed_methods, reason = "this is where the outside comes in")]
+fn in_the_world(
+    settings: &LogSettings,
+    work: impl AsyncFnOnce(Rim) -> Result<u8, Failure>,
+) -> Result<ExitCode, Failure> {
     let stderr = Stderr::detect(std::env::var_os("JOURNAL_STREAM").as_deref());
-    let format = settings.log.format(stderr);
-    let (log, _guard) = log::install(settings.log.filter.clone(), format).map_err(failure)?;
+    let format = settings.format(stderr);
+    let (log, _guard) = log::install(settings.filter.clone(), format).map_err(failure)?;
     log_panics();
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
     let manager =
         ServiceManager::from_environment(|name| std::env::var_os(name), std::process::id())
             .map_err(failure)?;
@@ -111,9 +133,9 @@ fn serve(settings: Settings, warnings: &[String]) -> Result<ExitCode, Failure> {
     let rim =
         Rim { log, manager, clock: Arc::new(SystemTime::now), rng: fastrand::Rng::new(), cores };
     let runtime = runtime(cores)?;
-    let exit = runtime.block_on(app::serve(settings, rim));
+    let code = runtime.block_on(work(rim));
     runtime.shutdown_timeout(RUNTIME_END);
-    Ok(ExitCode::from(exit.map_err(failure)?.code()))
+    Ok(ExitCode::from(code?))
 }
 
 fn ask(endpoints: &[ControlAddress], command: &admin::Command) -> Result<ExitCode, Failure> {

@@ -140,3 +140,6 @@ async fn play(
         turn += 1;
     }
 }
+
+#[cfg(test)]
+mod tests;

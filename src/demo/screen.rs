@@ -29,6 +29,10 @@ Nextcloud would publish comes from memory. Each line shows the time from the
 change to the message, who hears it, and the text frame as it is on the wire.
 ";
 
+const FINDING: &str = "\
+notification and custom. bob heard of the shared folder, and nothing of the
+diary.";
+
 impl Screen {
     /// Writes to `out`, which is a terminal that takes colours or isn't.
     pub fn new(out: impl Write + Send + 'static, colours: bool) -> Self {
@@ -93,10 +97,7 @@ impl Screen {
     /// All is well.
     pub fn success(&mut self) -> io::Result<()> {
         let good = self.inked(Ink::Green, "Each kind of message was heard by those concerned");
-        writeln!(
-            self.out,
-            "\n{good}: file, file_id, activity,\nnotification and custom. bob heard of the shared folder, and nothing of the diary."
-        )?;
+        writeln!(self.out, "\n{good}: file, file_id, activity,\n{FINDING}")?;
         self.out.flush()
     }
 
@@ -105,5 +106,52 @@ impl Screen {
             true => format!("\x1b[{}m{text}\x1b[0m", ink as u8),
             false => text.to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Person, Screen};
+    use std::{
+        io::{self, Write},
+        sync::mpsc,
+        time::Duration,
+    };
+
+    struct Sent(mpsc::Sender<Vec<u8>>);
+
+    impl Write for Sent {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.send(bytes.to_vec()).map_err(io::Error::other)?;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn shown(colours: bool) -> String {
+        let (sender, bytes) = mpsc::channel();
+        let mut screen = Screen::new(Sent(sender), colours);
+        let address = "127.0.0.1:65535".parse().unwrap();
+        screen.introduction(address).unwrap();
+        screen.heard(Duration::from_millis(101), Person::Bob, "notify_file_id [12]").unwrap();
+        screen.silence(Person::Bob).unwrap();
+        screen.success().unwrap();
+        screen.invitation(address).unwrap();
+        drop(screen);
+        String::from_utf8(bytes.into_iter().flatten().collect()).unwrap()
+    }
+
+    #[test]
+    fn it_fits_80_columns_and_is_plain_where_colours_are_not_wanted() {
+        let text = shown(false);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        assert!(
+            text.lines().any(|line| line == "    101 ms  bob    notify_file_id [12]"),
+            "{text}"
+        );
+        assert!(!text.contains('\x1b'));
+        assert!(shown(true).contains("\x1b[32mnotify_file_id [12]\x1b[0m"));
     }
 }

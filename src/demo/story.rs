@@ -65,7 +65,7 @@ pub fn tour() -> Vec<Step> {
 /// What goes on after the tour, for ever: `turn` counts from 0.
 pub fn everyday(turn: u64) -> Step {
     let id = 100 + turn;
-    if turn % 3 == 0 { plans(id) } else { diary(id) }
+    if turn.is_multiple_of(3) { plans(id) } else { diary(id) }
 }
 
 /// A file that only alice sees.

@@ -103,6 +103,8 @@ impl Runner {
         let mut batch = Vec::with_capacity(ROUND);
         let timer = sleep_until(self.epoch);
         tokio::pin!(timer);
+        // The last handle may be dropped before the last client has been seen off.
+        let mut commanded = true;
         while !self.shard.is_done() {
             let deadline = self.deadline();
             if timer.deadline() != deadline {
@@ -114,10 +116,8 @@ impl Runner {
                     let until = self.now() + millis(self.grace);
                     self.shard.drain(self.now(), until);
                 }
-                count = self.commands.recv_many(&mut batch, ROUND) => {
-                    if count == 0 {
-                        return;
-                    }
+                count = self.commands.recv_many(&mut batch, ROUND), if commanded => {
+                    commanded = count > 0;
                     batch.drain(..).for_each(|command| self.obey(command));
                 }
                 ready = self.queue.readable_mut() => {

@@ -8,6 +8,7 @@ mod database_faults;
 mod database_logins;
 mod database_mounts;
 mod database_revocation;
+mod demo;
 mod fault_proxy;
 mod metrics_format;
 mod nextcloud_http;
