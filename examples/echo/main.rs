@@ -5,8 +5,8 @@ mod echo;
 
 use notify_push::{
     front::{
-        Bind, Front, Limits, Listener, StrangerLimits, Strangers, X_FORWARDED_FOR, routes, upgrade,
-        websocket::Rules,
+        Bind, Front, Limits, Listener, StrangerLimits, Strangers, Unobserved, X_FORWARDED_FOR,
+        routes, upgrade, websocket::Rules,
     },
     lifecycle::Tasks,
 };
@@ -28,9 +28,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let echo = upgrade(tasks.clone(), names, |client| echo::echo(client, RULES));
     let front = Front {
         routes: routes(warp::path::end().and(echo)),
-        strangers: Strangers::new(StrangerLimits { total: 20_000, per_address: 20_000 }, |_| true),
+        strangers: Strangers::new(
+            StrangerLimits { total: 20_000, per_address: 20_000 },
+            |_| true,
+            Arc::new(Unobserved),
+        ),
         limits: Limits::default(),
         tasks,
+        observer: Arc::new(Unobserved),
     };
     front.serve(listener, None).await;
     Ok(())

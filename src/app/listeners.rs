@@ -5,7 +5,7 @@ use crate::{
     config::Settings,
     front::{
         Front, Limits, ListenError, ListenSettings, Listener, Local, RELOAD_INTERVAL, Routes,
-        Strangers, Tls, admin, routes,
+        Strangers, Tls, Unobserved, admin, routes,
     },
     lifecycle::Tasks,
 };
@@ -67,7 +67,9 @@ impl Listeners {
         let proxies = settings.proxies.clone();
         let trusted =
             move |address: std::net::IpAddr| address.is_loopback() || proxies.trusts(address);
-        let strangers = Strangers::new(settings.strangers.clone(), trusted.clone());
+        let observer = running.observers().front.clone();
+        let strangers =
+            Strangers::new(settings.strangers.clone(), trusted.clone(), observer.clone());
         let mut certificates = Certificates::default();
         let client_routes = running.routes(tasks, settings.proxies.headers.as_slice().into());
         let front = |routes: Routes, strangers: &Strangers| Front {
@@ -75,10 +77,11 @@ impl Listeners {
             strangers: strangers.clone(),
             limits: Limits::default(),
             tasks: tasks.clone(),
+            observer: observer.clone(),
         };
         certificates.start(self.clients, front(client_routes, &strangers), tasks);
         // Whoever watches must get through while strangers crowd the door.
-        let watchers = Strangers::new(settings.strangers.clone(), trusted);
+        let watchers = Strangers::new(settings.strangers.clone(), trusted, Arc::new(Unobserved));
         let admin_routes = routes(admin::admin(running.admin()));
         for bound in self.metrics.into_iter().chain(self.control) {
             certificates.start(bound, front(admin_routes.clone(), &watchers), tasks);

@@ -297,6 +297,11 @@ impl Running {
         routes(ws.or(prefixed).unify().or(self.self_test.clone()).unify())
     }
 
+    /// What every part counts.
+    pub(super) fn observers(&self) -> &Observers {
+        &self.observers
+    }
+
     /// What whoever watches or controls is answered.
     pub(super) fn admin(&self) -> Admin {
         let (observers, hub) = (self.observers.clone(), self.hub.clone());

@@ -10,7 +10,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use std::{net::SocketAddr, pin::pin, time::Duration};
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 
 /// The longest head of a request: what Apache and nginx let through in practice. Clients send along
@@ -34,17 +34,18 @@ pub struct Origin {
 /// Answers requests until the client goes, its time is up, the process stops, or the connection
 /// becomes a WebSocket.
 pub(super) async fn serve(
-    front: Front,
+    front: &Front,
     stream: ClientStream,
     address: Option<SocketAddr>,
     stranger: Stranger,
     head: Duration,
 ) {
-    let routes = TowerToHyperService::new(warp::service(front.routes));
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+    let routes = TowerToHyperService::new(warp::service(front.routes.clone()));
+    let service = service_fn(|mut request: hyper::Request<Incoming>| {
         let origin = Origin { address, version: request.version(), stranger: stranger.clone() };
         request.extensions_mut().insert(origin);
-        routes.call(request)
+        let (answering, observer) = (routes.call(request), Arc::clone(&front.observer));
+        async move { answering.await.inspect(|answer| observer.answered(answer.status())) }
     });
     let connection = builder(front.limits.head.min(head.max(MIN_HEAD_TIME)))
         .serve_connection(TokioIo::new(stream), service)

@@ -1,6 +1,6 @@
 //! How many connections that have not logged in there may be, in all and from one address.
 
-use super::StrangerLimits;
+use super::{Observer, Refused, StrangerLimits};
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
@@ -22,6 +22,7 @@ struct Shared {
     limits: StrangerLimits,
     /// Addresses behind which everybody looks alike: loopback, trusted proxies.
     exempt: Box<dyn Fn(IpAddr) -> bool + Send + Sync>,
+    observer: Arc<dyn Observer>,
     count: Mutex<Count>,
 }
 
@@ -52,23 +53,26 @@ impl Strangers {
     pub fn new(
         limits: StrangerLimits,
         exempt: impl Fn(IpAddr) -> bool + Send + Sync + 'static,
+        observer: Arc<dyn Observer>,
     ) -> Self {
-        let shared = Shared { limits, exempt: Box::new(exempt), count: Mutex::default() };
-        Self { shared: Arc::new(shared) }
+        let (exempt, count) = (Box::new(exempt), Mutex::default());
+        Self { shared: Arc::new(Shared { limits, exempt, observer, count }) }
     }
 
-    /// Lets one more in, from `address` (`None`: a unix socket). `None`: there are too many, and
-    /// all of them are being attended to.
-    pub fn admit(&self, address: Option<IpAddr>) -> Option<Stranger> {
+    /// Lets one more in, from `address` (`None`: a unix socket), or says why not.
+    pub fn admit(&self, address: Option<IpAddr>) -> Result<Stranger, Refused> {
         let limits = &self.shared.limits;
         let address = address.filter(|address| !(self.shared.exempt)(*address)).map(household);
         let mut count = self.lock();
         let here = address.and_then(|address| count.by_address.get(&address)).map_or(0, |n| *n);
         if address.is_some() && here >= limits.per_address {
-            return None;
+            return Err(Refused::Share);
         }
-        if count.total >= limits.total && !count.evict() {
-            return None;
+        if count.total >= limits.total {
+            if !count.evict() {
+                return Err(Refused::Full);
+            }
+            self.shared.observer.refused(Refused::Evicted);
         }
         if let Some(address) = address {
             count.by_address.insert(address, here + 1);
@@ -77,7 +81,8 @@ impl Strangers {
         count.arrivals += 1;
         count.total += 1;
         count.waited_for.insert(arrival, evicted.clone());
-        Some(Stranger(Arc::new(Place { strangers: self.clone(), address, arrival, evicted })))
+        self.shared.observer.stranger(true);
+        Ok(Stranger(Arc::new(Place { strangers: self.clone(), address, arrival, evicted })))
     }
 
     /// How many there are.
@@ -115,6 +120,7 @@ impl Stranger {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.strangers.shared.observer.stranger(false);
         let mut count = self.strangers.lock();
         count.waited_for.remove(&self.arrival);
         if !self.evicted.is_cancelled() {
@@ -146,15 +152,17 @@ impl fmt::Debug for Stranger {
 
 #[cfg(test)]
 mod tests {
-    use super::{Stranger, StrangerLimits, Strangers};
-    use std::net::IpAddr;
+    use super::{Refused, Stranger, StrangerLimits, Strangers};
+    use crate::front::Unobserved;
+    use std::{net::IpAddr, sync::Arc};
 
     fn address(last: u8) -> Option<IpAddr> {
         Some(IpAddr::from([192, 0, 2, last]))
     }
 
     fn strangers(total: usize, per_address: usize) -> Strangers {
-        Strangers::new(StrangerLimits { total, per_address }, |ip| ip.is_loopback())
+        let limits = StrangerLimits { total, per_address };
+        Strangers::new(limits, |ip| ip.is_loopback(), Arc::new(Unobserved))
     }
 
     fn is_evicted(stranger: &Stranger) -> bool {
@@ -166,10 +174,10 @@ mod tests {
         let strangers = strangers(10, 2);
         let _first = strangers.admit(address(1)).unwrap();
         let second = strangers.admit(address(1)).unwrap();
-        assert!(strangers.admit(address(1)).is_none());
-        assert!(strangers.admit(address(2)).is_some());
+        assert_eq!(strangers.admit(address(1)).err(), Some(Refused::Share));
+        assert!(strangers.admit(address(2)).is_ok());
         drop(second);
-        assert!(strangers.admit(address(1)).is_some());
+        assert!(strangers.admit(address(1)).is_ok());
     }
 
     #[test]
@@ -177,8 +185,8 @@ mod tests {
         let strangers = strangers(10, 1);
         let ip = |text: &str| Some(text.parse::<IpAddr>().unwrap());
         let _held = strangers.admit(ip("2001:db8:0:aa00::1")).unwrap();
-        assert!(strangers.admit(ip("2001:db8:0:aaff:1:2:3:4")).is_none());
-        assert!(strangers.admit(ip("2001:db8:0:ab00::1")).is_some());
+        assert!(strangers.admit(ip("2001:db8:0:aaff:1:2:3:4")).is_err());
+        assert!(strangers.admit(ip("2001:db8:0:ab00::1")).is_ok());
     }
 
     #[test]
@@ -202,9 +210,9 @@ mod tests {
         let third = strangers.admit(None).unwrap();
         assert!(!is_evicted(&first) && is_evicted(&second));
         third.claims();
-        assert!(strangers.admit(None).is_none());
+        assert_eq!(strangers.admit(None).err(), Some(Refused::Full));
         drop(first);
-        assert!(strangers.admit(None).is_some());
+        assert!(strangers.admit(None).is_ok());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use notify_push::{
     front::{
-        Bind, Front, Limits, Listener, Local, StrangerLimits, Strangers,
+        Bind, Front, Limits, Listener, Local, StrangerLimits, Strangers, Unobserved,
         admin::{Admin, AskError, Command, admin, ask},
         routes,
     },
@@ -45,11 +45,13 @@ impl Daemon {
             log: log.clone(),
             revoke: Arc::new(revoke),
         });
+        let strangers = StrangerLimits { total: 99, per_address: 99 };
         let front = Front {
             routes: routes(filter),
-            strangers: Strangers::new(StrangerLimits { total: 99, per_address: 99 }, |_| false),
+            strangers: Strangers::new(strangers, |_| false, Arc::new(Unobserved)),
             limits: Limits::default(),
             tasks: Tasks::default(),
+            observer: Arc::new(Unobserved),
         };
         let tasks = front.tasks.clone();
         let loopback = Bind::Tcp { address: Some([127, 0, 0, 1].into()), port: 0 };

@@ -3,7 +3,7 @@
 mod acceptor;
 mod pace;
 
-use super::{ClientStream, Listener, Routes, Stranger, Strangers, Tls, http};
+use super::{ClientStream, Listener, Observer, Routes, Stranger, Strangers, Tls, http};
 use crate::lifecycle::Tasks;
 use acceptor::{Accepted, Acceptor};
 use std::{sync::Arc, time::Duration};
@@ -44,6 +44,8 @@ pub struct Front {
     pub limits: Limits,
     /// Where connections run.
     pub tasks: Tasks,
+    /// Who counts.
+    pub observer: Arc<dyn Observer>,
 }
 
 impl Front {
@@ -54,24 +56,34 @@ impl Front {
             Ok(acceptor) => acceptor,
             Err(error) => return tracing::error!(%error, "a listener can't be served"),
         };
-        let stop = self.tasks.stopping().clone();
-        let accepting =
-            pace::forever(|| acceptor.accept(), |accepted| self.admit(accepted, tls.clone()));
-        stop.run_until_cancelled(accepting).await;
+        let front = Arc::new(self);
+        let accept = || async {
+            let accepted = acceptor.accept().await;
+            if accepted.is_err() {
+                front.observer.accept_failed();
+            }
+            accepted
+        };
+        let accepting = pace::forever(accept, |accepted| front.admit(accepted, tls.clone()));
+        front.tasks.stopping().run_until_cancelled(accepting).await;
     }
 
-    fn admit(&self, accepted: Accepted, tls: Option<Arc<Tls>>) {
+    fn admit(self: &Arc<Self>, accepted: Accepted, tls: Option<Arc<Tls>>) {
         let address = accepted.address.map(|address| address.ip().to_canonical());
-        let Some(stranger) = self.strangers.admit(address) else {
-            tracing::debug!(peer = ?accepted.address, "too many strangers: closed");
-            return accepted.stream.abort();
-        };
-        self.tasks.spawn(self.clone().meet(accepted, stranger, tls));
+        self.observer.accepted();
+        match self.strangers.admit(address) {
+            Ok(stranger) => drop(self.tasks.spawn(Arc::clone(self).meet(accepted, stranger, tls))),
+            Err(why) => {
+                tracing::debug!(peer = ?accepted.address, ?why, "too many strangers: closed");
+                self.observer.refused(why);
+                accepted.stream.abort();
+            }
+        }
     }
 
     /// Waits for the first byte. Silent strangers are many, so whatever comes after it is boxed:
     /// they don't pay for it.
-    async fn meet(self, accepted: Accepted, stranger: Stranger, tls: Option<Arc<Tls>>) {
+    async fn meet(self: Arc<Self>, accepted: Accepted, stranger: Stranger, tls: Option<Arc<Tls>>) {
         let eviction = stranger.eviction();
         let spoke = tokio::select! {
             deadline = accepted.first_byte(self.limits.head) => deadline,
@@ -86,45 +98,54 @@ impl Front {
     }
 
     async fn converse(
-        self,
+        self: Arc<Self>,
         accepted: Accepted,
         stranger: Stranger,
         tls: Option<Arc<Tls>>,
         deadline: Instant,
     ) {
-        let stream = match (accepted.stream, tls) {
-            (ClientStream::Tcp(stream), Some(tls)) => {
-                match timeout(self.limits.handshake, tls.acceptor().accept(stream)).await {
-                    Ok(Ok(stream)) => ClientStream::Tls(Box::new(stream)),
-                    Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),
-                    Err(_) => return tracing::debug!("TLS handshake took too long"),
-                }
-            }
-            (stream, _) => stream,
+        let stream = match tls {
+            Some(tls) => self.encrypt(accepted.stream, &tls).await,
+            None => Some(accepted.stream),
         };
+        let Some(stream) = stream else { return self.observer.handshake_failed() };
         let head = deadline.saturating_duration_since(Instant::now());
-        http::serve(self, stream, accepted.address, stranger, head).await;
+        http::serve(&self, stream, accepted.address, stranger, head).await;
+    }
+
+    /// TLS is for TCP; a unix socket does without.
+    async fn encrypt(&self, stream: ClientStream, tls: &Tls) -> Option<ClientStream> {
+        let ClientStream::Tcp(stream) = stream else { return Some(stream) };
+        match timeout(self.limits.handshake, tls.acceptor().accept(stream)).await {
+            Ok(Ok(stream)) => return Some(ClientStream::Tls(Box::new(stream))),
+            Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+            Err(_) => tracing::debug!("TLS handshake took too long"),
+        }
+        None
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Accepted, ClientStream, Front, Limits, Strangers, Tasks};
-    use crate::front::{StrangerLimits, routes};
+    use crate::front::{StrangerLimits, Unobserved, routes};
+    use std::sync::Arc;
     use warp::Filter;
 
     #[tokio::test]
     async fn a_silent_stranger_costs_a_kilobyte_at_most() {
-        let strangers = Strangers::new(StrangerLimits { total: 1, per_address: 1 }, |_| true);
+        let limits = StrangerLimits { total: 1, per_address: 1 };
+        let strangers = Strangers::new(limits, |_| true, Arc::new(Unobserved));
         let stranger = strangers.admit(None).unwrap();
         let front = Front {
             routes: routes(warp::path::end().map(|| "")),
             strangers,
             limits: Limits::default(),
             tasks: Tasks::default(),
+            observer: Arc::new(Unobserved),
         };
         let (stream, _far) = tokio::net::UnixStream::pair().unwrap();
         let accepted = Accepted { stream: ClientStream::Unix(stream), address: None };
-        assert!(size_of_val(&front.meet(accepted, stranger, None)) <= 1024);
+        assert!(size_of_val(&Arc::new(front).meet(accepted, stranger, None)) <= 1024);
     }
 }

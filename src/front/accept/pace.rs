@@ -56,14 +56,12 @@ mod tests {
     async fn run(script: Vec<Result<u32, Errno>>) -> Vec<(u32, Duration)> {
         let (start, script) = (Instant::now(), RefCell::new(script.into_iter()));
         let admitted = RefCell::new(Vec::new());
-        let accept = || {
+        let accept = || async {
             let next = script.borrow_mut().next();
-            async move {
-                match next {
-                    Some(Ok(client)) => Ok(client),
-                    Some(Err(code)) => Err(io::Error::from_raw_os_error(code.raw_os_error())),
-                    None => std::future::pending().await,
-                }
+            match next {
+                Some(Ok(client)) => Ok(client),
+                Some(Err(code)) => Err(io::Error::from_raw_os_error(code.raw_os_error())),
+                None => std::future::pending().await,
             }
         };
         let admit = |client| admitted.borrow_mut().push((client, start.elapsed()));

@@ -45,12 +45,13 @@ fn is_loopback(address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{ON_BEHALF, for_loopback, may_control};
-    use crate::front::{Origin, StrangerLimits, Strangers};
+    use crate::front::{Origin, StrangerLimits, Strangers, Unobserved};
     use http::{HeaderMap, HeaderName, Version, header::HOST};
+    use std::sync::Arc;
 
     fn origin(address: Option<&str>, version: Version) -> Origin {
-        let strangers =
-            Strangers::new(StrangerLimits { total: 1, per_address: 1 }, |_| true).admit(None);
+        let limits = StrangerLimits { total: 1, per_address: 1 };
+        let strangers = Strangers::new(limits, |_| true, Arc::new(Unobserved)).admit(None);
         let address = address.map(|address| address.parse().unwrap());
         Origin { address, version, stranger: strangers.unwrap() }
     }

@@ -9,6 +9,8 @@ labels! {
         Strangers = "strangers",
         /// Too many of them from one address.
         Address = "address",
+        /// It said nothing for longest when too many had come.
+        Evicted = "evicted",
     }
 }
 

@@ -1,7 +1,7 @@
 //! The core's reports turned into numbers: the core knows no metrics, only who listens.
 
-use super::{HubMetrics, SessionEnd, SourceMetrics};
-use crate::{hub, notice::Topic, pipeline, session::Close};
+use super::{FrontMetrics, HubMetrics, Refusal, SessionEnd, SourceMetrics};
+use crate::{front, hub, notice::Topic, pipeline, session::Close};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -45,6 +45,36 @@ impl pipeline::Observer for SourceMetrics {
 
     fn gap(&self) {
         self.gaps.inc();
+    }
+}
+
+impl front::Observer for FrontMetrics {
+    fn accepted(&self) {
+        self.accepted.inc();
+    }
+
+    fn accept_failed(&self) {
+        self.accept_errors.inc();
+    }
+
+    fn refused(&self, why: front::Refused) {
+        self.refused.inc(match why {
+            front::Refused::Full => Refusal::Strangers,
+            front::Refused::Share => Refusal::Address,
+            front::Refused::Evicted => Refusal::Evicted,
+        });
+    }
+
+    fn stranger(&self, here: bool) {
+        self.strangers.step(here);
+    }
+
+    fn handshake_failed(&self) {
+        self.tls_errors.inc();
+    }
+
+    fn answered(&self, status: http::StatusCode) {
+        FrontMetrics::answered(self, status);
     }
 }
 

@@ -3,8 +3,8 @@
 use super::echo::echo;
 use notify_push::{
     front::{
-        Bind, Client, Front, Limits, Listener, Local, StrangerLimits, Strangers, Tls,
-        X_FORWARDED_FOR, routes, upgrade, websocket::Rules,
+        Bind, Client, Front, Limits, Listener, Local, Observer, StrangerLimits, Strangers, Tls,
+        Unobserved, X_FORWARDED_FOR, routes, upgrade, websocket::Rules,
     },
     lifecycle::Tasks,
     peer::Peer,
@@ -46,6 +46,7 @@ pub(super) struct Options {
     pub(super) strangers: StrangerLimits,
     pub(super) exempt: bool,
     pub(super) tls: Option<Arc<Tls>>,
+    pub(super) observer: Arc<dyn Observer>,
 }
 
 impl Default for Options {
@@ -56,6 +57,7 @@ impl Default for Options {
             strangers: StrangerLimits { total: 1000, per_address: 1000 },
             exempt: false,
             tls: None,
+            observer: Arc::new(Unobserved),
         }
     }
 }
@@ -72,12 +74,14 @@ impl Server {
         let ws = warp::path!("ws").and(upgrade(tasks.clone(), Arc::new([X_FORWARDED_FOR]), answer));
         let hello = warp::path!("hello").and(warp::get()).map(|| "hello");
         let exempt = options.exempt;
-        let strangers = Strangers::new(options.strangers, move |_| exempt);
+        let observer = options.observer;
+        let strangers = Strangers::new(options.strangers, move |_| exempt, Arc::clone(&observer));
         let front = Front {
             routes: routes(ws.or(hello)),
             strangers: strangers.clone(),
             limits: options.limits,
             tasks: tasks.clone(),
+            observer,
         };
         let local = listener.local().unwrap();
         tasks.core("listener", front.serve(listener, options.tls));

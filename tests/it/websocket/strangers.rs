@@ -1,8 +1,11 @@
 //! What a client that has not logged in can't do: stay, crowd others out, use descriptors up.
 
 use super::server::{Options, PATIENCE, Peeker, REQUEST, Server};
-use notify_push::front::{Limits, StrangerLimits};
-use std::time::Duration;
+use notify_push::{
+    front::{Limits, StrangerLimits},
+    telemetry::metrics::{FrontMetrics, Metrics},
+};
+use std::{sync::Arc, time::Duration};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 /// Limits short enough to wait for.
@@ -126,6 +129,41 @@ async fn a_stranger_stops_counting_when_its_websocket_ends() {
     server.strangers(1).await;
     drop(client);
     server.strangers(0).await;
+}
+
+#[tokio::test]
+async fn what_happens_at_the_door_is_counted() {
+    let metrics = Metrics::new().unwrap();
+    let observer = Arc::new(FrontMetrics::register(&metrics).unwrap());
+    let strangers = StrangerLimits { total: 2, per_address: 2 };
+    let server = Server::start(Options {
+        strangers,
+        exempt: true,
+        observer: Arc::clone(&observer) as _,
+        ..Options::default()
+    });
+    let mut first = server.websocket().await;
+    let mut second = server.connect().await;
+    second.send(b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    second.reply().await;
+    let _third = server.websocket().await;
+    first.expect_end().await;
+    let gone = async {
+        while observer.strangers.get() != 2 {
+            tokio::task::yield_now().await
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.expect("the evicted one is still counted");
+    let page = metrics.text().unwrap();
+    for line in [
+        "\nnotify_push_accepted_total 3\n",
+        "\nnotify_push_strangers 2\n",
+        "\nnotify_push_refused_total{reason=\"evicted\"} 1\n",
+        "\nnotify_push_http_requests_total{status=\"1xx\"} 2\n",
+        "\nnotify_push_http_requests_total{status=\"4xx\"} 1\n",
+    ] {
+        assert!(page.contains(line), "{line} not in\n{page}");
+    }
 }
 
 #[tokio::test]
