@@ -62,7 +62,10 @@ impl Guard {
                 sleep(KNOWN_WRONG_DELAY).await;
                 return Outcome::Refused;
             }
-            Ruling::Refuse(retry_after) => return Outcome::Throttled { retry_after },
+            Ruling::Refuse(retry_after) => {
+                tracing::debug!(origin = ?who.origin, ?retry_after, "a log-in was not looked at");
+                return Outcome::Throttled { retry_after };
+            }
         }
         let outcome = decide.await;
         self.learn(&who, &outcome);
