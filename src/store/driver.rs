@@ -9,15 +9,25 @@ use sqlx::{
 use std::{sync::Arc, time::Duration};
 
 /// How long a query may take, all its rows included. The servers are told to give up then, too, so
-/// that what nobody waits for doesn't keep them busy.
-pub const STATEMENT: Duration = Duration::from_secs(8);
+/// that what nobody waits for doesn't keep them busy. With [`super::ACQUIRE`] it leaves a client that
+/// logs in time to be asked about elsewhere.
+pub const STATEMENT: Duration = Duration::from_secs(5);
+
+const MYSQL_READ_ONLY: &str = "SET SESSION TRANSACTION READ ONLY";
 
 /// MariaDB and MySQL spell the same limit differently and choke on each other's.
-const MYSQL_SESSION: &str = "SET SESSION TRANSACTION READ ONLY";
-const MYSQL_LIMIT: &str = "SET @limited = 1 \
-    /*M!100102 , SESSION max_statement_time = 8 */ /*!50708 , SESSION max_execution_time = 8000 */";
-const POSTGRES_SESSION: &str =
-    "SET default_transaction_read_only = on; SET statement_timeout = 8000";
+fn mysql_limit() -> String {
+    let (seconds, millis) = (STATEMENT.as_secs(), STATEMENT.as_millis());
+    format!(
+        "SET @limited = 1 /*M!100102 , SESSION max_statement_time = {seconds} */ \
+        /*!50708 , SESSION max_execution_time = {millis} */"
+    )
+}
+
+fn postgres_session() -> String {
+    let millis = STATEMENT.as_millis();
+    format!("SET default_transaction_read_only = on; SET statement_timeout = {millis}")
+}
 
 /// A connection of one of the three engines.
 pub(super) trait Driver: Connection + Sized + 'static {
@@ -68,8 +78,8 @@ impl Driver for MySqlConnection {
     fn open(options: &Self::Options) -> BoxFuture<'_, Result<Self, Error>> {
         Box::pin(async move {
             let mut connection = options.connect().await?;
-            for sql in [MYSQL_SESSION, MYSQL_LIMIT] {
-                let set = sqlx::raw_sql(sql).execute(&mut connection).await;
+            for sql in [MYSQL_READ_ONLY.to_owned(), mysql_limit()] {
+                let set = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await;
                 refused(set.map(drop))?;
             }
             Ok(connection)
@@ -83,7 +93,8 @@ impl Driver for PgConnection {
     fn open(options: &Self::Options) -> BoxFuture<'_, Result<Self, Error>> {
         Box::pin(async move {
             let mut connection = options.connect().await?;
-            let set = sqlx::raw_sql(POSTGRES_SESSION).execute(&mut connection).await;
+            let set = sqlx::raw_sql(AssertSqlSafe(postgres_session()));
+            let set = set.execute(&mut connection).await;
             refused(set.map(drop))?;
             Ok(connection)
         })

@@ -100,7 +100,8 @@ impl<C: Driver> Pool<C> {
     fn pop(&self) -> Option<Idle<C>> {
         let now = Instant::now();
         let mut idle = self.idle();
-        // The one used last is the freshest: once that has expired all have.
+        // The one used last is the freshest: once that has waited too long all have. Where it is only
+        // too old the others go with it, and are soon replaced.
         let last = idle.pop()?;
         let expired = if last.expired(now) { mem::take(&mut *idle) } else { Vec::new() };
         drop(idle);
@@ -144,5 +145,75 @@ impl<C: Driver> Lease<'_, C> {
         if idle.len() < MAX_CONNECTIONS {
             idle.push(Idle { connection, born, since: Instant::now() });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ACQUIRE, MAX_AGE, MAX_CONNECTIONS, MAX_IDLE, NoLease, Pool};
+    use futures_util::future::join_all;
+    use sqlx::{SqliteConnection, sqlite::SqliteConnectOptions};
+    use std::time::Duration;
+    use tokio::time;
+
+    fn pool() -> Pool<SqliteConnection> {
+        Pool::new(SqliteConnectOptions::new().in_memory(true))
+    }
+
+    /// Moves the clock; it doesn't move by itself meanwhile.
+    async fn later(time: Duration) {
+        time::pause();
+        time::advance(time).await;
+        time::resume();
+    }
+
+    #[tokio::test]
+    async fn a_connection_handed_back_is_used_again() {
+        let pool = pool();
+        let lease = pool.lease().await.expect("in memory");
+        assert!(!lease.reused);
+        lease.keep();
+        assert!(pool.lease().await.expect("in memory").reused);
+        assert!(!pool.lease().await.expect("in memory").reused, "the one before was dropped");
+    }
+
+    #[tokio::test]
+    async fn only_so_many_at_a_time() {
+        let pool = pool();
+        let leases = join_all((0..MAX_CONNECTIONS).map(|_| pool.lease())).await;
+        assert!(leases.iter().all(Result::is_ok));
+        time::pause();
+        assert!(matches!(pool.lease().await, Err(NoLease::Busy)));
+        time::resume();
+        assert!(pool.lease_extra().await.is_ok(), "to find out whether the server is there");
+        drop(leases);
+        assert!(time::timeout(ACQUIRE * 2, pool.lease()).await.expect("a place").is_ok());
+    }
+
+    #[tokio::test]
+    async fn idle_and_old_connections_are_closed() {
+        let pool = pool();
+        pool.lease().await.expect("in memory").keep();
+        later(MAX_IDLE / 2).await;
+        pool.close_expired().await;
+        assert_eq!(pool.idle().len(), 1);
+        later(MAX_IDLE).await;
+        pool.close_expired().await;
+        assert_eq!(pool.idle().len(), 0);
+        let lease = pool.lease().await.expect("in memory");
+        later(MAX_AGE + MAX_IDLE).await;
+        lease.keep();
+        assert!(!pool.lease().await.expect("in memory").reused, "too old");
+    }
+
+    #[tokio::test]
+    async fn one_that_died_while_it_waited_casts_doubt_on_all() {
+        let pool = pool();
+        for lease in join_all((0..3).map(|_| pool.lease())).await {
+            lease.expect("in memory").keep();
+        }
+        assert_eq!(pool.idle().len(), 3);
+        pool.forget_idle();
+        assert!(!pool.lease().await.expect("in memory").reused);
     }
 }
