@@ -236,11 +236,14 @@ impl NextcloudParts<'_> {
 
     /// Where the pipeline reads.
     fn queue(&mut self, feed: Feed, tasks: &Tasks) -> mpsc::Receiver<Delivery> {
+        let metrics = Arc::clone(&self.observers.source);
         if let Feed::Memory(queue) = feed {
+            metrics.up.set(true);
             return queue;
         }
         let (sender, queue) = mpsc::channel(QUEUE);
-        let (state, _) = watch::channel(source::State::Starting);
+        let (state, watched) = watch::channel(source::State::Starting);
+        until_stopped(tasks, "source metrics", async move { metrics.follow(watched).await });
         let subscription = Subscription {
             settings: self.settings.redis.clone(),
             channels: CHANNELS,

@@ -15,8 +15,8 @@ use bytes::Bytes;
 pub struct Message {
     /// The channel, one of those the host asked for.
     pub channel: &'static str,
-    /// The payload, untouched. It is a slice of the source's read buffer: cheap to hand on and to
-    /// take apart, but what lives longer than the message copies what it keeps.
+    /// The payload, untouched: cheap to hand on and to take apart. A slice of it keeps all of it, so
+    /// what lives longer than the message copies what it keeps.
     pub payload: Bytes,
 }
 

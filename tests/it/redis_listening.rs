@@ -94,11 +94,14 @@ async fn garbage_and_a_megabyte_of_it_are_messages_like_others() {
 }
 
 #[tokio::test]
-async fn a_monstrous_message_is_dropped_and_the_next_one_heard_on_the_same_connection() {
+async fn a_monstrous_message_is_a_gap_and_the_next_one_is_heard() {
     let redis = Redis::start().await;
     let mut subscriber = Subscriber::start(single(local(redis.port())));
     subscriber.connected().await;
     redis.publish("notify_custom", vec![b'x'; 16 << 20]).await;
+    let why = subscriber.away().await;
+    assert!(why.contains("a message of more than 4 MiB"), "{why}");
+    subscriber.hears_of_a_gap().await;
     redis.publish("notify_custom", "after").await;
     subscriber.hears("notify_custom", "after").await;
 }

@@ -1,7 +1,7 @@
 //! What a cluster node says of its cluster: whether it is part of it, and who else is.
 
-use super::{Address, resp::Value, wire::Wire};
-use std::str::from_utf8;
+use super::{Address, wire::Wire};
+use redis::{ErrorKind, RedisError, ServerError, ServerErrorKind, Value, from_redis_value_ref};
 
 /// Whether the node has lost the rest of its cluster: it accepts subscribers and hears nothing.
 /// A node that won't tell (ACL, no cluster) counts as fine.
@@ -13,8 +13,7 @@ pub(super) async fn is_cut_off(wire: &mut Wire) -> bool {
 }
 
 fn says_failed(info: &Value) -> bool {
-    const FAILED: &[u8] = b"cluster_state:fail";
-    info.text().is_some_and(|text| text.windows(FAILED.len()).any(|part| part == FAILED))
+    from_redis_value_ref::<String>(info).is_ok_and(|info| info.contains("cluster_state:fail"))
 }
 
 /// The cluster's nodes as this one announces them; none if it won't tell.
@@ -26,11 +25,15 @@ pub(super) async fn nodes(wire: &mut Wire) -> Vec<Address> {
 /// `[[start, end, [host, port, id, …], …], …]`; a nil or empty host means the one we asked.
 fn announced(slots: &Value, asked: &Address) -> Vec<Address> {
     let mut found = Vec::new();
-    for node in slots.elements().iter().flat_map(|range| range.elements().iter().skip(2)) {
-        let [host, Value::Integer(port), ..] = node.elements() else { continue };
-        let Ok(port) = u16::try_from(*port) else { continue };
-        let host = host.text().and_then(|host| from_utf8(host).ok()).unwrap_or_default();
-        let node = elsewhere(host, port, asked);
+    let ranges = slots.as_sequence().unwrap_or_default();
+    for node in ranges.iter().filter_map(Value::as_sequence).flat_map(|range| range.iter().skip(2))
+    {
+        let Some([host, port, ..]) = node.as_sequence() else { continue };
+        // Not read as u16 by the crate: it would cut a larger number short.
+        let port = from_redis_value_ref::<i64>(port).ok().map(u16::try_from);
+        let Some(Ok(port)) = port else { continue };
+        let host: Option<String> = from_redis_value_ref(host).unwrap_or_default();
+        let node = elsewhere(&host.unwrap_or_default(), port, asked);
         if !found.contains(&node) {
             found.push(node);
         }
@@ -57,15 +60,14 @@ pub(super) enum Redirect {
 }
 
 impl Redirect {
-    /// Reads an error answer of `asked`.
-    pub(super) fn parse(error: &[u8], asked: &Address) -> Option<Self> {
-        let mut words = from_utf8(error).ok()?.split(' ');
-        let (kind, _slot, place) = (words.next()?, words.next()?, words.next()?);
-        let (host, port) = place.rsplit_once(':')?;
+    /// What an error answer of `asked` tells us to do, if it is one of these.
+    pub(super) fn told(error: &ServerError, asked: &Address) -> Option<Self> {
+        let error = RedisError::from(error.clone());
+        let (host, port) = error.redirect_node()?.0.rsplit_once(':')?;
         let at = elsewhere(host, port.parse().ok()?, asked);
-        match kind {
-            "MOVED" => Some(Self::Moved(at)),
-            "ASK" => Some(Self::Ask(at)),
+        match error.kind() {
+            ErrorKind::Server(ServerErrorKind::Moved) => Some(Self::Moved(at)),
+            ErrorKind::Server(ServerErrorKind::Ask) => Some(Self::Ask(at)),
             _ => None,
         }
     }
@@ -74,20 +76,23 @@ impl Redirect {
 #[cfg(test)]
 mod tests {
     use super::{Address, Redirect, Value, announced, says_failed};
-    use bytes::Bytes;
+    use redis::parse_redis_value;
 
     fn tcp(host: &str, port: u16) -> Address {
         Address::Tcp(host.to_owned(), port)
     }
 
     fn bulk(text: &'static str) -> Value {
-        Value::Bulk(Bytes::from_static(text.as_bytes()))
+        Value::BulkString(text.into())
     }
 
     #[test]
     fn redirections_are_read() {
         let asked = tcp("seed", 6379);
-        let read = |text: &str| Redirect::parse(text.as_bytes(), &asked);
+        let read = |text: &str| match parse_redis_value(format!("-{text}\r\n").as_bytes()) {
+            Ok(Value::ServerError(error)) => Redirect::told(&error, &asked),
+            other => panic!("{other:?}"),
+        };
         assert_eq!(
             read("MOVED 3999 127.0.0.1:6381"),
             Some(Redirect::Moved(tcp("127.0.0.1", 6381)))
@@ -101,10 +106,9 @@ mod tests {
 
     #[test]
     fn every_announced_node_is_learned_once() {
-        let node = |host, port| Value::Array(vec![host, Value::Integer(port), bulk("id")]);
-        let range = |nodes: Vec<Value>| {
-            Value::Array([vec![Value::Integer(0), Value::Integer(9)], nodes].concat())
-        };
+        let node = |host, port| Value::Array(vec![host, Value::Int(port), bulk("id")]);
+        let range =
+            |nodes: Vec<Value>| Value::Array([vec![Value::Int(0), Value::Int(9)], nodes].concat());
         let slots = Value::Array(vec![
             range(vec![node(bulk("a"), 1), node(bulk("b"), 2)]),
             range(vec![node(bulk("a"), 1), node(Value::Nil, 3), node(bulk("c"), 70_000)]),
@@ -118,6 +122,6 @@ mod tests {
     fn only_a_failed_state_means_cut_off() {
         assert!(says_failed(&bulk("cluster_enabled:1\r\ncluster_state:fail\r\n")));
         assert!(!says_failed(&bulk("cluster_state:ok\r\ncluster_slots_fail:0\r\n")));
-        assert!(!says_failed(&Value::Error(Bytes::from_static(b"NOPERM"))));
+        assert!(!says_failed(&parse_redis_value(b"-NOPERM cluster_state:fail\r\n").unwrap()));
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong between us and Redis, told to the operator as cause and remedy.
 
 use super::{Address, tls::TlsFault};
+use redis::ServerError;
 use std::{fmt, io, path::PathBuf};
 
 /// Why Redis can't be used right now. Its text is for the operator and holds no secret.
@@ -74,6 +75,16 @@ pub enum Fault {
         /// Where.
         at: Address,
     },
+    /// More bytes than any message of Nextcloud's or answer to us has.
+    #[error(
+        "{at} sends a message of more than {} MiB, so the connection was cut: find out who publishes it", limit >> 20
+    )]
+    TooLarge {
+        /// Where.
+        at: Address,
+        /// How many bytes a reply may have.
+        limit: usize,
+    },
     /// Wrong or missing user or password.
     #[error("{at} refuses the login ({answer}): correct the Redis user and password")]
     Login {
@@ -141,11 +152,12 @@ fn detail(cause: &Option<io::Error>) -> String {
 
 impl Fault {
     /// What an error answer means. `rights` names the ACL rules that the refused command needs.
-    pub(super) fn answer(at: &Address, text: &[u8], rights: &'static str) -> Self {
-        let (at, answer) = (at.clone(), printable(text));
-        match answer.split(' ').next() {
-            Some("WRONGPASS" | "NOAUTH" | "NOPASS") => Self::Login { at, answer },
-            Some("NOPERM") => Self::Forbidden { at, answer, rights },
+    pub(super) fn answer(at: &Address, error: &ServerError, rights: &'static str) -> Self {
+        let at = at.clone();
+        let answer = printable(error.code(), error.details().unwrap_or_default());
+        match error.code() {
+            "WRONGPASS" | "NOAUTH" | "NOPASS" => Self::Login { at, answer },
+            "NOPERM" => Self::Forbidden { at, answer, rights },
             // Before version 6 there were neither users nor codes for this.
             _ if ["invalid password", "AUTH", "'auth'"]
                 .iter()
@@ -159,13 +171,10 @@ impl Fault {
 }
 
 /// A server's words, fit for one log line: short and without control characters.
-fn printable(text: &[u8]) -> String {
+fn printable(code: &str, details: &str) -> String {
     const LONGEST: usize = 200;
-    String::from_utf8_lossy(text)
-        .chars()
-        .take(LONGEST)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    let words = code.chars().chain([' ']).chain(details.chars()).take(LONGEST);
+    words.map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 impl fmt::Display for Address {
@@ -181,10 +190,15 @@ impl fmt::Display for Address {
 #[cfg(test)]
 mod tests {
     use super::{Address, Fault};
+    use redis::{Value, parse_redis_value};
 
     fn told(text: &str) -> String {
         let at = Address::Tcp("::1".into(), 6379);
-        Fault::answer(&at, text.as_bytes(), "+subscribe &notify_*").to_string()
+        let Ok(Value::ServerError(error)) = parse_redis_value(format!("-{text}\r\n").as_bytes())
+        else {
+            panic!("{text} isn't an error")
+        };
+        Fault::answer(&at, &error, "+subscribe &notify_*").to_string()
     }
 
     #[test]
@@ -211,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_servers_words_are_one_short_line() {
-        let told = told(&format!("LOADING\r\n\x1b[31m{}", "x".repeat(10_000)));
+        let told = told(&format!("LOADING \x1b[31m\t{}", "x".repeat(10_000)));
         assert!(told.len() < 400 && !told.chars().any(char::is_control), "{told:?}");
     }
 }

@@ -1,10 +1,8 @@
 //! The few keys that the host reads and writes in Redis, on a handful of connections made on demand.
 
-use super::{
-    Address, Fault, Pace, RedisSettings, cluster::Redirect, resp::Value, topology::Finder,
-    wire::Wire,
-};
+use super::{Address, Fault, Pace, RedisSettings, cluster::Redirect, topology::Finder, wire::Wire};
 use bytes::Bytes;
+use redis::{ServerError, ServerErrorKind, Value};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -70,7 +68,7 @@ impl Keys {
         let words: [&[u8]; 2] = [b"GET", key.as_bytes()];
         let rights = "+get and the key pattern ~notify_* (and ~test-token)";
         match self.run(&Command { words: &words, rights, repeatable: true }).await? {
-            Value::Bulk(value) => Ok(Some(value)),
+            Value::BulkString(value) => Ok(Some(value.into())),
             _ => Ok(None),
         }
     }
@@ -140,7 +138,7 @@ impl Shared {
             return Next::Failed(fault);
         }
         match wire.ask(command.words).await {
-            Ok(Value::Error(text)) => self.refused(wire, command, &text),
+            Ok(Value::ServerError(error)) => self.refused(wire, command, &error),
             Ok(value) => {
                 self.keep(wire);
                 Next::Done(value)
@@ -153,16 +151,16 @@ impl Shared {
         }
     }
 
-    fn refused(&self, wire: Wire, command: &Command<'_>, text: &[u8]) -> Next {
-        let fault = Fault::answer(&wire.at, text, command.rights);
-        if let Some(redirect) = Redirect::parse(text, &wire.at) {
+    fn refused(&self, wire: Wire, command: &Command<'_>, error: &ServerError) -> Next {
+        let fault = Fault::answer(&wire.at, error, command.rights);
+        if let Some(redirect) = Redirect::told(error, &wire.at) {
             if let Redirect::Moved(at) = &redirect {
                 self.remember(command.key(), at);
             }
             self.keep(wire);
             return Next::Again(Some(redirect), fault);
         }
-        if text.starts_with(b"READONLY") || text.starts_with(b"MASTERDOWN") {
+        if let Some(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown) = error.kind() {
             // A failover: none of the connections leads to the master any more.
             self.kept().idle.clear();
             return Next::Again(None, fault);
@@ -172,8 +170,10 @@ impl Shared {
     }
 
     async fn connection(&self, place: Option<&Address>) -> Result<(Wire, bool), Fault> {
-        if let Some(wire) = self.idle(place) {
-            return Ok((wire, true));
+        while let Some(mut wire) = self.idle(place) {
+            if wire.is_at_rest() {
+                return Ok((wire, true));
+            }
         }
         let fresh = match place {
             Some(at) => self.finder.open(at).await?,
@@ -190,7 +190,7 @@ impl Shared {
 
     fn keep(&self, wire: Wire) {
         let mut kept = self.kept();
-        if kept.idle.len() < CONCURRENT && wire.is_at_rest() {
+        if kept.idle.len() < CONCURRENT {
             kept.idle.push(wire);
         }
     }

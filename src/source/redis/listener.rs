@@ -3,11 +3,11 @@
 use super::{
     Fault, Pace,
     heartbeat::{Beat, Heartbeat},
-    resp::Value,
     wire::Wire,
 };
-use crate::source::{Delivery, Message, complaint::Complaint};
+use crate::source::{Delivery, Message};
 use bytes::Bytes;
+use redis::Value;
 use std::time::Duration;
 use tokio::{
     sync::mpsc::{Sender, error::TrySendError},
@@ -43,7 +43,6 @@ pub(super) struct Listener<'a> {
     channels: &'static [&'static str],
     queue: &'a Sender<Delivery>,
     unconfirmed: usize,
-    oversized: Complaint,
 }
 
 impl<'a> Listener<'a> {
@@ -55,15 +54,7 @@ impl<'a> Listener<'a> {
         queue: &'a Sender<Delivery>,
     ) -> Self {
         let heart = Heartbeat::new(pace.silence, pace.answer, Instant::now());
-        Self {
-            wire,
-            heart,
-            answer: pace.answer,
-            channels,
-            queue,
-            unconfirmed: channels.len(),
-            oversized: Complaint::default(),
-        }
+        Self { wire, heart, answer: pace.answer, channels, queue, unconfirmed: channels.len() }
     }
 
     /// Subscribes to all channels; returns when Redis has confirmed each.
@@ -87,17 +78,23 @@ impl<'a> Listener<'a> {
     }
 
     async fn listen_once(&mut self) -> Result<(), End> {
-        self.read().await?;
-        self.take_all().await
+        match self.read().await? {
+            Some(Value::Array(parts)) => self.take(parts).await,
+            Some(Value::ServerError(error)) => {
+                Err(Fault::answer(&self.wire.at, &error, RIGHTS).into())
+            }
+            // The answer to a ping, or part of something.
+            _ => Ok(()),
+        }
     }
 
     /// Waits for bytes, asking after a silence. The timer only speaks once reading has found
     /// nothing: a process that was suspended first looks into its socket.
-    async fn read(&mut self) -> Result<(), Fault> {
+    async fn read(&mut self) -> Result<Option<Value>, Fault> {
         loop {
-            if let Ok(read) = timeout_at(self.heart.due(), self.wire.fill()).await {
+            if let Ok(next) = timeout_at(self.heart.due(), self.wire.next()).await {
                 self.heart.heard(Instant::now());
-                return read;
+                return next;
             }
             match self.heart.beat(Instant::now()) {
                 Beat::Wait => {}
@@ -121,32 +118,23 @@ impl<'a> Listener<'a> {
         Fault::Silent { at: self.wire.at.clone(), doing, seconds: self.answer.as_secs_f32() }
     }
 
-    async fn take_all(&mut self) -> Result<(), End> {
-        loop {
-            while let Some((channel, payload)) = self.wire.message() {
-                self.deliver(&channel, payload).await?;
+    /// `[what, channel, payload or count]`; the answer to a ping has two parts.
+    async fn take(&mut self, parts: Vec<Value>) -> Result<(), End> {
+        let Ok([Value::BulkString(what), Value::BulkString(channel), last]) =
+            <[Value; 3]>::try_from(parts)
+        else {
+            return Ok(());
+        };
+        match (&*what, last) {
+            (b"message", Value::BulkString(payload)) => {
+                self.deliver(&channel, payload.into()).await
             }
-            match self.wire.buffered()? {
-                Some(value) => self.take(&value)?,
-                None => return Ok(()),
-            }
-        }
-    }
-
-    /// Everything but messages.
-    fn take(&mut self, value: &Value) -> Result<(), Fault> {
-        match value {
-            Value::Error(text) => return Err(Fault::answer(&self.wire.at, text, RIGHTS)),
-            Value::Skipped(bytes) if self.oversized.worth_a_line(Instant::now()) => {
-                tracing::warn!(bytes, "a message too large to be Nextcloud's was dropped");
-            }
-            _ if value.elements().first().and_then(Value::text) == Some(b"subscribe") => {
+            (b"subscribe", _) => {
                 self.unconfirmed = self.unconfirmed.saturating_sub(1);
+                Ok(())
             }
-            // The answer to a ping.
-            _ => {}
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     async fn deliver(&mut self, channel: &[u8], payload: Bytes) -> Result<(), End> {

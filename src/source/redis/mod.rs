@@ -7,7 +7,7 @@ mod heartbeat;
 mod keys;
 mod listener;
 mod pace;
-mod resp;
+mod replies;
 mod sentinel;
 mod settings;
 mod subscribe;

@@ -3,22 +3,18 @@
 use super::{
     Address, Fault, RedisSettings,
     dial::{Dialer, Stream},
-    resp::{Decoder, Value, encode},
+    replies::{MAX_REPLY, Replies, Stop},
 };
 use crate::secret::Secret;
-use bytes::{Bytes, BytesMut};
-use std::{fmt, future::Future, io, time::Duration};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    time::timeout,
+use redis::{Value, pack_command};
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    io,
+    time::Duration,
 };
+use tokio::{io::AsyncWriteExt, time::timeout};
 use zeroize::Zeroizing;
-
-/// How much is read at once. At 100 000 small messages a second that is 400 reads a second.
-const CHUNK: usize = 32 << 10;
-
-/// With less room than this left, a new chunk is begun.
-const ROOM: usize = 4 << 10;
 
 /// Who we are towards a server.
 pub(super) struct Login<'a> {
@@ -41,10 +37,7 @@ impl<'a> From<&'a RedisSettings> for Login<'a> {
 pub(super) struct Wire {
     pub(super) at: Address,
     stream: Box<dyn Stream>,
-    buffer: BytesMut,
-    decoder: Decoder,
-    /// Whether the server has said anything yet.
-    heard: bool,
+    replies: Replies,
     patience: Duration,
 }
 
@@ -62,14 +55,8 @@ impl Wire {
         login: &Login<'_>,
     ) -> Result<Self, Fault> {
         let stream = dialer.dial(at).await?;
-        let mut wire = Self {
-            at: at.clone(),
-            stream,
-            buffer: BytesMut::new(),
-            decoder: Decoder::default(),
-            heard: false,
-            patience: dialer.patience,
-        };
+        let (at, replies) = (at.clone(), Replies::new());
+        let mut wire = Self { at, stream, replies, patience: dialer.patience };
         wire.log_in(login).await?;
         Ok(wire)
     }
@@ -98,7 +85,7 @@ impl Wire {
         rights: &'static str,
     ) -> Result<Value, Fault> {
         match self.ask(words).await? {
-            Value::Error(text) => Err(Fault::answer(&self.at, &text, rights)),
+            Value::ServerError(error) => Err(Fault::answer(&self.at, &error, rights)),
             value => Ok(value),
         }
     }
@@ -109,10 +96,9 @@ impl Wire {
         within(&at, patience, async {
             self.send(words).await?;
             loop {
-                if let Some(value) = self.buffered()? {
+                if let Some(value) = self.next().await? {
                     return Ok(value);
                 }
-                self.fill().await?;
             }
         })
         .await
@@ -120,7 +106,7 @@ impl Wire {
 
     /// Sends a command and waits for nothing but the kernel to take it.
     pub(super) async fn send(&mut self, words: &[&[u8]]) -> Result<(), Fault> {
-        let command = Zeroizing::new(encode(words));
+        let command = encode(words);
         let sent = async {
             self.stream.write_all(&command).await?;
             self.stream.flush().await
@@ -128,37 +114,22 @@ impl Wire {
         sent.await.map_err(|cause| self.lost(cause))
     }
 
-    /// The published message that has already been read, if one is next: channel and payload.
-    pub(super) fn message(&mut self) -> Option<(Bytes, Bytes)> {
-        self.decoder.message(&mut self.buffer)
+    /// The next value; `None`: something has arrived, not yet a whole value. Nothing is lost when
+    /// this is cancelled.
+    pub(super) async fn next(&mut self) -> Result<Option<Value>, Fault> {
+        let (replies, stream) = (&mut self.replies, &mut *self.stream);
+        let next = poll_fn(|context| replies.poll_next(stream, context)).await;
+        next.map_err(|why| self.stopped(why))
     }
 
-    /// The next value that has already been read.
-    pub(super) fn buffered(&mut self) -> Result<Option<Value>, Fault> {
-        self.decoder.next(&mut self.buffer).map_err(|_| Fault::Garbage { at: self.at.clone() })
-    }
-
-    /// Reads what there is, at least one byte. Nothing is lost when this is cancelled.
-    pub(super) async fn fill(&mut self) -> Result<(), Fault> {
-        self.make_room();
-        match self.stream.read_buf(&mut self.buffer).await {
-            Ok(0) if !self.heard => Err(Fault::Mute { at: self.at.clone() }),
-            Ok(0) => Err(Fault::Closed { at: self.at.clone(), cause: None }),
-            Ok(_) => {
-                self.heard = true;
-                Ok(())
-            }
-            Err(cause) => Err(self.lost(cause)),
-        }
-    }
-
-    /// Between messages a chunk that is used up, or one that a large message made grow, is let go:
-    /// it is freed with the last slice of it, and a connection at rest holds no more than a chunk.
-    fn make_room(&mut self) {
-        if !self.buffer.is_empty() {
-            self.buffer.reserve(CHUNK);
-        } else if !(ROOM..=CHUNK).contains(&self.buffer.capacity()) {
-            self.buffer = BytesMut::with_capacity(CHUNK);
+    fn stopped(&self, why: Stop) -> Fault {
+        let at = self.at.clone();
+        match why {
+            Stop::Ended if !self.replies.heard() => Fault::Mute { at },
+            Stop::Ended => Fault::Closed { at, cause: None },
+            Stop::Broken(cause) => self.lost(cause),
+            Stop::TooLarge => Fault::TooLarge { at, limit: MAX_REPLY },
+            Stop::Garbage => Fault::Garbage { at },
         }
     }
 
@@ -168,15 +139,24 @@ impl Wire {
         let at = self.at.clone();
         match cause.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
             true => Fault::Tls { at, cause: cause.into() },
-            false if !self.heard => Fault::Mute { at },
+            false if !self.replies.heard() => Fault::Mute { at },
             false => Fault::Closed { at, cause: Some(cause) },
         }
     }
 
-    /// Whether nothing waits to be taken: a connection at rest that holds more is out of step.
-    pub(super) fn is_at_rest(&self) -> bool {
-        self.buffer.is_empty()
+    /// Whether the server is there as far as is known, and has nothing to say: an idle connection
+    /// that isn't so is no good any more.
+    pub(super) fn is_at_rest(&mut self) -> bool {
+        self.replies.is_at_rest(&mut *self.stream)
     }
+}
+
+/// A command as the server expects it. Whatever of it is secret is wiped; the crate allocates the
+/// result once, at its full size, so that growing leaves no copies behind.
+fn encode(words: &[&[u8]]) -> Zeroizing<Vec<u8>> {
+    let words: Zeroizing<Vec<Vec<u8>>> =
+        Zeroizing::new(words.iter().map(|word| word.to_vec()).collect());
+    Zeroizing::new(pack_command(&words))
 }
 
 async fn within<T>(

@@ -1,6 +1,8 @@
 //! What a source and the pipeline behind it count.
 
 use super::{Counter, Metrics, MetricsError, State};
+use crate::source;
+use tokio::sync::watch;
 
 /// Held by the supervisor of a source and by the pipeline.
 #[derive(Debug)]
@@ -40,6 +42,23 @@ impl SourceMetrics {
         })
     }
 
+    /// Follows a source's state until the source ends.
+    pub async fn follow(&self, mut state: watch::Receiver<source::State>) {
+        let mut worked = false;
+        loop {
+            let now = state.borrow_and_update().clone();
+            self.up.set(now.is_connected());
+            worked |= now.is_connected();
+            // Each time it says that it is away, an attempt to come back follows.
+            if worked && matches!(now, source::State::Away { .. }) {
+                self.reconnects.inc();
+            }
+            if state.changed().await.is_err() {
+                return self.up.set(false);
+            }
+        }
+    }
+
     /// A message arrived on this channel.
     pub fn received(&self, channel: &str) {
         self.received[self.position(channel)].inc();
@@ -65,6 +84,10 @@ impl SourceMetrics {
 #[cfg(test)]
 mod tests {
     use super::{Metrics, SourceMetrics};
+    use crate::source::State;
+    use futures_util::poll;
+    use std::pin::pin;
+    use tokio::{sync::watch, time::Instant};
 
     #[test]
     fn a_channel_nobody_asked_for_is_counted_apart() {
@@ -79,5 +102,26 @@ mod tests {
         assert!(text.contains("events_received_total{channel=\"other\"} 1\n"), "{text}");
         assert!(text.contains("events_malformed_total{channel=\"a\"} 1\n"), "{text}");
         assert_eq!(source.received_so_far(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_sources_state_is_followed_and_its_ways_back_are_counted() {
+        let metrics = Metrics::new().unwrap();
+        let source = SourceMetrics::register(&metrics, &[]).unwrap();
+        let (state, watched) = watch::channel(State::Starting);
+        let mut following = pin!(source.follow(watched));
+        let up = || State::Connected { since: Instant::now() };
+        let away = || State::Away { since: Instant::now(), why: "gone".into() };
+        // Before it has ever worked, there is nothing to come back to.
+        let steps = [(away(), 0), (up(), 0), (away(), 1), (away(), 2), (up(), 2)];
+        for (next, reconnects) in steps {
+            let connected = next.is_connected();
+            state.send_replace(next);
+            assert!(poll!(&mut following).is_pending());
+            assert_eq!((source.up.get(), source.reconnects.get()), (connected, reconnects));
+        }
+        drop(state);
+        following.await;
+        assert!(!source.up.get());
     }
 }
