@@ -2,16 +2,21 @@
 #![cfg(test)]
 
 mod admin;
+mod captured_events;
 mod config_php;
 mod database_connections;
 mod database_faults;
 mod database_logins;
 mod database_mounts;
 mod database_revocation;
+mod delivery;
 mod demo;
 mod fault_proxy;
+mod life_cycle;
+mod log_in;
 mod metrics_format;
 mod nextcloud_http;
+mod operator;
 mod proxies;
 mod redis_acl;
 mod redis_cluster;

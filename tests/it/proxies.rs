@@ -2,7 +2,8 @@
 //! daemon's port, and what comes back.
 
 use crate::support::{
-    certificates::Certificates, client::Client, http, reverse_proxy::ReverseProxy, within,
+    certificates::Certificates, client::Client, http, installation::Installation,
+    reverse_proxy::ReverseProxy, within,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
@@ -95,6 +96,36 @@ async fn asks_again_at_once_after_a_restart(proxy: &ReverseProxy, mirror: Mirror
     let listener = within("the port", TcpListener::bind(("127.0.0.1", port))).await.unwrap();
     let _mirror = Mirror::on(listener);
     passes_plain_requests_through(proxy).await;
+}
+
+/// A log-in and a change through the proxy, to a client on a plain connection and to one with TLS.
+async fn pushes_through(proxy: impl AsyncFnOnce(u16, &Certificates) -> ReverseProxy) {
+    let (installation, certificates) = (Installation::start().await, Certificates::new());
+    installation.user_with_home("alice", 1, 1).await;
+    let daemon = installation.daemon(&[]).await;
+    let proxy = proxy(daemon.port(), &certificates).await;
+    let mut plain = Client::connect(&proxy.url()).await;
+    let mut tls = Client::connect_tls(&proxy.tls_url(), &certificates, &[]).await;
+    for client in [&mut plain, &mut tls] {
+        assert_eq!(client.credentials("alice", "alice-password").await, "authenticated");
+        client.say("listen notify_file_id").await;
+    }
+    installation.changed(1, "files/a", 12).await;
+    for mut client in [plain, tls] {
+        assert_eq!(client.text().await, "notify_file_id [12]");
+    }
+    let cookie = http::get(&proxy.address(), "/push/test/cookie", &[]).await;
+    assert_eq!(cookie.status, 200);
+}
+
+#[tokio::test]
+async fn the_daemon_pushes_through_nginx() {
+    pushes_through(ReverseProxy::nginx).await;
+}
+
+#[tokio::test]
+async fn the_daemon_pushes_through_apache() {
+    pushes_through(ReverseProxy::apache).await;
 }
 
 const CHAIN: [(&str, &str); 1] = [("x-forwarded-for", "203.0.113.7")];

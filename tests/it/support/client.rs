@@ -3,6 +3,7 @@
 use super::{certificates::Certificates, until, within};
 use futures_util::{SinkExt, StreamExt};
 use rustls::pki_types::ServerName;
+use std::time::Duration;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -12,6 +13,9 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest, protocol::CloseFrame},
 };
 use url::Url;
+
+/// Between two looks at what came.
+const SOON: Duration = Duration::from_millis(200);
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
@@ -85,6 +89,11 @@ impl Client {
                 other => panic!("a text was expected, not {other:?}"),
             }
         }
+    }
+
+    /// The next text, if it comes while a test looks again and again for something to happen.
+    pub(crate) async fn text_soon(&mut self) -> Option<String> {
+        tokio::time::timeout(SOON, self.text()).await.ok()
     }
 
     /// All texts up to the first that is equal to `marker`, without it.

@@ -8,11 +8,14 @@ mod ports;
 mod process;
 mod wait;
 
+pub(crate) mod captured;
 pub(crate) mod certificates;
 pub(crate) mod client;
+pub(crate) mod daemon;
 pub(crate) mod database;
 pub(crate) mod faults;
 pub(crate) mod http;
+pub(crate) mod installation;
 pub(crate) mod mariadb;
 pub(crate) mod nextcloud;
 pub(crate) mod postgres;

@@ -1,0 +1,83 @@
+//! How the daemon starts, what it says to its service manager, and how it ends.
+
+use crate::support::{client::Client, daemon::Daemon, installation::Installation, within};
+use futures_util::future::join_all;
+use rustix::process::Signal;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// The promise of the unit file: `TimeoutStopSec=15` leaves it time.
+const END: Duration = Duration::from_secs(10);
+
+async fn alice() -> (Installation, Daemon) {
+    let installation = Installation::start().await;
+    installation.user("alice", "password").await;
+    let daemon = installation.daemon(&[]).await;
+    (installation, daemon)
+}
+
+#[tokio::test]
+async fn a_stop_closes_every_client_in_order_and_exits_with_0() {
+    let (_installation, mut daemon) = alice().await;
+    let mut client = Client::log_in(&daemon.url(), "alice", "password").await;
+    let mut stranger = Client::connect(&daemon.url()).await;
+    daemon.signal(Signal::TERM);
+    daemon.notifies("STOPPING=1").await;
+    let (closed, stranger) = tokio::join!(client.closed(), stranger.closed());
+    let (code, _) = closed.expect("a close frame");
+    assert!([1001, 1012].contains(&code), "{code}");
+    assert!(stranger.is_none_or(|(code, _)| [1001, 1012].contains(&code)));
+    assert_eq!(daemon.ends().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn clients_that_do_not_read_do_not_hold_up_the_end() {
+    let (installation, mut daemon) = alice().await;
+    let mut deaf = Vec::new();
+    for _ in 0..10 {
+        deaf.push(Client::log_in(&daemon.url(), "alice", "password").await);
+    }
+    for number in 0..100 {
+        let body = "x".repeat(2000);
+        let payload = format!(r#"{{"user":"alice","message":"m{number}","body":"{body}"}}"#);
+        installation.redis.publish("notify_custom", payload).await;
+    }
+    let ended = timeout(END, daemon.stop()).await.expect("the end comes in time");
+    assert_eq!(ended.code(), Some(0), "{}", daemon.log());
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let (_installation, mut daemon) = alice().await;
+    let url = daemon.url();
+    // So many that closing them is still under way: it is spread over the grace period.
+    let _clients = join_all((0..60).map(|_| Client::log_in(&url, "alice", "password"))).await;
+    daemon.signal(Signal::TERM);
+    daemon.notifies("STOPPING=1").await;
+    daemon.signal(Signal::TERM);
+    // As if it had not caught the signal, in a shell's way of counting.
+    assert_eq!(daemon.ends().await.code(), Some(128 + 15));
+}
+
+#[tokio::test]
+async fn it_starts_without_redis_and_listens_once_redis_is_there() {
+    let mut installation = Installation::start().await;
+    installation.user("alice", "password").await;
+    installation.redis.kill();
+    let config = installation.config_php("").display().to_string();
+    let daemon = Daemon::start(&[&config], &[("AUTH", "database")]).await;
+    let mut client = Client::log_in(&daemon.url(), "alice", "password").await;
+    installation.redis.restart().await;
+    installation.listened_to().await;
+    // What was missed meanwhile is told as "something changed"; then everything is as usual.
+    installation.custom("alice", "marker").await;
+    client.texts_before("marker").await;
+}
+
+#[tokio::test]
+async fn a_config_that_is_not_there_ends_the_start_with_1_and_its_name() {
+    let mut daemon = Daemon::launch(&["/nowhere/config.php"], &[]);
+    assert!(!within("the end", daemon.ready()).await);
+    assert_eq!(daemon.ends().await.code(), Some(1));
+    assert!(daemon.log().contains("/nowhere/config.php"), "{}", daemon.log());
+}
