@@ -18,8 +18,8 @@ const SECRET: &str = "hunter2";
 struct Case {
     #[serde(default)]
     environment: BTreeMap<String, String>,
-    /// `values` (`{dir}` is the case's folder) and `skipped` (key to line), or `error` (its line,
-    /// and words it must hold).
+    /// `values` (`{dir}` is the folder of all cases) and `skipped` (key to line and reason), or `error`
+    /// (what the operator reads).
     #[serde(flatten)]
     expected: Map<String, Json>,
 }
@@ -35,6 +35,12 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
         entries.filter(|path| path.extension().is_some_and(|e| e == extension)).collect();
     files.sort();
     files
+}
+
+/// `config.php` in a folder, or in the `config` of a whole installation.
+fn main_file(folder: &Path) -> PathBuf {
+    let installed = folder.join("config/config.php");
+    if installed.exists() { installed } else { folder.join("config.php") }
 }
 
 fn to_json(value: &Value, dir: &str) -> Json {
@@ -82,7 +88,12 @@ fn outcome(result: &Result<Loaded, PhpError>, dir: &str) -> Json {
             let values: Map<_, _> = loaded.values.iter().map(value).collect();
             let mut outcome = json!({ "values": values });
             if !loaded.skipped.is_empty() {
-                let line = |skipped: &Skipped| (skipped.key.clone(), json!(skipped.at.line));
+                let line = |skipped: &Skipped| {
+                    (
+                        skipped.key.clone(),
+                        json!(format!("line {}: {}", skipped.at.line, skipped.why)),
+                    )
+                };
                 outcome["skipped"] = Json::Object(loaded.skipped.iter().map(line).collect());
             }
             outcome
@@ -109,8 +120,8 @@ fn nasty_files_give_what_is_written_beside_them() {
             .unwrap_or_else(|error| panic!("{}: {error}", expected.display()));
         let directory = expected.with_extension("");
         let glob = directory.is_dir();
-        let path = if glob { directory.join("config.php") } else { expected.with_extension("php") };
-        let dir = path.parent().unwrap().to_str().unwrap().to_owned();
+        let path = if glob { main_file(&directory) } else { expected.with_extension("php") };
+        let dir = folder.to_str().unwrap().to_owned();
         let environment =
             case.environment.into_iter().map(|(k, v)| (k, v.replace("{dir}", &dir))).collect();
         let result = read(&path, &ReadOptions { glob, environment: &environment });

@@ -25,7 +25,8 @@ pub(super) enum Node {
     /// A call of a function by its name, in lower case.
     Call(String, Vec<Argument>),
     Constant(String),
-    ClassConstant {
+    /// `Class::NAME` or `Class::$name`, the name then with its `$`.
+    ClassMember {
         class: String,
         name: String,
     },
@@ -49,7 +50,7 @@ pub(super) enum Node {
     },
     /// `exit`, `die`.
     Exit,
-    /// PHP that this reader does not evaluate, and what to call it.
+    /// PHP that this reader does not evaluate; the words say so.
     Unsupported(&'static str),
 }
 

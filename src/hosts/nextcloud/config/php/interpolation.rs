@@ -96,7 +96,7 @@ impl<'a> Scanner<'a> {
         let node = if named {
             Node::Variable(code.to_owned())
         } else {
-            Node::Unsupported("a variable variable")
+            Node::Unsupported("variable variables are not evaluated")
         };
         Ok(Expr { line, node })
     }

@@ -147,6 +147,23 @@ impl Evaluator<'_> {
         })
     }
 
+    /// `\PDO::MYSQL_ATTR_SSL_CA`, `\OC::$SERVERROOT`.
+    pub(super) fn class_member(&mut self, class: &str, name: &str, line: u32) -> Evaluated {
+        let found = match (class.trim_start_matches('\\'), name) {
+            ("OC", "$SERVERROOT") => self.server_root(),
+            _ => constants::of_class(class, name),
+        };
+        found.ok_or_else(|| self.unknown("the value of this class member is not known", line))
+    }
+
+    /// The directory above this one, where Nextcloud is unless it is told otherwise.
+    fn server_root(&self) -> Option<Value> {
+        let root = self.source.directory().parent()?;
+        self.files
+            .is_file(&root.join("lib/base.php"))
+            .then(|| Value::from(&*root.to_string_lossy()))
+    }
+
     /// `array_map('trim', $list)`: a known function on every element.
     fn array_map(&mut self, arguments: &[Argument], line: u32) -> Evaluated {
         let [function, list] = arguments else {

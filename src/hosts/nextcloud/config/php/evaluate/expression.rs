@@ -6,7 +6,6 @@ use super::{Evaluator, work};
 use crate::hosts::nextcloud::config::php::array::{Array, Key};
 use crate::hosts::nextcloud::config::php::ast::{Binary, Cast, Element, Expr, Node, Prefix, Step};
 use crate::hosts::nextcloud::config::php::convert;
-use crate::hosts::nextcloud::config::php::functions::constants;
 use crate::hosts::nextcloud::config::php::value::{Evaluated, Unknown, Value};
 
 impl Evaluator<'_> {
@@ -34,8 +33,7 @@ impl Evaluator<'_> {
             Node::Access(base, _) => self.element_of(expr, base),
             Node::Call(name, arguments) => self.call(name, arguments, line),
             Node::Constant(name) => self.constant(name, line),
-            Node::ClassConstant { class, name } => constants::of_class(class, name)
-                .ok_or_else(|| self.unknown("the value of this class constant is not known", line)),
+            Node::ClassMember { class, name } => self.class_member(class, name, line),
             Node::Prefix(prefix, operand) => self.prefixed(*prefix, operand),
             Node::Cast(cast, operand) => {
                 let value = self.evaluate(operand)?;

@@ -77,7 +77,7 @@ impl<'a> Evaluator<'a> {
         self.source = source;
         self.exited = false;
         self.statements(statements);
-        Outcome { config: self.variables.remove(CONFIG), exhausted: self.work.exhausted() }
+        Outcome { config: self.variables.remove(CONFIG), exhausted: self.work.exhausted().cloned() }
     }
 
     fn unknown(&self, why: &'static str, line: u32) -> Unknown {

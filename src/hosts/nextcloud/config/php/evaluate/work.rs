@@ -48,8 +48,8 @@ impl Work {
     }
 
     /// Where the work became too much.
-    pub(super) fn exhausted(&self) -> Option<Place> {
-        self.exhausted.clone()
+    pub(super) fn exhausted(&self) -> Option<&Place> {
+        self.exhausted.as_ref()
     }
 }
 

@@ -39,7 +39,7 @@ impl Parser<'_> {
             let spread = self.eat("...");
             if spread && self.at(")") {
                 let line = self.line();
-                let value = Expr { line, node: Node::Unsupported("a callable") };
+                let value = Expr { line, node: Node::Unsupported("callables are not evaluated") };
                 arguments.push(Argument { value, spread: false });
                 continue;
             }
@@ -48,7 +48,7 @@ impl Parser<'_> {
             self.at += if named { 2 } else { 0 };
             let mut value = self.expression()?;
             if named {
-                value = Expr { line, node: Node::Unsupported("a named argument") };
+                value = Expr { line, node: Node::Unsupported("named arguments are not evaluated") };
             }
             arguments.push(Argument { value, spread });
             if !self.at(")") && !self.eat(",") {

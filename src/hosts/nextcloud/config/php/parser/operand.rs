@@ -46,10 +46,10 @@ impl Parser<'_> {
     }
 
     /// Skips a word or sign and the expression behind it.
-    pub(super) fn unsupported_before(&mut self, what: &'static str) -> Result<Node, Fault> {
+    pub(super) fn unsupported_before(&mut self, why: &'static str) -> Result<Node, Fault> {
         self.bump();
         self.operators(WHOLE)?;
-        Ok(Node::Unsupported(what))
+        Ok(Node::Unsupported(why))
     }
 
     pub(super) fn primary(&mut self) -> Result<Node, Fault> {
@@ -82,7 +82,7 @@ impl Parser<'_> {
             }
             Kind::Shell => {
                 self.bump();
-                Node::Unsupported("a shell command")
+                Node::Unsupported("shell commands are not run")
             }
             Kind::Name => return self.named(),
             Kind::Symbol => return self.bracketed(token),
@@ -112,7 +112,7 @@ impl Parser<'_> {
                 } else {
                     self.member()?
                 }
-                Ok(Node::Unsupported("a variable variable"))
+                Ok(Node::Unsupported("variable variables are not evaluated"))
             }
             _ => Err(self.fault("a value")),
         }

@@ -35,10 +35,10 @@ impl Parser<'_> {
                 }
                 Ok(Node::Exit)
             }
-            "print" => self.unsupported_before("print"),
-            "clone" => self.unsupported_before("an object"),
-            "throw" => self.unsupported_before("throw"),
-            "yield" => self.unsupported_before("yield"),
+            "print" => self.unsupported_before("`print` is not evaluated"),
+            "clone" => self.unsupported_before("objects are not evaluated"),
+            "throw" => self.unsupported_before("`throw` is not evaluated"),
+            "yield" => self.unsupported_before("`yield` is not evaluated"),
             "new" => self.new_object(),
             "match" if super::is(self.ahead(1), "(") => self.match_expression(),
             "static" | "function" | "fn" if !super::is(self.ahead(1), "::") => self.closure(),
@@ -73,7 +73,7 @@ impl Parser<'_> {
                 if self.at("(") { self.group()? } else { self.word()? }
             }
             self.group()?;
-            return Ok(Node::Unsupported("an object"));
+            return Ok(Node::Unsupported("objects are not evaluated"));
         }
         if self.at("(") {
             self.group()?
@@ -83,7 +83,7 @@ impl Parser<'_> {
         if self.at("(") {
             self.group()?;
         }
-        Ok(Node::Unsupported("an object"))
+        Ok(Node::Unsupported("objects are not evaluated"))
     }
 
     fn match_expression(&mut self) -> Result<Node, Fault> {
@@ -93,7 +93,7 @@ impl Parser<'_> {
             return Err(self.fault("`{`"));
         }
         self.group()?;
-        Ok(Node::Unsupported("match"))
+        Ok(Node::Unsupported("`match` is not evaluated"))
     }
 
     /// `function (…) use (…): type { … }`, `fn (…): type => expression`.
@@ -111,12 +111,12 @@ impl Parser<'_> {
         } else {
             self.group()?;
         }
-        Ok(Node::Unsupported("a closure"))
+        Ok(Node::Unsupported("closures are not evaluated"))
     }
 
     /// A constant, a call, or a member of a class.
     fn name(&mut self, lower: &str) -> Result<Node, Fault> {
-        let name = self.bump().text;
+        let class = self.bump().text;
         let bare = lower.trim_start_matches('\\');
         if self.eat("(") {
             return Ok(Node::Call(bare.to_owned(), self.arguments()?));
@@ -124,13 +124,14 @@ impl Parser<'_> {
         if self.eat("::") {
             let member = self.peek();
             self.member()?;
-            let constant = member.kind == Kind::Name && !self.at("(");
-            return Ok(if constant {
-                Node::ClassConstant { class: name.to_owned(), name: member.text.to_owned() }
-            } else {
-                Node::Unsupported("a property or method of a class")
-            });
+            let dollar = match member.kind {
+                Kind::Name if !self.at("(") => "",
+                Kind::Variable if !self.at("(") => "$",
+                _ => return Ok(Node::Unsupported("methods of classes are not evaluated")),
+            };
+            let name = format!("{dollar}{}", member.text);
+            return Ok(Node::ClassMember { class: class.to_owned(), name });
         }
-        Ok(Node::Constant(name.trim_start_matches('\\').to_owned()))
+        Ok(Node::Constant(class.trim_start_matches('\\').to_owned()))
     }
 }

@@ -1,0 +1,5 @@
+<?php
+$CONFIG = array (
+  'datadirectory' => \OC::$SERVERROOT . '/data',
+  'instanceid' => \OC::$other,
+);

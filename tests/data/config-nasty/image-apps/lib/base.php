@@ -1,0 +1,2 @@
+<?php
+// Stands for Nextcloud's own.
