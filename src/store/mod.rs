@@ -1,7 +1,7 @@
 //! Opens the database pool; knows no table.
 //!
-//! ADR in short: an enum of three native pools rather than `sqlx::Any` (which knows neither unsigned
-//! nor boolean columns); SQL is written once with `?` and `{p}` and made fit for the engine ([`Statement`]).
+//! Three native drivers behind one enum rather than `sqlx::Any`, which knows neither unsigned nor
+//! boolean columns; SQL is written once, with `?` and `{p}`, and made fit for the engine ([`Statement`]).
 
 mod circuit;
 mod complaints;

@@ -255,6 +255,19 @@ async fn obeys_config_php(database: &Database) {
     }
 }
 
+/// `DATABASE_URL` without config.php: app passwords can't be recognised, so nobody is refused for one.
+#[tokio::test]
+async fn without_the_secret_what_may_be_an_app_password_is_not_refused() {
+    let sqlite = Sqlite::create().await;
+    fill(&sqlite.database()).await;
+    let secretless = LoginRules { secret: "".into(), ..rules(Voice::Alone) };
+    let secretless = accounts(&sqlite.database(), secretless);
+    assert_eq!(ask(&secretless, "alice", "permanent-token-of-alice").await, Nothing);
+    assert_eq!(ask(&secretless, "alice", "without-secret-token-xxx").await, token(10, "alice"));
+    assert_eq!(ask(&secretless, "alice", "right").await, account("alice"));
+    assert_eq!(ask(&secretless, "alice", "wrong").await, No);
+}
+
 #[tokio::test]
 async fn sqlite_answers_as_nextcloud_does() {
     let sqlite = Sqlite::create().await;

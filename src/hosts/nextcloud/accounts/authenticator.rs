@@ -35,7 +35,7 @@ pub enum Voice {
 /// What config.php says about log-ins.
 #[derive(Debug, Clone)]
 pub struct LoginRules {
-    /// `secret`.
+    /// `secret`; without it (empty) only app passwords of very old rows are known.
     pub secret: Secret,
     /// `token_auth_enforced`: account passwords are refused.
     pub token_auth_enforced: bool,
@@ -84,12 +84,18 @@ impl Accounts {
         if blank(user) || blank(password.expose()) {
             return Ok(Verdict::Reject);
         }
-        if let Some(digests) = Digests::of(password, &self.rules.secret)
+        let digests = Digests::of(password, &self.rules.secret);
+        // Without the secret we can't tell an app password from a wrong password.
+        let unknowable = digests.is_some() && self.rules.secret.is_empty();
+        if let Some(digests) = digests
             && let Some(verdict) = self.by_app_password(user, digests).await?
         {
             return Ok(verdict);
         }
-        self.by_account_password(attempt).await
+        match self.by_account_password(attempt).await? {
+            Verdict::Reject if unknowable => Ok(Verdict::Abstain),
+            verdict => Ok(verdict),
+        }
     }
 
     /// `None` when it is no app password of this user's.
