@@ -73,7 +73,7 @@ fn load() -> Result<Command, ConfigError> {
         arguments: std::env::args_os().collect(),
         environment: std::env::vars_os().filter_map(text).collect(),
         dotenv: std::fs::read_to_string(".env"),
-        read: &|path| std::fs::read_to_string(path),
+        read: &config::read_text,
         exists: &|path| path.exists(),
         read_config: &nextcloud::config::read,
     })
