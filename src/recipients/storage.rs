@@ -8,7 +8,7 @@ use tokio::time::Instant;
 pub(super) const KEPT: Duration = Duration::from_secs(300);
 /// Changes of one storage are told in one go if they come closer than this; they are no later for
 /// it, because their promised time counts from when they were heard of.
-pub(super) const FLUSH_EVERY: Duration = Duration::from_millis(20);
+pub(super) const FLUSH_EVERY: Duration = Duration::from_millis(50);
 /// A failed look-up is tried again after this, doubled each time up to [`LAST_RETRY`].
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(10);

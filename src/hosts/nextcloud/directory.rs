@@ -23,7 +23,7 @@ pub type EachMount<'f> = &'f mut (dyn FnMut(Mount<'_>) + Send);
 /// Reads mounts from Nextcloud's database.
 pub struct Directory {
     database: Arc<Database>,
-    /// Called before each query for mounts: the original's `mapping_query_count`.
+    /// Called before each query for the mounts of a storage: the original's `mapping_query_count`.
     asked: Box<dyn Fn() + Send + Sync>,
     on_storage: Statement,
     of_users: Statement,
@@ -42,7 +42,7 @@ const COUNT: &str = "SELECT COUNT(*) FROM {p}mounts m INNER JOIN {p}filecache f 
     ON f.fileid = m.root_id WHERE m.storage_id = ?";
 
 impl Directory {
-    /// `asked` is called before each query for mounts, to count them.
+    /// `asked` is called before each query for the mounts of a storage, to count them.
     pub fn new(database: Arc<Database>, asked: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
             asked: Box::new(asked),
