@@ -4,6 +4,8 @@
 #[path = "../../examples/echo/echo.rs"]
 mod echo;
 
+mod bytes;
+mod daemon;
 mod framing;
 mod handshake;
 mod server;

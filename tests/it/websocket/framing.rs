@@ -1,37 +1,9 @@
 //! RFC 6455 sections 5, 7 and 8: what a client may send, and what it hears when it may not.
 
-use super::server::{Options, Peeker, Server};
-
-const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-
-/// A masked frame, its length in the shortest form.
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![first];
-    match payload.len() {
-        length @ 0..=125 => bytes.push(0x80 | u8::try_from(length).unwrap()),
-        length => {
-            bytes.push(0x80 | 126);
-            bytes.extend(u16::try_from(length).unwrap().to_be_bytes());
-        }
-    }
-    bytes.extend(KEY);
-    bytes.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
-    bytes
-}
-
-/// An unmasked frame, as the server sends it.
-fn answer(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![first];
-    match payload.len() {
-        length @ 0..=125 => bytes.push(u8::try_from(length).unwrap()),
-        length => {
-            bytes.push(126);
-            bytes.extend(u16::try_from(length).unwrap().to_be_bytes());
-        }
-    }
-    bytes.extend(payload);
-    bytes
-}
+use super::{
+    bytes::{answer, frame},
+    server::{Options, Peeker, Server},
+};
 
 async fn client() -> (Server, Peeker) {
     let server = Server::start(Options::default());
