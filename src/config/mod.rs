@@ -1,6 +1,6 @@
 //! Settings in layers: default < config.php < environment < command line.
 //!
-//! [`load`] is handed everything as values: arguments, environment, `.env`, and how to read the
+//! [`load()`] is handed everything as values: arguments, environment, `.env`, and how to read the
 //! host's own file, which this module knows only as a [`FileLayer`].
 
 mod address;
