@@ -9,7 +9,10 @@ CREATE UNIQUE INDEX authtoken_token_index ON oc_authtoken (token);
 CREATE TABLE oc_preferences (userid VARCHAR(64) DEFAULT '' NOT NULL, appid VARCHAR(32) DEFAULT '' NOT NULL, configkey VARCHAR(64) DEFAULT '' NOT NULL, configvalue CLOB DEFAULT NULL, PRIMARY KEY(userid, appid, configkey));
 CREATE TABLE oc_twofactor_providers (provider_id VARCHAR(32) NOT NULL, uid VARCHAR(64) NOT NULL, enabled SMALLINT NOT NULL, PRIMARY KEY(provider_id, uid));
 
-INSERT INTO oc_users (uid, uid_lower) VALUES ('alice', 'alice'), ('bob', 'bob');
+-- With account passwords that nobody needs: what is no app password is wrong.
+INSERT INTO oc_users (uid, uid_lower, password) VALUES
+    ('alice', 'alice', '1|$2y$04$abcdefghijklmnopqrstuulXMadxlojpN69z0BPU/8vxHGYMpf1C2'),
+    ('bob', 'bob', '1|$2y$04$abcdefghijklmnopqrstuulXMadxlojpN69z0BPU/8vxHGYMpf1C2');
 INSERT INTO oc_filecache (fileid, storage, path) VALUES (1, 1, ''), (2, 1, 'files'), (11, 1, 'files/diary.txt'), (20, 1, 'files/plans'), (21, 1, 'files/plans/party.txt'), (30, 2, ''), (31, 2, 'files');
 INSERT INTO oc_mounts (storage_id, root_id, user_id, mount_point) VALUES (1, 1, 'alice', '/alice/'), (2, 30, 'bob', '/bob/'), (1, 20, 'bob', '/bob/files/plans/');
 -- App passwords as sha512(password + secret): see `Person` in people.rs.

@@ -1,0 +1,129 @@
+//! The probe's course: discover, connect, log in, listen, and again.
+
+use crate::{
+    backoff::Backoff,
+    connect::connect,
+    discover::{Endpoints, Nextcloud},
+    failure::Failure,
+    message::Message,
+    options::{Options, Target},
+    output::{Happening, Output},
+    password::Password,
+    session::Session,
+    trust,
+};
+use rustls::ClientConfig;
+use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep, timeout};
+
+/// Everything the probe knows.
+pub struct Probe {
+    options: Options,
+    password: Password,
+    tls: Arc<ClientConfig>,
+    nextcloud: Option<Nextcloud>,
+    backoff: Backoff,
+    heard: u64,
+}
+
+impl Probe {
+    /// Reads the CA file, and nothing else yet.
+    pub fn new(options: Options, password: Password, rng: fastrand::Rng) -> Result<Self, Failure> {
+        let tls = trust::config(options.insecure, options.ca.as_deref())?;
+        let nextcloud = match &options.url {
+            Target::Nextcloud(base) => Some(Nextcloud::new(base.clone(), tls.clone())?),
+            Target::Push(_) if options.pre_auth => return Err(Failure::NothingToAsk),
+            Target::Push(_) => None,
+        };
+        let (tls, backoff) = (Arc::new(tls), Backoff::new(rng));
+        Ok(Self { options, password, tls, nextcloud, backoff, heard: 0 })
+    }
+
+    /// Until so many messages have come, or time is over, or it fails for good.
+    pub async fn run(mut self, output: &mut Output) -> Result<(), Failure> {
+        let Some(seconds) = self.options.timeout else { return self.listen(output).await };
+        match timeout(Duration::from_secs(seconds), self.listen(output)).await {
+            Ok(done) => done,
+            Err(_) => match self.options.wanted() {
+                None => Ok(()),
+                Some(wanted) => Err(Failure::TooFew(seconds, self.heard, wanted)),
+            },
+        }
+    }
+
+    /// Before the first log-in every failure is the last: that is what the probe is for.
+    async fn listen(&mut self, output: &mut Output) -> Result<(), Failure> {
+        let endpoints = self.discover(output).await?;
+        let mut session = self.log_in(&endpoints, output).await?;
+        loop {
+            let since = Instant::now();
+            let mut failure = match self.hear(session, output).await {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            };
+            let mut held = since.elapsed();
+            session = loop {
+                if self.options.no_reconnect || !failure.may_pass() {
+                    return Err(failure);
+                }
+                let pause = self.backoff.pause(held);
+                output.tell(&Happening::Again(&failure, pause))?;
+                sleep(pause).await;
+                match self.log_in(&endpoints, output).await {
+                    Ok(session) => break session,
+                    Err(next) => (failure, held) = (next, Duration::ZERO),
+                }
+            };
+        }
+    }
+
+    async fn discover(&self, output: &mut Output) -> Result<Endpoints, Failure> {
+        let (user, password) = (&self.options.user, &self.password);
+        match (&self.nextcloud, &self.options.url) {
+            (Some(nextcloud), _) => {
+                let endpoints = nextcloud.endpoints(user, password).await?;
+                output.tell(&Happening::Found(&endpoints.websocket))?;
+                Ok(endpoints)
+            }
+            (None, Target::Push(url) | Target::Nextcloud(url)) => {
+                Ok(Endpoints { websocket: url.clone(), pre_auth: None })
+            }
+        }
+    }
+
+    async fn log_in(&self, endpoints: &Endpoints, output: &mut Output) -> Result<Session, Failure> {
+        let (user, ids) = (&self.options.user, !self.options.no_listen_ids);
+        let url = &endpoints.websocket;
+        let socket = connect(url, &self.tls).await?;
+        output.tell(&Happening::Connected(url))?;
+        // A ticket lasts 15 s: it is asked for at the last moment.
+        let session = match self.ticket(endpoints).await? {
+            Some(ticket) => Session::log_in(socket, "", &ticket, ids).await?,
+            None => Session::log_in(socket, user, &self.password, ids).await?,
+        };
+        output.tell(&Happening::Authenticated(user))?;
+        Ok(session)
+    }
+
+    async fn ticket(&self, endpoints: &Endpoints) -> Result<Option<Password>, Failure> {
+        let Some(nextcloud) = self.nextcloud.as_ref().filter(|_| self.options.pre_auth) else {
+            return Ok(None);
+        };
+        let missing = || Failure::NoEndpoint("endpoints.pre_auth is missing".to_owned());
+        let from = endpoints.pre_auth.as_ref().ok_or_else(missing)?;
+        nextcloud.ticket(from, &self.options.user, &self.password).await.map(Some)
+    }
+
+    /// `Ok` when enough has been heard.
+    async fn hear(&mut self, mut session: Session, output: &mut Output) -> Result<(), Failure> {
+        loop {
+            let text = session.next().await?;
+            output.tell(&Happening::Message(&Message::parse(&text), &text))?;
+            self.heard += 1;
+            if Some(self.heard) == self.options.wanted() {
+                session.end().await;
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! One conversation with the daemon: `specs/nextcloud.md` section 3.
+
+use crate::{connect::Socket, failure::Failure, password::Password};
+use futures_util::{SinkExt, StreamExt};
+use std::time::Duration;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::{Error, Message, protocol::CloseFrame};
+
+/// The daemon may ask Nextcloud before it answers.
+const LOGIN: Duration = Duration::from_secs(30);
+/// After so much silence the daemon is pinged, and after as much again it is gone.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// A connection that is logged in.
+pub struct Session {
+    socket: Socket,
+    pinged: bool,
+}
+
+impl Session {
+    /// Logs in, with an empty user name when the password is a ticket.
+    pub async fn log_in(
+        socket: Socket,
+        user: &str,
+        password: &Password,
+        ids: bool,
+    ) -> Result<Self, Failure> {
+        let mut session = Self { socket, pinged: false };
+        session.say(user).await?;
+        session.say(password.expose()).await?;
+        let late = || Failure::Later("no answer to the log-in in time".to_owned());
+        let answer = timeout(LOGIN, session.next()).await.map_err(|_| late())??;
+        match answer.trim() {
+            "authenticated" => {}
+            "err: Invalid credentials" => return Err(Failure::Credentials("the daemon")),
+            other => return Err(Failure::Later(other.to_owned())),
+        }
+        if ids {
+            session.say("listen notify_file_id").await?;
+        }
+        Ok(session)
+    }
+
+    /// The next text; the end of the connection is a [`Failure::Lost`].
+    pub async fn next(&mut self) -> Result<String, Failure> {
+        loop {
+            let Ok(arrived) = timeout(SILENCE, self.socket.next()).await else {
+                if self.pinged {
+                    return Err(Failure::Lost("the daemon does not answer a ping".to_owned()));
+                }
+                self.send(Message::Ping("still there?".into())).await?;
+                self.pinged = true;
+                continue;
+            };
+            self.pinged = false;
+            match arrived {
+                Some(Ok(Message::Text(text))) => return Ok(text.to_string()),
+                Some(Ok(Message::Close(frame))) => return Err(Failure::Lost(closed(frame))),
+                // Pings are answered by the library while it reads.
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(lost(&error)),
+                None => return Err(Failure::Lost("without a word".to_owned())),
+            }
+        }
+    }
+
+    /// Says good-bye; nothing is waited for.
+    pub async fn end(mut self) {
+        // It may be gone already: then there is nobody to tell.
+        let _ = timeout(Duration::from_secs(1), self.socket.close(None)).await;
+    }
+
+    async fn say(&mut self, text: &str) -> Result<(), Failure> {
+        self.send(Message::text(text)).await
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), Failure> {
+        self.socket.send(message).await.map_err(|error| lost(&error))
+    }
+}
+
+fn lost(error: &Error) -> Failure {
+    Failure::Lost(match error {
+        Error::ConnectionClosed | Error::AlreadyClosed => "it is closed".to_owned(),
+        Error::Io(error) => error.to_string(),
+        other => other.to_string(),
+    })
+}
+
+/// A close frame in words: RFC 6455 section 7.4.
+fn closed(frame: Option<CloseFrame>) -> String {
+    let Some(CloseFrame { code, reason }) = frame else {
+        return "closed by the daemon, without a code".to_owned();
+    };
+    let meaning = match u16::from(code) {
+        1000 => "done",
+        1001 => "going away",
+        1008 => "against the daemon's rules",
+        1011 => "an error of the daemon's",
+        1012 => "restarting",
+        1013 => "overloaded",
+        _ => "",
+    };
+    let mut text = format!("closed by the daemon with code {}", u16::from(code));
+    for part in [meaning, reason.as_str()].into_iter().filter(|part| !part.is_empty()) {
+        text.push_str(": ");
+        text.push_str(part);
+    }
+    text
+}
