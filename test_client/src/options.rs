@@ -23,7 +23,7 @@ Exit codes:
 
 /// Listens to a Nextcloud's push messages as a client would, and explains what stands in the way.
 #[derive(Parser)]
-#[command(version, about, after_help = EXIT_CODES)]
+#[command(version, after_help = EXIT_CODES)]
 pub struct Options {
     /// Nextcloud's address (https://cloud.example.com), or that of the push endpoint itself
     /// (wss://cloud.example.com/push/ws)
