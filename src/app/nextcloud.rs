@@ -198,7 +198,8 @@ impl NextcloudParts<'_> {
         let directory =
             Directory::new(Arc::clone(&database), move || queries.mapping_queries.inc());
         let auth = &self.settings.auth;
-        let followed = auth.steps.last() == Some(&AuthStep::Nextcloud);
+        let followed = auth.steps.last() == Some(&AuthStep::Nextcloud)
+            && self.settings.nextcloud.url.is_some();
         let rules = LoginRules {
             secret: auth.secret.clone().unwrap_or_default(),
             token_auth_enforced: auth.token_auth_enforced,

@@ -324,19 +324,17 @@ async fn hashes(database: &Database, voice: Voice, user: &str, password: &str) -
     spent
 }
 
-/// With nobody asked next every attempt costs the same, so that the time tells nothing; otherwise a
-/// hash is spent only where it can lead to a yes.
+/// Every attempt costs the same, whoever is asked next, so that the time tells nothing.
 #[tokio::test]
 async fn strangers_learn_nothing_from_the_time_it_takes() {
     let sqlite = Sqlite::create().await;
     let database = sqlite.database();
     fill(&database).await;
-    for (user, hopeful) in
-        [("alice", 1), ("nobody", 0), ("lars", 0), ("carol", 0), ("dave", 0), ("frank", 0)]
-    {
+    for user in ["alice", "nobody", "lars", "carol", "dave", "frank"] {
         for password in ["wrong", "wrong and as long as an app password"] {
-            assert_eq!(hashes(&database, Voice::Alone, user, password).await, 1, "{user}");
-            assert_eq!(hashes(&database, Voice::Followed, user, password).await, hopeful, "{user}");
+            for voice in [Voice::Alone, Voice::Followed] {
+                assert_eq!(hashes(&database, voice, user, password).await, 1, "{user} {voice:?}");
+            }
         }
     }
     for password in ["permanent-token-of-alice", "expired-token-of-alice-x", "0"] {

@@ -25,8 +25,7 @@ pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 /// Whether anybody is asked after the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Voice {
-    /// Nobody: the database says no, too, and a stranger can't tell from the time it takes whether
-    /// a user exists.
+    /// Nobody: the database says no, too.
     Alone,
     /// Nextcloud: the database only ever says yes, so that Nextcloud counts each failure.
     Followed,
@@ -124,31 +123,14 @@ impl Accounts {
         }
         let found = self.users.find(&self.database, &attempt.credentials.user).await?;
         let trial = account_password::trial(&found, self.rules.two_factor_enforced);
-        let answer = match self.rules.voice {
-            Voice::Followed => self.try_if_hopeful(trial, attempt).await?,
-            Voice::Alone => self.try_always(trial, attempt).await?,
-        };
+        let answer = self.judge(trial, attempt).await?;
         let stored = found.first().map_or("", |Account { stored, .. }| stored);
         Ok(verdict(answer, Grounds::AccountPassword(self.fingerprint.of(stored))))
     }
 
-    /// Spends a hash only where it can lead to a yes.
-    async fn try_if_hopeful(
-        &self,
-        trial: Trial<'_>,
-        attempt: &Attempt,
-    ) -> Result<Answer, Hindrance> {
-        match trial {
-            Trial::Hash(hash, Answer::Yes(uid)) => {
-                self.compare(hash, attempt, Answer::Yes(uid)).await
-            }
-            Trial::Hash(_, answer) | Trial::Settled(answer) => Ok(answer),
-        }
-    }
-
-    /// Spends a hash on every attempt, and tells what stands in the way of a user only to those
-    /// who know the password.
-    async fn try_always(&self, trial: Trial<'_>, attempt: &Attempt) -> Result<Answer, Hindrance> {
+    /// Spends a hash on every attempt, so that a user who doesn't exist takes as long as one who
+    /// does, and tells what stands in the way of a user only to those who know the password.
+    async fn judge(&self, trial: Trial<'_>, attempt: &Attempt) -> Result<Answer, Hindrance> {
         match trial {
             Trial::Hash(hash, fits) => self.compare(hash, attempt, fits).await,
             Trial::Settled(answer) => {
