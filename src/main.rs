@@ -21,6 +21,10 @@ use std::{
 };
 use tokio::runtime::{Builder, Runtime};
 
+/// Gives memory back after a crowd has left, which the system's allocator doesn't (`docs/adr/0010`).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// After the last task has ended nothing of the runtime is waited for longer than this.
 const RUNTIME_END: Duration = Duration::from_millis(200);
 
