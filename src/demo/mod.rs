@@ -125,7 +125,7 @@ async fn play(
     let mut stage = Stage { memory, alice, bob, screen };
     let mut faults = Vec::new();
     for step in story::tour() {
-        faults.extend(stage.play(&step).await?);
+        faults.extend(stage.play(&step, stage::BRIEF).await?);
     }
     if faults.is_empty() {
         stage.screen.success()?;
@@ -136,7 +136,7 @@ async fn play(
     stage.screen.invitation(address)?;
     let mut turn = 0;
     loop {
-        stage.play(&story::everyday(turn)).await?;
+        stage.play(&story::everyday(turn), stage::LONG).await?;
         turn += 1;
     }
 }

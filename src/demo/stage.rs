@@ -14,9 +14,11 @@ use tokio::time::{Instant, sleep_until};
 /// A message that has not come by then does not come: the longest debounce between two of one kind
 /// is 1.5 s here.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Between two steps, so that one can read; what comes now was not to come. Two of them are longer
-/// than the debounce, so that the times shown are those of a quiet user.
-const PAUSE: Duration = Duration::from_millis(800);
+/// Between two steps of the tour, so that one can read. Two of them are longer than the debounce, so
+/// that the times shown are those of a quiet user.
+pub const BRIEF: Duration = Duration::from_millis(800);
+/// Between two things that happen afterwards: longer than the debounce.
+pub const LONG: Duration = Duration::from_secs(3);
 
 /// What was not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +54,8 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Lets it happen, and waits until it has been heard and a little longer.
-    pub async fn play(&mut self, step: &Step) -> Result<Vec<Fault>, DemoError> {
+    /// Lets it happen, waits until it has been heard, and pauses: what comes then was not to come.
+    pub async fn play(&mut self, step: &Step, pause: Duration) -> Result<Vec<Fault>, DemoError> {
         self.screen.step(step.what)?;
         let begun = Instant::now();
         self.memory.publish(step.channel, step.payload.clone()).await?;
@@ -67,7 +69,7 @@ impl Stage {
                 None => faults.push(Fault::Stray(who, text)),
             }
             if missing.is_empty() {
-                until = Instant::now() + PAUSE;
+                until = Instant::now() + pause;
             }
         }
         if let Some(who) = step.silent {

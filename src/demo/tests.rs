@@ -5,7 +5,7 @@ use super::{
     client::{Client, ClientError},
     people,
     screen::Screen,
-    stage::{Fault, Stage},
+    stage::{BRIEF, Fault, Stage},
     story,
 };
 use crate::{
@@ -51,11 +51,11 @@ async fn a_message_that_misses_and_one_that_should_not_be_are_faults() {
     let screen = Screen::new(io::sink(), false);
     let mut stage = Stage { memory, alice, bob, screen };
     let mut step = story::everyday(1);
-    assert_eq!(stage.play(&step).await.unwrap(), []);
+    assert_eq!(stage.play(&step, BRIEF).await.unwrap(), []);
     step.heard[0].0 = Person::Bob;
     let text = step.heard[0].1.clone();
     let faults = [Fault::Stray(Person::Alice, text.clone()), Fault::Missing(Person::Bob, text)];
-    assert_eq!(stage.play(&step).await.unwrap(), faults);
+    assert_eq!(stage.play(&step, BRIEF).await.unwrap(), faults);
     daemon.run(stream::iter([Signal::Terminate])).await;
 }
 

@@ -25,8 +25,8 @@ Exit codes:
 #[derive(Parser)]
 #[command(version, after_help = EXIT_CODES)]
 pub struct Options {
-    /// Nextcloud's address (https://cloud.example.com), or that of the push endpoint itself
-    /// (wss://cloud.example.com/push/ws)
+    /// Nextcloud's address (`https://cloud.example.com`), or that of the push endpoint itself
+    /// (`wss://cloud.example.com/push/ws`)
     #[arg(value_parser = target)]
     pub url: Target,
     /// The login name

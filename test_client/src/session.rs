@@ -108,3 +108,59 @@ fn closed(frame: Option<CloseFrame>) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{SILENCE, Session};
+    use crate::{connect::Stream, failure::Failure};
+    use futures_util::StreamExt;
+    use tokio::time::Instant;
+    use tokio_tungstenite::{
+        WebSocketStream,
+        tungstenite::{Message, protocol::Role},
+    };
+
+    /// A session that is logged in, and the daemon's end of it.
+    async fn pair() -> (Session, WebSocketStream<tokio::io::DuplexStream>) {
+        let (near, far) = tokio::io::duplex(1024);
+        let near: Box<dyn Stream> = Box::new(near);
+        let socket = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
+        let daemon = WebSocketStream::from_raw_socket(far, Role::Server, None).await;
+        (Session { socket, pinged: false }, daemon)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_daemon_that_answers_no_ping_is_gone_after_twice_the_silence() {
+        let (mut session, _daemon) = pair().await;
+        let begun = Instant::now();
+        assert!(matches!(session.next().await, Err(Failure::Lost(_))));
+        assert_eq!(begun.elapsed(), 2 * SILENCE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_daemon_that_answers_pings_is_listened_to() {
+        let (mut session, mut daemon) = pair().await;
+        let answering = async {
+            for _ in 0..3 {
+                // The library answers while it reads.
+                assert!(matches!(daemon.next().await, Some(Ok(Message::Ping(_)))));
+            }
+            daemon.next().await
+        };
+        tokio::select! {
+            ended = session.next() => panic!("{ended:?}"),
+            _ = answering => {}
+            () = tokio::time::sleep(4 * SILENCE) => {}
+        }
+    }
+
+    #[tokio::test]
+    async fn a_close_frame_is_told_in_words() {
+        use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+        let (mut session, mut daemon) = pair().await;
+        let frame = CloseFrame { code: 1012.into(), reason: "back soon".into() };
+        daemon.close(Some(frame)).await.unwrap();
+        let Err(Failure::Lost(why)) = session.next().await else { panic!("no end") };
+        assert_eq!(why, "closed by the daemon with code 1012: restarting: back soon");
+    }
+}
