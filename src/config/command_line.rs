@@ -2,10 +2,6 @@
 //!
 //! A new command is one variant of [`Order`], a new flag one field and one line in its group's
 //! `flags`; values are read elsewhere, in the same way as those of environment variables.
-#![expect(
-    rustdoc::broken_intra_doc_links,
-    reason = "what is a link to rustdoc is a variable's name to whoever reads --help"
-)]
 
 use super::layers::Flags;
 use super::setting::{self, Setting};

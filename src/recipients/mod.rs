@@ -1,6 +1,6 @@
 //! Audience to recipients: who sees a place, looked up once, kept a while, kept fresh.
 //!
-//! [`Audiences`] decides and owns no clock and no database; [`run`] feeds it and does what it asks.
+//! [`Audiences`] decides and owns no clock and no database; `run` feeds it and does what it asks.
 
 mod audiences;
 mod directory;

@@ -5,7 +5,7 @@ use super::Millis;
 /// After this much silence the client is pinged.
 pub const PING_AFTER: Millis = 30_000;
 /// The client must be heard again within this time after the ping. Together with [`PING_AFTER`]
-/// and the rounding of [`Heartbeat::next`] a half-open connection is gone within 45 s.
+/// and the rounding of `Heartbeat::next` a half-open connection is gone within 45 s.
 pub const ANSWER_WITHIN: Millis = 14_000;
 /// Deadlines are rounded up to this, so that thousands of idle sessions share their wake-ups.
 const GRAIN: Millis = 1_000;

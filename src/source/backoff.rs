@@ -11,7 +11,7 @@ const FIRST: Duration = Duration::from_millis(250);
 /// second between them, which no server notices.
 pub const LONGEST: Duration = Duration::from_secs(10);
 
-/// A connection that lived this long was healthy: the next loss starts over with [`FIRST`]. One that
+/// A connection that lived this long was healthy: the next loss starts over with `FIRST`. One that
 /// was lost sooner goes on where the waits had got to, so that a server which accepts and drops us
 /// at once isn't hammered.
 pub const HEALTHY: Duration = Duration::from_secs(60);

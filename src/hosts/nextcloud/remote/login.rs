@@ -50,7 +50,7 @@ const MAX_PASSWORD: usize = 4096;
 
 /// Nextcloud as an authenticator. Cheap to clone.
 ///
-/// Requests stand in a line ([`Line`]): so many at once, the others in turn, the same claim once.
+/// Requests stand in a line (`Line`): so many at once, the others in turn, the same claim once.
 /// A request that is under way is finished even if its client leaves, as Nextcloud works on it
 /// anyway; the client finds the answer when it comes back.
 #[derive(Clone)]
