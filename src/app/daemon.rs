@@ -4,12 +4,13 @@ use super::{
     Rim, StartError,
     listeners::{Certificates, Listeners},
     nextcloud::NextcloudParts,
+    probe::Probe,
 };
 use crate::{
     config::Settings,
     front::Local,
     hosts::nextcloud::{channels::CHANNELS, dialect::TOPIC_SPECS},
-    lifecycle::{self, Exit, ServiceManager, Shutdown, Signal, Tasks},
+    lifecycle::{self, Exit, ServiceManager, Shutdown, Signal, Tasks, feed_watchdog},
     source::Delivery,
     telemetry::metrics::{Names, Observers},
 };
@@ -40,6 +41,7 @@ pub struct Daemon {
     certificates: Certificates,
     manager: ServiceManager,
     local: Local,
+    probe: Probe,
 }
 
 /// The groups that end one after the other.
@@ -68,13 +70,15 @@ impl Daemon {
             Groups { listeners: tasks.group(), sources: tasks.group(), sessions: tasks.group() };
         let Rim { log, manager, clock, rng, cores } = rim;
         let parts = NextcloudParts { settings, observers, log, clock, rng, cores };
+        let mut chance = parts.rng.clone();
         let nextcloud = parts.start(&groups, feed)?;
         let certificates = listeners.serve(&nextcloud, settings, &groups.listeners);
+        let probe = nextcloud.probe(local.clone(), settings.listen.tls.is_some(), chance.fork());
         let shutdown = Shutdown::default()
             .then("listeners", groups.listeners, BRIEFLY)
             .then("sources", groups.sources, BRIEFLY)
             .then("sessions", groups.sessions, settings.grace + GOODBYE);
-        Ok(Self { tasks, shutdown, certificates, manager, local })
+        Ok(Self { tasks, shutdown, certificates, manager, local, probe })
     }
 
     /// Where clients connect.
@@ -84,8 +88,13 @@ impl Daemon {
 
     /// Goes on until a signal asks it to end, and ends in order.
     pub async fn run(self, signals: impl Stream<Item = Signal> + Unpin) -> Exit {
-        let Self { tasks, shutdown, certificates, manager, .. } = self;
+        let Self { tasks, shutdown, certificates, manager, probe, .. } = self;
         let reload = || certificates.reload();
-        lifecycle::run(&tasks, signals, &manager, shutdown, reload).await
+        let stop = tasks.stopping().clone();
+        tokio::select! {
+            exit = lifecycle::run(&tasks, signals, &manager, shutdown, reload) => exit,
+            // Fed until the very end: a daemon that sees its clients off is not hung.
+            () = feed_watchdog(&manager, || probe.go(), stop) => Exit::Clean,
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod daemon;
 mod listeners;
 mod nextcloud;
+mod probe;
 
 pub use daemon::{Daemon, Feed};
 

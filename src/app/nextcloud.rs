@@ -3,6 +3,7 @@
 use super::{
     StartError,
     daemon::{Feed, Groups},
+    probe::Probe,
 };
 use crate::{
     auth::{
@@ -13,7 +14,7 @@ use crate::{
         ticket::{TicketAuthenticator, Tickets},
     },
     config::{AuthStep, Settings},
-    front::{Ending, Login, Routes, admin::Admin, routes, upgrade},
+    front::{Ending, Local, Login, Routes, admin::Admin, routes, upgrade},
     hosts::nextcloud::{
         accounts::{Accounts, Clock, Fingerprint, LoginRules, Revocation, Voice},
         channels::{CHANNELS, FILE},
@@ -22,7 +23,7 @@ use crate::{
         endpoints::{self, KeyStore, MountCount, SelfTest},
         host::{Cookie, Nextcloud},
         recheck::{Reauthentication, Recheck},
-        remote::{Probe, Remote, RemoteSettings},
+        remote::{self, Remote, RemoteSettings},
     },
     hub::{Hub, HubSettings, Limits},
     lifecycle::Tasks,
@@ -31,6 +32,7 @@ use crate::{
     session::{Close, Pace},
     source::{
         self, Delivery,
+        memory::Memory,
         redis::{Keys, Pace as RedisPace, Subscription},
     },
     store::Database,
@@ -69,6 +71,8 @@ pub(super) struct NextcloudParts<'a> {
 /// The parts that listeners reach.
 pub(super) struct Running {
     login: Login,
+    tickets: Tickets,
+    queue: mpsc::Sender<Delivery>,
     self_test: BoxedFilter<(Response,)>,
     hub: Hub,
     observers: Observers,
@@ -105,7 +109,7 @@ impl NextcloudParts<'_> {
             mounts: stored
                 .as_ref()
                 .map(|stored| Arc::clone(&stored.directory) as Arc<dyn MountCount>),
-            nextcloud: remote.as_ref().map(Probe::new),
+            nextcloud: remote.as_ref().map(remote::Probe::new),
             cookie: cookie.clone(),
             version: self.settings.nextcloud.compat_version.clone(),
         });
@@ -119,18 +123,20 @@ impl NextcloudParts<'_> {
             reporting: Arc::default(),
         });
         let observer = Arc::clone(&self.observers.source);
-        let queue = self.queue(feed, &groups.sources);
+        let (inlet, queue) = mpsc::channel(QUEUE);
+        self.feed(feed, inlet.clone(), &groups.sources);
         let pipeline = Pipeline { host, hub: hub.clone(), resolver, observer };
         let stopping = groups.sources.stopping().clone();
         groups.sources.core("pipeline", pipeline.run(queue, stopping));
-        let chain = self.watch_and_chain(stored, remote, tickets, &hub, groups);
+        let chain = self.watch_and_chain(stored, remote, tickets.clone(), &hub, groups);
         let chain = Arc::new(match guard {
             Some(guard) => chain.behind(guard),
             None => chain,
         });
         let observe = counting_logins(&self.observers.auth);
         let login = Login { chain, hub: hub.clone(), dialect, patience: LOGIN, observe };
-        Ok(Running { login, self_test, hub, observers: self.observers, log: self.log })
+        let (observers, log) = (self.observers, self.log);
+        Ok(Running { login, tickets, queue: inlet, self_test, hub, observers, log })
     }
 
     fn hub(&mut self, dialect: &Arc<NextcloudDialect>, tasks: &Tasks) -> Result<Hub, StartError> {
@@ -235,14 +241,20 @@ impl NextcloudParts<'_> {
         }
     }
 
-    /// Where the pipeline reads.
-    fn queue(&mut self, feed: Feed, tasks: &Tasks) -> mpsc::Receiver<Delivery> {
+    /// Lets messages into the pipeline's queue.
+    fn feed(&mut self, feed: Feed, inlet: mpsc::Sender<Delivery>, tasks: &Tasks) {
         let metrics = Arc::clone(&self.observers.source);
-        if let Feed::Memory(queue) = feed {
+        if let Feed::Memory(mut queue) = feed {
             metrics.up.set(true);
-            return queue;
+            return until_stopped(tasks, "memory", async move {
+                while let Some(delivery) = queue.recv().await {
+                    if inlet.send(delivery).await.is_err() {
+                        return;
+                    }
+                }
+                std::future::pending().await
+            });
         }
-        let (sender, queue) = mpsc::channel(QUEUE);
         let (state, watched) = watch::channel(source::State::Starting);
         until_stopped(tasks, "source metrics", async move { metrics.follow(watched).await });
         let subscription = Subscription {
@@ -251,8 +263,7 @@ impl NextcloudParts<'_> {
             pace: RedisPace::default(),
             rng: self.rng.fork(),
         };
-        tasks.core("redis", subscription.run(sender, state, tasks.stopping().clone()));
-        queue
+        tasks.core("redis", subscription.run(inlet, state, tasks.stopping().clone()));
     }
 
     /// Who decides log-ins, and who looks at the sessions again.
@@ -304,6 +315,11 @@ impl Running {
     /// What every part counts.
     pub(super) fn observers(&self) -> &Observers {
         &self.observers
+    }
+
+    /// Goes a client's way through the daemon at `local`.
+    pub(super) fn probe(&self, local: Local, tls: bool, rng: fastrand::Rng) -> Probe {
+        Probe::new(local, tls, self.tickets.clone(), Memory::new(self.queue.clone()), rng)
     }
 
     /// What whoever watches or controls is answered.

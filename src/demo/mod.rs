@@ -1,27 +1,24 @@
 //! The main job with nothing installed: the daemon as it is, over a database made for the purpose,
 //! told what Nextcloud would publish, with two real clients.
 
-mod client;
 mod folder;
 mod people;
 mod screen;
 mod stage;
 mod story;
 
-pub use client::ClientError;
 pub use screen::Screen;
 
 use crate::{
     app::{Daemon, Feed, Rim, StartError},
-    front::Local,
+    front::{Local, VisitError},
     lifecycle::{Exit, Signal, Signals},
     source::memory::{Ended, Memory},
     store::{self, StoreError},
 };
-use client::Client;
 use folder::Folder;
 use futures_util::{Stream, StreamExt, stream};
-use people::Person;
+use people::{Person, log_in};
 use stage::{Fault, Stage};
 use std::{future::Future, io, net::SocketAddr, path::Path, pin::pin};
 use tokio::sync::mpsc;
@@ -51,9 +48,9 @@ pub enum DemoError {
     /// The daemon does not listen where it was told to.
     #[error("the daemon listens on {0}, not on a TCP port")]
     Address(Local),
-    /// See [`ClientError`].
+    /// See [`VisitError`].
     #[error("a client of the demo hears nothing more")]
-    Client(#[from] ClientError),
+    Client(#[from] VisitError),
     /// See [`Ended`].
     #[error(transparent)]
     Ended(#[from] Ended),
@@ -120,8 +117,8 @@ async fn play(
     mut rng: fastrand::Rng,
 ) -> Result<Vec<Fault>, DemoError> {
     screen.introduction(address)?;
-    let alice = Client::log_in(address, Person::Alice, rng.fork()).await?;
-    let bob = Client::log_in(address, Person::Bob, rng.fork()).await?;
+    let alice = log_in(address, Person::Alice, rng.fork()).await?;
+    let bob = log_in(address, Person::Bob, rng.fork()).await?;
     let mut stage = Stage { memory, alice, bob, screen };
     let mut faults = Vec::new();
     for step in story::tour() {

@@ -5,11 +5,19 @@ use crate::{
         AuthSettings, AuthStep, DeliverySettings, LogSettings, NextcloudSettings, ProxySettings,
         Settings, ThrottleSettings, TwoFactor,
     },
-    front::{Bind, ListenSettings, StrangerLimits},
+    front::{Bind, ListenSettings, StrangerLimits, VisitError, Visitor},
     source::redis::{Address, RedisSettings, Topology},
     store::{DatabaseSettings, Engine},
 };
-use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+use tokio::net::TcpStream;
+
+/// A person's connection to the daemon.
+pub type Client = Visitor<TcpStream>;
 
 /// config.php's `secret` in the demo.
 const SECRET: &str = "demo-secret";
@@ -42,6 +50,22 @@ impl Person {
             Self::Bob => "demo-app-password-of-bob",
         }
     }
+}
+
+/// Logs a person in and asks for file ids.
+///
+/// # Errors
+/// [`VisitError`].
+pub async fn log_in(
+    address: SocketAddr,
+    person: Person,
+    rng: fastrand::Rng,
+) -> Result<Client, VisitError> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let mut client = Visitor::log_in(stream, person.name(), person.password(), rng).await?;
+    client.say("listen notify_file_id").await?;
+    Ok(client)
 }
 
 /// The defaults, over this database, on a free port that only this machine reaches.

@@ -2,12 +2,11 @@
 
 use super::{
     DemoError,
-    client::{Client, ClientError},
-    people::Person,
+    people::{Client, Person},
     screen::Screen,
     story::Step,
 };
-use crate::source::memory::Memory;
+use crate::{front::VisitError, source::memory::Memory};
 use std::{fmt, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
@@ -81,7 +80,7 @@ impl Stage {
     }
 
     /// The next text that anybody hears until then.
-    async fn hear(&mut self, until: Instant) -> Result<Option<(Person, String)>, ClientError> {
+    async fn hear(&mut self, until: Instant) -> Result<Option<(Person, String)>, VisitError> {
         tokio::select! {
             text = self.alice.next() => Ok(Some((Person::Alice, text?))),
             text = self.bob.next() => Ok(Some((Person::Bob, text?))),

@@ -2,15 +2,14 @@
 
 use super::{
     Feed, Memory, Person, TABLES,
-    client::{Client, ClientError},
-    people,
+    people::{self, Client},
     screen::Screen,
     stage::{BRIEF, Fault, Stage},
     story,
 };
 use crate::{
     app::{Daemon, Rim},
-    front::Local,
+    front::{Local, VisitError},
     lifecycle::{ServiceManager, Signal},
     store,
     telemetry::log::{Filter, LogFormat, build},
@@ -39,8 +38,8 @@ async fn daemon() -> (Daemon, Memory, SocketAddr, tempfile::TempDir) {
     (daemon, Memory::new(sender), address, folder)
 }
 
-async fn log_in(address: SocketAddr, person: Person) -> Result<Client, ClientError> {
-    Client::log_in(address, person, fastrand::Rng::with_seed(2)).await
+async fn log_in(address: SocketAddr, person: Person) -> Result<Client, VisitError> {
+    people::log_in(address, person, fastrand::Rng::with_seed(2)).await
 }
 
 #[tokio::test]
@@ -64,6 +63,6 @@ async fn a_client_that_is_told_to_go_says_so() {
     let (daemon, memory, address, _folder) = daemon().await;
     let mut bob = log_in(address, Person::Bob).await.unwrap();
     memory.publish("notify_signal", "\"reset\"").await.unwrap();
-    assert!(matches!(bob.next().await, Err(ClientError::Closed)));
+    assert!(matches!(bob.next().await, Err(VisitError::Closed)));
     daemon.run(stream::iter([Signal::Terminate])).await;
 }

@@ -13,6 +13,7 @@ mod strangers;
 mod stream;
 mod tls;
 mod upgrade;
+mod visitor;
 pub mod websocket;
 
 pub use accept::{Front, Limits};
@@ -27,3 +28,4 @@ pub use strangers::{Stranger, Strangers};
 pub use stream::{ClientStream, IdleStream, TlsIdle};
 pub use tls::{RELOAD_INTERVAL, Tls, TlsError};
 pub use upgrade::{Client, upgrade};
+pub use visitor::{VisitError, Visitor};

@@ -81,3 +81,13 @@ async fn a_config_that_is_not_there_ends_the_start_with_1_and_its_name() {
     assert_eq!(daemon.ends().await.code(), Some(1));
     assert!(daemon.log().contains("/nowhere/config.php"), "{}", daemon.log());
 }
+
+/// The watchdog is fed only after a client's whole way was gone: listener, log-in, event path, hub.
+#[tokio::test]
+async fn the_watchdog_is_fed_while_the_daemon_works() {
+    let installation = Installation::start().await;
+    let watchdog = ("WATCHDOG_USEC", "1000000");
+    let daemon = installation.daemon(&[watchdog]).await;
+    daemon.notifies("WATCHDOG=1").await;
+    daemon.notifies("WATCHDOG=1").await;
+}

@@ -1,16 +1,11 @@
-//! A WebSocket client as small as can be, over the daemon's own codec.
+//! A WebSocket client as small as can be, over the daemon's own codec: for the demo, and for the
+//! daemon's probe of itself.
 
-use super::people::Person;
-use crate::{
-    frame::put_header,
-    front::websocket::{CodecError, Decoder, Item, Rules},
-};
+use super::websocket::{CodecError, Decoder, Item, Rules};
+use crate::frame::put_header;
 use bytes::{BufMut as _, BytesMut};
-use std::{collections::VecDeque, io, net::SocketAddr};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use std::{collections::VecDeque, io};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// What the daemon may send.
 const FROM_SERVER: Rules = Rules { masked: false, max_message: 1024 * 1024 };
@@ -27,7 +22,7 @@ const MASKED: u8 = 0x80;
 
 /// Why a client hears nothing more.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
+pub enum VisitError {
     /// The connection is gone.
     #[error("the connection to the daemon broke")]
     Connection(#[from] io::Error),
@@ -38,44 +33,48 @@ pub enum ClientError {
     #[error("the daemon sent no WebSocket frames")]
     Frames(#[from] CodecError),
     /// Something else than `authenticated`.
-    #[error("{0} was not let in: {1:?}")]
-    Refused(&'static str, String),
+    #[error("not let in: {0:?}")]
+    Refused(String),
     /// A close frame.
     #[error("the daemon closed the connection")]
     Closed,
 }
 
 /// A logged-in client.
-pub struct Client {
-    stream: TcpStream,
+pub struct Visitor<S> {
+    stream: S,
     decoder: Decoder,
     arrived: VecDeque<String>,
     rng: fastrand::Rng,
 }
 
-impl Client {
-    /// Connects, logs in as this person and asks for file ids.
+impl<S: AsyncRead + AsyncWrite + Unpin> Visitor<S> {
+    /// Logs in over a fresh connection.
+    ///
+    /// # Errors
+    /// [`VisitError`].
     pub async fn log_in(
-        address: SocketAddr,
-        person: Person,
+        mut stream: S,
+        user: &str,
+        password: &str,
         rng: fastrand::Rng,
-    ) -> Result<Self, ClientError> {
-        let mut stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        upgrade(&mut stream, address).await?;
+    ) -> Result<Self, VisitError> {
+        upgrade(&mut stream).await?;
         let arrived = VecDeque::new();
-        let mut client = Self { stream, decoder: Decoder::default(), arrived, rng };
-        client.say(person.name()).await?;
-        client.say(person.password()).await?;
-        match client.next().await?.as_str() {
-            "authenticated" => client.say("listen notify_file_id").await?,
-            other => return Err(ClientError::Refused(person.name(), other.to_owned())),
+        let mut visitor = Self { stream, decoder: Decoder::default(), arrived, rng };
+        visitor.say(user).await?;
+        visitor.say(password).await?;
+        match visitor.next().await?.as_str() {
+            "authenticated" => Ok(visitor),
+            other => Err(VisitError::Refused(other.to_owned())),
         }
-        Ok(client)
     }
 
     /// The next text. Nothing is lost when this is dropped before it is done.
-    pub async fn next(&mut self) -> Result<String, ClientError> {
+    ///
+    /// # Errors
+    /// When the connection has ended.
+    pub async fn next(&mut self) -> Result<String, VisitError> {
         loop {
             if let Some(text) = self.arrived.pop_front() {
                 return Ok(text);
@@ -83,7 +82,7 @@ impl Client {
             let mut bytes = [0; READ];
             let count = self.stream.read(&mut bytes).await?;
             if count == 0 {
-                return Err(ClientError::Closed);
+                return Err(VisitError::Closed);
             }
             let pongs = self.take_in(&mut bytes[..count])?;
             self.stream.write_all(&pongs).await?;
@@ -91,21 +90,25 @@ impl Client {
     }
 
     /// Keeps the texts; what is left to be answered is returned.
-    fn take_in(&mut self, bytes: &mut [u8]) -> Result<BytesMut, ClientError> {
+    fn take_in(&mut self, bytes: &mut [u8]) -> Result<BytesMut, VisitError> {
         let mut pongs = BytesMut::new();
         let mut items = self.decoder.feed(FROM_SERVER, bytes);
         while let Some(item) = items.next() {
             match item? {
                 Item::Text(text) => self.arrived.push_back(text.to_owned()),
                 Item::Ping(payload) => put_frame(&mut pongs, PONG, payload, &mut self.rng),
-                Item::Close(_) => return Err(ClientError::Closed),
+                Item::Close(_) => return Err(VisitError::Closed),
                 Item::Pong(_) | Item::Binary(_) => {}
             }
         }
         Ok(pongs)
     }
 
-    async fn say(&mut self, text: &str) -> Result<(), ClientError> {
+    /// Sends a text.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub async fn say(&mut self, text: &str) -> Result<(), VisitError> {
         let mut frame = BytesMut::new();
         put_frame(&mut frame, TEXT, text.as_bytes(), &mut self.rng);
         Ok(self.stream.write_all(&frame).await?)
@@ -120,9 +123,9 @@ fn put_frame(bytes: &mut BytesMut, first: u8, payload: &[u8], rng: &mut fastrand
     bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
 }
 
-async fn upgrade(stream: &mut TcpStream, address: SocketAddr) -> Result<(), ClientError> {
+async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> Result<(), VisitError> {
     let request = format!(
-        "GET /push/ws HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        "GET /push/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await?;
@@ -138,7 +141,7 @@ async fn upgrade(stream: &mut TcpStream, address: SocketAddr) -> Result<(), Clie
     if head.starts_with("HTTP/1.1 101 ") && head.contains(ACCEPT) {
         return Ok(());
     }
-    Err(ClientError::Upgrade(head.lines().next().unwrap_or_default().to_owned()))
+    Err(VisitError::Upgrade(head.lines().next().unwrap_or_default().to_owned()))
 }
 
 #[cfg(test)]
