@@ -14,6 +14,10 @@ pub mod notice;
 pub mod peer;
 pub mod recipient;
 pub mod secret;
+pub mod websocket;
+
+// A client's connection, in its two lives.
+pub mod stream;
 
 // Core: decides; owns no socket and no clock.
 pub mod auth;

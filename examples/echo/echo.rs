@@ -2,10 +2,8 @@
 
 use notify_push::{
     frame::Frame,
-    front::{
-        Client,
-        websocket::{Close, Decoder, Item, Rules},
-    },
+    front::Client,
+    websocket::{Close, Decoder, Item, Rules},
 };
 use std::{io, time::Duration};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -6,9 +6,10 @@ mod echo;
 use notify_push::{
     front::{
         Bind, Front, Limits, Listener, StrangerLimits, Strangers, Unobserved, X_FORWARDED_FOR,
-        routes, upgrade, websocket::Rules,
+        routes, upgrade,
     },
     lifecycle::Tasks,
+    websocket::Rules,
 };
 use std::{error::Error, sync::Arc};
 use warp::Filter;

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use notify_push::front::websocket::{Decoder, Item, Rules};
+use notify_push::websocket::{Decoder, Item, Rules};
 
 const RULES: Rules = Rules { masked: true, max_message: 300 };
 

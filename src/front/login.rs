@@ -1,16 +1,14 @@
 //! From a stranger's WebSocket to a session in the hub: hear the credentials, ask the chain, let in
 //! or send away.
 
-use super::{
-    Client, ClientStream, Stranger,
-    websocket::{Decoder, Item, Rules},
-};
+use super::{Client, ClientStream, Stranger};
 use crate::{
     auth::{Admission, Attempt, Chain, Credentials, Outcome},
     frame::{CloseCode, Frame},
     hub::{Hub, Newcomer},
     peer::Peer,
     session::{Dialect, Dialogue, Refusal, Step},
+    websocket::{Decoder, Item, Rules},
 };
 use bytes::{Bytes, BytesMut};
 use std::{io, sync::Arc, time::Duration};

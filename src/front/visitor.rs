@@ -1,8 +1,10 @@
 //! A WebSocket client as small as can be, over the daemon's own codec: for the demo, and for the
 //! daemon's probe of itself.
 
-use super::websocket::{CodecError, Decoder, Item, Rules};
-use crate::frame::put_header;
+use crate::{
+    frame::put_header,
+    websocket::{CodecError, Decoder, Item, Rules},
+};
 use bytes::{BufMut as _, BytesMut};
 use std::{collections::VecDeque, io};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -147,7 +149,7 @@ async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::{TEXT, put_frame};
-    use crate::front::websocket::{Decoder, Item, Rules};
+    use crate::websocket::{Decoder, Item, Rules};
     use bytes::BytesMut;
 
     #[test]

@@ -7,8 +7,8 @@ use super::{
 use crate::{
     auth::Grounds,
     frame::Frame,
-    front::websocket::Decoder,
     session::{Close, Millis, Session},
+    websocket::Decoder,
 };
 use std::io::{ErrorKind, Result};
 

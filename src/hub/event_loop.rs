@@ -10,7 +10,7 @@ use super::{
     shard::Shard,
     transport::{Transport, Watcher},
 };
-use crate::{front::IdleStream, lifecycle::Tasks, session::Millis};
+use crate::{lifecycle::Tasks, session::Millis, stream::IdleStream};
 use mio::{Events, Interest, Poll, Registry, Token, unix::SourceFd};
 use std::{io, os::fd::AsRawFd, sync::Arc, time::Duration};
 use tokio::{

@@ -8,11 +8,11 @@ use super::{
     shared::HubSettings,
 };
 use crate::{
-    front::IdleStream,
     lifecycle::Tasks,
     notice::Notice,
     recipient::Recipient,
     session::{Close, Millis},
+    stream::IdleStream,
 };
 use std::{
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},

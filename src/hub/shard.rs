@@ -13,9 +13,9 @@ use super::{
 };
 use crate::{
     frame::Frame,
-    front::websocket,
     recipient::Recipient,
     session::{Close, Due, Millis, Refusal, Rules, Session},
+    websocket,
 };
 use slab::Slab;
 use smallvec::SmallVec;

@@ -200,12 +200,12 @@ impl World {
 /// The messages in a stream of unmasked server frames; a close frame reads `close <code>`.
 fn heard(socket: &Socket) -> Vec<String> {
     let mut bytes = std::mem::take(&mut socket.0.borrow_mut().sent);
-    let rules = crate::front::websocket::Rules { masked: false, max_message: 1 << 20 };
-    let mut decoder = crate::front::websocket::Decoder::default();
+    let rules = crate::websocket::Rules { masked: false, max_message: 1 << 20 };
+    let mut decoder = crate::websocket::Decoder::default();
     let mut items = decoder.feed(rules, &mut bytes);
     let mut out = Vec::new();
     while let Some(item) = items.next() {
-        use crate::front::websocket::Item;
+        use crate::websocket::Item;
         match item.unwrap() {
             Item::Text(text) => out.push(text.to_owned()),
             Item::Ping(_) => out.push("ping".to_owned()),

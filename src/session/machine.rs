@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     frame::{CloseCode, Frame},
-    front::websocket::Item,
     notice::{Ids, Topic},
+    websocket::Item,
 };
 
 /// What all sessions of a hub go by at one moment.

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod admin;
+mod architecture;
 mod captured_events;
 mod config_php;
 mod database_connections;

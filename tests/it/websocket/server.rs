@@ -4,8 +4,9 @@ use super::echo::echo;
 use notify_push::{
     front::{
         Bind, Client, Front, Limits, Listener, Local, Observer, StrangerLimits, Strangers, Tls,
-        Unobserved, X_FORWARDED_FOR, routes, upgrade, websocket::Rules,
+        Unobserved, X_FORWARDED_FOR, routes, upgrade,
     },
+    websocket::Rules,
     lifecycle::Tasks,
     peer::Peer,
 };

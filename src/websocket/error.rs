@@ -38,7 +38,7 @@ pub enum CodecError {
     /// RFC 6455 section 8.1.
     #[error("text is not UTF-8")]
     Utf8,
-    /// A message above [`crate::front::websocket::Rules::max_message`].
+    /// A message above [`crate::websocket::Rules::max_message`].
     #[error("message above the limit")]
     TooBig,
 }
