@@ -280,7 +280,8 @@ impl NextcloudParts<'_> {
         let mut accounts = stored.map(|stored| {
             let Stored { database, accounts, revocation, .. } = stored;
             until_stopped(sources, "database", async move { database.tend().await });
-            let recheck = Recheck { hub: hub.clone(), revocation };
+            let round = self.settings.auth.recheck_round;
+            let recheck = Recheck { hub: hub.clone(), revocation, round };
             until_stopped(sources, "recheck", recheck.run());
             Box::new(accounts) as Box<dyn Authenticator>
         });

@@ -28,6 +28,6 @@ pub use load::{Surroundings, load};
 pub use parse::{header, network};
 pub use section::{
     AuthSettings, AuthStep, DeliverySettings, LogSettings, LogStyle, NextcloudSettings,
-    ProxySettings, Settings, ThrottleSettings, TwoFactor,
+    ProxySettings, RECHECK_ROUND, Settings, ThrottleSettings, TwoFactor,
 };
 pub use source::{Source, Sourced};

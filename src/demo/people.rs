@@ -3,7 +3,7 @@
 use crate::{
     config::{
         AuthSettings, AuthStep, DeliverySettings, LogSettings, NextcloudSettings, ProxySettings,
-        Settings, ThrottleSettings, TwoFactor,
+        RECHECK_ROUND, Settings, ThrottleSettings, TwoFactor,
     },
     front::{Bind, ListenSettings, StrangerLimits, VisitError, Visitor},
     source::redis::{Address, RedisSettings, Topology},
@@ -105,6 +105,7 @@ pub fn settings(database: PathBuf) -> Settings {
             two_factor: TwoFactor::default(),
             throttle: ThrottleSettings::default(),
             reauth_interval: Duration::from_secs(3600),
+            recheck_round: RECHECK_ROUND,
         },
         proxies: ProxySettings { trusted: Vec::new(), headers: Vec::new() },
         grace: Duration::from_millis(200),

@@ -2,7 +2,8 @@
 
 use super::super::report::listed;
 use super::super::{
-    AuthSettings, AuthStep, ConfigError, Sourced, ThrottleSettings, TwoFactor, parse, setting,
+    AuthSettings, AuthStep, ConfigError, RECHECK_ROUND, Sourced, ThrottleSettings, TwoFactor,
+    parse, setting,
 };
 use super::{Found, Layers, Report, duration, or_warn};
 use crate::secret::Secret;
@@ -38,6 +39,7 @@ pub(super) fn auth(
         two_factor: report.keep("twofactor-enforced", two_factor, show_two_factor),
         throttle: throttle(layers, inputs.throttle, report)?,
         reauth_interval: duration(layers, setting::REAUTH_INTERVAL, DEFAULT_REAUTH, report)?,
+        recheck_round: RECHECK_ROUND,
     })
 }
 

@@ -19,7 +19,13 @@ pub struct AuthSettings {
     pub throttle: ThrottleSettings,
     /// How long a session decided by Nextcloud lasts before Nextcloud is asked again.
     pub reauth_interval: Duration,
+    /// In this time every session is looked at in the database once: [`RECHECK_ROUND`].
+    pub recheck_round: Duration,
 }
+
+/// With the queries themselves a look at everybody stays below the promised minute. Nothing that an
+/// operator sets: a promise.
+pub const RECHECK_ROUND: Duration = Duration::from_secs(40);
 
 /// One of those who are asked whether a password is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

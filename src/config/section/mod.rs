@@ -6,7 +6,7 @@ mod log;
 mod nextcloud;
 mod proxies;
 
-pub use auth::{AuthSettings, AuthStep, ThrottleSettings, TwoFactor};
+pub use auth::{AuthSettings, AuthStep, RECHECK_ROUND, ThrottleSettings, TwoFactor};
 pub use delivery::DeliverySettings;
 pub use log::{LogSettings, LogStyle};
 pub use nextcloud::NextcloudSettings;

@@ -8,10 +8,8 @@ use crate::{
 };
 use futures_util::{StreamExt, stream};
 use std::{collections::HashMap, sync::Arc, time::Duration};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
-/// Everybody is looked at once in this time; with the queries themselves it stays below a minute.
-const ROUND: Duration = Duration::from_secs(40);
 /// Sessions looked at in one go.
 const CHUNK: usize = 300;
 /// A database that can't be asked is asked again after this.
@@ -29,6 +27,8 @@ pub struct Recheck {
     pub hub: Hub,
     /// Who knows.
     pub revocation: Revocation,
+    /// Everybody is looked at once in this time.
+    pub round: Duration,
 }
 
 impl Recheck {
@@ -37,9 +37,10 @@ impl Recheck {
         while self.round().await.is_ok() {}
     }
 
+    /// One look at everybody, evenly spread over its time however the sessions lie in the shards.
     async fn round(&self) -> Result<(), HubClosed> {
-        let chunks = self.hub.connections().div_ceil(CHUNK).max(1);
-        let pause = ROUND / u32::try_from(chunks).unwrap_or(u32::MAX);
+        let (start, all) = (Instant::now(), self.hub.connections());
+        let mut seen = 0;
         for shard in 0..self.hub.shards() {
             let mut from = 0;
             loop {
@@ -47,11 +48,11 @@ impl Recheck {
                 let Some(last) = sessions.last() else { break };
                 from = last.id.slot + 1;
                 self.look_at(&sessions).await?;
-                sleep(pause).await;
+                seen += sessions.len();
+                sleep_until(start + share(self.round, seen, all)).await;
             }
         }
-        // Nobody here: the next round may wait.
-        sleep(if self.hub.connections() == 0 { ROUND } else { pause }).await;
+        sleep_until(start + self.round).await;
         Ok(())
     }
 
@@ -73,6 +74,12 @@ impl Recheck {
         }
         Ok(())
     }
+}
+
+/// The part of a round that is over when `seen` of `all` have been looked at.
+fn share(round: Duration, seen: usize, all: usize) -> Duration {
+    let count = |sessions| u32::try_from(sessions).unwrap_or(u32::MAX).max(1);
+    round / count(all) * count(seen).min(count(all))
 }
 
 fn tenure(session: &Present) -> Tenure<SessionId> {
@@ -182,5 +189,21 @@ fn word(session: &Present, verdict: Verdict) -> Word {
         Verdict::Accept(admission) if admission.recipient == session.recipient => Word::Good,
         Verdict::Accept(_) | Verdict::Reject => Word::Gone,
         Verdict::Abstain | Verdict::Unavailable => Word::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+    use std::time::Duration;
+
+    #[test]
+    fn a_round_takes_its_time_and_no_more_whoever_came_meanwhile() {
+        let round = Duration::from_secs(40);
+        assert_eq!(share(round, 1, 2), round / 2);
+        assert_eq!(share(round, 300, 3000), round / 10);
+        for (seen, all) in [(2, 2), (900, 600), (1, 0), (0, 0)] {
+            assert_eq!(share(round, seen, all), round, "{seen} of {all}");
+        }
     }
 }

@@ -75,15 +75,37 @@ impl Client {
         within("the server reads", self.socket.send(message)).await.expect("an open connection");
     }
 
+    /// Sends any message, of which the server may have enough before its end.
+    pub(crate) async fn send_or_end(&mut self, message: Message) -> bool {
+        within("the server reads or closes", self.socket.send(message)).await.is_ok()
+    }
+
     /// The next message of any kind; `None` at the end of the connection, in order or not.
     pub(crate) async fn next(&mut self) -> Option<Message> {
         within("a message", self.socket.next()).await?.ok()
+    }
+
+    /// The same, for somebody who waits long.
+    pub(crate) async fn next_within(&mut self, limit: Duration) -> Option<Message> {
+        let next = tokio::time::timeout(limit, self.socket.next()).await;
+        next.unwrap_or_else(|_| panic!("waited {limit:?} in vain for a message"))?.ok()
     }
 
     /// The next text; pings and pongs are passed over.
     pub(crate) async fn text(&mut self) -> String {
         loop {
             match self.next().await {
+                Some(Message::Text(text)) => return text.to_string(),
+                Some(Message::Ping(_) | Message::Pong(_)) => {}
+                other => panic!("a text was expected, not {other:?}"),
+            }
+        }
+    }
+
+    /// The next text, which comes within this time.
+    pub(crate) async fn text_within(&mut self, limit: Duration) -> String {
+        loop {
+            match self.next_within(limit).await {
                 Some(Message::Text(text)) => return text.to_string(),
                 Some(Message::Ping(_) | Message::Pong(_)) => {}
                 other => panic!("a text was expected, not {other:?}"),

@@ -14,7 +14,7 @@ use std::{
 pub(crate) const SECRET: &str = "fakeFAKEfakeFAKEsecret000000000000000000000000+/";
 
 /// The channels a daemon listens on.
-const CHANNELS: [&str; 11] = [
+pub(crate) const CHANNELS: [&str; 11] = [
     "notify_storage_update",
     "notify_group_membership_update",
     "notify_user_share_created",
@@ -80,6 +80,12 @@ impl Installation {
              VALUES ('{uid}', 'core', 'enabled', 'false')"
         );
         self.database.execute(&sql).await;
+    }
+
+    /// What Nextcloud publishes when a client asks for a ticket.
+    pub(crate) async fn ticket(&self, uid: &str, ticket: &str) {
+        let payload = format!(r#"{{"user":"{uid}","token":"{ticket}"}}"#);
+        self.redis.publish("notify_pre_auth", payload).await;
     }
 
     /// Adds a file or folder to a storage.

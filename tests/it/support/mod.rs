@@ -31,4 +31,4 @@ pub(crate) mod subscriber;
 pub(crate) use cleanup::{Folder, folder};
 pub(crate) use ports::free_port;
 pub(crate) use process::{Server, find};
-pub(crate) use wait::{until, within};
+pub(crate) use wait::{until, until_promised, within};

@@ -1,0 +1,310 @@
+//! Many clients, bad clients and clients that are gone: they cost others nothing and leave nothing behind.
+
+use crate::support::{
+    client::Client,
+    daemon::Daemon,
+    faults::{Fault, FaultProxy},
+    free_port, http,
+    installation::{CHANNELS, Installation},
+    nextcloud::{Nextcloud, Setup},
+    until, until_promised, within,
+};
+use futures_util::{StreamExt, future::join_all, stream};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use std::{net::Ipv4Addr, time::Duration};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+};
+use tokio_tungstenite::tungstenite::Message;
+
+const APP_PASSWORD: &str =
+    "0123456789abcdefghijABCDEFGHIJ0123456789abcdefghijABCDEFGHIJ0123456789ab";
+const INVALID: &str = "err: Invalid credentials";
+const MEGABYTE: usize = 1 << 20;
+const STRANGERS: &str = "notify_push_strangers";
+
+/// Who guess passwords at the same time, each from an address of its own.
+const GUESSERS: usize = 100;
+
+/// Who has vanished without a word is found out within this time: a ping after 30 s, 14 s for the answer.
+const VANISHED: Duration = Duration::from_secs(60);
+
+/// A daemon that knows alice, and its metrics.
+struct Scene {
+    installation: Installation,
+    daemon: Daemon,
+    metrics: String,
+}
+
+impl Scene {
+    async fn start(environment: &[(&str, &str)]) -> Self {
+        let installation = Installation::start().await;
+        installation.user("alice", "unused").await;
+        installation.app_password("alice", APP_PASSWORD).await;
+        let port = free_port().to_string();
+        let more = [("METRICS_PORT", port.as_str()), ("LOG", "notify_push=info")];
+        let environment: Vec<_> = more.iter().chain(environment).copied().collect();
+        let daemon = installation.daemon(&environment).await;
+        Self { installation, daemon, metrics: format!("127.0.0.1:{port}") }
+    }
+
+    async fn alice(&self) -> Client {
+        Client::log_in(&self.daemon.url(), "alice", APP_PASSWORD).await
+    }
+
+    async fn hears(&self, client: &mut Client) {
+        self.installation.custom("alice", "still_here").await;
+        client.texts_before("still_here").await;
+    }
+
+    async fn metric(&self, name: &str) -> u64 {
+        let page = http::get(&self.metrics, "/metrics", &[]).await.body;
+        let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name}: {page}"))
+    }
+
+    /// How many sockets the daemon holds.
+    fn sockets(&self) -> usize {
+        let descriptors = std::fs::read_dir(format!("/proc/{}/fd", self.daemon.id())).unwrap();
+        let targets = descriptors.flatten().filter_map(|fd| std::fs::read_link(fd.path()).ok());
+        targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+    }
+
+    /// Bytes that wait in the kernel to be taken by the daemon's clients, whoever owns the sockets now.
+    fn send_queues(&self) -> usize {
+        let local =
+            format!("{:08X}:{:04X}", u32::from_ne_bytes([127, 0, 0, 1]), self.daemon.port());
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let ours = table
+            .lines()
+            .map(str::split_whitespace)
+            .filter_map(|mut columns| (columns.nth(1)? == local).then(|| columns.nth(2)).flatten());
+        ours.map(|queues| usize::from_str_radix(&queues[..8], 16).unwrap()).sum()
+    }
+
+    /// Waits until nobody is connected and nothing is left of those who were.
+    async fn is_empty_again(&self, sockets: usize) {
+        for gauge in ["active_connection_count", "active_user_count", STRANGERS] {
+            until(gauge, async || (self.metric(gauge).await == 0).then_some(())).await;
+        }
+        until("the sockets are closed", async || (self.sockets() <= sockets).then_some(())).await;
+    }
+}
+
+/// A connection from one of loopback's many addresses.
+async fn silent(number: u16, port: u16) -> TcpStream {
+    let [high, low] = (number / 250).to_be_bytes();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::new(127, 1 + high, low, 1), 0).into()).unwrap();
+    within("a connection", socket.connect((Ipv4Addr::LOCALHOST, port).into())).await.unwrap()
+}
+
+#[tokio::test]
+async fn five_thousand_silent_sockets_do_not_keep_one_client_out() {
+    let scene = Scene::start(&[("MAX_UNAUTHENTICATED", "1000")]).await;
+    let mut early = scene.alice().await;
+    let base = scene.sockets();
+    let mut crowd = Vec::new();
+    for number in 0..5000 {
+        crowd.push(silent(number, scene.daemon.port()).await);
+    }
+    let mut late = scene.alice().await;
+    for client in [&mut early, &mut late] {
+        scene.hears(client).await;
+    }
+    assert!(scene.metric(STRANGERS).await <= 1000);
+    assert!(scene.sockets() <= base + 1100, "{} of {base}", scene.sockets());
+    drop((crowd, early, late));
+    scene.is_empty_again(base).await;
+}
+
+async fn said_to(daemon: &Daemon, address: &str, password: &str) -> String {
+    let chain = [("x-forwarded-for", address)];
+    let mut client = Client::connect_with(&daemon.url(), &chain).await.unwrap();
+    client.credentials("lars", password).await
+}
+
+#[tokio::test]
+async fn who_fails_too_often_is_not_even_looked_at_and_others_are() {
+    let nextcloud = Nextcloud::start(Setup::default()).await;
+    nextcloud.account("lars", "right", "lars");
+    let scene = Scene::start(&[
+        ("AUTH", "database,nextcloud"),
+        ("NEXTCLOUD_URL", &nextcloud.url()),
+        ("THROTTLE_MAX_ATTEMPTS", "3"),
+    ])
+    .await;
+    let guesser = "203.0.113.7";
+    for password in ["wrong 1", "wrong 2", "wrong 3"] {
+        assert_eq!(said_to(&scene.daemon, guesser, password).await, INVALID);
+    }
+    assert_eq!(nextcloud.asked().len(), 3);
+    assert_eq!(said_to(&scene.daemon, guesser, "wrong 1").await, INVALID);
+    for password in ["wrong 4", "right"] {
+        let said = said_to(&scene.daemon, guesser, password).await;
+        assert!(said.starts_with("err: ") && said != INVALID, "{said}");
+    }
+    assert_eq!(nextcloud.asked().len(), 3);
+    assert_eq!(said_to(&scene.daemon, "203.0.113.8", "right").await, "authenticated");
+    assert_eq!(nextcloud.asked().len(), 4);
+    // What the client itself puts before its proxy's word does not count.
+    let said = said_to(&scene.daemon, "198.51.100.1, 203.0.113.7", "right").await;
+    assert_ne!(said, "authenticated");
+}
+
+/// Passwords that cost a full hash each, from everywhere, without end.
+async fn guesses(daemon: &Daemon) {
+    let url = daemon.url();
+    let guesser = async |number: usize| {
+        for guess in 0.. {
+            let address = format!("198.51.100.{number}");
+            let chain = [("x-forwarded-for", address.as_str())];
+            let mut client = Client::connect_with(&url, &chain).await.unwrap();
+            client.say(&format!("user{number}x{guess}")).await;
+            client.say("wrong").await;
+            client.text_within(VANISHED).await;
+        }
+    };
+    join_all((0..GUESSERS).map(guesser)).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_guesses_starves_neither_delivery_nor_right_app_passwords() {
+    let scene = Scene::start(&[]).await;
+    let mut alice = scene.alice().await;
+    let goes_on = async {
+        let waiting = async || (scene.metric(STRANGERS).await >= GUESSERS as u64 / 2).then_some(());
+        until("guesses wait for each other", waiting).await;
+        for round in 0..5 {
+            for number in 0..20 {
+                scene.installation.custom("alice", &format!("message_{round}_{number}")).await;
+            }
+            for number in 0..20 {
+                assert_eq!(alice.text().await, format!("message_{round}_{number}"));
+            }
+            scene.alice().await;
+        }
+        until("guesses still wait for each other", waiting).await;
+    };
+    tokio::select! {
+        () = guesses(&scene.daemon) => unreachable!("they are without end"),
+        () = goes_on => {}
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_stops_reading_is_gone_with_its_queue() {
+    let scene = Scene::start(&[]).await;
+    drop(scene.alice().await);
+    scene.is_empty_again(scene.sockets()).await;
+    let base = scene.sockets();
+    let _deaf = join_all((0..5).map(|_| scene.alice())).await;
+    let body = "x".repeat(60_000);
+    let payload = format!(r#"{{"user":"alice","message":"long","body":"{body}"}}"#);
+    until("the deaf are given up", async || {
+        scene.installation.redis.publish("notify_custom", &payload).await;
+        (scene.metric("active_connection_count").await == 0).then_some(())
+    })
+    .await;
+    until("the kernel is rid of them", async || (scene.send_queues() == 0).then_some(())).await;
+    scene.is_empty_again(base).await;
+}
+
+/// Slow by nature: it waits for the promised time.
+#[tokio::test]
+async fn clients_that_vanish_without_a_word_are_found_out() {
+    let scene = Scene::start(&[]).await;
+    let proxy = FaultProxy::to(scene.daemon.address()).await;
+    let url = format!("ws://127.0.0.1:{}/ws", proxy.port());
+    let mut alice = scene.alice().await;
+    let base = scene.sockets();
+    let _vanished = join_all((0..20).map(|_| Client::log_in(&url, "alice", APP_PASSWORD))).await;
+    proxy.set(Fault::HalfOpen);
+    let alone = async || (scene.metric("active_connection_count").await == 1).then_some(());
+    let waiting = until_promised(VANISHED, "only alice is left", alone);
+    tokio::select! {
+        () = waiting => {}
+        // She answers her pings.
+        message = async { loop { match alice.next_within(VANISHED).await {
+            Some(Message::Ping(_) | Message::Pong(_)) => {}
+            other => break other,
+        } } } => panic!("{message:?}"),
+    }
+    until("the sockets are closed", async || (scene.sockets() <= base).then_some(())).await;
+    scene.hears(&mut alice).await;
+}
+
+#[tokio::test]
+async fn two_thousand_clients_dropped_at_once_leave_nothing_behind() {
+    let scene = Scene::start(&[]).await;
+    let uids: Vec<_> = (0..40).map(|number| format!("user{number}")).collect();
+    for uid in &uids {
+        scene.installation.user(uid, "unused").await;
+        scene.installation.app_password(uid, &format!("{uid:x<72}")).await;
+    }
+    drop(scene.alice().await);
+    scene.is_empty_again(scene.sockets()).await;
+    let base = scene.sockets();
+    let url = scene.daemon.url();
+    let crowd = stream::iter(0..2000).map(|number| {
+        let (url, uid) = (&url, &uids[number % uids.len()]);
+        async move { Client::log_in(url, uid, &format!("{uid:x<72}")).await }
+    });
+    let crowd: Vec<_> = crowd.buffer_unordered(32).collect().await;
+    assert_eq!(scene.metric("active_connection_count").await, 2000);
+    assert_eq!(scene.metric("active_user_count").await, 40);
+    drop(crowd);
+    scene.is_empty_again(base).await;
+    scene.hears(&mut scene.alice().await).await;
+}
+
+#[tokio::test]
+async fn without_descriptors_those_inside_stay_and_others_come_in_once_there_are_some() {
+    let scene = Scene::start(&[]).await;
+    let mut alice = scene.alice().await;
+    scene.hears(&mut alice).await;
+    let all = std::fs::read_dir(format!("/proc/{}/fd", scene.daemon.id())).unwrap().count();
+    let few = Some(all as u64 + 10);
+    let pid = Pid::from_raw(i32::try_from(scene.daemon.id()).unwrap());
+    prlimit(pid, Resource::Nofile, Rlimit { current: few, maximum: few }).unwrap();
+    let mut crowd = Vec::new();
+    for number in 0..40 {
+        crowd.push(silent(number, scene.daemon.port()).await);
+    }
+    scene.daemon.logs("new clients must wait").await;
+    scene.hears(&mut alice).await;
+    drop(crowd);
+    scene.daemon.logs("clients are accepted again").await;
+    let mut late = scene.alice().await;
+    scene.hears(&mut late).await;
+}
+
+#[tokio::test]
+async fn a_megabyte_of_garbage_on_every_channel_disturbs_nobody() {
+    let scene = Scene::start(&[]).await;
+    let mut alice = scene.alice().await;
+    let mut noise = vec![0; MEGABYTE];
+    fastrand::Rng::with_seed(7).fill(&mut noise);
+    let text = "a".repeat(MEGABYTE);
+    let word = format!(r#"{{"user":"alice","storage":1,"path":"{text}","token":"{text}"}}"#);
+    for channel in CHANNELS {
+        for payload in [&noise[..], text.as_bytes(), word.as_bytes()] {
+            scene.installation.redis.publish(channel, payload).await;
+        }
+    }
+    for address in [scene.daemon.address(), scene.metrics.clone()] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        // It may be cut off before it has said everything.
+        let _ = stream.write_all(&noise).await;
+        within("the end", stream.read_to_end(&mut Vec::new())).await.ok();
+    }
+    for mut client in [Client::connect(&scene.daemon.url()).await, scene.alice().await] {
+        let saying = client.send_or_end(Message::binary(noise.clone()));
+        within("the garbage is taken or refused", saying).await;
+        client.closed().await;
+    }
+    scene.hears(&mut alice).await;
+    let mut late = scene.alice().await;
+    scene.hears(&mut late).await;
+}

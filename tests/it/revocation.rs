@@ -1,0 +1,234 @@
+//! Who is no longer entitled is sent away: at the next look at the database, or at once when asked.
+
+use crate::support::{
+    client::Client,
+    daemon::Daemon,
+    faults::{Fault, FaultProxy},
+    free_port, http,
+    installation::Installation,
+    mariadb::MariaDb,
+    until,
+};
+use futures_util::stream;
+use notify_push::{
+    app::{self, Feed, Rim},
+    config::{self, Command, RECHECK_ROUND, Surroundings},
+    front::Local,
+    hosts::nextcloud,
+    lifecycle::{ServiceManager, Tasks},
+    telemetry::log::{Filter, LogFormat, build},
+};
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Looks come so often here; what they lead to is the same.
+const ROUND: Duration = Duration::from_millis(300);
+
+/// A log that a test reads.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+impl Log {
+    async fn says(&self, text: &str) {
+        until(text, async || {
+            String::from_utf8_lossy(&self.0.lock().unwrap()).contains(text).then_some(())
+        })
+        .await;
+    }
+}
+
+/// A daemon in this process that looks at its sessions more often than an operator can ask for.
+struct Hurried {
+    url: String,
+    log: Log,
+    tasks: Tasks,
+    _logging: DefaultGuard,
+}
+
+impl Drop for Hurried {
+    fn drop(&mut self) {
+        self.tasks.stopping().cancel();
+    }
+}
+
+impl Hurried {
+    async fn start(installation: &Installation, environment: &[(&str, &str)]) -> Self {
+        let config = installation.config_php("");
+        let usual = [("PORT", "0"), ("BIND", "127.0.0.1"), ("AUTH", "database")];
+        let usual = usual.iter().chain(&[("MAX_DEBOUNCE_TIME", "0")]).chain(environment);
+        let loaded = config::load(Surroundings {
+            arguments: vec!["notify_push".into(), config.into()],
+            environment: usual.map(|&(name, value)| (name.into(), value.into())).collect(),
+            dotenv: Err(io::ErrorKind::NotFound.into()),
+            read: &config::read_text,
+            exists: &|path| path.exists(),
+            read_config: &nextcloud::config::read,
+        });
+        let Ok(Command::Serve { mut settings, .. }) = loaded else { panic!("no settings") };
+        assert_eq!(settings.auth.recheck_round, RECHECK_ROUND);
+        settings.auth.recheck_round = ROUND;
+        let (written, filter) = (Log::default(), Filter::parse("notify_push=debug").unwrap());
+        let (subscriber, log) = build(filter, LogFormat::Json, written.clone());
+        let logging = tracing::subscriber::set_default(subscriber);
+        let rim = Rim {
+            log,
+            manager: ServiceManager::default(),
+            clock: Arc::new(SystemTime::now),
+            rng: fastrand::Rng::with_seed(7),
+            cores: 2,
+        };
+        let daemon = app::Daemon::start(&settings, rim, Feed::Redis).await.unwrap();
+        let Local::Tcp(address) = daemon.local().clone() else { panic!("not TCP") };
+        let tasks = Tasks::default();
+        let stop = tasks.stopping().clone();
+        tasks.spawn(async move {
+            stop.run_until_cancelled(daemon.run(stream::pending())).await;
+        });
+        installation.listened_to().await;
+        Self { url: format!("ws://{address}/ws"), log: written, tasks, _logging: logging }
+    }
+}
+
+/// As the desktop client has one: 72 characters.
+fn app_password(uid: &str) -> String {
+    format!("{uid:x<72}")
+}
+
+async fn users(installation: &Installation, uids: &[&str]) {
+    for uid in uids {
+        installation.user(uid, "account password").await;
+        installation.app_password(uid, &app_password(uid)).await;
+    }
+}
+
+async fn is_sent_away(client: &mut Client) {
+    assert_eq!(client.text().await, "err: Login revoked");
+    assert_eq!(client.closed().await.map(|(code, _)| code), Some(4401));
+}
+
+async fn hears(installation: &Installation, uid: &str, client: &mut Client) {
+    installation.custom(uid, "still_here").await;
+    assert_eq!(client.text().await, "still_here");
+}
+
+#[tokio::test]
+async fn whose_log_in_is_no_longer_good_is_sent_away_and_nobody_else() {
+    let installation = Installation::start().await;
+    let token =
+        |change: &str, uid: &str| format!("UPDATE oc_authtoken SET {change} WHERE uid = '{uid}'");
+    let disabled = "INSERT INTO oc_preferences (userid, appid, configkey, configvalue) \
+                    VALUES ('disabled', 'core', 'enabled', 'false')";
+    let changes = [
+        ("gone", "DELETE FROM oc_authtoken WHERE uid = 'gone'".to_owned()),
+        ("expired", token("expires = 1000000000", "expired")),
+        ("wiped", token("type = 2", "wiped")),
+        ("invalid", token("password_invalid = TRUE", "invalid")),
+        ("disabled", disabled.to_owned()),
+        ("deleted", "DELETE FROM oc_users WHERE uid = 'deleted'".to_owned()),
+    ];
+    users(&installation, &changes.each_ref().map(|(uid, _)| *uid)).await;
+    users(&installation, &["carol", "changed"]).await;
+    let daemon = Hurried::start(&installation, &[]).await;
+    let mut carol = Client::log_in(&daemon.url, "carol", &app_password("carol")).await;
+    for (uid, change) in &changes {
+        let mut client = Client::log_in(&daemon.url, uid, &app_password(uid)).await;
+        hears(&installation, uid, &mut client).await;
+        installation.database.execute(change).await;
+        is_sent_away(&mut client).await;
+        let mut again = Client::connect(&daemon.url).await;
+        assert!(again.credentials(uid, &app_password(uid)).await.starts_with("err: "), "{uid}");
+    }
+    let mut by_account = Client::log_in(&daemon.url, "changed", "account password").await;
+    let mut by_app = Client::log_in(&daemon.url, "changed", &app_password("changed")).await;
+    let new = "UPDATE oc_users SET password = '3|$new' WHERE uid = 'changed'";
+    installation.database.execute(new).await;
+    is_sent_away(&mut by_account).await;
+    hears(&installation, "changed", &mut by_app).await;
+    hears(&installation, "carol", &mut carol).await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_sends_nobody_away_and_is_asked_again() {
+    let mariadb = MariaDb::shared().await;
+    let installation = Installation::on(mariadb.nextcloud().await).await;
+    users(&installation, &["alice", "bob"]).await;
+    let proxy = FaultProxy::to(format!("127.0.0.1:{}", mariadb.port())).await;
+    let url = installation.database.url();
+    let url = url.replace(&format!(":{}/", mariadb.port()), &format!(":{}/", proxy.port()));
+    let daemon = Hurried::start(&installation, &[("DATABASE_URL", &url)]).await;
+    let mut alice = Client::log_in(&daemon.url, "alice", &app_password("alice")).await;
+    let mut bob = Client::log_in(&daemon.url, "bob", &app_password("bob")).await;
+    proxy.set(Fault::Cut);
+    installation.database.execute("DELETE FROM oc_authtoken WHERE uid = 'alice'").await;
+    daemon.log.says("sessions not looked at again").await;
+    hears(&installation, "alice", &mut alice).await;
+    hears(&installation, "bob", &mut bob).await;
+    proxy.set(Fault::None);
+    is_sent_away(&mut alice).await;
+    hears(&installation, "bob", &mut bob).await;
+}
+
+async fn alice_twice_and_bob(
+    environment: &[(&str, &str)],
+) -> (Installation, Daemon, [Client; 2], Client) {
+    let installation = Installation::start().await;
+    users(&installation, &["alice", "bob"]).await;
+    let daemon = installation.daemon(environment).await;
+    let url = daemon.url();
+    let alice = [
+        Client::log_in(&url, "alice", &app_password("alice")).await,
+        Client::log_in(&url, "alice", "account password").await,
+    ];
+    let bob = Client::log_in(&url, "bob", &app_password("bob")).await;
+    (installation, daemon, alice, bob)
+}
+
+#[tokio::test]
+async fn the_operator_closes_the_sessions_of_one_user() {
+    let port = free_port().to_string();
+    let admin = [("ADMIN_PORT", port.as_str())];
+    let (installation, _daemon, alice, mut bob) = alice_twice_and_bob(&admin).await;
+    let mut revoke = Daemon::launch(&["revoke", "alice"], &admin);
+    assert_eq!(revoke.ends().await.code(), Some(0), "{}", revoke.log());
+    assert_eq!(revoke.log().trim(), "2");
+    for mut client in alice {
+        is_sent_away(&mut client).await;
+    }
+    hears(&installation, "bob", &mut bob).await;
+    let get = http::get(&format!("127.0.0.1:{port}"), "/revoke", &[]).await;
+    assert_eq!(get.status, 405);
+}
+
+#[tokio::test]
+async fn a_signal_over_redis_closes_the_sessions_of_one_user() {
+    let (installation, daemon, alice, mut bob) = alice_twice_and_bob(&[]).await;
+    installation.redis.publish("notify_signal", r#"{"revoke":"alice"}"#).await;
+    for mut client in alice {
+        is_sent_away(&mut client).await;
+    }
+    hears(&installation, "bob", &mut bob).await;
+    // The log-in itself is still good: that is the database's to say.
+    Client::log_in(&daemon.url(), "alice", &app_password("alice")).await;
+}
