@@ -1,13 +1,16 @@
 //! Who is no longer entitled is sent away: at the next look at the database, or at once when asked.
 
-use crate::support::{
-    client::Client,
-    daemon::Daemon,
-    faults::{Fault, FaultProxy},
-    free_port, http,
-    installation::Installation,
-    mariadb::MariaDb,
-    until,
+use crate::{
+    database_logins::{NOW, clock},
+    support::{
+        client::Client,
+        daemon::Daemon,
+        faults::{Fault, FaultProxy},
+        free_port, http,
+        installation::Installation,
+        mariadb::MariaDb,
+        until,
+    },
 };
 use futures_util::stream;
 use notify_push::{
@@ -21,7 +24,7 @@ use notify_push::{
 use std::{
     io,
     sync::{Arc, Mutex},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
@@ -95,7 +98,7 @@ impl Hurried {
         let rim = Rim {
             log,
             manager: ServiceManager::default(),
-            clock: Arc::new(SystemTime::now),
+            clock: clock(),
             rng: fastrand::Rng::with_seed(7),
             cores: 2,
         };
@@ -142,7 +145,7 @@ async fn whose_log_in_is_no_longer_good_is_sent_away_and_nobody_else() {
                     VALUES ('disabled', 'core', 'enabled', 'false')";
     let changes = [
         ("gone", "DELETE FROM oc_authtoken WHERE uid = 'gone'".to_owned()),
-        ("expired", token("expires = 1000000000", "expired")),
+        ("expired", token(&format!("expires = {}", NOW - 1), "expired")),
         ("wiped", token("type = 2", "wiped")),
         ("invalid", token("password_invalid = TRUE", "invalid")),
         ("disabled", disabled.to_owned()),

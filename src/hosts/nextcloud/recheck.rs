@@ -79,7 +79,7 @@ impl Recheck {
 /// The part of a round that is over when `seen` of `all` have been looked at.
 fn share(round: Duration, seen: usize, all: usize) -> Duration {
     let count = |sessions| u32::try_from(sessions).unwrap_or(u32::MAX).max(1);
-    round / count(all) * count(seen).min(count(all))
+    round * count(seen).min(count(all)) / count(all)
 }
 
 fn tenure(session: &Present) -> Tenure<SessionId> {
