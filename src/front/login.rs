@@ -93,6 +93,7 @@ impl Login {
         admission: Admission,
         stranger: Stranger,
     ) {
+        tracing::debug!(user = %admission.recipient, "logged in");
         match stream.into_idle() {
             Ok(transport) => {
                 // The hub ends only with the process, and then the client sees the end as well.
@@ -134,6 +135,7 @@ impl Login {
     }
 
     fn refused(&self, ending: Ending, refusal: Refusal) -> Ended {
+        tracing::debug!(?ending, "not logged in");
         (self.observe)(ending);
         Ended::Refused(refusal)
     }

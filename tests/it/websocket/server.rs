@@ -6,9 +6,9 @@ use notify_push::{
         Bind, Client, Front, Limits, Listener, Local, Observer, StrangerLimits, Strangers, Tls,
         Unobserved, X_FORWARDED_FOR, routes, upgrade,
     },
-    websocket::Rules,
     lifecycle::Tasks,
     peer::Peer,
+    websocket::Rules,
 };
 use std::{
     net::{Ipv4Addr, SocketAddr},
