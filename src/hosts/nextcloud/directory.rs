@@ -103,7 +103,6 @@ impl Directory {
 
     async fn of_users(&self, users: &[Value<'_>], each: EachMount<'_>) -> Result<(), StoreError> {
         for chunk in users.chunks(MAX_LIST) {
-            (self.asked)();
             self.database.query_list(&self.of_users, chunk, &mut |row| hand_on(row, each)).await?;
         }
         Ok(())
