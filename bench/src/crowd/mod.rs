@@ -1,0 +1,182 @@
+//! Thousands of WebSocket clients on one thread, a kilobyte each at most.
+
+mod client;
+mod wire;
+
+use client::{Client, Progress};
+use mio::{Events, Interest, Poll, Token};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+/// Clients that connect or log in at once.
+const AT_ONCE: usize = 512;
+
+/// A message that a client has heard.
+#[derive(Debug, Clone, Copy)]
+pub struct Heard {
+    /// Which client.
+    pub client: usize,
+    /// When.
+    pub at: Instant,
+    /// The number in a custom message; `None` for everything else.
+    pub number: Option<u64>,
+}
+
+/// Who connects, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// The daemon's port.
+    pub port: u16,
+    /// Number of the first user.
+    pub first: usize,
+    /// How many users, one client each.
+    pub count: usize,
+    /// A client that isn't in after this time gives up and tries again.
+    pub patience: Duration,
+    /// How long a client waits before it tries again.
+    pub pause: Duration,
+}
+
+impl Plan {
+    /// So many users from the first on, who wait as the original allows.
+    pub fn new(port: u16, count: usize) -> Self {
+        let (patience, pause) = (Duration::from_secs(15), Duration::from_secs(1));
+        Self { port, first: 0, count, patience, pause }
+    }
+}
+
+/// Clients of one daemon.
+pub struct Crowd {
+    poll: Poll,
+    events: Events,
+    clients: Vec<Client>,
+    plan: Plan,
+    buffer: Box<[u8]>,
+    heard: Vec<Heard>,
+    waiting: Vec<(Instant, usize)>,
+    connecting: usize,
+    inside: usize,
+    /// Connections lost or refused so far.
+    pub failures: usize,
+}
+
+impl Crowd {
+    /// Connects all of them and waits until they are in; fails when that takes too long.
+    pub fn connect(plan: Plan, at_most: Duration) -> io::Result<Self> {
+        let mut crowd = Self::begin(plan)?;
+        let deadline = Instant::now() + at_most;
+        while crowd.inside < plan.count {
+            if Instant::now() > deadline {
+                let message = format!("only {} of {} clients got in", crowd.inside, plan.count);
+                return Err(io::Error::other(message));
+            }
+            crowd.pump(Duration::from_millis(20))?;
+        }
+        Ok(crowd)
+    }
+
+    /// The same, without waiting: call [`Crowd::pump`].
+    pub fn begin(plan: Plan) -> io::Result<Self> {
+        let now = Instant::now();
+        Ok(Self {
+            poll: Poll::new()?,
+            events: Events::with_capacity(1024),
+            clients: (0..plan.count).map(|index| Client::new(plan.first + index)).collect(),
+            plan,
+            buffer: vec![0; 64 * 1024].into_boxed_slice(),
+            heard: Vec::new(),
+            waiting: (0..plan.count).rev().map(|index| (now, index)).collect(),
+            connecting: 0,
+            inside: 0,
+            failures: 0,
+        })
+    }
+
+    /// How many are logged in.
+    pub fn inside(&self) -> usize {
+        self.inside
+    }
+
+    /// Lets the clients work for this long; returns early when something was heard.
+    pub fn pump(&mut self, time: Duration) -> io::Result<()> {
+        self.start_some()?;
+        self.poll.poll(&mut self.events, Some(time))?;
+        let ready: Vec<usize> = self.events.iter().map(|event| event.token().0).collect();
+        for index in ready {
+            self.work(index);
+        }
+        self.lose_patience();
+        Ok(())
+    }
+
+    /// Lets the clients work until this moment.
+    pub fn until(&mut self, then: Instant) -> io::Result<()> {
+        while let Some(left) = then.checked_duration_since(Instant::now()) {
+            self.pump(left.min(Duration::from_millis(50)))?;
+        }
+        Ok(())
+    }
+
+    /// What was heard since it was last asked.
+    pub fn take(&mut self) -> Vec<Heard> {
+        std::mem::take(&mut self.heard)
+    }
+
+    fn start_some(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        while self.connecting < AT_ONCE && self.waiting.last().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, index)) = self.waiting.pop() else { break };
+            let both = Interest::READABLE | Interest::WRITABLE;
+            let stream = self.clients[index].connect(self.plan.port)?;
+            self.poll.registry().register(stream, Token(index), both)?;
+            self.connecting += 1;
+        }
+        Ok(())
+    }
+
+    fn work(&mut self, index: usize) {
+        let client = &mut self.clients[index];
+        let was_inside = client.is_inside();
+        let heard = &mut self.heard;
+        let at = Instant::now();
+        let hear = |number| heard.push(Heard { client: index, at, number });
+        match client.work(&mut self.buffer, hear) {
+            Progress::Going => {
+                if !was_inside && client.is_inside() {
+                    self.connecting -= 1;
+                    self.inside += 1;
+                }
+            }
+            Progress::Lost => {
+                if client.is_connected() {
+                    self.drop_client(index, was_inside);
+                }
+            }
+        }
+    }
+
+    fn drop_client(&mut self, index: usize, was_inside: bool) {
+        self.clients[index].disconnect();
+        if was_inside {
+            self.inside -= 1;
+        } else {
+            self.connecting -= 1;
+        }
+        self.failures += 1;
+        self.waiting.push((Instant::now() + self.plan.pause, index));
+        self.waiting.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    }
+
+    fn lose_patience(&mut self) {
+        if self.connecting == 0 {
+            return;
+        }
+        let patience = self.plan.patience;
+        let late: Vec<usize> = (0..self.clients.len())
+            .filter(|index| self.clients[*index].is_waiting_longer_than(patience))
+            .collect();
+        late.into_iter().for_each(|index| self.drop_client(index, false));
+    }
+}

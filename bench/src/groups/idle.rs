@@ -1,0 +1,52 @@
+//! Memory and processor time of a full house that has nothing to do, and memory after it has left.
+
+use crate::{
+    crowd::{Crowd, Plan},
+    daemon::Daemon,
+    figures::{Figures, micros, millis},
+    options::{Binary, Options},
+    proc,
+    stack::Stack,
+};
+use std::{
+    error::Error,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+/// A ping every 30 s belongs to an idle connection: a shorter look would miss it.
+const LOOK: Duration = Duration::from_secs(60);
+/// After everybody has come or gone, before memory is read.
+const SETTLE: Duration = Duration::from_secs(5);
+
+pub(super) fn run(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
+    let mut figures = Figures::default();
+    let stack = Stack::start(options, options.connections)?;
+    let daemon = Daemon::start(binary, &stack, &[])?;
+    figures.add("start to ready", "ms", millis(daemon.started_in));
+    sleep(Duration::from_secs(1));
+    let base = daemon.read()?;
+    figures.add("base memory", "MB", base.pss as f64 / 1e6);
+    let kernel = proc::kernel_tcp_memory();
+    let plan = Plan::new(daemon.port, options.connections);
+    let mut crowd = Crowd::connect(plan, Duration::from_secs(180))?;
+    crowd.until(Instant::now() + SETTLE)?;
+    let full = daemon.read()?;
+    let each = |bytes: u64| bytes as f64 / options.connections as f64;
+    figures.add("memory each connection", "bytes", each(full.pss.saturating_sub(base.pss)));
+    let kernel = proc::kernel_tcp_memory().saturating_sub(kernel);
+    figures.add("kernel memory each connection (both ends)", "bytes", each(kernel));
+    let begun = Instant::now();
+    crowd.until(begun + LOOK)?;
+    let after = daemon.read()?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let cpu = micros(after.cpu.saturating_sub(full.cpu)) / options.connections as f64 / seconds;
+    figures.add("processor time each connection and second", "µs", cpu);
+    let switches = after.switches.saturating_sub(full.switches) as f64 / seconds;
+    figures.add("context switches a second", "", switches);
+    drop(crowd);
+    sleep(SETTLE + SETTLE);
+    let left = daemon.read()?;
+    figures.add("memory after all have left", "MB", left.pss as f64 / 1e6);
+    Ok(figures)
+}

@@ -1,0 +1,109 @@
+//! How long it takes from a publish to the client.
+
+use super::super::stack::{HOMES, Stack, user};
+use crate::{
+    crowd::{Crowd, Plan},
+    daemon::Daemon,
+    figures::{Figures, millis},
+    options::{Binary, Options},
+};
+use redis::Commands;
+use std::{
+    error::Error,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// File changes measured.
+const CHANGES: usize = 200;
+
+pub(super) fn custom(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
+    let stack = Stack::start(options, options.connections)?;
+    let daemon = Daemon::start(binary, &stack, &[])?;
+    let plan = Plan::new(daemon.port, options.connections);
+    let mut crowd = Crowd::connect(plan, Duration::from_secs(180))?;
+    let mut redis = stack.redis.connection()?;
+    let (epoch, seconds, users) = (Instant::now(), options.seconds, options.connections);
+    let publisher = thread::spawn(move || -> redis::RedisResult<u64> {
+        let mut sent = 0;
+        while epoch.elapsed().as_secs() < seconds {
+            let due = epoch + Duration::from_millis(sent);
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            let name = user((sent as usize).wrapping_mul(7919) % users);
+            let now = epoch.elapsed().as_nanos();
+            let _: usize = redis.publish(
+                "notify_custom",
+                format!("{{\"user\":\"{name}\",\"message\":\"n\",\"body\":{now}}}"),
+            )?;
+            sent += 1;
+        }
+        Ok(sent)
+    });
+    crowd.until(epoch + Duration::from_secs(seconds + 1))?;
+    let sent = publisher.join().map_err(|_| "the publisher panicked")??;
+    let mut times: Vec<Duration> = crowd
+        .take()
+        .iter()
+        .filter_map(|heard| {
+            Some(heard.at.duration_since(epoch).saturating_sub(Duration::from_nanos(heard.number?)))
+        })
+        .collect();
+    let mut figures = Figures::default();
+    figures.add("messages lost", "", sent as f64 - times.len() as f64);
+    figures
+        .add_times(["custom message p50", "custom message p99", "custom message max"], &mut times);
+    Ok(figures)
+}
+
+pub(super) fn file(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
+    let count = CHANGES.min(options.connections);
+    let stack = Stack::start(options, count)?;
+    let daemon = Daemon::start(binary, &stack, &[])?;
+    let mut crowd = Crowd::connect(Plan::new(daemon.port, count), Duration::from_secs(60))?;
+    let mut redis = stack.redis.connection()?;
+    let mut times = Vec::new();
+    for number in 0..count {
+        let storage = HOMES + i64::try_from(number)?;
+        crowd.take();
+        let begun = Instant::now();
+        let update =
+            format!("{{\"storage\":{storage},\"path\":\"files\\/a.txt\",\"file_id\":{number}}}");
+        let _: usize = redis.publish("notify_storage_update", update)?;
+        let deadline = begun + Duration::from_secs(5);
+        while Instant::now() < deadline {
+            crowd.pump(Duration::from_millis(50))?;
+            if let Some(heard) = crowd.take().iter().find(|heard| heard.client == number) {
+                times.push(heard.at.duration_since(begun));
+                break;
+            }
+        }
+    }
+    let mut figures = Figures::default();
+    figures.add("changes not heard of", "", (count - times.len()) as f64);
+    figures.add_times(["file change p50", "file change p99", "file change max"], &mut times);
+    Ok(figures)
+}
+
+pub(super) fn steady(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
+    let stack = Stack::start(options, 1)?;
+    let daemon = Daemon::start(binary, &stack, &[])?;
+    let mut crowd = Crowd::connect(Plan::new(daemon.port, 1), Duration::from_secs(60))?;
+    let mut redis = stack.redis.connection()?;
+    let (begun, lasts) = (Instant::now(), Duration::from_secs(30));
+    while begun.elapsed() < lasts {
+        let update = format!("{{\"storage\":{HOMES},\"path\":\"files\\/a.txt\",\"file_id\":1}}");
+        let _: usize = redis.publish("notify_storage_update", update)?;
+        crowd.until(Instant::now() + Duration::from_millis(200))?;
+    }
+    let end = Instant::now();
+    crowd.until(end + Duration::from_secs(2))?;
+    let heard: Vec<Instant> = crowd.take().iter().map(|heard| heard.at).collect();
+    let during = heard.iter().filter(|at| **at <= end).count();
+    let mut figures = Figures::default();
+    figures.add("messages in 30 s", "", during as f64);
+    let first = heard.first().map_or(f64::NAN, |first| millis(first.duration_since(begun)));
+    figures.add("first message after", "ms", first);
+    let gaps = std::iter::once(&begun).chain(&heard).zip(&heard).map(|(a, b)| b.duration_since(*a));
+    figures.add("longest silence", "ms", gaps.max().map_or(f64::NAN, millis));
+    Ok(figures)
+}

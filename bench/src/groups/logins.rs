@@ -1,0 +1,57 @@
+//! How fast clients get in, and whether everybody comes back after a restart.
+
+use crate::{
+    crowd::{Crowd, Plan},
+    daemon::Daemon,
+    figures::Figures,
+    options::{Binary, Options},
+    stack::{Stack, free_port},
+};
+use std::{
+    error::Error,
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, Instant},
+};
+
+/// Clients of the reconnect.
+const BACK: usize = 9_500;
+/// Given up after this.
+const AT_MOST: Duration = Duration::from_secs(240);
+
+pub(super) fn rate(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
+    let count = options.connections.min(5_000);
+    let stack = Stack::start(options, count)?;
+    let daemon = Daemon::start(binary, &stack, &[])?;
+    let begun = Instant::now();
+    let crowd = Crowd::connect(Plan::new(daemon.port, count), AT_MOST)?;
+    let time = begun.elapsed();
+    let mut figures = Figures::default();
+    figures.add("log-ins a second", "", crowd.inside() as f64 / time.as_secs_f64());
+    figures.add("host requests", "", stack.host.counted.requests.load(Relaxed) as f64);
+    Ok(figures)
+}
+
+pub(super) fn reconnect(
+    options: &Options,
+    binary: &Binary,
+    more: &[(&str, &str)],
+) -> Result<Figures, Box<dyn Error>> {
+    let count = options.connections.min(BACK);
+    let stack = Stack::start(options, count)?;
+    let port = free_port()?;
+    let _daemon = Daemon::start_at(binary, &stack, more, port)?;
+    // What a crash leaves behind: everybody tries at the same moment.
+    let begun = Instant::now();
+    let mut crowd = Crowd::begin(Plan::new(port, count))?;
+    while crowd.inside() < count && begun.elapsed() < AT_MOST {
+        crowd.pump(Duration::from_millis(20))?;
+    }
+    let mut figures = Figures::default();
+    figures.add("back", "", crowd.inside() as f64);
+    figures.add("after", "s", begun.elapsed().as_secs_f64());
+    let counted = &stack.host.counted;
+    figures.add("host requests", "", counted.requests.load(Relaxed) as f64);
+    figures.add("given up while worked on", "", counted.given_up.load(Relaxed) as f64);
+    figures.add("attempts that failed", "", crowd.failures as f64);
+    Ok(figures)
+}

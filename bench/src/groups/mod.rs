@@ -1,0 +1,87 @@
+//! What is measured: one file for each kind of work.
+
+mod delivery;
+mod idle;
+mod latency;
+mod limits;
+mod logins;
+mod storm;
+
+use crate::{
+    figures::Figures,
+    options::{Binary, Options},
+};
+use clap::ValueEnum;
+use std::error::Error;
+
+/// A kind of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Group {
+    /// Everybody connected, nothing happens; then everybody leaves.
+    Idle,
+    /// Custom messages at 1 000 a second to a full house.
+    Custom,
+    /// One file change at a time on quiet connections.
+    File,
+    /// A user with a change every 200 ms.
+    Steady,
+    /// One change that 5 000 users see, without debounce.
+    FanOut,
+    /// As many custom messages as go through.
+    Throughput,
+    /// 5 000 custom messages a second to one user.
+    Ordered,
+    /// 5 000 updates a second on ten storages with 2 000 mounts each.
+    Storm,
+    /// App-password log-ins a second.
+    Login,
+    /// Everybody comes back after a restart.
+    Reconnect,
+    /// The same, with Nextcloud deciding all log-ins.
+    ReconnectHost,
+    /// What the machine itself can do.
+    Limits,
+}
+
+impl Group {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Custom => "custom",
+            Self::File => "file",
+            Self::Steady => "steady",
+            Self::FanOut => "fan-out",
+            Self::Throughput => "throughput",
+            Self::Ordered => "ordered",
+            Self::Storm => "storm",
+            Self::Login => "login",
+            Self::Reconnect => "reconnect",
+            Self::ReconnectHost => "reconnect-host",
+            Self::Limits => "limits",
+        }
+    }
+
+    /// Whether it measures a daemon, not the machine.
+    pub fn needs_daemon(self) -> bool {
+        self != Self::Limits
+    }
+
+    /// Measures.
+    pub fn run(self, options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
+        match self {
+            Self::Idle => idle::run(options, binary),
+            Self::Custom => latency::custom(options, binary),
+            Self::File => latency::file(options, binary),
+            Self::Steady => latency::steady(options, binary),
+            Self::FanOut => delivery::fan_out(options, binary),
+            Self::Throughput => delivery::throughput(options, binary),
+            Self::Ordered => delivery::ordered(options, binary),
+            Self::Storm => storm::run(options, binary),
+            Self::Login => logins::rate(options, binary),
+            Self::Reconnect => logins::reconnect(options, binary, &[]),
+            Self::ReconnectHost => logins::reconnect(options, binary, &[("AUTH", "nextcloud")]),
+            Self::Limits => limits::run(options),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The bench: the same work on one daemon or several, interleaved, in one run.
+//!
+//! `cargo run --release -p bench -- --help`
+
+mod crowd;
+mod daemon;
+mod disturbance;
+mod figures;
+mod groups;
+mod options;
+mod proc;
+mod report;
+mod stack;
+
+use clap::Parser;
+use options::Options;
+use std::{error::Error, process::ExitCode};
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::progress(&format!("bench: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let binaries = options.binaries()?;
+    let mut report = report::Report::new(options.json.as_deref(), &binaries)?;
+    proc::raise_descriptor_limit();
+    for round in 0..options.rounds {
+        for group in &options.groups() {
+            for binary in &binaries {
+                let label = binary.label.clone();
+                report::progress(&format!("round {} · {} · {label}", round + 1, group.name()));
+                let quiet = disturbance::Watch::begin();
+                let figures = group.run(options, binary)?;
+                report.add(&label, group.name(), &figures, &quiet.end())?;
+                if !group.needs_daemon() {
+                    break;
+                }
+            }
+        }
+    }
+    report.table();
+    Ok(())
+}

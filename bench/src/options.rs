@@ -1,0 +1,86 @@
+//! What to measure, on what, and how large.
+
+use crate::groups::Group;
+use clap::{Parser, ValueEnum};
+use std::{io, path::PathBuf};
+
+/// Measures a notify_push daemon: its memory, CPU time and latency under the work it is made for.
+#[derive(Debug, Parser)]
+pub struct Options {
+    /// What to measure; all of it if nothing is named.
+    #[arg(value_enum)]
+    groups: Vec<Group>,
+    /// Another binary that takes the original's command line and environment; may be repeated.
+    #[arg(long, value_name = "BINARY")]
+    against: Vec<PathBuf>,
+    /// The daemon itself; built with `cargo build --release` before.
+    #[arg(long, default_value = "target/release/notify_push")]
+    daemon: PathBuf,
+    /// Clients in the groups that want a crowd. Machines with 20 000 descriptors a process bear
+    /// 19 500.
+    #[arg(long, default_value_t = 19_500)]
+    pub connections: usize,
+    /// How often everything is measured.
+    #[arg(long, default_value_t = 1)]
+    pub rounds: usize,
+    /// How long the groups measure that take as long as one likes, in seconds.
+    #[arg(long, default_value_t = 20)]
+    pub seconds: u64,
+    /// The database.
+    #[arg(long, value_enum, default_value_t = Db::Mariadb)]
+    pub db: Db,
+    /// Appends one JSON object a line for each measurement.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// How long the stand-in for Nextcloud takes for a log-in, in milliseconds.
+    #[arg(long, default_value_t = 30)]
+    pub host_delay: u64,
+    /// How many log-ins the stand-in works on at once.
+    #[arg(long, default_value_t = 8)]
+    pub host_workers: usize,
+    /// Log-ins that may wait in the stand-in; beyond, it answers 502. 0: any number.
+    #[arg(long, default_value_t = 0)]
+    pub host_queue: usize,
+}
+
+/// Which database the daemon reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Db {
+    /// A MariaDB server of our own.
+    Mariadb,
+    /// A SQLite file.
+    Sqlite,
+}
+
+/// A daemon to measure.
+#[derive(Debug, Clone)]
+pub struct Binary {
+    /// Its file.
+    pub path: PathBuf,
+    /// What the table calls it.
+    pub label: String,
+    /// Whether it is the one this repository builds: it knows settings that others don't.
+    pub ours: bool,
+}
+
+impl Options {
+    /// The groups to run.
+    pub fn groups(&self) -> Vec<Group> {
+        if self.groups.is_empty() { Group::value_variants().to_vec() } else { self.groups.clone() }
+    }
+
+    /// The daemons, ours first.
+    pub fn binaries(&self) -> io::Result<Vec<Binary>> {
+        let others = self.against.iter().map(|path| (path, false));
+        std::iter::once((&self.daemon, true))
+            .chain(others)
+            .map(|(path, ours)| {
+                let path = path.canonicalize().map_err(|error| {
+                    io::Error::other(format!("{}: {error}; build it first", path.display()))
+                })?;
+                let label = if ours { "ours".into() } else { path.display().to_string() };
+                Ok(Binary { path, label, ours })
+            })
+            .collect()
+    }
+}
