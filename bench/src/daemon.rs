@@ -112,21 +112,12 @@ impl Daemon {
         let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         Ok(value.ok_or("no such metric")?.trim().parse()?)
     }
-
-    /// Ends it at once, as a crash does.
-    pub fn kill(mut self) {
-        self.end();
-    }
-
-    fn end(&mut self) {
-        // Ended already is fine too.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        self.end();
+        // Ended already is fine too.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

@@ -26,11 +26,11 @@ impl Figures {
     /// Adds the median, the 99th percentile and the greatest of some times, in milliseconds.
     pub fn add_times(&mut self, names: [&'static str; 3], times: &mut [Duration]) {
         times.sort_unstable();
-        let at = |part: f64| {
-            let last = times.len().saturating_sub(1) as f64;
-            times.get((part * last).round() as usize).map_or(f64::NAN, |time| millis(*time))
+        let at = |percent: usize| {
+            let last = times.len().saturating_sub(1);
+            times.get(last * percent / 100).map_or(f64::NAN, |time| millis(*time))
         };
-        for (name, part) in names.into_iter().zip([0.5, 0.99, 1.0]) {
+        for (name, part) in names.into_iter().zip([50, 99, 100]) {
             self.add(name, "ms", at(part));
         }
     }

@@ -24,12 +24,12 @@ pub(super) fn custom(options: &Options, binary: &Binary) -> Result<Figures, Box<
     let mut crowd = Crowd::connect(plan, Duration::from_secs(180))?;
     let mut redis = stack.redis.connection()?;
     let (epoch, seconds, users) = (Instant::now(), options.seconds, options.connections);
-    let publisher = thread::spawn(move || -> redis::RedisResult<u64> {
-        let mut sent = 0;
+    let publisher = thread::spawn(move || -> redis::RedisResult<usize> {
+        let mut sent = 0_usize;
         while epoch.elapsed().as_secs() < seconds {
-            let due = epoch + Duration::from_millis(sent);
+            let due = epoch + Duration::from_millis(sent as u64);
             thread::sleep(due.saturating_duration_since(Instant::now()));
-            let name = user((sent as usize).wrapping_mul(7919) % users);
+            let name = user(sent.wrapping_mul(7919) % users);
             let now = epoch.elapsed().as_nanos();
             let _: usize = redis.publish(
                 "notify_custom",

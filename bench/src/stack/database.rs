@@ -143,7 +143,7 @@ fn statements(users: usize) -> Result<Vec<String>, std::fmt::Error> {
     let mut all: Vec<String> = TABLES.iter().map(|table| (*table).to_owned()).collect();
     let mut rows = Rows::default();
     let mut mount = 0_i64;
-    let mut root = |storage: i64, rows: &mut Rows| {
+    let root = |storage: i64, rows: &mut Rows| {
         rows.add("oc_filecache", &format!("({storage}, {storage}, '')"));
     };
     root(SHARED, &mut rows);

@@ -4,7 +4,7 @@ mod database;
 mod host;
 mod redis;
 
-pub use host::{Counted, Host};
+pub use host::Host;
 
 use crate::options::Options;
 use database::Database;
