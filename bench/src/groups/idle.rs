@@ -16,6 +16,8 @@ use std::{
 
 /// A ping every 30 s belongs to an idle connection: a shorter look would miss it.
 const LOOK: Duration = Duration::from_secs(60);
+/// Clients who come and go first, so that the code that serves them is not counted as theirs.
+const WARM_UP: usize = 100;
 /// After everybody has come or gone, before memory is read.
 const SETTLE: Duration = Duration::from_secs(5);
 
@@ -27,13 +29,17 @@ pub(super) fn run(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn
     sleep(Duration::from_secs(1));
     let base = daemon.read()?;
     figures.add("base memory", "MB", base.pss as f64 / 1e6);
+    drop(Crowd::connect(Plan::new(daemon.port, WARM_UP), Duration::from_secs(60))?);
+    sleep(SETTLE + SETTLE);
+    let warm = daemon.read()?;
+    figures.add("memory after a first hundred have left", "MB", warm.pss as f64 / 1e6);
     let kernel = proc::kernel_tcp_memory();
     let plan = Plan::new(daemon.port, options.connections);
     let mut crowd = Crowd::connect(plan, Duration::from_secs(180))?;
     crowd.until(Instant::now() + SETTLE)?;
     let full = daemon.read()?;
     let each = |bytes: u64| bytes as f64 / options.connections as f64;
-    figures.add("memory each connection", "bytes", each(full.pss.saturating_sub(base.pss)));
+    figures.add("memory each connection", "bytes", each(full.pss.saturating_sub(warm.pss)));
     let kernel = proc::kernel_tcp_memory().saturating_sub(kernel);
     figures.add("kernel memory each connection (both ends)", "bytes", each(kernel));
     let begun = Instant::now();
