@@ -9,7 +9,8 @@ use crate::{
         free_port, http,
         installation::Installation,
         mariadb::MariaDb,
-        until,
+        nextcloud::{Answer, Nextcloud, Setup},
+        until, within,
     },
 };
 use futures_util::stream;
@@ -234,4 +235,32 @@ async fn a_signal_over_redis_closes_the_sessions_of_one_user() {
     hears(&installation, "bob", &mut bob).await;
     // The log-in itself is still good: that is the database's to say.
     Client::log_in(&daemon.url(), "alice", &app_password("alice")).await;
+}
+
+#[tokio::test]
+async fn whom_nextcloud_let_in_stays_as_long_as_nextcloud_says_so() {
+    let (installation, nextcloud) =
+        (Installation::start().await, Nextcloud::start(Setup::default()).await);
+    let url = nextcloud.url();
+    let daemon = installation
+        .daemon(&[
+            ("AUTH", "database,nextcloud"),
+            ("NEXTCLOUD_URL", &url),
+            ("REAUTH_INTERVAL", "2"),
+        ])
+        .await;
+    nextcloud.account("lars", "from LDAP", "lars");
+    nextcloud.account("lena", "from LDAP", "lena");
+    let mut lars = Client::log_in(&daemon.url(), "lars", "from LDAP").await;
+    let mut lena = Client::log_in(&daemon.url(), "lena", "from LDAP").await;
+    nextcloud.forget("lars", "from LDAP");
+    is_sent_away(&mut lars).await;
+    hears(&installation, "lena", &mut lena).await;
+    // A Nextcloud in trouble sends nobody away.
+    let trouble = Answer::new(500, "");
+    nextcloud.answer("/index.php/apps/notify_push/uid", Some(trouble));
+    nextcloud.forget("lena", "from LDAP");
+    let asked = nextcloud.asked().len();
+    within("lena is asked about", nextcloud.asked_at_least(asked + 1)).await;
+    hears(&installation, "lena", &mut lena).await;
 }

@@ -16,6 +16,8 @@ const CHUNK: usize = 300;
 const RETRY: Duration = Duration::from_secs(2);
 /// How often it is seen whose turn it is to be asked about at the host again.
 const TURN: Duration = Duration::from_secs(30);
+/// The same where the interval is shorter than that, at least.
+const SHORTEST_TURN: Duration = Duration::from_secs(1);
 /// A host that can't answer is asked about the same session again after this.
 const REASK: Duration = Duration::from_secs(300);
 /// Sessions that the host is asked about at once.
@@ -37,22 +39,25 @@ impl Recheck {
         while self.round().await.is_ok() {}
     }
 
-    /// One look at everybody, evenly spread over its time however the sessions lie in the shards.
+    /// One look at everybody. The time goes by how many there are now, not by how they lie in the
+    /// shards: nobody waits longer because others come or leave meanwhile.
     async fn round(&self) -> Result<(), HubClosed> {
-        let (start, all) = (Instant::now(), self.hub.connections());
-        let mut seen = 0;
+        let mut nobody = true;
         for shard in 0..self.hub.shards() {
             let mut from = 0;
             loop {
                 let sessions = self.hub.list(shard, from, CHUNK).await?;
                 let Some(last) = sessions.last() else { break };
-                from = last.id.slot + 1;
+                (nobody, from) = (false, last.id.slot + 1);
+                let pause = share(self.round, sessions.len(), self.hub.connections());
+                let next = Instant::now() + pause;
                 self.look_at(&sessions).await?;
-                seen += sessions.len();
-                sleep_until(start + share(self.round, seen, all)).await;
+                sleep_until(next).await;
             }
         }
-        sleep_until(start + self.round).await;
+        if nobody {
+            sleep(self.round).await;
+        }
         Ok(())
     }
 
@@ -76,10 +81,10 @@ impl Recheck {
     }
 }
 
-/// The part of a round that is over when `seen` of `all` have been looked at.
-fn share(round: Duration, seen: usize, all: usize) -> Duration {
+/// What part of a round the looks at so many of all sessions take.
+fn share(round: Duration, sessions: usize, all: usize) -> Duration {
     let count = |sessions| u32::try_from(sessions).unwrap_or(u32::MAX).max(1);
-    round * count(seen).min(count(all)) / count(all)
+    round * count(sessions) / count(all.max(sessions))
 }
 
 fn tenure(session: &Present) -> Tenure<SessionId> {
@@ -110,8 +115,9 @@ impl Reauthentication {
     /// Until the hub ends.
     pub async fn run(mut self) {
         let mut due = HashMap::new();
+        let turn = self.interval.clamp(SHORTEST_TURN, TURN);
         while self.round(&mut due).await.is_ok() {
-            sleep(TURN).await;
+            sleep(turn).await;
         }
     }
 
@@ -198,12 +204,13 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_round_takes_its_time_and_no_more_whoever_came_meanwhile() {
+    fn a_round_takes_its_time_and_no_more_however_the_sessions_lie() {
         let round = Duration::from_secs(40);
         assert_eq!(share(round, 1, 2), round / 2);
         assert_eq!(share(round, 300, 3000), round / 10);
-        for (seen, all) in [(2, 2), (900, 600), (1, 0), (0, 0)] {
-            assert_eq!(share(round, seen, all), round, "{seen} of {all}");
+        // Those who left since they were listed.
+        for (sessions, all) in [(2, 2), (300, 10), (1, 0)] {
+            assert_eq!(share(round, sessions, all), round, "{sessions} of {all}");
         }
     }
 }
