@@ -102,6 +102,13 @@ async fn a_redis_that_talks_garbage_costs_nobody_a_log_in_or_a_change() {
 }
 
 #[tokio::test]
+async fn a_redis_that_is_switched_off_costs_nobody_a_log_in_or_a_change() {
+    let mut scene = BehindRedis::start().await;
+    scene.proxy.set(Fault::HalfOpen);
+    scene.outlives(async |_, proxy| proxy.set(Fault::None)).await;
+}
+
+#[tokio::test]
 async fn a_slow_redis_is_a_redis() {
     let mut scene = BehindRedis::start().await;
     scene.proxy.set(Fault::Slow(16));
