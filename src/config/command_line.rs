@@ -2,6 +2,10 @@
 //!
 //! A new command is one variant of [`Order`], a new flag one field and one line in its group's
 //! `flags`; values are read elsewhere, in the same way as those of environment variables.
+#![cfg_attr(
+    doc,
+    allow(rustdoc::broken_intra_doc_links, reason = "help texts name variables in brackets")
+)]
 
 use super::layers::Flags;
 use super::setting::{self, Setting};
