@@ -32,11 +32,17 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
         let topics = self.shared.dialect.topics().len().min(TOPICS);
         self.each(&Whom::Everyone, |shard, id| {
             let due = now + shard.jitter(spread);
-            let due = shard.shared.pacer.slot(crowd, now).map_or(due, |slot| slot.max(due));
-            for topic in (0..topics).filter_map(|index| u8::try_from(index).ok().map(Topic)) {
-                if let Some(client) = shard.clients.get_mut(id as usize) {
-                    client.session.change(topic, &Ids::Unknown, now, due);
-                }
+            let Some(client) = shard.clients.get_mut(id as usize) else { return };
+            let topics = (0..topics).filter_map(|index| u8::try_from(index).ok().map(Topic));
+            let began: SmallVec<[Topic; TOPICS]> = topics
+                .filter(|topic| client.session.change(*topic, &Ids::Unknown, now, due))
+                .collect();
+            // Who waits for everything already takes no further slot: a Redis that comes and goes
+            // would push the slots of all crowds further and further into the future.
+            if !began.is_empty()
+                && let Some(slot) = shard.shared.pacer.slot(crowd, now)
+            {
+                began.iter().for_each(|topic| client.session.put_off(*topic, slot));
             }
             shard.schedule(id);
         });

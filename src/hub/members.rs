@@ -78,6 +78,12 @@ impl Members {
         self.members.get(index as usize).map(|member| &member.recipient)
     }
 
+    /// Whether nobody is here.
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty() && self.table.is_empty()
+    }
+
     fn is(&self, index: u32, recipient: &str) -> bool {
         self.members[index as usize].recipient.as_str() == recipient
     }

@@ -241,7 +241,15 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
         if at < client.timer {
             client.timer = at;
             self.timers.set(at, id);
+            self.tidy_timers();
         }
+    }
+
+    /// Each message told leaves a stale deadline behind: the heartbeat's, half a minute ahead.
+    fn tidy_timers(&mut self) {
+        let clients = &self.clients;
+        let counts = |at, id| clients.get(id as usize).is_some_and(|client| client.timer == at);
+        self.timers.tidy(clients.len(), counts);
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = u32> {
@@ -342,9 +350,8 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
         self.watcher.remove(&client.transport);
         let last = self.members.leave(client.member, id);
         self.shared.left(last, client.closing().unwrap_or(close));
-        let left = self.clients.len();
-        self.timers.trim(left);
-        if self.clients.capacity() > 64 + 8 * left {
+        self.tidy_timers();
+        if self.clients.capacity() > 64 + 8 * self.clients.len() {
             self.clients.shrink_to_fit();
         }
         Some(client.transport)

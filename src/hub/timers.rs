@@ -3,6 +3,9 @@
 use crate::session::Millis;
 use std::{cmp::Reverse, collections::BinaryHeap};
 
+/// So many entries are not worth tidying up.
+const SPARE: usize = 64;
+
 /// The clients' deadlines. An entry may be stale: its owner knows its own deadline and compares.
 #[derive(Debug, Default)]
 pub struct Timers {
@@ -29,9 +32,23 @@ impl Timers {
         self.heap.pop().map(|Reverse(entry)| entry)
     }
 
-    /// Gives memory back after a crowd has left.
-    pub fn trim(&mut self, clients: usize) {
-        if self.heap.capacity() > 64 + 8 * clients.max(self.heap.len()) {
+    /// How many deadlines are noted, stale ones included.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    /// Forgets stale deadlines once they outnumber the clients by far, and gives memory back after a
+    /// crowd has left. `counts` says whether a deadline is its client's own.
+    pub fn tidy(&mut self, clients: usize, counts: impl Fn(Millis, u32) -> bool) {
+        if self.heap.len() > SPARE + 4 * clients {
+            let mut entries = std::mem::take(&mut self.heap).into_vec();
+            entries.retain(|Reverse((at, id))| counts(*at, *id));
+            entries.sort_unstable();
+            entries.dedup();
+            self.heap = entries.into();
+        }
+        if self.heap.capacity() > SPARE + 8 * clients.max(self.heap.len()) {
             self.heap.shrink_to(2 * clients.max(self.heap.len()));
         }
     }

@@ -1,0 +1,8 @@
+//! Shards on made-up sockets and a made-up clock: what the promises are, one by one and by the
+//! thousand.
+
+mod listener;
+mod promises;
+mod town;
+mod wire;
+mod world;
