@@ -138,3 +138,6 @@ impl Session {
         self.outbox.due()
     }
 }
+
+#[cfg(test)]
+mod tests;
