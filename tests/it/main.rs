@@ -13,6 +13,7 @@ mod database_revocation;
 mod delivery;
 mod demo;
 mod fault_matrix;
+mod exposure;
 mod fault_proxy;
 mod flood;
 mod life_cycle;

@@ -2,7 +2,7 @@
 
 use super::{Due, Rules, Session};
 use crate::{
-    front::websocket::Item,
+    websocket::Item,
     hosts::nextcloud::dialect::NextcloudDialect,
     notice::{Ids, Topic},
     session::{ANSWER_WITHIN, Millis, PING_AFTER, Pace},
