@@ -2,10 +2,10 @@
 
 use super::{Due, Rules, Session};
 use crate::{
-    websocket::Item,
     hosts::nextcloud::dialect::NextcloudDialect,
     notice::{Ids, Topic},
     session::{ANSWER_WITHIN, Millis, PING_AFTER, Pace},
+    websocket::Item,
 };
 use proptest::prelude::*;
 
