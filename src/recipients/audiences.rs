@@ -186,6 +186,10 @@ impl Audiences {
             due.push(name.recipient.clone());
             self.set_look(id, look.next(now));
         }
+        if self.looks.capacity() > 64 + 8 * self.looks.len() {
+            // A crowd has come or gone.
+            self.looks.shrink_to(2 * self.looks.len());
+        }
         if self.rows == 0 {
             due.clear();
         }

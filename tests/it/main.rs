@@ -34,4 +34,5 @@ mod self_test;
 mod servers;
 mod support;
 mod systemd;
+mod watchdog;
 mod websocket;

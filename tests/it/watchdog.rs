@@ -1,0 +1,100 @@
+//! The service manager's watchdog bites: a daemon whose only worker is blocked is fed no longer.
+
+use notify_push::{
+    app::{Daemon, Feed, Rim},
+    config::{self, Command, Settings, Surroundings},
+    hosts::nextcloud,
+    lifecycle::ServiceManager,
+    telemetry::log::{Filter, LogFormat, build},
+};
+use std::{
+    io::{self, ErrorKind},
+    os::unix::net::UnixDatagram,
+    path::Path,
+    sync::{Arc, mpsc},
+    time::{Duration, SystemTime},
+};
+use tokio::sync::mpsc as channel;
+
+/// The manager wants to hear of the daemon so often; it is fed twice as often.
+const INTERVAL: &str = "400000";
+/// Three times that: long enough to be missed.
+const LONG: Duration = Duration::from_millis(1200);
+/// A loaded machine may take its time.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn settings(folder: &Path) -> Settings {
+    let database = format!("sqlite://{}", folder.join("none.db").display());
+    let environment = [("PORT", "0"), ("BIND", "127.0.0.1"), ("DATABASE_URL", &*database)];
+    let loaded = config::load(Surroundings {
+        arguments: vec!["notify_push".into(), "--auth=database".into()],
+        environment: environment.map(|(name, value)| (name.into(), value.into())).into(),
+        dotenv: Err(ErrorKind::NotFound.into()),
+        read: &config::read_text,
+        exists: &|path| path.exists(),
+        read_config: &nextcloud::config::read,
+    });
+    match loaded {
+        Ok(Command::Serve { settings, .. }) => *settings,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn rim(socket: &Path) -> Rim {
+    let variable = |name: &str| match name {
+        "NOTIFY_SOCKET" => Some(socket.as_os_str().to_owned()),
+        "WATCHDOG_USEC" => Some(INTERVAL.into()),
+        _ => None,
+    };
+    let (_, log) = build(Filter::default(), LogFormat::Json, io::sink);
+    Rim {
+        log,
+        manager: ServiceManager::from_environment(variable, std::process::id()).unwrap(),
+        clock: Arc::new(|| SystemTime::UNIX_EPOCH),
+        rng: fastrand::Rng::with_seed(1),
+        cores: 1,
+    }
+}
+
+/// Waits until the daemon is fed; `false`: it was not in this time.
+fn is_fed(manager: &UnixDatagram, within: Duration) -> bool {
+    manager.set_read_timeout(Some(within)).unwrap();
+    let mut buffer = [0; 256];
+    while let Ok(length) = manager.recv(&mut buffer) {
+        if &buffer[..length] == b"WATCHDOG=1" {
+            return true;
+        }
+    }
+    false
+}
+
+#[test]
+fn a_blocked_worker_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("notify");
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (settings, rim) = (settings(folder.path()), rim(&socket));
+    let (_source, queue) = channel::channel(16);
+    runtime.spawn(async move {
+        let daemon = Daemon::start(&settings, rim, Feed::Memory(queue)).await.unwrap();
+        daemon.run(futures_util::stream::pending()).await
+    });
+    assert!(is_fed(&manager, PATIENCE) && is_fed(&manager, PATIENCE), "it works and is not fed");
+
+    let ((begun, blocked), (release, released)) = (mpsc::channel(), mpsc::channel::<()>());
+    runtime.spawn(async move {
+        begun.send(()).unwrap();
+        // What no task may do: the worker is gone until the test lets it go.
+        released.recv().unwrap();
+    });
+    blocked.recv_timeout(PATIENCE).unwrap();
+    // What was said before.
+    while is_fed(&manager, Duration::from_millis(1)) {}
+    assert!(!is_fed(&manager, LONG), "it is blocked and fed");
+
+    release.send(()).unwrap();
+    assert!(is_fed(&manager, PATIENCE), "it works again and is not fed");
+    runtime.shutdown_background();
+}
