@@ -25,7 +25,7 @@ pub struct AuthSettings {
 
 /// With the queries themselves a look at everybody stays below the promised minute. Nothing that an
 /// operator sets: a promise.
-pub const RECHECK_ROUND: Duration = Duration::from_secs(40);
+pub const RECHECK_ROUND: Duration = Duration::from_secs(28);
 
 /// One of those who are asked whether a password is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
