@@ -18,13 +18,16 @@ use notify_push::{
     app::{self, Feed, Rim},
     config::{self, Command, RECHECK_ROUND, Surroundings},
     front::Local,
-    hosts::nextcloud,
+    hosts::nextcloud::{self, accounts::Clock},
     lifecycle::{ServiceManager, Tasks},
     telemetry::log::{Filter, LogFormat, build},
 };
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 use tracing::subscriber::DefaultGuard;
@@ -79,6 +82,15 @@ impl Drop for Hurried {
 
 impl Hurried {
     async fn start(installation: &Installation, environment: &[(&str, &str)]) -> Self {
+        Self::start_by(clock(), installation, environment).await
+    }
+
+    /// The same, by this clock.
+    async fn start_by(
+        clock: Clock,
+        installation: &Installation,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let config = installation.config_php("");
         let usual = [("PORT", "0"), ("BIND", "127.0.0.1"), ("AUTH", "database")];
         let usual = usual.iter().chain(&[("MAX_DEBOUNCE_TIME", "0")]).chain(environment);
@@ -99,7 +111,7 @@ impl Hurried {
         let rim = Rim {
             log,
             manager: ServiceManager::default(),
-            clock: clock(),
+            clock,
             rng: fastrand::Rng::with_seed(7),
             cores: 2,
         };
@@ -263,4 +275,31 @@ async fn whom_nextcloud_let_in_stays_as_long_as_nextcloud_says_so() {
     let asked = nextcloud.asked().len();
     within("lena is asked about", nextcloud.asked_at_least(asked + 1)).await;
     hears(&installation, "lena", &mut lena).await;
+}
+
+/// The time of day only says whether an app password has expired; nothing else goes by it.
+#[tokio::test]
+async fn a_clock_that_jumps_sends_away_only_whose_password_expires() {
+    let installation = Installation::start().await;
+    users(&installation, &["stays", "expires"]).await;
+    let expiry = format!("UPDATE oc_authtoken SET expires = {} WHERE uid = 'expires'", NOW + 3600);
+    installation.database.execute(&expiry).await;
+    let ahead = Arc::new(AtomicI64::new(0));
+    let (jumping, steady) = (Arc::clone(&ahead), clock());
+    let jumping: Clock = Arc::new(move || {
+        let seconds = jumping.load(Relaxed);
+        let by = Duration::from_secs(seconds.unsigned_abs());
+        if seconds < 0 { steady() - by } else { steady() + by }
+    });
+    let daemon = Hurried::start_by(jumping, &installation, &[]).await;
+    let mut stays = Client::log_in(&daemon.url, "stays", &app_password("stays")).await;
+    let mut expires = Client::log_in(&daemon.url, "expires", &app_password("expires")).await;
+    for seconds in [-10 * 365 * 86_400, 0, -86_400, 60] {
+        ahead.store(seconds, Relaxed);
+        hears(&installation, "stays", &mut stays).await;
+        hears(&installation, "expires", &mut expires).await;
+    }
+    ahead.store(10 * 365 * 86_400, Relaxed);
+    is_sent_away(&mut expires).await;
+    hears(&installation, "stays", &mut stays).await;
 }
