@@ -202,7 +202,7 @@ impl NextcloudParts<'_> {
         let database = Arc::new(Database::new(settings, self.rng.fork())?);
         let queries = Arc::clone(&self.observers.store);
         let directory =
-            Directory::new(Arc::clone(&database), move || queries.mapping_queries.inc());
+            Directory::new(Arc::clone(&database), move |ok, took| queries.queried(ok, took));
         let auth = &self.settings.auth;
         let followed = auth.steps.last() == Some(&AuthStep::Nextcloud)
             && self.settings.nextcloud.url.is_some();

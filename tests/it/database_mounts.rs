@@ -80,7 +80,7 @@ const SHARED: &str = "files/Größe & 'Ruhm'";
 async fn reads_mounts(store: Arc<Store>) {
     let asked = Arc::new(AtomicU32::new(0));
     let counter = Arc::clone(&asked);
-    let directory = Directory::new(store, move || {
+    let directory = Directory::new(store, move |_, _| {
         counter.fetch_add(1, Ordering::Relaxed);
     });
     let seen = on(&directory, BIG).await;
@@ -179,7 +179,7 @@ async fn an_unreadable_path_leaves_out_one_mount() {
     let database = sqlite.database();
     fill(&database).await;
     database.execute("UPDATE oc_filecache SET path = CAST(x'ff' AS TEXT) WHERE fileid = 12").await;
-    let directory = Directory::new(database.store(), || ());
+    let directory = Directory::new(database.store(), |_, _| ());
     let rest = expected(&[(BIG, "", "alice"), (BIG, "files/other", "bob")]);
     assert_eq!(on(&directory, BIG).await, rest);
 }
@@ -190,7 +190,7 @@ async fn many_users_are_asked_about_in_pieces() {
     let sqlite = Sqlite::create().await;
     let database = sqlite.database();
     fill(&database).await;
-    let directory = Directory::new(database.store(), || {});
+    let directory = Directory::new(database.store(), |_, _| {});
     let mut users: Vec<String> = (0..1000).map(|n| format!("user{n}")).collect();
     users.push("carol".to_owned());
     let users: Vec<&str> = users.iter().map(String::as_str).collect();

@@ -2,9 +2,10 @@
 
 use crate::{
     recipient::Recipient,
-    store::{Database, MAX_LIST, Row, Statement, StoreError, Value},
+    store::{Database, Each, MAX_LIST, Row, Statement, StoreError, Value},
 };
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// One user's one mount of a storage, lent while the rows stream in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,8 +24,9 @@ pub type EachMount<'f> = &'f mut (dyn FnMut(Mount<'_>) + Send);
 /// Reads mounts from Nextcloud's database.
 pub struct Directory {
     database: Arc<Database>,
-    /// Called before each query for the mounts of a storage: the original's `mapping_query_count`.
-    asked: Box<dyn Fn() + Send + Sync>,
+    /// Told of each query for the mounts of a storage (the original's `mapping_query_count`): whether
+    /// it was answered, and how long it took.
+    asked: Box<dyn Fn(bool, Duration) + Send + Sync>,
     on_storage: Statement,
     of_users: Statement,
     count: Statement,
@@ -42,8 +44,12 @@ const COUNT: &str = "SELECT COUNT(*) FROM {p}mounts m INNER JOIN {p}filecache f 
     ON f.fileid = m.root_id WHERE m.storage_id = ?";
 
 impl Directory {
-    /// `asked` is called before each query for the mounts of a storage, to count them.
-    pub fn new(database: Arc<Database>, asked: impl Fn() + Send + Sync + 'static) -> Self {
+    /// `asked` is told of each query for the mounts of a storage: whether it was answered, and how
+    /// long it took, waiting for a connection included.
+    pub fn new(
+        database: Arc<Database>,
+        asked: impl Fn(bool, Duration) + Send + Sync + 'static,
+    ) -> Self {
         Self {
             asked: Box::new(asked),
             on_storage: database.statement(ON_STORAGE),
@@ -58,9 +64,7 @@ impl Directory {
     /// # Errors
     /// [`StoreError`]; some mounts may have been handed on by then.
     pub async fn mounts_on(&self, storage: i64, each: EachMount<'_>) -> Result<(), StoreError> {
-        (self.asked)();
-        let values = [Value::Int(storage)];
-        self.database.query(&self.on_storage, &values, &mut |row| hand_on(row, each)).await
+        self.ask(&self.on_storage, storage, &mut |row| hand_on(row, each)).await
     }
 
     /// Everything that one user sees.
@@ -90,15 +94,26 @@ impl Directory {
     /// # Errors
     /// [`StoreError`].
     pub async fn count_on(&self, storage: i64) -> Result<i64, StoreError> {
-        (self.asked)();
         let mut count = 0;
-        let values = [Value::Int(storage)];
         let mut each = |row: &Row<'_>| {
             count = row.int(0)?.unwrap_or_default();
             Ok(())
         };
-        self.database.query(&self.count, &values, &mut each).await?;
+        self.ask(&self.count, storage, &mut each).await?;
         Ok(count)
+    }
+
+    /// A question about one storage, and the report of how it went.
+    async fn ask(
+        &self,
+        statement: &Statement,
+        storage: i64,
+        each: Each<'_>,
+    ) -> Result<(), StoreError> {
+        let begun = Instant::now();
+        let answered = self.database.query(statement, &[Value::Int(storage)], each).await;
+        (self.asked)(answered.is_ok(), begun.elapsed());
+        answered
     }
 
     async fn of_users(&self, users: &[Value<'_>], each: EachMount<'_>) -> Result<(), StoreError> {
