@@ -1,12 +1,16 @@
 //! One child process as a guard: its whole family is stopped, paused or killed together.
 
-use super::cleanup;
+use super::{
+    cleanup,
+    wait::{LOOK, PATIENCE},
+};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs::File,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    time::Instant,
 };
 
 /// What a program finds in its environment unless a test gives it more.
@@ -72,9 +76,19 @@ impl Server {
         kill_process(pid(self.id()), signal).expect("our own child");
     }
 
-    /// Freezes it and its descendants: connections stay open, nothing is answered.
+    /// Freezes it and its descendants: connections stay open, nothing is answered. Each of their
+    /// threads stands still when it returns: on a busy machine a signal takes its time.
     pub(crate) fn pause(&self) {
-        self.signal_family(Signal::STOP);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            // Again: a process that was still running may have started another.
+            self.signal_family(Signal::STOP);
+            if family(self.id()).into_iter().all(stands_still) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{:?} does not stop", self.program);
+            std::thread::sleep(LOOK);
+        }
     }
 
     /// Lets it go on.
@@ -147,6 +161,16 @@ fn family(root: u32) -> Vec<u32> {
 fn parent(id: u32) -> Option<u32> {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// Whether no thread of a process can run; one that has ended can't either.
+fn stands_still(id: u32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{id}/task")) else { return true };
+    threads.flatten().all(|thread| {
+        let Ok(stat) = std::fs::read_to_string(thread.path().join("stat")) else { return true };
+        let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+        matches!(state, None | Some('T' | 't' | 'Z' | 'X'))
+    })
 }
 
 fn pid(id: u32) -> Pid {
