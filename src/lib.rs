@@ -40,4 +40,5 @@ pub mod app;
 pub mod config;
 pub mod demo;
 pub mod lifecycle;
+pub mod status;
 pub mod telemetry;

@@ -6,7 +6,10 @@ use notify_push::{
         self, Command, ConfigError, ControlAddress, LogAction, LogSettings, Settings, Surroundings,
     },
     demo::{self, Screen},
-    front::{Bind, admin},
+    front::{
+        Bind,
+        admin::{self, AskError},
+    },
     hosts::nextcloud,
     lifecycle::{Exit, ServiceManager, log_panics},
     telemetry::log::{self, Stderr},
@@ -98,6 +101,10 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             ask(&endpoints, &command)
         }
         Command::Revoke { user, endpoints } => ask(&endpoints, &admin::Command::Revoke(user)),
+        Command::Healthcheck { live, endpoints, clients, tls } => {
+            healthcheck(&endpoints, &clients, tls, live)
+        }
+        Command::Metrics { over: _, endpoints } => ask(&endpoints, &admin::Command::Metrics),
         Command::Demo { once } => demo(once),
     }
 }
@@ -147,6 +154,25 @@ fn ask(endpoints: &[ControlAddress], command: &admin::Command) -> Result<ExitCod
     let answer = runtime(1)?.block_on(admin::ask(&binds, command)).map_err(failure)?;
     writeln!(io::stdout(), "{answer}").map_err(failure)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Exit code 0 or 1, as containers want it; the report goes to stdout either way.
+fn healthcheck(
+    endpoints: &[ControlAddress],
+    clients: &ControlAddress,
+    tls: bool,
+    live: bool,
+) -> Result<ExitCode, Failure> {
+    let binds: Vec<Bind> = endpoints.iter().map(bind).collect();
+    let own = bind(clients);
+    let asked = admin::healthcheck(&binds, &own, tls, live);
+    let (report, code) = match runtime(1)?.block_on(asked) {
+        Ok(report) => (report, ExitCode::SUCCESS),
+        Err(AskError::NotReady(report)) => (report, ExitCode::FAILURE),
+        Err(error) => return Err(failure(error)),
+    };
+    writeln!(io::stdout(), "{report}").map_err(failure)?;
+    Ok(code)
 }
 
 fn bind(address: &ControlAddress) -> Bind {

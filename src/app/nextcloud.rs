@@ -14,7 +14,7 @@ use crate::{
         ticket::{TicketAuthenticator, Tickets},
     },
     config::{AuthStep, Settings},
-    front::{Ending, Local, Login, Routes, admin::Admin, routes, upgrade},
+    front::{self, Ending, Local, Login, Routes, admin::Admin, routes, upgrade},
     hosts::nextcloud::{
         accounts::{Accounts, Clock, Fingerprint, LoginRules, Revocation, Voice},
         channels::{CHANNELS, FILE},
@@ -35,6 +35,7 @@ use crate::{
         memory::Memory,
         redis::{Keys, Pace as RedisPace, Subscription},
     },
+    status::{Condition, Dependency, Health},
     store::Database,
     telemetry::{
         log::LogControl,
@@ -77,6 +78,7 @@ pub(super) struct Running {
     hub: Hub,
     observers: Observers,
     log: LogControl,
+    health: Health,
 }
 
 /// The database side.
@@ -124,7 +126,10 @@ impl NextcloudParts<'_> {
         });
         let observer = Arc::clone(&self.observers.source);
         let (inlet, queue) = mpsc::channel(QUEUE);
-        self.feed(feed, inlet.clone(), &groups.sources);
+        let mut dependencies = vec![self.feed(feed, inlet.clone(), &groups.sources)];
+        dependencies.extend(stored.as_ref().map(|stored| stored.dependency()));
+        dependencies.extend(remote.as_ref().map(nextcloud_itself));
+        let health = Health::new(dependencies, Arc::clone(&self.clock));
         let pipeline = Pipeline { host, hub: hub.clone(), resolver, observer };
         let stopping = groups.sources.stopping().clone();
         groups.sources.core("pipeline", pipeline.run(queue, stopping));
@@ -136,7 +141,7 @@ impl NextcloudParts<'_> {
         let observe = counting_logins(&self.observers.auth);
         let login = Login { chain, hub: hub.clone(), dialect, patience: LOGIN, observe };
         let (observers, log) = (self.observers, self.log);
-        Ok(Running { login, tickets, queue: inlet, self_test, hub, observers, log })
+        Ok(Running { login, tickets, queue: inlet, self_test, hub, observers, log, health })
     }
 
     fn hub(&mut self, dialect: &Arc<NextcloudDialect>, tasks: &Tasks) -> Result<Hub, StartError> {
@@ -242,11 +247,12 @@ impl NextcloudParts<'_> {
     }
 
     /// Lets messages into the pipeline's queue.
-    fn feed(&mut self, feed: Feed, inlet: mpsc::Sender<Delivery>, tasks: &Tasks) {
+    fn feed(&mut self, feed: Feed, inlet: mpsc::Sender<Delivery>, tasks: &Tasks) -> Dependency {
         let metrics = Arc::clone(&self.observers.source);
         if let Feed::Memory(mut queue) = feed {
             metrics.up.set(true);
-            return until_stopped(tasks, "memory", async move {
+            let since = Instant::now();
+            until_stopped(tasks, "memory", async move {
                 while let Some(delivery) = queue.recv().await {
                     if inlet.send(delivery).await.is_err() {
                         return;
@@ -254,8 +260,10 @@ impl NextcloudParts<'_> {
                 }
                 std::future::pending().await
             });
+            return needed("memory", move || Condition::Up { since });
         }
         let (state, watched) = watch::channel(source::State::Starting);
+        let known = watched.clone();
         until_stopped(tasks, "source metrics", async move { metrics.follow(watched).await });
         let subscription = Subscription {
             settings: self.settings.redis.clone(),
@@ -264,6 +272,7 @@ impl NextcloudParts<'_> {
             rng: self.rng.fork(),
         };
         tasks.core("redis", subscription.run(inlet, state, tasks.stopping().clone()));
+        needed("redis", move || Condition::from(&*known.borrow()))
     }
 
     /// Who decides log-ins, and who looks at the sessions again.
@@ -303,14 +312,37 @@ impl NextcloudParts<'_> {
     }
 }
 
+impl Stored {
+    /// Without it nobody knows whom a change concerns, nor who may come in.
+    fn dependency(&self) -> Dependency {
+        let health = self.database.health();
+        needed("database", move || Condition::from(&*health.borrow()))
+    }
+}
+
+/// Clients go on being told without it, and most log in without it.
+fn nextcloud_itself(remote: &Remote) -> Dependency {
+    let remote = remote.clone();
+    let condition = Arc::new(move || remote.condition());
+    Dependency { name: "nextcloud", host: None, needed: false, condition }
+}
+
+fn needed(
+    name: &'static str,
+    condition: impl Fn() -> Condition + Send + Sync + 'static,
+) -> Dependency {
+    Dependency { name, host: None, needed: true, condition: Arc::new(condition) }
+}
+
 impl Running {
     /// What clients are answered.
     pub(super) fn routes(&self, tasks: &Tasks, forwarded: Arc<[HeaderName]>) -> Routes {
         let login = self.login.clone();
         let socket = upgrade(tasks.clone(), forwarded, move |client| login.clone().run(client));
         let ws = warp::path("ws").and(warp::path::end()).and(socket);
-        let prefixed = warp::path("push").and(ws.clone());
-        routes(ws.or(prefixed).unify().or(self.self_test.clone()).unify())
+        let open = ws.or(front::health(self.health.clone())).unify().boxed();
+        let prefixed = warp::path("push").and(open.clone());
+        routes(open.or(prefixed).unify().or(self.self_test.clone()).unify())
     }
 
     /// What every part counts.
@@ -329,6 +361,7 @@ impl Running {
         Admin {
             page: Arc::new(move || observers.page()),
             log: self.log.clone(),
+            health: self.health.clone(),
             revoke: Arc::new(move |user| {
                 let (hub, user) = (hub.clone(), user.into());
                 Box::pin(

@@ -3,28 +3,22 @@
 
 use crate::{
     auth::ticket::Tickets,
-    front::{Local, VisitError, Visitor},
+    front::{Local, VisitError, Visitor, to_ourselves},
     recipient::Recipient,
     secret::Secret,
     source::memory::{Ended, Memory},
 };
-use rustls::{
-    ClientConfig, DigitallySignedStruct, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{CryptoProvider, ring},
-    pki_types::{CertificateDer, ServerName, UnixTime},
-};
+use rustls::pki_types::ServerName;
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, UnixStream},
     time::Instant,
 };
-use tokio_rustls::TlsConnector;
 
 /// Whom the probe listens as: no host has a user whose name begins with a control character.
 const NAME: &str = "\u{1}probe";
@@ -78,7 +72,7 @@ impl Probe {
                     return Box::pin(self.visit(stream)).await;
                 }
                 let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
-                Box::pin(self.visit(Box::pin(connector()?.connect(name, stream)).await?)).await
+                Box::pin(self.visit(Box::pin(to_ourselves()?.connect(name, stream)).await?)).await
             }
         }
     }
@@ -104,53 +98,4 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, address.port())
-}
-
-fn connector() -> Result<TlsConnector, rustls::Error> {
-    let provider = Arc::new(ring::default_provider());
-    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Ourselves(provider)))
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
-}
-
-/// Any certificate will do: we know whom we connect to, and send nothing but a ticket for nobody.
-#[derive(Debug)]
-struct Ourselves(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Ourselves {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -1,7 +1,7 @@
 //! What the process is asked to do, with everything it needs to know for it.
 
 use super::Settings;
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// One run of the program.
 #[derive(Debug)]
@@ -31,6 +31,24 @@ pub enum Command {
     Revoke {
         /// The canonical user id.
         user: String,
+        /// Where to ask, the first that is there; never empty.
+        endpoints: Vec<ControlAddress>,
+    },
+    /// Say whether a running daemon can do its job.
+    Healthcheck {
+        /// Only whether it runs.
+        live: bool,
+        /// Where to ask, the first that is there; may be empty.
+        endpoints: Vec<ControlAddress>,
+        /// Where clients connect, for when there is none.
+        clients: ControlAddress,
+        /// Whether they speak TLS.
+        tls: bool,
+    },
+    /// Show what a running daemon counts.
+    Metrics {
+        /// How long to watch for the rates.
+        over: Duration,
         /// Where to ask, the first that is there; never empty.
         endpoints: Vec<ControlAddress>,
     },

@@ -26,6 +26,8 @@ pub(super) enum Task {
     Demo { once: bool },
     Log(LogAction),
     Revoke { user: String },
+    Healthcheck { live: bool },
+    Metrics { over: Option<String> },
     Print(String),
 }
 
@@ -92,6 +94,22 @@ enum Order {
     Revoke {
         /// The user's id
         user: String,
+        #[structopt(flatten)]
+        control: Control,
+    },
+    /// Say whether a running daemon can do its job, and what it depends on; exit code 0 or 1
+    Healthcheck {
+        /// Only ask whether it runs
+        #[structopt(long)]
+        live: bool,
+        #[structopt(flatten)]
+        control: Control,
+    },
+    /// Show what a running daemon counts, with rates, for people
+    Metrics {
+        /// How long to watch for the rates [default: 1s]
+        #[structopt(long, value_name = "time")]
+        over: Option<String>,
         #[structopt(flatten)]
         control: Control,
     },
@@ -292,6 +310,14 @@ impl Options {
             Some(Order::Revoke { user, control }) => {
                 control.flags(&mut given);
                 Task::Revoke { user }
+            }
+            Some(Order::Healthcheck { live, control }) => {
+                control.flags(&mut given);
+                Task::Healthcheck { live }
+            }
+            Some(Order::Metrics { over, control }) => {
+                control.flags(&mut given);
+                Task::Metrics { over }
             }
         };
         Line { flags: given.0, task }

@@ -12,7 +12,13 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
+    time::Duration,
 };
+
+/// How long numbers are watched for rates, unless it is said.
+const WATCHED: Duration = Duration::from_secs(1);
+/// And no longer than this.
+const WATCHED_AT_MOST: Duration = Duration::from_hours(1);
 
 /// What is around the process, as values and probes.
 pub struct Surroundings<'a> {
@@ -44,6 +50,12 @@ pub fn load(surroundings: Surroundings<'_>) -> Result<Command, ConfigError> {
         Task::Demo { once } => Ok(Command::Demo { once }),
         Task::Log(action) => log(&layers()?, action),
         Task::Revoke { user } => Ok(Command::Revoke { user, endpoints: endpoints(&layers()?)? }),
+        Task::Healthcheck { live } => healthcheck(&layers()?, live),
+        Task::Metrics { over } => {
+            let over = over.as_deref().map_or(Ok(WATCHED), parse::duration);
+            let over = over.map_err(ConfigError::Usage)?.min(WATCHED_AT_MOST);
+            Ok(Command::Metrics { over, endpoints: endpoints(&layers()?)? })
+        }
         Task::Serve { file, glob, dump } => {
             let layers = layers()?;
             let environment = &layers.environment;
@@ -88,6 +100,14 @@ fn endpoints(layers: &Layers<'_>) -> Result<Vec<ControlAddress>, ConfigError> {
         });
     }
     Ok(listeners.into_iter().map(|listener| reachable(listener.bind)).collect())
+}
+
+fn healthcheck(layers: &Layers<'_>, live: bool) -> Result<Command, ConfigError> {
+    let control = assemble::control_listeners(layers)?;
+    let endpoints = control.into_iter().map(|listener| reachable(listener.bind)).collect();
+    let clients = assemble::clients_listener(layers)?;
+    let tls = clients.tls.is_some();
+    Ok(Command::Healthcheck { live, endpoints, clients: reachable(clients.bind), tls })
 }
 
 /// An address to connect to for an address that is listened on.

@@ -21,7 +21,10 @@ pub enum Health {
     /// Not asked yet.
     Untried,
     /// The last question was answered.
-    Up,
+    Up {
+        /// Since when.
+        since: Instant,
+    },
     /// It can't be reached.
     Down {
         /// Since when.
@@ -81,7 +84,7 @@ impl Circuit {
 
     pub(super) fn succeeded(&self, now: Instant) {
         let was = self.health.borrow().clone();
-        if was == Health::Up {
+        if matches!(was, Health::Up { .. }) {
             return;
         }
         self.pauses().failures = 0;
@@ -89,7 +92,7 @@ impl Circuit {
             let seconds = now.saturating_duration_since(since).as_secs();
             tracing::info!("the database is back after {seconds} s");
         }
-        self.health.send_replace(Health::Up);
+        self.health.send_replace(Health::Up { since: now });
     }
 
     pub(super) fn failed(&self, pass: Pass, why: &Arc<str>, now: Instant) {
@@ -173,7 +176,7 @@ mod tests {
         let pause = circuit.retry_at().expect("away") - now;
         assert!(pause > LONGEST_PAUSE / 2 && pause <= LONGEST_PAUSE.mul_f64(1.25), "{pause:?}");
         circuit.succeeded(now);
-        assert_eq!(*circuit.health().borrow(), Health::Up);
+        assert_eq!(*circuit.health().borrow(), Health::Up { since: now });
         fail(&circuit, now);
         assert!(circuit.retry_at().expect("away") - now < Duration::from_secs(1));
     }

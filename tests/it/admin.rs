@@ -7,12 +7,16 @@ use notify_push::{
         routes,
     },
     lifecycle::Tasks,
+    status::Health,
     telemetry::{
         log::{Filter, LogControl, LogFormat, build},
         metrics::{Names, Observers},
     },
 };
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::SystemTime,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -44,6 +48,7 @@ impl Daemon {
             page: Arc::new(move || observers.page()),
             log: log.clone(),
             revoke: Arc::new(revoke),
+            health: Health::new([], Arc::new(|| SystemTime::UNIX_EPOCH)),
         });
         let strangers = StrangerLimits { total: 99, per_address: 99 };
         let front = Front {

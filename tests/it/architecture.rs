@@ -23,11 +23,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("recipients", &["event", "hub", "lifecycle"]),
     ("source", &[]),
     ("store", &[]),
-    ("front", &["auth", "hub", "lifecycle", "session", "stream", "telemetry", "websocket"]),
+    (
+        "front",
+        &["auth", "hub", "lifecycle", "session", "status", "stream", "telemetry", "websocket"],
+    ),
     ("host", &["event", "source"]),
     ("pipeline", &["event", "host", "hub", "recipients", "source"]),
     ("telemetry", &["front", "hub", "pipeline", "session", "source"]),
     ("lifecycle", &[]),
+    ("status", &["source", "store"]),
 ];
 
 /// Plain values.

@@ -52,6 +52,10 @@ async fn what_a_stranger_hears_on_the_main_listener_is_a_closed_set() {
         ("GET", "/metrics", &[], 404, "Not found\n"),
         ("GET", "/log-level", &[], 404, "Not found\n"),
         ("POST", "/revoke", &[], 404, "Not found\n"),
+        ("GET", "/health/live", &[], 200, "live\n"),
+        ("GET", "/health/ready", &[], 200, "ready\n"),
+        ("POST", "/health/ready", &[], 405, "Method not allowed\n"),
+        ("GET", "/health", &[], 404, "Not found\n"),
         ("GET", "/", &[], 404, "Not found\n"),
         ("GET", "/.env", &[], 404, "Not found\n"),
     ] {

@@ -16,6 +16,7 @@ mod exposure;
 mod fault_matrix;
 mod fault_proxy;
 mod flood;
+mod health;
 mod life_cycle;
 mod log_in;
 mod metrics_format;

@@ -95,6 +95,13 @@ pub(in crate::config) fn control_listeners(
     Ok(listeners)
 }
 
+/// The listener for clients.
+pub(in crate::config) fn clients_listener(
+    layers: &Layers<'_>,
+) -> Result<ListenSettings, ConfigError> {
+    listen(layers, &mut Report::default())
+}
+
 fn plain_listeners(
     layers: &Layers<'_>,
     report: &mut Report,

@@ -9,7 +9,7 @@ mod nextcloud;
 mod proxies;
 mod redis;
 
-pub(super) use listen::control_listeners;
+pub(super) use listen::{clients_listener, control_listeners};
 
 use super::file::{FileLayer, Found};
 use super::layers::Layers;

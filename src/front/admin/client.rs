@@ -1,7 +1,10 @@
-//! Asks a running daemon on this machine: the commands `log` and `revoke`.
+//! Asks a running daemon on this machine: the commands `log`, `revoke`, `metrics`, `healthcheck`.
 
-use super::{LOG_LEVEL, MAX_BODY, REVOKE};
-use crate::front::{Bind, ClientStream};
+use super::{LOG_LEVEL, MAX_BODY, METRICS, REVOKE};
+use crate::front::{
+    Bind, ClientStream,
+    health::{HEALTH, LIVE, READY},
+};
 use http::{Method, Request, StatusCode, header::HOST};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
@@ -13,15 +16,18 @@ use std::{
     time::Duration,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpStream, UnixStream},
     time::timeout,
 };
 
 /// From connecting to the end of the answer.
-const TIME: Duration = Duration::from_secs(5);
+pub(super) const TIME: Duration = Duration::from_secs(5);
 
-/// The longest answer read, in bytes: it repeats the filter at most.
+/// The longest answer read, in bytes: a filter, a number, a report.
 const MAX_ANSWER: usize = 4 * MAX_BODY;
+/// The same of the metrics, of which there are more with each host.
+const MAX_METRICS: usize = 4 << 20;
 
 /// What to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +40,12 @@ pub enum Command {
     RestoreLog,
     /// Close the sessions of this user.
     Revoke(String),
+    /// All the numbers.
+    Metrics,
+    /// Whether it runs.
+    Live,
+    /// Whether it can do its job, and what it depends on.
+    Ready,
 }
 
 /// Why there is no answer; each says what to do.
@@ -54,8 +66,8 @@ pub enum AskError {
     NotLocal(IpAddr),
     /// Nobody listens there.
     #[error(
-        "no daemon answers at {0}: is it running, with the same --metrics-socket-path \
-         (METRICS_SOCKET_PATH) or --metrics-port (METRICS_PORT)?"
+        "no daemon answers at {0}: is it running, with the same listeners as here \
+         (ADMIN_SOCKET_PATH, ADMIN_PORT, METRICS_SOCKET_PATH, METRICS_PORT, or PORT)?"
     )]
     Nobody(Place, #[source] io::Error),
     /// A unix socket that isn't ours to use.
@@ -70,6 +82,9 @@ pub enum AskError {
     /// It refuses to be controlled from here.
     #[error("the daemon at {0} refuses to be controlled from here")]
     Refused(Place),
+    /// It can't do its job; what it said of it.
+    #[error("{0}")]
+    NotReady(String),
     /// It doesn't like the question, for this reason.
     #[error("{0}")]
     Bad(String),
@@ -110,7 +125,8 @@ pub async fn ask(listeners: &[Bind], command: &Command) -> Result<String, AskErr
     Err(failed)
 }
 
-fn places(listeners: &[Bind]) -> Result<Vec<Place>, AskError> {
+/// Where listeners that are bound like this are reached from here.
+pub(super) fn places(listeners: &[Bind]) -> Result<Vec<Place>, AskError> {
     let (mut unix, mut tcp, mut far) = (Vec::new(), Vec::new(), None);
     for bind in listeners {
         match bind {
@@ -133,33 +149,52 @@ fn places(listeners: &[Bind]) -> Result<Vec<Place>, AskError> {
 }
 
 async fn ask_at(place: &Place, command: &Command) -> Result<String, AskError> {
-    let stream = connect(place).await.map_err(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => AskError::NotAllowed(place.clone(), error),
-        _ => AskError::Nobody(place.clone(), error),
-    })?;
+    let stream = connect(place).await?;
+    say(stream, place, command).await
+}
+
+/// Asks over a connection that is there already.
+pub(super) async fn say<S: AsyncRead + AsyncWrite + Unpin + Send>(
+    stream: S,
+    place: &Place,
+    command: &Command,
+) -> Result<String, AskError> {
     let strange = || AskError::Strange(place.clone());
-    let (status, body) = exchange(stream, request(command)).await.ok_or_else(strange)?;
+    let most = if *command == Command::Metrics { MAX_METRICS } else { MAX_ANSWER };
+    let (status, body) = exchange(stream, request(command), most).await.ok_or_else(strange)?;
     match status {
         StatusCode::OK => Ok(body),
+        StatusCode::SERVICE_UNAVAILABLE if *command == Command::Ready => {
+            Err(AskError::NotReady(body))
+        }
         StatusCode::BAD_REQUEST => Err(AskError::Bad(body)),
         StatusCode::FORBIDDEN => Err(AskError::Refused(place.clone())),
         _ => Err(strange()),
     }
 }
 
-async fn connect(place: &Place) -> io::Result<ClientStream> {
-    Ok(match place {
-        Place::Tcp(address) => ClientStream::Tcp(TcpStream::connect(address).await?),
-        Place::Unix(path) => ClientStream::Unix(UnixStream::connect(path).await?),
+/// Connects to a place.
+pub(super) async fn connect(place: &Place) -> Result<ClientStream, AskError> {
+    let connected = match place {
+        Place::Tcp(address) => TcpStream::connect(address).await.map(ClientStream::Tcp),
+        Place::Unix(path) => UnixStream::connect(path).await.map(ClientStream::Unix),
+    };
+    connected.map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => AskError::NotAllowed(place.clone(), error),
+        _ => AskError::Nobody(place.clone(), error),
     })
 }
 
 fn request(command: &Command) -> Request<Full<bytes::Bytes>> {
+    let health = |what| format!("{HEALTH}/{what}");
     let (method, path, body) = match command {
-        Command::ShowLog => (Method::GET, LOG_LEVEL, ""),
-        Command::SetLog(filter) => (Method::PUT, LOG_LEVEL, filter.as_str()),
-        Command::RestoreLog => (Method::DELETE, LOG_LEVEL, ""),
-        Command::Revoke(user) => (Method::POST, REVOKE, user.as_str()),
+        Command::ShowLog => (Method::GET, LOG_LEVEL.to_owned(), ""),
+        Command::SetLog(filter) => (Method::PUT, LOG_LEVEL.to_owned(), filter.as_str()),
+        Command::RestoreLog => (Method::DELETE, LOG_LEVEL.to_owned(), ""),
+        Command::Revoke(user) => (Method::POST, REVOKE.to_owned(), user.as_str()),
+        Command::Metrics => (Method::GET, METRICS.to_owned(), ""),
+        Command::Live => (Method::GET, health(LIVE), ""),
+        Command::Ready => (Method::GET, health(READY), ""),
     };
     let mut request = Request::new(Full::from(body.to_owned()));
     *request.method_mut() = method;
@@ -170,15 +205,16 @@ fn request(command: &Command) -> Request<Full<bytes::Bytes>> {
 }
 
 /// `None` when what answers isn't HTTP, or says more than it should.
-async fn exchange(
-    stream: ClientStream,
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send>(
+    stream: S,
     request: Request<Full<bytes::Bytes>>,
+    most: usize,
 ) -> Option<(StatusCode, String)> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
     let answer = async move {
         let response = sender.send_request(request).await.ok()?;
         let status = response.status();
-        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.ok()?;
+        let body = Limited::new(response.into_body(), most).collect().await.ok()?;
         let text = String::from_utf8(body.to_bytes().into()).ok()?;
         Some((status, text.trim_end().to_owned()))
     };

@@ -1,10 +1,12 @@
 //! What the metrics listener answers: numbers to anybody, control to this machine alone.
 
 mod client;
+mod healthcheck;
 mod routes;
 mod trust;
 
 pub use client::{AskError, Command, ask};
+pub use healthcheck::healthcheck;
 pub use routes::{Admin, Revoke, admin};
 
 /// Where the metrics are.

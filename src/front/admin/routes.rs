@@ -2,7 +2,8 @@
 
 use super::{LOG_LEVEL, MAX_BODY, METRICS, REVOKE, trust::may_control};
 use crate::{
-    front::{Origin, text},
+    front::{Origin, health, text},
+    status::Health,
     telemetry::{
         log::LogControl,
         metrics::{CONTENT_TYPE, MetricsError},
@@ -38,9 +39,11 @@ pub struct Admin {
     pub log: LogControl,
     /// Closes the sessions of this user; how many there were.
     pub revoke: Revoke,
+    /// Whether the daemon can do its job.
+    pub health: Health,
 }
 
-/// `GET /metrics` for anybody who reaches the listener; `/log-level` and `/revoke` only for
+/// `GET /metrics` and `/health/…` for anybody who reaches the listener; `/log-level` and `/revoke` only for
 /// programs on this machine (see [`super`]), everybody else hears 403 whatever they ask there.
 ///
 /// Bodies are plain text. The log filter is answered to GET, PUT and DELETE as it is then in
@@ -48,7 +51,7 @@ pub struct Admin {
 pub fn admin(
     admin: Admin,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
-    let Admin { page, log, revoke } = admin;
+    let Admin { page, log, revoke, health } = admin;
     let metrics = warp::path(METRICS)
         .and(warp::path::end())
         .and(warp::method())
@@ -59,7 +62,23 @@ pub fn admin(
     let revoke = control(REVOKE, &[Method::POST], move |method, user| {
         revoked(Arc::clone(&revoke), method, user)
     });
-    metrics.or(log_level).unify().or(revoke).unify()
+    metrics.or(log_level).unify().or(revoke).unify().or(health_routes(health)).unify()
+}
+
+/// Causes may name hosts and what they said: they are for whoever may control.
+fn health_routes(
+    health: Health,
+) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
+    let ready = warp::path(health::READY)
+        .and(warp::path::end())
+        .and(warp::method())
+        .and(warp::ext::optional::<Origin>())
+        .and(warp::header::headers_cloned())
+        .map(move |method: Method, origin: Option<Origin>, headers: HeaderMap| {
+            let near = origin.is_some_and(|origin| may_control(&origin, &headers));
+            health::report(&health, &method, near)
+        });
+    warp::path(health::HEALTH).and(health::live().or(ready).unify())
 }
 
 fn metrics(method: &Method, page: &dyn Fn() -> Result<String, MetricsError>) -> Response {

@@ -1,10 +1,13 @@
 //! HTTP requests to Nextcloud: bounded in time and size, redirects explained instead of followed.
 
 use super::{RemoteSettings, answer::Reply, trouble::Trouble, trust};
-use crate::auth::Credentials;
+use crate::{
+    auth::Credentials,
+    status::{Condition, Record},
+};
 use reqwest::{Error, RequestBuilder, Response, redirect};
 use std::{error::Error as _, time::Duration};
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::Instant};
 use url::Url;
 
 /// How long a connection may take to be made.
@@ -29,6 +32,8 @@ const APP: [&str; 3] = ["index.php", "apps", "notify_push"];
 pub(super) struct Client {
     settings: RemoteSettings,
     http: OnceCell<reqwest::Client>,
+    /// How Nextcloud is, as far as its answers tell.
+    condition: Record,
 }
 
 /// What is sent along with a request.
@@ -44,7 +49,7 @@ pub(super) struct Extras<'a> {
 
 impl Client {
     pub(super) fn new(settings: RemoteSettings) -> Self {
-        Self { settings, http: OnceCell::new() }
+        Self { settings, http: OnceCell::new(), condition: Record::default() }
     }
 
     /// The base URL as it may be shown: without user, password and query.
@@ -55,6 +60,22 @@ impl Client {
         let _ = url.set_password(None);
         url.set_query(None);
         url.to_string()
+    }
+
+    /// How Nextcloud is.
+    pub(super) fn condition(&self) -> Condition {
+        self.condition.get()
+    }
+
+    /// Notes what an exchange says of Nextcloud's health, and passes it on.
+    pub(super) fn noted<T>(&self, outcome: Result<T, Trouble>) -> Result<T, Trouble> {
+        match &outcome {
+            // Both say something of us or of one client, not of Nextcloud.
+            Err(Trouble::Busy | Trouble::Throttled) => {}
+            Err(trouble) => self.condition.failed(trouble.to_string(), Instant::now()),
+            Ok(_) => self.condition.succeeded(Instant::now()),
+        }
+        outcome
     }
 
     /// Asks for `<base>/index.php/apps/notify_push/<path>`.

@@ -15,6 +15,7 @@ use crate::{
     },
     lifecycle::Tasks,
     recipient::Recipient,
+    status::Condition,
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use std::{
@@ -114,6 +115,11 @@ impl Remote {
     /// How many claims wait to be asked about.
     pub fn waiting(&self) -> usize {
         lock(&self.shared.line).waiting()
+    }
+
+    /// How Nextcloud is, as far as its answers so far tell: it is never asked only for that.
+    pub fn condition(&self) -> Condition {
+        self.shared.client.condition()
     }
 
     pub(super) fn client(&self) -> Arc<Client> {
@@ -247,7 +253,8 @@ impl Shared {
             forwarded: forwarded::chain(&attempt.peer),
             token: None,
         };
-        answer::uid(&self.client.get(&["uid"], extras).await?)
+        let asked = self.client.get(&["uid"], extras).await;
+        self.client.noted(asked.and_then(|reply| answer::uid(&reply)))
     }
 
     fn complain(&self, trouble: &Trouble) {

@@ -50,7 +50,7 @@ impl Probe {
         let extras = Extras { credentials: None, forwarded, token: Some(token) };
         let path = ["test", what];
         let asked = timeout(PATIENCE, self.client.get(&path, extras)).await;
-        let reply = asked.map_err(|_| Trouble::Late)??;
-        answer::text(&reply).map(str::to_owned)
+        let reply = asked.unwrap_or(Err(Trouble::Late));
+        self.client.noted(reply.and_then(|reply| answer::text(&reply).map(str::to_owned)))
     }
 }
