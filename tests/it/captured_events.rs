@@ -111,7 +111,7 @@ impl Scene {
         for (user, storage, _) in HOMES {
             let mut client =
                 Client::log_in(&self.daemon.url(), user, &format!("{user}-password")).await;
-            client.say("listen notify_file_id").await;
+            client.wants_ids().await;
             let place = (storage, "files/marker".to_owned());
             self.listeners.insert(user, Listener { client, place });
         }

@@ -136,7 +136,7 @@ impl BehindDatabase {
         let url = url.replace(&format!(":{port}/"), &format!(":{}/", proxy.port()));
         let daemon = installation.daemon(&[("DATABASE_URL", &url)]).await;
         let mut alice = Client::log_in(&daemon.url(), "alice", "alice-password").await;
-        alice.say("listen notify_file_id").await;
+        alice.wants_ids().await;
         Self { installation, proxy, daemon, alice }
     }
 

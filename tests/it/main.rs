@@ -12,6 +12,7 @@ mod database_mounts;
 mod database_revocation;
 mod delivery;
 mod demo;
+mod example_clients;
 mod exposure;
 mod fault_matrix;
 mod fault_proxy;

@@ -108,7 +108,7 @@ async fn pushes_through(proxy: impl AsyncFnOnce(u16, &Certificates) -> ReversePr
     let mut tls = Client::connect_tls(&proxy.tls_url(), &certificates, &[]).await;
     for client in [&mut plain, &mut tls] {
         assert_eq!(client.credentials("alice", "alice-password").await, "authenticated");
-        client.say("listen notify_file_id").await;
+        client.wants_ids().await;
     }
     installation.changed(1, "files/a", 12).await;
     for mut client in [plain, tls] {

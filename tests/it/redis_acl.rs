@@ -2,7 +2,7 @@
 
 use crate::support::{
     recipe::{as_user, user},
-    redis::Redis,
+    redis::{Redis, patiently},
     redis_cluster::RedisCluster,
     redis_sentinel::{MASTER, RedisSentinel},
     subscriber::{CHANNELS, Subscriber, hurried, local, settings, single},
@@ -78,7 +78,7 @@ async fn the_daemons_rights_are_enough_in_a_cluster() {
 async fn the_daemons_rights_are_enough_with_sentinels() {
     let servers = RedisSentinel::start().await;
     let sentinel = redis::Client::open(format!("redis://127.0.0.1:{}", servers.port())).unwrap();
-    let mut sentinel = sentinel.get_multiplexed_async_connection().await.unwrap();
+    let mut sentinel = patiently(&sentinel).await.unwrap();
     let rules = user("notify_push_sentinel").split_off(1);
     let mut grant = redis::cmd("ACL");
     grant.arg("SETUSER").arg(&rules).query_async::<()>(&mut sentinel).await.unwrap();
@@ -112,7 +112,7 @@ async fn nextclouds_rights_let_it_publish_and_keep_its_caches_and_not_listen() {
     nextcloud.set("test-token", "x").await.unwrap();
     let client =
         redis::Client::open(format!("redis://nextcloud:CHANGE-ME@127.0.0.1:{}", redis.port()));
-    let mut php = client.unwrap().get_multiplexed_async_connection().await.unwrap();
+    let mut php = patiently(&client.unwrap()).await.unwrap();
     let script = "return redis.call('incr', KEYS[1])";
     for command in [
         redis::cmd("SET").arg("lock").arg(1).arg("NX").arg("EX").arg(60),

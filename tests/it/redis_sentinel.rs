@@ -1,7 +1,7 @@
 //! Sentinels name the master; the subscription and the keys follow it.
 
 use crate::support::{
-    redis::Redis,
+    redis::{Redis, patiently},
     redis_sentinel::{MASTER, RedisSentinel},
     subscriber::{Subscriber, hurried, local, settings},
     until,
@@ -22,7 +22,7 @@ fn named(sentinels: &[u16], master: &str) -> RedisSettings {
 
 async fn tell_sentinel(port: u16, command: &[&str]) {
     let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut connection = patiently(&client).await.unwrap();
     let (name, arguments) = command.split_first().unwrap();
     redis::cmd(name).arg(arguments).query_async::<()>(&mut connection).await.unwrap();
 }

@@ -1,9 +1,16 @@
 //! The fixtures keep their promises: real servers answer, pause, die, come back and are gone when dropped.
 
 use crate::support::{
-    certificates::Certificates, client::Client, database::Database, mariadb::MariaDb,
-    postgres::Postgres, redis::Redis, redis_cluster::RedisCluster, redis_sentinel::RedisSentinel,
-    sqlite::Sqlite, until, within,
+    certificates::Certificates,
+    client::Client,
+    database::Database,
+    mariadb::MariaDb,
+    postgres::Postgres,
+    redis::{Redis, patiently},
+    redis_cluster::RedisCluster,
+    redis_sentinel::RedisSentinel,
+    sqlite::Sqlite,
+    until, within,
 };
 use futures_util::{SinkExt, StreamExt};
 use rustix::process::Signal;
@@ -54,7 +61,7 @@ async fn a_dropped_server_is_gone_with_its_folder() {
 async fn redis_takes_further_directives() {
     let redis = Redis::start_with(&["--requirepass", "secret"]).await;
     let stranger = redis::Client::open(redis.url()).unwrap();
-    let mut stranger = stranger.get_multiplexed_async_connection().await.unwrap();
+    let mut stranger = patiently(&stranger).await.unwrap();
     let refused = redis::cmd("GET").arg("key").query_async::<()>(&mut stranger).await;
     assert!(refused.unwrap_err().to_string().contains("NOAUTH"));
 }

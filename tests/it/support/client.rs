@@ -70,6 +70,14 @@ impl Client {
         self.send(Message::text(text)).await;
     }
 
+    /// Asks for the ids of what changed, and waits until the server has read that: the pong comes
+    /// after. What it was told before is passed over.
+    pub(crate) async fn wants_ids(&mut self) {
+        self.say("listen notify_file_id").await;
+        self.send(Message::Ping("heard".into())).await;
+        while self.next().await.expect("an open connection") != Message::Pong("heard".into()) {}
+    }
+
     /// Sends any message.
     pub(crate) async fn send(&mut self, message: Message) {
         within("the server reads", self.socket.send(message)).await.expect("an open connection");

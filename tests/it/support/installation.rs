@@ -116,9 +116,17 @@ impl Installation {
 
     /// What Nextcloud publishes when a file changes.
     pub(crate) async fn changed(&self, storage: i64, path: &str, id: i64) {
-        let path = path.replace('/', "\\/");
-        let payload = format!(r#"{{"storage":{storage},"path":"{path}","file_id":{id}}}"#);
-        self.redis.publish("notify_storage_update", payload).await;
+        self.redis.publish("notify_storage_update", change(storage, path, id)).await;
+    }
+
+    /// Several changes at once, as one upload makes them: what is published one by one may be further
+    /// apart than the merge window on a busy machine.
+    pub(crate) async fn changed_at_once(&self, storage: i64, changes: &[(&str, i64)]) {
+        let mut pipeline = redis::pipe();
+        for (path, id) in changes {
+            pipeline.publish("notify_storage_update", change(storage, path, *id));
+        }
+        self.redis.pipe(&pipeline).await;
     }
 
     /// What an app publishes to send a message of its own: a marker in the order of a test.
@@ -203,4 +211,10 @@ fn hex(bytes: &[u8]) -> String {
         write!(text, "{byte:02x}").expect("memory");
         text
     })
+}
+
+/// A change in Nextcloud's own words.
+fn change(storage: i64, path: &str, id: i64) -> String {
+    let path = path.replace('/', "\\/");
+    format!(r#"{{"storage":{storage},"path":"{path}","file_id":{id}}}"#)
 }

@@ -1,6 +1,6 @@
 //! One real Redis server.
 
-use super::{Folder, Server, certificates::Certificates, folder, free_port, until};
+use super::{Folder, Server, certificates::Certificates, folder, free_port, until, wait::PATIENCE};
 use std::{
     ops::{Deref, DerefMut},
     path::PathBuf,
@@ -124,7 +124,7 @@ impl Redis {
     async fn connect(&self) -> redis::RedisResult<redis::aio::MultiplexedConnection> {
         let (user, password) = FIXTURE;
         let url = format!("redis://{user}:{password}@127.0.0.1:{}", self.port);
-        redis::Client::open(url)?.get_multiplexed_async_connection().await
+        patiently(&redis::Client::open(url)?).await
     }
 
     /// Waits until it answers; `false` when it ended, which it does when the port is taken.
@@ -135,6 +135,17 @@ impl Redis {
         })
         .await
     }
+}
+
+/// A connection that gives Redis the time it needs on a busy machine; the crate itself gives up after
+/// half a second.
+pub(crate) async fn patiently(
+    client: &redis::Client,
+) -> redis::RedisResult<redis::aio::MultiplexedConnection> {
+    let config = redis::AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE));
+    client.get_multiplexed_async_connection_with_config(&config).await
 }
 
 impl Deref for Redis {

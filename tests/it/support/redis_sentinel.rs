@@ -1,6 +1,10 @@
 //! A real Redis Sentinel that watches a master and its replica.
 
-use super::{Folder, Server, folder, free_port, redis::Redis, until};
+use super::{
+    Folder, Server, folder, free_port,
+    redis::{Redis, patiently},
+    until,
+};
 
 /// The name Sentinel knows the master by.
 pub(crate) const MASTER: &str = "mymaster";
@@ -72,7 +76,7 @@ impl RedisSentinel {
     /// `None` while the sentinel does not answer.
     async fn ask<T: redis::FromRedisValue>(&self, command: &redis::Cmd) -> Option<T> {
         let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).ok()?;
-        let mut connection = client.get_multiplexed_async_connection().await.ok()?;
+        let mut connection = patiently(&client).await.ok()?;
         command.query_async(&mut connection).await.ok()
     }
 }
