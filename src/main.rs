@@ -1,5 +1,6 @@
 //! Options → settings → telemetry → app → exit code.
 
+use listenfd::ListenFd;
 use notify_push::{
     app::{self, Rim},
     config::{
@@ -11,7 +12,7 @@ use notify_push::{
         admin::{self, AskError},
     },
     hosts::nextcloud,
-    lifecycle::{Exit, ServiceManager, log_panics},
+    lifecycle::{Activation, Exit, ServiceManager, log_panics},
     telemetry::log::{self, Stderr},
 };
 use std::{
@@ -133,13 +134,15 @@ fn in_the_world(
     settings: &LogSettings,
     work: impl AsyncFnOnce(Rim) -> Result<u8, Failure>,
 ) -> Result<ExitCode, Failure> {
+    let sockets = sockets()?;
     let stderr = Stderr::detect(std::env::var_os("JOURNAL_STREAM").as_deref());
     let format = settings.format(stderr);
     let (log, _guard) = log::install(settings.filter.clone(), format).map_err(failure)?;
     log_panics();
     let manager =
         ServiceManager::from_environment(|name| std::env::var_os(name), std::process::id())
-            .map_err(failure)?;
+            .map_err(failure)?
+            .with_sockets(sockets);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let rim =
         Rim { log, manager, clock: Arc::new(SystemTime::now), rng: fastrand::Rng::new(), cores };
@@ -147,6 +150,13 @@ fn in_the_world(
     let code = runtime.block_on(work(rim));
     runtime.shutdown_timeout(RUNTIME_END);
     Ok(ExitCode::from(code?))
+}
+
+/// Sockets that the service manager bound for us. To be called before there are threads.
+#[expect(clippy::disallowed_methods, reason = "sd_listen_fds(3) is part of the environment")]
+fn sockets() -> Result<Activation, Failure> {
+    let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+    Activation::new(ListenFd::from_env(), &names).map_err(failure)
 }
 
 fn ask(endpoints: &[ControlAddress], command: &admin::Command) -> Result<ExitCode, Failure> {

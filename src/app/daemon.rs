@@ -20,10 +20,10 @@ use tokio::sync::mpsc;
 
 /// The names of those who decide log-ins, as metrics know them.
 const METHODS: &[&str] = &["ticket", "database", "nextcloud"];
-/// How long listeners and sources may take to end; sessions get the grace period of the settings.
+/// How long listeners and sources may take to end; sessions get the drain time of the settings.
 const BRIEFLY: Duration = Duration::from_secs(1);
-/// Beyond the grace period, for clients that don't answer a close frame.
-const GOODBYE: Duration = Duration::from_secs(5);
+/// Beyond the drain time, for clients that don't answer a close frame.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Where messages come from.
 #[derive(Debug)]
@@ -57,7 +57,8 @@ impl Daemon {
     /// # Errors
     /// [`StartError`]: nothing has been served then.
     pub async fn start(settings: &Settings, rim: Rim, feed: Feed) -> Result<Self, StartError> {
-        let listeners = Listeners::bind(settings).await?;
+        let Rim { log, mut manager, clock, rng, cores } = rim;
+        let listeners = Listeners::bind(settings, manager.take_sockets()).await?;
         let local = listeners.local()?;
         let observers = Observers::register(Names {
             version: env!("CARGO_PKG_VERSION"),
@@ -68,16 +69,16 @@ impl Daemon {
         let tasks = Tasks::default();
         let groups =
             Groups { listeners: tasks.group(), sources: tasks.group(), sessions: tasks.group() };
-        let Rim { log, manager, clock, rng, cores } = rim;
         let parts = NextcloudParts { settings, observers, log, clock, rng, cores };
         let mut chance = parts.rng.clone();
         let nextcloud = parts.start(&groups, feed)?;
         let certificates = listeners.serve(&nextcloud, settings, &groups.listeners);
         let probe = nextcloud.probe(local.clone(), settings.listen.tls.is_some(), chance.fork());
-        let shutdown = Shutdown::default()
+        let drain = settings.drain_time + GOODBYE;
+        let shutdown = Shutdown::within(2 * BRIEFLY + drain)
             .then("listeners", groups.listeners, BRIEFLY)
             .then("sources", groups.sources, BRIEFLY)
-            .then("sessions", groups.sessions, settings.grace + GOODBYE);
+            .then("sessions", groups.sessions, drain);
         Ok(Self { tasks, shutdown, certificates, manager, local, probe })
     }
 

@@ -5,15 +5,16 @@ use crate::{
     config::Settings,
     front::{
         Front, Limits, ListenError, ListenSettings, Listener, Local, RELOAD_INTERVAL, Routes,
-        Strangers, Tls, Unobserved, admin, routes,
+        Strangers, Tls, TlsFiles, Unobserved, admin, routes,
     },
-    lifecycle::Tasks,
+    lifecycle::{Activation, Tasks},
 };
-use std::sync::Arc;
+use std::{os::fd::OwnedFd, slice, sync::Arc};
 
 /// Everything that is bound.
 pub(super) struct Listeners {
-    clients: Bound,
+    /// Never empty.
+    clients: Vec<Bound>,
     metrics: Vec<Bound>,
     control: Vec<Bound>,
 }
@@ -39,22 +40,20 @@ impl Certificates {
 }
 
 impl Listeners {
-    /// Binds them all; nobody is accepted yet.
-    pub(super) async fn bind(settings: &Settings) -> Result<Self, StartError> {
-        let mut metrics = Vec::new();
-        for listen in &settings.metrics {
-            metrics.push(bind(listen).await?);
-        }
-        let mut control = Vec::new();
-        for listen in &settings.admin {
-            control.push(bind(listen).await?);
-        }
-        Ok(Self { clients: bind(&settings.listen).await?, metrics, control })
+    /// Binds them all, but where the service manager has bound some already; nobody is accepted
+    /// yet.
+    pub(super) async fn bind(settings: &Settings, passed: Activation) -> Result<Self, StartError> {
+        let Activation { clients, metrics, control } = passed;
+        Ok(Self {
+            metrics: bind_all(&settings.metrics, metrics).await?,
+            control: bind_all(&settings.admin, control).await?,
+            clients: bind_all(slice::from_ref(&settings.listen), clients).await?,
+        })
     }
 
     /// Where clients connect.
     pub(super) fn local(&self) -> Result<Local, ListenError> {
-        self.clients.listener.local()
+        self.clients.first().map_or(Err(ListenError::None), |bound| bound.listener.local())
     }
 
     /// Serves them until the group stops.
@@ -79,7 +78,9 @@ impl Listeners {
             tasks: tasks.clone(),
             observer: observer.clone(),
         };
-        certificates.start(self.clients, front(client_routes, &strangers), tasks);
+        for bound in self.clients {
+            certificates.start(bound, front(client_routes.clone(), &strangers), tasks);
+        }
         // Whoever watches must get through while strangers crowd the door.
         let watchers = Strangers::new(settings.strangers.clone(), trusted, Arc::new(Unobserved));
         let admin_routes = routes(admin::admin(running.admin()));
@@ -106,9 +107,26 @@ impl Certificates {
     }
 }
 
-async fn bind(listen: &ListenSettings) -> Result<Bound, StartError> {
-    let listener = Listener::bind(&listen.bind)?;
-    let tls = match &listen.tls {
+/// What the service manager passed takes the place of what is set.
+async fn bind_all(set: &[ListenSettings], passed: Vec<OwnedFd>) -> Result<Vec<Bound>, StartError> {
+    let mut bound = Vec::new();
+    if passed.is_empty() {
+        for listen in set {
+            bound.push(serving(Listener::bind(&listen.bind)?, listen.tls.as_ref()).await?);
+        }
+        return Ok(bound);
+    }
+    let tls = set.first().and_then(|listen| listen.tls.as_ref());
+    for socket in passed {
+        let listener = Listener::inherited(socket)?;
+        tracing::info!("the service manager listens for us on {}", listener.local()?);
+        bound.push(serving(listener, tls).await?);
+    }
+    Ok(bound)
+}
+
+async fn serving(listener: Listener, tls: Option<&TlsFiles>) -> Result<Bound, StartError> {
+    let tls = match tls {
         Some(files) => Some(Arc::new(Tls::load(files.clone()).await?)),
         None => None,
     };

@@ -156,7 +156,7 @@ impl NextcloudParts<'_> {
                 max_connection: delivery.max_connection.map(millis),
             },
             shards: u16::try_from(self.cores.clamp(1, MAX_SHARDS)).unwrap_or(1),
-            grace: self.settings.grace,
+            grace: self.settings.drain_time,
             observer: Arc::clone(&self.observers.hub) as _,
         };
         Hub::start(settings, tasks, &mut self.rng)

@@ -251,9 +251,9 @@ struct Behaviour {
     /// How long a connection may last, 0 for ever [MAX_CONNECTION_TIME; default 0]
     #[structopt(long, value_name = "time")]
     max_connection_time: Option<String>,
-    /// How long clients are seen off at the end [SHUTDOWN_GRACE; default 5s]
+    /// Time over which clients are seen off at the end [DRAIN_TIME; default 5s]
     #[structopt(long, value_name = "time")]
-    shutdown_grace: Option<String>,
+    drain_time: Option<String>,
 }
 
 /// Reads the arguments, the program's name first.
@@ -411,6 +411,6 @@ impl Behaviour {
         given.switch(setting::DEBOUNCE_DISABLE, self.debounce_disable);
         given.value(setting::PUSH_RATE, self.push_rate);
         given.value(setting::MAX_CONNECTION_TIME, self.max_connection_time);
-        given.value(setting::SHUTDOWN_GRACE, self.shutdown_grace);
+        given.value(setting::DRAIN_TIME, self.drain_time);
     }
 }

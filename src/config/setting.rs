@@ -119,8 +119,8 @@ settings! {
     PUSH_RATE = plain("push-rate", "PUSH_RATE");
     /// How long a connection may last.
     MAX_CONNECTION_TIME = plain("max-connection-time", "MAX_CONNECTION_TIME");
-    /// How long clients are seen off at the end.
-    SHUTDOWN_GRACE = plain("shutdown-grace", "SHUTDOWN_GRACE");
+    /// Over how long close frames are spread at the end.
+    DRAIN_TIME = plain("drain-time", "DRAIN_TIME");
     /// What is logged.
     LOG = plain("log-level", "LOG");
     /// How the log looks.

@@ -108,7 +108,7 @@ pub fn settings(database: PathBuf) -> Settings {
             recheck_round: RECHECK_ROUND,
         },
         proxies: ProxySettings { trusted: Vec::new(), headers: Vec::new() },
-        grace: Duration::from_millis(200),
+        drain_time: Duration::from_millis(200),
     }
 }
 

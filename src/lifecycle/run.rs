@@ -49,7 +49,7 @@ where
 {
     manager.ready();
     let end = until_the_end(tasks, &mut signals, manager, reload).await;
-    manager.stopping();
+    manager.stopping(shutdown.total());
     tokio::select! {
         late = shutdown.run() => {
             tracing::info!(?late, "ended");
@@ -120,7 +120,7 @@ mod tests {
     fn hanging() -> Shutdown {
         let tasks = Tasks::default();
         tasks.spawn(std::future::pending::<()>());
-        Shutdown::default().then("hung", tasks, Duration::from_secs(3))
+        Shutdown::within(Duration::from_secs(9)).then("hung", tasks, Duration::from_secs(3))
     }
 
     async fn life(tasks: &Tasks, signals: &[Signal], shutdown: Shutdown) -> (Exit, u32) {
@@ -151,7 +151,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_hangup_reloads_and_ends_nothing() {
         let signals = [Signal::Hangup, Signal::Hangup, Signal::Interrupt];
-        let (exit, reloads) = life(&Tasks::default(), &signals, Shutdown::default()).await;
+        let (exit, reloads) =
+            life(&Tasks::default(), &signals, Shutdown::within(Duration::from_secs(9))).await;
         assert_eq!((exit, reloads), (Exit::Clean, 2));
     }
 
@@ -159,7 +160,7 @@ mod tests {
     async fn the_death_of_a_core_task_ends_the_process_with_an_error() {
         let tasks = Tasks::default();
         tasks.group().core("source", async { panic!("boom") });
-        let (exit, _) = life(&tasks, &[], Shutdown::default()).await;
+        let (exit, _) = life(&tasks, &[], Shutdown::within(Duration::from_secs(9))).await;
         assert_eq!((exit, exit.code()), (Exit::Death("source"), 1));
     }
 
@@ -182,7 +183,14 @@ mod tests {
         let signals = stream::iter([Signal::Hangup, Signal::Terminate]);
         let reload = || std::future::pending::<()>();
         let manager = ServiceManager::default();
-        let exit = run(&Tasks::default(), signals, &manager, Shutdown::default(), reload).await;
+        let exit = run(
+            &Tasks::default(),
+            signals,
+            &manager,
+            Shutdown::within(Duration::from_secs(9)),
+            reload,
+        )
+        .await;
         assert_eq!(exit, Exit::Clean);
     }
 }

@@ -1,6 +1,7 @@
 //! Tells the service manager how we are: the datagrams of sd_notify(3), written by hand because the
 //! environment is a value here and abstract sockets need no C library.
 
+use super::Activation;
 use std::{
     ffi::{OsStr, OsString},
     io,
@@ -16,6 +17,7 @@ use std::{
 pub struct ServiceManager {
     socket: Option<net::UnixDatagram>,
     watchdog: Option<Duration>,
+    sockets: Activation,
 }
 
 /// Why the service manager can't be told anything.
@@ -50,7 +52,19 @@ impl ServiceManager {
         let ours =
             environment("WATCHDOG_PID").is_none() || number("WATCHDOG_PID") == Some(pid.into());
         let watchdog = number("WATCHDOG_USEC").filter(|usec| ours && *usec > 0);
-        Ok(Self { socket: Some(connect(&address)?), watchdog: watchdog.map(Duration::from_micros) })
+        let watchdog = watchdog.map(Duration::from_micros);
+        Ok(Self { socket: Some(connect(&address)?), watchdog, sockets: Activation::default() })
+    }
+
+    /// The same manager, which passed these sockets.
+    #[must_use]
+    pub fn with_sockets(self, sockets: Activation) -> Self {
+        Self { sockets, ..self }
+    }
+
+    /// The sockets it passed; they are handed out once.
+    pub fn take_sockets(&mut self) -> Activation {
+        std::mem::take(&mut self.sockets)
     }
 
     /// How often the manager wants to hear from us at the latest, if at all.
@@ -75,9 +89,10 @@ impl ServiceManager {
         self.send(&format!("RELOADING=1\nMONOTONIC_USEC={usec}"));
     }
 
-    /// We are going down, in order.
-    pub fn stopping(&self) {
-        self.send("STOPPING=1");
+    /// We are going down, in order, and need `at_most` this long: more than the manager's own
+    /// patience if need be.
+    pub fn stopping(&self, at_most: Duration) {
+        self.send(&format!("STOPPING=1\nEXTEND_TIMEOUT_USEC={}", at_most.as_micros()));
     }
 
     /// We are alive; the next one is due within [`ServiceManager::watchdog`].
@@ -139,9 +154,10 @@ mod tests {
         manager.ready();
         manager.status("3 clients\nREADY=0");
         manager.alive();
-        manager.stopping();
+        manager.stopping(Duration::from_secs(9));
         let told = [(); 4].map(|()| heard(&socket));
-        assert_eq!(told, ["READY=1", "STATUS=3 clients READY=0", "WATCHDOG=1", "STOPPING=1"]);
+        let stopping = "STOPPING=1\nEXTEND_TIMEOUT_USEC=9000000";
+        assert_eq!(told, ["READY=1", "STATUS=3 clients READY=0", "WATCHDOG=1", stopping]);
     }
 
     #[test]

@@ -4,13 +4,10 @@ use super::Tasks;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// All of it takes no longer than this.
-pub const TOTAL: Duration = Duration::from_secs(9);
-
 /// The parts to end, in order: listeners, so that nobody comes; sources, so that nothing new is
 /// told and receipts are settled; sessions, which say good-bye to their clients.
-#[derive(Default)]
 pub struct Shutdown {
+    total: Duration,
     phases: Vec<Phase>,
 }
 
@@ -21,8 +18,18 @@ struct Phase {
 }
 
 impl Shutdown {
+    /// All of it takes no longer than `total`.
+    pub fn within(total: Duration) -> Self {
+        Self { total, phases: Vec::new() }
+    }
+
+    /// How long all of it may take.
+    pub fn total(&self) -> Duration {
+        self.total
+    }
+
     /// Next, this group of tasks ([`Tasks::group`]): told to stop, then waited for, `at_most` so
-    /// long and never beyond [`TOTAL`].
+    /// long and never beyond the whole's time.
     #[must_use]
     pub fn then(mut self, name: &'static str, tasks: Tasks, at_most: Duration) -> Self {
         self.phases.push(Phase { name, tasks, at_most });
@@ -32,7 +39,7 @@ impl Shutdown {
     /// Does it. Says which parts were not done when their time was over; they end with the
     /// process.
     pub async fn run(self) -> Vec<&'static str> {
-        let end = Instant::now() + TOTAL;
+        let end = Instant::now() + self.total;
         let mut late = Vec::new();
         for Phase { name, tasks, at_most } in self.phases {
             tasks.stopping().cancel();
@@ -48,7 +55,7 @@ impl Shutdown {
 
 #[cfg(test)]
 mod tests {
-    use super::{Shutdown, TOTAL, Tasks};
+    use super::{Shutdown, Tasks};
     use std::{
         sync::{Arc, Mutex},
         time::Duration,
@@ -56,12 +63,13 @@ mod tests {
     use tokio::time::{Instant, sleep};
 
     const SECOND: Duration = Duration::from_secs(1);
+    const TOTAL: Duration = Duration::from_secs(9);
 
     #[tokio::test(start_paused = true)]
     async fn a_phase_begins_when_the_one_before_has_ended() {
         let tasks = Tasks::default();
         let told = Arc::new(Mutex::new(Vec::new()));
-        let mut shutdown = Shutdown::default();
+        let mut shutdown = Shutdown::within(TOTAL);
         for name in ["listeners", "sources", "sessions"] {
             let (group, told) = (tasks.group(), Arc::clone(&told));
             let stop = group.stopping().clone();
@@ -85,14 +93,15 @@ mod tests {
         let (hung, good) = (Tasks::default(), Tasks::default());
         hung.spawn(std::future::pending::<()>());
         let begun = Instant::now();
-        let shutdown = Shutdown::default().then("hung", hung, SECOND).then("good", good, SECOND);
+        let shutdown =
+            Shutdown::within(TOTAL).then("hung", hung, SECOND).then("good", good, SECOND);
         assert_eq!(shutdown.run().await, ["hung"]);
         assert_eq!(begun.elapsed(), SECOND);
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_whole_is_bounded_whatever_the_phases_ask_for() {
-        let mut shutdown = Shutdown::default();
+        let mut shutdown = Shutdown::within(TOTAL);
         for name in ["a", "b", "c"] {
             let tasks = Tasks::default();
             tasks.spawn(std::future::pending::<()>());

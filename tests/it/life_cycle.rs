@@ -59,6 +59,21 @@ async fn a_second_signal_ends_it_at_once() {
     assert_eq!(daemon.ends().await.code(), Some(128 + 15));
 }
 
+/// Whatever the unit's `TimeoutStopSec=` says.
+#[tokio::test]
+async fn a_long_drain_time_is_told_to_the_service_manager_and_a_second_signal_still_ends_it() {
+    let installation = Installation::start().await;
+    installation.user("alice", "password").await;
+    let mut daemon = installation.daemon(&[("DRAIN_TIME", "5m")]).await;
+    let url = daemon.url();
+    let _clients = join_all((0..20).map(|_| Client::log_in(&url, "alice", "password"))).await;
+    daemon.signal(Signal::TERM);
+    // Five minutes, a second each for listeners and sources, two for those who don't answer.
+    daemon.notifies("EXTEND_TIMEOUT_USEC=304000000").await;
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ends().await.code(), Some(128 + 15));
+}
+
 #[tokio::test]
 async fn it_starts_without_redis_and_listens_once_redis_is_there() {
     let mut installation = Installation::start().await;

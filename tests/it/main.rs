@@ -1,6 +1,7 @@
 //! Integration tests: one binary, one file per behaviour.
 #![cfg(test)]
 
+mod activation;
 mod admin;
 mod architecture;
 mod captured_events;
@@ -31,6 +32,7 @@ mod redis_keys;
 mod redis_listening;
 mod redis_sentinel;
 mod redis_tls;
+mod restart;
 mod revocation;
 mod self_test;
 mod servers;

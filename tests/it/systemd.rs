@@ -43,8 +43,12 @@ fn said(output: &Output) -> String {
 #[test]
 fn systemd_understands_every_line_of_the_units() {
     let units = units();
-    let files =
-        ["./notify_push.service", "./notify_push-watch.path", "./notify_push-watch.service"];
+    let files = [
+        "./notify_push.service",
+        "./notify_push.socket",
+        "./notify_push-watch.path",
+        "./notify_push-watch.service",
+    ];
     assert_eq!(read_dir(units.path()).unwrap().count(), files.len());
     let verified = analyze(&units, &["verify", "--man=no"], &files);
     assert_eq!((verified.status.code(), said(&verified).as_str()), (Some(0), ""));

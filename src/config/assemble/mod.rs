@@ -14,12 +14,14 @@ pub(super) use listen::{clients_listener, control_listeners};
 use super::file::{FileLayer, Found};
 use super::layers::Layers;
 use super::report::Report;
-use super::setting::{SHUTDOWN_GRACE, Setting};
+use super::setting::{DRAIN_TIME, Setting};
 use super::{ConfigError, Settings, Sourced, parse};
 use std::time::Duration;
 
-/// How long clients are seen off at the end; the service manager's patience is longer.
-const DEFAULT_GRACE: Duration = Duration::from_secs(5);
+/// Over how long clients are seen off at the end.
+const DEFAULT_DRAIN: Duration = Duration::from_secs(5);
+/// Whoever stops the daemon waits for it.
+const MAX_DRAIN: Duration = Duration::from_secs(600);
 
 /// Puts the settings together and notes in the report where each comes from.
 pub(super) fn settings(
@@ -53,7 +55,7 @@ pub(super) fn settings(
         listen,
         strangers: listen::strangers(layers, report)?,
         delivery: delivery::delivery(layers, report)?,
-        grace: duration(layers, SHUTDOWN_GRACE, DEFAULT_GRACE, report)?,
+        drain_time: drain_time(layers, report)?,
         log: log::log(layers, report)?,
     };
     listen::distinct(&settings)?;
@@ -73,6 +75,17 @@ fn duration(
 ) -> Result<Duration, ConfigError> {
     let sourced = layers.get(setting, parse::duration)?.unwrap_or(Sourced::default(default));
     Ok(report.keep(setting.name, sourced, seconds))
+}
+
+fn drain_time(layers: &Layers<'_>, report: &mut Report) -> Result<Duration, ConfigError> {
+    let parse = |text: &str| -> Result<_, String> {
+        match parse::duration(text)? {
+            time if time > MAX_DRAIN => Err("expected 10 minutes at most".into()),
+            time => Ok(time),
+        }
+    };
+    let sourced = layers.get(DRAIN_TIME, parse)?.unwrap_or(Sourced::default(DEFAULT_DRAIN));
+    Ok(report.keep(DRAIN_TIME.name, sourced, seconds))
 }
 
 fn seconds(duration: &Duration) -> String {

@@ -44,7 +44,7 @@ const SAMPLES: &[Sample] = &[
     (setting::DEBOUNCE_DISABLE, "true", "true", &[]),
     (setting::PUSH_RATE, "7", "7 a second", &[]),
     (setting::MAX_CONNECTION_TIME, "7", "7 s", &[]),
-    (setting::SHUTDOWN_GRACE, "7", "7 s", &[]),
+    (setting::DRAIN_TIME, "7", "7 s", &[]),
     (setting::LOG, "notify_push=debug", "notify_push=debug", &[]),
     (setting::LOG_FORMAT, "json", "json", &[]),
     (setting::NO_ANSI, "true", "true", &[]),

@@ -44,6 +44,6 @@ pub struct Settings {
     pub auth: AuthSettings,
     /// Whose word on client addresses is taken.
     pub proxies: ProxySettings,
-    /// How long clients are seen off at the end, in all.
-    pub grace: Duration,
+    /// Over how long the clients' close frames are spread at the end.
+    pub drain_time: Duration,
 }

@@ -45,8 +45,17 @@ pub enum ListenError {
         path: PathBuf,
     },
     /// A socket passed in by the service manager.
-    #[error("a listening socket could not be used")]
+    #[error("a socket of the service manager could not be used")]
     Inherited(#[source] io::Error),
+    /// A socket passed in by the service manager that nobody can connect to.
+    #[error(
+        "the service manager passed a socket that does not listen: notify_push.socket must not \
+         have Accept=yes"
+    )]
+    NotListening,
+    /// There is no listener at all.
+    #[error("there is nowhere to listen")]
+    None,
 }
 
 fn remedy(source: &io::Error, address: SocketAddr) -> String {

@@ -68,6 +68,9 @@ impl Listener {
         let socket = socket2::Socket::from(fd);
         let prepared = socket.set_nonblocking(true).and_then(|()| socket.local_addr());
         let address = prepared.map_err(ListenError::Inherited)?;
+        if !socket.is_listener().map_err(ListenError::Inherited)? {
+            return Err(ListenError::NotListening);
+        }
         let socket = if address.is_unix() {
             Socket::Unix(socket.into())
         } else {

@@ -108,6 +108,14 @@ fn a_file_that_somebody_put_in_its_place_survives() {
 }
 
 #[test]
+fn an_inherited_socket_that_does_not_listen_is_refused() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let error = Listener::inherited(client.into()).unwrap_err().to_string();
+    assert!(error.contains("Accept=yes"), "{error}");
+}
+
+#[test]
 fn an_inherited_socket_is_served() {
     let bound = TcpListener::bind("127.0.0.1:0").unwrap();
     let listener = Listener::inherited(bound.into()).unwrap();

@@ -3,13 +3,18 @@
 use super::{Folder, Server, folder, free_port, http, http::Answer, until, within};
 use rustix::process::Signal;
 use std::{
+    net::TcpListener,
     ops::{Deref, DerefMut},
-    process::ExitStatus,
+    os::fd::OwnedFd,
+    process::{Command, ExitStatus},
 };
 use tokio::net::UnixDatagram;
 
 /// How often a start is tried with another port.
 const TRIES: usize = 5;
+
+/// Passes stdin on as sd_listen_fds(3) has it: descriptor 3 of the process that is named.
+const ACTIVATE: &str = r#"exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$0" "$@""#;
 
 /// A running daemon on a free port of 127.0.0.1; killed when dropped.
 pub(crate) struct Daemon {
@@ -36,7 +41,34 @@ impl Daemon {
 
     /// Starts it without waiting.
     pub(crate) fn launch(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let (folder, port) = (folder("daemon"), free_port());
+        Self::spawn(free_port(), env!("CARGO_BIN_EXE_notify_push"), arguments, environment, |_| {})
+    }
+
+    /// Starts it with a listening socket that outlives it, as systemd has one for it.
+    pub(crate) async fn activated(
+        socket: &TcpListener,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let port = socket.local_addr().expect("an address").port();
+        let mut all = vec!["-c", ACTIVATE, env!("CARGO_BIN_EXE_notify_push")];
+        all.extend(arguments);
+        let socket = socket.try_clone().expect("a second handle");
+        let mut daemon = Self::spawn(port, "sh", &all, environment, move |command| {
+            command.stdin(socket.try_clone().map(OwnedFd::from).expect("a third handle"));
+        });
+        assert!(daemon.ready().await, "{}", daemon.log());
+        daemon
+    }
+
+    fn spawn(
+        port: u16,
+        program: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        set_up: impl Fn(&mut Command) + Send + Sync + 'static,
+    ) -> Self {
+        let folder = folder("daemon");
         let socket = folder.path().join("notify");
         let notifications = UnixDatagram::bind(&socket).expect("a socket in a folder of our own");
         let arguments = own(arguments.iter().copied());
@@ -45,9 +77,10 @@ impl Daemon {
         variables.push(("NOTIFY_SOCKET".to_owned(), socket.display().to_string()));
         variables
             .extend(environment.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
-        let (program, place) = (env!("CARGO_BIN_EXE_notify_push"), folder.path().to_owned());
+        let place = folder.path().to_owned();
         let server = Server::start(program, &folder.path().join("log"), move |command| {
             command.current_dir(&place).envs(variables.iter().cloned()).args(&arguments);
+            set_up(command);
         });
         Self { server, _folder: folder, port, notifications }
     }
