@@ -2,6 +2,12 @@
 //!
 //! `cargo run --example client -- wss://cloud.example.com/push/ws alice < file-with-the-password`
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program that prints what it hears"
+)]
+
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::{error::Error, io::Read as _, process::ExitCode, time::Duration};
 use tokio::time::{sleep, timeout};
