@@ -13,6 +13,7 @@ use notify_push::{
     },
     hosts::nextcloud,
     lifecycle::{Activation, Exit, ServiceManager, log_panics},
+    status::view::{Scrape, view},
     telemetry::log::{self, Stderr},
 };
 use std::{
@@ -21,7 +22,7 @@ use std::{
     io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -105,7 +106,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Healthcheck { live, endpoints, clients, tls } => {
             healthcheck(&endpoints, &clients, tls, live)
         }
-        Command::Metrics { over: _, endpoints } => ask(&endpoints, &admin::Command::Metrics),
+        Command::Metrics { over, endpoints } => metrics(&endpoints, over),
         Command::Demo { once } => demo(once),
     }
 }
@@ -163,6 +164,23 @@ fn ask(endpoints: &[ControlAddress], command: &admin::Command) -> Result<ExitCod
     let binds: Vec<Bind> = endpoints.iter().map(bind).collect();
     let answer = runtime(1)?.block_on(admin::ask(&binds, command)).map_err(failure)?;
     writeln!(io::stdout(), "{answer}").map_err(failure)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Two looks, and what grew between them.
+fn metrics(endpoints: &[ControlAddress], over: Duration) -> Result<ExitCode, Failure> {
+    let binds: Vec<Bind> = endpoints.iter().map(bind).collect();
+    let text = runtime(1)?.block_on(async {
+        let look = async || {
+            let page = admin::ask(&binds, &admin::Command::Metrics).await.map_err(failure)?;
+            Ok::<_, Failure>((Scrape::parse(&page), Instant::now()))
+        };
+        let (before, begun) = look().await?;
+        tokio::time::sleep(over).await;
+        let (now, ended) = look().await?;
+        Ok::<_, Failure>(view(&before, &now, (ended - begun).as_secs_f64()))
+    })?;
+    io::stdout().write_all(text.as_bytes()).map_err(failure)?;
     Ok(ExitCode::SUCCESS)
 }
 

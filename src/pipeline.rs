@@ -22,6 +22,8 @@ pub trait Observer: Send + Sync + 'static {
     fn received(&self, channel: &'static str);
     /// It could not be understood.
     fn malformed(&self, channel: &'static str);
+    /// It says that a place changed, and there is no database to look up whom that concerns.
+    fn unresolved(&self);
     /// Messages may have been missed.
     fn gap(&self);
 }
@@ -47,10 +49,9 @@ impl<H: Host> Pipeline<H> {
     async fn take_all(&self, queue: &mut mpsc::Receiver<Delivery>) {
         let mut batch = Vec::with_capacity(BATCH);
         while queue.recv_many(&mut batch, BATCH).await > 0 {
-            let now = Instant::now();
             for delivery in batch.drain(..) {
                 let done = match delivery {
-                    Delivery::Message(message) => self.take(&message, now).await,
+                    Delivery::Message(message, at) => self.take(&message, at).await,
                     Delivery::Gap => self.gap().await,
                 };
                 if done.is_err() {
@@ -65,10 +66,10 @@ impl<H: Host> Pipeline<H> {
         self.hub.gap(GAP_SPREAD).await
     }
 
-    async fn take(&self, message: &Message, now: Instant) -> Result<(), HubClosed> {
+    async fn take(&self, message: &Message, at: Instant) -> Result<(), HubClosed> {
         self.observer.received(message.channel);
         match self.host.decode(message) {
-            Ok(event) => self.carry_out(event, now).await,
+            Ok(event) => self.carry_out(event, at).await,
             Err(malformed) => {
                 self.observer.malformed(message.channel);
                 let (channel, bytes) = (message.channel, message.payload.len());
@@ -78,14 +79,17 @@ impl<H: Host> Pipeline<H> {
         }
     }
 
-    async fn carry_out(&self, event: Event<H::Order>, now: Instant) -> Result<(), HubClosed> {
+    async fn carry_out(&self, event: Event<H::Order>, at: Instant) -> Result<(), HubClosed> {
         match event {
             Event::Changed(place, ids) => match &self.resolver {
-                Some(resolver) => resolver.send(Inquiry::Changed(place, ids, now)).await,
-                None => Ok(()),
+                Some(resolver) => resolver.send(Inquiry::Changed(place, ids, at)).await,
+                None => {
+                    self.observer.unresolved();
+                    Ok(())
+                }
             },
             Event::Tell { to: To::One(recipient), notice, access } => {
-                self.hub.tell(recipient.clone(), notice, now).await?;
+                self.hub.tell(recipient.clone(), notice, at).await?;
                 match (&self.resolver, access) {
                     (Some(resolver), Access::Perhaps | Access::Changed) => {
                         resolver.send(Inquiry::Access(recipient, access)).await
@@ -94,7 +98,7 @@ impl<H: Host> Pipeline<H> {
                 }
             }
             Event::Tell { to: To::Everyone, notice, .. } => {
-                self.hub.tell_all(None, notice, now).await
+                self.hub.tell_all(None, notice, at).await
             }
             Event::Disconnect(recipient, close) => {
                 let sessions = self.hub.disconnect(recipient, close).await?;

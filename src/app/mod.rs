@@ -1,6 +1,7 @@
 //! The one place where the parts meet.
 
 mod daemon;
+mod gauges;
 mod listeners;
 mod nextcloud;
 mod probe;

@@ -3,12 +3,13 @@
 use super::{
     StartError,
     daemon::{Feed, Groups},
+    gauges,
     probe::Probe,
 };
 use crate::{
     auth::{
         Authenticator, Chain, Fingerprints, Guard, Observation, Said,
-        hashing::Hashing,
+        hashing::{self, Hashing},
         origin::{Origins, Welcome},
         throttle::Throttle,
         ticket::{TicketAuthenticator, Tickets},
@@ -35,11 +36,11 @@ use crate::{
         memory::Memory,
         redis::{Keys, Pace as RedisPace, Subscription},
     },
-    status::{Condition, Dependency, Health},
-    store::Database,
+    status::{Condition, Dependency, Health, Queue},
+    store::{self, Database, StoreError},
     telemetry::{
         log::LogControl,
-        metrics::{AuthMetrics, CheckVerdict, LoginOutcome, Observers},
+        metrics::{AuthMetrics, CheckVerdict, LoginOutcome, Observers, Query, StoreMetrics},
     },
 };
 use http::HeaderName;
@@ -86,6 +87,7 @@ struct Stored {
     database: Arc<Database>,
     directory: Arc<Directory>,
     accounts: Accounts,
+    hashing: Hashing,
     revocation: Revocation,
 }
 
@@ -125,11 +127,17 @@ impl NextcloudParts<'_> {
             reporting: Arc::default(),
         });
         let observer = Arc::clone(&self.observers.source);
+        let mut queues = queues(resolver.as_ref(), stored.as_ref(), remote.as_ref());
         let (inlet, queue) = mpsc::channel(QUEUE);
         let mut dependencies = vec![self.feed(feed, inlet.clone(), &groups.sources)];
         dependencies.extend(stored.as_ref().map(|stored| stored.dependency()));
         dependencies.extend(remote.as_ref().map(nextcloud_itself));
         let health = Health::new(dependencies, Arc::clone(&self.clock));
+        let (events, shards) = (inlet.clone(), hub.clone());
+        queues.push(Queue::new("events", QUEUE, move || events.max_capacity() - events.capacity()));
+        let room = hub.depths().room;
+        queues.push(Queue::new("hub", room, move || shards.depths().commands));
+        gauges::register(self.observers.metrics(), &health, &hub, &queues)?;
         let pipeline = Pipeline { host, hub: hub.clone(), resolver, observer };
         let stopping = groups.sources.stopping().clone();
         groups.sources.core("pipeline", pipeline.run(queue, stopping));
@@ -204,7 +212,8 @@ impl NextcloudParts<'_> {
         welcome: &Welcome,
     ) -> Result<Option<Stored>, StartError> {
         let Some(settings) = &self.settings.database else { return Ok(None) };
-        let database = Arc::new(Database::new(settings, self.rng.fork())?);
+        let database = Database::new(settings, self.rng.fork())?;
+        let database = Arc::new(database.observed(counting_queries(&self.observers.store)));
         let queries = Arc::clone(&self.observers.store);
         let directory =
             Directory::new(Arc::clone(&database), move |ok, took| queries.queried(ok, took));
@@ -226,10 +235,11 @@ impl NextcloudParts<'_> {
             accounts: Accounts::new(
                 Arc::clone(&database),
                 rules,
-                hashing,
+                hashing.clone(),
                 fingerprint.clone(),
                 Arc::clone(&clock),
             ),
+            hashing,
             revocation: Revocation::new(Arc::clone(&database), fingerprint, clock),
             database,
         }))
@@ -320,6 +330,24 @@ impl Stored {
     }
 }
 
+/// What waits for a look-up, for a password's hash, for Nextcloud.
+fn queues(
+    resolver: Option<&recipients::Resolver>,
+    stored: Option<&Stored>,
+    remote: Option<&Remote>,
+) -> Vec<Queue> {
+    let resolver = resolver
+        .cloned()
+        .map(|resolver| Queue::new("recipients", recipients::INBOX, move || resolver.waiting()));
+    let passwords = stored
+        .map(|stored| stored.hashing.clone())
+        .map(|hashing| Queue::new("passwords", hashing::MAX_WAITING, move || hashing.waiting()));
+    let remote = remote
+        .cloned()
+        .map(|remote| Queue::new("nextcloud", remote::MAX_WAITING, move || remote.waiting()));
+    resolver.into_iter().chain(passwords).chain(remote).collect()
+}
+
 /// Clients go on being told without it, and most log in without it.
 fn nextcloud_itself(remote: &Remote) -> Dependency {
     let remote = remote.clone();
@@ -398,6 +426,18 @@ fn counting(metrics: &Arc<AuthMetrics>) -> Arc<dyn Fn(Observation) + Send + Sync
             Said::Unavailable => CheckVerdict::Unavailable,
         };
         metrics.checked(method, verdict, took);
+    })
+}
+
+fn counting_queries(metrics: &Arc<StoreMetrics>) -> store::Observe {
+    let metrics = Arc::clone(metrics);
+    Box::new(move |outcome, took| {
+        let how = match outcome {
+            Ok(()) => Query::Answered,
+            Err(StoreError::Unavailable(_)) => Query::Unavailable,
+            Err(_) => Query::Refused,
+        };
+        metrics.ended(how, took);
     })
 }
 

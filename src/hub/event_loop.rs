@@ -21,7 +21,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// Commands that may wait for a shard; senders wait when it is full.
-const INBOX: usize = 1024;
+pub(super) const INBOX: usize = 1024;
 /// Commands taken, clients timed and sockets reported in one round, before the others' turn.
 const ROUND: usize = 128;
 
@@ -29,6 +29,11 @@ const ROUND: usize = 128;
 pub(super) struct Inbox(mpsc::Sender<Command<IdleStream>>);
 
 impl Inbox {
+    /// Commands that wait.
+    pub(super) fn depth(&self) -> usize {
+        self.0.max_capacity() - self.0.capacity()
+    }
+
     pub(super) async fn send(&self, command: Command<IdleStream>) -> Result<(), HubClosed> {
         self.0.send(command).await.map_err(|_| HubClosed)
     }
@@ -131,6 +136,7 @@ impl Runner {
                 () = &mut timer => {}
             }
             self.shard.pass_time(self.now(), ROUND);
+            self.shard.report();
         }
     }
 

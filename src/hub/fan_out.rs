@@ -39,11 +39,13 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
                 .collect();
             // Who waits for everything already takes no further slot: a Redis that comes and goes
             // would push the slots of all crowds further and further into the future.
+            let begun = began.len();
             if !began.is_empty()
                 && let Some(slot) = shard.shared.pacer.slot(crowd, now)
             {
                 began.iter().for_each(|topic| client.session.put_off(*topic, slot));
             }
+            shard.tally.waiting += begun;
             shard.schedule(id);
         });
     }
@@ -54,6 +56,7 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
         if !client.session.change(topic, ids, at, due) {
             return;
         }
+        self.tally.waiting += 1;
         if self.shared.pace.enabled
             && let Some(slot) = self.shared.pacer.slot(crowd, due)
         {

@@ -6,6 +6,7 @@ use super::{
     event_loop::{self, Inbox},
     presence::Presence,
     shared::HubSettings,
+    tally::Depth,
 };
 use crate::{
     lifecycle::Tasks,
@@ -17,7 +18,10 @@ use crate::{
 use std::{
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
     io,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 use tokio::{sync::oneshot, time::Instant};
@@ -26,6 +30,19 @@ use tokio::{sync::oneshot, time::Instant};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the hub has ended")]
 pub struct HubClosed;
+
+/// How much waits in a hub.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Depths {
+    /// Topics that wait in clients' outboxes, for their time or for the socket.
+    pub waiting: usize,
+    /// Clients whose socket is full.
+    pub blocked: usize,
+    /// Commands that wait for their shards.
+    pub commands: usize,
+    /// How many may.
+    pub room: usize,
+}
 
 /// Handle to a hub. Cheap to clone.
 #[derive(Clone)]
@@ -162,6 +179,19 @@ impl Hub {
     /// Clients in all shards.
     pub fn connections(&self) -> usize {
         self.shared.connections()
+    }
+
+    /// How much waits in all shards.
+    pub fn depths(&self) -> Depths {
+        let sum = |of: fn(&Depth) -> &AtomicUsize| {
+            self.shared.depths.iter().map(|depth| of(depth).load(Relaxed)).sum()
+        };
+        Depths {
+            waiting: sum(|depth| &depth.waiting),
+            blocked: sum(|depth| &depth.blocked),
+            commands: self.shards.iter().map(Inbox::depth).sum(),
+            room: self.shards.len() * event_loop::INBOX,
+        }
     }
 
     /// How many shards there are.

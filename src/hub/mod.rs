@@ -17,12 +17,13 @@ mod shard;
 mod shared;
 #[cfg(test)]
 mod simulation;
+mod tally;
 mod timers;
 mod transport;
 
 pub use backlog::{MAX_BYTES, MAX_FRAMES, WRITE_DEADLINE};
 pub use command::{Newcomer, Present, SessionId};
-pub use handle::{Hub, HubClosed};
+pub use handle::{Depths, Hub, HubClosed};
 pub use observe::{Observer, Unobserved};
 pub use pacer::AT_ONCE;
 pub use presence::Presence;

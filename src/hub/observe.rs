@@ -1,7 +1,9 @@
 //! What the hub reports to whoever counts; every method may be left out.
 
-use crate::{notice::Topic, session::Close};
-use std::time::Duration;
+use crate::{
+    notice::Topic,
+    session::{Close, Waited},
+};
 use tokio::time::Instant;
 
 /// Told of everything worth counting. Called on the push path: must be cheap and must not block.
@@ -14,8 +16,9 @@ pub trait Observer: Send + Sync + 'static {
     fn left(&self, _close: Close) {}
     /// A client was refused because its user has too many.
     fn refused(&self) {}
-    /// A change was sent; the first that is merged in it has waited so long.
-    fn told(&self, _topic: Topic, _waited: Duration) {}
+    /// So many clients were sent a change; the first that is merged in it has waited so long.
+    /// Reported for all clients of a crowd together, at the end of a round at the latest.
+    fn told(&self, _topic: Topic, _waited: Waited, _clients: u64) {}
     /// An opaque message that was heard of `_at` was sent to so many clients.
     fn passed_on(&self, _clients: u64, _at: Instant) {}
     /// A socket is full.

@@ -8,6 +8,7 @@ use super::{
     client::{Client, Standing},
     command::{Newcomer, Present, SessionId},
     members::Members,
+    tally::Tally,
     timers::Timers,
     transport::{Transport, Watcher},
 };
@@ -19,12 +20,21 @@ use crate::{
 };
 use slab::Slab;
 use smallvec::SmallVec;
-use std::{io::ErrorKind, sync::Arc, time::Duration};
+use std::{io::ErrorKind, sync::Arc};
 
 /// Shared by all reads of a shard; what a client may send at most is far less.
 const READ_BUFFER: usize = 8 * 1024;
 /// A client is read so often in a row before others get their turn.
 const READS_IN_A_ROW: usize = 4;
+
+/// Who held up a change that is told after it was due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Delay {
+    /// We did.
+    Ours,
+    /// The client, whose socket was full.
+    Client,
+}
 
 /// A part of the hub: some of its clients, looked after by one task.
 pub struct Shard<T, W> {
@@ -33,6 +43,7 @@ pub struct Shard<T, W> {
     pub(super) clients: Slab<Client<T>>,
     pub(super) members: Members,
     pub(super) timers: Timers,
+    pub(super) tally: Tally,
     number: u16,
     serial: u32,
     rng: fastrand::Rng,
@@ -51,6 +62,7 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
             clients: Slab::new(),
             members: Members::default(),
             timers: Timers::default(),
+            tally: Tally::default(),
             number,
             serial: 0,
             rng,
@@ -113,11 +125,12 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
         match client.flush(now) {
             Ok(false) => {}
             Ok(true) => {
+                self.tally.blocking(true, false);
                 let freed = self.watcher.want_write(&client.transport, id, false);
                 if freed.is_err() {
                     return self.remove(id, Close::Lost);
                 }
-                self.tell_changes(id, now);
+                self.tell_changes(id, now, Delay::Client);
             }
             Err(_) => return self.remove(id, Close::Lost),
         }
@@ -139,6 +152,12 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
         }
     }
 
+    /// Reports what was done since the last report, and how much waits.
+    pub fn report(&mut self) {
+        let depth = self.shared.depths.get(usize::from(self.number));
+        self.tally.publish(&*self.shared.observer, depth);
+    }
+
     /// When [`Shard::pass_time`] has something to do.
     pub fn next_deadline(&self) -> Option<Millis> {
         if self.unread.is_empty() { self.timers.next() } else { Some(0) }
@@ -149,9 +168,10 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
         let words =
             (close == Close::Revoked).then(|| self.shared.dialect.refusal(Refusal::Revoked));
         let Some(client) = self.clients.get_mut(id as usize) else { return };
-        if client.see_off(close, words, now)
-            && self.watcher.want_write(&client.transport, id, true).is_err()
-        {
+        let before = client.is_blocked();
+        let blocked = client.see_off(close, words, now);
+        self.tally.blocking(before, client.is_blocked());
+        if blocked && self.watcher.want_write(&client.transport, id, true).is_err() {
             return self.remove(id, close);
         }
         self.schedule(id);
@@ -223,6 +243,7 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
         match client.send(frame, now) {
             Standing::Open => {}
             Standing::Blocked => {
+                self.tally.blocking(false, true);
                 self.shared.observer.blocked();
                 if self.watcher.want_write(&client.transport, id, true).is_err() {
                     return self.remove(id, Close::Lost);
@@ -308,13 +329,13 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
                 }
                 Due::Nothing => {}
             }
-            self.tell_changes(id, now);
+            self.tell_changes(id, now, Delay::Ours);
         }
         self.schedule(id);
     }
 
     /// Sends the changes that are due, unless the socket is full: then they wait, merged.
-    fn tell_changes(&mut self, id: u32, now: Millis) {
+    fn tell_changes(&mut self, id: u32, now: Millis, delay: Delay) {
         let shared = Arc::clone(&self.shared);
         let rules = Rules {
             dialect: &*shared.dialect,
@@ -325,10 +346,14 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
             if client.is_blocked() || client.closing().is_some() {
                 return;
             }
-            let Some((topic, frame, waited)) = client.session.next_change(now, &rules) else {
+            let Some((topic, frame, mut waited)) = client.session.next_change(now, &rules) else {
                 return;
             };
-            shared.observer.told(topic, Duration::from_millis(waited));
+            if delay == Delay::Client {
+                waited.late = 0;
+            }
+            self.tally.no_longer_waiting(1);
+            self.tally.told(topic, waited, &*shared.observer);
             self.send(id, frame, now);
         }
     }
@@ -347,6 +372,8 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
 
     fn take(&mut self, id: u32, close: Close) -> Option<T> {
         let client = self.clients.try_remove(id as usize)?;
+        self.tally.no_longer_waiting(client.session.waiting() as usize);
+        self.tally.blocking(client.is_blocked(), false);
         self.watcher.remove(&client.transport);
         let last = self.members.leave(client.member, id);
         self.shared.left(last, client.closing().unwrap_or(close));

@@ -1,6 +1,6 @@
 //! What the shards of one hub have in common.
 
-use super::{observe::Observer, pacer::Pacer, presence::Presence};
+use super::{observe::Observer, pacer::Pacer, presence::Presence, tally::Depth};
 use crate::{
     recipient::Recipient,
     session::{Close, Dialect, Millis, Pace},
@@ -49,6 +49,8 @@ pub struct Shared {
     pub grace: Duration,
     pub observer: Arc<dyn Observer>,
     pub presence: Arc<Presence>,
+    /// One for each shard.
+    pub depths: Box<[Depth]>,
     connections: AtomicUsize,
 }
 
@@ -62,6 +64,7 @@ impl Shared {
             grace: settings.grace,
             observer: settings.observer,
             presence: Arc::default(),
+            depths: (0..settings.shards.max(1)).map(|_| Depth::default()).collect(),
             connections: AtomicUsize::new(0),
         }
     }

@@ -15,4 +15,4 @@ mod tests;
 
 pub use audiences::{Audiences, Telling};
 pub use directory::{Directory, Listing, Seen, Unavailable};
-pub use run::{Inquiry, Resolver, start};
+pub use run::{INBOX, Inquiry, Resolver, start};

@@ -23,7 +23,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// Events that may wait; the source waits when it is full.
-const INBOX: usize = 4096;
+pub const INBOX: usize = 4096;
 /// Events taken in one go.
 const BATCH: usize = 1024;
 /// Look-ups under way at once; the rest wait their turn.
@@ -43,6 +43,11 @@ pub enum Inquiry {
 pub struct Resolver(mpsc::Sender<Inquiry>);
 
 impl Resolver {
+    /// How many inquiries wait.
+    pub fn waiting(&self) -> usize {
+        self.0.max_capacity() - self.0.capacity()
+    }
+
     /// Hands over an inquiry, waiting if too many wait already.
     ///
     /// # Errors

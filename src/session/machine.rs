@@ -4,7 +4,7 @@ use super::{
     Millis,
     dialect::{Close, Dialect, Heard},
     heartbeat::{Beat, Heartbeat},
-    outbox::Outbox,
+    outbox::{Outbox, Waited},
     pace::Pace,
 };
 use crate::{
@@ -76,7 +76,7 @@ impl Session {
         &mut self,
         now: Millis,
         rules: &Rules<'_>,
-    ) -> Option<(Topic, Frame, Millis)> {
+    ) -> Option<(Topic, Frame, Waited)> {
         let Rules { dialect, pace, connections } = *rules;
         let factor = self.factor;
         let interval = |topic: Topic| {
@@ -131,6 +131,11 @@ impl Session {
     /// When [`Session::beat`] must be called next.
     pub fn next_beat(&self) -> Millis {
         self.heartbeat.next().min(self.ends_at)
+    }
+
+    /// How many topics wait to be told.
+    pub fn waiting(&self) -> u32 {
+        self.outbox.waiting()
     }
 
     /// When [`Session::next_change`] has something to say.

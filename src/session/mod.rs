@@ -13,7 +13,7 @@ pub use dialect::{Close, Dialect, Heard, Refusal, TopicSpec};
 pub use heartbeat::{ANSWER_WITHIN, PING_AFTER};
 pub use login::{Dialogue, Step};
 pub use machine::{Due, Rules, Session};
-pub use outbox::Outbox;
+pub use outbox::{Outbox, Waited};
 pub use pace::{MERGE_WINDOW, Pace, Tempo};
 
 /// Milliseconds since the hub's epoch (its start).

@@ -3,6 +3,15 @@
 use super::Millis;
 use crate::notice::{Ids, TOPICS, Topic};
 
+/// How long a change waited before it was told: only for the statistics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waited {
+    /// Since the first change merged in it, in milliseconds.
+    pub since: Millis,
+    /// The part of it that nobody meant: since it was due.
+    pub late: Millis,
+}
+
 /// The waiting changes of one session, one slot for each topic.
 ///
 /// A topic's time counts from its *first* waiting change, so a steady stream can't starve the client.
@@ -49,23 +58,28 @@ impl Outbox {
         (0..TOPICS).filter(|index| self.waits(*index)).map(|index| self.at[index]).min()
     }
 
-    /// Takes one topic that is due, with its ids and how long it waited. `interval` says how long
-    /// that topic then rests.
+    /// Takes one topic that is due. `interval` says how long that topic then rests.
     pub fn take(
         &mut self,
         now: Millis,
         interval: impl FnOnce(Topic) -> Millis,
-    ) -> Option<(Topic, Ids, Millis)> {
+    ) -> Option<(Topic, Ids, Waited)> {
         let index = (0..TOPICS).find(|index| self.waits(*index) && self.at[*index] <= now)?;
         let topic = Topic(u8::try_from(index).ok()?);
         self.waiting &= !(1 << index);
+        let late = now - self.at[index];
         self.at[index] = now.saturating_add(interval(topic));
         let ids = self.known.as_mut().and_then(|known| known[index].take());
         if self.waiting == 0 {
             self.known = None;
         }
-        let waited = Millis::from(wrapped(now).wrapping_sub(self.since[index]));
-        Some((topic, ids.unwrap_or(Ids::Unknown), waited))
+        let since = Millis::from(wrapped(now).wrapping_sub(self.since[index]));
+        Some((topic, ids.unwrap_or(Ids::Unknown), Waited { since, late: late.min(since) }))
+    }
+
+    /// How many topics wait.
+    pub fn waiting(&self) -> u32 {
+        self.waiting.count_ones()
     }
 
     fn waits(&self, index: usize) -> bool {
@@ -89,7 +103,7 @@ fn wrapped(at: Millis) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::Outbox;
+    use super::{Outbox, Waited};
     use crate::notice::{Ids, MAX_IDS, TOPICS, Topic};
     use proptest::prelude::*;
 
@@ -114,6 +128,17 @@ mod tests {
     }
 
     #[test]
+    fn what_was_meant_to_wait_is_told_from_what_is_late() {
+        let mut outbox = Outbox::default();
+        outbox.merge(FILE, None, 1_000, 1_100);
+        outbox.merge(FILE, None, 1_050, 1_150);
+        assert_eq!(outbox.waiting(), 1);
+        let (.., waited) = outbox.take(1_107, |_| 0).unwrap();
+        assert_eq!(waited, Waited { since: 107, late: 7 });
+        assert_eq!(outbox.waiting(), 0);
+    }
+
+    #[test]
     fn ids_merge_in_order_of_first_appearance_without_repetition() {
         let mut outbox = Outbox::default();
         for id in [459, 188, 188, 459] {
@@ -129,7 +154,8 @@ mod tests {
             let mut outbox = Outbox::default();
             outbox.merge(FILE, first.as_ref(), 0, 0);
             outbox.merge(FILE, second.as_ref(), 0, 0);
-            assert_eq!(outbox.take(0, |_| 0), Some((FILE, Ids::Unknown, 0)));
+            let none = Waited { since: 0, late: 0 };
+            assert_eq!(outbox.take(0, |_| 0), Some((FILE, Ids::Unknown, none)));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Delivery, Message};
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 /// The publishing end of a source that lives in this process. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -27,7 +27,8 @@ impl Memory {
         channel: &'static str,
         payload: impl Into<Bytes>,
     ) -> Result<(), Ended> {
-        self.hand_on(Delivery::Message(Message { channel, payload: payload.into() })).await
+        let message = Message { channel, payload: payload.into() };
+        self.hand_on(Delivery::Message(message, Instant::now())).await
     }
 
     /// Says that messages may have been missed, as after a lost connection.
@@ -51,7 +52,7 @@ mod tests {
         let memory = Memory::new(queue);
         memory.publish("notify_activity", r#"{"user":"bob"}"#).await.unwrap();
         memory.gap().await.unwrap();
-        let Some(Delivery::Message(first)) = arriving.recv().await else { panic!("no message") };
+        let Some(Delivery::Message(first, _)) = arriving.recv().await else { panic!("no message") };
         assert_eq!(
             (first.channel, &first.payload[..]),
             ("notify_activity", &br#"{"user":"bob"}"#[..])

@@ -9,6 +9,7 @@ mod state;
 pub use state::State;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 /// Bytes from a source, with the name of the channel they came on.
 #[derive(Debug, Clone)]
@@ -23,8 +24,8 @@ pub struct Message {
 /// What a source hands on.
 #[derive(Debug)]
 pub enum Delivery {
-    /// A message.
-    Message(Message),
+    /// A message, and when it was read from the source: what its delivery is timed from.
+    Message(Message, Instant),
     /// The source was away and is back: anything may have been missed since.
     Gap,
 }

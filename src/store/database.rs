@@ -34,7 +34,11 @@ pub struct Database {
     /// A query went unanswered: whoever tends finds out whether the server is still there.
     doubt: Notify,
     complaints: Complaints,
+    observe: Option<Observe>,
 }
+
+/// Told of each query that ended: how, and how long it took with the wait for a connection.
+pub type Observe = Box<dyn Fn(Result<(), &StoreError>, Duration) + Send + Sync>;
 
 enum Pools {
     MySql(Pool<MySqlConnection>),
@@ -74,7 +78,14 @@ impl Database {
             circuit: Circuit::new(Instant::now(), chance),
             doubt: Notify::new(),
             complaints: Complaints::default(),
+            observe: None,
         })
+    }
+
+    /// Tells `observe` of each query.
+    #[must_use]
+    pub fn observed(self, observe: Observe) -> Self {
+        Self { observe: Some(observe), ..self }
     }
 
     /// Makes a `SELECT` fit for this database: `{p}` is the table prefix, `?` a value, `{list}` the
@@ -102,8 +113,12 @@ impl Database {
         values: &[Value<'_>],
         each: Each<'_>,
     ) -> Result<(), StoreError> {
-        let text = statement.text(values.len()).0;
-        with_pool!(self, pool => self.run(pool, text, values, each).await)
+        let (text, begun) = (statement.text(values.len()).0, Instant::now());
+        let outcome = with_pool!(self, pool => self.run(pool, text, values, each).await);
+        if let Some(observe) = &self.observe {
+            observe(outcome.as_ref().map(|()| ()), begun.elapsed());
+        }
+        outcome
     }
 
     /// Runs a statement with `IN ({list})` over `values` of any number, at most [`MAX_LIST`] at a time.

@@ -16,7 +16,7 @@ mod settings;
 mod sql;
 
 pub use circuit::{FIRST_PAUSE, Health, LONGEST_PAUSE};
-pub use database::{Database, Each, PROBE};
+pub use database::{Database, Each, Observe, PROBE};
 pub use driver::STATEMENT;
 pub use error::StoreError;
 pub use pool::{ACQUIRE, MAX_AGE, MAX_CONNECTIONS, MAX_IDLE};

@@ -22,6 +22,7 @@ mod health;
 mod life_cycle;
 mod log_in;
 mod metrics_format;
+mod monitoring;
 mod nextcloud_http;
 mod operator;
 mod proxies;

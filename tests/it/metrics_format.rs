@@ -28,7 +28,7 @@ fn page() -> String {
     })
     .unwrap();
     let _guard = observers.hub.connections.enter();
-    observers.hub.told(Topic(0), 3);
+    observers.hub.told(Topic(0), 3, Duration::from_millis(100), Duration::ZERO);
     observers.hub.delivered(Duration::from_micros(80), 1);
     observers.auth.checked("database", CheckVerdict::Accept, Duration::from_millis(2));
     observers.page().unwrap()

@@ -106,6 +106,31 @@ async fn metrics_count_connections_and_go_back_to_nothing() {
 }
 
 #[tokio::test]
+async fn the_figures_are_shown_to_people() {
+    let port = free_port().to_string();
+    let (installation, daemon) = daemon(&[("METRICS_PORT", &port)]).await;
+    let mut client = Client::log_in(&daemon.url(), "alice", "alice-password").await;
+    installation.redis.publish("notify_activity", r#"{"user":"alice"}"#).await;
+    assert_eq!(client.text().await, "notify_activity");
+    let shown = until("the message is counted", async || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_notify_push"));
+        command.args(["metrics", "--over", "0"]).env_clear().env("METRICS_PORT", &port);
+        let run = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        assert!(run.status.success(), "{run:?}");
+        let text = String::from_utf8(run.stdout).unwrap();
+        text.contains("\n    activity                                 1").then_some(text)
+    })
+    .await;
+    for line in [
+        "  logged in                                  1\n",
+        "    redis                                  yes\n",
+    ] {
+        assert!(shown.contains(line), "{line}{shown}");
+    }
+    assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+}
+
+#[tokio::test]
 async fn occ_metrics_reads_numbers_from_redis() {
     let (installation, daemon) = daemon(&[]).await;
     let _client = Client::log_in(&daemon.url(), "alice", "alice-password").await;

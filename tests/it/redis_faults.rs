@@ -266,6 +266,6 @@ async fn the_queue_ends_when_it_is_told_to_stop() {
     subscriber.connected().await;
     subscriber.stop();
     let ended =
-        async { while let Some(Delivery::Message(_)) = subscriber.arriving.recv().await {} };
+        async { while let Some(Delivery::Message(..)) = subscriber.arriving.recv().await {} };
     within("the end of the queue", ended).await;
 }

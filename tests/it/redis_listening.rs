@@ -72,7 +72,7 @@ async fn a_hundred_thousand_messages_arrive_in_order_through_a_short_queue() {
     };
     let hearing = async {
         for n in 0..COUNT {
-            let Some(Delivery::Message(message)) = subscriber.arriving.recv().await else {
+            let Some(Delivery::Message(message, _)) = subscriber.arriving.recv().await else {
                 panic!("lost before {n}");
             };
             assert_eq!(message.payload, n.to_string().as_bytes());

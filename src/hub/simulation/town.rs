@@ -218,6 +218,15 @@ impl Town {
         self.world.shard.readable(id, self.world.now);
     }
 
+    /// What is counted as it happens is what is so.
+    fn tally_is_right(&self) {
+        let shard = &self.world.shard;
+        let clients = || shard.clients.iter().map(|(_, client)| client);
+        let waiting: u32 = clients().map(|client| client.session.waiting()).sum();
+        let blocked = clients().filter(|client| client.is_blocked()).count();
+        assert_eq!((shard.tally.waiting, shard.tally.blocked), (waiting as usize, blocked));
+    }
+
     /// The client's place in the shard; somewhere nobody is when it has left.
     fn slot_of(&self, index: usize) -> u32 {
         let socket = &self.here[index].socket;
@@ -234,6 +243,7 @@ fn live(seed: u64) {
         town.event();
         town.look_around();
         town.pass(150);
+        town.tally_is_right();
     }
     town.end();
 }

@@ -34,6 +34,11 @@ impl Heartbeat {
         (self.heard, self.asked) = (now, None);
     }
 
+    /// When something was heard last.
+    pub(super) fn last_heard(&self) -> Instant {
+        self.heard
+    }
+
     /// A question was sent: its answer is owed from now.
     pub(super) fn asked(&mut self, now: Instant) {
         self.asked = Some(now);

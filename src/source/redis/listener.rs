@@ -142,7 +142,7 @@ impl<'a> Listener<'a> {
             return Ok(());
         };
         let large = payload.len() > LARGE;
-        let delivery = Delivery::Message(Message { channel, payload });
+        let delivery = Delivery::Message(Message { channel, payload }, self.heart.last_heard());
         if large {
             return self.hold_back(delivery, self.queue.max_capacity()).await;
         }

@@ -45,13 +45,28 @@ pub struct HubMetrics {
     pub ends: Counters<SessionEnd>,
     /// Sessions that had to be closed because their mailbox was full.
     pub overflows: Counter,
-    changes: Vec<Counter>,
-    delivery: Histogram,
+    changes: Vec<Told>,
+    custom_delivery: Histogram,
     debounce: Histogram,
+    lateness: Histogram,
 }
 
+/// One topic.
+#[derive(Debug)]
+struct Told {
+    sent: Counter,
+    delivery: Histogram,
+}
+
+/// The topic of opaque messages.
+const CUSTOM: &str = "custom";
+
 const DELIVERY_MICROS: &[u64] = &[
-    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000,
+    250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 150_000, 250_000, 500_000,
+    1_000_000, 2_500_000, 5_000_000, 10_000_000, 15_000_000, 22_500_000, 60_000_000,
+];
+const LATENESS_MICROS: &[u64] = &[
+    250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
     5_000_000,
 ];
 const DEBOUNCE_MICROS: &[u64] = &[
@@ -68,41 +83,50 @@ impl HubMetrics {
         const SENT: &str = "Messages handed to clients' sockets.";
         let sent = metrics.counter_family("messages_sent_total", SENT, ["topic"])?;
         const DELIVERY: &str =
-            "From an event's arrival to the write, for messages that don't wait.";
-        const DEBOUNCE: &str = "How long the first of the changes in a message had waited.";
+            "From reading the event to writing the message, for the first event in it.";
+        const DEBOUNCE: &str = "The part of it that is meant: merge window, pace, push rate.";
+        const LATENESS: &str = "The part of it that is not.";
+        let delivery =
+            metrics.histogram_family("delivery_seconds", DELIVERY, DELIVERY_MICROS, ["topic"])?;
+        let told = |topic: &&'static str| Told {
+            sent: sent.with([topic]),
+            delivery: delivery.with([topic]),
+        };
         Ok(Self {
             connections: metrics.gauge("connections", "Sessions logged in.")?,
             users: metrics.gauge("users", "Users with at least one session.")?,
             connections_total: metrics.counter("connections_total", "Sessions begun.")?,
-            changes: topics.iter().map(|topic| sent.with([topic])).collect(),
-            custom: sent.with(["custom"]),
+            changes: topics.iter().map(told).collect(),
+            custom: sent.with([CUSTOM]),
             ends: metrics.counters("sessions_ended_total", "Sessions ended.", "reason")?,
             overflows: metrics.counter("mailbox_overflows_total", "Mailboxes found full.")?,
-            delivery: metrics.histogram("delivery_seconds", DELIVERY, DELIVERY_MICROS)?,
+            custom_delivery: delivery.with([CUSTOM]),
             debounce: metrics.histogram("debounce_seconds", DEBOUNCE, DEBOUNCE_MICROS)?,
+            lateness: metrics.histogram("lateness_seconds", LATENESS, LATENESS_MICROS)?,
         })
     }
 
-    /// A change of this topic has been handed to `sessions` sockets.
-    pub fn told(&self, topic: Topic, sessions: u64) {
-        if let Some(counter) = self.changes.get(topic.index()) {
-            counter.add(sessions);
+    /// A change of this topic has been handed to `sessions` sockets, so long after its event
+    /// arrived, of which `late` was not meant.
+    pub fn told(&self, topic: Topic, sessions: u64, after: Duration, late: Duration) {
+        if let Some(told) = self.changes.get(topic.index()) {
+            told.sent.add(sessions);
+            told.delivery.observe_many(after, sessions);
         }
+        self.debounce.observe_many(after.saturating_sub(late), sessions);
+        self.lateness.observe_many(late, sessions);
     }
 
     /// How many messages of this topic have been handed to sockets.
     pub fn told_so_far(&self, topic: Topic) -> u64 {
-        self.changes.get(topic.index()).map_or(0, Counter::get)
+        self.changes.get(topic.index()).map_or(0, |told| told.sent.get())
     }
 
-    /// A message that doesn't wait was written to `sessions` sockets so long after its event
-    /// arrived.
+    /// An opaque message was written to `sessions` sockets so long after its event arrived: all of
+    /// it is late, as such messages don't wait.
     pub fn delivered(&self, after: Duration, sessions: u64) {
-        self.delivery.observe_many(after, sessions);
-    }
-
-    /// The first change in a message had waited so long when the message was written.
-    pub fn waited(&self, time: Duration) {
-        self.debounce.observe(time);
+        self.custom.add(sessions);
+        self.custom_delivery.observe_many(after, sessions);
+        self.lateness.observe_many(after, sessions);
     }
 }

@@ -6,6 +6,7 @@ mod histogram;
 mod hub;
 mod instruments;
 mod label;
+mod measured;
 mod observe;
 mod observers;
 mod original;
@@ -20,11 +21,12 @@ pub use histogram::{Histogram, HistogramFamily};
 pub use hub::{HubMetrics, SessionEnd};
 pub use instruments::{Counter, CounterFamily, Gauge, Guard, State};
 pub use label::{Counters, Label};
+pub use measured::{Measured, Reading};
 pub use observers::{Names, Observers};
 pub use original::Snapshot;
 pub use registry::{Metrics, MetricsError};
 pub use source::SourceMetrics;
-pub use store::StoreMetrics;
+pub use store::{Query, StoreMetrics};
 
 /// Content type of the Prometheus text format.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

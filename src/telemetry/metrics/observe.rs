@@ -1,7 +1,12 @@
 //! The core's reports turned into numbers: the core knows no metrics, only who listens.
 
 use super::{FrontMetrics, HubMetrics, Refusal, SessionEnd, SourceMetrics};
-use crate::{front, hub, notice::Topic, pipeline, session::Close};
+use crate::{
+    front, hub,
+    notice::Topic,
+    pipeline,
+    session::{Close, Waited},
+};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -23,13 +28,12 @@ impl hub::Observer for HubMetrics {
         self.ends.inc(end(close));
     }
 
-    fn told(&self, topic: Topic, waited: Duration) {
-        HubMetrics::told(self, topic, 1);
-        self.waited(waited);
+    fn told(&self, topic: Topic, waited: Waited, clients: u64) {
+        let [after, late] = [waited.since, waited.late].map(Duration::from_millis);
+        HubMetrics::told(self, topic, clients, after, late);
     }
 
     fn passed_on(&self, clients: u64, at: Instant) {
-        self.custom.add(clients);
         self.delivered(at.elapsed(), clients);
     }
 }
@@ -41,6 +45,10 @@ impl pipeline::Observer for SourceMetrics {
 
     fn malformed(&self, channel: &'static str) {
         SourceMetrics::malformed(self, channel);
+    }
+
+    fn unresolved(&self) {
+        self.unresolved.inc();
     }
 
     fn gap(&self) {

@@ -98,8 +98,9 @@ mod tests {
         };
         let observers = Observers::register(names).unwrap();
         let _guards = (observers.hub.connections.enter(), observers.hub.users.enter());
-        observers.hub.told(Topic(1), 40);
-        observers.hub.custom.add(2);
+        let wait = std::time::Duration::from_millis(100);
+        observers.hub.told(Topic(1), 40, wait, wait / 100);
+        observers.hub.delivered(wait, 2);
         observers.source.received("notify_activity");
         observers.store.queried(false, std::time::Duration::from_millis(1));
         let page = observers.page().unwrap();
@@ -108,6 +109,9 @@ mod tests {
             "\nactive_connection_count 1\n",
             "\nnotify_push_messages_sent_total{topic=\"activity\"} 40\n",
             "\nmessage_count_total{type=\"activity\"} 40\n",
+            "\nnotify_push_delivery_seconds_bucket{topic=\"activity\",le=\"0.1\"} 40\n",
+            "\nnotify_push_debounce_seconds_sum 3.96\n",
+            "\nnotify_push_lateness_seconds_count 42\n",
             "\nnotify_push_messages_sent_total{topic=\"custom\"} 2\n",
             "\nmessage_count_total{type=\"custom\"} 2\n",
             "\nevent_count_total 1\n",

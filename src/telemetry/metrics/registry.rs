@@ -4,8 +4,10 @@ use super::{
     histogram::{Histogram, HistogramFamily},
     instruments::{Counter, CounterFamily, Gauge, State},
     label::{Counters, Label},
+    measured::{Measured, Reading},
 };
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, TextEncoder, core::Collector};
+use std::sync::Arc;
 
 const PREFIX: &str = "notify_push";
 
@@ -114,6 +116,34 @@ impl Metrics {
         labels: [&'static str; N],
     ) -> Result<HistogramFamily<N>, MetricsError> {
         self.register(name, HistogramFamily::new(name, help, bounds, labels))
+    }
+
+    /// Gauges read off their owners when the page is made, told apart by the values of one label.
+    ///
+    /// # Errors
+    /// [`MetricsError`].
+    pub fn measured(
+        &self,
+        name: &'static str,
+        help: &str,
+        label: &'static str,
+        members: impl Into<Arc<[(String, Reading)]>>,
+    ) -> Result<(), MetricsError> {
+        self.register(name, Measured::new(name, help, Some(label), members.into())).map(drop)
+    }
+
+    /// The same for a single one.
+    ///
+    /// # Errors
+    /// [`MetricsError`].
+    pub fn measured_one(
+        &self,
+        name: &'static str,
+        help: &str,
+        read: Reading,
+    ) -> Result<(), MetricsError> {
+        let member = [(String::new(), read)];
+        self.register(name, Measured::new(name, help, None, Arc::new(member))).map(drop)
     }
 
     /// What is running, as the labels of a constant 1 (`notify_push_build_info`).

@@ -13,6 +13,8 @@ pub struct SourceMetrics {
     pub gaps: Counter,
     /// Attempts to connect after the first one that worked.
     pub reconnects: Counter,
+    /// Changes of places with no database to look up whom they concern.
+    pub unresolved: Counter,
     channels: Vec<&'static str>,
     received: Vec<Counter>,
     malformed: Vec<Counter>,
@@ -32,10 +34,12 @@ impl SourceMetrics {
             let family = metrics.counter_family(name, help, ["channel"])?;
             Ok(channels.iter().map(|channel| family.with([channel])).collect())
         };
+        const UNRESOLVED: &str = "Changes dropped because no database is set.";
         Ok(Self {
             up: metrics.state("source_up", "1 while events can arrive.")?,
             gaps: metrics.counter("source_gaps_total", "Times events may have been missed.")?,
             reconnects: metrics.counter("source_reconnects_total", "Attempts to come back.")?,
+            unresolved: metrics.counter("events_unresolved_total", UNRESOLVED)?,
             received: by_channel("events_received_total", "Events that arrived.")?,
             malformed: by_channel("events_malformed_total", "Events nobody understood.")?,
             channels,

@@ -1,15 +1,30 @@
-//! What is counted of looking up who sees a place.
+//! What is counted of the database: all queries, and among them those for who sees a place.
 
-use super::{Counter, Histogram, Metrics, MetricsError};
+use super::{Counter, Counters, Histogram, Metrics, MetricsError, label::labels};
 use std::time::Duration;
 
-/// Held by whoever reads mounts from the database.
+labels! {
+    /// How a query ended.
+    pub Query {
+        /// All its rows came.
+        Answered = "answered",
+        /// The database is away, or was too slow.
+        Unavailable = "unavailable",
+        /// The database refused it: a missing table, column or right.
+        Refused = "refused",
+    }
+}
+
+/// Held by the database and by whoever reads mounts from it.
 #[derive(Debug)]
 pub struct StoreMetrics {
     /// Queries for the mounts of a storage or a user.
     pub mapping_queries: Counter,
     /// Those of them that failed.
     pub mapping_errors: Counter,
+    mapping: Histogram,
+    /// All queries.
+    pub queries: Counters<Query>,
     duration: Histogram,
 }
 
@@ -22,21 +37,32 @@ impl StoreMetrics {
     /// # Errors
     /// [`MetricsError`].
     pub fn register(metrics: &Metrics) -> Result<Self, MetricsError> {
+        const MAPPING: &str = "Time queries for who sees a storage took, waiting included.";
+        const DURATION: &str = "Time queries took, waiting for a connection included.";
+        const FAILED: &str = "Queries for who sees a storage that failed.";
         let mapping_queries =
             metrics.counter("mapping_queries_total", "Queries for who sees a storage.")?;
-        let mapping_errors =
-            metrics.counter("mapping_query_errors_total", "Those queries that failed.")?;
-        const DURATION: &str = "Time those queries took, waiting for a connection included.";
-        let duration = metrics.histogram("mapping_query_seconds", DURATION, QUERY_MICROS)?;
-        Ok(Self { mapping_queries, mapping_errors, duration })
+        Ok(Self {
+            mapping_queries,
+            mapping_errors: metrics.counter("mapping_query_errors_total", FAILED)?,
+            mapping: metrics.histogram("mapping_query_seconds", MAPPING, QUERY_MICROS)?,
+            queries: metrics.counters("database_queries_total", "Queries.", "outcome")?,
+            duration: metrics.histogram("database_query_seconds", DURATION, QUERY_MICROS)?,
+        })
     }
 
-    /// A query has ended.
+    /// A query for who sees a storage has ended.
     pub fn queried(&self, ok: bool, took: Duration) {
         self.mapping_queries.inc();
-        self.duration.observe(took);
+        self.mapping.observe(took);
         if !ok {
             self.mapping_errors.inc();
         }
+    }
+
+    /// Any query has ended.
+    pub fn ended(&self, how: Query, took: Duration) {
+        self.queries.inc(how);
+        self.duration.observe(took);
     }
 }

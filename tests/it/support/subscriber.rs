@@ -93,7 +93,7 @@ impl Subscriber {
         let arrived = within("a delivery", self.arriving.recv()).await;
         match arrived.expect("the subscription runs") {
             Delivery::Gap => None,
-            Delivery::Message(message) => {
+            Delivery::Message(message, _) => {
                 let text = String::from_utf8_lossy(&message.payload).into_owned();
                 Some((message.channel, text))
             }

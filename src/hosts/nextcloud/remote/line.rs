@@ -6,7 +6,7 @@ use std::{collections::HashMap, time::Duration};
 use tokio::{sync::oneshot, time::Instant};
 
 /// How many claims may stand in line; beyond, who comes hears "try again later".
-pub(super) const MAX_WAITING: usize = 20_000;
+pub const MAX_WAITING: usize = 20_000;
 
 /// How many connections may wait for the answer about one claim.
 pub(super) const MAX_SHARING: usize = 64;

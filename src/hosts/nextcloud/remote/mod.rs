@@ -11,6 +11,7 @@ mod settings;
 mod trouble;
 mod trust;
 
+pub use line::MAX_WAITING;
 pub use login::Remote;
 pub use probe::Probe;
 pub use settings::{AT_ONCE, RemoteSettings};
