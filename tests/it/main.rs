@@ -13,6 +13,7 @@ mod database_mounts;
 mod database_revocation;
 mod delivery;
 mod demo;
+mod documents;
 mod example_clients;
 mod exposure;
 mod fault_matrix;

@@ -269,10 +269,9 @@ async fn whom_nextcloud_let_in_stays_as_long_as_nextcloud_says_so() {
     is_sent_away(&mut lars).await;
     hears(&installation, "lena", &mut lena).await;
     // A Nextcloud in trouble sends nobody away.
-    let trouble = Answer::new(500, "");
+    let (asked, trouble) = (nextcloud.asked().len(), Answer::new(500, ""));
     nextcloud.answer("/index.php/apps/notify_push/uid", Some(trouble));
     nextcloud.forget("lena", "from LDAP");
-    let asked = nextcloud.asked().len();
     within("lena is asked about", nextcloud.asked_at_least(asked + 1)).await;
     hears(&installation, "lena", &mut lena).await;
 }

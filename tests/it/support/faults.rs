@@ -173,7 +173,9 @@ async fn step(
     held.reserve(1 << 16);
     let read = from.read_buf(held).await?;
     if fault == Fault::Garbage && direction == Direction::ToClient {
-        held.iter_mut().for_each(|byte| *byte = fastrand::u8(..));
+        // The first is of no protocol: one that begins an answer would have the client wait for its end.
+        let bytes = held.iter_mut().enumerate();
+        bytes.for_each(|(at, byte)| *byte = if at == 0 { 0xff } else { fastrand::u8(..) });
     }
     Ok(read > 0)
 }
