@@ -4,14 +4,14 @@ use listenfd::ListenFd;
 use notify_push::{
     app::{self, Rim},
     config::{
-        self, Command, ConfigError, ControlAddress, LogAction, LogSettings, Settings, Surroundings,
+        self, ConfigError, ControlAddress, Entry, LogAction, LogSettings, Settings, Surroundings,
     },
     demo::{self, Screen},
     front::{
         Bind,
         admin::{self, AskError},
     },
-    hosts::nextcloud,
+    hosts::{self, Boxed},
     lifecycle::{Activation, Exit, ServiceManager, log_panics},
     status::view::{Scrape, view},
     telemetry::log::{self, Stderr},
@@ -32,6 +32,8 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// After the last task has ended nothing of the runtime is waited for longer than this.
 const RUNTIME_END: Duration = Duration::from_millis(200);
+
+type Command = config::Command<Boxed>;
 
 fn main() -> ExitCode {
     match load().map_err(Failure::from).and_then(run) {
@@ -84,7 +86,7 @@ fn load() -> Result<Command, ConfigError> {
         dotenv: std::fs::read_to_string(".env"),
         read: &config::read_text,
         exists: &|path| path.exists(),
-        read_config: &nextcloud::config::read,
+        kinds: &hosts::kinds(),
     })
 }
 
@@ -94,7 +96,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             io::stdout().write_all(text.as_bytes()).map_err(failure)?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Serve { settings, warnings } => serve(*settings, &warnings),
+        Command::Serve { settings, hosts, warnings } => serve(*settings, hosts, &warnings),
         Command::Log { action, endpoints } => {
             let command = match action {
                 LogAction::Set(filter) => admin::Command::SetLog(filter),
@@ -111,12 +113,16 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
     }
 }
 
-fn serve(settings: Settings, warnings: &[String]) -> Result<ExitCode, Failure> {
+fn serve(
+    settings: Settings,
+    hosts: Vec<Entry<Boxed>>,
+    warnings: &[String],
+) -> Result<ExitCode, Failure> {
     in_the_world(&settings.log.clone(), async |rim| {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
-        app::serve(settings, rim).await.map(Exit::code).map_err(failure)
+        app::serve(settings, hosts, rim).await.map(Exit::code).map_err(failure)
     })
 }
 

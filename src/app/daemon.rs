@@ -2,37 +2,25 @@
 
 use super::{
     Rim, StartError,
-    listeners::{Certificates, Listeners},
-    nextcloud::NextcloudParts,
+    listeners::{Certificates, Listeners, Served},
     probe::Probe,
 };
 use crate::{
-    config::Settings,
+    config::{Entry, HostName, Place, Settings},
     front::Local,
-    hosts::nextcloud::{channels::CHANNELS, dialect::TOPIC_SPECS},
+    hosts::{Boxed, Clock, Ground, Groups, Running},
     lifecycle::{self, Exit, ServiceManager, Shutdown, Signal, Tasks, feed_watchdog},
-    source::Delivery,
-    telemetry::metrics::{Names, Observers},
+    status::{Dependency, Health},
+    telemetry::metrics::Page,
 };
 use futures_util::Stream;
-use std::time::Duration;
-use tokio::sync::mpsc;
+use ipnet::IpNet;
+use std::{sync::Arc, time::Duration};
 
-/// The names of those who decide log-ins, as metrics know them.
-const METHODS: &[&str] = &["ticket", "database", "nextcloud"];
 /// How long listeners and sources may take to end; sessions get the drain time of the settings.
 const BRIEFLY: Duration = Duration::from_secs(1);
 /// Beyond the drain time, for clients that don't answer a close frame.
 const GOODBYE: Duration = Duration::from_secs(2);
-
-/// Where messages come from.
-#[derive(Debug)]
-pub enum Feed {
-    /// Redis, as the settings say.
-    Redis,
-    /// Whoever holds the other end ([`crate::source::memory`]); the settings' Redis is never asked.
-    Memory(mpsc::Receiver<Delivery>),
-}
 
 /// A daemon that serves its clients.
 pub struct Daemon {
@@ -44,11 +32,32 @@ pub struct Daemon {
     probe: Probe,
 }
 
-/// The groups that end one after the other.
-pub(super) struct Groups {
-    pub(super) listeners: Tasks,
-    pub(super) sources: Tasks,
-    pub(super) sessions: Tasks,
+/// A host that runs, with what the settings say of it.
+pub(super) struct Placed {
+    pub(super) name: Option<HostName>,
+    pub(super) place: Place,
+    pub(super) running: Running,
+}
+
+impl Placed {
+    /// What it depends on, under its name.
+    pub(super) fn dependencies(&self) -> Vec<Dependency> {
+        let host: Option<Arc<str>> = self.name.as_ref().map(|name| name.as_str().into());
+        let own = |dependency: &Dependency| Dependency { host: host.clone(), ..dependency.clone() };
+        self.running.dependencies.iter().map(own).collect()
+    }
+
+    /// Whether this host alone can do its job.
+    pub(super) fn health(&self, whole: &Health) -> Health {
+        whole.of(self.dependencies())
+    }
+}
+
+/// What all hosts are started with.
+struct Beginning<'a> {
+    settings: &'a Settings,
+    groups: Groups,
+    rim: Rim,
 }
 
 impl Daemon {
@@ -56,30 +65,31 @@ impl Daemon {
     ///
     /// # Errors
     /// [`StartError`]: nothing has been served then.
-    pub async fn start(settings: &Settings, rim: Rim, feed: Feed) -> Result<Self, StartError> {
-        let Rim { log, mut manager, clock, rng, cores } = rim;
-        let listeners = Listeners::bind(settings, manager.take_sockets()).await?;
+    pub async fn start(
+        settings: &Settings,
+        entries: Vec<Entry<Boxed>>,
+        mut rim: Rim,
+    ) -> Result<Self, StartError> {
+        let listeners = Listeners::bind(settings, rim.manager.take_sockets()).await?;
         let local = listeners.local()?;
-        let observers = Observers::register(Names {
-            version: env!("CARGO_PKG_VERSION"),
-            topics: &TOPIC_SPECS.map(|topic| topic.name),
-            channels: CHANNELS,
-            methods: METHODS,
-        })?;
         let tasks = Tasks::default();
         let groups =
             Groups { listeners: tasks.group(), sources: tasks.group(), sessions: tasks.group() };
-        let parts = NextcloudParts { settings, observers, log, clock, rng, cores };
-        let mut chance = parts.rng.clone();
-        let nextcloud = parts.start(&groups, feed)?;
-        let certificates = listeners.serve(&nextcloud, settings, &groups.listeners);
-        let probe = nextcloud.probe(local.clone(), settings.listen.tls.is_some(), chance.fork());
+        let proxies = proxies(&entries);
+        let mut beginning = Beginning { settings, groups, rim };
+        let hosts = beginning.start(entries)?;
+        let Beginning { groups, rim, .. } = beginning;
+        let page = page(&hosts)?;
+        let health = health(&hosts, &rim.clock);
+        let served = Served { hosts: &hosts, proxies, page, health, log: rim.log };
+        let certificates = listeners.serve(served, settings, &groups.listeners);
+        let probe = Probe::new(local.clone(), settings.listen.tls.is_some(), &hosts);
         let drain = settings.drain_time + GOODBYE;
         let shutdown = Shutdown::within(2 * BRIEFLY + drain)
             .then("listeners", groups.listeners, BRIEFLY)
             .then("sources", groups.sources, BRIEFLY)
             .then("sessions", groups.sessions, drain);
-        Ok(Self { tasks, shutdown, certificates, manager, local, probe })
+        Ok(Self { tasks, shutdown, certificates, manager: rim.manager, local, probe })
     }
 
     /// Where clients connect.
@@ -98,4 +108,54 @@ impl Daemon {
             () = feed_watchdog(&manager, || probe.go(), stop) => Exit::Clean,
         }
     }
+}
+
+impl Beginning<'_> {
+    /// Starts every host, or none: one that can't start is a mistake in the settings, and whoever
+    /// starts the daemon is there to read of it.
+    fn start(&mut self, entries: Vec<Entry<Boxed>>) -> Result<Vec<Placed>, StartError> {
+        let start = |Entry { name, place, host }: Entry<Boxed>| {
+            let ground = self.ground(name.clone(), place.clone());
+            match (host.start(ground), name) {
+                (Ok(running), name) => Ok(Placed { name, place, running }),
+                (Err(error), Some(name)) => Err(StartError::NamedHost(name, error)),
+                (Err(error), None) => Err(StartError::Host(error)),
+            }
+        };
+        entries.into_iter().map(start).collect()
+    }
+
+    fn ground(&mut self, name: Option<HostName>, place: Place) -> Ground {
+        Ground {
+            name,
+            place,
+            groups: self.groups.clone(),
+            log: self.rim.log.clone(),
+            clock: self.rim.clock.clone(),
+            rng: self.rim.rng.fork(),
+            cores: self.rim.cores,
+            drain_time: self.settings.drain_time,
+        }
+    }
+}
+
+/// What all hosts depend on.
+fn health(hosts: &[Placed], clock: &Clock) -> Health {
+    let dependencies: Vec<_> = hosts.iter().flat_map(Placed::dependencies).collect();
+    Health::new(dependencies, Arc::clone(clock))
+}
+
+/// The numbers of the daemon and of all its hosts.
+fn page(hosts: &[Placed]) -> Result<Page, StartError> {
+    let mut page = Page::new(env!("CARGO_PKG_VERSION"))?;
+    for Placed { name, running, .. } in hosts {
+        let name = name.as_ref().map(HostName::as_str);
+        page.add(name, running.metrics.clone(), running.snapshot.clone());
+    }
+    Ok(page)
+}
+
+/// The proxies of all hosts: the listener doesn't know yet for which of them a connection is.
+fn proxies(entries: &[Entry<Boxed>]) -> Vec<IpNet> {
+    entries.iter().flat_map(|entry| entry.host.trusted_proxies().iter().copied()).collect()
 }

@@ -1,15 +1,20 @@
 //! Binds early, so that a mistake ends the start, and serves late, when everything behind is there.
 
-use super::{StartError, nextcloud::Running};
+use super::{StartError, daemon::Placed, routes::all};
 use crate::{
     config::Settings,
     front::{
         Front, Limits, ListenError, ListenSettings, Listener, Local, RELOAD_INTERVAL, Routes,
-        Strangers, Tls, TlsFiles, Unobserved, admin, routes,
+        Strangers, Tls, TlsFiles, Unobserved,
+        admin::{self, Admin},
+        routes,
     },
     lifecycle::{Activation, Tasks},
+    status::Health,
+    telemetry::{log::LogControl, metrics::Page},
 };
-use std::{os::fd::OwnedFd, slice, sync::Arc};
+use ipnet::IpNet;
+use std::{net::IpAddr, os::fd::OwnedFd, slice, sync::Arc};
 
 /// Everything that is bound.
 pub(super) struct Listeners {
@@ -22,6 +27,20 @@ pub(super) struct Listeners {
 struct Bound {
     listener: Listener,
     tls: Option<Arc<Tls>>,
+}
+
+/// What listeners answer with.
+pub(super) struct Served<'a> {
+    /// Who answers clients.
+    pub(super) hosts: &'a [Placed],
+    /// Behind whom many clients share an address.
+    pub(super) proxies: Vec<IpNet>,
+    /// What whoever watches sees.
+    pub(super) page: Page,
+    /// Whether the daemon can do its job.
+    pub(super) health: Health,
+    /// What whoever controls may change.
+    pub(super) log: LogControl,
 }
 
 /// The certificates in use.
@@ -59,18 +78,16 @@ impl Listeners {
     /// Serves them until the group stops.
     pub(super) fn serve(
         self,
-        running: &Running,
+        served: Served<'_>,
         settings: &Settings,
         tasks: &Tasks,
     ) -> Certificates {
-        let proxies = settings.proxies.clone();
-        let trusted =
-            move |address: std::net::IpAddr| address.is_loopback() || proxies.trusts(address);
-        let observer = running.observers().front.clone();
+        let trusted = trusting(served.proxies.clone());
+        let observer = Arc::clone(&served.page.front);
         let strangers =
             Strangers::new(settings.strangers.clone(), trusted.clone(), observer.clone());
         let mut certificates = Certificates::default();
-        let client_routes = running.routes(tasks, settings.proxies.headers.as_slice().into());
+        let client_routes = all(served.hosts, &served.health);
         let front = |routes: Routes, strangers: &Strangers| Front {
             routes,
             strangers: strangers.clone(),
@@ -83,11 +100,37 @@ impl Listeners {
         }
         // Whoever watches must get through while strangers crowd the door.
         let watchers = Strangers::new(settings.strangers.clone(), trusted, Arc::new(Unobserved));
-        let admin_routes = routes(admin::admin(running.admin()));
+        let admin_routes = routes(admin::admin(served.admin()));
         for bound in self.metrics.into_iter().chain(self.control) {
             certificates.start(bound, front(admin_routes.clone(), &watchers), tasks);
         }
         certificates
+    }
+}
+
+impl Served<'_> {
+    /// What whoever watches or controls is answered.
+    fn admin(self) -> Admin {
+        let page = self.page;
+        let first = self.hosts.first().map(|host| Arc::clone(&host.running.revoke));
+        Admin {
+            page: Arc::new(move || page.text()),
+            log: self.log,
+            health: self.health,
+            revoke: Arc::new(move |user| match &first {
+                Some(revoke) => revoke(user),
+                None => Box::pin(async { 0 }),
+            }),
+        }
+    }
+}
+
+/// Whether many clients may come from one address.
+fn trusting(proxies: Vec<IpNet>) -> impl Fn(IpAddr) -> bool + Clone + Send + Sync + 'static {
+    let proxies: Arc<[IpNet]> = proxies.into();
+    move |address| {
+        let address = address.to_canonical();
+        address.is_loopback() || proxies.iter().any(|network| network.contains(&address))
     }
 }
 

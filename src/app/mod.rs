@@ -1,16 +1,15 @@
 //! The one place where the parts meet.
 
 mod daemon;
-mod gauges;
 mod listeners;
-mod nextcloud;
 mod probe;
+mod routes;
 
-pub use daemon::{Daemon, Feed};
+pub use daemon::Daemon;
 
 use crate::{
-    config::Settings,
-    hosts::nextcloud::accounts::Clock,
+    config::{Entry, HostName, Settings},
+    hosts::{self, Boxed, Clock},
     lifecycle::{Exit, ServiceManager, Signals},
     telemetry::log::LogControl,
 };
@@ -38,22 +37,29 @@ pub enum StartError {
     /// See [`crate::front::TlsError`].
     #[error(transparent)]
     Tls(#[from] crate::front::TlsError),
-    /// See [`crate::store::StoreError`].
-    #[error(transparent)]
-    Store(#[from] crate::store::StoreError),
     /// See [`crate::telemetry::metrics::MetricsError`].
     #[error(transparent)]
     Metrics(#[from] crate::telemetry::metrics::MetricsError),
-    /// The system refuses an event queue, a signal handler or random numbers.
-    #[error("the system refuses {0}")]
-    System(&'static str, #[source] std::io::Error),
+    /// The only host.
+    #[error(transparent)]
+    Host(#[from] hosts::StartError),
+    /// One of several hosts.
+    #[error("host {0} can't start")]
+    NamedHost(HostName, #[source] hosts::StartError),
+    /// The system refuses signal handlers.
+    #[error("the system refuses signals")]
+    Signals(#[source] std::io::Error),
 }
 
 /// Runs the daemon until it is told to end.
 ///
 /// # Errors
 /// [`StartError`]: nothing has been served then.
-pub async fn serve(settings: Settings, rim: Rim) -> Result<Exit, StartError> {
-    let signals = Signals::listen().map_err(|error| StartError::System("signals", error))?;
-    Ok(Daemon::start(&settings, rim, Feed::Redis).await?.run(signals).await)
+pub async fn serve(
+    settings: Settings,
+    hosts: Vec<Entry<Boxed>>,
+    rim: Rim,
+) -> Result<Exit, StartError> {
+    let signals = Signals::listen().map_err(StartError::Signals)?;
+    Ok(Daemon::start(&settings, hosts, rim).await?.run(signals).await)
 }

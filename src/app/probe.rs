@@ -1,92 +1,89 @@
-//! The daemon's probe of itself: a client's whole way, from the listener through log-in, event path
-//! and hub, back to the client.
+//! The daemon's probe of itself: connects to its own listener, and every host goes its way.
 
+use super::daemon::Placed;
 use crate::{
-    auth::ticket::Tickets,
-    front::{Local, VisitError, Visitor, to_ourselves},
-    recipient::Recipient,
-    secret::Secret,
-    source::memory::{Ended, Memory},
+    config::{HostName, Place},
+    front::{Local, to_ourselves},
+    hosts::{self, Stream},
 };
+use futures_util::future::try_join_all;
 use rustls::pki_types::ServerName;
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::{Mutex, PoisonError},
+    sync::Arc,
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpStream, UnixStream},
-    time::Instant,
-};
-
-/// Whom the probe listens as: no host has a user whose name begins with a control character.
-const NAME: &str = "\u{1}probe";
-/// What is published for it.
-const CHANNEL: &str = "notify_custom";
+use tokio::net::{TcpStream, UnixStream};
 
 /// Why the daemon does not do what it is there for.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ProbeError {
-    /// The listener, the log-in or the way back.
-    #[error(transparent)]
-    Visit(#[from] VisitError),
+    /// A host's own way.
+    #[error("{}{cause}", host(.name))]
+    Host {
+        /// Its name, where it has one.
+        name: Option<HostName>,
+        /// What is wrong there.
+        cause: hosts::ProbeError,
+    },
     /// TCP, the unix socket or TLS.
     #[error("the daemon's own listener can't be reached")]
     Connect(#[from] io::Error),
-    /// The pipeline has ended.
-    #[error(transparent)]
-    Ended(#[from] Ended),
     /// TLS can't be set up.
     #[error("TLS can't be set up")]
     Tls(#[from] rustls::Error),
 }
 
-/// Knows the way.
+fn host(name: &Option<HostName>) -> String {
+    name.as_ref().map(|name| format!("host {name}: ")).unwrap_or_default()
+}
+
+/// Knows the way to the listener, and who goes on from there.
 pub(super) struct Probe {
     local: Local,
     tls: bool,
-    tickets: Tickets,
-    source: Memory,
-    rng: Mutex<fastrand::Rng>,
+    hosts: Vec<Way>,
+}
+
+struct Way {
+    name: Option<HostName>,
+    place: Place,
+    probe: Arc<dyn hosts::Probe>,
 }
 
 impl Probe {
-    pub(super) fn new(
-        local: Local,
-        tls: bool,
-        tickets: Tickets,
-        source: Memory,
-        rng: fastrand::Rng,
-    ) -> Self {
-        Self { local, tls, tickets, source, rng: Mutex::new(rng) }
+    pub(super) fn new(local: Local, tls: bool, hosts: &[Placed]) -> Self {
+        let way = |host: &Placed| Way {
+            name: host.name.clone(),
+            place: host.place.clone(),
+            probe: Arc::clone(&host.running.probe),
+        };
+        Self { local, tls, hosts: hosts.iter().map(way).collect() }
     }
 
-    /// Goes it once. The caller bounds the time.
+    /// Every host's way once, at the same time. The caller bounds the time.
     pub(super) async fn go(&self) -> Result<(), ProbeError> {
-        match &self.local {
-            Local::Unix(path) => Box::pin(self.visit(UnixStream::connect(path).await?)).await,
-            Local::Tcp(address) => {
-                let stream = TcpStream::connect(reachable(*address)).await?;
-                if !self.tls {
-                    return Box::pin(self.visit(stream)).await;
-                }
-                let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
-                Box::pin(self.visit(Box::pin(to_ourselves()?.connect(name, stream)).await?)).await
-            }
-        }
+        try_join_all(self.hosts.iter().map(|way| self.visit(way))).await?;
+        Ok(())
     }
 
-    async fn visit<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> Result<(), ProbeError> {
-        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner).fork();
-        let (ticket, number) = (format!("{:032x}", rng.u128(..)), rng.u32(..));
-        self.tickets.issue(Recipient::from(NAME), &Secret::from(&*ticket), Instant::now());
-        let mut visitor = Visitor::log_in(stream, "", &ticket, rng).await?;
-        let message = serde_json::json!({ "user": NAME, "message": "probe", "body": number });
-        self.source.publish(CHANNEL, message.to_string()).await?;
-        let expected = format!("probe {number}");
-        while visitor.next().await? != expected {}
-        Ok(())
+    async fn visit(&self, way: &Way) -> Result<(), ProbeError> {
+        let stream = Box::pin(self.connect()).await?;
+        let went = way.probe.go(stream, &way.place).await;
+        went.map_err(|cause| ProbeError::Host { name: way.name.clone(), cause })
+    }
+
+    async fn connect(&self) -> Result<Box<dyn Stream>, ProbeError> {
+        let address = match &self.local {
+            Local::Unix(path) => return Ok(Box::new(UnixStream::connect(path).await?)),
+            Local::Tcp(address) => reachable(*address),
+        };
+        let stream = TcpStream::connect(address).await?;
+        if !self.tls {
+            return Ok(Box::new(stream));
+        }
+        let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
+        Ok(Box::new(to_ourselves()?.connect(name, stream).await?))
     }
 }
 

@@ -1,15 +1,17 @@
 //! What the process is asked to do, with everything it needs to know for it.
 
-use super::Settings;
+use super::{Entry, Settings};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-/// One run of the program.
+/// One run of the program; `H` is what the kinds make of the hosts' settings.
 #[derive(Debug)]
-pub enum Command {
+pub enum Command<H> {
     /// Serve until told to stop.
     Serve {
         /// With these settings.
         settings: Box<Settings>,
+        /// For these hosts; never empty.
+        hosts: Vec<Entry<H>>,
         /// To be logged as soon as there is a log.
         warnings: Vec<String>,
     },

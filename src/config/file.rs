@@ -50,6 +50,3 @@ pub struct FileLayer {
     /// What an operator should hear that stops nothing.
     pub warnings: Vec<String>,
 }
-
-/// Reads the host's file. Fails only if it can't be read as a whole.
-pub type ReadConfig<'a> = &'a dyn Fn(&FileRequest<'_>) -> Result<FileLayer, ConfigError>;

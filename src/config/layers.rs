@@ -32,8 +32,8 @@ pub fn read_text(path: &Path) -> io::Result<String> {
 /// What the flags say: the setting's name to its values; a switch's value is `true`.
 pub type Flags = BTreeMap<&'static str, Vec<String>>;
 
-/// Command line and environment.
-pub(super) struct Layers<'a> {
+/// Command line and environment, in which settings are looked up.
+pub struct Layers<'a> {
     pub(super) flags: Flags,
     pub(super) environment: Environment,
     pub(super) read: ReadFile<'a>,

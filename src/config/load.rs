@@ -1,10 +1,10 @@
 //! From arguments, environment and files to what the process is asked to do.
 
 use super::command_line::{self, Line, Task};
-use super::file::{FileLayer, FileRequest, ReadConfig};
+use super::kind::{HostRequest, Kind};
 use super::layers::{Layers, ReadFile};
 use super::report::Report;
-use super::{Command, ConfigError, ControlAddress, Environment, LogAction, assemble, parse};
+use super::{Command, ConfigError, ControlAddress, Entry, Environment, LogAction, assemble, parse};
 use crate::front::Bind;
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ const WATCHED: Duration = Duration::from_secs(1);
 const WATCHED_AT_MOST: Duration = Duration::from_hours(1);
 
 /// What is around the process, as values and probes.
-pub struct Surroundings<'a> {
+pub struct Surroundings<'a, H> {
     /// The arguments, the program's name first.
     pub arguments: Vec<OsString>,
     /// The environment.
@@ -32,13 +32,13 @@ pub struct Surroundings<'a> {
     pub read: ReadFile<'a>,
     /// Whether there is a file, a folder or a socket at a path.
     pub exists: &'a dyn Fn(&Path) -> bool,
-    /// Reads the host's configuration file.
-    pub read_config: ReadConfig<'a>,
+    /// The kinds of host there are; the first is what a daemon without a file of hosts serves.
+    pub kinds: &'a [Kind<'a, H>],
 }
 
 /// Finds out what the process is asked to do.
-pub fn load(surroundings: Surroundings<'_>) -> Result<Command, ConfigError> {
-    let Surroundings { arguments, environment, dotenv, read, exists, read_config } = surroundings;
+pub fn load<H>(surroundings: Surroundings<'_, H>) -> Result<Command<H>, ConfigError> {
+    let Surroundings { arguments, environment, dotenv, read, exists, kinds } = surroundings;
     let Line { flags, task } = command_line::parse(arguments)?;
     let unreadable = unreadable(&dotenv);
     let layers = move || -> Result<Layers<'_>, ConfigError> {
@@ -58,11 +58,10 @@ pub fn load(surroundings: Surroundings<'_>) -> Result<Command, ConfigError> {
         }
         Task::Serve { file, glob, dump } => {
             let layers = layers()?;
-            let environment = &layers.environment;
-            let request = FileRequest { path: file.as_deref(), glob, environment, exists };
-            let mut file = read_config(&request)?;
-            file.warnings.splice(0..0, unreadable);
-            serve(&layers, file, dump)
+            let request = HostRequest { file: file.as_deref(), glob, layers: &layers, exists };
+            let mut report = Report::default();
+            report.warnings.extend(unreadable);
+            serve(&request, kinds, report, dump)
         }
     }
 }
@@ -72,16 +71,28 @@ fn unreadable(dotenv: &io::Result<String>) -> Option<String> {
     Some(format!(".env in the working directory can't be read and is left out: {error}"))
 }
 
-fn serve(layers: &Layers<'_>, file: FileLayer, dump: bool) -> Result<Command, ConfigError> {
-    let mut report = Report::default();
-    let settings = assemble::settings(layers, file, &mut report)?;
+fn serve<H>(
+    request: &HostRequest<'_>,
+    kinds: &[Kind<'_, H>],
+    mut report: Report,
+    dump: bool,
+) -> Result<Command<H>, ConfigError> {
+    let Some(kind) = kinds.first() else {
+        return Err(ConfigError::Missing {
+            what: "this build knows no kind of host",
+            remedy: "Build it with one of its features, such as nextcloud",
+        });
+    };
+    let host = (kind.read)(request, &mut report)?;
+    let settings = assemble::settings(request.layers, &mut report)?;
     if dump {
         return Ok(Command::Print(report.text()));
     }
-    Ok(Command::Serve { settings: Box::new(settings), warnings: report.warnings })
+    let hosts = vec![Entry::only(host)];
+    Ok(Command::Serve { settings: Box::new(settings), hosts, warnings: report.warnings })
 }
 
-fn log(layers: &Layers<'_>, action: LogAction) -> Result<Command, ConfigError> {
+fn log<H>(layers: &Layers<'_>, action: LogAction) -> Result<Command<H>, ConfigError> {
     if let LogAction::Set(filter) = &action {
         parse::filter(filter).map_err(ConfigError::Usage)?;
     }
@@ -102,7 +113,7 @@ fn endpoints(layers: &Layers<'_>) -> Result<Vec<ControlAddress>, ConfigError> {
     Ok(listeners.into_iter().map(|listener| reachable(listener.bind)).collect())
 }
 
-fn healthcheck(layers: &Layers<'_>, live: bool) -> Result<Command, ConfigError> {
+fn healthcheck<H>(layers: &Layers<'_>, live: bool) -> Result<Command<H>, ConfigError> {
     let control = assemble::control_listeners(layers)?;
     let endpoints = control.into_iter().map(|listener| reachable(listener.bind)).collect();
     let clients = assemble::clients_listener(layers)?;

@@ -10,6 +10,7 @@ mod command_line;
 mod environment;
 mod error;
 mod file;
+mod kind;
 mod layers;
 mod load;
 mod parse;
@@ -19,15 +20,19 @@ mod setting;
 mod source;
 
 pub use address::{REDIS_PORT, guessed_scheme, nextcloud_url, plain_redis, tls_mode, verified};
+pub use assemble::instance;
 pub use command::{Command, ControlAddress, LogAction};
 pub use environment::Environment;
 pub use error::ConfigError;
-pub use file::{FileLayer, FileRequest, Found, ReadConfig};
-pub use layers::{ReadFile, read_text};
+pub use file::{FileLayer, FileRequest, Found};
+pub use kind::{HostRequest, Kind};
+pub use layers::{Layers, ReadFile, read_text};
 pub use load::{Surroundings, load};
 pub use parse::{header, network};
+pub use report::Report;
 pub use section::{
-    AuthSettings, AuthStep, DeliverySettings, LogSettings, LogStyle, NextcloudSettings,
-    ProxySettings, RECHECK_ROUND, Settings, ThrottleSettings, TwoFactor,
+    AuthSettings, AuthStep, DeliverySettings, Entry, HostName, InstanceSettings, LogSettings,
+    LogStyle, NextcloudSettings, Place, ProxySettings, RECHECK_ROUND, Settings, ThrottleSettings,
+    TwoFactor,
 };
 pub use source::{Source, Sourced};

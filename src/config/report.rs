@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 /// Fills up while the settings are put together.
 #[derive(Debug, Default)]
-pub(super) struct Report {
+pub struct Report {
     rows: Vec<Row>,
     pub(super) warnings: Vec<String>,
 }

@@ -10,7 +10,7 @@ mod story;
 pub use screen::Screen;
 
 use crate::{
-    app::{Daemon, Feed, Rim, StartError},
+    app::{Daemon, Rim, StartError},
     front::{Local, VisitError},
     lifecycle::{Exit, Signal, Signals},
     source::memory::{Ended, Memory},
@@ -77,7 +77,8 @@ pub async fn run(
     store::create(&database, TABLES).await?;
     let (sender, queue) = mpsc::channel(QUEUE);
     let (memory, rng) = (Memory::new(sender), rim.rng.fork());
-    let daemon = Daemon::start(&people::settings(database), rim, Feed::Memory(queue)).await?;
+    let host = people::host(database, queue);
+    let daemon = Daemon::start(&people::settings(), host, rim).await?;
     let address = match daemon.local() {
         Local::Tcp(address) => *address,
         other => return Err(DemoError::Address(other.clone())),

@@ -2,11 +2,18 @@
 
 use crate::{
     config::{
-        AuthSettings, AuthStep, DeliverySettings, LogSettings, NextcloudSettings, ProxySettings,
-        RECHECK_ROUND, Settings, ThrottleSettings, TwoFactor,
+        AuthSettings, AuthStep, DeliverySettings, Entry, InstanceSettings, LogSettings,
+        NextcloudSettings, ProxySettings, RECHECK_ROUND, Settings, ThrottleSettings, TwoFactor,
     },
     front::{Bind, ListenSettings, StrangerLimits, VisitError, Visitor},
-    source::redis::{Address, RedisSettings, Topology},
+    hosts::{
+        Boxed,
+        nextcloud::{Feed, Instance},
+    },
+    source::{
+        Delivery,
+        redis::{Address, RedisSettings, Topology},
+    },
     store::{DatabaseSettings, Engine},
 };
 use std::{
@@ -14,7 +21,7 @@ use std::{
     path::PathBuf,
     time::Duration,
 };
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::mpsc};
 
 /// A person's connection to the daemon.
 pub type Client = Visitor<TcpStream>;
@@ -68,12 +75,29 @@ pub async fn log_in(
     Ok(client)
 }
 
-/// The defaults, over this database, on a free port that only this machine reaches.
-pub fn settings(database: PathBuf) -> Settings {
-    // Never connected to: the demo feeds the pipeline itself.
-    let redis = Topology::Single(Address::Tcp("127.0.0.1".to_owned(), 6379));
+/// The defaults, on a free port that only this machine reaches.
+pub fn settings() -> Settings {
     let bind = Bind::Tcp { address: Some(Ipv4Addr::LOCALHOST.into()), port: 0 };
     Settings {
+        listen: ListenSettings { bind, tls: None },
+        metrics: Vec::new(),
+        admin: Vec::new(),
+        log: LogSettings::default(),
+        strangers: StrangerLimits { total: STRANGERS, per_address: STRANGERS },
+        drain_time: Duration::from_millis(200),
+    }
+}
+
+/// A Nextcloud over this database, told what comes out of `queue`.
+pub fn host(database: PathBuf, queue: mpsc::Receiver<Delivery>) -> Vec<Entry<Boxed>> {
+    let instance = Instance { settings: instance(database), feed: Feed::Memory(queue) };
+    vec![Entry::only(Box::new(instance))]
+}
+
+fn instance(database: PathBuf) -> InstanceSettings {
+    // Never connected to: the demo feeds the pipeline itself.
+    let redis = Topology::Single(Address::Tcp("127.0.0.1".to_owned(), 6379));
+    InstanceSettings {
         database: Some(DatabaseSettings {
             engine: Engine::Sqlite(database),
             prefix: "oc_".to_owned(),
@@ -92,12 +116,7 @@ pub fn settings(database: PathBuf) -> Settings {
             user_agent: "notify_push demo".to_owned(),
             compat_version: env!("CARGO_PKG_VERSION").to_owned(),
         },
-        listen: ListenSettings { bind, tls: None },
-        metrics: Vec::new(),
-        admin: Vec::new(),
-        log: LogSettings::default(),
         delivery: DeliverySettings::default(),
-        strangers: StrangerLimits { total: STRANGERS, per_address: STRANGERS },
         auth: AuthSettings {
             steps: vec![AuthStep::Database],
             secret: Some(SECRET.into()),
@@ -108,7 +127,6 @@ pub fn settings(database: PathBuf) -> Settings {
             recheck_round: RECHECK_ROUND,
         },
         proxies: ProxySettings { trusted: Vec::new(), headers: Vec::new() },
-        drain_time: Duration::from_millis(200),
     }
 }
 

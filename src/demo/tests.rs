@@ -1,7 +1,7 @@
 //! The stage notices what is not as it should be.
 
 use super::{
-    Feed, Memory, Person, TABLES,
+    Memory, Person, TABLES,
     people::{self, Client},
     screen::Screen,
     stage::{BRIEF, Fault, Stage},
@@ -32,8 +32,8 @@ async fn daemon() -> (Daemon, Memory, SocketAddr, tempfile::TempDir) {
         rng: fastrand::Rng::with_seed(1),
         cores: 1,
     };
-    let settings = people::settings(database);
-    let daemon = Daemon::start(&settings, rim, Feed::Memory(queue)).await.unwrap();
+    let host = people::host(database, queue);
+    let daemon = Daemon::start(&people::settings(), host, rim).await.unwrap();
     let Local::Tcp(address) = *daemon.local() else { panic!("not TCP") };
     (daemon, Memory::new(sender), address, folder)
 }

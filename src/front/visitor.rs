@@ -56,12 +56,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Visitor<S> {
     /// # Errors
     /// [`VisitError`].
     pub async fn log_in(
-        mut stream: S,
+        stream: S,
         user: &str,
         password: &str,
         rng: fastrand::Rng,
     ) -> Result<Self, VisitError> {
-        upgrade(&mut stream).await?;
+        Self::log_in_at(stream, ("localhost", "/push/ws"), user, password, rng).await
+    }
+
+    /// The same with the host's name and the path that the daemon is asked for.
+    ///
+    /// # Errors
+    /// [`VisitError`].
+    pub async fn log_in_at(
+        mut stream: S,
+        place: (&str, &str),
+        user: &str,
+        password: &str,
+        rng: fastrand::Rng,
+    ) -> Result<Self, VisitError> {
+        upgrade(&mut stream, place).await?;
         let arrived = VecDeque::new();
         let mut visitor = Self { stream, decoder: Decoder::default(), arrived, rng };
         visitor.say(user).await?;
@@ -125,9 +139,12 @@ fn put_frame(bytes: &mut BytesMut, first: u8, payload: &[u8], rng: &mut fastrand
     bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
 }
 
-async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> Result<(), VisitError> {
+async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    (name, path): (&str, &str),
+) -> Result<(), VisitError> {
     let request = format!(
-        "GET /push/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        "GET {path} HTTP/1.1\r\nHost: {name}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await?;

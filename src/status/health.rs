@@ -37,6 +37,12 @@ impl Health {
         Self { dependencies: dependencies.into(), clock }
     }
 
+    /// The health of a part of it.
+    #[must_use]
+    pub fn of(&self, dependencies: impl Into<Arc<[Dependency]>>) -> Self {
+        Self { dependencies: dependencies.into(), clock: Arc::clone(&self.clock) }
+    }
+
     /// All of them.
     pub fn dependencies(&self) -> &[Dependency] {
         &self.dependencies

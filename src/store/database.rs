@@ -116,7 +116,7 @@ impl Database {
         let (text, begun) = (statement.text(values.len()).0, Instant::now());
         let outcome = with_pool!(self, pool => self.run(pool, text, values, each).await);
         if let Some(observe) = &self.observe {
-            observe(outcome.as_ref().map(|()| ()), begun.elapsed());
+            observe(outcome.as_ref().copied(), begun.elapsed());
         }
         outcome
     }

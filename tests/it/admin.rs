@@ -10,7 +10,7 @@ use notify_push::{
     status::Health,
     telemetry::{
         log::{Filter, LogControl, LogFormat, build},
-        metrics::{Names, Observers},
+        metrics::{Names, Observers, Page},
     },
 };
 use std::{
@@ -35,8 +35,9 @@ impl Daemon {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let unix = Bind::Unix { path: folder.path().join("admin"), permissions: 0o660 };
-        let names = Names { version: "0", topics: &["file"], channels: &[], methods: &[] };
+        let names = Names { host: None, topics: &["file"], channels: &[], methods: &[] };
         let observers = Observers::register(names).unwrap();
+        let page = Page::single("0", &observers).unwrap();
         let (_, log) = build(Filter::default(), LogFormat::Json, std::io::sink);
         let revoked = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&revoked);
@@ -45,7 +46,7 @@ impl Daemon {
             Box::pin(std::future::ready(3_usize)) as _
         };
         let filter = admin(Admin {
-            page: Arc::new(move || observers.page()),
+            page: Arc::new(move || page.text()),
             log: log.clone(),
             revoke: Arc::new(revoke),
             health: Health::new([], Arc::new(|| SystemTime::UNIX_EPOCH)),

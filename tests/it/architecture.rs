@@ -132,7 +132,16 @@ fn modules_use_only_what_lies_before_them_on_the_road() {
 #[test]
 fn every_foreign_crate_has_its_owner() {
     let owners: &[(&str, &[&str])] = &[
-        ("warp::", &["front", "app", "hosts/nextcloud/endpoints"]),
+        (
+            "warp::",
+            &[
+                "front",
+                "app",
+                "hosts/running",
+                "hosts/nextcloud/endpoints",
+                "hosts/nextcloud/instance",
+            ],
+        ),
         ("sqlx::", &["store", "hosts/nextcloud/directory", "hosts/nextcloud/accounts"]),
         ("redis::", &["source/redis"]),
         ("reqwest::", &["hosts/nextcloud/remote"]),

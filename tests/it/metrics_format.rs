@@ -2,7 +2,7 @@
 
 use notify_push::{
     notice::Topic,
-    telemetry::metrics::{CheckVerdict, Names, Observers},
+    telemetry::metrics::{CheckVerdict, Names, Observers, Page},
 };
 use std::{
     io::Write,
@@ -21,7 +21,7 @@ const ORIGINAL: [&str; 5] = [
 
 fn page() -> String {
     let observers = Observers::register(Names {
-        version: "1.2.3 \"quoted\\\"\n",
+        host: None,
         topics: &["file", "activity", "notification"],
         channels: &["notify_storage_update", "notify_activity"],
         methods: &["ticket", "database", "nextcloud"],
@@ -31,7 +31,7 @@ fn page() -> String {
     observers.hub.told(Topic(0), 3, Duration::from_millis(100), Duration::ZERO);
     observers.hub.delivered(Duration::from_micros(80), 1);
     observers.auth.checked("database", CheckVerdict::Accept, Duration::from_millis(2));
-    observers.page().unwrap()
+    Page::single("1.2.3 \"quoted\\\"\n", &observers).unwrap().text().unwrap()
 }
 
 fn complaints(page: &str) -> Vec<String> {

@@ -15,10 +15,10 @@ use crate::{
 };
 use futures_util::stream;
 use notify_push::{
-    app::{self, Feed, Rim},
-    config::{self, Command, RECHECK_ROUND, Surroundings},
+    app::{self, Rim},
+    config::{self, Command, Entry, Kind, RECHECK_ROUND, Surroundings},
     front::Local,
-    hosts::nextcloud::{self, accounts::Clock},
+    hosts::{Boxed, Clock, nextcloud::Instance},
     lifecycle::{ServiceManager, Tasks},
     telemetry::log::{Filter, LogFormat, build},
 };
@@ -100,11 +100,13 @@ impl Hurried {
             dotenv: Err(io::ErrorKind::NotFound.into()),
             read: &config::read_text,
             exists: &|path| path.exists(),
-            read_config: &nextcloud::config::read,
+            kinds: &[Kind { name: "nextcloud", read: &Instance::read }],
         });
-        let Ok(Command::Serve { mut settings, .. }) = loaded else { panic!("no settings") };
-        assert_eq!(settings.auth.recheck_round, RECHECK_ROUND);
-        settings.auth.recheck_round = ROUND;
+        let Ok(Command::Serve { settings, mut hosts, .. }) = loaded else { panic!("no settings") };
+        let mut instance = hosts.remove(0).host;
+        assert_eq!(instance.settings.auth.recheck_round, RECHECK_ROUND);
+        instance.settings.auth.recheck_round = ROUND;
+        let host = Entry::<Boxed>::only(Box::new(instance));
         let (written, filter) = (Log::default(), Filter::parse("notify_push=debug").unwrap());
         let (subscriber, log) = build(filter, LogFormat::Json, written.clone());
         let logging = tracing::subscriber::set_default(subscriber);
@@ -115,7 +117,7 @@ impl Hurried {
             rng: fastrand::Rng::with_seed(7),
             cores: 2,
         };
-        let daemon = app::Daemon::start(&settings, rim, Feed::Redis).await.unwrap();
+        let daemon = app::Daemon::start(&settings, vec![host], rim).await.unwrap();
         let Local::Tcp(address) = daemon.local().clone() else { panic!("not TCP") };
         let tasks = Tasks::default();
         let stop = tasks.stopping().clone();

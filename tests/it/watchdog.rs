@@ -1,9 +1,12 @@
 //! The service manager's watchdog bites: a daemon whose only worker is blocked is fed no longer.
 
 use notify_push::{
-    app::{Daemon, Feed, Rim},
-    config::{self, Command, Settings, Surroundings},
-    hosts::nextcloud,
+    app::{Daemon, Rim},
+    config::{self, Command, Entry, Kind, Settings, Surroundings},
+    hosts::{
+        Boxed,
+        nextcloud::{Feed, Instance},
+    },
     lifecycle::ServiceManager,
     telemetry::log::{Filter, LogFormat, build},
 };
@@ -23,7 +26,7 @@ const LONG: Duration = Duration::from_millis(1200);
 /// A loaded machine may take its time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn settings(folder: &Path) -> Settings {
+fn settings(folder: &Path, feed: Feed) -> (Settings, Vec<Entry<Boxed>>) {
     let database = format!("sqlite://{}", folder.join("none.db").display());
     let environment = [("PORT", "0"), ("BIND", "127.0.0.1"), ("DATABASE_URL", &*database)];
     let loaded = config::load(Surroundings {
@@ -32,10 +35,13 @@ fn settings(folder: &Path) -> Settings {
         dotenv: Err(ErrorKind::NotFound.into()),
         read: &config::read_text,
         exists: &|path| path.exists(),
-        read_config: &nextcloud::config::read,
+        kinds: &[Kind { name: "nextcloud", read: &Instance::read }],
     });
     match loaded {
-        Ok(Command::Serve { settings, .. }) => *settings,
+        Ok(Command::Serve { settings, mut hosts, .. }) => {
+            let Entry { name, place, host } = hosts.remove(0);
+            (*settings, vec![Entry { name, place, host: Box::new(Instance { feed, ..host }) }])
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -75,10 +81,11 @@ fn a_blocked_worker_is_noticed() {
     let manager = UnixDatagram::bind(&socket).unwrap();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let (settings, rim) = (settings(folder.path()), rim(&socket));
     let (_source, queue) = channel::channel(16);
+    let (settings, hosts) = settings(folder.path(), Feed::Memory(queue));
+    let rim = rim(&socket);
     runtime.spawn(async move {
-        let daemon = Daemon::start(&settings, rim, Feed::Memory(queue)).await.unwrap();
+        let daemon = Daemon::start(&settings, hosts, rim).await.unwrap();
         daemon.run(futures_util::stream::pending()).await
     });
     assert!(is_fed(&manager, PATIENCE) && is_fed(&manager, PATIENCE), "it works and is not fed");

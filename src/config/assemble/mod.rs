@@ -15,7 +15,7 @@ use super::file::{FileLayer, Found};
 use super::layers::Layers;
 use super::report::Report;
 use super::setting::{DRAIN_TIME, Setting};
-use super::{ConfigError, Settings, Sourced, parse};
+use super::{ConfigError, InstanceSettings, Settings, Sourced, parse};
 use std::time::Duration;
 
 /// Over how long clients are seen off at the end.
@@ -23,12 +23,26 @@ const DEFAULT_DRAIN: Duration = Duration::from_secs(5);
 /// Whoever stops the daemon waits for it.
 const MAX_DRAIN: Duration = Duration::from_secs(600);
 
-/// Puts the settings together and notes in the report where each comes from.
-pub(super) fn settings(
+/// Puts the daemon's own settings together and notes in the report where each comes from.
+pub(super) fn settings(layers: &Layers<'_>, report: &mut Report) -> Result<Settings, ConfigError> {
+    let settings = Settings {
+        listen: listen::listen(layers, report)?,
+        metrics: listen::metrics(layers, report)?,
+        admin: listen::admin(layers, report)?,
+        strangers: listen::strangers(layers, report)?,
+        drain_time: drain_time(layers, report)?,
+        log: log::log(layers, report)?,
+    };
+    listen::distinct(&settings)?;
+    Ok(settings)
+}
+
+/// Puts the settings of one Nextcloud together, whose config.php says `file`.
+pub fn instance(
     layers: &Layers<'_>,
     file: FileLayer,
     report: &mut Report,
-) -> Result<Settings, ConfigError> {
+) -> Result<InstanceSettings, ConfigError> {
     report.warnings.extend(file.warnings);
     let database = database::database(layers, file.engine, file.prefix, report)?;
     let redis = redis::redis(layers, file.redis, report)?;
@@ -43,23 +57,14 @@ pub(super) fn settings(
     if database.is_none() {
         database::not_needed(&auth, report)?;
     }
-    let listen = listen::listen(layers, report)?;
-    let settings = Settings {
+    Ok(InstanceSettings {
         database,
         redis,
         nextcloud,
         auth,
         proxies: proxies::proxies(layers, file.trusted_proxies, file.forwarded_headers, report)?,
-        metrics: listen::metrics(layers, report)?,
-        admin: listen::admin(layers, report)?,
-        listen,
-        strangers: listen::strangers(layers, report)?,
         delivery: delivery::delivery(layers, report)?,
-        drain_time: drain_time(layers, report)?,
-        log: log::log(layers, report)?,
-    };
-    listen::distinct(&settings)?;
-    Ok(settings)
+    })
 }
 
 /// The setting from the layers, else what the file says.

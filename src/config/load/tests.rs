@@ -1,7 +1,9 @@
 //! What is asked of the process, and which layer wins.
 
 use super::super::setting;
-use super::super::{FileLayer, Source, Sourced, nextcloud_url, plain_redis};
+use super::super::{
+    FileLayer, InstanceSettings, Settings, Source, Sourced, nextcloud_url, plain_redis,
+};
 use super::*;
 use crate::source::redis::{Address, Topology};
 use crate::store::Engine;
@@ -43,7 +45,10 @@ pub(super) struct Run<'a> {
 pub(super) const RUN: Run<'_> = Run { arguments: &[], environment: &[], dotenv: "", file: enough };
 
 impl Run<'_> {
-    fn load(&self) -> Result<Command, ConfigError> {
+    fn load(&self) -> Result<Command<InstanceSettings>, ConfigError> {
+        let read = |request: &HostRequest<'_>, report: &mut Report| {
+            assemble::instance(request.layers, (self.file)(), report)
+        };
         let own = |text: &&str| OsString::from(*text);
         load(Surroundings {
             arguments: [OsString::from("notify_push")]
@@ -57,13 +62,13 @@ impl Run<'_> {
                 _ => Err(io::Error::from(io::ErrorKind::NotFound)),
             },
             exists: &|_| false,
-            read_config: &|_| Ok((self.file)()),
+            kinds: &[Kind { name: "nextcloud", read: &read }],
         })
     }
 
-    pub(super) fn settings(&self) -> Box<super::super::Settings> {
+    pub(super) fn settings(&self) -> (Settings, InstanceSettings) {
         match self.load() {
-            Ok(Command::Serve { settings, .. }) => settings,
+            Ok(Command::Serve { settings, mut hosts, .. }) => (*settings, hosts.remove(0).host),
             other => panic!("{other:?}"),
         }
     }
@@ -135,11 +140,11 @@ fn secrets_may_stand_in_files() {
 
 #[test]
 fn defaults_are_the_documented_ones() {
-    let settings = RUN.settings();
+    let (settings, instance) = RUN.settings();
     assert_eq!(settings.listen.bind, Bind::Tcp { address: None, port: 7867 });
     let redis = Topology::Single(Address::Tcp("127.0.0.1".into(), 6379));
-    assert_eq!(settings.redis, plain_redis(redis));
-    assert_eq!(settings.database.as_ref().map(|database| database.prefix.as_str()), Some("oc_"));
+    assert_eq!(instance.redis, plain_redis(redis));
+    assert_eq!(instance.database.as_ref().map(|database| database.prefix.as_str()), Some("oc_"));
     assert!(settings.metrics.is_empty() && settings.admin.is_empty());
     let shown = |name| RUN.row(name).0;
     assert_eq!(shown("log-level"), "warn");
@@ -173,7 +178,7 @@ fn the_host_s_file_is_the_layer_below_and_its_faults_count_only_where_it_is_need
     assert_eq!(error, "config.php line 7: key: this is an array; expected a string");
     let urls = ["--database-url=sqlite:///x", "--redis-url=redis://r"];
     let run = Run { arguments: &urls, file: broken, ..RUN };
-    let settings = run.settings();
+    let (_, settings) = run.settings();
     assert!(settings.auth.token_auth_enforced, "not known is taken as enforced");
     assert_eq!(settings.nextcloud.url, None);
     assert_eq!(settings.auth.secret, None);
@@ -191,7 +196,7 @@ fn what_is_missing_is_said_with_what_would_supply_it() {
     let error = Run { arguments: &["--auth=nextcloud"], file: silent, ..RUN }.error();
     assert!(error.contains("--nextcloud-url") && error.contains("overwrite.cli.url"), "{error}");
     let alone = ["--auth=nextcloud", "--nextcloud-url=https://c.example"];
-    let settings = Run { arguments: &alone, file: silent, ..RUN }.settings();
+    let settings = Run { arguments: &alone, file: silent, ..RUN }.settings().1;
     assert_eq!(settings.database, None);
     let error = Run { arguments: &["--tls-cert=/c"], ..RUN }.error();
     assert!(error.contains("--tls-key"), "{error}");
@@ -203,7 +208,7 @@ fn what_is_missing_is_said_with_what_would_supply_it() {
 fn listeners_may_not_collide() {
     let error = Run { arguments: &["--metrics-port=7867"], ..RUN }.error();
     assert!(error.contains("METRICS_PORT"), "{error}");
-    let settings = Run { arguments: &["--port=0", "--metrics-port=0"], ..RUN }.settings();
+    let settings = Run { arguments: &["--port=0", "--metrics-port=0"], ..RUN }.settings().0;
     assert_eq!(settings.metrics.len(), 1);
 }
 
@@ -216,14 +221,14 @@ fn the_wizard_s_start_is_understood() {
         ("NEXTCLOUD_URL", "https://c.example/nc"),
     ];
     let run = Run { arguments: &["/etc/config.php"], environment: &environment, ..RUN };
-    assert_eq!(run.settings().nextcloud.url, nextcloud_url("https://c.example/nc/").ok());
+    assert_eq!(run.settings().1.nextcloud.url, nextcloud_url("https://c.example/nc/").ok());
 }
 
 #[test]
 fn debounce_disable_counts_whatever_its_value() {
     let run = Run { environment: &[("DEBOUNCE_DISABLE", "false")], ..RUN };
-    let Ok(Command::Serve { settings, warnings }) = run.load() else { panic!("it starts") };
-    assert!(settings.delivery.debounce_disabled);
+    let Ok(Command::Serve { hosts, warnings, .. }) = run.load() else { panic!("it starts") };
+    assert!(hosts[0].host.delivery.debounce_disabled);
     assert!(warnings.iter().any(|text| text.contains("DEBOUNCE_DISABLE")));
 }
 

@@ -8,6 +8,9 @@ pub mod dialect;
 pub mod directory;
 pub mod endpoints;
 pub mod host;
+mod instance;
 pub mod readable;
 pub mod recheck;
 pub mod remote;
+
+pub use instance::{Feed, Instance, KIND};

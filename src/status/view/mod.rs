@@ -132,12 +132,12 @@ fn line(text: &mut String, line: &str) {
 mod tests {
     use super::{GROUPS, Scrape, family, full, view};
     use crate::notice::Topic;
-    use crate::telemetry::metrics::{CheckVerdict, LoginOutcome, Names, Observers};
+    use crate::telemetry::metrics::{CheckVerdict, LoginOutcome, Names, Observers, Page};
     use std::time::Duration;
 
     fn observers() -> Observers {
         Observers::register(Names {
-            version: "1.2.3",
+            host: None,
             topics: &["file", "activity", "notification"],
             channels: &["notify_activity"],
             methods: &["ticket", "database"],
@@ -145,9 +145,13 @@ mod tests {
         .unwrap()
     }
 
+    fn page(observers: &Observers) -> String {
+        Page::single("1.2.3", observers).unwrap().text().unwrap()
+    }
+
     #[test]
     fn everything_that_is_counted_has_a_place_and_a_name_for_people() {
-        let page = observers().page().unwrap();
+        let page = page(&observers());
         let known: Vec<String> =
             GROUPS.iter().flat_map(|(_, figures)| *figures).map(|(name, ..)| full(name)).collect();
         for name in Scrape::parse(&page).names() {
@@ -161,11 +165,11 @@ mod tests {
         let observers = observers();
         let wait = Duration::from_millis(100);
         observers.hub.told(Topic(0), 12_000, wait, Duration::ZERO);
-        let before = Scrape::parse(&observers.page().unwrap());
+        let before = Scrape::parse(&page(&observers));
         observers.hub.told(Topic(0), 345, wait, Duration::ZERO);
         observers.auth.outcomes.inc(LoginOutcome::Accepted);
         observers.auth.checked("database", CheckVerdict::Accept, Duration::from_millis(3));
-        let shown = view(&before, &Scrape::parse(&observers.page().unwrap()), 2.0);
+        let shown = view(&before, &Scrape::parse(&page(&observers)), 2.0);
         for line in [
             "notify_push 1.2.3, rates over 2.0 s\n",
             "  messages sent                         12 345         173/s\n",

@@ -94,12 +94,12 @@ mod tests {
 
     #[test]
     fn verdicts_and_durations_are_kept_by_method() {
-        let metrics = Metrics::new().unwrap();
+        let metrics = Metrics::new(None).unwrap();
         let auth = AuthMetrics::register(&metrics, &["ticket", "database"]).unwrap();
         auth.checked("database", CheckVerdict::Abstain, Duration::from_millis(3));
         auth.checked("database", CheckVerdict::Accept, Duration::from_millis(200));
         auth.checked("nobody", CheckVerdict::Accept, Duration::ZERO);
-        let text = metrics.text().unwrap();
+        let text = Metrics::text(&[metrics]).unwrap();
         for line in [
             "notify_push_login_checks_total{method=\"database\",verdict=\"abstain\"} 1\n",
             "notify_push_login_checks_total{method=\"ticket\",verdict=\"accept\"} 0\n",

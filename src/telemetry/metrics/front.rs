@@ -83,12 +83,12 @@ mod tests {
 
     #[test]
     fn answers_are_counted_by_class() {
-        let metrics = Metrics::new().unwrap();
+        let metrics = Metrics::new(None).unwrap();
         let front = FrontMetrics::register(&metrics).unwrap();
         front.answered(StatusCode::SWITCHING_PROTOCOLS);
         front.answered(StatusCode::NOT_FOUND);
         front.answered(StatusCode::METHOD_NOT_ALLOWED);
-        let text = metrics.text().unwrap();
+        let text = Metrics::text(&[metrics]).unwrap();
         for line in ["{status=\"1xx\"} 1\n", "{status=\"2xx\"} 0\n", "{status=\"4xx\"} 2\n"] {
             assert!(text.contains(line), "{text}");
         }

@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_duration_counts_in_its_bucket_and_all_above_and_a_bound_is_inclusive() {
-        let metrics = Metrics::new().unwrap();
+        let metrics = Metrics::new(None).unwrap();
         let waits = metrics.histogram("wait_seconds", "Waits.", &[100, 1_000_000]).unwrap();
         waits.observe(Duration::from_micros(100));
         waits.observe(Duration::from_micros(101));
@@ -186,12 +186,12 @@ mod tests {
             notify_push_wait_seconds_bucket{le=\"+Inf\"} 3\n\
             notify_push_wait_seconds_sum 2.000201\n\
             notify_push_wait_seconds_count 3\n";
-        assert_eq!(metrics.text().unwrap(), expected);
+        assert_eq!(Metrics::text(&[metrics]).unwrap(), expected);
     }
 
     #[test]
     fn many_at_once_are_as_many_one_by_one() {
-        let metrics = Metrics::new().unwrap();
+        let metrics = Metrics::new(None).unwrap();
         let family =
             metrics.histogram_family("wait_seconds", "Waits.", &[10, 20], ["way"]).unwrap();
         family.with(["together"]).observe_many(Duration::from_micros(15), 3);
@@ -199,7 +199,7 @@ mod tests {
             family.with(["singly"]).observe(Duration::from_micros(15));
         }
         assert_eq!(family.with(["together"]).count(), 3);
-        let text = metrics.text().unwrap();
+        let text = Metrics::text(&[metrics]).unwrap();
         let lines = |way: &str| -> Vec<String> {
             let mine = text.lines().filter(|line| line.contains(way));
             mine.map(|line| line.replace(way, "")).collect()

@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_gauge_is_the_number_of_its_guards() {
-        let gauge = Metrics::new().unwrap().gauge("things", "Things.").unwrap();
+        let gauge = Metrics::new(None).unwrap().gauge("things", "Things.").unwrap();
         let (one, two) = (gauge.enter(), gauge.enter());
         assert_eq!(gauge.get(), 2);
         drop(one);
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_guard_left_by_a_panic_is_counted_out() {
-        let gauge = Metrics::new().unwrap().gauge("things", "Things.").unwrap();
+        let gauge = Metrics::new(None).unwrap().gauge("things", "Things.").unwrap();
         let inside = gauge.clone();
         let ended = std::thread::spawn(move || {
             let _guard = inside.enter();

@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn they_show_what_is_so_when_they_are_asked() {
-        let metrics = Metrics::new().unwrap();
+        let metrics = Metrics::new(None).unwrap();
         let depth = Arc::new(AtomicU32::new(1));
         let read = Arc::clone(&depth);
         let none = ("none".to_owned(), Arc::new(|| f64::NAN) as _);
@@ -87,9 +87,13 @@ mod tests {
             [("events".to_owned(), Arc::new(move || f64::from(read.load(Relaxed))) as _), none];
         metrics.measured("queue_depth", "Waiting.", "queue", members).unwrap();
         metrics.measured_one("answer", "Known.", Arc::new(|| 42.0)).unwrap();
-        assert!(metrics.text().unwrap().contains("notify_push_answer 42\n"));
+        assert!(
+            Metrics::text(std::slice::from_ref(&metrics))
+                .unwrap()
+                .contains("notify_push_answer 42\n")
+        );
         depth.store(7, Relaxed);
-        let text = metrics.text().unwrap();
+        let text = Metrics::text(std::slice::from_ref(&metrics)).unwrap();
         assert!(text.contains("# TYPE notify_push_queue_depth gauge\n"), "{text}");
         assert!(text.contains("notify_push_queue_depth{queue=\"events\"} 7\n"), "{text}");
         assert!(!text.contains("none"), "{text}");

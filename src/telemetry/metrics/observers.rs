@@ -1,8 +1,7 @@
-//! What every part counts, put together, and the two ways it is published.
+//! What the parts of one host count, put together.
 
 use super::{
-    AuthMetrics, FrontMetrics, HubMetrics, Metrics, MetricsError, Snapshot, SourceMetrics,
-    StoreMetrics, process::Process,
+    AuthMetrics, HubMetrics, Metrics, MetricsError, Snapshot, SourceMetrics, StoreMetrics,
 };
 use crate::notice::Topic;
 use std::sync::Arc;
@@ -10,8 +9,8 @@ use std::sync::Arc;
 /// Names that label the numbers and belong to the host.
 #[derive(Debug, Clone, Copy)]
 pub struct Names<'a> {
-    /// This program's version.
-    pub version: &'a str,
+    /// What the host is called, where it has a name: the label `host` of all its numbers.
+    pub host: Option<&'a str>,
     /// Kinds of change, in the order of [`Topic`]; the original's numbers need file, activity and
     /// notification in this order.
     pub topics: &'a [&'static str],
@@ -21,7 +20,7 @@ pub struct Names<'a> {
     pub methods: &'a [&'static str],
 }
 
-/// One observer for each part, to be handed to it, and the page that shows them all.
+/// One observer for each part, to be handed to it.
 #[derive(Debug, Clone)]
 pub struct Observers {
     /// For the hub and its sessions.
@@ -32,8 +31,6 @@ pub struct Observers {
     pub auth: Arc<AuthMetrics>,
     /// For the lookup of mounts.
     pub store: Arc<StoreMetrics>,
-    /// For the listeners.
-    pub front: Arc<FrontMetrics>,
     metrics: Metrics,
 }
 
@@ -43,14 +40,12 @@ impl Observers {
     /// # Errors
     /// [`MetricsError`], when a name is given twice.
     pub fn register(names: Names<'_>) -> Result<Self, MetricsError> {
-        let metrics = Metrics::new()?;
-        metrics.build_info(names.version)?;
+        let metrics = Metrics::new(names.host)?;
         Ok(Self {
             hub: Arc::new(HubMetrics::register(&metrics, names.topics)?),
             source: Arc::new(SourceMetrics::register(&metrics, names.channels)?),
             auth: Arc::new(AuthMetrics::register(&metrics, names.methods)?),
             store: Arc::new(StoreMetrics::register(&metrics)?),
-            front: Arc::new(FrontMetrics::register(&metrics)?),
             metrics,
         })
     }
@@ -72,53 +67,6 @@ impl Observers {
             messages_sent_activity: self.hub.told_so_far(Topic(1)),
             messages_sent_notification: self.hub.told_so_far(Topic(2)),
             messages_sent_custom: self.hub.custom.get(),
-        }
-    }
-
-    /// The page that Prometheus reads: ours, the process's, and the original's names.
-    ///
-    /// # Errors
-    /// [`MetricsError`], see [`Metrics::text`].
-    pub fn page(&self) -> Result<String, MetricsError> {
-        Ok(self.metrics.text()? + &Process::read().text() + &self.snapshot().text())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Names, Observers, Topic};
-
-    #[test]
-    fn both_families_of_names_show_the_same_numbers() {
-        let names = Names {
-            version: "0",
-            topics: &["file", "activity", "notification"],
-            channels: &["notify_activity"],
-            methods: &["ticket"],
-        };
-        let observers = Observers::register(names).unwrap();
-        let _guards = (observers.hub.connections.enter(), observers.hub.users.enter());
-        let wait = std::time::Duration::from_millis(100);
-        observers.hub.told(Topic(1), 40, wait, wait / 100);
-        observers.hub.delivered(wait, 2);
-        observers.source.received("notify_activity");
-        observers.store.queried(false, std::time::Duration::from_millis(1));
-        let page = observers.page().unwrap();
-        for line in [
-            "\nnotify_push_connections 1\n",
-            "\nactive_connection_count 1\n",
-            "\nnotify_push_messages_sent_total{topic=\"activity\"} 40\n",
-            "\nmessage_count_total{type=\"activity\"} 40\n",
-            "\nnotify_push_delivery_seconds_bucket{topic=\"activity\",le=\"0.1\"} 40\n",
-            "\nnotify_push_debounce_seconds_sum 3.96\n",
-            "\nnotify_push_lateness_seconds_count 42\n",
-            "\nnotify_push_messages_sent_total{topic=\"custom\"} 2\n",
-            "\nmessage_count_total{type=\"custom\"} 2\n",
-            "\nevent_count_total 1\n",
-            "\nmapping_query_count 1\n",
-            "\nnotify_push_mapping_query_errors_total 1\n",
-        ] {
-            assert!(page.contains(line), "{line} not in\n{page}");
         }
     }
 }

@@ -42,27 +42,6 @@ impl Snapshot {
         serde_json::to_string(&published).unwrap_or_default()
     }
 
-    /// The original's `/metrics`, with the types it lacks.
-    pub fn text(&self) -> String {
-        let gauge = |name, help, value| family(name, "gauge", help, &[("", value)]);
-        let counter = |name, help, value| family(name, "counter", help, &[("", value)]);
-        let messages = [
-            ("{type=\"file\"}", self.messages_sent_file),
-            ("{type=\"activity\"}", self.messages_sent_activity),
-            ("{type=\"notification\"}", self.messages_sent_notification),
-            ("{type=\"custom\"}", self.messages_sent_custom),
-        ];
-        [
-            gauge("active_connection_count", "Sessions logged in.", self.active_connection_count),
-            gauge("active_user_count", "Users with a session.", self.active_user_count),
-            counter("total_connection_count", "Sessions begun.", self.total_connection_count),
-            counter("mapping_query_count", "Storage lookups.", self.mapping_query_count),
-            counter("event_count_total", "Events received.", self.events_received),
-            family("message_count_total", "counter", "Messages sent.", &messages),
-        ]
-        .concat()
-    }
-
     fn messages_sent(&self) -> u64 {
         self.messages_sent_file
             + self.messages_sent_activity
@@ -71,12 +50,52 @@ impl Snapshot {
     }
 }
 
+/// The original's `/metrics`, with the types it lacks. A host's numbers have its name as label, where
+/// it has one.
+pub(super) fn text(hosts: &[(Option<&str>, Snapshot)]) -> String {
+    type Part = fn(&Snapshot) -> u64;
+    let rows = |labelled: &[(&str, Part)]| -> Vec<(String, u64)> {
+        let of = |(host, numbers): &(Option<&str>, Snapshot)| {
+            labelled.iter().map(|(label, part)| (labels(label, *host), part(numbers))).collect()
+        };
+        hosts.iter().flat_map(|host| -> Vec<_> { of(host) }).collect()
+    };
+    let gauge = |name, help, part| family(name, "gauge", help, &rows(&[("", part)]));
+    let counter = |name, help, part| family(name, "counter", help, &rows(&[("", part)]));
+    let messages: [(&str, Part); 4] = [
+        ("type=\"file\"", |it| it.messages_sent_file),
+        ("type=\"activity\"", |it| it.messages_sent_activity),
+        ("type=\"notification\"", |it| it.messages_sent_notification),
+        ("type=\"custom\"", |it| it.messages_sent_custom),
+    ];
+    if hosts.is_empty() {
+        return String::new();
+    }
+    [
+        gauge("active_connection_count", "Sessions logged in.", |it| it.active_connection_count),
+        gauge("active_user_count", "Users with a session.", |it| it.active_user_count),
+        counter("total_connection_count", "Sessions begun.", |it| it.total_connection_count),
+        counter("mapping_query_count", "Storage lookups.", |it| it.mapping_query_count),
+        counter("event_count_total", "Events received.", |it| it.events_received),
+        family("message_count_total", "counter", "Messages sent.", &rows(&messages)),
+    ]
+    .concat()
+}
+
+/// Labels in their braces, or nothing.
+fn labels(own: &str, host: Option<&str>) -> String {
+    let host = host.map(|name| format!("host=\"{name}\""));
+    let all: Vec<&str> =
+        [own, host.as_deref().unwrap_or_default()].into_iter().filter(|l| !l.is_empty()).collect();
+    if all.is_empty() { String::new() } else { format!("{{{}}}", all.join(",")) }
+}
+
 /// One family in the Prometheus text format; each value with its labels, braces included.
-pub(super) fn family<V: std::fmt::Display>(
+pub(super) fn family<L: std::fmt::Display, V: std::fmt::Display>(
     name: &str,
     kind: &str,
     help: &str,
-    values: &[(&str, V)],
+    values: &[(L, V)],
 ) -> String {
     let mut text = format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
     for (labels, value) in values {
@@ -87,7 +106,7 @@ pub(super) fn family<V: std::fmt::Display>(
 
 #[cfg(test)]
 mod tests {
-    use super::Snapshot;
+    use super::{Snapshot, text};
     use serde_json::json;
 
     const SNAPSHOT: Snapshot = Snapshot {
@@ -116,7 +135,7 @@ mod tests {
 
     #[test]
     fn text_has_the_names_that_dashboards_know() {
-        let text = SNAPSHOT.text();
+        let text = text(&[(None, SNAPSHOT)]);
         let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         let expected = [
             "active_connection_count 1",

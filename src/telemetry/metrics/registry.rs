@@ -6,8 +6,13 @@ use super::{
     label::{Counters, Label},
     measured::{Measured, Reading},
 };
-use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, TextEncoder, core::Collector};
-use std::sync::Arc;
+use prometheus::{
+    IntCounter, IntCounterVec, IntGauge, Opts, TextEncoder, core::Collector, proto::MetricFamily,
+};
+use std::{
+    collections::{BTreeMap, HashMap, btree_map::Entry},
+    sync::Arc,
+};
 
 const PREFIX: &str = "notify_push";
 
@@ -28,12 +33,13 @@ pub struct MetricsError {
 }
 
 impl Metrics {
-    /// An empty registry.
+    /// An empty registry. Whatever is registered gets the label `host`, if there is a name for it.
     ///
     /// # Errors
     /// Never with the prefix as it is; the crate below checks it.
-    pub fn new() -> Result<Self, MetricsError> {
-        let registry = prometheus::Registry::new_custom(Some(PREFIX.to_owned()), None)
+    pub fn new(host: Option<&str>) -> Result<Self, MetricsError> {
+        let labels = host.map(|name| HashMap::from([("host".to_owned(), name.to_owned())]));
+        let registry = prometheus::Registry::new_custom(Some(PREFIX.to_owned()), labels)
             .map_err(|source| MetricsError { name: PREFIX, source })?;
         Ok(Self { registry })
     }
@@ -156,13 +162,24 @@ impl Metrics {
         self.register(NAME, IntGauge::with_opts(options)).map(|one| one.set(1))
     }
 
-    /// All of it in the Prometheus text format, sorted by name.
+    /// All that is in these registries in the Prometheus text format, sorted by name. What several
+    /// of them have is one family.
     ///
     /// # Errors
     /// None with what can be registered here; the crate below checks it.
-    pub fn text(&self) -> Result<String, MetricsError> {
+    pub fn text(registries: &[Self]) -> Result<String, MetricsError> {
+        let mut families: BTreeMap<String, MetricFamily> = BTreeMap::new();
+        for mut family in registries.iter().flat_map(|metrics| metrics.registry.gather()) {
+            match families.entry(family.name().to_owned()) {
+                Entry::Vacant(free) => drop(free.insert(family)),
+                Entry::Occupied(mut known) => {
+                    known.get_mut().mut_metric().append(family.mut_metric());
+                }
+            }
+        }
+        let families: Vec<_> = families.into_values().collect();
         TextEncoder::new()
-            .encode_to_string(&self.registry.gather())
+            .encode_to_string(&families)
             .map_err(|source| MetricsError { name: PREFIX, source })
     }
 
@@ -184,7 +201,7 @@ mod tests {
 
     #[test]
     fn names_get_the_prefix_and_come_with_type_and_help() {
-        let metrics = Metrics::new().unwrap();
+        let metrics = Metrics::new(None).unwrap();
         metrics.counter("things_total", "Things.").unwrap().add(3);
         metrics.build_info("1.2.3").unwrap();
         let expected = "\
@@ -194,19 +211,19 @@ mod tests {
             # HELP notify_push_things_total Things.\n\
             # TYPE notify_push_things_total counter\n\
             notify_push_things_total 3\n";
-        assert_eq!(metrics.text().unwrap(), expected);
+        assert_eq!(Metrics::text(&[metrics]).unwrap(), expected);
     }
 
     #[test]
     fn a_family_without_members_is_left_out() {
-        let metrics = Metrics::new().unwrap();
+        let metrics = Metrics::new(None).unwrap();
         metrics.counter_family("things_total", "Things.", ["kind"]).unwrap();
-        assert_eq!(metrics.text().unwrap(), "");
+        assert_eq!(Metrics::text(&[metrics]).unwrap(), "");
     }
 
     #[test]
     fn a_name_taken_twice_is_an_error_that_names_it() {
-        let metrics = Metrics::new().unwrap();
+        let metrics = Metrics::new(None).unwrap();
         metrics.counter("things_total", "Things.").unwrap();
         let error = metrics.counter("things_total", "Things.").unwrap_err();
         assert_eq!(error.to_string(), "metric things_total can't be registered");

@@ -95,13 +95,13 @@ mod tests {
 
     #[test]
     fn a_channel_nobody_asked_for_is_counted_apart() {
-        let metrics = Metrics::new().unwrap();
+        let metrics = Metrics::new(None).unwrap();
         let source = SourceMetrics::register(&metrics, &["a", "b"]).unwrap();
         source.received("b");
         source.received("b");
         source.received("c");
         source.malformed("a");
-        let text = metrics.text().unwrap();
+        let text = Metrics::text(&[metrics]).unwrap();
         assert!(text.contains("events_received_total{channel=\"b\"} 2\n"), "{text}");
         assert!(text.contains("events_received_total{channel=\"other\"} 1\n"), "{text}");
         assert!(text.contains("events_malformed_total{channel=\"a\"} 1\n"), "{text}");
@@ -110,7 +110,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_sources_state_is_followed_and_its_ways_back_are_counted() {
-        let metrics = Metrics::new().unwrap();
+        let metrics = Metrics::new(None).unwrap();
         let source = SourceMetrics::register(&metrics, &[]).unwrap();
         let (state, watched) = watch::channel(State::Starting);
         let mut following = pin!(source.follow(watched));

@@ -133,7 +133,7 @@ async fn a_stranger_stops_counting_when_its_websocket_ends() {
 
 #[tokio::test]
 async fn what_happens_at_the_door_is_counted() {
-    let metrics = Metrics::new().unwrap();
+    let metrics = Metrics::new(None).unwrap();
     let observer = Arc::new(FrontMetrics::register(&metrics).unwrap());
     let strangers = StrangerLimits { total: 2, per_address: 2 };
     let server = Server::start(Options {
@@ -154,7 +154,7 @@ async fn what_happens_at_the_door_is_counted() {
         }
     };
     tokio::time::timeout(PATIENCE, gone).await.expect("the evicted one is still counted");
-    let page = metrics.text().unwrap();
+    let page = Metrics::text(&[metrics]).unwrap();
     for line in [
         "\nnotify_push_accepted_total 3\n",
         "\nnotify_push_strangers 2\n",

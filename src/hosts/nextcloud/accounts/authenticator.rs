@@ -17,10 +17,9 @@ use crate::{
     store::{Database, StoreError},
 };
 use futures_util::future::BoxFuture;
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
-/// Where the time of day comes from.
-pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+pub use crate::hosts::Clock;
 
 /// Whether anybody is asked after the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

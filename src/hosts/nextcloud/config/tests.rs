@@ -1,7 +1,7 @@
 //! What comes out of real `config.php` files, all layers taken together.
 
-use super::read;
-use crate::config::{Command, ConfigError, Settings, Surroundings, load};
+use crate::config::{Command, ConfigError, InstanceSettings, Kind, Surroundings, load};
+use crate::hosts::nextcloud::Instance;
 use crate::store::{Engine, TlsMode};
 use std::{
     io,
@@ -19,7 +19,7 @@ fn data(name: &str) -> PathBuf {
 }
 
 impl Run<'_> {
-    fn load(&self, path: &Path, more: &[&str]) -> Result<Command, ConfigError> {
+    fn load(&self, path: &Path, more: &[&str]) -> Result<Command<Instance>, ConfigError> {
         let mut arguments = vec!["notify_push".into(), path.as_os_str().to_owned()];
         arguments.extend(self.arguments.iter().chain(more).map(Into::into));
         load(Surroundings {
@@ -28,15 +28,12 @@ impl Run<'_> {
             dotenv: Err(io::ErrorKind::PermissionDenied.into()),
             read: &|_| Err(io::Error::from(io::ErrorKind::NotFound)),
             exists: &|path| path == Path::new("/run/mysqld/mysqld.sock"),
-            read_config: &read,
+            kinds: &[Kind { name: "nextcloud", read: &Instance::read }],
         })
     }
 
-    fn settings(&self) -> (Box<Settings>, Vec<String>) {
-        match self.load(&data(self.file), &[]) {
-            Ok(Command::Serve { settings, warnings }) => (settings, warnings),
-            other => panic!("{}: {other:?}", self.file),
-        }
+    fn settings(&self) -> (InstanceSettings, Vec<String>) {
+        instance(self.load(&data(self.file), &[]))
     }
 
     /// The rows of `--dump-config`: name, value, source.
@@ -54,6 +51,14 @@ impl Run<'_> {
     }
 }
 
+/// The only host of a daemon that starts, with what is warned of.
+fn instance(loaded: Result<Command<Instance>, ConfigError>) -> (InstanceSettings, Vec<String>) {
+    match loaded {
+        Ok(Command::Serve { mut hosts, warnings, .. }) => (hosts.remove(0).host.settings, warnings),
+        other => panic!("{other:?}"),
+    }
+}
+
 fn row(line: &str) -> Option<[String; 3]> {
     let cells = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty());
     cells.map(str::to_owned).collect::<Vec<_>>().try_into().ok()
@@ -64,7 +69,7 @@ fn run(file: &str) -> Run<'_> {
 }
 
 /// Loads a file with this content instead of one of the data.
-fn written(content: &str, environment: &[(&str, &str)]) -> Result<Command, ConfigError> {
+fn written(content: &str, environment: &[(&str, &str)]) -> Result<Command<Instance>, ConfigError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.php");
     std::fs::write(&path, content).unwrap();
@@ -168,10 +173,9 @@ fn nc_variables_are_enough_without_a_file() {
         dotenv: Err(io::ErrorKind::PermissionDenied.into()),
         read: &|_| Err(io::Error::from(io::ErrorKind::NotFound)),
         exists: &|_| false,
-        read_config: &read,
+        kinds: &[Kind { name: "nextcloud", read: &Instance::read }],
     });
-    let Ok(Command::Serve { settings, .. }) = loaded else { panic!("{loaded:?}") };
-    assert!(matches!(settings.database.unwrap().engine, Engine::Postgres(_)));
+    assert!(matches!(instance(loaded).0.database.unwrap().engine, Engine::Postgres(_)));
 }
 
 #[test]
@@ -242,12 +246,11 @@ fn the_url_may_be_guessed_and_that_is_said() {
         ("'overwrite.cli.url' => 'localhost:8080'", "http://localhost:8080/"),
     ] {
         let content = format!("<?php $CONFIG = ['dbtype' => 'mysql', {keys}];");
-        let loaded = written(&content, &[]);
-        let Ok(Command::Serve { settings, .. }) = loaded else { panic!("{keys}: {loaded:?}") };
+        let (settings, _) = instance(written(&content, &[]));
         assert_eq!(settings.nextcloud.url.unwrap().as_str(), expected, "{keys}");
     }
     let content = "<?php $CONFIG = ['dbtype' => 'mysql', 'overwrite.cli.url' => 'ftp://x'];";
-    let Ok(Command::Serve { settings, warnings }) = written(content, &[]) else { panic!("starts") };
+    let (settings, warnings) = instance(written(content, &[]));
     assert_eq!(settings.nextcloud.url, None);
     assert!(warnings.iter().any(|text| text.contains("overwrite.cli.url: expected")));
 }
@@ -261,8 +264,7 @@ fn log_in_keys_are_taken_over() {
         'security.ipv6_normalized_subnet_size' => 48, \
         'trusted_proxies' => ['10.1.2.3/8', 'proxy.test', '::1'], \
         'forwarded_for_headers' => ['HTTP_X_REAL_IP', 'a b']];";
-    let loaded = written(content, &[]);
-    let Ok(Command::Serve { settings, warnings }) = loaded else { panic!("{loaded:?}") };
+    let (settings, warnings) = instance(written(content, &[]));
     assert!(settings.auth.token_auth_enforced && settings.auth.two_factor.enforced);
     assert_eq!(settings.auth.two_factor.groups, ["admin"]);
     assert_eq!(settings.auth.two_factor.excluded_groups, ["x"]);
@@ -276,7 +278,7 @@ fn log_in_keys_are_taken_over() {
     assert!(warnings.iter().any(|text| text.contains("trusted_proxies.1: no address")));
     assert!(warnings.iter().any(|text| text.contains("forwarded_for_headers.1: no name")));
     let content = "<?php $CONFIG = ['dbtype' => 'mysql', 'twofactor_enforced' => 'false'];";
-    let Ok(Command::Serve { settings, .. }) = written(content, &[]) else { panic!("starts") };
+    let (settings, _) = instance(written(content, &[]));
     assert!(!settings.auth.two_factor.enforced);
 }
 
@@ -287,8 +289,7 @@ fn redis_contexts_say_what_is_verified() {
             "<?php $CONFIG = ['dbtype' => 'mysql', 'redis' => ['host' => 'tls://r', \
              'ssl_context' => [{context}]]];"
         );
-        let loaded = written(&content, &[]);
-        let Ok(Command::Serve { settings, .. }) = loaded else { panic!("{context}: {loaded:?}") };
+        let (settings, _) = instance(written(&content, &[]));
         settings.redis.tls.unwrap()
     };
     assert!(tls("").verify_peer && tls("").verify_name);
@@ -305,8 +306,7 @@ fn mysql_driver_options_decide_on_tls() {
     let mode = |options: &str| {
         let content =
             format!("<?php $CONFIG = ['dbtype' => 'mysql', 'dbdriveroptions' => [{options}]];");
-        let loaded = written(&content, &[]);
-        let Ok(Command::Serve { settings, .. }) = loaded else { panic!("{options}: {loaded:?}") };
+        let (settings, _) = instance(written(&content, &[]));
         match settings.database.map(|database| database.engine) {
             Some(Engine::MySql(server)) => server.tls.mode,
             other => panic!("{other:?}"),

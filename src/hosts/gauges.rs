@@ -8,7 +8,7 @@ use crate::{
 use std::sync::Arc;
 
 /// Registers the gauges of one host: its queues, what its clients wait for, what it depends on.
-pub(super) fn register(
+pub fn register(
     metrics: &Metrics,
     health: &Health,
     hub: &Hub,

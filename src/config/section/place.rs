@@ -1,0 +1,72 @@
+//! What a host is called, and which requests are its own.
+
+use std::{fmt, sync::Arc};
+
+/// A host's name in log, metrics and commands: lower-case letters, digits and `-`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostName(Arc<str>);
+
+impl HostName {
+    /// The longest name, in bytes.
+    pub const MAX: usize = 32;
+
+    /// A name, if this can be one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let good = (1..=Self::MAX).contains(&text.len()) && text.bytes().all(fits);
+        good.then(|| Self(text.into()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which of a listener's requests are for a host: all, unless something is said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Place {
+    /// The names that clients know the host by (`Host` header), lower case; empty: any.
+    pub server_names: Vec<String>,
+    /// What the path begins with: `/a`, without a slash at its end; empty: anything.
+    pub path: String,
+}
+
+/// A host in the settings. `H` is whatever its kind makes of what is said of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry<H> {
+    /// Its name; none where it is the only one and nobody gave it a name.
+    pub name: Option<HostName>,
+    /// Which requests are for it.
+    pub place: Place,
+    /// The host.
+    pub host: H,
+}
+
+impl<H> Entry<H> {
+    /// The only host of a daemon: without a name, and every request is for it.
+    pub fn only(host: H) -> Self {
+        Self { name: None, place: Place::default(), host }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::HostName;
+
+    #[test]
+    fn names_are_short_and_plain() {
+        for name in ["a", "cloud-1", "0", &"x".repeat(HostName::MAX)] {
+            assert_eq!(HostName::parse(name).unwrap().as_str(), name);
+        }
+        for name in ["", "A", "a b", "a.b", "ü", "a\"b", &"x".repeat(HostName::MAX + 1)] {
+            assert_eq!(HostName::parse(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The seam between the daemon and a kind of host: what is prepared from settings, and what the
+//! daemon reaches of it once it runs.
+
+use super::Ground;
+use crate::{
+    config::Place,
+    front::admin::Revoke,
+    status::Dependency,
+    telemetry::metrics::{Metrics, Snapshot},
+};
+use futures_util::future::BoxFuture;
+use ipnet::IpNet;
+use std::{error::Error, fmt, sync::Arc};
+use tokio::io::{AsyncRead, AsyncWrite};
+use warp::{filters::BoxedFilter, reply::Response};
+
+/// A host whose settings are known and that has not begun.
+pub trait Prepared: fmt::Debug + Send {
+    /// Networks of the proxies in front of it: many clients share an address there.
+    fn trusted_proxies(&self) -> &[IpNet];
+
+    /// Starts everything but the shared listeners.
+    ///
+    /// # Errors
+    /// [`StartError`]. What takes time, such as a server that is away, is no error.
+    fn start(self: Box<Self>, ground: Ground) -> Result<Running, StartError>;
+}
+
+/// What the daemon reaches of a host that runs.
+pub struct Running {
+    /// What the shared listener answers its clients, below its place; rejects what it doesn't know.
+    pub routes: BoxedFilter<(Response,)>,
+    /// What it depends on.
+    pub dependencies: Vec<Dependency>,
+    /// Its numbers.
+    pub metrics: Metrics,
+    /// Its numbers by the original's names, where there was an original with such.
+    pub snapshot: Option<Arc<dyn Fn() -> Snapshot + Send + Sync>>,
+    /// Closes a user's sessions.
+    pub revoke: Revoke,
+    /// Goes a client's way.
+    pub probe: Arc<dyn Probe>,
+}
+
+/// A connection of either kind.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// Why the daemon does not do what it is there for.
+pub type ProbeError = Box<dyn Error + Send + Sync>;
+
+/// A client's whole way, gone by the daemon itself: from the listener through log-in, event path
+/// and hub, back to the client.
+pub trait Probe: Send + Sync {
+    /// Goes it once, over a fresh connection to the shared listener. The caller bounds the time.
+    fn go<'a>(
+        &'a self,
+        stream: Box<dyn Stream>,
+        place: &'a Place,
+    ) -> BoxFuture<'a, Result<(), ProbeError>>;
+}
+
+/// Why a host can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// See [`crate::store::StoreError`].
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// See [`crate::telemetry::metrics::MetricsError`].
+    #[error(transparent)]
+    Metrics(#[from] crate::telemetry::metrics::MetricsError),
+    /// The system refuses an event queue or random numbers.
+    #[error("the system refuses {0}")]
+    System(&'static str, #[source] std::io::Error),
+}
