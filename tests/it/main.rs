@@ -19,6 +19,7 @@ mod exposure;
 mod fault_matrix;
 mod fault_proxy;
 mod flood;
+mod footprint;
 mod health;
 mod life_cycle;
 mod log_in;

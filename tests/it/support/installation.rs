@@ -65,7 +65,7 @@ impl Installation {
 
     /// Adds an app password, as the desktop client has one.
     pub(crate) async fn app_password(&self, uid: &str, password: &str) {
-        let (id, token) = (self.next(), hex(&Sha512::digest(format!("{password}{SECRET}"))));
+        let (id, token) = (self.next(), token(password));
         let sql = format!(
             "INSERT INTO oc_authtoken (id, uid, login_name, name, token, type, version) \
              VALUES ({id}, '{uid}', '{uid}', 'desktop', '{token}', 1, 2)"
@@ -193,6 +193,11 @@ impl Installation {
     fn next(&self) -> u32 {
         self.rows.fetch_add(1, Ordering::Relaxed)
     }
+}
+
+/// What Nextcloud keeps of an app password.
+pub(crate) fn token(password: &str) -> String {
+    hex(&Sha512::digest(format!("{password}{SECRET}")))
 }
 
 /// As Nextcloud writes it, at the lowest price the algorithm allows.

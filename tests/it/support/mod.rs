@@ -11,6 +11,7 @@ mod wait;
 pub(crate) mod captured;
 pub(crate) mod certificates;
 pub(crate) mod client;
+pub(crate) mod crowd;
 pub(crate) mod daemon;
 pub(crate) mod database;
 pub(crate) mod faults;
