@@ -7,13 +7,15 @@ mod daemon;
 mod disturbance;
 mod figures;
 mod groups;
+mod kernel;
 mod options;
+mod plot;
 mod proc;
 mod report;
 mod stack;
 
 use clap::Parser;
-use options::Options;
+use options::{Binary, Instead, Options};
 use std::{error::Error, process::ExitCode};
 
 fn main() -> ExitCode {
@@ -28,12 +30,15 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    if let Some(Instead::Plot { lines, folder }) = &options.instead {
+        return plot::draw(lines, folder);
+    }
     let binaries = options.binaries()?;
     let mut report = report::Report::new(options.json.as_deref(), &binaries)?;
     proc::raise_descriptor_limit();
     for round in 0..options.rounds {
         for group in &options.groups() {
-            for binary in &binaries {
+            for binary in in_turn(&binaries, round) {
                 let label = binary.label.clone();
                 report::progress(&format!("round {} · {} · {label}", round + 1, group.name()));
                 let quiet = disturbance::Watch::begin();
@@ -47,4 +52,14 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     }
     report.table();
     Ok(())
+}
+
+/// Nobody is always the first: what one leaves behind (warm caches, a hot processor) would help or
+/// hurt always the same.
+fn in_turn(binaries: &[Binary], round: usize) -> Vec<&Binary> {
+    let mut order: Vec<_> = binaries.iter().collect();
+    if round % 2 == 1 {
+        order.reverse();
+    }
+    order
 }

@@ -1,12 +1,19 @@
 //! What to measure, on what, and how large.
 
 use crate::groups::Group;
-use clap::{Parser, ValueEnum};
-use std::{io, path::PathBuf};
+use clap::{Parser, Subcommand, ValueEnum};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// Measures a notify_push daemon: its memory, CPU time and latency under the work it is made for.
 #[derive(Debug, Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Options {
+    /// What to do instead.
+    #[command(subcommand)]
+    pub instead: Option<Instead>,
     /// What to measure; all of it if nothing is named.
     #[arg(value_enum)]
     groups: Vec<Group>,
@@ -43,6 +50,19 @@ pub struct Options {
     pub host_queue: usize,
 }
 
+/// What the bench does besides measuring.
+#[derive(Debug, Subcommand)]
+pub enum Instead {
+    /// Draws memory and processor time against the number of connections.
+    Plot {
+        /// JSON lines of the group `growth`, as `--json` wrote them.
+        lines: PathBuf,
+        /// Where the drawings go.
+        #[arg(default_value = "docs")]
+        folder: PathBuf,
+    },
+}
+
 /// Which database the daemon reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Db {
@@ -59,8 +79,6 @@ pub struct Binary {
     pub path: PathBuf,
     /// What the table calls it.
     pub label: String,
-    /// Whether it is the one this repository builds: it knows settings that others don't.
-    pub ours: bool,
 }
 
 impl Options {
@@ -69,18 +87,22 @@ impl Options {
         if self.groups.is_empty() { Group::value_variants().to_vec() } else { self.groups.clone() }
     }
 
-    /// The daemons, ours first.
+    /// The daemons, ours first. Those that share a file name are told apart by number.
     pub fn binaries(&self) -> io::Result<Vec<Binary>> {
-        let others = self.against.iter().map(|path| (path, false));
-        std::iter::once((&self.daemon, true))
+        let others = self.against.iter().zip(1..).map(|(path, number)| (path, name(path, number)));
+        std::iter::once((&self.daemon, "ours".to_owned()))
             .chain(others)
-            .map(|(path, ours)| {
+            .map(|(path, label)| {
                 let path = path.canonicalize().map_err(|error| {
                     io::Error::other(format!("{}: {error}; build it first", path.display()))
                 })?;
-                let label = if ours { "ours".into() } else { path.display().to_string() };
-                Ok(Binary { path, label, ours })
+                Ok(Binary { path, label })
             })
             .collect()
     }
+}
+
+fn name(path: &Path, number: usize) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    format!("{number}: {name}")
 }

@@ -55,14 +55,6 @@ pub fn machine_cpu() -> Duration {
     Duration::from_nanos(busy * 1_000_000_000 / rustix::param::clock_ticks_per_second())
 }
 
-/// Memory the kernel holds for TCP sockets, in bytes.
-pub fn kernel_tcp_memory() -> u64 {
-    let sockstat = fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
-    let tcp = sockstat.lines().find(|line| line.starts_with("TCP:")).unwrap_or_default();
-    let pages = tcp.split_whitespace().skip_while(|word| *word != "mem").nth(1);
-    pages.and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096
-}
-
 fn number(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find(|line| line.trim_start().starts_with(name))?;
     line.split_whitespace().nth(1)?.parse().ok()

@@ -76,28 +76,49 @@ impl Report {
         writeln!(json, "{line}")
     }
 
-    /// Prints the medians, one column for each binary.
+    /// Prints the medians, one column for each binary, and how ours compares with each other one.
     pub fn table(&self) {
-        let mut out = io::stdout().lock();
-        let mut print = || -> io::Result<()> {
-            write!(out, "{:58}", "")?;
-            for label in &self.labels {
-                write!(out, "{:>16}", tail(label, 15))?;
-            }
-            writeln!(out)?;
-            for ((group, name, unit), values) in &self.rows {
-                write!(out, "{:58}", format!("{group} · {name} ({unit})"))?;
-                for label in &self.labels {
-                    let median = values.get(label).map_or(f64::NAN, |values| median(values));
-                    write!(out, "{median:>16.3}")?;
-                }
-                writeln!(out)?;
-            }
-            Ok(())
-        };
-        if let Err(error) = print() {
+        if let Err(error) = self.write_table(&mut io::stdout().lock()) {
             progress(&format!("table not printed: {error}"));
         }
+    }
+
+    fn write_table(&self, out: &mut impl Write) -> io::Result<()> {
+        write!(out, "{:66}", "median")?;
+        for (position, label) in self.labels.iter().enumerate() {
+            write!(out, "{:>16}", tail(label, 15))?;
+            if position > 0 {
+                write!(out, "{:>8}", "ours ÷")?;
+            }
+        }
+        writeln!(out)?;
+        for ((group, name, unit), values) in &self.rows {
+            write!(out, "{:66}", format!("{group} · {name}{}", in_brackets(unit)))?;
+            let medians = self.labels.iter().map(|label| values.get(label).map(|all| median(all)));
+            let mut ours = None;
+            for (position, value) in medians.enumerate() {
+                write!(out, "{:>16}", value.map_or("–".into(), |value| format!("{value:.3}")))?;
+                if position == 0 {
+                    ours = value;
+                } else {
+                    write!(out, "{:>8}", ratio(ours, value))?;
+                }
+            }
+            writeln!(out)?;
+        }
+        Ok(())
+    }
+}
+
+fn in_brackets(unit: &str) -> String {
+    if unit.is_empty() { String::new() } else { format!(" ({unit})") }
+}
+
+/// Of two medians of the same run; nothing where one is missing or the other is nothing.
+fn ratio(ours: Option<f64>, other: Option<f64>) -> String {
+    match (ours, other) {
+        (Some(ours), Some(other)) if other != 0.0 => format!("{:.2}", ours / other),
+        _ => String::new(),
     }
 }
 
@@ -109,4 +130,30 @@ fn median(values: &[f64]) -> f64 {
 
 fn tail(text: &str, length: usize) -> &str {
     text.char_indices().rev().nth(length - 1).map_or(text, |(index, _)| &text[index..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Report;
+    use crate::{figures::Figures, options::Binary};
+    use std::time::Duration;
+
+    #[test]
+    fn the_table_shows_medians_and_how_ours_compares() {
+        let binaries =
+            ["ours", "1: other"].map(|label| Binary { path: "/".into(), label: label.into() });
+        let mut report = Report::new(None, &binaries).unwrap();
+        for (label, values) in [("ours", [9.0, 1.0, 2.0]), ("1: other", [4.0, 8.0, 0.0])] {
+            for value in values {
+                let mut figures = Figures::default();
+                figures.add("time", "µs", value);
+                report.add(label, "work", &figures, &Duration::ZERO).unwrap();
+            }
+        }
+        let mut table = Vec::new();
+        report.write_table(&mut table).unwrap();
+        let table = String::from_utf8(table).unwrap();
+        let row: Vec<_> = table.lines().last().unwrap().split_whitespace().collect();
+        assert_eq!(row, ["work", "·", "time", "(µs)", "2.000", "4.000", "0.50"]);
+    }
 }

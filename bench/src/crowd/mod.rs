@@ -25,10 +25,10 @@ pub struct Heard {
 }
 
 /// Who connects, and how.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Plan {
-    /// The daemon's port.
-    pub port: u16,
+    /// The daemons' ports: clients are dealt out to them in turn.
+    pub ports: Vec<u16>,
     /// Number of the first user.
     pub first: usize,
     /// How many users, one client each.
@@ -42,8 +42,13 @@ pub struct Plan {
 impl Plan {
     /// So many users from the first on, who wait as the original allows.
     pub fn new(port: u16, count: usize) -> Self {
+        Self::spread(vec![port], count)
+    }
+
+    /// The same, at several daemons.
+    pub fn spread(ports: Vec<u16>, count: usize) -> Self {
         let (patience, pause) = (Duration::from_secs(15), Duration::from_secs(1));
-        Self { port, first: 0, count, patience, pause }
+        Self { ports, first: 0, count, patience, pause }
     }
 }
 
@@ -65,16 +70,31 @@ pub struct Crowd {
 impl Crowd {
     /// Connects all of them and waits until they are in; fails when that takes too long.
     pub fn connect(plan: Plan, at_most: Duration) -> io::Result<Self> {
+        let count = plan.count;
         let mut crowd = Self::begin(plan)?;
+        crowd.all_in(count, at_most)?;
+        Ok(crowd)
+    }
+
+    /// Lets so many more connect and waits until they are in.
+    pub fn grow(&mut self, by: usize, at_most: Duration) -> io::Result<()> {
+        let (now, from) = (Instant::now(), self.clients.len());
+        let numbers = from..from + by;
+        self.clients.extend(numbers.clone().map(|index| Client::new(self.plan.first + index)));
+        self.waiting.extend(numbers.rev().map(|index| (now, index)));
+        self.all_in(from + by, at_most)
+    }
+
+    fn all_in(&mut self, count: usize, at_most: Duration) -> io::Result<()> {
         let deadline = Instant::now() + at_most;
-        while crowd.inside < plan.count {
+        while self.inside < count {
             if Instant::now() > deadline {
-                let message = format!("only {} of {} clients got in", crowd.inside, plan.count);
+                let message = format!("only {} of {count} clients got in", self.inside);
                 return Err(io::Error::other(message));
             }
-            crowd.pump(Duration::from_millis(20))?;
+            self.pump(Duration::from_millis(20))?;
         }
-        Ok(crowd)
+        Ok(())
     }
 
     /// The same, without waiting: call [`Crowd::pump`].
@@ -84,10 +104,10 @@ impl Crowd {
             poll: Poll::new()?,
             events: Events::with_capacity(1024),
             clients: (0..plan.count).map(|index| Client::new(plan.first + index)).collect(),
-            plan,
             buffer: vec![0; 64 * 1024].into_boxed_slice(),
             heard: Vec::new(),
             waiting: (0..plan.count).rev().map(|index| (now, index)).collect(),
+            plan,
             connecting: 0,
             inside: 0,
             failures: 0,
@@ -129,7 +149,8 @@ impl Crowd {
         while self.connecting < AT_ONCE && self.waiting.last().is_some_and(|(at, _)| *at <= now) {
             let Some((_, index)) = self.waiting.pop() else { break };
             let both = Interest::READABLE | Interest::WRITABLE;
-            let stream = self.clients[index].connect(self.plan.port)?;
+            let port = self.plan.ports[index % self.plan.ports.len()];
+            let stream = self.clients[index].connect(port)?;
             self.poll.registry().register(stream, Token(index), both)?;
             self.connecting += 1;
         }

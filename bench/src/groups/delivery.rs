@@ -19,6 +19,8 @@ const ROUNDS: usize = 20;
 const WINDOW: usize = 4_000;
 /// Messages published in one go.
 const BATCH: usize = 200;
+/// What hasn't come by then is lost.
+const LOST: Duration = Duration::from_secs(10);
 
 pub(super) fn fan_out(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
     let count = SHARERS.min(options.connections);
@@ -70,15 +72,32 @@ pub(super) fn throughput(options: &Options, binary: &Binary) -> Result<Figures, 
     let daemon = Daemon::start(binary, &stack, &[])?;
     let plan = Plan::new(daemon.port, options.connections);
     let mut crowd = Crowd::connect(plan, Duration::from_secs(180))?;
-    let mut redis = stack.redis.connection()?;
-    let (mut sent, mut arrived) = (0, 0);
-    let (begun, before) = (Instant::now(), daemon.read()?);
+    let before = daemon.read()?;
     let lasts = Duration::from_secs(options.seconds);
-    while begun.elapsed() < lasts {
-        while sent - arrived + BATCH <= WINDOW {
+    let (arrived, time) = flood(&stack, &mut crowd, options.connections, lasts)?;
+    let cpu = daemon.read()?.cpu.saturating_sub(before.cpu);
+    let mut figures = Figures::default();
+    figures.add("messages a second", "", arrived as f64 / time.as_secs_f64());
+    figures.add("processor time each message", "µs", micros(cpu) / arrived.max(1) as f64);
+    Ok(figures)
+}
+
+/// As many messages as go through, each to one of so many users, with a window of those on their
+/// way. How many arrived in which time; none is lost.
+pub(super) fn flood(
+    stack: &Stack,
+    crowd: &mut Crowd,
+    users: usize,
+    lasts: Duration,
+) -> Result<(usize, Duration), Box<dyn Error>> {
+    let mut redis = stack.redis.connection()?;
+    let (mut sent, mut arrived, begun) = (0, 0, Instant::now());
+    let mut last = begun;
+    while begun.elapsed() < lasts || arrived < sent {
+        while sent - arrived + BATCH <= WINDOW && begun.elapsed() < lasts {
             let mut pipe = redis::pipe();
             for number in sent..sent + BATCH {
-                let name = user(number.wrapping_mul(7919) % options.connections);
+                let name = user(number.wrapping_mul(7919) % users);
                 let body = format!("{{\"user\":\"{name}\",\"message\":\"n\",\"body\":{number}}}");
                 pipe.publish("notify_custom", body).ignore();
             }
@@ -86,16 +105,15 @@ pub(super) fn throughput(options: &Options, binary: &Binary) -> Result<Figures, 
             sent += BATCH;
         }
         crowd.pump(Duration::from_millis(5))?;
-        arrived += crowd.take().len();
-        if crowd.failures > 0 {
-            return Err("clients were lost".into());
+        let heard = crowd.take().len();
+        if heard > 0 {
+            (arrived, last) = (arrived + heard, Instant::now());
+        }
+        if crowd.failures > 0 || last.elapsed() > LOST {
+            return Err(format!("only {arrived} of {sent} messages arrived").into());
         }
     }
-    let (time, cpu) = (begun.elapsed(), daemon.read()?.cpu.saturating_sub(before.cpu));
-    let mut figures = Figures::default();
-    figures.add("messages a second", "", arrived as f64 / time.as_secs_f64());
-    figures.add("processor time each message", "µs", micros(cpu) / arrived.max(1) as f64);
-    Ok(figures)
+    Ok((arrived, last.duration_since(begun)))
 }
 
 pub(super) fn ordered(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {

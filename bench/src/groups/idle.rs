@@ -4,8 +4,8 @@ use crate::{
     crowd::{Crowd, Plan},
     daemon::Daemon,
     figures::{Figures, micros, millis},
+    kernel::Slabs,
     options::{Binary, Options},
-    proc,
     stack::Stack,
 };
 use std::{
@@ -33,15 +33,18 @@ pub(super) fn run(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn
     sleep(SETTLE + SETTLE);
     let warm = daemon.read()?;
     figures.add("memory after a first hundred have left", "MB", warm.pss as f64 / 1e6);
-    let kernel = proc::kernel_tcp_memory();
+    let kernel = Slabs::read();
     let plan = Plan::new(daemon.port, options.connections);
     let mut crowd = Crowd::connect(plan, Duration::from_secs(180))?;
     crowd.until(Instant::now() + SETTLE)?;
     let full = daemon.read()?;
     let each = |bytes: u64| bytes as f64 / options.connections as f64;
     figures.add("memory each connection", "bytes", each(full.pss.saturating_sub(warm.pss)));
-    let kernel = proc::kernel_tcp_memory().saturating_sub(kernel);
-    figures.add("kernel memory each connection (both ends)", "bytes", each(kernel));
+    if let (Some(before), Some(now)) = (kernel, Slabs::read()) {
+        // The bench holds the other end, as large as the daemon's, on the same machine.
+        let bytes = now.each_since(&before, 2 * options.connections);
+        figures.add("kernel memory each socket", "bytes", bytes);
+    }
     let begun = Instant::now();
     crowd.until(begun + LOOK)?;
     let after = daemon.read()?;

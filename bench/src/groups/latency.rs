@@ -22,8 +22,24 @@ pub(super) fn custom(options: &Options, binary: &Binary) -> Result<Figures, Box<
     let daemon = Daemon::start(binary, &stack, &[])?;
     let plan = Plan::new(daemon.port, options.connections);
     let mut crowd = Crowd::connect(plan, Duration::from_secs(180))?;
+    let (lost, mut times) = custom_times(&stack, &mut crowd, options.connections, options.seconds)?;
+    let mut figures = Figures::default();
+    figures.add("messages lost", "", lost as f64);
+    figures
+        .add_times(["custom message p50", "custom message p99", "custom message max"], &mut times);
+    Ok(figures)
+}
+
+/// Publishes 1 000 messages a second, each to one of so many users; how many were lost, and how long
+/// the others took.
+pub(super) fn custom_times(
+    stack: &Stack,
+    crowd: &mut Crowd,
+    users: usize,
+    seconds: u64,
+) -> Result<(usize, Vec<Duration>), Box<dyn Error>> {
     let mut redis = stack.redis.connection()?;
-    let (epoch, seconds, users) = (Instant::now(), options.seconds, options.connections);
+    let epoch = Instant::now();
     let publisher = thread::spawn(move || -> redis::RedisResult<usize> {
         let mut sent = 0_usize;
         while epoch.elapsed().as_secs() < seconds {
@@ -31,28 +47,19 @@ pub(super) fn custom(options: &Options, binary: &Binary) -> Result<Figures, Box<
             thread::sleep(due.saturating_duration_since(Instant::now()));
             let name = user(sent.wrapping_mul(7919) % users);
             let now = epoch.elapsed().as_nanos();
-            let _: usize = redis.publish(
-                "notify_custom",
-                format!("{{\"user\":\"{name}\",\"message\":\"n\",\"body\":{now}}}"),
-            )?;
+            let body = format!("{{\"user\":\"{name}\",\"message\":\"n\",\"body\":{now}}}");
+            let _: usize = redis.publish("notify_custom", body)?;
             sent += 1;
         }
         Ok(sent)
     });
     crowd.until(epoch + Duration::from_secs(seconds + 1))?;
     let sent = publisher.join().map_err(|_| "the publisher panicked")??;
-    let mut times: Vec<Duration> = crowd
-        .take()
-        .iter()
-        .filter_map(|heard| {
-            Some(heard.at.duration_since(epoch).saturating_sub(Duration::from_nanos(heard.number?)))
-        })
-        .collect();
-    let mut figures = Figures::default();
-    figures.add("messages lost", "", sent as f64 - times.len() as f64);
-    figures
-        .add_times(["custom message p50", "custom message p99", "custom message max"], &mut times);
-    Ok(figures)
+    let since =
+        |at: Instant, number| at.duration_since(epoch).saturating_sub(Duration::from_nanos(number));
+    let times: Vec<Duration> =
+        crowd.take().iter().filter_map(|heard| Some(since(heard.at, heard.number?))).collect();
+    Ok((sent.saturating_sub(times.len()), times))
 }
 
 pub(super) fn file(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {

@@ -1,17 +1,32 @@
 //! What the machine can do without any daemon: the bound of every figure above.
 
-use crate::{figures::Figures, options::Options, proc, stack::free_port};
+use crate::{figures::Figures, kernel::Slabs, options::Options, proc, stack::Redis};
 use redis::Commands;
 use std::{
     error::Error,
     io::{ErrorKind, Read, Write},
     net::{TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 /// A change as it goes over the wire.
 const FRAME: &[u8] = b"\x81\x0bnotify_file";
+/// Listeners on one channel, and what the figures are called.
+const PUBLISHING: [(usize, &str, &str); 3] = [
+    (1, "Redis with 1 listener: publishes a second", "Redis with 1 listener: processor time each"),
+    (
+        3,
+        "Redis with 3 listeners: publishes a second",
+        "Redis with 3 listeners: processor time each",
+    ),
+    (
+        9,
+        "Redis with 9 listeners: publishes a second",
+        "Redis with 9 listeners: processor time each",
+    ),
+];
+/// Messages published for that, in batches of a hundred.
+const PUBLISHED: usize = 200_000;
 /// Connections for the raw writes: both ends are ours here.
 const PAIRS: usize = 5_000;
 
@@ -19,12 +34,15 @@ pub(super) fn run(options: &Options) -> Result<Figures, Box<dyn Error>> {
     let mut figures = Figures::default();
     writes(&mut figures, PAIRS.min(options.connections))?;
     pub_sub(&mut figures, options.seconds)?;
+    for (listeners, rate, cpu) in PUBLISHING {
+        publishing(&mut figures, listeners, rate, cpu)?;
+    }
     Ok(figures)
 }
 
 /// Writes a frame to each of many sockets, and reads them empty between the rounds.
 fn writes(figures: &mut Figures, count: usize) -> Result<(), Box<dyn Error>> {
-    let before = proc::kernel_tcp_memory();
+    let before = Slabs::read();
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let address = listener.local_addr()?;
     let mut pairs = Vec::with_capacity(count);
@@ -51,23 +69,18 @@ fn writes(figures: &mut Figures, count: usize) -> Result<(), Box<dyn Error>> {
         }
     }
     figures.add("raw write, processor time each", "µs", spent.as_secs_f64() * 1e6 / written as f64);
-    let kernel = proc::kernel_tcp_memory().saturating_sub(before) as f64;
-    figures.add("kernel memory each socket", "bytes", kernel / (2 * count) as f64);
+    if let (Some(before), Some(now)) = (before, Slabs::read()) {
+        let bytes = now.each_since(&before, 2 * count);
+        figures.add("kernel memory each socket, in no event queue", "bytes", bytes);
+    }
     Ok(())
 }
 
 /// From PUBLISH to the subscriber, with nothing in between.
 fn pub_sub(figures: &mut Figures, seconds: u64) -> Result<(), Box<dyn Error>> {
-    let port = free_port()?;
-    let server = Server(
-        Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
-            .stdout(Stdio::null())
-            .spawn()?,
-    );
-    let client = redis::Client::open(format!("redis://127.0.0.1:{port}"))?;
-    let mut publisher = connect(&client)?;
-    let mut listener = connect(&client)?;
+    let folder = tempfile::tempdir()?;
+    let server = Redis::start(folder.path())?;
+    let (mut publisher, mut listener) = (server.connection()?, server.connection()?);
     let mut channel = listener.as_pubsub();
     channel.subscribe("c")?;
     let mut times = Vec::new();
@@ -80,26 +93,41 @@ fn pub_sub(figures: &mut Figures, seconds: u64) -> Result<(), Box<dyn Error>> {
         std::thread::sleep(Duration::from_millis(1));
     }
     figures.add_times(["Redis alone p50", "Redis alone p99", "Redis alone max"], &mut times);
-    drop(server);
     Ok(())
 }
 
-fn connect(client: &redis::Client) -> Result<redis::Connection, Box<dyn Error>> {
-    for _ in 0..200 {
-        if let Ok(connection) = client.get_connection() {
-            return Ok(connection);
+/// What a publish costs Redis when so many listen, who do nothing but read.
+fn publishing(
+    figures: &mut Figures,
+    listeners: usize,
+    rate: &'static str,
+    cpu: &'static str,
+) -> Result<(), Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let server = Redis::start(folder.path())?;
+    for _ in 0..listeners {
+        let mut stream = TcpStream::connect(("127.0.0.1", server.port))?;
+        stream.write_all(b"SUBSCRIBE notify_custom\r\n")?;
+        std::thread::spawn(move || {
+            let mut buffer = vec![0; 64 * 1024];
+            while stream.read(&mut buffer).is_ok_and(|read| read > 0) {}
+        });
+    }
+    while server.listeners()? < listeners {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let mut publisher = server.connection()?;
+    let (begun, before) = (Instant::now(), server.cpu()?);
+    for batch in 0..PUBLISHED / 100 {
+        let mut pipe = redis::pipe();
+        for number in batch * 100..(batch + 1) * 100 {
+            let body = format!("{{\"user\":\"user000001\",\"message\":\"n\",\"body\":{number}}}");
+            pipe.publish("notify_custom", body).ignore();
         }
-        std::thread::sleep(Duration::from_millis(20));
+        let () = pipe.query(&mut publisher)?;
     }
-    Err("redis-server did not start".into())
-}
-
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Ended already is fine too.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+    figures.add(rate, "", PUBLISHED as f64 / begun.elapsed().as_secs_f64());
+    let used = server.cpu()?.saturating_sub(before);
+    figures.add(cpu, "µs", used.as_secs_f64() * 1e6 / PUBLISHED as f64);
+    Ok(())
 }

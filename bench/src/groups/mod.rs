@@ -1,10 +1,12 @@
 //! What is measured: one file for each kind of work.
 
 mod delivery;
+pub mod growth;
 mod idle;
 mod latency;
 mod limits;
 mod logins;
+mod replicas;
 mod storm;
 
 use crate::{
@@ -39,6 +41,10 @@ pub enum Group {
     Reconnect,
     /// The same, with Nextcloud deciding all log-ins.
     ReconnectHost,
+    /// Memory and processor time as more and more are connected: what `plot` draws.
+    Growth,
+    /// Two and three daemons on one Redis.
+    Replicas,
     /// What the machine itself can do.
     Limits,
 }
@@ -58,6 +64,8 @@ impl Group {
             Self::Login => "login",
             Self::Reconnect => "reconnect",
             Self::ReconnectHost => "reconnect-host",
+            Self::Growth => "growth",
+            Self::Replicas => "replicas",
             Self::Limits => "limits",
         }
     }
@@ -81,6 +89,8 @@ impl Group {
             Self::Login => logins::rate(options, binary),
             Self::Reconnect => logins::reconnect(options, binary, &[]),
             Self::ReconnectHost => logins::reconnect(options, binary, &[("AUTH", "nextcloud")]),
+            Self::Growth => growth::run(options, binary),
+            Self::Replicas => replicas::run(options, binary),
             Self::Limits => limits::run(options),
         }
     }

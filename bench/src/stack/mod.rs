@@ -5,10 +5,10 @@ mod host;
 mod redis;
 
 pub use host::Host;
+pub use redis::Redis;
 
 use crate::options::Options;
 use database::Database;
-use redis::Redis;
 use std::{error::Error, fmt::Write as _, fs, net::TcpListener, path::PathBuf};
 use tempfile::TempDir;
 

@@ -1,5 +1,6 @@
 //! A Redis of our own.
 
+use crate::proc;
 use std::{
     io,
     path::Path,
@@ -33,6 +34,11 @@ impl Redis {
             sleep(Duration::from_millis(20));
         }
         Err(io::Error::other("redis-server did not start"))
+    }
+
+    /// Processor time it has used.
+    pub fn cpu(&self) -> io::Result<Duration> {
+        proc::cpu(self.child.id())
     }
 
     /// A connection for publishing.
