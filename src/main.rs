@@ -151,8 +151,14 @@ fn in_the_world(
             .map_err(failure)?
             .with_sockets(sockets);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let rim =
-        Rim { log, manager, clock: Arc::new(SystemTime::now), rng: fastrand::Rng::new(), cores };
+    let rim = Rim {
+        log,
+        manager,
+        clock: Arc::new(SystemTime::now),
+        rng: fastrand::Rng::new(),
+        cores,
+        play: None,
+    };
     let runtime = runtime(cores)?;
     let code = runtime.block_on(work(rim));
     runtime.shutdown_timeout(RUNTIME_END);

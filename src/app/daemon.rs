@@ -29,6 +29,7 @@ pub struct Daemon {
     certificates: Certificates,
     manager: ServiceManager,
     local: Local,
+    watched: Option<Local>,
     probe: Probe,
 }
 
@@ -71,7 +72,7 @@ impl Daemon {
         mut rim: Rim,
     ) -> Result<Self, StartError> {
         let listeners = Listeners::bind(settings, rim.manager.take_sockets()).await?;
-        let local = listeners.local()?;
+        let (local, watched) = (listeners.local()?, listeners.watched()?);
         let tasks = Tasks::default();
         let groups =
             Groups { listeners: tasks.group(), sources: tasks.group(), sessions: tasks.group() };
@@ -81,7 +82,7 @@ impl Daemon {
         let Beginning { groups, rim, .. } = beginning;
         let page = page(&hosts)?;
         let health = health(&hosts, &rim.clock);
-        let served = Served { hosts: &hosts, proxies, page, health, log: rim.log };
+        let served = Served { hosts: &hosts, proxies, page, health, log: rim.log, play: rim.play };
         let certificates = listeners.serve(served, settings, &groups.listeners);
         let probe = Probe::new(local.clone(), settings.listen.tls.is_some(), &hosts);
         let drain = settings.drain_time + GOODBYE;
@@ -89,12 +90,18 @@ impl Daemon {
             .then("listeners", groups.listeners, BRIEFLY)
             .then("sources", groups.sources, BRIEFLY)
             .then("sessions", groups.sessions, drain);
-        Ok(Self { tasks, shutdown, certificates, manager: rim.manager, local, probe })
+        let manager = rim.manager;
+        Ok(Self { tasks, shutdown, certificates, manager, local, watched, probe })
     }
 
     /// Where clients connect.
     pub fn local(&self) -> &Local {
         &self.local
+    }
+
+    /// Where it is watched and controlled, the first of such listeners.
+    pub fn watched(&self) -> Option<&Local> {
+        self.watched.as_ref()
     }
 
     /// Goes on until a signal asks it to end, and ends in order.

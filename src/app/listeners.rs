@@ -6,11 +6,12 @@ use crate::{
     front::{
         Front, Limits, ListenError, ListenSettings, Listener, Local, RELOAD_INTERVAL, Routes,
         Strangers, Tls, TlsFiles, Unobserved,
-        admin::{self, Admin},
+        admin::{self, Admin, Status},
         routes,
     },
+    hosts::until_stopped,
     lifecycle::{Activation, Tasks},
-    status::Health,
+    status::{Health, Play, Sampler},
     telemetry::{log::LogControl, metrics::Page},
 };
 use ipnet::IpNet;
@@ -41,6 +42,8 @@ pub(super) struct Served<'a> {
     pub(super) health: Health,
     /// What whoever controls may change.
     pub(super) log: LogControl,
+    /// In a demo, what visitors of the status page can do.
+    pub(super) play: Option<Play>,
 }
 
 /// The certificates in use.
@@ -75,6 +78,12 @@ impl Listeners {
         self.clients.first().map_or(Err(ListenError::None), |bound| bound.listener.local())
     }
 
+    /// Where the daemon is watched, if anywhere: what is for control alone first.
+    pub(super) fn watched(&self) -> Result<Option<Local>, ListenError> {
+        let mut bound = self.control.iter().chain(&self.metrics);
+        bound.next().map(|bound| bound.listener.local()).transpose()
+    }
+
     /// Serves them until the group stops.
     pub(super) fn serve(
         self,
@@ -100,8 +109,15 @@ impl Listeners {
         }
         // Whoever watches must get through while strangers crowd the door.
         let watchers = Strangers::new(settings.strangers.clone(), trusted, Arc::new(Unobserved));
-        let admin_routes = routes(admin::admin(served.admin()));
-        for bound in self.metrics.into_iter().chain(self.control) {
+        let watched: Vec<Bound> = self.metrics.into_iter().chain(self.control).collect();
+        if watched.is_empty() {
+            return certificates;
+        }
+        let play = served.play.clone();
+        let admin = served.admin();
+        let status = status(&admin, play, tasks);
+        let admin_routes = routes(admin::admin(admin, status));
+        for bound in watched {
             certificates.start(bound, front(admin_routes.clone(), &watchers), tasks);
         }
         certificates
@@ -123,6 +139,16 @@ impl Served<'_> {
             }),
         }
     }
+}
+
+/// What the status page shows; its history is kept from now on.
+fn status(admin: &Admin, play: Option<Play>, tasks: &Tasks) -> Status {
+    let (page, log) = (Arc::clone(&admin.page), admin.log.clone());
+    let sampler = Sampler::new(admin.health.clone(), move || page().ok(), move || log.current());
+    let (sampler, stopping) = (Arc::new(sampler), tasks.stopping().clone());
+    let keeping = Arc::clone(&sampler);
+    until_stopped(tasks, "history", async move { keeping.keep_history().await });
+    Status { sampler, log: admin.log.clone(), play, stopping }
 }
 
 /// Whether many clients may come from one address.

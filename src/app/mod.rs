@@ -11,6 +11,7 @@ use crate::{
     config::{Entry, HostName, Settings},
     hosts::{self, Boxed, Clock},
     lifecycle::{Exit, ServiceManager, Signals},
+    status::Play,
     telemetry::log::LogControl,
 };
 
@@ -26,6 +27,8 @@ pub struct Rim {
     pub rng: fastrand::Rng,
     /// Processors, for how much is done at once.
     pub cores: usize,
+    /// In a demo, what visitors of its page can do.
+    pub play: Option<Play>,
 }
 
 /// Why the daemon can't start.

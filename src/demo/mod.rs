@@ -6,6 +6,7 @@ mod people;
 mod screen;
 mod stage;
 mod story;
+mod visit;
 
 pub use screen::Screen;
 
@@ -77,14 +78,23 @@ pub async fn run(
     store::create(&database, TABLES).await?;
     let (sender, queue) = mpsc::channel(QUEUE);
     let (memory, rng) = (Memory::new(sender), rim.rng.fork());
+    let visit = visit::play(memory.clone());
+    rim.play = Some(visit.clone());
     let host = people::host(database, queue);
     let daemon = Daemon::start(&people::settings(), host, rim).await?;
     let address = match daemon.local() {
         Local::Tcp(address) => *address,
         other => return Err(DemoError::Address(other.clone())),
     };
+    let page = match daemon.watched() {
+        Some(Local::Tcp(page)) => *page,
+        _ => address,
+    };
+    // Set here and nowhere else.
+    let _ = visit.socket.set(format!("ws://{address}/push/ws"));
     let mut end = None;
-    let play = async { end = Some(play(once, address, memory, screen, rng).await) };
+    let play =
+        async { end = Some(play(once, Places { address, page }, memory, screen, rng).await) };
     let exit = daemon.run(pin!(until(Box::pin(play), signals))).await;
     match (exit, end) {
         (Exit::Clean, Some(played)) => {
@@ -110,14 +120,22 @@ fn until(play: impl Future<Output = ()> + Unpin, signals: Signals) -> impl Strea
     })
 }
 
+/// Where clients connect, and where the page is.
+#[derive(Debug, Clone, Copy)]
+struct Places {
+    address: SocketAddr,
+    page: SocketAddr,
+}
+
 async fn play(
     once: bool,
-    address: SocketAddr,
+    places: Places,
     memory: Memory,
     mut screen: Screen,
     mut rng: fastrand::Rng,
 ) -> Result<Vec<Fault>, DemoError> {
-    screen.introduction(address)?;
+    let Places { address, page } = places;
+    screen.introduction(address, page)?;
     let alice = log_in(address, Person::Alice, rng.fork()).await?;
     let bob = log_in(address, Person::Bob, rng.fork()).await?;
     let mut stage = Stage { memory, alice, bob, screen };
@@ -131,7 +149,7 @@ async fn play(
     if once {
         return Ok(faults);
     }
-    stage.screen.invitation(address)?;
+    stage.screen.invitation(address, page)?;
     let mut turn = 0;
     loop {
         stage.play(&story::everyday(turn), stage::LONG).await?;

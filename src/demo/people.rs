@@ -79,9 +79,9 @@ pub async fn log_in(
 pub fn settings() -> Settings {
     let bind = Bind::Tcp { address: Some(Ipv4Addr::LOCALHOST.into()), port: 0 };
     Settings {
-        listen: ListenSettings { bind, tls: None },
+        listen: ListenSettings { bind: bind.clone(), tls: None },
         metrics: Vec::new(),
-        admin: Vec::new(),
+        admin: vec![ListenSettings { bind, tls: None }],
         log: LogSettings::default(),
         strangers: StrangerLimits { total: STRANGERS, per_address: STRANGERS },
         drain_time: Duration::from_millis(200),

@@ -40,15 +40,16 @@ impl Screen {
     }
 
     /// The first lines.
-    pub fn introduction(&mut self, address: SocketAddr) -> io::Result<()> {
+    pub fn introduction(&mut self, address: SocketAddr, page: SocketAddr) -> io::Result<()> {
         let title = format!("notify_push demo on ws://{address}/push/ws");
         let title = self.inked(Ink::Bold, &title);
-        writeln!(self.out, "{title}\n\n{INTRODUCTION}")?;
+        let page = self.inked(Ink::Bold, &format!("http://{page}/status"));
+        writeln!(self.out, "{title}\nIts status page: {page}\n\n{INTRODUCTION}")?;
         self.out.flush()
     }
 
     /// How to listen oneself.
-    pub fn invitation(&mut self, address: SocketAddr) -> io::Result<()> {
+    pub fn invitation(&mut self, address: SocketAddr, page: SocketAddr) -> io::Result<()> {
         let (url, bob) = (format!("ws://{address}/push/ws"), Person::Bob);
         let (name, password) = (bob.name(), bob.password());
         let title =
@@ -62,6 +63,7 @@ impl Screen {
              websocat {url}\n\n  \
              wscat -c {url}\n    \
              and type the lines: {name} / {password}\n\n\
+             Or open http://{page}/status in a browser and change files yourself.\n\
              A file changes every few seconds from now on. Ctrl-C ends the demo.\n"
         )?;
         self.out.flush()
@@ -134,11 +136,11 @@ mod tests {
         let (sender, bytes) = mpsc::channel();
         let mut screen = Screen::new(Sent(sender), colours);
         let address = "127.0.0.1:65535".parse().unwrap();
-        screen.introduction(address).unwrap();
+        screen.introduction(address, address).unwrap();
         screen.heard(Duration::from_millis(101), Person::Bob, "notify_file_id [12]").unwrap();
         screen.silence(Person::Bob).unwrap();
         screen.success().unwrap();
-        screen.invitation(address).unwrap();
+        screen.invitation(address, address).unwrap();
         drop(screen);
         String::from_utf8(bytes.into_iter().flatten().collect()).unwrap()
     }

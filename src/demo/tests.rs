@@ -31,6 +31,7 @@ async fn daemon() -> (Daemon, Memory, SocketAddr, tempfile::TempDir) {
         clock: Arc::new(|| SystemTime::UNIX_EPOCH),
         rng: fastrand::Rng::with_seed(1),
         cores: 1,
+        play: None,
     };
     let host = people::host(database, queue);
     let daemon = Daemon::start(&people::settings(), host, rim).await.unwrap();

@@ -48,6 +48,11 @@ impl Health {
         &self.dependencies
     }
 
+    /// The time of day.
+    pub fn wall(&self) -> SystemTime {
+        (self.clock)()
+    }
+
     /// Whether the main job can be done: there is a host of which all that is needed is up. One
     /// host's outage is no reason to take the others' clients away.
     pub fn is_ready(&self) -> bool {
@@ -61,7 +66,7 @@ impl Health {
 
     /// All there is to tell; `causes` only to whoever may know where things are and what they said.
     pub fn report(&self, causes: bool) -> Report {
-        let (now, wall) = (Instant::now(), (self.clock)());
+        let (now, wall) = (Instant::now(), self.wall());
         let line = |dependency: &Dependency| {
             let condition = (dependency.condition)();
             let lasted = condition.since().map(|since| now.saturating_duration_since(since));

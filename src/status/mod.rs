@@ -3,13 +3,18 @@
 
 mod condition;
 mod health;
+mod history;
+mod play;
 mod queue;
 mod report;
+mod sampler;
 mod time;
 pub mod view;
 
 pub use condition::{Condition, Record};
 pub use health::{Clock, Dependency, Health};
+pub use play::{Act, Actor, Offer, Play};
 pub use queue::Queue;
 pub use report::{Line, Report};
+pub use sampler::Sampler;
 pub use time::{lasting, rfc3339};

@@ -3,11 +3,11 @@
 use notify_push::{
     front::{
         Bind, Front, Limits, Listener, Local, StrangerLimits, Strangers, Unobserved,
-        admin::{Admin, AskError, Command, admin, ask},
+        admin::{Admin, AskError, Command, MAX_WATCHERS, Status, admin, ask},
         routes,
     },
     lifecycle::Tasks,
-    status::Health,
+    status::{Health, Sampler},
     telemetry::{
         log::{Filter, LogControl, LogFormat, build},
         metrics::{Names, Observers, Page},
@@ -45,18 +45,29 @@ impl Daemon {
             heard.lock().unwrap().push(user.to_owned());
             Box::pin(std::future::ready(3_usize)) as _
         };
-        let filter = admin(Admin {
+        let health = Health::new([], Arc::new(|| SystemTime::UNIX_EPOCH));
+        let (numbers, filter) = (page.clone(), log.clone());
+        let (numbers, current) = (move || numbers.text().ok(), move || filter.current());
+        let tasks = Tasks::default();
+        let status = Status {
+            sampler: Arc::new(Sampler::new(health.clone(), numbers, current)),
+            log: log.clone(),
+            play: None,
+            stopping: tasks.stopping().clone(),
+        };
+        let asked = Admin {
             page: Arc::new(move || page.text()),
             log: log.clone(),
             revoke: Arc::new(revoke),
-            health: Health::new([], Arc::new(|| SystemTime::UNIX_EPOCH)),
-        });
+            health,
+        };
+        let filter = admin(asked, status);
         let strangers = StrangerLimits { total: 99, per_address: 99 };
         let front = Front {
             routes: routes(filter),
             strangers: Strangers::new(strangers, |_| false, Arc::new(Unobserved)),
             limits: Limits::default(),
-            tasks: Tasks::default(),
+            tasks,
             observer: Arc::new(Unobserved),
         };
         let tasks = front.tasks.clone();
@@ -172,7 +183,9 @@ async fn other_methods_and_paths_are_refused_by_name() {
         assert!(answer.starts_with("HTTP/1.1 405 "), "{line}: {answer}");
         assert!(answer.contains(&format!("allow: {allow}\r\n")), "{line}: {answer}");
     }
-    for line in ["GET /", "GET /metrics/x", "PUT /log-level/x", "GET /push/ws"] {
+    for line in
+        ["PUT /", "GET /metrics/x", "POST /status/act/file", "PUT /log-level/x", "GET /push/ws"]
+    {
         assert!(daemon.say(line, "", "").await.starts_with("HTTP/1.1 404 "), "{line}");
     }
 }
@@ -192,4 +205,82 @@ async fn a_body_beyond_the_limit_is_refused_however_it_is_sent() {
                     transfer-encoding: chunked\r\n\r\nzz\r\n";
     assert!(daemon.raw(not_text).await.starts_with("HTTP/1.1 400 "));
     assert_eq!(daemon.log.current(), "warn");
+}
+
+#[tokio::test]
+async fn the_status_page_brings_its_policy_and_is_shown_on_this_machine_alone() {
+    let daemon = Daemon::start();
+    let page = daemon.say("GET /status", "sec-fetch-site: cross-site\r\n", "").await;
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
+    assert!(page.contains("content-security-policy: default-src 'none';"), "{page}");
+    assert!(page.contains("<!doctype html>"));
+    let home = daemon.say("GET /", "", "").await;
+    assert!(home.starts_with("HTTP/1.1 303 ") && home.contains("location: /status\r\n"), "{home}");
+    let far = daemon.say("GET /status", "x-forwarded-for: 127.0.0.1\r\n", "").await;
+    assert!(far.starts_with("HTTP/1.1 403 ") && far.contains("ssh -L"), "{far}");
+    let rebound = "GET /status HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n";
+    assert!(daemon.raw(rebound).await.starts_with("HTTP/1.1 403 "));
+    assert!(daemon.say("PUT /status", "", "").await.starts_with("HTTP/1.1 405 "));
+}
+
+/// A connection to the events, read up to the first sample.
+async fn watch(daemon: &Daemon, headers: &str) -> (TcpStream, String) {
+    let Bind::Tcp { port, .. } = daemon.tcp else { panic!("not TCP") };
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let request = format!("GET /status/events HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut heard = Vec::new();
+    loop {
+        let count = stream.read_buf(&mut heard).await.unwrap();
+        let text = String::from_utf8_lossy(&heard).into_owned();
+        if count == 0 || text.contains("event:sample") || !text.starts_with("HTTP/1.1 200 ") {
+            return (stream, text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn so_many_may_look_and_no_more_and_nobody_from_another_page() {
+    let daemon = Daemon::start();
+    let mut looking = Vec::new();
+    for _ in 0..MAX_WATCHERS {
+        let (stream, heard) = watch(&daemon, "sec-fetch-site: same-origin\r\n").await;
+        assert!(heard.contains("event:history") && heard.contains("event:sample"), "{heard}");
+        looking.push(stream);
+    }
+    assert!(watch(&daemon, "").await.1.starts_with("HTTP/1.1 503 "));
+    looking.pop();
+    // The place is free once the server has noticed; until then the answer is the same.
+    crate::support::until("a place is free", async || {
+        watch(&daemon, "last-event-id: 1\r\n").await.1.contains("event:sample").then_some(())
+    })
+    .await;
+    for others in [
+        "sec-fetch-site: cross-site\r\n",
+        "sec-fetch-site: same-site\r\norigin: http://localhost:3000\r\n",
+        "origin: http://evil.example\r\n",
+        "x-forwarded-for: 127.0.0.1\r\n",
+    ] {
+        assert!(watch(&daemon, others).await.1.starts_with("HTTP/1.1 403 "), "{others}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_page_itself_may_set_the_log_level_from_a_browser() {
+    let daemon = Daemon::start();
+    for others in [
+        "sec-fetch-site: cross-site\r\norigin: http://evil.example\r\n",
+        "sec-fetch-site: same-site\r\norigin: http://localhost:3000\r\n",
+        "sec-fetch-site: same-origin\r\norigin: http://localhost:3000\r\n",
+        "sec-fetch-site: none\r\n",
+    ] {
+        let answer = daemon.say("PUT /log-level", others, "trace").await;
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{others}: {answer}");
+    }
+    assert_eq!(daemon.log.current(), "warn");
+    let ours = "sec-fetch-site: same-origin\r\norigin: http://localhost\r\n";
+    assert!(daemon.say("POST /revoke", ours, "bob").await.starts_with("HTTP/1.1 403 "));
+    let answer = daemon.say("PUT /log-level", ours, "info").await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(daemon.log.current(), "info");
 }

@@ -39,6 +39,7 @@ mod restart;
 mod revocation;
 mod self_test;
 mod servers;
+mod status_page;
 mod support;
 mod systemd;
 mod watchdog;

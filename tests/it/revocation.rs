@@ -116,6 +116,7 @@ impl Hurried {
             clock,
             rng: fastrand::Rng::with_seed(7),
             cores: 2,
+            play: None,
         };
         let daemon = app::Daemon::start(&settings, vec![host], rim).await.unwrap();
         let Local::Tcp(address) = daemon.local().clone() else { panic!("not TCP") };

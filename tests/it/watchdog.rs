@@ -59,6 +59,7 @@ fn rim(socket: &Path) -> Rim {
         clock: Arc::new(|| SystemTime::UNIX_EPOCH),
         rng: fastrand::Rng::with_seed(1),
         cores: 1,
+        play: None,
     }
 }
 

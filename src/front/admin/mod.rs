@@ -1,13 +1,16 @@
-//! What the metrics listener answers: numbers to anybody, control to this machine alone.
+//! What the metrics listener answers: numbers to anybody, the status page and control to this
+//! machine alone.
 
 mod client;
 mod healthcheck;
 mod routes;
+mod status;
 mod trust;
 
 pub use client::{AskError, Command, ask};
 pub use healthcheck::healthcheck;
 pub use routes::{Admin, Revoke, admin};
+pub use status::{MAX_WATCHERS, Status};
 
 /// Where the metrics are.
 const METRICS: &str = "metrics";

@@ -1,6 +1,10 @@
 //! The routes of the metrics listener.
 
-use super::{LOG_LEVEL, MAX_BODY, METRICS, REVOKE, trust::may_control};
+use super::{
+    LOG_LEVEL, MAX_BODY, METRICS, REVOKE,
+    status::{Status, status},
+    trust::{is_from_page, may_control},
+};
 use crate::{
     front::{Origin, health, text},
     status::Health,
@@ -43,26 +47,36 @@ pub struct Admin {
     pub health: Health,
 }
 
-/// `GET /metrics` and `/health/…` for anybody who reaches the listener; `/log-level` and `/revoke` only for
-/// programs on this machine (see [`super`]), everybody else hears 403 whatever they ask there.
+/// `GET /metrics` and `/health/…` for anybody who reaches the listener; `/log-level` and `/revoke`
+/// only for programs on this machine (see [`super`]), the first also for the status page, which is
+/// shown on this machine; everybody else hears 403 whatever they ask there.
 ///
 /// Bodies are plain text. The log filter is answered to GET, PUT and DELETE as it is then in
 /// force; `POST /revoke` has the user's name as body and is answered the number of sessions closed.
 pub fn admin(
     admin: Admin,
+    shown: Status,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
     let Admin { page, log, revoke, health } = admin;
     let metrics = warp::path(METRICS)
         .and(warp::path::end())
         .and(warp::method())
         .map(move |method: Method| metrics(&method, &*page));
-    let log_level = control(LOG_LEVEL, &[Method::PUT], move |method, body| {
+    let log_level = control(LOG_LEVEL, Who::PageToo, &[Method::PUT], move |method, body| {
         ready(log_level(&log, &method, &body))
     });
-    let revoke = control(REVOKE, &[Method::POST], move |method, user| {
+    let revoke = control(REVOKE, Who::Programs, &[Method::POST], move |method, user| {
         revoked(Arc::clone(&revoke), method, user)
     });
-    metrics.or(log_level).unify().or(revoke).unify().or(health_routes(health)).unify()
+    metrics
+        .or(log_level)
+        .unify()
+        .or(revoke)
+        .unify()
+        .or(health_routes(health))
+        .unify()
+        .or(status(shown))
+        .unify()
 }
 
 /// Causes may name hosts and what they said: they are for whoever may control.
@@ -129,14 +143,24 @@ async fn revoked(revoke: Revoke, method: Method, user: String) -> Response {
     }
 }
 
-fn not_allowed(allowed: &'static str) -> Response {
+pub(super) fn not_allowed(allowed: &'static str) -> Response {
     let reply = text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed\n");
     warp::reply::with_header(reply, ALLOW, HeaderValue::from_static(allowed)).into_response()
+}
+
+/// Who may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    /// Programs on this machine.
+    Programs,
+    /// And our own page in a browser on this machine.
+    PageToo,
 }
 
 /// A route that answers only whoever may control; the bodies of requests `with_body` are read.
 fn control<F, A>(
     path: &'static str,
+    who: Who,
     with_body: &'static [Method],
     answer: F,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static
@@ -153,7 +177,11 @@ where
         .then(move |method: Method, origin: Option<Origin>, headers: HeaderMap, body| {
             let answer = answer.clone();
             async move {
-                if !origin.is_some_and(|origin| may_control(&origin, &headers)) {
+                let may = |origin: &Origin| {
+                    may_control(origin, &headers)
+                        || (who == Who::PageToo && is_from_page(origin, &headers))
+                };
+                if !origin.as_ref().is_some_and(may) {
                     return text(StatusCode::FORBIDDEN, "Forbidden\n");
                 }
                 if !with_body.contains(&method) {

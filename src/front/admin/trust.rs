@@ -17,13 +17,38 @@ const ON_BEHALF: [&str; 8] = [
     "sec-fetch-site",
 ];
 
+/// Those of them that a browser sends of its own accord.
+const BY_BROWSERS: [&str; 2] = ["origin", "sec-fetch-site"];
+
+/// Whether whoever asks may see the page, whatever led there: near, and nobody's go-between.
+pub(super) fn may_look(origin: &Origin, headers: &HeaderMap) -> bool {
+    let passed_on = ON_BEHALF.iter().filter(|name| !BY_BROWSERS.contains(name));
+    let direct = !passed_on.into_iter().any(|name| headers.contains_key(*name));
+    direct && is_near(origin, headers) && origin.version >= Version::HTTP_11
+}
+
+/// Whether it is our own page that asks, in a browser on this machine. The browser says so
+/// (`Sec-Fetch-Site`, W3C Fetch Metadata section 2.4), and a page from another port, scheme or name
+/// can't make it say so; where it says which page asks, that is one we served.
+pub(super) fn is_from_page(origin: &Origin, headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.as_bytes());
+    let host = headers.get(HOST).map_or(&b""[..], |host| host.as_bytes());
+    let ours = |page: &[u8]| page.strip_prefix(b"http://").is_some_and(|page| page == host);
+    may_look(origin, headers)
+        && text("sec-fetch-site") == Some(b"same-origin")
+        && text("origin").is_none_or(ours)
+}
+
+fn is_near(origin: &Origin, headers: &HeaderMap) -> bool {
+    origin.address.is_none_or(|peer| is_loopback(peer.ip()) && for_loopback(headers))
+}
+
 /// Whether a request may control the daemon. Over TCP it must come from and be meant for loopback;
 /// a unix socket is guarded by its permissions. HTTP/1.0 is what nginx speaks to its upstreams
 /// unless told otherwise.
 pub(super) fn may_control(origin: &Origin, headers: &HeaderMap) -> bool {
     let direct = !ON_BEHALF.iter().any(|name| headers.contains_key(*name));
-    let near = origin.address.is_none_or(|peer| is_loopback(peer.ip()) && for_loopback(headers));
-    direct && near && origin.version >= Version::HTTP_11
+    direct && is_near(origin, headers) && origin.version >= Version::HTTP_11
 }
 
 // A web page whose name resolves to 127.0.0.1 (DNS rebinding) is same-origin to the browser; the
@@ -44,7 +69,7 @@ fn is_loopback(address: IpAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{ON_BEHALF, for_loopback, may_control};
+    use super::{ON_BEHALF, for_loopback, is_from_page, may_control, may_look};
     use crate::front::{Origin, StrangerLimits, Strangers, Unobserved};
     use http::{HeaderMap, HeaderName, Version, header::HOST};
     use std::sync::Arc;
@@ -86,6 +111,39 @@ mod tests {
                 assert!(!may_control(&origin(address, Version::HTTP_11), &headers), "{name}");
             }
         }
+    }
+
+    #[test]
+    fn our_own_page_is_told_from_every_other() {
+        let near = || origin(Some("127.0.0.1:5"), Version::HTTP_11);
+        let asked = |pairs: &[(&'static str, &str)]| {
+            let mut headers = host("localhost:9867");
+            for (name, value) in pairs {
+                headers.insert(HeaderName::from_static(name), value.parse().unwrap());
+            }
+            headers
+        };
+        let ours = ("sec-fetch-site", "same-origin");
+        assert!(is_from_page(&near(), &asked(&[ours])));
+        assert!(is_from_page(&near(), &asked(&[ours, ("origin", "http://localhost:9867")])));
+        for others in [
+            &[][..],
+            &[("origin", "http://localhost:9867")],
+            &[("sec-fetch-site", "same-site")],
+            &[("sec-fetch-site", "cross-site")],
+            &[("sec-fetch-site", "none")],
+            &[ours, ("origin", "http://localhost:3000")],
+            &[ours, ("origin", "https://localhost:9867")],
+            &[ours, ("origin", "null")],
+            &[ours, ("x-forwarded-for", "127.0.0.1")],
+            &[ours, ("host", "evil.example:9867")],
+        ] {
+            assert!(!is_from_page(&near(), &asked(others)), "{others:?}");
+        }
+        let far = origin(Some("192.0.2.1:5"), Version::HTTP_11);
+        assert!(!is_from_page(&far, &asked(&[ours])) && !may_look(&far, &asked(&[ours])));
+        assert!(may_look(&near(), &asked(&[("sec-fetch-site", "cross-site")])), "a link");
+        assert!(!may_look(&near(), &asked(&[("via", "1.1 proxy")])));
     }
 
     #[test]

@@ -34,6 +34,11 @@ impl Scrape {
         Self(page.lines().filter_map(sample).collect())
     }
 
+    /// All samples in the order of the page.
+    pub fn samples(&self) -> impl Iterator<Item = &Sample> {
+        self.0.iter()
+    }
+
     /// The samples of this name.
     pub fn all<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s Sample> {
         self.0.iter().filter(move |sample| sample.name == name)

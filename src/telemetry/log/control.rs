@@ -1,6 +1,9 @@
 //! Changes the log filter while the daemon runs, and finds back to the configured one.
 
-use super::filter::{BadFilter, Filter};
+use super::{
+    filter::{BadFilter, Filter},
+    recent::Recent,
+};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Handle to the filter of a running log. Cheap to clone; all clones mean the same log.
@@ -15,6 +18,7 @@ pub struct LogControl {
 
 struct Inner {
     state: Mutex<State>,
+    recent: Recent,
     apply: Box<dyn Fn(&Filter) + Send + Sync>,
 }
 
@@ -24,9 +28,14 @@ struct State {
 }
 
 impl LogControl {
-    pub(super) fn new(filter: Filter, apply: impl Fn(&Filter) + Send + Sync + 'static) -> Self {
+    pub(super) fn new(
+        filter: Filter,
+        recent: Recent,
+        apply: impl Fn(&Filter) + Send + Sync + 'static,
+    ) -> Self {
         let state = State { configured: filter.clone(), current: filter };
-        Self { inner: Arc::new(Inner { state: Mutex::new(state), apply: Box::new(apply) }) }
+        let (state, apply) = (Mutex::new(state), Box::new(apply));
+        Self { inner: Arc::new(Inner { state, recent, apply }) }
     }
 
     /// Logs by this filter from now on, until [`LogControl::restore`].
@@ -60,6 +69,11 @@ impl LogControl {
     /// The filter in force, as [`LogControl::set`] would take it.
     pub fn current(&self) -> String {
         self.state().current.to_string()
+    }
+
+    /// The last warnings that were logged.
+    pub fn recent(&self) -> &Recent {
+        &self.inner.recent
     }
 
     // Applied under the lock, so that the last one recorded is the one in force.

@@ -5,11 +5,13 @@ mod filter;
 mod line;
 mod output;
 mod queue;
+mod recent;
 
 pub use control::LogControl;
 pub use filter::{BadFilter, Filter, MAX_FILTER_BYTES};
 pub use output::{LogFormat, Stderr};
 pub use queue::LogGuard;
+pub use recent::{MAX_RECENT, Recent, Warning};
 
 use line::{Line, Style};
 use queue::Queue;
@@ -56,10 +58,11 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let (gate, handle) = reload::Layer::new(filter.targets());
-    let log = Registry::default().with(gate).with(lines(format, writer));
+    let recent = Recent::default();
+    let log = Registry::default().with(gate).with(lines(format, writer)).with(recent.clone());
     // The handle is dead only once the log is, and then nobody is left to hear about it.
     let apply = move |filter: &Filter| drop(handle.reload(filter.targets()));
-    (log, LogControl::new(filter, apply))
+    (log, LogControl::new(filter, recent, apply))
 }
 
 fn lines<S, W>(format: LogFormat, writer: W) -> Box<dyn Layer<S> + Send + Sync>

@@ -8,6 +8,7 @@ mod ports;
 mod process;
 mod wait;
 
+pub(crate) mod browser;
 pub(crate) mod captured;
 pub(crate) mod certificates;
 pub(crate) mod client;

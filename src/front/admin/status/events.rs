@@ -1,0 +1,104 @@
+//! One who looks: the past, then a sample each second, then again and again for half a minute.
+
+use super::Status;
+use crate::telemetry::log::Warning;
+use futures_util::{Stream, stream};
+use serde::Serialize;
+use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, Interval, MissedTickBehavior, interval},
+};
+use warp::{
+    reply::{Reply, Response},
+    sse::{self, Event},
+};
+
+/// Between two samples.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// After this the stream ends and the browser comes back: a connection's requests have a minute in
+/// all (`front::Limits`), and whoever has gone is forgotten soon.
+const LIFE: Duration = Duration::from_secs(30);
+
+/// How soon the browser comes back.
+const RETRY: Duration = Duration::from_millis(300);
+
+struct Watcher {
+    status: Status,
+    ticks: Interval,
+    ends: Instant,
+    waiting: VecDeque<Event>,
+    /// How many warnings there had been when they were told last.
+    warnings: Option<u64>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// A warning as the page gets it.
+#[derive(Serialize)]
+struct Told {
+    /// Milliseconds since 1970.
+    at: u64,
+    #[serde(flatten)]
+    warning: Warning,
+}
+
+/// The stream. Who `known`s the past already isn't told it again.
+pub(super) fn reply(status: Status, place: OwnedSemaphorePermit, known: bool) -> Response {
+    let mut response = sse::reply(watch(status, place, known)).into_response();
+    let never = http::HeaderValue::from_static("no-store");
+    response.headers_mut().insert(http::header::CACHE_CONTROL, never);
+    response
+}
+
+fn watch(
+    status: Status,
+    place: OwnedSemaphorePermit,
+    known: bool,
+) -> impl Stream<Item = Result<Event, Infallible>> + Send + Sync {
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut waiting = VecDeque::new();
+    if !known {
+        waiting.push_back(Event::default().event("history").data(status.sampler.history()));
+        let play = status.play.as_ref().map(|play| play.json());
+        waiting.extend(play.map(|play| Event::default().event("play").data(play)));
+    }
+    let ends = Instant::now() + LIFE;
+    let watcher = Watcher { status, ticks, ends, waiting, warnings: None, _place: place };
+    stream::unfold(watcher, async |mut watcher| {
+        let event = watcher.next().await?;
+        Some((Ok(event), watcher))
+    })
+}
+
+impl Watcher {
+    async fn next(&mut self) -> Option<Event> {
+        if self.waiting.is_empty() {
+            let stopping = self.status.stopping.clone();
+            let now = stopping.run_until_cancelled(self.ticks.tick()).await?;
+            if now >= self.ends {
+                return None;
+            }
+            self.look(now);
+        }
+        self.waiting.pop_front()
+    }
+
+    fn look(&mut self, now: Instant) {
+        let recent = self.status.log.recent();
+        let count = recent.count();
+        if self.warnings != Some(count) {
+            self.warnings = Some(count);
+            let sampler = Arc::clone(&self.status.sampler);
+            let told = |warning: Warning| Told { at: sampler.time_of(warning.at), warning };
+            let warnings: Vec<_> = recent.warnings().into_iter().map(told).collect();
+            // Texts and numbers always serialize.
+            let warnings = serde_json::to_string(&warnings).unwrap_or_default();
+            self.waiting.push_back(Event::default().event("warnings").data(warnings));
+        }
+        let sample = self.status.sampler.sample(now);
+        let sample = Event::default().event("sample").id("1").retry(RETRY).data(&*sample);
+        self.waiting.push_back(sample);
+    }
+}

@@ -1,0 +1,99 @@
+//! The past hour in points ten seconds apart, so that whoever opens the page sees it at once.
+
+use super::view::Scrape;
+use serde::Serialize;
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// Between two points.
+pub const EVERY: Duration = Duration::from_secs(10);
+
+/// How many are kept: an hour.
+pub const POINTS: usize = 361;
+
+/// What is kept: its name on the page, the metric, and a label it is told apart by. Summed over
+/// whatever else they differ in.
+const SERIES: &[(&str, &str, Option<(&str, &str)>)] = &[
+    ("connections", "notify_push_connections", None),
+    ("users", "notify_push_users", None),
+    ("events", "notify_push_events_received_total", None),
+    ("file", "notify_push_messages_sent_total", Some(("topic", "file"))),
+    ("activity", "notify_push_messages_sent_total", Some(("topic", "activity"))),
+    ("notification", "notify_push_messages_sent_total", Some(("topic", "notification"))),
+    ("custom", "notify_push_messages_sent_total", Some(("topic", "custom"))),
+    ("accepted", "notify_push_logins_total", Some(("outcome", "accepted"))),
+    ("logins", "notify_push_logins_total", None),
+];
+
+/// Points, the latest last.
+#[derive(Debug, Default)]
+pub struct History(Mutex<VecDeque<Point>>);
+
+#[derive(Debug, Clone, Serialize)]
+struct Point(u64, Vec<f64>);
+
+/// What the page is sent.
+#[derive(Serialize)]
+struct Told {
+    series: Vec<&'static str>,
+    /// Each a time in milliseconds since 1970 and the values of `series` then.
+    points: Vec<Point>,
+}
+
+impl History {
+    /// Keeps what is so now, `at` milliseconds since 1970.
+    pub fn keep(&self, at: u64, scrape: &Scrape) {
+        let of = |(_, name, label): &(&str, &str, Option<(&str, &str)>)| -> f64 {
+            let is = |sample: &&super::view::Sample| {
+                label.is_none_or(|(label, value)| sample.label(label) == Some(value))
+            };
+            scrape.all(name).filter(is).map(|sample| sample.value).sum()
+        };
+        let point = Point(at, SERIES.iter().map(of).collect());
+        let mut points = self.lock();
+        if points.len() >= POINTS {
+            points.pop_front();
+        }
+        points.push_back(point);
+    }
+
+    /// All of it as JSON.
+    pub fn json(&self) -> String {
+        let points = self.lock().iter().cloned().collect();
+        let told = Told { series: SERIES.iter().map(|(name, ..)| *name).collect(), points };
+        // Names and finite numbers always serialize.
+        serde_json::to_string(&told).unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Point>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{History, POINTS, Scrape};
+    use serde_json::Value;
+
+    #[test]
+    fn an_hour_is_kept_and_hosts_are_summed() {
+        let history = History::default();
+        let page = "notify_push_connections{host=\"a\"} 3\nnotify_push_connections{host=\"b\"} 4\n\
+                    notify_push_messages_sent_total{host=\"a\",topic=\"file\"} 5\n\
+                    notify_push_messages_sent_total{host=\"a\",topic=\"custom\"} 7\n";
+        let scrape = Scrape::parse(page);
+        (0..POINTS as u64 + 2).for_each(|at| history.keep(at, &scrape));
+        let told: Value = serde_json::from_str(&history.json()).unwrap();
+        assert_eq!(told["points"].as_array().unwrap().len(), POINTS);
+        assert_eq!(told["points"][0][0], 2);
+        let series = told["series"].as_array().unwrap();
+        for (name, value) in [("connections", 7.0), ("file", 5.0), ("custom", 7.0), ("users", 0.0)]
+        {
+            let index = series.iter().position(|known| known == name).unwrap();
+            assert_eq!(told["points"][0][1][index], value, "{name}");
+        }
+    }
+}

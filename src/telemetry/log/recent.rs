@@ -1,0 +1,141 @@
+//! The last warnings and errors, for whoever looks at the status page: as logged, and bounded.
+
+use serde::Serialize;
+use std::{
+    collections::VecDeque,
+    fmt::{self, Write as _},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{Layer, layer::Context};
+
+/// How many are kept; the oldest goes.
+pub const MAX_RECENT: usize = 50;
+
+/// The longest text kept of one, in bytes; the rest is left out.
+const MAX_TEXT: usize = 400;
+
+/// Warnings as they were logged. Cheap to clone; clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Recent {
+    kept: Arc<Mutex<VecDeque<Warning>>>,
+    seen: Arc<AtomicU64>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// `error` or `warn`.
+    pub level: &'static str,
+    /// The module that says it.
+    pub target: String,
+    /// What it says, with its fields.
+    pub text: String,
+    /// When.
+    #[serde(skip)]
+    pub at: Instant,
+}
+
+impl Recent {
+    /// What is kept, the latest last.
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// How many there have been: whoever has seen so many has seen all.
+    pub fn count(&self) -> u64 {
+        self.seen.load(Ordering::Acquire)
+    }
+
+    fn keep(&self, warning: Warning) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= MAX_RECENT {
+            kept.pop_front();
+        }
+        kept.push_back(warning);
+        self.seen.fetch_add(1, Ordering::Release);
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Recent {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let level = match *event.metadata().level() {
+            Level::ERROR => "error",
+            Level::WARN => "warn",
+            _ => return,
+        };
+        let mut words = Words(String::new());
+        event.record(&mut words);
+        let target = event.metadata().target().to_owned();
+        self.keep(Warning { level, target, text: words.bounded(), at: Instant::now() });
+    }
+}
+
+/// The message first, then the fields.
+struct Words(String);
+
+impl Visit for Words {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        // What is beyond the limit is cut off anyway, and writing to a String can't fail.
+        let _ = match field.name() {
+            _ if self.0.len() > MAX_TEXT => Ok(()),
+            "message" => {
+                let rest = std::mem::take(&mut self.0);
+                write!(self.0, "{value:?}{rest}")
+            }
+            name => write!(self.0, " {name}={value:?}"),
+        };
+    }
+}
+
+impl Words {
+    fn bounded(mut self) -> String {
+        if self.0.len() > MAX_TEXT {
+            self.0.truncate(self.0.floor_char_boundary(MAX_TEXT));
+            self.0.push('…');
+        }
+        self.0.replace(char::is_control, " ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_RECENT, MAX_TEXT};
+    use crate::telemetry::log::{Filter, LogFormat, build};
+    use std::io;
+
+    #[test]
+    fn warnings_and_errors_are_kept_with_their_fields_and_nothing_else_is() {
+        let (log, control) = build(Filter::parse("trace").unwrap(), LogFormat::Json, io::sink);
+        tracing::subscriber::with_default(log, || {
+            tracing::info!("not this");
+            tracing::warn!(lines = 3, "left\nout");
+            tracing::error!(part = "hub", "died");
+        });
+        let kept = control.recent().warnings();
+        let texts: Vec<_> = kept.iter().map(|one| (one.level, one.text.as_str())).collect();
+        assert_eq!(texts, [("warn", "left out lines=3"), ("error", "died part=\"hub\"")]);
+        assert!(kept[0].target.ends_with("recent::tests"), "{}", kept[0].target);
+        assert_eq!(control.recent().count(), 2);
+    }
+
+    #[test]
+    fn neither_their_number_nor_their_length_grows_without_bound() {
+        let (log, control) = build(Filter::default(), LogFormat::Json, io::sink);
+        tracing::subscriber::with_default(log, || {
+            for number in 0..MAX_RECENT + 7 {
+                tracing::warn!("{number} {}", "ö".repeat(MAX_TEXT));
+            }
+        });
+        let kept = control.recent().warnings();
+        assert_eq!((kept.len(), control.recent().count()), (MAX_RECENT, MAX_RECENT as u64 + 7));
+        assert!(kept[0].text.starts_with("7 ") && kept[0].text.len() <= MAX_TEXT + "…".len());
+    }
+}
