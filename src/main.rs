@@ -2,7 +2,7 @@
 
 use listenfd::ListenFd;
 use notify_push::{
-    app::{self, Rim},
+    app::{self, Fresh, Rim},
     config::{
         self, ConfigError, ControlAddress, Entry, LogAction, LogSettings, Settings, Surroundings,
     },
@@ -83,7 +83,7 @@ fn load() -> Result<Command, ConfigError> {
     config::load(Surroundings {
         arguments: std::env::args_os().collect(),
         environment: std::env::vars_os().filter_map(text).collect(),
-        dotenv: std::fs::read_to_string(".env"),
+        dotenv: std::fs::read_to_string(std::env::var_os("ENV_FILE").unwrap_or(".env".into())),
         read: &config::read_text,
         exists: &|path| path.exists(),
         kinds: &hosts::kinds(),
@@ -122,7 +122,8 @@ fn serve(
         for warning in warnings {
             tracing::warn!("{warning}");
         }
-        app::serve(settings, hosts, rim).await.map(Exit::code).map_err(failure)
+        let reread = Arc::new(reread);
+        app::serve(settings, hosts, rim, reread).await.map(Exit::code).map_err(failure)
     })
 }
 
@@ -133,6 +134,16 @@ fn demo(once: bool) -> Result<ExitCode, Failure> {
     in_the_world(&LogSettings::default(), async |rim| {
         demo::run(once, rim, &std::env::temp_dir(), screen).await.map_err(failure)
     })
+}
+
+/// What the settings are now: arguments and environment stay as they were, files may not.
+fn reread() -> Result<Fresh, String> {
+    match load().map_err(|error| chain(&error))? {
+        Command::Serve { settings, hosts, warnings } => {
+            Ok(Fresh { settings: *settings, hosts, warnings })
+        }
+        _ => Err("the arguments ask for something else than to serve".to_owned()),
+    }
 }
 
 /// Does something that needs a log, a runtime and whatever else comes from outside.

@@ -2,10 +2,12 @@
 
 use super::{
     Rim, StartError,
-    listeners::{Certificates, Listeners, Served},
+    listeners::{Listeners, Served},
     probe::Probe,
+    reload::{Following, Live, Reread},
 };
 use crate::{
+    auth::origin::Origins,
     config::{Entry, HostName, Place, Settings},
     front::Local,
     hosts::{Boxed, Clock, Ground, Groups, Running},
@@ -26,7 +28,7 @@ const GOODBYE: Duration = Duration::from_secs(2);
 pub struct Daemon {
     tasks: Tasks,
     shutdown: Shutdown,
-    certificates: Certificates,
+    live: Box<Live>,
     manager: ServiceManager,
     local: Local,
     watched: Option<Local>,
@@ -76,22 +78,39 @@ impl Daemon {
         let tasks = Tasks::default();
         let groups =
             Groups { listeners: tasks.group(), sources: tasks.group(), sessions: tasks.group() };
-        let proxies = proxies(&entries);
+        let origins = Origins::new(proxies(&entries));
         let mut beginning = Beginning { settings, groups, rim };
         let hosts = beginning.start(entries)?;
         let Beginning { groups, rim, .. } = beginning;
         let page = page(&hosts)?;
         let health = health(&hosts, &rim.clock);
-        let served = Served { hosts: &hosts, proxies, page, health, log: rim.log, play: rim.play };
-        let certificates = listeners.serve(served, settings, &groups.listeners);
+        let (log, shared, play) = (rim.log.clone(), origins.clone(), rim.play);
+        let served = Served { hosts: &hosts, origins: shared, page, health, log, play };
+        let (certificates, strangers) = listeners.serve(served, settings, &groups.listeners);
         let probe = Probe::new(local.clone(), settings.listen.tls.is_some(), &hosts);
+        let live = Box::new(Live {
+            settings: settings.clone(),
+            hosts: hosts.into_iter().map(Following::from).collect(),
+            reread: None,
+            log: rim.log,
+            origins,
+            strangers,
+            certificates,
+        });
         let drain = settings.drain_time + GOODBYE;
         let shutdown = Shutdown::within(2 * BRIEFLY + drain)
             .then("listeners", groups.listeners, BRIEFLY)
             .then("sources", groups.sources, BRIEFLY)
             .then("sessions", groups.sessions, drain);
         let manager = rim.manager;
-        Ok(Self { tasks, shutdown, certificates, manager, local, watched, probe })
+        Ok(Self { tasks, shutdown, live, manager, local, watched, probe })
+    }
+
+    /// The same daemon, which on SIGHUP reads its settings again; without it, certificates alone.
+    #[must_use]
+    pub fn rereading(mut self, reread: Reread) -> Self {
+        self.live.reread = Some(reread);
+        self
     }
 
     /// Where clients connect.
@@ -106,11 +125,10 @@ impl Daemon {
 
     /// Goes on until a signal asks it to end, and ends in order.
     pub async fn run(self, signals: impl Stream<Item = Signal> + Unpin) -> Exit {
-        let Self { tasks, shutdown, certificates, manager, probe, .. } = self;
-        let reload = || certificates.reload();
+        let Self { tasks, shutdown, mut live, manager, probe, .. } = self;
         let stop = tasks.stopping().clone();
         tokio::select! {
-            exit = lifecycle::run(&tasks, signals, &manager, shutdown, reload) => exit,
+            exit = lifecycle::run(&tasks, signals, &manager, shutdown, &mut *live) => exit,
             // Fed until the very end: a daemon that sees its clients off is not hung.
             () = feed_watchdog(&manager, || probe.go(), stop) => Exit::Clean,
         }
@@ -163,6 +181,6 @@ fn page(hosts: &[Placed]) -> Result<Page, StartError> {
 }
 
 /// The proxies of all hosts: the listener doesn't know yet for which of them a connection is.
-fn proxies(entries: &[Entry<Boxed>]) -> Vec<IpNet> {
+pub(super) fn proxies(entries: &[Entry<Boxed>]) -> Vec<IpNet> {
     entries.iter().flat_map(|entry| entry.host.trusted_proxies().iter().copied()).collect()
 }

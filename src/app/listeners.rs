@@ -2,6 +2,7 @@
 
 use super::{StartError, daemon::Placed, routes::all};
 use crate::{
+    auth::origin::Origins,
     config::Settings,
     front::{
         Front, Limits, ListenError, ListenSettings, Listener, Local, RELOAD_INTERVAL, Routes,
@@ -14,8 +15,7 @@ use crate::{
     status::{Health, Play, Sampler},
     telemetry::{log::LogControl, metrics::Page},
 };
-use ipnet::IpNet;
-use std::{net::IpAddr, os::fd::OwnedFd, slice, sync::Arc};
+use std::{os::fd::OwnedFd, slice, sync::Arc};
 
 /// Everything that is bound.
 pub(super) struct Listeners {
@@ -35,7 +35,7 @@ pub(super) struct Served<'a> {
     /// Who answers clients.
     pub(super) hosts: &'a [Placed],
     /// Behind whom many clients share an address.
-    pub(super) proxies: Vec<IpNet>,
+    pub(super) origins: Origins,
     /// What whoever watches sees.
     pub(super) page: Page,
     /// Whether the daemon can do its job.
@@ -51,10 +51,11 @@ pub(super) struct Served<'a> {
 pub(super) struct Certificates(Vec<Arc<Tls>>);
 
 impl Certificates {
-    /// Reads all of them again; a broken one stays as it was.
-    pub(super) async fn reload(&self) {
+    /// Reads all of them again, from these files; a broken one stays as it was.
+    pub(super) async fn reload(&self, files: Option<&TlsFiles>) {
+        let Some(files) = files else { return };
         for tls in &self.0 {
-            if let Err(error) = tls.reload().await {
+            if let Err(error) = tls.replace(files.clone()).await {
                 tracing::error!("certificate not read again: {error}");
             }
         }
@@ -90,8 +91,9 @@ impl Listeners {
         served: Served<'_>,
         settings: &Settings,
         tasks: &Tasks,
-    ) -> Certificates {
-        let trusted = trusting(served.proxies.clone());
+    ) -> (Certificates, [Strangers; 2]) {
+        let origins = served.origins.clone();
+        let trusted = move |address| origins.trusts(address);
         let observer = Arc::clone(&served.page.front);
         let strangers =
             Strangers::new(settings.strangers.clone(), trusted.clone(), observer.clone());
@@ -111,7 +113,7 @@ impl Listeners {
         let watchers = Strangers::new(settings.strangers.clone(), trusted, Arc::new(Unobserved));
         let watched: Vec<Bound> = self.metrics.into_iter().chain(self.control).collect();
         if watched.is_empty() {
-            return certificates;
+            return (certificates, [strangers, watchers]);
         }
         let play = served.play.clone();
         let admin = served.admin();
@@ -120,7 +122,7 @@ impl Listeners {
         for bound in watched {
             certificates.start(bound, front(admin_routes.clone(), &watchers), tasks);
         }
-        certificates
+        (certificates, [strangers, watchers])
     }
 }
 
@@ -149,15 +151,6 @@ fn status(admin: &Admin, play: Option<Play>, tasks: &Tasks) -> Status {
     let keeping = Arc::clone(&sampler);
     until_stopped(tasks, "history", async move { keeping.keep_history().await });
     Status { sampler, log: admin.log.clone(), play, stopping }
-}
-
-/// Whether many clients may come from one address.
-fn trusting(proxies: Vec<IpNet>) -> impl Fn(IpAddr) -> bool + Clone + Send + Sync + 'static {
-    let proxies: Arc<[IpNet]> = proxies.into();
-    move |address| {
-        let address = address.to_canonical();
-        address.is_loopback() || proxies.iter().any(|network| network.contains(&address))
-    }
 }
 
 impl Certificates {

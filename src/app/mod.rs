@@ -3,9 +3,11 @@
 mod daemon;
 mod listeners;
 mod probe;
+mod reload;
 mod routes;
 
 pub use daemon::Daemon;
+pub use reload::{Fresh, Reread};
 
 use crate::{
     config::{Entry, HostName, Settings},
@@ -54,7 +56,7 @@ pub enum StartError {
     Signals(#[source] std::io::Error),
 }
 
-/// Runs the daemon until it is told to end.
+/// Runs the daemon until it is told to end; SIGHUP has it read its settings again.
 ///
 /// # Errors
 /// [`StartError`]: nothing has been served then.
@@ -62,7 +64,9 @@ pub async fn serve(
     settings: Settings,
     hosts: Vec<Entry<Boxed>>,
     rim: Rim,
+    reread: Reread,
 ) -> Result<Exit, StartError> {
     let signals = Signals::listen().map_err(StartError::Signals)?;
-    Ok(Daemon::start(&settings, hosts, rim).await?.run(signals).await)
+    let daemon = Daemon::start(&settings, hosts, rim).await?;
+    Ok(daemon.rereading(reread).run(signals).await)
 }

@@ -30,6 +30,11 @@ impl Guard {
         Self { throttle, origins, fingerprints }
     }
 
+    /// How many failures a network may have from now on.
+    pub fn allow(&self, max_failures: usize) {
+        self.lock().allow(max_failures);
+    }
+
     /// For the queues behind: whether an attempt from there is still to be looked at when its turn
     /// comes.
     pub fn welcome(&self) -> Welcome {

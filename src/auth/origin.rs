@@ -4,7 +4,7 @@ use crate::peer::Peer;
 use ipnet::IpNet;
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
 /// How many elements of a forwarded chain are looked at, from the nearest proxy on. More proxies
@@ -28,9 +28,12 @@ pub enum Origin {
 /// may have happened while it waited in a queue.
 pub type Welcome = Arc<dyn Fn(Origin) -> bool + Send + Sync>;
 
-/// Whom to believe, and how much of an address makes one client.
+/// Whom to believe, and how much of an address makes one client. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
-pub struct Origins {
+pub struct Origins(Arc<RwLock<Rules>>);
+
+#[derive(Debug)]
+struct Rules {
     trusted: Vec<IpNet>,
     v4_bits: u8,
     v6_bits: u8,
@@ -40,19 +43,26 @@ impl Origins {
     /// Trusts `proxies` and loopback. One client is an IPv4 address or an IPv6 /56, as for
     /// Nextcloud: `specs/nextcloud.md` section 7.
     pub fn new(proxies: Vec<IpNet>) -> Self {
-        Self { trusted: proxies, v4_bits: 32, v6_bits: 56 }
+        Self(Arc::new(RwLock::new(Rules { trusted: proxies, v4_bits: 32, v6_bits: 56 })))
     }
 
     /// Other prefix lengths, in bits; longer ones than the address has mean all of it.
-    pub fn with_prefixes(mut self, v4_bits: u8, v6_bits: u8) -> Self {
-        (self.v4_bits, self.v6_bits) = (v4_bits.min(32), v6_bits.min(128));
+    pub fn with_prefixes(self, v4_bits: u8, v6_bits: u8) -> Self {
+        {
+            let mut rules = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            (rules.v4_bits, rules.v6_bits) = (v4_bits.min(32), v6_bits.min(128));
+        }
         self
+    }
+
+    /// Other proxies are trusted from now on.
+    pub fn trust(&self, proxies: Vec<IpNet>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).trusted = proxies;
     }
 
     /// Whether what this address says of others is believed.
     pub fn trusts(&self, ip: IpAddr) -> bool {
-        let ip = ip.to_canonical();
-        ip.is_loopback() || self.trusted.iter().any(|net| net.contains(&ip))
+        self.rules().trusts(ip)
     }
 
     /// The network of the last hop that is not ours.
@@ -61,6 +71,21 @@ impl Origins {
     /// trusted. Behind nothing but trusted hops the farthest one counts (a client in a network that
     /// was declared trusted); what is no address ends the walk, and the hop that said it counts.
     pub fn of(&self, peer: &Peer) -> Origin {
+        self.rules().of(peer)
+    }
+
+    fn rules(&self) -> RwLockReadGuard<'_, Rules> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Rules {
+    fn trusts(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        ip.is_loopback() || self.trusted.iter().any(|net| net.contains(&ip))
+    }
+
+    fn of(&self, peer: &Peer) -> Origin {
         let mut client = peer.ip();
         let mut hops = peer.forwarded.iter().rev().take(MAX_HOPS);
         while client.is_none_or(|ip| self.trusts(ip)) {
@@ -203,6 +228,15 @@ mod tests {
     #[test]
     fn garbage_ends_the_walk_at_the_hop_that_said_it() {
         assert_eq!(origin("127.0.0.1", &["6.6.6.6", "garbage", "10.0.0.9"]), network("10.0.0.9"));
+    }
+
+    #[test]
+    fn a_proxy_that_is_trusted_later_is_believed_from_then_on_by_all_clones() {
+        let origins = Origins::new(Vec::new());
+        let (clone, peer) = (origins.clone(), peer("10.0.0.1", &["203.0.113.5"]));
+        assert_eq!(clone.of(&peer), network("10.0.0.1"));
+        origins.trust(vec!["10.0.0.0/8".parse().unwrap()]);
+        assert_eq!(clone.of(&peer), network("203.0.113.5"));
     }
 
     #[test]

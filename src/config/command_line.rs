@@ -34,7 +34,7 @@ pub(super) enum Task {
 /// Tells the clients of a Nextcloud that something changed.
 ///
 /// Settings are taken from the command line, else from the environment (and the file .env in the
-/// working directory), else from Nextcloud's config.php. The variable of each flag stands in
+/// working directory, or the one that the variable ENV_FILE names), else from Nextcloud's config.php. The variable of each flag stands in
 /// brackets. Secrets are better given in files: DATABASE_URL_FILE, REDIS_URL_FILE,
 /// NEXTCLOUD_SECRET_FILE name files that hold the value.
 #[derive(StructOpt)]

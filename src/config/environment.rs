@@ -1,4 +1,4 @@
-//! The environment of the process and the `.env` file beside it.
+//! The environment of the process and the environment file beside it.
 
 use super::{ConfigError, Source};
 use std::collections::BTreeMap;
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn an_error_in_dotenv_names_the_line_and_not_the_text() {
         let error = environment(&[], "A=1\n# two\nPASS word=hunter2\n").err().unwrap();
-        assert!(error.starts_with(".env line 3:"), "{error}");
+        assert!(error.starts_with("environment file line 3:"), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
     }
 }

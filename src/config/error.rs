@@ -27,9 +27,9 @@ pub enum ConfigError {
         /// What would supply it.
         remedy: &'static str,
     },
-    /// A line in `.env` can't be read.
+    /// A line in the environment file can't be read.
     #[error(
-        ".env line {line}: this is no NAME=value. Quote values that hold blanks, quotes or # signs"
+        "environment file line {line}: this is no NAME=value. Quote values that hold blanks, quotes or # signs"
     )]
     DotEnv {
         /// The line, from 1.

@@ -26,7 +26,7 @@ pub struct Surroundings<'a, H> {
     pub arguments: Vec<OsString>,
     /// The environment.
     pub environment: BTreeMap<String, String>,
-    /// What reading `.env` in the working directory gave. One that can't be read is warned of.
+    /// What reading the environment file gave (`.env`, or what `ENV_FILE` names). One that can't be read is warned of.
     pub dotenv: io::Result<String>,
     /// Reads files named by `*_FILE` variables.
     pub read: ReadFile<'a>,
@@ -68,7 +68,7 @@ pub fn load<H>(surroundings: Surroundings<'_, H>) -> Result<Command<H>, ConfigEr
 
 fn unreadable(dotenv: &io::Result<String>) -> Option<String> {
     let error = dotenv.as_ref().err().filter(|error| error.kind() != io::ErrorKind::NotFound)?;
-    Some(format!(".env in the working directory can't be read and is left out: {error}"))
+    Some(format!("the environment file can't be read and is left out: {error}"))
 }
 
 fn serve<H>(
@@ -133,6 +133,8 @@ fn reachable(bind: Bind) -> ControlAddress {
     }
 }
 
+#[cfg(test)]
+mod changes;
 #[cfg(test)]
 mod precedence;
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 mod address;
 mod assemble;
+mod change;
 mod command;
 mod command_line;
 mod environment;
@@ -21,6 +22,7 @@ mod source;
 
 pub use address::{REDIS_PORT, guessed_scheme, nextcloud_url, plain_redis, tls_mode, verified};
 pub use assemble::instance;
+pub use change::{Change, Effect};
 pub use command::{Command, ControlAddress, LogAction};
 pub use environment::Environment;
 pub use error::ConfigError;

@@ -9,7 +9,7 @@ pub enum Source {
     CommandLine(&'static str),
     /// An environment variable of the process.
     Environment(String),
-    /// A variable in the `.env` file of the working directory.
+    /// A variable in the environment file: `.env` in the working directory, or what `ENV_FILE` names.
     DotEnv(String),
     /// A file named by a `*_FILE` variable.
     SecretFile(String),
@@ -31,7 +31,7 @@ impl fmt::Display for Source {
         match self {
             Self::CommandLine(name) => write!(f, "command line --{name}"),
             Self::Environment(name) => write!(f, "environment {name}"),
-            Self::DotEnv(name) => write!(f, ".env {name}"),
+            Self::DotEnv(name) => write!(f, "environment file {name}"),
             Self::SecretFile(name) => write!(f, "file named by {name}"),
             Self::File { file, line, key } => write!(f, "{} line {line}: {key}", file.display()),
             Self::Default => f.write_str("default"),

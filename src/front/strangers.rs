@@ -19,15 +19,14 @@ pub struct Strangers {
 }
 
 struct Shared {
-    limits: StrangerLimits,
     /// Addresses behind which everybody looks alike: loopback, trusted proxies.
     exempt: Box<dyn Fn(IpAddr) -> bool + Send + Sync>,
     observer: Arc<dyn Observer>,
     count: Mutex<Count>,
 }
 
-#[derive(Default)]
 struct Count {
+    limits: StrangerLimits,
     total: usize,
     /// Bounded by `total`: an address without strangers has no entry.
     by_address: HashMap<IpAddr, usize>,
@@ -55,20 +54,31 @@ impl Strangers {
         exempt: impl Fn(IpAddr) -> bool + Send + Sync + 'static,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        let (exempt, count) = (Box::new(exempt), Mutex::default());
-        Self { shared: Arc::new(Shared { limits, exempt, observer, count }) }
+        let count = Count {
+            limits,
+            total: 0,
+            by_address: HashMap::new(),
+            waited_for: BTreeMap::new(),
+            arrivals: 0,
+        };
+        let (exempt, count) = (Box::new(exempt), Mutex::new(count));
+        Self { shared: Arc::new(Shared { exempt, observer, count }) }
+    }
+
+    /// Other limits from now on. Who is there already stays.
+    pub fn adopt(&self, limits: StrangerLimits) {
+        self.lock().limits = limits;
     }
 
     /// Lets one more in, from `address` (`None`: a unix socket), or says why not.
     pub fn admit(&self, address: Option<IpAddr>) -> Result<Stranger, Refused> {
-        let limits = &self.shared.limits;
         let address = address.filter(|address| !(self.shared.exempt)(*address)).map(household);
         let mut count = self.lock();
         let here = address.and_then(|address| count.by_address.get(&address)).map_or(0, |n| *n);
-        if address.is_some() && here >= limits.per_address {
+        if address.is_some() && here >= count.limits.per_address {
             return Err(Refused::Share);
         }
-        if count.total >= limits.total {
+        if count.total >= count.limits.total {
             if !count.evict() {
                 return Err(Refused::Full);
             }

@@ -8,7 +8,7 @@ use rustls::{
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
     time::{Duration, SystemTime},
 };
 use tokio_rustls::TlsAcceptor;
@@ -57,11 +57,11 @@ pub enum TlsError {
 
 /// The certificate in use. New connections get the newest, old ones keep theirs.
 pub struct Tls {
-    files: TlsFiles,
     current: RwLock<Current>,
 }
 
 struct Current {
+    files: TlsFiles,
     acceptor: TlsAcceptor,
     stamp: Stamp,
 }
@@ -72,20 +72,25 @@ type Stamp = [Option<(SystemTime, u64, u64)>; 2];
 impl Tls {
     /// Reads the files; broken ones end the start.
     pub async fn load(files: TlsFiles) -> Result<Self, TlsError> {
-        let current = read(&files).await?;
-        Ok(Self { files, current: RwLock::new(current) })
+        Ok(Self { current: RwLock::new(read(files).await?) })
     }
 
     /// What does the handshake of the next connection.
     pub fn acceptor(&self) -> TlsAcceptor {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).acceptor.clone()
+        self.current().acceptor.clone()
     }
 
     /// Reads the files again, changed or not. If they are broken the old ones stay in use.
     pub async fn reload(&self) -> Result<(), TlsError> {
-        let fresh = read(&self.files).await?;
+        let (files, _) = self.in_use();
+        self.replace(files).await
+    }
+
+    /// Reads these files now and from now on. If they are broken the old ones stay in use.
+    pub async fn replace(&self, files: TlsFiles) -> Result<(), TlsError> {
+        let fresh = read(files).await?;
+        tracing::info!(cert = %fresh.files.cert.display(), "certificate read again");
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
-        tracing::info!(cert = %self.files.cert.display(), "certificate read again");
         Ok(())
     }
 
@@ -95,8 +100,9 @@ impl Tls {
         let mut refused = None;
         loop {
             tokio::time::sleep(interval).await;
-            let stamp = stamp(&self.files).await;
-            if stamp == self.stamp() || refused == Some(stamp) {
+            let (files, known) = self.in_use();
+            let stamp = stamp(&files).await;
+            if stamp == known || refused == Some(stamp) {
                 continue;
             }
             refused = self.reload().await.err().map(|error| {
@@ -107,17 +113,22 @@ impl Tls {
         }
     }
 
-    fn stamp(&self) -> Stamp {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).stamp
+    fn in_use(&self) -> (TlsFiles, Stamp) {
+        let current = self.current();
+        (current.files.clone(), current.stamp)
+    }
+
+    fn current(&self) -> RwLockReadGuard<'_, Current> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn read(files: &TlsFiles) -> Result<Current, TlsError> {
+async fn read(files: TlsFiles) -> Result<Current, TlsError> {
     // Before the contents: a change in between is seen the next time.
-    let stamp = stamp(files).await;
+    let stamp = stamp(&files).await;
     let (cert, key) = (contents(&files.cert).await?, contents(&files.key).await?);
-    let config = config(files, &cert, &key)?;
-    Ok(Current { acceptor: TlsAcceptor::from(Arc::new(config)), stamp })
+    let config = config(&files, &cert, &key)?;
+    Ok(Current { files, acceptor: TlsAcceptor::from(Arc::new(config)), stamp })
 }
 
 async fn stamp(files: &TlsFiles) -> Stamp {

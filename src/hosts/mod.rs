@@ -7,7 +7,7 @@ mod running;
 
 pub use crate::status::Clock;
 pub use ground::{Ground, Groups, until_stopped};
-pub use running::{Prepared, Probe, ProbeError, Running, StartError, Stream};
+pub use running::{Adopts, Prepared, Probe, ProbeError, Running, StartError, Stream};
 
 use crate::config::Kind;
 

@@ -3,19 +3,19 @@
 
 use super::Ground;
 use crate::{
-    config::Place,
+    config::{Change, Place},
     front::admin::Revoke,
     status::Dependency,
     telemetry::metrics::{Metrics, Snapshot},
 };
 use futures_util::future::BoxFuture;
 use ipnet::IpNet;
-use std::{error::Error, fmt, sync::Arc};
+use std::{any::Any, error::Error, fmt, sync::Arc};
 use tokio::io::{AsyncRead, AsyncWrite};
 use warp::{filters::BoxedFilter, reply::Response};
 
 /// A host whose settings are known and that has not begun.
-pub trait Prepared: fmt::Debug + Send {
+pub trait Prepared: fmt::Debug + Send + Sync + Any {
     /// Networks of the proxies in front of it: many clients share an address there.
     fn trusted_proxies(&self) -> &[IpNet];
 
@@ -40,6 +40,15 @@ pub struct Running {
     pub revoke: Revoke,
     /// Goes a client's way.
     pub probe: Arc<dyn Probe>,
+    /// Takes other settings in.
+    pub adopts: Box<dyn Adopts>,
+}
+
+/// A host that takes other settings in while it runs.
+pub trait Adopts: Send + Sync {
+    /// Takes over what can change live, of settings that were read again; says what differs. A host
+    /// of another kind changes nothing.
+    fn adopt<'a>(&'a mut self, fresh: &'a dyn Prepared) -> BoxFuture<'a, Vec<Change>>;
 }
 
 /// A connection of either kind.

@@ -1,6 +1,6 @@
 //! What the hub's handle asks of its shards.
 
-use super::pacer::Crowd;
+use super::{pacer::Crowd, shared::Terms};
 use crate::{
     auth::{Admission, Grounds},
     frame::Frame,
@@ -92,6 +92,8 @@ pub enum Command<T> {
         /// Counts over all shards.
         crowd: Arc<Crowd>,
     },
+    /// Serve clients on other terms from now on.
+    Adopt(Terms),
     /// Close one session.
     Close(SessionId, Close),
     /// Close every session of a recipient, or of everybody; say how many.

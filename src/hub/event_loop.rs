@@ -146,6 +146,7 @@ impl Runner {
             Command::Join(newcomer) => self.shard.join(newcomer, now),
             Command::Tell(tell) => self.shard.tell(&tell, now),
             Command::Gap { spread, crowd } => self.shard.gap(spread, &crowd, now),
+            Command::Adopt(terms) => self.shard.adopt(terms),
             Command::Close(session, close) => self.shard.close(session, close, now),
             // Whoever asks may have given up: nothing is lost by that.
             Command::Disconnect(recipient, close, reply) => {

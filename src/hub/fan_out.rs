@@ -51,13 +51,13 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
     }
 
     fn mark(&mut self, id: u32, topic: Topic, ids: &Ids, at: Millis, crowd: &Crowd) {
-        let due = at + self.shared.pace.merge_window();
+        let due = at + self.terms.pace.merge_window();
         let Some(client) = self.clients.get_mut(id as usize) else { return };
         if !client.session.change(topic, ids, at, due) {
             return;
         }
         self.tally.waiting += 1;
-        if self.shared.pace.enabled
+        if self.terms.pace.enabled
             && let Some(slot) = self.shared.pacer.slot(crowd, due)
         {
             client.session.put_off(topic, slot);

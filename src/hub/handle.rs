@@ -5,7 +5,7 @@ use super::{
     command::{Command, Newcomer, Present, SessionId, Tell, What, Whom},
     event_loop::{self, Inbox},
     presence::Presence,
-    shared::HubSettings,
+    shared::{HubSettings, Terms},
     tally::Depth,
 };
 use crate::{
@@ -129,6 +129,18 @@ impl Hub {
         let (spread, crowd) = (millis(spread), Arc::default());
         for shard in self.shards.iter() {
             shard.send(Command::Gap { spread, crowd: Arc::clone(&crowd) }).await?;
+        }
+        Ok(())
+    }
+
+    /// Serves clients on other terms from now on, and members of a crowd at another rate.
+    ///
+    /// # Errors
+    /// When the hub has ended.
+    pub async fn adopt(&self, terms: Terms, push_rate: u32) -> Result<(), HubClosed> {
+        self.shared.pacer.set_rate(push_rate);
+        for shard in self.shards.iter() {
+            shard.send(Command::Adopt(terms)).await?;
         }
         Ok(())
     }

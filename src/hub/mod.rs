@@ -27,7 +27,7 @@ pub use handle::{Depths, Hub, HubClosed};
 pub use observe::{Observer, Unobserved};
 pub use pacer::AT_ONCE;
 pub use presence::Presence;
-pub use shared::{HubSettings, Limits};
+pub use shared::{HubSettings, Limits, Terms};
 pub use transport::{Transport, Watcher};
 
 use shared::Shared;

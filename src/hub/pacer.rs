@@ -13,7 +13,7 @@ pub const AT_ONCE: usize = 100;
 #[derive(Debug)]
 pub struct Pacer {
     /// Microseconds between two slots; 0: no limit.
-    gap: u64,
+    gap: AtomicU64,
     /// The last slot handed out, in microseconds since the hub's epoch.
     last: AtomicU64,
 }
@@ -25,21 +25,30 @@ pub struct Crowd(AtomicUsize);
 impl Pacer {
     /// `rate`: slots a second; 0 for no limit.
     pub fn new(rate: u32) -> Self {
-        let gap = 1_000_000_u64.checked_div(u64::from(rate)).unwrap_or(0);
-        Self { gap, last: AtomicU64::new(0) }
+        Self { gap: AtomicU64::new(gap(rate)), last: AtomicU64::new(0) }
+    }
+
+    /// Another rate from now on; slots handed out stay as they are.
+    pub fn set_rate(&self, rate: u32) {
+        self.gap.store(gap(rate), Ordering::Relaxed);
     }
 
     /// When one more member of `crowd` may be told; `None`: whenever it is due.
     pub fn slot(&self, crowd: &Crowd, due: Millis) -> Option<Millis> {
-        if self.gap == 0 || crowd.0.fetch_add(1, Ordering::Relaxed) < AT_ONCE {
+        let gap = self.gap.load(Ordering::Relaxed);
+        if gap == 0 || crowd.0.fetch_add(1, Ordering::Relaxed) < AT_ONCE {
             return None;
         }
         let earliest = due.saturating_mul(1000);
-        let next = |last: u64| Some(last.max(earliest) + self.gap);
+        let next = |last: u64| Some(last.max(earliest) + gap);
         let last = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-        let slot = last.unwrap_or(0).max(earliest) + self.gap;
+        let slot = last.unwrap_or(0).max(earliest) + gap;
         Some(slot / 1000)
     }
+}
+
+fn gap(rate: u32) -> u64 {
+    1_000_000_u64.checked_div(u64::from(rate)).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -63,6 +72,14 @@ mod tests {
         let slots: Vec<_> =
             (0..2 * AT_ONCE + 4).filter_map(|n| pacer.slot(&crowds[n % 2], 0)).collect();
         assert_eq!(slots, [2, 4, 6, 8]);
+    }
+
+    #[test]
+    fn another_rate_holds_from_the_next_slot_on() {
+        let (pacer, crowd) = (Pacer::new(1000), Crowd::default());
+        assert_eq!((0..=AT_ONCE).filter_map(|_| pacer.slot(&crowd, 0)).collect::<Vec<_>>(), [1]);
+        pacer.set_rate(100);
+        assert_eq!(pacer.slot(&crowd, 0), Some(11));
     }
 
     #[test]

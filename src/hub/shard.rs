@@ -8,6 +8,7 @@ use super::{
     client::{Client, Standing},
     command::{Newcomer, Present, SessionId},
     members::Members,
+    shared::Terms,
     tally::Tally,
     timers::Timers,
     transport::{Transport, Watcher},
@@ -39,6 +40,7 @@ enum Delay {
 /// A part of the hub: some of its clients, looked after by one task.
 pub struct Shard<T, W> {
     pub(super) shared: Arc<Shared>,
+    pub(super) terms: Terms,
     pub(super) watcher: W,
     pub(super) clients: Slab<Client<T>>,
     pub(super) members: Members,
@@ -57,6 +59,7 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
     /// An empty shard.
     pub fn new(shared: Arc<Shared>, watcher: W, number: u16, rng: fastrand::Rng) -> Self {
         Self {
+            terms: shared.terms,
             shared,
             watcher,
             clients: Slab::new(),
@@ -76,7 +79,7 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
     pub fn join(&mut self, newcomer: Newcomer<T>, now: Millis) {
         let Newcomer { transport, mut leftover, admission } = newcomer;
         let factor = self.rng.u8(..);
-        let ends_at = self.shared.limits.max_connection.map_or(Millis::MAX, |max| now + max);
+        let ends_at = self.terms.limits.max_connection.map_or(Millis::MAX, |max| now + max);
         let session = Session::new(now, factor, ends_at);
         let mut client = Client::new(transport, session, admission.grounds, self.next_serial());
         if self.draining || self.is_full(&admission.recipient) {
@@ -198,6 +201,11 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
         };
         ids.iter().for_each(|id| self.see_off(*id, close, now));
         ids.len()
+    }
+
+    /// From now on clients are served on these terms; what they wait for stays due when it was.
+    pub fn adopt(&mut self, terms: Terms) {
+        self.terms = terms;
     }
 
     /// From now on nobody comes in, and everybody goes at a time of their own before `until`.
@@ -339,7 +347,7 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
         let shared = Arc::clone(&self.shared);
         let rules = Rules {
             dialect: &*shared.dialect,
-            pace: shared.pace,
+            pace: self.terms.pace,
             connections: shared.connections(),
         };
         while let Some(client) = self.clients.get_mut(id as usize) {
@@ -391,7 +399,7 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
     }
 
     fn is_full(&self, recipient: &str) -> bool {
-        self.members.count(recipient) >= self.shared.limits.per_recipient
+        self.members.count(recipient) >= self.terms.limits.per_recipient
     }
 
     fn next_serial(&mut self) -> u32 {

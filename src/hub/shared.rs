@@ -22,6 +22,15 @@ pub struct Limits {
     pub max_connection: Option<Millis>,
 }
 
+/// What clients are served on; may change while the hub runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// How often a client may be told of a topic.
+    pub pace: Pace,
+    /// What clients are allowed; how long a session may last counts for those that join later.
+    pub limits: Limits,
+}
+
 /// Everything a hub is made of.
 pub struct HubSettings {
     /// The host's wording.
@@ -43,9 +52,9 @@ pub struct HubSettings {
 /// Read by every shard; only counters change.
 pub struct Shared {
     pub dialect: Arc<dyn Dialect>,
-    pub pace: Pace,
+    /// At the start; each shard has its own, which may be others by now.
+    pub terms: Terms,
     pub pacer: Pacer,
-    pub limits: Limits,
     pub grace: Duration,
     pub observer: Arc<dyn Observer>,
     pub presence: Arc<Presence>,
@@ -58,9 +67,8 @@ impl Shared {
     pub fn new(settings: HubSettings) -> Self {
         Self {
             dialect: settings.dialect,
-            pace: settings.pace,
+            terms: Terms { pace: settings.pace, limits: settings.limits },
             pacer: Pacer::new(settings.push_rate),
-            limits: settings.limits,
             grace: settings.grace,
             observer: settings.observer,
             presence: Arc::default(),

@@ -11,7 +11,7 @@ mod watchdog;
 
 pub use activation::{Activation, ActivationError};
 pub use panics::log_panics;
-pub use run::{Exit, run};
+pub use run::{Exit, Reload, run};
 pub use service::{NotifyError, ServiceManager};
 pub use shutdown::Shutdown;
 pub use signals::{Signal, Signals};

@@ -1,8 +1,8 @@
 //! The life of the process from READY to its exit code.
 
 use super::{ServiceManager, Shutdown, Signal, Tasks};
-use futures_util::{Stream, StreamExt};
-use std::{future::Future, time::Duration};
+use futures_util::{Stream, StreamExt, future::BoxFuture};
+use std::time::Duration;
 use tokio::time::timeout;
 
 /// How the process ends.
@@ -27,6 +27,12 @@ impl Exit {
     }
 }
 
+/// Whatever is read again on SIGHUP.
+pub trait Reload: Send {
+    /// Reads it and takes it in; says in one line what came of it.
+    fn reload(&mut self) -> BoxFuture<'_, String>;
+}
+
 // A reload reads a few files; one that hangs may not keep the process from hearing SIGTERM.
 const RELOAD_AT_MOST: Duration = Duration::from_secs(5);
 
@@ -35,17 +41,15 @@ const RELOAD_AT_MOST: Duration = Duration::from_secs(5);
 /// SIGHUP calls `reload`. The first SIGTERM or SIGINT, or the death of a core task, starts
 /// `shutdown`; a second one cuts it short. After [`Exit::AtOnce`] the caller must not wait for the
 /// runtime's blocking threads.
-pub async fn run<S, R, F>(
+pub async fn run<S>(
     tasks: &Tasks,
     mut signals: S,
     manager: &ServiceManager,
     shutdown: Shutdown,
-    reload: R,
+    reload: &mut dyn Reload,
 ) -> Exit
 where
     S: Stream<Item = Signal> + Unpin,
-    R: FnMut() -> F,
-    F: Future<Output = ()>,
 {
     manager.ready();
     let end = until_the_end(tasks, &mut signals, manager, reload).await;
@@ -62,16 +66,14 @@ where
     }
 }
 
-async fn until_the_end<S, R, F>(
+async fn until_the_end<S>(
     tasks: &Tasks,
     signals: &mut S,
     manager: &ServiceManager,
-    mut reload: R,
+    reload: &mut dyn Reload,
 ) -> Exit
 where
     S: Stream<Item = Signal> + Unpin,
-    R: FnMut() -> F,
-    F: Future<Output = ()>,
 {
     loop {
         let signal = tokio::select! {
@@ -86,9 +88,11 @@ where
             return Exit::Clean;
         }
         manager.reloading();
-        if timeout(RELOAD_AT_MOST, reload()).await.is_err() {
+        let told = timeout(RELOAD_AT_MOST, reload.reload()).await.unwrap_or_else(|_| {
             tracing::error!("reading the settings again took too long: they stay as they were");
-        }
+            "reading the settings again took too long".to_owned()
+        });
+        manager.status(&told);
         manager.ready();
     }
 }
@@ -112,9 +116,9 @@ async fn next(signals: &mut (impl Stream<Item = Signal> + Unpin)) -> Signal {
 
 #[cfg(test)]
 mod tests {
-    use super::{Exit, ServiceManager, Shutdown, Signal, Tasks, run};
+    use super::{BoxFuture, Exit, Reload, ServiceManager, Shutdown, Signal, Tasks, run};
     use futures_util::stream;
-    use std::{cell::Cell, time::Duration};
+    use std::time::Duration;
     use tokio::time::Instant;
 
     fn hanging() -> Shutdown {
@@ -123,12 +127,27 @@ mod tests {
         Shutdown::within(Duration::from_secs(9)).then("hung", tasks, Duration::from_secs(3))
     }
 
+    #[derive(Default)]
+    struct Counted {
+        reloads: u32,
+        hangs: bool,
+    }
+
+    impl Reload for Counted {
+        fn reload(&mut self) -> BoxFuture<'_, String> {
+            self.reloads += 1;
+            let hangs = self.hangs;
+            Box::pin(
+                async move { if hangs { std::future::pending().await } else { String::new() } },
+            )
+        }
+    }
+
     async fn life(tasks: &Tasks, signals: &[Signal], shutdown: Shutdown) -> (Exit, u32) {
-        let reloads = Cell::new(0);
-        let reload = async || reloads.set(reloads.get() + 1);
+        let mut counted = Counted::default();
         let signals = stream::iter(signals.to_vec());
-        let exit = run(tasks, signals, &ServiceManager::default(), shutdown, reload).await;
-        (exit, reloads.get())
+        let exit = run(tasks, signals, &ServiceManager::default(), shutdown, &mut counted).await;
+        (exit, counted.reloads)
     }
 
     #[tokio::test(start_paused = true)]
@@ -174,23 +193,17 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(1)).await;
             Signal::Terminate
         }));
-        let exit = run(&tasks, signals, &manager, hanging(), async || {}).await;
+        let exit = run(&tasks, signals, &manager, hanging(), &mut Counted::default()).await;
         assert_eq!((exit, begun.elapsed().as_secs()), (Exit::Death("source"), 1));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_reload_that_hangs_does_not_keep_the_process_from_ending() {
         let signals = stream::iter([Signal::Hangup, Signal::Terminate]);
-        let reload = || std::future::pending::<()>();
-        let manager = ServiceManager::default();
-        let exit = run(
-            &Tasks::default(),
-            signals,
-            &manager,
-            Shutdown::within(Duration::from_secs(9)),
-            reload,
-        )
-        .await;
+        let (tasks, manager) = (Tasks::default(), ServiceManager::default());
+        let mut hanging = Counted { hangs: true, ..Counted::default() };
+        let shutdown = Shutdown::within(Duration::from_secs(9));
+        let exit = run(&tasks, signals, &manager, shutdown, &mut hanging).await;
         assert_eq!(exit, Exit::Clean);
     }
 }

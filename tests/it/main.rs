@@ -35,6 +35,7 @@ mod redis_keys;
 mod redis_listening;
 mod redis_sentinel;
 mod redis_tls;
+mod reload;
 mod restart;
 mod revocation;
 mod self_test;

@@ -128,6 +128,11 @@ impl Throttle {
         }
     }
 
+    /// Other failures are allowed from now on, at least one; those counted stay.
+    pub fn allow(&mut self, max_failures: usize) {
+        self.max_failures = max_failures.clamp(1, MAX_COUNTED);
+    }
+
     /// What to do with an attempt.
     pub fn rule(&mut self, who: &Claimant, now: Instant) -> Ruling {
         if self.right.get(&who.claim, now).is_some() {

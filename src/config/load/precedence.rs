@@ -1,12 +1,12 @@
-//! For every setting: the command line over the environment over `.env` over the default.
+//! For every setting: the command line over the environment over the environment file over the default.
 
 use super::super::setting::{self, Kind, Setting};
 use super::tests::{RUN, Run};
 
 /// A setting, a value for it, the same as it is shown, what else must be given for it to count.
-type Sample = (Setting, &'static str, &'static str, &'static [&'static str]);
+pub(super) type Sample = (Setting, &'static str, &'static str, &'static [&'static str]);
 
-const SAMPLES: &[Sample] = &[
+pub(super) const SAMPLES: &[Sample] = &[
     (setting::DATABASE_URL, "mysql://u:hunter2@h/d", "mysql://u:***@h:3306/d?ssl-mode=prefer", &[]),
     (setting::DATABASE_PREFIX, "nc_", "\"nc_\"", &[]),
     (setting::REDIS_URL, "redis://:hunter2@r", "redis://:***@r:6379/0", &[]),
@@ -103,7 +103,10 @@ fn the_environment_wins_over_dotenv_and_dotenv_over_nothing() {
         assert_eq!(run.row(setting.name), (shown.to_owned(), source), "{variable}");
         let dotenv = format!("{variable}='{value}'\n");
         let run = Run { arguments: others, dotenv: &dotenv, ..RUN };
-        assert_eq!(run.row(setting.name), (shown.to_owned(), format!(".env {variable}")));
+        assert_eq!(
+            run.row(setting.name),
+            (shown.to_owned(), format!("environment file {variable}"))
+        );
     }
 }
 

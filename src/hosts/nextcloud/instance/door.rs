@@ -1,6 +1,6 @@
 //! Who may try to log in, and who is asked whether the password is right.
 
-use super::{Parts, counting, stored::Stored};
+use super::{Parts, adopt::failures, counting, stored::Stored};
 use crate::{
     auth::{
         Authenticator, Chain, Fingerprints, Guard,
@@ -28,7 +28,7 @@ pub(super) struct Door {
     pub(super) origins: Origins,
     /// Who has not failed too often, asked again before work that costs.
     pub(super) welcome: Welcome,
-    guard: Option<Guard>,
+    pub(super) guard: Option<Guard>,
 }
 
 impl Door {
@@ -38,8 +38,7 @@ impl Door {
         let origins = Origins::new(settings.proxies.trusted.clone())
             .with_prefixes(throttle.ipv4_prefix, throttle.ipv6_prefix);
         let guard = if throttle.enabled {
-            let most = usize::try_from(throttle.max_attempts).unwrap_or(usize::MAX);
-            let throttle = Throttle::new(most, Instant::now());
+            let throttle = Throttle::new(failures(throttle.max_attempts), Instant::now());
             Some(Guard::new(throttle, origins.clone(), Fingerprints::new(random_key()?)))
         } else {
             None

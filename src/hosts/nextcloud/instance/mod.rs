@@ -1,5 +1,6 @@
 //! Puts the parts of one Nextcloud together: database, log-ins, hub, look-up, pipeline, Redis.
 
+mod adopt;
 mod counting;
 mod door;
 mod feed;
@@ -36,6 +37,7 @@ use crate::{
     status::{Dependency, Health, Queue},
     telemetry::metrics::{MetricsError, Names, Observers},
 };
+use adopt::Adopting;
 use door::Door;
 use http::HeaderName;
 use ipnet::IpNet;
@@ -127,6 +129,7 @@ impl Parts {
         self.gauges(&dependencies, &hub, &queues)?;
         self.pipeline(queue, hub.clone(), resolver, self.host(&tickets, keys, cookie));
         let chain = self.chain(stored, remote, tickets.clone(), &hub);
+        let adopting = Adopting::new(self.settings.clone(), hub.clone(), &door);
         let chain = Arc::new(door.before(chain));
         let observe = counting::log_ins(&self.observers.auth);
         let login = Login { chain, hub: hub.clone(), dialect, patience: LOGIN, observe };
@@ -142,6 +145,7 @@ impl Parts {
                     async move { hub.disconnect(Some(user), Close::Revoked).await.unwrap_or(0) },
                 )
             }),
+            adopts: Box::new(adopting),
             probe: Arc::new(WayBack::new(tickets, Memory::new(inlet), self.ground.rng.fork())),
         })
     }

@@ -1,0 +1,78 @@
+//! SIGHUP: settings are read again, what can change live does, of the rest the log says so.
+
+use crate::support::{Folder, client::Client, daemon::Daemon, folder, installation::Installation};
+use rustix::process::Signal;
+use std::fs;
+
+struct Scene {
+    _installation: Installation,
+    folder: Folder,
+    daemon: Daemon,
+}
+
+impl Scene {
+    /// A daemon whose environment file holds these lines.
+    async fn start(lines: &str) -> Self {
+        let (installation, folder) = (Installation::start().await, folder("reload"));
+        installation.user("alice", "password").await;
+        let file = folder.path().join("environment");
+        fs::write(&file, lines).unwrap();
+        let config = installation.config_php("").display().to_string();
+        let environment = [("AUTH", "database"), ("ENV_FILE", file.to_str().unwrap())];
+        let daemon = Daemon::start(&[&config], &environment).await;
+        Self { _installation: installation, folder, daemon }
+    }
+
+    /// Writes other lines, asks the daemon to read them, and waits until it has.
+    async fn reload(&mut self, lines: &str) {
+        fs::write(self.folder.path().join("environment"), lines).unwrap();
+        self.daemon.signal(Signal::HUP);
+        self.daemon.notifies("RELOADING=1").await;
+        self.daemon.notifies("READY=1").await;
+    }
+}
+
+#[tokio::test]
+async fn what_can_change_live_does_and_what_cannot_is_said() {
+    let mut scene = Scene::start("LOG=notify_push=info\n").await;
+    let mut early = Client::log_in(&scene.daemon.url(), "alice", "password").await;
+    let more = "LOG=notify_push=debug\nMAX_CONNECTION_TIME=1\nPUSH_RATE=7\nMETRICS_PORT=1\n";
+    scene.reload(more).await;
+    for line in [
+        "LOG changed: in effect now",
+        "MAX_CONNECTION_TIME changed: in effect now",
+        "PUSH_RATE changed: in effect now",
+        "METRICS_PORT or METRICS_SOCKET_PATH changed: takes effect at the next start",
+    ] {
+        scene.daemon.logs(line).await;
+    }
+    // Who comes now may stay a second; who is there already was let in for longer.
+    let mut late = Client::log_in(&scene.daemon.url(), "alice", "password").await;
+    assert!(late.closed().await.is_some());
+    early.send(tokio_tungstenite::tungstenite::Message::Ping("still there".into())).await;
+    assert!(early.next().await.is_some_and(|message| message.is_pong()));
+    scene.daemon.logs("DEBUG").await;
+}
+
+#[tokio::test]
+async fn a_reload_with_nothing_changed_says_nothing_of_changes() {
+    let mut scene = Scene::start("LOG=notify_push=info\n").await;
+    scene.reload("LOG=notify_push=info\n").await;
+    scene.reload("LOG=notify_push=info\nPUSH_RATE=7\n").await;
+    scene.daemon.logs("PUSH_RATE changed: in effect now").await;
+    assert_eq!(scene.daemon.log().matches(" changed: ").count(), 1, "{}", scene.daemon.log());
+}
+
+#[tokio::test]
+async fn a_file_that_is_broken_changes_nothing_and_is_complained_of() {
+    let mut scene = Scene::start("LOG=notify_push=info\nMAX_CONNECTION_TIME=0\n").await;
+    let mut client = Client::log_in(&scene.daemon.url(), "alice", "password").await;
+    scene.reload("MAX_CONNECTION_TIME=1\nthis is no setting\n").await;
+    scene.daemon.logs("settings not read again, the old ones stay: environment file line 2").await;
+    scene.reload("MAX_CONNECTION_TIME=soon\n").await;
+    scene.daemon.logs("expected a number of seconds").await;
+    client.send(tokio_tungstenite::tungstenite::Message::Ping("still there".into())).await;
+    assert!(client.next().await.is_some_and(|message| message.is_pong()));
+    scene.reload("MAX_CONNECTION_TIME=0\nPUSH_RATE=7\nLOG=notify_push=info\n").await;
+    scene.daemon.logs("PUSH_RATE changed: in effect now").await;
+}
