@@ -43,6 +43,7 @@ async fn demo() -> (Task, mpsc::UnboundedReceiver<String>, String) {
             clock: Arc::new(|| SystemTime::UNIX_EPOCH),
             rng: fastrand::Rng::new(),
             cores: 2,
+            play: None,
         };
         let screen = Screen::new(Shown(sender), false);
         demo::run(false, rim, &std::env::temp_dir(), screen).await.expect("a demo");
