@@ -107,7 +107,8 @@ impl Frame {
     }
 
     fn encode(first: u8, payload: &[u8]) -> Self {
-        let mut bytes = BytesMut::with_capacity(payload.len() + 10);
+        // Exactly as large as needed: what is larger is allocated once more when it is frozen.
+        let mut bytes = BytesMut::with_capacity(header_size(payload.len()) + payload.len());
         put_header(&mut bytes, first, 0, payload.len());
         bytes.put_slice(payload);
         Self(bytes.freeze())
@@ -134,6 +135,15 @@ pub(crate) fn put_header(bytes: &mut impl BufMut, first: u8, mask_bit: u8, lengt
             bytes.put_u8(mask_bit | 127);
             bytes.put_u64(length as u64);
         }
+    }
+}
+
+/// How long [`put_header`]'s header is without a masking key.
+fn header_size(payload: usize) -> usize {
+    match payload {
+        0..=SHORT => 2,
+        126..=0xffff => 4,
+        _ => 10,
     }
 }
 
@@ -165,6 +175,7 @@ mod tests {
             let text = "x".repeat(length);
             let frame = Frame::text(&text);
             assert_eq!(frame.bytes()[..header.len()], header);
+            assert_eq!(super::header_size(length), header.len());
             assert_eq!(frame.payload(), text.as_bytes());
         }
     }

@@ -65,16 +65,18 @@ impl<T: Transport> Client<T> {
 
     /// Sends a frame, or keeps it for when the socket takes it; a client that lets too much pile
     /// up is [`Close::Slow`].
-    pub fn send(&mut self, frame: Frame, now: Millis) -> Standing {
+    pub fn send(&mut self, frame: &Frame, now: Millis) -> Standing {
         if self.closing.is_some() {
             return Standing::Open;
         }
         if let Some(backlog) = &mut self.backlog {
-            let fits = backlog.push(frame);
+            let fits = backlog.push(frame.clone());
             return if fits { Standing::Open } else { Standing::Gone(Close::Slow) };
         }
-        let rest = match write_once(&mut self.transport, &frame) {
-            Ok(written) if written < frame.bytes().len() => Backlog::new(Some(frame), written, now),
+        let rest = match write_once(&mut self.transport, frame) {
+            Ok(written) if written < frame.bytes().len() => {
+                Backlog::new(Some(frame.clone()), written, now)
+            }
             Ok(_) => match self.transport.flush() {
                 Ok(()) => return Standing::Open,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => Backlog::new(None, 0, now),
@@ -108,12 +110,12 @@ impl<T: Transport> Client<T> {
         if let Some(words) = words
             && self.backlog.is_none()
         {
-            self.send(words, now);
+            self.send(&words, now);
         }
         let goodbye = Frame::close(close.code(), close.reason());
         if let Some(backlog) = &mut self.backlog {
             backlog.end_with(goodbye);
-        } else if self.send(goodbye, now) == Standing::Open {
+        } else if self.send(&goodbye, now) == Standing::Open {
             self.transport.finish();
         }
         self.closing = Some((close, now));

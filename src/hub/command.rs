@@ -53,8 +53,8 @@ pub struct Tell {
     pub heard_at: Millis,
     /// The same, as the statistics want it.
     pub at: Instant,
-    /// Those told of it so far, over all shards.
-    pub crowd: Arc<Crowd>,
+    /// Those told of it so far, over all shards; `None` where only this one is concerned.
+    pub crowd: Option<Arc<Crowd>>,
 }
 
 /// Names one client for good: the serial tells it from a later one in the same place.

@@ -17,10 +17,12 @@ use tokio::time::Instant;
 impl<T: Transport, W: Watcher<T>> Shard<T, W> {
     /// Tells the clients concerned: a change goes into their outboxes, a frame to their sockets.
     pub fn tell(&mut self, tell: &Tell, now: Millis) {
+        let alone = Crowd::default();
+        let crowd = tell.crowd.as_deref().unwrap_or(&alone);
         match &tell.what {
             What::Change(topic, ids) => {
                 self.each(&tell.whom, |shard, id| {
-                    shard.mark(id, *topic, ids, tell.heard_at, &tell.crowd);
+                    shard.mark(id, *topic, ids, tell.heard_at, crowd);
                 });
             }
             What::Frame(frame) => self.pass_on(&tell.whom, frame, tell.at, now),
@@ -68,7 +70,7 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
     fn pass_on(&mut self, whom: &Whom, frame: &Frame, at: Instant, now: Millis) {
         let mut count = 0;
         self.each(whom, |shard, id| {
-            shard.send(id, frame.clone(), now);
+            shard.send(id, frame, now);
             count += 1;
         });
         if count > 0 {

@@ -92,13 +92,8 @@ impl Hub {
     ) -> Result<(), HubClosed> {
         let shard = self.shard_of(&recipient);
         let what = word(notice);
-        let tell = Tell {
-            whom: Whom::One(recipient),
-            what,
-            heard_at: self.millis(at),
-            at,
-            crowd: Arc::default(),
-        };
+        let tell =
+            Tell { whom: Whom::One(recipient), what, heard_at: self.millis(at), at, crowd: None };
         shard.send(Command::Tell(tell)).await
     }
 
@@ -113,9 +108,9 @@ impl Hub {
         at: Instant,
     ) -> Result<(), HubClosed> {
         let whom = recipients.map_or(Whom::Everyone, Whom::Many);
-        let (what, crowd, heard_at) = (word(notice), Arc::default(), self.millis(at));
+        let (what, crowd, heard_at) = (word(notice), Some(Arc::default()), self.millis(at));
         for shard in self.shards.iter() {
-            let (whom, what, crowd) = (whom.clone(), what.clone(), Arc::clone(&crowd));
+            let (whom, what, crowd) = (whom.clone(), what.clone(), crowd.clone());
             shard.send(Command::Tell(Tell { whom, what, heard_at, at, crowd })).await?;
         }
         Ok(())

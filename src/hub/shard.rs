@@ -95,7 +95,8 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
         client.member = member;
         self.clients.insert(client);
         self.shared.arrived(first.then_some(admission.recipient));
-        self.send(id, self.shared.dialect.welcome(), now);
+        let welcome = self.shared.dialect.welcome();
+        self.send(id, &welcome, now);
         while !leftover.is_empty() {
             let part = leftover.split_to(leftover.len().min(READ_BUFFER));
             self.buffer[..part.len()].copy_from_slice(&part);
@@ -246,7 +247,7 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
     }
 
     /// Sends one frame to one client and deals with what comes of it.
-    pub(super) fn send(&mut self, id: u32, frame: Frame, now: Millis) {
+    pub(super) fn send(&mut self, id: u32, frame: &Frame, now: Millis) {
         let Some(client) = self.clients.get_mut(id as usize) else { return };
         match client.send(frame, now) {
             Standing::Open => {}
@@ -314,7 +315,7 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
             return;
         }
         for answer in answers {
-            self.send(id, answer, now);
+            self.send(id, &answer, now);
         }
         if let Some(close) = end {
             self.see_off(id, close, now);
@@ -329,7 +330,7 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
         }
         if client.closing().is_none() {
             match client.session.beat(now) {
-                Due::Send(ping) => self.send(id, ping, now),
+                Due::Send(ping) => self.send(id, &ping, now),
                 Due::Dead => return self.abort(id, Close::Silent),
                 Due::Over => {
                     let close = if self.draining { Close::Shutdown } else { Close::Expired };
@@ -362,7 +363,7 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
             }
             self.tally.no_longer_waiting(1);
             self.tally.told(topic, waited, &*shared.observer);
-            self.send(id, frame, now);
+            self.send(id, &frame, now);
         }
     }
 

@@ -4,7 +4,7 @@ use super::{
     directory::{Listing, Seen, Unavailable},
     index::Index,
     looks::{Look, Reason, grain},
-    names::{NameId, Names},
+    names::{NameId, Names, Watch},
     storage::{FLUSH_EVERY, KEPT, State, Storage},
 };
 use crate::{event::Place, notice::Ids, recipient::Recipient};
@@ -77,7 +77,7 @@ impl Audiences {
     }
 
     /// A recipient's first client has come, or its last has left.
-    pub fn presence(&mut self, recipient: &str, here: bool, now: Instant) {
+    pub fn presence(&mut self, recipient: &Recipient, here: bool, now: Instant) {
         let Some(id) = self.names.set_here(recipient, here) else { return };
         for (storage, root) in self.names.get(id).map_or(&[][..], |name| &name.places) {
             if let Some(State::Warm { index, .. }) =
@@ -178,13 +178,14 @@ impl Audiences {
                 break;
             }
             self.looks.pop();
-            let Some(name) = self.names.get_mut(id).filter(|name| name.alarm == Some(at)) else {
-                continue;
-            };
-            name.alarm = None;
-            let Some(look) = name.look.take().filter(|_| name.here) else { continue };
-            due.push(name.recipient.clone());
-            self.set_look(id, look.next(now));
+            let Some(name) = self.names.get_mut(id) else { continue };
+            let Some(watch) = name.watch.take_if(|watch| watch.alarm == at) else { continue };
+            if name.here {
+                due.push(name.recipient.clone());
+                if let Some(next) = watch.look.next(now) {
+                    self.set_look(id, next);
+                }
+            }
         }
         if self.looks.capacity() > 64 + 8 * self.looks.len() {
             // A crowd has come or gone.
@@ -203,18 +204,20 @@ impl Audiences {
     }
 
     fn look_later(&mut self, id: NameId, reason: Reason, now: Instant) {
-        let current = self.names.get(id).and_then(|name| name.look);
-        self.set_look(id, Some(Look::begin(current, reason, now)));
+        let watch = self.names.get(id).and_then(|name| name.watch.as_ref());
+        let current = watch.map(|watch| watch.look);
+        self.set_look(id, Look::begin(current, reason, now));
     }
 
     /// Sets the next look and, unless an earlier one is set, its alarm. An alarm that comes too
     /// early looks early, which does no harm.
-    fn set_look(&mut self, id: NameId, look: Option<Look>) {
+    fn set_look(&mut self, id: NameId, look: Look) {
         let Some(name) = self.names.get_mut(id) else { return };
-        name.look = look;
-        let Some(at) = look.map(|look| grain(look.due(), self.epoch)) else { return };
-        if name.alarm.is_none_or(|set| at < set) {
-            name.alarm = Some(at);
+        let at = grain(look.due(), self.epoch);
+        let set = name.watch.as_ref().map(|watch| watch.alarm);
+        let alarm = set.map_or(at, |set| set.min(at));
+        name.watch = Some(Box::new(Watch { look, alarm }));
+        if set != Some(alarm) {
             self.looks.push(Reverse((at, id)));
         }
     }

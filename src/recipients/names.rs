@@ -18,10 +18,16 @@ pub(super) struct Name {
     pub(super) here: bool,
     /// Where it is listed: storage and index of the root in that storage's index.
     pub(super) places: Vec<(i64, u32)>,
-    /// When its places are looked at again.
-    pub(super) look: Option<Look>,
+    /// When its places are looked at again; boxed, because hardly anybody is watched for long.
+    pub(super) watch: Option<Box<Watch>>,
+}
+
+/// A recipient's coming look.
+#[derive(Debug)]
+pub(super) struct Watch {
+    pub(super) look: Look,
     /// The alarm that counts among those set for it.
-    pub(super) alarm: Option<Instant>,
+    pub(super) alarm: Instant,
 }
 
 /// All recipients that are here or listed.
@@ -52,7 +58,7 @@ impl Names {
         }
         let recipient = Recipient::from(recipient);
         let hash = self.hasher.hash_one(recipient.as_str());
-        let name = Name { recipient, here: false, places: Vec::new(), look: None, alarm: None };
+        let name = Name { recipient, here: false, places: Vec::new(), watch: None };
         #[expect(clippy::cast_possible_truncation, reason = "rows are bounded far below 2^32")]
         let id = self.names.insert(name) as NameId;
         let (names, hasher) = (&self.names, &self.hasher);
@@ -72,13 +78,17 @@ impl Names {
     }
 
     /// The recipient has come or gone. Returns its number if that is news.
-    pub(super) fn set_here(&mut self, recipient: &str, here: bool) -> Option<NameId> {
+    pub(super) fn set_here(&mut self, recipient: &Recipient, here: bool) -> Option<NameId> {
         let id = if here { self.intern(recipient) } else { self.find(recipient)? };
         let name = self.get_mut(id)?;
         if name.here == here {
             return None;
         }
         name.here = here;
+        if here {
+            // One text for the hub and for us.
+            name.recipient = recipient.clone();
+        }
         self.here = if here { self.here + 1 } else { self.here - 1 };
         Some(id)
     }
@@ -98,5 +108,20 @@ impl Names {
             self.names.shrink_to_fit();
             self.table = HashTable::new();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Name, Names, Recipient};
+
+    #[test]
+    fn a_recipient_that_is_here_is_small_and_its_text_is_the_hubs() {
+        assert!(size_of::<Name>() <= 56);
+        let (mut names, alice) = (Names::default(), Recipient::from("alice"));
+        let id = names.intern("alice");
+        assert_eq!(names.set_here(&alice, true), Some(id));
+        let kept = &names.get(id).unwrap().recipient;
+        assert_eq!(kept.as_str().as_ptr(), alice.as_str().as_ptr());
     }
 }

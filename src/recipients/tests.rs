@@ -51,7 +51,7 @@ impl World {
     }
 
     fn here(&mut self, who: &[&str]) {
-        who.iter().for_each(|who| self.audiences.presence(who, true, self.now));
+        who.iter().for_each(|who| self.audiences.presence(&Recipient::from(*who), true, self.now));
     }
 
     fn change(&mut self, storage: i64, path: &str, id: i64) {
@@ -220,7 +220,7 @@ fn whoever_comes_later_is_told_from_then_on_and_whoever_left_is_not() {
     world.change(7, "files", 1);
     world.pass(MOMENT);
     world.here(&["bob"]);
-    world.audiences.presence("alice", false, world.now);
+    world.audiences.presence(&"alice".into(), false, world.now);
     world.change(7, "files", 1);
     assert_eq!(names(&world.pass(MOMENT)), ["bob"]);
     assert_eq!(world.queries, 1);
@@ -278,7 +278,7 @@ proptest! {
             let (who, root) = (WHO[who], ROOTS[root]);
             match step {
                 0 => { here.insert(who); world.here(&[who]) }
-                1 => { here.remove(who); world.audiences.presence(who, false, world.now) }
+                1 => { here.remove(who); world.audiences.presence(&Recipient::from(who), false, world.now) }
                 2 => { world.mount(who, storage, root); world.pass(400 * SECOND); }
                 3 => { world.unmount(who, storage, root); world.pass(400 * SECOND); }
                 _ => {

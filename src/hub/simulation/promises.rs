@@ -182,7 +182,7 @@ fn a_crowd_is_told_a_hundred_at_once_and_then_at_the_rate() {
         what: What::Change(Topic(0), Ids::Unknown),
         heard_at: 0,
         at: Instant::now(),
-        crowd: Arc::default(),
+        crowd: Some(Arc::default()),
     };
     world.shard.tell(&tell, 0);
     let told = |world: &mut World, at| {

@@ -118,7 +118,7 @@ impl Town {
         let whom = Whom::Many(names.map(|name| name.to_string().into()).collect());
         let what = What::Change(Topic(u8::try_from(topic).unwrap()), Ids::Unknown);
         let (heard_at, at) = (self.world.now, Instant::now());
-        let tell = Tell { whom, what, heard_at, at, crowd: Arc::default() };
+        let tell = Tell { whom, what, heard_at, at, crowd: Some(Arc::default()) };
         self.world.shard.tell(&tell, heard_at);
         let slots = self.slots();
         self.owe(|listener| listener.name % share == 0, topic, None, slots);

@@ -102,8 +102,13 @@ impl World {
 
     pub(super) fn tell(&mut self, name: &str, what: What) {
         let whom = Whom::One(name.into());
-        let tell =
-            Tell { whom, what, heard_at: self.now, at: Instant::now(), crowd: Arc::default() };
+        let tell = Tell {
+            whom,
+            what,
+            heard_at: self.now,
+            at: Instant::now(),
+            crowd: Some(Arc::default()),
+        };
         self.shard.tell(&tell, self.now);
     }
 

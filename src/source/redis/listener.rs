@@ -7,6 +7,7 @@ use super::{
 };
 use crate::source::{Delivery, Message};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use redis::Value;
 use std::time::Duration;
 use tokio::{
@@ -20,6 +21,10 @@ const RIGHTS: &str = "+subscribe +ping and the channel pattern &notify_*";
 /// A larger payload waits for an empty queue, so that what the queue may hold is bounded in bytes,
 /// not only in messages.
 const LARGE: usize = 16 << 10;
+
+/// Values that arrived together are taken without a timer and share their time of arrival; of more than
+/// these the next looks at the clock.
+const BURST: usize = 32;
 
 /// Why listening ended.
 pub(super) enum End {
@@ -43,6 +48,8 @@ pub(super) struct Listener<'a> {
     channels: &'static [&'static str],
     queue: &'a Sender<Delivery>,
     unconfirmed: usize,
+    /// Values taken since the clock was last looked at.
+    burst: usize,
 }
 
 impl<'a> Listener<'a> {
@@ -54,7 +61,15 @@ impl<'a> Listener<'a> {
         queue: &'a Sender<Delivery>,
     ) -> Self {
         let heart = Heartbeat::new(pace.silence, pace.answer, Instant::now());
-        Self { wire, heart, answer: pace.answer, channels, queue, unconfirmed: channels.len() }
+        Self {
+            wire,
+            heart,
+            answer: pace.answer,
+            channels,
+            queue,
+            unconfirmed: channels.len(),
+            burst: 0,
+        }
     }
 
     /// Subscribes to all channels; returns when Redis has confirmed each.
@@ -91,6 +106,15 @@ impl<'a> Listener<'a> {
     /// Waits for bytes, asking after a silence. The timer only speaks once reading has found
     /// nothing: a process that was suspended first looks into its socket.
     async fn read(&mut self) -> Result<Option<Value>, Fault> {
+        if self.burst < BURST
+            && let Some(next) = self.wire.next().now_or_never()
+        {
+            self.burst += 1;
+            return next;
+        }
+        if std::mem::take(&mut self.burst) > 0 {
+            self.heart.heard(Instant::now());
+        }
         loop {
             if let Ok(next) = timeout_at(self.heart.due(), self.wire.next()).await {
                 self.heart.heard(Instant::now());
