@@ -14,9 +14,11 @@ pub const EVERY: Duration = Duration::from_secs(10);
 /// How many are kept: an hour.
 pub const POINTS: usize = 361;
 
-/// What is kept: its name on the page, the metric, and a label it is told apart by. Summed over
-/// whatever else they differ in.
-const SERIES: &[(&str, &str, Option<(&str, &str)>)] = &[
+/// What is kept: its name on the page, the metric, and a label it is told apart by.
+type Series = (&'static str, &'static str, Option<(&'static str, &'static str)>);
+
+/// All of them, each summed over whatever else they differ in.
+const SERIES: &[Series] = &[
     ("connections", "notify_push_connections", None),
     ("users", "notify_push_users", None),
     ("events", "notify_push_events_received_total", None),
@@ -46,7 +48,7 @@ struct Told {
 impl History {
     /// Keeps what is so now, `at` milliseconds since 1970.
     pub fn keep(&self, at: u64, scrape: &Scrape) {
-        let of = |(_, name, label): &(&str, &str, Option<(&str, &str)>)| -> f64 {
+        let of = |(_, name, label): &Series| -> f64 {
             let is = |sample: &&super::view::Sample| {
                 label.is_none_or(|(label, value)| sample.label(label) == Some(value))
             };

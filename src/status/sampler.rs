@@ -32,9 +32,13 @@ struct Sample<'a> {
     at: u64,
     health: super::Report,
     log: String,
-    /// By name; each with its labels and its value.
-    figures: BTreeMap<&'a str, Vec<(BTreeMap<&'a str, &'a str>, f64)>>,
+    /// By name.
+    figures: BTreeMap<&'a str, Vec<Figure<'a>>>,
 }
+
+/// Labels and value.
+#[derive(Serialize)]
+struct Figure<'a>(BTreeMap<&'a str, &'a str>, f64);
 
 impl Sampler {
     /// `page` renders the metrics, `log` names the log filter in force.
@@ -87,7 +91,7 @@ impl Sampler {
         let mut figures: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for sample in scrape.samples().filter(|sample| is_shown(&sample.name)) {
             let labels = sample.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            let figure = (labels.collect(), sample.value);
+            let figure = Figure(labels.collect(), sample.value);
             figures.entry(sample.name.as_str()).or_default().push(figure);
         }
         let (at, health, log) = (self.now(), self.health.report(true), (self.log)());

@@ -67,6 +67,12 @@ async fn values_move_when_events_flow_and_the_log_level_changes() {
     browser.shows("#dependencies [data-state=down] .why", |text| !text.is_empty()).await;
     browser.shows("#warnings [data-level=warn] .level", |text| text == "warning").await;
     assert_eq!(browser.complaints().await, [""; 0]);
+
+    // Whoever looks holds up no end.
+    let mut daemon = daemon;
+    assert_eq!(daemon.stop().await.code(), Some(0));
+    assert!(!daemon.log().contains("did not end in time"), "{}", daemon.log());
+    browser.shows("#verdict-text", |text| text == "not answering").await;
 }
 
 #[tokio::test]

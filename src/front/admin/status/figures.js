@@ -36,9 +36,13 @@ function clock(at) {
   return new Date(at).toLocaleTimeString("en-GB");
 }
 
-/** All values of a metric, each with its labels. */
+/** Of which host; all of them while it is empty. */
+let ofHost = "";
+
+/** All values of a metric, each with its labels: those of the chosen host, and of none. */
 function all(sample, name) {
-  return sample?.figures["notify_push_" + name] ?? sample?.figures[name] ?? [];
+  const values = sample?.figures["notify_push_" + name] ?? sample?.figures[name] ?? [];
+  return ofHost ? values.filter(([labels]) => (labels.host ?? ofHost) === ofHost) : values;
 }
 
 /** The sum over all of a metric whose labels are as wanted. */

@@ -33,7 +33,9 @@ function pointOf(sample) {
   return [sample.at, [sum(sample, "connections"), sum(sample, "users"), sum(sample, "events_received_total"), ...sent]];
 }
 
-function past({ series, points }) {
+function past(told) {
+  const { series, points } = told;
+  state.told = told;
   const order = ["connections", "users", "events", ...KINDS].map((name) => series.indexOf(name));
   const known = points.map(([at, values]) => [at, order.map((index) => values[index])]);
   const first = state.points[0]?.[0] ?? Infinity;
@@ -52,25 +54,23 @@ function keep(point) {
   while (points.length && points[0][0] < point[0] - HOUR) points.shift();
 }
 
-/** What a second brought, at each point: from the one before; nothing over a restart. */
+/** What a second brought, at each point: over the ten before it, which is steadier than over one;
+ *  nothing over a restart. */
 function rates(points, index) {
   const found = [];
+  let first = 0;
   for (let place = 1; place < points.length; place += 1) {
-    const [before, now] = [points[place - 1], points[place]];
-    const grown = now[1][index] - before[1][index];
-    const seconds = (now[0] - before[0]) / 1000;
+    const now = points[place];
+    while (first < place - 1 && points[first + 1][0] <= now[0] - 9.5e3) first += 1;
+    const grown = now[1][index] - points[first][1][index];
+    const seconds = (now[0] - points[first][0]) / 1000;
     if (seconds > 0) found.push([now[0], Math.max(0, grown) / seconds]);
   }
   return found;
 }
 
-/** Over the last ten seconds: steadier than over one. */
 function pace(index) {
-  const { points } = state;
-  const last = points.at(-1);
-  const first = points.find(([at]) => at >= last[0] - 10e3) ?? last;
-  const seconds = (last[0] - first[0]) / 1000;
-  return seconds > 0 ? Math.max(0, last[1][index] - first[1][index]) / seconds : 0;
+  return rates(state.points.slice(-15), index).at(-1)?.[1] ?? 0;
 }
 
 // --- what is shown
@@ -113,7 +113,12 @@ function show(sample) {
   while (state.minute.length > 1 && state.minute[1].at <= sample.at - 60e3) state.minute.shift();
   keep(pointOf(sample));
   verdict(sample);
+  hosts(sample.health.dependencies);
   dependencies(sample.health.dependencies);
+  figures(sample);
+}
+
+function figures(sample) {
   tiles(sample);
   lines();
   latencies(sample);
@@ -137,8 +142,24 @@ function verdict({ health, figures, at }) {
   text("live", `live, ${clock(at)}${started ? ` · up for ${lasting(at / 1000 - started)}` : ""}`);
 }
 
+/** Where there are several, one can be looked at alone. The past is only known of all together. */
+function hosts(list) {
+  const names = [...new Set(list.map(({ host }) => host).filter(Boolean))];
+  const select = $("host").querySelector("select");
+  if (names.length < 2 || select.options.length > names.length) return;
+  select.append(...names.map((name) => new Option(name, name)));
+  $("host").hidden = false;
+  select.addEventListener("change", () => {
+    ofHost = select.value;
+    state.points = [];
+    state.minute = state.minute.slice(-1);
+    show(state.now);
+    if (!ofHost && state.told) past(state.told);
+  });
+}
+
 function dependencies(list) {
-  const items = list.map(({ name, host, needed, state, seconds, why }) => {
+  const items = list.filter(({ host }) => !ofHost || host === ofHost).map(({ name, host, needed, state, seconds, why }) => {
     const item = document.createElement("li");
     item.className = "card";
     item.dataset.state = state;
@@ -167,9 +188,10 @@ function tiles(sample) {
   text("events-note", `${number(sum(sample, "events_received_total"))} so far`);
   text("messages", rate(KINDS.reduce((sum, _, index) => sum + pace(3 + index), 0)));
   text("messages-note", `${number(sum(sample, "messages_sent_total"))} so far`);
-  const late = histogram(sample, null, "lateness_seconds");
+  const minute = histogram(sample, state.minute[0], "lateness_seconds");
+  const late = minute.total ? minute : histogram(sample, null, "lateness_seconds");
   text("late", span(quantile(late, 0.99)));
-  text("late-note", "beyond the promised pace");
+  text("late-note", minute.total ? "in the last minute" : "since the start");
 }
 
 function lines() {
