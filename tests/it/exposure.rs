@@ -116,7 +116,12 @@ async fn the_metrics_listener_gives_strangers_numbers_and_no_control() {
     for secret in ["alice", "correct horse", SECRET, "oc_", "127.0.0.1", "owncloud.db"] {
         assert!(!page.body.contains(secret), "{secret}");
     }
-    for (method, path) in [("GET", "/log-level"), ("PUT", "/log-level"), ("POST", "/revoke")] {
+    for (method, path) in [
+        ("GET", "/log-level"),
+        ("PUT", "/log-level"),
+        ("POST", "/revoke"),
+        ("GET", "/status/events"),
+    ] {
         let answer = http::request(method, &address, path, &far, "alice").await;
         assert_eq!((answer.status, answer.body.as_str()), (403, "Forbidden\n"), "{path}");
     }
