@@ -19,6 +19,9 @@ pub mod websocket;
 // A client's connection, in its two lives.
 pub mod stream;
 
+// TLS connections that we open.
+pub mod trust;
+
 // Core: decides; owns no socket and no clock.
 pub mod auth;
 pub mod hub;

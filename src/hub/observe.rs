@@ -2,7 +2,7 @@
 
 use crate::{
     notice::Topic,
-    session::{Close, Waited},
+    session::{Close, Refusal, Waited},
 };
 use tokio::time::Instant;
 
@@ -14,14 +14,14 @@ pub trait Observer: Send + Sync + 'static {
     fn presence(&self, _here: bool) {}
     /// A client has left.
     fn left(&self, _close: Close) {}
-    /// A client was refused because its user has too many.
-    fn refused(&self) {}
+    /// A client that had logged in was sent away, and hears why.
+    fn refused(&self, _why: Refusal) {}
     /// So many clients were sent a change; the first that is merged in it has waited so long.
     /// Reported for all clients of a crowd together, at the end of a round at the latest.
     fn told(&self, _topic: Topic, _waited: Waited, _clients: u64) {}
     /// An opaque message that was heard of `_at` was sent to so many clients.
     fn passed_on(&self, _clients: u64, _at: Instant) {}
-    /// A socket is full.
+    /// A client's socket is full: from now on frames wait for it.
     fn blocked(&self) {}
 }
 

@@ -395,7 +395,7 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
 
     fn turn_away(&mut self, mut client: Client<T>, now: Millis) {
         let refusal = if self.draining { Refusal::TryLater } else { Refusal::TooMany };
-        self.shared.observer.refused();
+        self.shared.observer.refused(refusal);
         client.see_off(Close::Reset, Some(self.shared.dialect.refusal(refusal)), now);
     }
 

@@ -16,16 +16,27 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("notice", &[]),
     ("websocket", &[]),
     ("stream", &[]),
+    ("trust", &[]),
     ("event", &["session"]),
     ("auth", &[]),
     ("session", &["auth", "websocket"]),
     ("hub", &["auth", "lifecycle", "session", "stream", "websocket"]),
     ("recipients", &["event", "hub", "lifecycle"]),
-    ("source", &[]),
+    ("source", &["trust"]),
     ("store", &[]),
     (
         "front",
-        &["auth", "hub", "lifecycle", "session", "status", "stream", "telemetry", "websocket"],
+        &[
+            "auth",
+            "hub",
+            "lifecycle",
+            "session",
+            "status",
+            "stream",
+            "telemetry",
+            "trust",
+            "websocket",
+        ],
     ),
     ("host", &["event", "source"]),
     ("pipeline", &["event", "host", "hub", "recipients", "source"]),
@@ -149,6 +160,7 @@ fn every_foreign_crate_has_its_owner() {
         ("prometheus::", &["telemetry/metrics"]),
         ("mio::", &["hub/event_loop"]),
         ("argon2::", &["auth/hashing"]),
+        ("rustls_native_certs::", &["trust"]),
     ];
     for (path, text) in files(&sources()) {
         let inside = path.strip_prefix(sources()).unwrap().to_string_lossy().into_owned();

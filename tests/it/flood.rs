@@ -4,12 +4,12 @@ use crate::support::{
     client::Client,
     daemon::Daemon,
     faults::{Fault, FaultProxy},
-    free_port, http,
-    installation::{CHANNELS, Installation},
+    installation::CHANNELS,
     nextcloud::{Nextcloud, Setup},
+    scene::{APP_PASSWORD, STRANGERS, Scene},
     until, until_promised, within,
 };
-use futures_util::{StreamExt, future::join_all, stream};
+use futures_util::future::join_all;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::{net::Ipv4Addr, time::Duration};
 use tokio::{
@@ -18,79 +18,14 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::Message;
 
-const APP_PASSWORD: &str =
-    "0123456789abcdefghijABCDEFGHIJ0123456789abcdefghijABCDEFGHIJ0123456789ab";
 const INVALID: &str = "err: Invalid credentials";
 const MEGABYTE: usize = 1 << 20;
-const STRANGERS: &str = "notify_push_strangers";
 
 /// Who guess passwords at the same time, each from an address of its own.
 const GUESSERS: usize = 100;
 
 /// Who has vanished without a word is found out within this time: a ping after 30 s, 14 s for the answer.
 const VANISHED: Duration = Duration::from_secs(60);
-
-/// A daemon that knows alice, and its metrics.
-struct Scene {
-    installation: Installation,
-    daemon: Daemon,
-    metrics: String,
-}
-
-impl Scene {
-    async fn start(environment: &[(&str, &str)]) -> Self {
-        let installation = Installation::start().await;
-        installation.user("alice", "unused").await;
-        installation.app_password("alice", APP_PASSWORD).await;
-        let port = free_port().to_string();
-        let more = [("METRICS_PORT", port.as_str()), ("LOG", "notify_push=info")];
-        let environment: Vec<_> = more.iter().chain(environment).copied().collect();
-        let daemon = installation.daemon(&environment).await;
-        Self { installation, daemon, metrics: format!("127.0.0.1:{port}") }
-    }
-
-    async fn alice(&self) -> Client {
-        Client::log_in(&self.daemon.url(), "alice", APP_PASSWORD).await
-    }
-
-    async fn hears(&self, client: &mut Client) {
-        self.installation.custom("alice", "still_here").await;
-        client.texts_before("still_here").await;
-    }
-
-    async fn metric(&self, name: &str) -> u64 {
-        let page = http::get(&self.metrics, "/metrics", &[]).await.body;
-        let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name}: {page}"))
-    }
-
-    /// How many sockets the daemon holds.
-    fn sockets(&self) -> usize {
-        let descriptors = std::fs::read_dir(format!("/proc/{}/fd", self.daemon.id())).unwrap();
-        let targets = descriptors.flatten().filter_map(|fd| std::fs::read_link(fd.path()).ok());
-        targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
-    }
-
-    /// Bytes that wait in the kernel to be taken by the daemon's clients, whoever owns the sockets now.
-    fn send_queues(&self) -> usize {
-        let local =
-            format!("{:08X}:{:04X}", u32::from_ne_bytes([127, 0, 0, 1]), self.daemon.port());
-        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-        let ours = table
-            .lines()
-            .map(str::split_whitespace)
-            .filter_map(|mut columns| (columns.nth(1)? == local).then(|| columns.nth(2)).flatten());
-        ours.map(|queues| usize::from_str_radix(&queues[..8], 16).unwrap()).sum()
-    }
-
-    /// Waits until nobody is connected and nothing is left of those who were.
-    async fn is_empty_again(&self, sockets: usize) {
-        for gauge in ["active_connection_count", "active_user_count", STRANGERS] {
-            until(gauge, async || (self.metric(gauge).await == 0).then_some(())).await;
-        }
-        until("the sockets are closed", async || (self.sockets() <= sockets).then_some(())).await;
-    }
-}
 
 /// A connection from one of loopback's many addresses.
 async fn silent(number: u16, port: u16) -> TcpStream {
@@ -207,6 +142,7 @@ async fn a_client_that_stops_reading_is_gone_with_its_queue() {
         (scene.metric("active_connection_count").await == 0).then_some(())
     })
     .await;
+    assert!(scene.metric("notify_push_sockets_blocked_total").await >= 5);
     until("the kernel is rid of them", async || (scene.send_queues() == 0).then_some(())).await;
     scene.is_empty_again(base).await;
 }
@@ -233,30 +169,6 @@ async fn clients_that_vanish_without_a_word_are_found_out() {
     }
     until("the sockets are closed", async || (scene.sockets() <= base).then_some(())).await;
     scene.hears(&mut alice).await;
-}
-
-#[tokio::test]
-async fn two_thousand_clients_dropped_at_once_leave_nothing_behind() {
-    let scene = Scene::start(&[]).await;
-    let uids: Vec<_> = (0..40).map(|number| format!("user{number}")).collect();
-    for uid in &uids {
-        scene.installation.user(uid, "unused").await;
-        scene.installation.app_password(uid, &format!("{uid:x<72}")).await;
-    }
-    drop(scene.alice().await);
-    scene.is_empty_again(scene.sockets()).await;
-    let base = scene.sockets();
-    let url = scene.daemon.url();
-    let crowd = stream::iter(0..2000).map(|number| {
-        let (url, uid) = (&url, &uids[number % uids.len()]);
-        async move { Client::log_in(url, uid, &format!("{uid:x<72}")).await }
-    });
-    let crowd: Vec<_> = crowd.buffer_unordered(32).collect().await;
-    assert_eq!(scene.metric("active_connection_count").await, 2000);
-    assert_eq!(scene.metric("active_user_count").await, 40);
-    drop(crowd);
-    scene.is_empty_again(base).await;
-    scene.hears(&mut scene.alice().await).await;
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod admin;
 mod architecture;
 mod captured_events;
 mod config_php;
+mod crowd;
 mod database_connections;
 mod database_faults;
 mod database_logins;

@@ -1,17 +1,12 @@
 //! TLS towards Redis: certificates from files or the system, and checks that can be turned off one by one.
 
 use super::{Fault, RedisTls};
+use crate::trust::{self, Check, Trust};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
-    client::{
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-        verify_server_cert_signed_by_trust_anchor, verify_server_name,
-    },
-    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
-    server::ParsedCertificate,
+    CertificateError, ClientConfig, Error,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
-use std::{io, path::Path, sync::Arc};
+use std::{io, path::Path};
 
 /// Why a TLS handshake failed, with its remedy.
 #[derive(Debug, thiserror::Error)]
@@ -80,132 +75,32 @@ impl From<io::Error> for TlsFault {
 /// Reads the files and builds what a connection needs. Read anew for each connection, so that a
 /// renewed certificate is used without a restart.
 pub(super) fn client_config(settings: &RedisTls) -> Result<ClientConfig, Fault> {
-    let provider = Arc::new(ring::default_provider());
-    let verifier = Arc::new(Verifier::new(settings, &provider)?);
-    let (path, builder) = (
-        settings.ca.clone().unwrap_or_default(),
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions(),
-    );
-    let builder = builder
-        .map_err(|cause| Fault::TlsFile { path, cause: cause.to_string() })?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier);
+    let path = settings.ca.clone().unwrap_or_default();
+    let builder = trusted(settings)?
+        .client()
+        .map_err(|cause| Fault::TlsFile { path, cause: cause.to_string() })?;
     let Some((cert, key)) = &settings.client else { return Ok(builder.with_no_client_auth()) };
     let chain = certificates(cert)?;
     let private = PrivateKeyDer::from_pem_file(key).map_err(|cause| unusable(key, &cause))?;
     builder.with_client_auth_cert(chain, private).map_err(|cause| unusable(cert, &cause))
 }
 
+fn trusted(settings: &RedisTls) -> Result<Trust, Fault> {
+    let check = match (settings.verify_peer, settings.verify_name) {
+        (false, _) => return Ok(Trust::new(Check::Nothing)),
+        (true, false) => Check::Issuer,
+        (true, true) => Check::IssuerAndName,
+    };
+    Ok(match &settings.ca {
+        Some(path) => Trust::new(check).and(certificates(path)?),
+        None => Trust::new(check).and_the_system(),
+    })
+}
+
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
-    let read: Result<Vec<_>, _> =
-        CertificateDer::pem_file_iter(path).and_then(|found| found.collect());
-    match read {
-        Ok(found) if found.is_empty() => Err(unusable(path, &"it holds no certificate")),
-        Ok(found) => Ok(found),
-        Err(cause) => Err(unusable(path, &cause)),
-    }
+    trust::certificates(path).map_err(|cause| unusable(path, &cause))
 }
 
 fn unusable(path: &Path, cause: &impl ToString) -> Fault {
     Fault::TlsFile { path: path.to_owned(), cause: cause.to_string() }
-}
-
-/// Checks a server's certificate as far as the settings ask for it. The signature that proves the
-/// server holds the certificate's key is checked always.
-#[derive(Debug)]
-struct Verifier {
-    provider: Arc<CryptoProvider>,
-    roots: RootCertStore,
-    /// The CA file's certificates themselves: a server that presents one of them is trusted. That
-    /// is how OpenSSL, and so Nextcloud, takes a self-signed certificate given as its own CA;
-    /// webpki alone refuses it.
-    pinned: Vec<CertificateDer<'static>>,
-    check_chain: bool,
-    check_name: bool,
-}
-
-impl Verifier {
-    fn new(settings: &RedisTls, provider: &Arc<CryptoProvider>) -> Result<Self, Fault> {
-        let pinned = match &settings.ca {
-            Some(path) if settings.verify_peer => certificates(path)?,
-            _ => Vec::new(),
-        };
-        let mut roots = RootCertStore::empty();
-        if settings.ca.is_none() && settings.verify_peer {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        } else {
-            roots.add_parsable_certificates(pinned.iter().cloned());
-        }
-        Ok(Self {
-            provider: Arc::clone(provider),
-            roots,
-            pinned,
-            check_chain: settings.verify_peer,
-            check_name: settings.verify_peer && settings.verify_name,
-        })
-    }
-
-    fn verify_chain(
-        &self,
-        end: &CertificateDer<'_>,
-        parsed: &ParsedCertificate<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<(), Error> {
-        if self.pinned.iter().any(|pinned| pinned == end) {
-            return Ok(());
-        }
-        let algorithms = self.provider.signature_verification_algorithms.all;
-        verify_server_cert_signed_by_trust_anchor(
-            parsed,
-            &self.roots,
-            intermediates,
-            now,
-            algorithms,
-        )
-    }
-}
-
-impl ServerCertVerifier for Verifier {
-    fn verify_server_cert(
-        &self,
-        end: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        _ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        if self.check_chain {
-            let parsed = ParsedCertificate::try_from(end)?;
-            self.verify_chain(end, &parsed, intermediates, now)?;
-            if self.check_name {
-                verify_server_name(&parsed, name)?;
-            }
-        }
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, cert, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, cert, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -10,12 +10,10 @@ labels! {
         Accepted = "accepted",
         /// Wrong credentials.
         Rejected = "rejected",
-        /// Nobody could decide: "try again later".
+        /// Nobody could decide, or there was no room in a queue: "try again later".
         Unavailable = "unavailable",
         /// Refused before anybody looked: too many failures.
         Throttled = "throttled",
-        /// Too many sessions of this user, or no room in a queue.
-        Busy = "busy",
         /// The client didn't say who it is in time.
         TimedOut = "timed_out",
         /// The client left before it was decided.

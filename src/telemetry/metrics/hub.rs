@@ -30,6 +30,16 @@ labels! {
     }
 }
 
+labels! {
+    /// Why a client that had logged in got no session.
+    pub SessionRefusal {
+        /// Its user has as many sessions as one may have.
+        TooMany = "too_many",
+        /// We are going down.
+        Stopping = "stopping",
+    }
+}
+
 /// Held by the hub; sessions count through it.
 #[derive(Debug)]
 pub struct HubMetrics {
@@ -45,6 +55,10 @@ pub struct HubMetrics {
     pub ends: Counters<SessionEnd>,
     /// Sessions that had to be closed because their mailbox was full.
     pub overflows: Counter,
+    /// Clients that had logged in and got no session, by reason.
+    pub refused: Counters<SessionRefusal>,
+    /// Times that a client's socket was found full.
+    pub blocked: Counter,
     changes: Vec<Told>,
     custom_delivery: Histogram,
     debounce: Histogram,
@@ -84,6 +98,8 @@ impl HubMetrics {
         const SENT: &str = "Messages handed to clients' sockets.";
         let sent = metrics.counter_family("messages_sent_total", SENT, ["topic"])?;
         const DELIVERY: &str =
+        const REFUSED: &str = "Clients logged in that got no session.";
+        const BLOCKED: &str = "Sockets found full: what is sent waits.";
             "From reading the event to writing the message, for the first event in it.";
         const DEBOUNCE: &str = "The part of it that is meant: merge window, pace, push rate.";
         const LATENESS: &str = "The part of it that is not.";
@@ -101,6 +117,8 @@ impl HubMetrics {
             custom: sent.with([CUSTOM]),
             ends: metrics.counters("sessions_ended_total", "Sessions ended.", "reason")?,
             overflows: metrics.counter("mailbox_overflows_total", "Mailboxes found full.")?,
+            refused: metrics.counters("sessions_refused_total", REFUSED, "reason")?,
+            blocked: metrics.counter("sockets_blocked_total", BLOCKED)?,
             custom_delivery: delivery.with([CUSTOM]),
             debounce: metrics.histogram("debounce_seconds", DEBOUNCE, DEBOUNCE_MICROS)?,
             lateness: metrics.histogram("lateness_seconds", LATENESS, LATENESS_MICROS)?,

@@ -19,7 +19,7 @@ mod store;
 pub use auth::{AuthMetrics, CheckVerdict, LoginOutcome};
 pub use front::{FrontMetrics, Refusal};
 pub use histogram::{Histogram, HistogramFamily};
-pub use hub::{HubMetrics, SessionEnd};
+pub use hub::{HubMetrics, SessionEnd, SessionRefusal};
 pub use instruments::{Counter, CounterFamily, Gauge, Guard, State};
 pub use label::{Counters, Label};
 pub use measured::{Measured, Reading};

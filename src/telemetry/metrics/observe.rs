@@ -1,11 +1,11 @@
 //! The core's reports turned into numbers: the core knows no metrics, only who listens.
 
-use super::{FrontMetrics, HubMetrics, Refusal, SessionEnd, SourceMetrics};
+use super::{FrontMetrics, HubMetrics, Refusal, SessionEnd, SessionRefusal, SourceMetrics};
 use crate::{
     front, hub,
     notice::Topic,
     pipeline,
-    session::{Close, Waited},
+    session::{self, Close, Waited},
 };
 use std::time::Duration;
 use tokio::time::Instant;
@@ -26,6 +26,17 @@ impl hub::Observer for HubMetrics {
             self.overflows.inc();
         }
         self.ends.inc(end(close));
+    }
+
+    fn refused(&self, why: session::Refusal) {
+        self.refused.inc(match why {
+            session::Refusal::TooMany => SessionRefusal::TooMany,
+            _ => SessionRefusal::Stopping,
+        });
+    }
+
+    fn blocked(&self) {
+        self.blocked.inc();
     }
 
     fn told(&self, topic: Topic, waited: Waited, clients: u64) {

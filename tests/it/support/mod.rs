@@ -26,6 +26,7 @@ pub(crate) mod redis;
 pub(crate) mod redis_cluster;
 pub(crate) mod redis_sentinel;
 pub(crate) mod reverse_proxy;
+pub(crate) mod scene;
 pub(crate) mod settings;
 pub(crate) mod sqlite;
 pub(crate) mod subscriber;

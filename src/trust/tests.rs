@@ -1,0 +1,139 @@
+//! Real handshakes with certificates made here.
+
+use super::{Check, NoCertificate, Trust, certificates};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, Error, ServerConfig, ServerConnection,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName},
+};
+use std::sync::Arc;
+
+struct Identity {
+    certificate: CertificateDer<'static>,
+    key: KeyPair,
+}
+
+fn authority() -> (Issuer<'static, KeyPair>, CertificateDer<'static>) {
+    let mut parameters = CertificateParams::new([]).unwrap();
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let certificate = parameters.self_signed(&key).unwrap().der().clone();
+    (Issuer::new(parameters, key), certificate)
+}
+
+fn issued(by: &Issuer<'static, KeyPair>) -> Identity {
+    let key = KeyPair::generate().unwrap();
+    let parameters = CertificateParams::new(["right.example".to_owned()]).unwrap();
+    Identity { certificate: parameters.signed_by(&key, by).unwrap().der().clone(), key }
+}
+
+fn self_signed() -> Identity {
+    let made = rcgen::generate_simple_self_signed(["right.example".to_owned()]).unwrap();
+    Identity { certificate: made.cert.der().clone(), key: made.signing_key }
+}
+
+fn server(identity: &Identity, key: &KeyPair) -> ServerConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let single = rustls::sign::SingleCertAndKey::from(rustls::sign::CertifiedKey::new(
+        vec![identity.certificate.clone()],
+        provider.key_provider.load_private_key(key).unwrap(),
+    ));
+    ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(single))
+}
+
+/// What a client says to a server that shows `identity` and signs with `key`.
+fn meets(
+    trust: Trust,
+    identity: &Identity,
+    key: &KeyPair,
+    name: &'static str,
+) -> Result<(), Error> {
+    let config: ClientConfig = trust.client().unwrap().with_no_client_auth();
+    let name = ServerName::try_from(name).unwrap();
+    let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut server = ServerConnection::new(Arc::new(server(identity, key))).unwrap();
+    while client.is_handshaking() {
+        let mut wire = Vec::new();
+        client.write_tls(&mut wire).unwrap();
+        server.read_tls(&mut &wire[..]).unwrap();
+        server.process_new_packets().unwrap();
+        wire.clear();
+        while server.wants_write() {
+            server.write_tls(&mut wire).unwrap();
+        }
+        client.read_tls(&mut &wire[..]).unwrap();
+        client.process_new_packets()?;
+    }
+    Ok(())
+}
+
+fn shows(trust: Trust, identity: &Identity, name: &'static str) -> Result<(), Error> {
+    meets(trust, identity, &identity.key, name)
+}
+
+fn is_wrong_name(result: &Result<(), Error>) -> bool {
+    matches!(
+        result,
+        Err(Error::InvalidCertificate(CertificateError::NotValidForNameContext { .. }))
+    )
+}
+
+#[test]
+fn who_was_issued_by_somebody_trusted_passes_under_its_name_alone() {
+    let (issuer, ca) = authority();
+    let identity = issued(&issuer);
+    let trust = |check| Trust::new(check).and(vec![ca.clone()]);
+    assert_eq!(shows(trust(Check::IssuerAndName), &identity, "right.example"), Ok(()));
+    assert!(is_wrong_name(&shows(trust(Check::IssuerAndName), &identity, "wrong.example")));
+    assert_eq!(shows(trust(Check::Issuer), &identity, "wrong.example"), Ok(()));
+}
+
+#[test]
+fn who_was_issued_by_somebody_else_passes_only_where_nothing_is_asked() {
+    let (identity, (_, ca)) = (issued(&authority().0), authority());
+    for check in [Check::Issuer, Check::IssuerAndName] {
+        let said = shows(Trust::new(check).and(vec![ca.clone()]), &identity, "right.example");
+        assert!(matches!(said, Err(Error::InvalidCertificate(_))), "{said:?}");
+    }
+    assert_eq!(shows(Trust::new(Check::Nothing), &identity, "wrong.example"), Ok(()));
+}
+
+#[test]
+fn a_certificate_given_as_its_own_authority_passes_under_its_name_alone() {
+    let identity = self_signed();
+    let trust = || Trust::new(Check::IssuerAndName).and(vec![identity.certificate.clone()]);
+    assert_eq!(shows(trust(), &identity, "right.example"), Ok(()));
+    assert!(is_wrong_name(&shows(trust(), &identity, "wrong.example")));
+    assert!(shows(Trust::new(Check::Issuer), &identity, "right.example").is_err());
+}
+
+#[test]
+fn whoever_shows_anothers_certificate_never_passes() {
+    let (identity, thief) = (self_signed(), KeyPair::generate().unwrap());
+    for check in [Check::Nothing, Check::Issuer, Check::IssuerAndName] {
+        let trust = Trust::new(check).and(vec![identity.certificate.clone()]);
+        let said = meets(trust, &identity, &thief, "right.example");
+        assert_eq!(said, Err(Error::InvalidCertificate(CertificateError::BadSignature)));
+    }
+}
+
+#[test]
+fn trust_in_nobody_is_in_vain_unless_nothing_is_asked() {
+    assert!(Trust::new(Check::Issuer).is_in_vain());
+    assert!(!Trust::new(Check::Nothing).is_in_vain());
+    assert!(!Trust::new(Check::Issuer).and(vec![authority().1]).is_in_vain());
+}
+
+#[test]
+fn a_file_without_a_certificate_is_told_from_one_that_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    assert!(matches!(certificates(&file), Err(NoCertificate::Unreadable(_))));
+    std::fs::write(&file, "nothing").unwrap();
+    assert!(matches!(certificates(&file), Err(NoCertificate::None)));
+}
