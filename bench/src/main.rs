@@ -7,6 +7,7 @@ mod daemon;
 mod disturbance;
 mod figures;
 mod groups;
+mod guessers;
 mod kernel;
 mod options;
 mod plot;

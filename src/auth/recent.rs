@@ -7,6 +7,9 @@ use std::{
 };
 use tokio::time::Instant;
 
+/// Room for so many entries more is not worth giving back.
+const SPARE: usize = 64;
+
 /// A bounded map whose entries end by themselves. The clock is passed in.
 #[derive(Debug)]
 pub(crate) struct Recent<K, V> {
@@ -26,8 +29,8 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
     /// Remembers; an entry of the same key is replaced and lives from now on. When full, the oldest
     /// goes.
     pub(crate) fn insert(&mut self, key: K, value: V, now: Instant) {
-        let due = |(end, _): &(Instant, K)| *end <= now;
-        while self.ends.front().is_some_and(due) || self.ends.len() >= self.limit {
+        self.tidy(now);
+        while self.ends.len() >= self.limit {
             self.forget_oldest();
         }
         let end = now + self.lifetime;
@@ -48,6 +51,18 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
     /// How many entries there are, some of which may have ended.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Forgets what has ended, and gives its memory back.
+    pub(crate) fn tidy(&mut self, now: Instant) {
+        while self.ends.front().is_some_and(|(end, _)| *end <= now) {
+            self.forget_oldest();
+        }
+        let room = SPARE + 8 * self.ends.len();
+        if self.ends.capacity() > room || self.entries.capacity() > room {
+            self.ends.shrink_to(2 * self.ends.len());
+            self.entries.shrink_to(2 * self.entries.len());
+        }
     }
 
     fn forget_oldest(&mut self) {
@@ -92,6 +107,17 @@ mod tests {
         assert_eq!(recent.get(&'a', now), Some(&3));
         recent.insert('d', 5, now + Duration::from_secs(5));
         assert_eq!((recent.get(&'b', now), recent.get(&'a', now)), (None, Some(&3)));
+    }
+
+    #[test]
+    fn what_a_crowd_took_is_given_back() {
+        let (mut recent, now) = (Recent::new(10_000, LIFE), Instant::now());
+        for n in 0..10_000 {
+            recent.insert(n, n, now);
+        }
+        recent.tidy(now + LIFE);
+        assert_eq!(recent.len(), 0);
+        assert!(recent.ends.capacity() < 200 && recent.entries.capacity() < 200);
     }
 
     #[test]

@@ -8,7 +8,6 @@ use crate::support::{
     mariadb::MariaDb,
     nextcloud::{Answer, Nextcloud, Setup},
 };
-use futures_util::future::join_all;
 
 /// What a client hears that has shown wrong credentials (`specs/nextcloud.md` section 3).
 const INVALID: &str = "err: Invalid credentials";
@@ -135,20 +134,4 @@ async fn a_nextcloud_in_trouble_is_no_wrong_password() {
         assert!(said.starts_with("err: ") && said != INVALID, "{status}: {said}");
         assert!(!said.contains("internal") && !said.contains("http"), "{status}: {said}");
     }
-}
-
-#[tokio::test]
-async fn the_sixty_fifth_connection_of_a_user_is_told_so() {
-    let (_installation, daemon) = alice_and_bob().await;
-    let url = daemon.url();
-    let connections = (0..64).map(|_| Client::log_in(&url, "alice", APP_PASSWORD));
-    let mut connections = join_all(connections).await;
-    let refused = answer(&daemon, "alice", APP_PASSWORD).await;
-    assert!(refused.starts_with("err: ") && refused != INVALID, "{refused}");
-    assert_eq!(answer(&daemon, "bob", "battery staple").await, "authenticated");
-    drop(connections.pop());
-    crate::support::until("a place is free again", async || {
-        (answer(&daemon, "alice", APP_PASSWORD).await == "authenticated").then_some(())
-    })
-    .await;
 }

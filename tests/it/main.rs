@@ -28,6 +28,7 @@ mod metrics_format;
 mod monitoring;
 mod nextcloud_http;
 mod operator;
+mod panics;
 mod proxies;
 mod redis_acl;
 mod redis_cluster;

@@ -6,7 +6,7 @@ use crate::{
         client::Client,
         daemon::Daemon,
         faults::{Fault, FaultProxy},
-        free_port, http,
+        free_port, http, in_process,
         installation::Installation,
         mariadb::MariaDb,
         nextcloud::{Answer, Nextcloud, Setup},
@@ -16,9 +16,9 @@ use crate::{
 use futures_util::stream;
 use notify_push::{
     app::{self, Rim},
-    config::{self, Command, Entry, Kind, RECHECK_ROUND, Surroundings},
+    config::{Entry, RECHECK_ROUND},
     front::Local,
-    hosts::{Boxed, Clock, nextcloud::Instance},
+    hosts::{Boxed, Clock},
     lifecycle::{ServiceManager, Tasks},
     telemetry::log::{Filter, LogFormat, build},
 };
@@ -91,33 +91,17 @@ impl Hurried {
         installation: &Installation,
         environment: &[(&str, &str)],
     ) -> Self {
-        let config = installation.config_php("");
-        let usual = [("PORT", "0"), ("BIND", "127.0.0.1"), ("AUTH", "database")];
-        let usual = usual.iter().chain(&[("MAX_DEBOUNCE_TIME", "0")]).chain(environment);
-        let loaded = config::load(Surroundings {
-            arguments: vec!["notify_push".into(), config.into()],
-            environment: usual.map(|&(name, value)| (name.into(), value.into())).collect(),
-            dotenv: Err(io::ErrorKind::NotFound.into()),
-            read: &config::read_text,
-            exists: &|path| path.exists(),
-            kinds: &[Kind { name: "nextcloud", read: &Instance::read }],
-        });
-        let Ok(Command::Serve { settings, mut hosts, .. }) = loaded else { panic!("no settings") };
-        let mut instance = hosts.remove(0).host;
+        let config = installation.config_php("").display().to_string();
+        let at_once = [("MAX_DEBOUNCE_TIME", "0")];
+        let environment: Vec<_> = at_once.iter().chain(environment).copied().collect();
+        let (settings, mut instance) = in_process::settings(&[&config], &environment);
         assert_eq!(instance.settings.auth.recheck_round, RECHECK_ROUND);
         instance.settings.auth.recheck_round = ROUND;
         let host = Entry::<Boxed>::only(Box::new(instance));
         let (written, filter) = (Log::default(), Filter::parse("notify_push=debug").unwrap());
         let (subscriber, log) = build(filter, LogFormat::Json, written.clone());
         let logging = tracing::subscriber::set_default(subscriber);
-        let rim = Rim {
-            log,
-            manager: ServiceManager::default(),
-            clock,
-            rng: fastrand::Rng::with_seed(7),
-            cores: 2,
-            play: None,
-        };
+        let rim = Rim { log, cores: 2, ..in_process::rim(ServiceManager::default(), clock) };
         let daemon = app::Daemon::start(&settings, vec![host], rim).await.unwrap();
         let Local::Tcp(address) = daemon.local().clone() else { panic!("not TCP") };
         let tasks = Tasks::default();

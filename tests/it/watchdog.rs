@@ -1,17 +1,16 @@
 //! The service manager's watchdog bites: a daemon whose only worker is blocked is fed no longer.
 
+use crate::support::in_process;
 use notify_push::{
     app::{Daemon, Rim},
-    config::{self, Command, Entry, Kind, Settings, Surroundings},
+    config::{Entry, Settings},
     hosts::{
         Boxed,
         nextcloud::{Feed, Instance},
     },
     lifecycle::ServiceManager,
-    telemetry::log::{Filter, LogFormat, build},
 };
 use std::{
-    io::{self, ErrorKind},
     os::unix::net::UnixDatagram,
     path::Path,
     sync::{Arc, mpsc},
@@ -28,22 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 fn settings(folder: &Path, feed: Feed) -> (Settings, Vec<Entry<Boxed>>) {
     let database = format!("sqlite://{}", folder.join("none.db").display());
-    let environment = [("PORT", "0"), ("BIND", "127.0.0.1"), ("DATABASE_URL", &*database)];
-    let loaded = config::load(Surroundings {
-        arguments: vec!["notify_push".into(), "--auth=database".into()],
-        environment: environment.map(|(name, value)| (name.into(), value.into())).into(),
-        dotenv: Err(ErrorKind::NotFound.into()),
-        read: &config::read_text,
-        exists: &|path| path.exists(),
-        kinds: &[Kind { name: "nextcloud", read: &Instance::read }],
-    });
-    match loaded {
-        Ok(Command::Serve { settings, mut hosts, .. }) => {
-            let Entry { name, place, host } = hosts.remove(0);
-            (*settings, vec![Entry { name, place, host: Box::new(Instance { feed, ..host }) }])
-        }
-        other => panic!("{other:?}"),
-    }
+    let (settings, instance) = in_process::settings(&[], &[("DATABASE_URL", &database)]);
+    (settings, vec![Entry::only(Box::new(Instance { feed, ..instance }))])
 }
 
 fn rim(socket: &Path) -> Rim {
@@ -52,15 +37,8 @@ fn rim(socket: &Path) -> Rim {
         "WATCHDOG_USEC" => Some(INTERVAL.into()),
         _ => None,
     };
-    let (_, log) = build(Filter::default(), LogFormat::Json, io::sink);
-    Rim {
-        log,
-        manager: ServiceManager::from_environment(variable, std::process::id()).unwrap(),
-        clock: Arc::new(|| SystemTime::UNIX_EPOCH),
-        rng: fastrand::Rng::with_seed(1),
-        cores: 1,
-        play: None,
-    }
+    let manager = ServiceManager::from_environment(variable, std::process::id()).unwrap();
+    in_process::rim(manager, Arc::new(|| SystemTime::UNIX_EPOCH))
 }
 
 /// Waits until the daemon is fed; `false`: it was not in this time.

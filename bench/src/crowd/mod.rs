@@ -1,7 +1,7 @@
 //! Thousands of WebSocket clients on one thread, a kilobyte each at most.
 
 mod client;
-mod wire;
+pub mod wire;
 
 use client::{Client, Progress};
 use mio::{Events, Interest, Poll, Token};

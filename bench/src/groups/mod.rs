@@ -8,6 +8,7 @@ mod limits;
 mod logins;
 mod replicas;
 mod storm;
+mod strangers;
 
 use crate::{
     figures::Figures,
@@ -37,6 +38,10 @@ pub enum Group {
     Storm,
     /// App-password log-ins a second.
     Login,
+    /// Log-ins while thousands of sockets are silent at the door.
+    Strangers,
+    /// Log-ins and messages while wrong passwords are tried without end.
+    Guesses,
     /// Everybody comes back after a restart.
     Reconnect,
     /// The same, with Nextcloud deciding all log-ins.
@@ -62,6 +67,8 @@ impl Group {
             Self::Ordered => "ordered",
             Self::Storm => "storm",
             Self::Login => "login",
+            Self::Strangers => "strangers",
+            Self::Guesses => "guesses",
             Self::Reconnect => "reconnect",
             Self::ReconnectHost => "reconnect-host",
             Self::Growth => "growth",
@@ -87,6 +94,8 @@ impl Group {
             Self::Ordered => delivery::ordered(options, binary),
             Self::Storm => storm::run(options, binary),
             Self::Login => logins::rate(options, binary),
+            Self::Strangers => strangers::silent(options, binary),
+            Self::Guesses => strangers::guesses(options, binary),
             Self::Reconnect => logins::reconnect(options, binary, &[]),
             Self::ReconnectHost => logins::reconnect(options, binary, &[("AUTH", "nextcloud")]),
             Self::Growth => growth::run(options, binary),

@@ -19,6 +19,9 @@ pub const MAX_KEYS: usize = 65_536;
 /// How many failures of one key are told apart; more change nothing any more.
 pub const MAX_COUNTED: usize = 100;
 
+/// Room for so many entries more is not worth giving back.
+const SPARE: usize = 64;
+
 /// Failures of the last [`WINDOW`]. The clock is passed in.
 #[derive(Debug)]
 pub(super) struct Failures<K> {
@@ -52,7 +55,10 @@ impl<K: Copy + Eq + Hash + Ord> Failures<K> {
     /// One more, by a claim to be `name`.
     pub(super) fn add(&mut self, key: K, name: u32, now: Instant) {
         let second = self.second(now);
-        self.forget_old(now);
+        self.tidy(now);
+        if self.by_key.len() >= MAX_KEYS {
+            self.forget_first();
+        }
         let moments = self.by_key.entry(key).or_default();
         if let Some((last, _)) = moments.last() {
             self.order.remove(&(*last, key));
@@ -64,11 +70,13 @@ impl<K: Copy + Eq + Hash + Ord> Failures<K> {
         self.order.insert((second, key));
     }
 
-    /// Takes back those by claims to be `name`.
-    pub(super) fn forgive(&mut self, key: K, name: u32) {
-        let Some(moments) = self.by_key.get_mut(&key) else { return };
+    /// Takes back those by claims to be `name`; whether there were any.
+    pub(super) fn forgive(&mut self, key: K, name: u32) -> bool {
+        let Some(moments) = self.by_key.get_mut(&key) else { return false };
+        let before = moments.len();
         let last = moments.last().map(|(last, _)| *last);
         moments.retain(|(_, whose)| *whose != name);
+        let forgiven = moments.len() < before;
         let still = moments.last().map(|(last, _)| *last);
         if let Some(last) = last.filter(|last| still != Some(*last)) {
             self.order.remove(&(last, key));
@@ -78,6 +86,18 @@ impl<K: Copy + Eq + Hash + Ord> Failures<K> {
         }
         if still.is_none() {
             self.by_key.remove(&key);
+        }
+        forgiven
+    }
+
+    /// Forgets what counts no more, and gives its memory back.
+    pub(super) fn tidy(&mut self, now: Instant) {
+        let from = self.first_that_counts(now);
+        while self.order.first().is_some_and(|(last, _)| *last < from) {
+            self.forget_first();
+        }
+        if self.by_key.capacity() > SPARE + 8 * self.by_key.len() {
+            self.by_key.shrink_to(2 * self.by_key.len());
         }
     }
 
@@ -94,14 +114,8 @@ impl<K: Copy + Eq + Hash + Ord> Failures<K> {
         moments.iter().map(|(second, _)| *second).filter(move |second| *second >= from)
     }
 
-    /// Makes room: what counts no more, and the oldest if that isn't enough.
-    fn forget_old(&mut self, now: Instant) {
-        let from = self.first_that_counts(now);
-        while let Some(&(last, key)) = self.order.first() {
-            if last >= from && self.by_key.len() < MAX_KEYS {
-                return;
-            }
-            self.order.pop_first();
+    fn forget_first(&mut self) {
+        if let Some((_, key)) = self.order.pop_first() {
             self.by_key.remove(&key);
         }
     }
@@ -179,7 +193,9 @@ mod tests {
                     failures.add(key, name, now);
                     list.push((key, name, now));
                 } else {
-                    failures.forgive(key, name);
+                    let counted = failures.count(key, now);
+                    let forgiven = failures.forgive(key, name);
+                    prop_assert!(forgiven || failures.count(key, now) == counted);
                     list.retain(|(k, n, _)| (*k, *n) != (key, name));
                 }
                 for key in 0..3 {

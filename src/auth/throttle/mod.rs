@@ -2,11 +2,14 @@
 //! Pure: the clock is passed in.
 
 mod failures;
+mod known;
 
 pub use failures::{MAX_COUNTED, MAX_KEYS, WINDOW};
+pub use known::{MAX_KNOWN, RIGHT_FOR};
 
 use super::{Fingerprint, origin::Origin, recent::Recent};
 use failures::Failures;
+use known::Known;
 use std::{collections::HashMap, time::Duration};
 use tokio::time::Instant;
 
@@ -30,8 +33,6 @@ const MAX_DELAYED_LOCAL: usize = 4;
 
 /// How long a wrong claim is answered from memory, and how many are remembered.
 const WRONG_FOR: Duration = Duration::from_secs(5 * 60);
-/// How long a claim that was right passes unhindered, and how many are remembered.
-const RIGHT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// See above; the oldest goes first.
 const MAX_CLAIMS: usize = 65_536;
 
@@ -61,7 +62,7 @@ pub enum Ruling {
 
 /// The rules, at least as strict as Nextcloud's own (`specs/nextcloud.md` section 7):
 ///
-/// 1. A claim (user name and password from one network) that was right within the last day passes:
+/// 1. A claim (user name and password from one network) that was right within the last day (or two) passes:
 ///    it is looked at again in full, and whoever has it needs no guessing. So a neighbour behind the
 ///    same address who fails all the time doesn't lock out those who are known.
 /// 2. A claim that was wrong within the last five minutes is wrong without being looked at and
@@ -86,7 +87,7 @@ pub struct Throttle {
     networks: Failures<Counted>,
     names: Failures<u64>,
     wrong: Recent<Fingerprint, Instant>,
-    right: Recent<Fingerprint, ()>,
+    right: Known,
     /// Since when wrong claims of this user from there count as looked at again.
     cleared: Recent<(Origin, u64), Instant>,
     delayed: HashMap<Counted, usize>,
@@ -122,7 +123,7 @@ impl Throttle {
             networks: Failures::new(start),
             names: Failures::new(start),
             wrong: Recent::new(MAX_CLAIMS, WRONG_FOR),
-            right: Recent::new(MAX_CLAIMS, RIGHT_FOR),
+            right: Known::new(start),
             cleared: Recent::new(MAX_CLAIMS, WRONG_FOR),
             delayed: HashMap::new(),
         }
@@ -135,7 +136,8 @@ impl Throttle {
 
     /// What to do with an attempt.
     pub fn rule(&mut self, who: &Claimant, now: Instant) -> Ruling {
-        if self.right.get(&who.claim, now).is_some() {
+        self.tidy(now);
+        if self.right.contains(&who.claim, now) {
             return Ruling::Go;
         }
         if self.is_known_wrong(who, now) {
@@ -179,7 +181,7 @@ impl Throttle {
 
     /// The attempt was refused by whoever decides.
     pub fn failed(&mut self, who: &Claimant, now: Instant) {
-        self.right.take(&who.claim, now);
+        self.right.remove(&who.claim);
         self.wrong.insert(who.claim, now, now);
         self.networks.add(who.counted(), who.tag(), now);
         self.names.add(who.name, who.tag(), now);
@@ -187,11 +189,22 @@ impl Throttle {
 
     /// The client was let in.
     pub fn succeeded(&mut self, who: &Claimant, now: Instant) {
-        if self.right.get(&who.claim, now).is_none() {
-            self.networks.forgive(who.counted(), who.tag());
+        if self.right.contains(&who.claim, now) {
+            return self.right.insert(&who.claim, now);
+        }
+        self.right.insert(&who.claim, now);
+        // Who never failed has no wrong claims to look at again.
+        if self.networks.forgive(who.counted(), who.tag()) {
             self.cleared.insert((who.origin, who.name), now, now);
         }
-        self.right.insert(who.claim, (), now);
+    }
+
+    /// A flood of failures leaves nothing behind for longer than it counts.
+    fn tidy(&mut self, now: Instant) {
+        self.wrong.tidy(now);
+        self.cleared.tidy(now);
+        self.networks.tidy(now);
+        self.names.tidy(now);
     }
 
     fn is_known_wrong(&self, who: &Claimant, now: Instant) -> bool {

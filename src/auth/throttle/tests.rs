@@ -24,8 +24,8 @@ fn claim(origin: Origin, name: u64, password: u32) -> Claimant {
         Origin::Network(_) => 255,
     };
     claim[0] = from;
-    claim[1..9].copy_from_slice(&name.to_le_bytes());
-    claim[9..13].copy_from_slice(&password.to_le_bytes());
+    claim[1] = u8::try_from(name).unwrap();
+    claim[2..6].copy_from_slice(&password.to_le_bytes());
     Claimant { origin, name, claim }
 }
 
@@ -98,7 +98,8 @@ fn what_was_right_long_ago_is_no_longer_known() {
     let (mut throttle, now) = throttle();
     let known = claim(network(1), 2, 1);
     throttle.succeeded(&known, now);
-    let later = now + RIGHT_FOR;
+    assert!(throttle.right.contains(&known.claim, now + RIGHT_FOR - SECOND));
+    let later = now + 2 * RIGHT_FOR;
     fail(&mut throttle, network(1), 1, MAX_FAILURES, later);
     assert!(matches!(throttle.rule(&known, later), Ruling::Refuse(_)));
 }
@@ -211,7 +212,7 @@ proptest! {
                 Step::Try { origin, name, password, right } => (origin, name, password, right),
             };
             let who = claim(network(origin), name, password);
-            let known = throttle.right.get(&who.claim, now).is_some();
+            let known = throttle.right.contains(&who.claim, now);
             let failures = failed.iter().filter(|(o, _, at)| *o == origin && now < *at + WINDOW).count();
             match throttle.rule(&who, now) {
                 Ruling::Refuse(later) => {

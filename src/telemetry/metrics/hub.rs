@@ -97,9 +97,9 @@ impl HubMetrics {
     pub fn register(metrics: &Metrics, topics: &[&'static str]) -> Result<Self, MetricsError> {
         const SENT: &str = "Messages handed to clients' sockets.";
         let sent = metrics.counter_family("messages_sent_total", SENT, ["topic"])?;
-        const DELIVERY: &str =
         const REFUSED: &str = "Clients logged in that got no session.";
         const BLOCKED: &str = "Sockets found full: what is sent waits.";
+        const DELIVERY: &str =
             "From reading the event to writing the message, for the first event in it.";
         const DEBOUNCE: &str = "The part of it that is meant: merge window, pace, push rate.";
         const LATENESS: &str = "The part of it that is not.";

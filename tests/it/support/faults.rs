@@ -160,6 +160,7 @@ async fn step(
         Fault::Stall => return pending().await,
         Fault::HalfOpen => return swallow(from).await,
         Fault::Slow(bytes) if held.is_empty() => {
+            // The fault itself; nobody waits here for anything.
             tokio::time::sleep(Duration::from_millis(10)).await;
             held.reserve(bytes);
             return Ok(from.take(bytes as u64).read_buf(held).await? > 0);

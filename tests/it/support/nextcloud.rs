@@ -221,6 +221,7 @@ impl State {
         let full = setup.backlog.is_some_and(|backlog| inside > setup.workers + backlog);
         if !full {
             let _worker = self.workers.acquire().await.unwrap();
+            // How long this host takes; nobody waits here for anything.
             tokio::time::sleep(setup.delay).await;
         }
         self.inside.fetch_sub(1, Ordering::SeqCst);

@@ -54,6 +54,16 @@ impl Scene {
         targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
     }
 
+    /// Bytes of memory that the daemon holds for itself: not its code, which comes and goes with what is
+    /// run.
+    pub(crate) fn memory(&self) -> u64 {
+        let path = format!("/proc/{}/smaps_rollup", self.daemon.id());
+        let rollup = std::fs::read_to_string(path).expect("a running daemon");
+        let line = rollup.lines().find_map(|line| line.strip_prefix("Anonymous:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        kib.expect("a number of KiB") << 10
+    }
+
     /// Bytes that wait in the kernel to be taken by the daemon's clients, whoever owns the sockets now.
     pub(crate) fn send_queues(&self) -> usize {
         let local =

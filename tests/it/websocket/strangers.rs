@@ -43,6 +43,7 @@ async fn a_client_that_dribbles_its_head_is_gone_when_its_time_is_up() {
             if client.0.write_all(&[*byte]).await.is_err() {
                 break;
             }
+            // The dribbling itself: faster, the head would become too long before its time is up.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

@@ -1,0 +1,129 @@
+//! What strangers cost those who belong: the time of a log-in and of a message.
+
+use super::super::stack::{Stack, user};
+use crate::{
+    crowd::{Crowd, Plan},
+    daemon::Daemon,
+    figures::Figures,
+    guessers::Guessers,
+    options::{Binary, Options},
+};
+use redis::Commands;
+use socket2::{Domain, Socket, Type};
+use std::{
+    error::Error,
+    net::{Ipv4Addr, SocketAddr},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+/// Sockets that say nothing.
+const SILENT: usize = 5_000;
+/// Log-ins one after the other, and messages.
+const TIMES: usize = 300;
+/// One of them takes no longer.
+const AT_MOST: Duration = Duration::from_secs(30);
+/// Until the door is in order after a crowd has come to it, the queue of hashes full.
+const SETTLE: Duration = Duration::from_secs(2);
+
+pub(super) fn silent(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
+    let stack = Stack::start(options, TIMES)?;
+    let mut figures = Figures::default();
+    let daemon = Daemon::start(binary, &stack, &[])?;
+    figures.add_times(
+        ["alone: log-in p50", "alone: log-in p99", "alone: log-in max"],
+        &mut log_ins(&daemon)?,
+    );
+    let silent = crowd_at_the_door(daemon.port)?;
+    figures.add_times(
+        ["5 000 silent: log-in p50", "5 000 silent: log-in p99", "5 000 silent: log-in max"],
+        &mut log_ins(&daemon)?,
+    );
+    drop((silent, daemon));
+    let daemon = Daemon::start(binary, &stack, &[("MAX_UNAUTHENTICATED", "1000")])?;
+    let _silent = crowd_at_the_door(daemon.port)?;
+    figures.add_times(
+        ["room for 1 000: log-in p50", "room for 1 000: log-in p99", "room for 1 000: log-in max"],
+        &mut log_ins(&daemon)?,
+    );
+    Ok(figures)
+}
+
+pub(super) fn guesses(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
+    let stack = Stack::start(options, TIMES)?;
+    let daemon = Daemon::start(binary, &stack, &[("AUTH", "database")])?;
+    let mut figures = Figures::default();
+    figures.add_times(
+        ["alone: log-in p50", "alone: log-in p99", "alone: log-in max"],
+        &mut log_ins(&daemon)?,
+    );
+    figures.add_times(
+        ["alone: message p50", "alone: message p99", "alone: message max"],
+        &mut messages(&stack, &daemon)?,
+    );
+    let guessers = Guessers::start(daemon.port);
+    sleep(SETTLE);
+    let (begun, before) = (Instant::now(), guessers.answers());
+    figures.add_times(
+        ["guessed at: log-in p50", "guessed at: log-in p99", "guessed at: log-in max"],
+        &mut log_ins(&daemon)?,
+    );
+    figures.add_times(
+        ["guessed at: message p50", "guessed at: message p99", "guessed at: message max"],
+        &mut messages(&stack, &daemon)?,
+    );
+    let (after, seconds) = (guessers.answers(), begun.elapsed().as_secs_f64());
+    figures.add("guesses looked at a second", "", (after.0 - before.0) as f64 / seconds);
+    figures.add("guesses put off a second", "", (after.1 - before.1) as f64 / seconds);
+    Ok(figures)
+}
+
+/// How long each of some users takes from the first packet until it is let in.
+fn log_ins(daemon: &Daemon) -> Result<Vec<Duration>, Box<dyn Error>> {
+    let mut times = Vec::with_capacity(TIMES);
+    for first in 0..TIMES {
+        let begun = Instant::now();
+        let crowd = Crowd::connect(Plan { first, ..Plan::new(daemon.port, 1) }, AT_MOST)?;
+        times.push(begun.elapsed());
+        drop(crowd);
+    }
+    Ok(times)
+}
+
+/// How long messages take to somebody who is here, a hundred a second.
+fn messages(stack: &Stack, daemon: &Daemon) -> Result<Vec<Duration>, Box<dyn Error>> {
+    let mut crowd = Crowd::connect(Plan::new(daemon.port, 1), AT_MOST)?;
+    let mut redis = stack.redis.connection()?;
+    let message = format!("{{\"user\":\"{}\",\"message\":\"n\",\"body\":1}}", user(0));
+    let mut times = Vec::with_capacity(TIMES);
+    for _ in 0..TIMES {
+        let begun = Instant::now();
+        let _: usize = redis.publish("notify_custom", &message)?;
+        let heard = loop {
+            if let Some(heard) = crowd.take().first() {
+                break heard.at;
+            }
+            if begun.elapsed() > AT_MOST {
+                return Err("a message was lost".into());
+            }
+            crowd.pump(Duration::from_millis(10))?;
+        };
+        times.push(heard.duration_since(begun));
+        sleep(Duration::from_millis(10));
+    }
+    Ok(times)
+}
+
+/// Connections from a few hundred addresses that say nothing.
+fn crowd_at_the_door(port: u16) -> Result<Vec<Socket>, Box<dyn Error>> {
+    let mut sockets = Vec::with_capacity(SILENT);
+    for number in 0..SILENT {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        let last = u8::try_from(number % 200)? + 2;
+        socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 0)).into())?;
+        socket.connect(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
+        sockets.push(socket);
+    }
+    sleep(SETTLE);
+    Ok(sockets)
+}
