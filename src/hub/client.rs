@@ -162,3 +162,15 @@ fn write_once(out: &mut impl Transport, frame: &Frame) -> Result<usize> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Client;
+    use crate::stream::IdleStream;
+
+    #[test]
+    fn an_idle_client_is_small() {
+        // `docs/performance.md` shows what the rest of its memory is.
+        assert!(size_of::<Client<IdleStream>>() <= 160, "{}", size_of::<Client<IdleStream>>());
+    }
+}
