@@ -42,6 +42,7 @@ pub mod pipeline;
 pub mod app;
 pub mod config;
 pub mod demo;
+pub mod doctor;
 pub mod lifecycle;
 pub mod status;
 pub mod telemetry;

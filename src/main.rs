@@ -1,5 +1,7 @@
 //! Options → settings → telemetry → app → exit code.
 
+mod examination;
+
 use listenfd::ListenFd;
 use notify_push::{
     app::{self, Fresh, Rim},
@@ -110,6 +112,9 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         }
         Command::Metrics { over, endpoints } => metrics(&endpoints, over),
         Command::Demo { once } => demo(once),
+        Command::Doctor { described, file, options } => {
+            examination::run(described, file.as_deref(), &options)
+        }
     }
 }
 

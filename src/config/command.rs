@@ -1,6 +1,6 @@
 //! What the process is asked to do, with everything it needs to know for it.
 
-use super::{Entry, Settings};
+use super::{ConfigError, Entry, Row, Settings};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// One run of the program; `H` is what the kinds make of the hosts' settings.
@@ -17,6 +17,15 @@ pub enum Command<H> {
     },
     /// Print this on stdout and end with 0: `--version`, `--help`, `--dump-config`.
     Print(String),
+    /// Check everything and say what mends it.
+    Doctor {
+        /// What is to be looked over, or why the settings can't be used.
+        described: Result<Box<Described<H>>, ConfigError>,
+        /// config.php, if one was named.
+        file: Option<PathBuf>,
+        /// How.
+        options: DoctorOptions,
+    },
     /// Show the main job with nothing installed.
     Demo {
         /// End after each kind of message has been seen.
@@ -54,6 +63,32 @@ pub enum Command<H> {
         /// Where to ask, the first that is there; never empty.
         endpoints: Vec<ControlAddress>,
     },
+}
+
+/// Settings with what there is to tell of them.
+#[derive(Debug)]
+pub struct Described<H> {
+    /// The daemon's.
+    pub settings: Settings,
+    /// Its hosts; never empty.
+    pub hosts: Vec<Entry<H>>,
+    /// Each with its source, as `--dump-config` prints them.
+    pub rows: Vec<Row>,
+    /// What an operator should hear that stops nothing.
+    pub warnings: Vec<String>,
+}
+
+/// What the doctor is asked besides the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoctorOptions {
+    /// Whom to log in as.
+    pub user: Option<String>,
+    /// Where the password is; none: it is asked for.
+    pub password_file: Option<PathBuf>,
+    /// How long a silent connection is held.
+    pub patience: Duration,
+    /// JSON instead of text.
+    pub json: bool,
 }
 
 /// What is to happen to a log filter.

@@ -7,12 +7,16 @@
     allow(rustdoc::broken_intra_doc_links, reason = "help texts name variables in brackets")
 )]
 
+mod completions;
+mod doctor;
+
 use super::layers::Flags;
 use super::setting::{self, Setting};
-use super::{ConfigError, LogAction};
+use super::{ConfigError, DoctorOptions, LogAction};
+use doctor::{Asked, Doctor};
 use std::{ffi::OsString, path::PathBuf};
 use structopt::StructOpt;
-use structopt::clap::{AppSettings, ErrorKind};
+use structopt::clap::{AppSettings, ErrorKind, Shell};
 
 /// What the command line asks for.
 pub(super) struct Line {
@@ -23,6 +27,7 @@ pub(super) struct Line {
 /// What is to be done.
 pub(super) enum Task {
     Serve { file: Option<PathBuf>, glob: bool, dump: bool },
+    Doctor { file: Option<PathBuf>, glob: bool, options: DoctorOptions },
     Demo { once: bool },
     Log(LogAction),
     Revoke { user: String },
@@ -58,6 +63,16 @@ struct Options {
     #[structopt(short = "V", long)]
     version: bool,
     #[structopt(flatten)]
+    settings: Everything,
+    #[structopt(subcommand)]
+    order: Option<Order>,
+}
+
+// The flags of all settings, for the commands that take a daemon's whole command line. A doc comment
+// would stand in their help in place of their own.
+#[derive(StructOpt)]
+struct Everything {
+    #[structopt(flatten)]
     servers: Servers,
     #[structopt(flatten)]
     listeners: Listeners,
@@ -67,12 +82,21 @@ struct Options {
     log_ins: LogIns,
     #[structopt(flatten)]
     behaviour: Behaviour,
-    #[structopt(subcommand)]
-    order: Option<Order>,
+}
+
+impl Everything {
+    fn flags(self, given: &mut Given) {
+        self.servers.flags(given);
+        self.listeners.flags(given);
+        self.control.flags(given);
+        self.log_ins.flags(given);
+        self.behaviour.flags(given);
+    }
 }
 
 #[derive(StructOpt)]
 enum Order {
+    Doctor(Box<Doctor>),
     /// Show the main job with nothing installed: a small Nextcloud database, events, a client
     Demo {
         /// End after each kind of message has been seen
@@ -89,6 +113,12 @@ enum Order {
         restore: bool,
         #[structopt(flatten)]
         control: Control,
+    },
+    /// Print a completion script, to be put where the shell looks for them
+    Completions {
+        /// Which shell
+        #[structopt(possible_values = &["bash", "fish", "zsh"])]
+        shell: Shell,
     },
     /// Close all connections of a user in a running daemon, through its control endpoint
     Revoke {
@@ -266,7 +296,7 @@ pub(super) fn parse(arguments: Vec<OsString>) -> Result<Line, ConfigError> {
         }
         Err(error) => return Err(ConfigError::Usage(without_secrets(error.message, &shown))),
     };
-    Ok(options.into_line())
+    options.into_line()
 }
 
 /// Without the blanks that structopt leaves at the ends of lines.
@@ -289,16 +319,17 @@ fn without_secrets(mut message: String, arguments: &[OsString]) -> String {
 }
 
 impl Options {
-    fn into_line(self) -> Line {
+    fn into_line(self) -> Result<Line, ConfigError> {
         let mut given = Given(Flags::new());
-        self.servers.flags(&mut given);
-        self.listeners.flags(&mut given);
-        self.control.flags(&mut given);
-        self.log_ins.flags(&mut given);
-        self.behaviour.flags(&mut given);
+        self.settings.flags(&mut given);
         let task = match self.order {
             _ if self.version => Task::Print(version()),
             None => Task::Serve { file: self.file, glob: self.glob_config, dump: self.dump_config },
+            Some(Order::Doctor(doctor)) => {
+                let Asked { file, glob, options } = doctor.into_asked(&mut given)?;
+                Task::Doctor { file: file.or(self.file), glob: glob || self.glob_config, options }
+            }
+            Some(Order::Completions { shell }) => Task::Print(completions::script(shell)),
             Some(Order::Demo { once }) => Task::Demo { once },
             Some(Order::Log { level, restore, control }) => {
                 control.flags(&mut given);
@@ -320,7 +351,7 @@ impl Options {
                 Task::Metrics { over }
             }
         };
-        Line { flags: given.0, task }
+        Ok(Line { flags: given.0, task })
     }
 }
 

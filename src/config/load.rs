@@ -4,7 +4,9 @@ use super::command_line::{self, Line, Task};
 use super::kind::{HostRequest, Kind};
 use super::layers::{Layers, ReadFile};
 use super::report::Report;
-use super::{Command, ConfigError, ControlAddress, Entry, Environment, LogAction, assemble, parse};
+use super::{
+    Command, ConfigError, ControlAddress, Described, Entry, Environment, LogAction, assemble, parse,
+};
 use crate::front::Bind;
 use std::{
     collections::BTreeMap,
@@ -63,6 +65,15 @@ pub fn load<H>(surroundings: Surroundings<'_, H>) -> Result<Command<H>, ConfigEr
             report.warnings.extend(unreadable);
             serve(&request, kinds, report, dump)
         }
+        Task::Doctor { file, glob, options } => {
+            let described = layers().and_then(|layers| {
+                let request = HostRequest { file: file.as_deref(), glob, layers: &layers, exists };
+                let mut report = Report::default();
+                report.warnings.extend(unreadable);
+                describe(&request, kinds, report)
+            });
+            Ok(Command::Doctor { described: described.map(Box::new), file, options })
+        }
     }
 }
 
@@ -71,12 +82,11 @@ fn unreadable(dotenv: &io::Result<String>) -> Option<String> {
     Some(format!("the environment file can't be read and is left out: {error}"))
 }
 
-fn serve<H>(
+fn describe<H>(
     request: &HostRequest<'_>,
     kinds: &[Kind<'_, H>],
     mut report: Report,
-    dump: bool,
-) -> Result<Command<H>, ConfigError> {
+) -> Result<Described<H>, ConfigError> {
     let Some(kind) = kinds.first() else {
         return Err(ConfigError::Missing {
             what: "this build knows no kind of host",
@@ -85,11 +95,21 @@ fn serve<H>(
     };
     let host = (kind.read)(request, &mut report)?;
     let settings = assemble::settings(request.layers, &mut report)?;
-    if dump {
-        return Ok(Command::Print(report.text()));
-    }
     let hosts = vec![Entry::only(host)];
-    Ok(Command::Serve { settings: Box::new(settings), hosts, warnings: report.warnings })
+    Ok(Described { settings, hosts, rows: report.rows, warnings: report.warnings })
+}
+
+fn serve<H>(
+    request: &HostRequest<'_>,
+    kinds: &[Kind<'_, H>],
+    report: Report,
+    dump: bool,
+) -> Result<Command<H>, ConfigError> {
+    let Described { settings, hosts, rows, warnings } = describe(request, kinds, report)?;
+    if dump {
+        return Ok(Command::Print(Report { rows, warnings }.text()));
+    }
+    Ok(Command::Serve { settings: Box::new(settings), hosts, warnings })
 }
 
 fn log<H>(layers: &Layers<'_>, action: LogAction) -> Result<Command<H>, ConfigError> {

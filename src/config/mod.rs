@@ -23,7 +23,7 @@ mod source;
 pub use address::{REDIS_PORT, guessed_scheme, nextcloud_url, plain_redis, tls_mode, verified};
 pub use assemble::instance;
 pub use change::{Change, Effect};
-pub use command::{Command, ControlAddress, LogAction};
+pub use command::{Command, ControlAddress, Described, DoctorOptions, LogAction};
 pub use environment::Environment;
 pub use error::ConfigError;
 pub use file::{FileLayer, FileRequest, Found};
@@ -31,7 +31,7 @@ pub use kind::{HostRequest, Kind};
 pub use layers::{Layers, ReadFile, read_text};
 pub use load::{Surroundings, load};
 pub use parse::{header, network};
-pub use report::Report;
+pub use report::{Report, Row};
 pub use section::{
     AuthSettings, AuthStep, DeliverySettings, Entry, HostName, InstanceSettings, LogSettings,
     LogStyle, NextcloudSettings, Place, ProxySettings, RECHECK_ROUND, Settings, ThrottleSettings,

@@ -6,15 +6,19 @@ use std::fmt::Write as _;
 /// Fills up while the settings are put together.
 #[derive(Debug, Default)]
 pub struct Report {
-    rows: Vec<Row>,
+    pub(super) rows: Vec<Row>,
     pub(super) warnings: Vec<String>,
 }
 
-#[derive(Debug)]
-struct Row {
-    name: &'static str,
-    value: String,
-    source: Source,
+/// A setting as it may be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its name: that of the flag.
+    pub name: &'static str,
+    /// Its value, without secrets.
+    pub value: String,
+    /// Who said so.
+    pub source: Source,
 }
 
 impl Report {

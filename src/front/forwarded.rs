@@ -1,12 +1,28 @@
 //! What the proxies in front say of the client's address.
 
+use super::http::Origin;
+use crate::peer::Peer;
 use http::{HeaderMap, HeaderName};
+use std::{convert::Infallible, sync::Arc};
+use warp::Filter;
 
 /// The header that carries the chain unless the host says otherwise.
 pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Hops kept; of more, those nearest to us, which are the ones that can be trusted.
 pub(super) const MAX_HOPS: usize = 32;
+
+/// Who a request comes from: the socket's address and the chain in the first of `names` that it has.
+pub fn peer(
+    names: Arc<[HeaderName]>,
+) -> impl Filter<Extract = (Peer,), Error = Infallible> + Clone + Send + Sync + 'static {
+    warp::header::headers_cloned().and(warp::ext::optional::<Origin>()).map(
+        move |headers: HeaderMap, origin: Option<Origin>| Peer {
+            address: origin.and_then(|origin| origin.address),
+            forwarded: chain(&headers, &names),
+        },
+    )
+}
 
 /// The forwarded chain: the elements of the first of `names` that the request has, client first.
 /// Several headers of one name count as one list (RFC 9110 section 5.3).

@@ -18,7 +18,7 @@ mod visitor;
 
 pub use crate::stream::ClientStream;
 pub use accept::{Front, Limits};
-pub use forwarded::X_FORWARDED_FOR;
+pub use forwarded::{X_FORWARDED_FOR, peer};
 pub use health::health;
 pub use http::Origin;
 pub use listen::{ListenError, Listener, Local};
@@ -30,4 +30,4 @@ pub use settings::{Bind, ListenSettings, StrangerLimits, TlsFiles};
 pub use strangers::{Stranger, Strangers};
 pub use tls::{RELOAD_INTERVAL, Tls, TlsError};
 pub use upgrade::{Client, upgrade};
-pub use visitor::{VisitError, Visitor};
+pub use visitor::{Refusal, Request, VisitError, Visitor};

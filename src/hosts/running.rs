@@ -3,7 +3,7 @@
 
 use super::Ground;
 use crate::{
-    config::{Change, Place},
+    config::{Change, InstanceSettings, Place},
     front::admin::Revoke,
     status::Dependency,
     telemetry::metrics::{Metrics, Snapshot},
@@ -18,6 +18,11 @@ use warp::{filters::BoxedFilter, reply::Response};
 pub trait Prepared: fmt::Debug + Send + Sync + Any {
     /// Networks of the proxies in front of it: many clients share an address there.
     fn trusted_proxies(&self) -> &[IpNet];
+
+    /// What the doctor can look over; nothing of a kind that it doesn't know.
+    fn examined(&self) -> Option<&InstanceSettings> {
+        None
+    }
 
     /// Starts everything but the shared listeners.
     ///

@@ -21,6 +21,22 @@ pub enum StoreError {
     Prefix(String),
 }
 
+impl StoreError {
+    /// What was seen, and the statement that an administrator may run to mend it where there is one.
+    pub fn with_remedy(&self) -> (String, Option<String>) {
+        let text = self.to_string();
+        match text.split_once(REMEDY) {
+            Some((cause, remedy)) if remedy.starts_with("GRANT") => {
+                (cause.to_owned(), Some(remedy.trim_end_matches(')').to_owned()))
+            }
+            _ => (text, None),
+        }
+    }
+}
+
+/// What stands before a remedy in a message.
+const REMEDY: &str = " (remedy: ";
+
 /// How a query that was sent went wrong.
 #[derive(Debug)]
 pub(super) enum Fault {
@@ -100,8 +116,8 @@ impl Target {
             return missing(error).unwrap_or_default().to_owned();
         }
         match table(error.message()) {
-            Some(table) => format!(" (remedy: GRANT SELECT ON {table} TO {};)", self.grantee()),
-            None => " (remedy: grant SELECT on this table)".to_owned(),
+            Some(table) => format!("{REMEDY}GRANT SELECT ON {table} TO {};)", self.grantee()),
+            None => format!("{REMEDY}grant SELECT on this table)"),
         }
     }
 
@@ -215,6 +231,15 @@ mod tests {
         assert_eq!(table(mysql), Some("oc_users"));
         assert_eq!(table("permission denied for table oc_users"), Some("oc_users"));
         assert_eq!(table("permission denied"), None);
+    }
+
+    #[test]
+    fn a_remedy_is_a_statement_of_its_own() {
+        let error = StoreError::Broken("denied (remedy: GRANT SELECT ON t TO \"u\";)".into());
+        let (cause, remedy) = error.with_remedy();
+        assert_eq!(cause, "the database can't be used: denied");
+        assert_eq!(remedy.as_deref(), Some("GRANT SELECT ON t TO \"u\";"));
+        assert_eq!(StoreError::Broken("no such table".into()).with_remedy().1, None);
     }
 
     #[test]

@@ -130,7 +130,7 @@ fn modules_use_only_what_lies_before_them_on_the_road() {
         }
         for name in used(&text) {
             let known = LAYERS.iter().any(|(layer, _)| *layer == name)
-                || ["app", "config", "demo", "hosts"].contains(&&*name);
+                || ["app", "config", "demo", "doctor", "hosts"].contains(&&*name);
             let fine = !known
                 || name == module
                 || EVERYWHERE.contains(&&*name)
@@ -172,7 +172,9 @@ fn every_foreign_crate_has_its_owner() {
             });
             let owned = owners.iter().any(|owner| inside.starts_with(owner)) || is_test(&path);
             let ours = *name == "redis::"
-                && ["app", "hub", "config", "demo", "hosts"].iter().any(|m| inside.starts_with(m));
+                && ["app", "hub", "config", "demo", "doctor", "hosts"]
+                    .iter()
+                    .any(|m| inside.starts_with(m));
             assert!(!foreign || owned || ours, "{inside} uses {name}, which belongs to {owners:?}");
         }
     }

@@ -48,6 +48,7 @@ async fn what_a_stranger_hears_on_the_main_listener_is_a_closed_set() {
         ("GET", "/test/reverse_cookie", wrong, 403, "Wrong token\n"),
         ("GET", "/test/remote/1.2.3.4", wrong, 403, "Wrong token\n"),
         ("POST", "/test/version", wrong, 403, "Wrong token\n"),
+        ("GET", "/test/chain", wrong, 403, "Wrong token\n"),
         ("GET", "/test/mapping/x", wrong, 404, "Not found\n"),
         ("GET", "/metrics", &[], 404, "Not found\n"),
         ("GET", "/log-level", &[], 404, "Not found\n"),

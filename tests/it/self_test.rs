@@ -42,6 +42,7 @@ async fn ask(nextcloud: &Nextcloud, method: &str, path: &str) -> String {
         nextcloud: Some(Probe::new(&remote)),
         cookie: Cookie::default(),
         version: "1.4.0".into(),
+        forwarded: [].into(),
     };
     let request = Request::builder().method(method).uri(path).header("token", "t0ken");
     let request = request.body(Empty::<Bytes>::new()).unwrap();

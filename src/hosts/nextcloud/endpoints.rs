@@ -9,10 +9,11 @@ use super::{
     host::Cookie,
     remote::{Probe, Trouble},
 };
-use crate::source::redis::Keys;
+use crate::{front, peer::Peer, source::redis::Keys};
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
+use serde::{Deserialize, Serialize};
 use std::{error::Error, net::IpAddr, sync::Arc};
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
@@ -80,14 +81,27 @@ pub struct SelfTest {
     pub cookie: Cookie,
     /// What we say we are compatible with (`COMPAT_VERSION`).
     pub version: String,
+    /// The headers that hold the forwarded chain.
+    pub forwarded: Arc<[HeaderName]>,
+}
+
+/// What `/test/chain` answers, as JSON: who a request comes from, as far as the daemon can tell. Not
+/// one of the original's: the doctor asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainSeen {
+    /// The socket's remote address; none for a unix socket.
+    pub peer: Option<IpAddr>,
+    /// The forwarded chain as received, the client first.
+    pub forwarded: Vec<String>,
 }
 
 /// The routes; a request for anything else is rejected, so that others can follow.
 pub fn routes(test: SelfTest) -> BoxedFilter<(Response,)> {
     let cookie = test.cookie.clone();
     let open = warp::path!("cookie").and(warp::get()).map(move || plain(cookie.get().to_string()));
+    let names = Arc::clone(&test.forwarded);
     let desk = Arc::new(Desk { test, turns: Semaphore::new(AT_ONCE) });
-    let guarded = checks()
+    let guarded = checks(names)
         .and(warp::header::optional("token"))
         .then(move |check, token: Option<String>| Arc::clone(&desk).answer(check, token));
     let routes = warp::path("test").and(open.or(guarded).unify()).boxed();
@@ -95,20 +109,23 @@ pub fn routes(test: SelfTest) -> BoxedFilter<(Response,)> {
 }
 
 /// What a request with the token asks for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Check {
     Mapping(i64),
     ReverseCookie,
     Remote(IpAddr),
     Version,
+    Chain(Peer),
 }
 
-fn checks() -> BoxedFilter<(Check,)> {
+fn checks(names: Arc<[HeaderName]>) -> BoxedFilter<(Check,)> {
     let mapping = warp::path!("mapping" / i64).and(warp::get()).map(Check::Mapping);
     let cookie = warp::path!("reverse_cookie").and(warp::get()).map(|| Check::ReverseCookie);
     let remote = warp::path!("remote" / IpAddr).and(warp::get()).map(Check::Remote);
     let version = warp::path!("version").and(warp::post()).map(|| Check::Version);
-    mapping.or(cookie).unify().or(remote).unify().or(version).unify().boxed()
+    let chain = warp::path!("chain").and(warp::get()).and(front::peer(names)).map(Check::Chain);
+    let usual = mapping.or(cookie).unify().or(remote).unify().or(version).unify();
+    usual.or(chain).unify().boxed()
 }
 
 struct Desk {
@@ -136,6 +153,7 @@ impl Desk {
             Check::ReverseCookie => self.ask(async |probe| probe.test_cookie(&token).await).await,
             Check::Remote(ip) => self.ask(async |probe| probe.test_remote(&token, ip).await).await,
             Check::Version => self.version(&token, keys).await,
+            Check::Chain(peer) => seen(peer),
         })
     }
 
@@ -186,6 +204,11 @@ impl Desk {
         }
         "set".to_owned()
     }
+}
+
+fn seen(peer: Peer) -> String {
+    let seen = ChainSeen { peer: peer.ip(), forwarded: peer.forwarded };
+    serde_json::to_string(&seen).unwrap_or_else(|error| error.to_string())
 }
 
 impl Reply for Denied {

@@ -2,8 +2,9 @@
 
 use crate::store::{Database, StoreError};
 
-/// Everything that is ever read: `specs/nextcloud.md` section 7.
-const NEEDED: [(&str, &str); 6] = [
+/// Everything that is ever read, tables without prefix and their columns: `specs/nextcloud.md`
+/// section 7.
+pub const NEEDED: [(&str, &str); 6] = [
     ("mounts", "storage_id, root_id, user_id"),
     ("filecache", "fileid, path"),
     ("users", "uid, uid_lower, password"),

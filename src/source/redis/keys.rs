@@ -80,6 +80,19 @@ impl Keys {
         self.run(&Command { words: &words, rights, repeatable: true }).await.map(drop)
     }
 
+    /// Sets a key that goes away by itself after so many seconds.
+    pub async fn lend(
+        &self,
+        key: &str,
+        value: impl AsRef<[u8]>,
+        seconds: u32,
+    ) -> Result<(), Fault> {
+        let seconds = seconds.to_string();
+        let words: [&[u8]; 5] = [b"SET", key.as_bytes(), value.as_ref(), b"EX", seconds.as_bytes()];
+        let rights = "+set and the key pattern ~test-token";
+        self.run(&Command { words: &words, rights, repeatable: true }).await.map(drop)
+    }
+
     /// Publishes on a channel, once at most.
     pub async fn publish(&self, channel: &str, payload: impl AsRef<[u8]>) -> Result<(), Fault> {
         let words: [&[u8]; 3] = [b"PUBLISH", channel.as_bytes(), payload.as_ref()];

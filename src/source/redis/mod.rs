@@ -6,6 +6,7 @@ mod fault;
 mod heartbeat;
 mod keys;
 mod listener;
+mod look;
 mod pace;
 mod replies;
 mod sentinel;
@@ -17,6 +18,7 @@ mod wire;
 
 pub use fault::Fault;
 pub use keys::Keys;
+pub use look::Look;
 pub use pace::Pace;
 pub use settings::{Address, RedisSettings, RedisTls, Topology};
 pub use subscribe::Subscription;

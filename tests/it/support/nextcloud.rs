@@ -3,6 +3,7 @@
 //! Like PHP it goes on working when the client has left, holds a worker meanwhile, and either
 //! queues without end or refuses with 502 beyond a backlog.
 
+use super::php::Php;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
@@ -92,6 +93,7 @@ struct State {
     asked: Mutex<Vec<Asked>>,
     count: watch::Sender<usize>,
     cookie: Mutex<String>,
+    php: Mutex<Option<Php>>,
     most_at_once: AtomicUsize,
     connections: AtomicUsize,
 }
@@ -169,6 +171,11 @@ impl Nextcloud {
         *self.state.cookie.lock().unwrap() = cookie.to_owned();
     }
 
+    /// Shares Redis with the daemon from now on, and looks at forwarded chains and tokens.
+    pub(crate) fn plays(&self, php: Php) {
+        *self.state.php.lock().unwrap() = Some(php);
+    }
+
     /// Every request so far, in order of arrival.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.state.asked.lock().unwrap().clone()
@@ -202,6 +209,7 @@ impl State {
             asked: Mutex::default(),
             count: watch::Sender::new(0),
             cookie: Mutex::new("0".to_owned()),
+            php: Mutex::default(),
             most_at_once: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
         }
@@ -274,15 +282,15 @@ fn self_signed() -> (TlsAcceptor, String) {
 async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<State>, tasks: Tasks) {
     let stop = tasks.stopping().clone();
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
-        let Ok((stream, _)) = accepted else { continue };
+        let Ok((stream, peer)) = accepted else { continue };
         state.connections.fetch_add(1, Ordering::SeqCst);
         let (tls, state, inner) = (tls.clone(), Arc::clone(&state), tasks.clone());
         let stop = stop.clone();
         tasks.spawn(async move {
             let conversation = async {
-                let Some(tls) = tls else { return converse(stream, state, inner).await };
+                let Some(tls) = tls else { return converse(stream, peer, state, inner).await };
                 if let Ok(stream) = tls.accept(stream).await {
-                    converse(stream, state, inner).await;
+                    converse(stream, peer, state, inner).await;
                 }
             };
             stop.run_until_cancelled(conversation).await;
@@ -290,13 +298,13 @@ async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<State
     }
 }
 
-async fn converse<S>(stream: S, state: Arc<State>, tasks: Tasks)
+async fn converse<S>(stream: S, peer: SocketAddr, state: Arc<State>, tasks: Tasks)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let answer = service_fn(|request| {
         let (state, tasks) = (Arc::clone(&state), tasks.clone());
-        async move { Ok::<_, Infallible>(answer(request, state, &tasks).await) }
+        async move { Ok::<_, Infallible>(answer(request, peer, state, &tasks).await) }
     });
     // A client that breaks off is nothing to tell.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
@@ -304,6 +312,7 @@ where
 
 async fn answer(
     request: Request<Incoming>,
+    peer: SocketAddr,
     state: Arc<State>,
     tasks: &Tasks,
 ) -> Response<Full<Bytes>> {
@@ -312,6 +321,12 @@ async fn answer(
         return response(&Answer::new(404, "outside of Nextcloud"));
     };
     state.record(asked.clone());
+    let php = state.php.lock().unwrap().clone();
+    if let Some(php) = php
+        && let Some(answer) = php.answer(&asked, peer.ip()).await
+    {
+        return response(&answer);
+    }
     // In a task of its own: PHP does not notice that a client has left.
     let work = tasks.spawn(async move {
         match state.work().await {

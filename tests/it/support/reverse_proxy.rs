@@ -27,9 +27,23 @@ pub(crate) struct ReverseProxy {
 impl ReverseProxy {
     /// nginx with `nginx/notify_push.conf` in its server block.
     pub(crate) async fn nginx(upstream: u16, certificates: &Certificates) -> Self {
+        Self::nginx_with(upstream, certificates, &[]).await
+    }
+
+    /// The same with mistakes: each first text of the file is replaced by its second.
+    pub(crate) async fn nginx_with(
+        upstream: u16,
+        certificates: &Certificates,
+        mistakes: &[(&str, &str)],
+    ) -> Self {
+        let mut file = shipped(NGINX, upstream);
+        for (right, wrong) in mistakes {
+            assert!(file.contains(right), "{right} is not in nginx/notify_push.conf");
+            file = file.replace(right, wrong);
+        }
         Self::start(|folder, plain, tls| {
             let config = nginx(folder, plain, tls, certificates);
-            write(folder, "notify_push.conf", &shipped(NGINX, upstream));
+            write(folder, "notify_push.conf", &file);
             write(folder, "nginx.conf", &config);
             let prefix = folder.display().to_string();
             let log = folder.join("log");

@@ -70,6 +70,7 @@ fn desk(keys: &Arc<Store>) -> SelfTest {
         nextcloud: None,
         cookie,
         version: "1.4.0".into(),
+        forwarded: [crate::front::X_FORWARDED_FOR].into(),
     }
 }
 

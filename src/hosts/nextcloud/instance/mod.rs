@@ -87,6 +87,10 @@ impl Instance {
 }
 
 impl Prepared for Instance {
+    fn examined(&self) -> Option<&InstanceSettings> {
+        Some(&self.settings)
+    }
+
     fn trusted_proxies(&self) -> &[IpNet] {
         &self.settings.proxies.trusted
     }
@@ -177,6 +181,7 @@ impl Parts {
             nextcloud: remote.map(remote::Probe::new),
             cookie: cookie.clone(),
             version: self.settings.nextcloud.compat_version.clone(),
+            forwarded: self.settings.proxies.headers.as_slice().into(),
         })
     }
 

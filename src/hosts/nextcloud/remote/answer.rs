@@ -14,6 +14,8 @@ const MAX_SHOWN: usize = 200;
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) location: Option<String>,
+    /// The `Date` header as it came.
+    pub(super) date: Option<String>,
     pub(super) body: Vec<u8>,
 }
 
@@ -69,7 +71,7 @@ mod tests {
     use super::{Reply, Trouble, shown, uid};
 
     fn reply(status: u16, body: &str) -> Reply {
-        Reply { status, location: None, body: body.into() }
+        Reply { status, location: None, date: None, body: body.into() }
     }
 
     #[test]
@@ -110,7 +112,7 @@ mod tests {
         for body in ["", "  ", "<!DOCTYPE html><html></html>", "a\nb", "a\0b", long.as_str()] {
             assert_eq!(uid(&reply(200, body)), Err(Trouble::Nonsense), "{body:?}");
         }
-        let latin1 = Reply { status: 200, location: None, body: b"J\xfcrgen".into() };
+        let latin1 = Reply { status: 200, location: None, date: None, body: b"J\xfcrgen".into() };
         assert_eq!(uid(&latin1), Err(Trouble::Nonsense));
     }
 

@@ -45,6 +45,8 @@ pub(super) struct Extras<'a> {
     pub(super) forwarded: Option<String>,
     /// The self-test's `token`.
     pub(super) token: Option<&'a str>,
+    /// Nextcloud answers its OCS routes only to who says that it means them.
+    pub(super) ocs: bool,
 }
 
 impl Client {
@@ -80,24 +82,42 @@ impl Client {
 
     /// Asks for `<base>/index.php/apps/notify_push/<path>`.
     pub(super) async fn get(&self, path: &[&str], extras: Extras<'_>) -> Result<Reply, Trouble> {
+        self.fetch(self.url(path)?, extras, MAX_BODY).await
+    }
+
+    /// Asks for `<base>/<path>`; the body may have so many bytes.
+    pub(super) async fn get_beside(
+        &self,
+        path: &str,
+        extras: Extras<'_>,
+        most: usize,
+    ) -> Result<Reply, Trouble> {
+        let wrong = |cause: url::ParseError| Trouble::Setup(cause.to_string());
+        self.fetch(self.url_of(&[], &[""])?.join(path).map_err(wrong)?, extras, most).await
+    }
+
+    async fn fetch(&self, url: Url, extras: Extras<'_>, most: usize) -> Result<Reply, Trouble> {
         let http = self.http.get_or_try_init(|| build(&self.settings)).await?;
-        let url = self.url(path)?;
         let mut asked = send(http, &url, &extras).await;
         // The server closed a kept connection in the moment we used it: once more on a fresh one.
         if asked.as_ref().is_err_and(was_stale) {
             asked = send(http, &url, &extras).await;
         }
-        read(asked.map_err(|error| trouble(&error))?).await
+        read(asked.map_err(|error| trouble(&error))?, most).await
     }
 
     fn url(&self, path: &[&str]) -> Result<Url, Trouble> {
+        self.url_of(&APP, path)
+    }
+
+    fn url_of(&self, folder: &[&str], path: &[&str]) -> Result<Url, Trouble> {
         let mut url = self.settings.url.clone();
         url.set_query(None);
         url.set_fragment(None);
         url.path_segments_mut()
             .map_err(|()| Trouble::Setup("NEXTCLOUD_URL is not an http(s) URL".to_owned()))?
             .pop_if_empty()
-            .extend(APP)
+            .extend(folder)
             .extend(path);
         Ok(url)
     }
@@ -135,18 +155,22 @@ async fn send(http: &reqwest::Client, url: &Url, extras: &Extras<'_>) -> Result<
     if let Some(token) = extras.token {
         request = request.header("token", token);
     }
+    if extras.ocs {
+        request = request.header("ocs-apirequest", "true");
+    }
     request.send().await
 }
 
-async fn read(mut response: Response) -> Result<Reply, Trouble> {
+async fn read(mut response: Response, most: usize) -> Result<Reply, Trouble> {
     let status = response.status().as_u16();
-    let location = response.headers().get("location").and_then(|to| to.to_str().ok());
-    let location = location.map(str::to_owned);
+    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let (location, date) =
+        (header("location").map(str::to_owned), header("date").map(str::to_owned));
     let mut body = Vec::new();
     // What an error says is not looked at, but what has been read to its end can be used again:
     // without that every wrong password would cost a new connection.
     while let Some(chunk) = response.chunk().await.map_err(|error| trouble(&error))? {
-        if body.len() + chunk.len() > MAX_BODY {
+        if body.len() + chunk.len() > most {
             if status == 200 {
                 return Err(Trouble::TooLong);
             }
@@ -154,7 +178,7 @@ async fn read(mut response: Response) -> Result<Reply, Trouble> {
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Reply { status, location, body })
+    Ok(Reply { status, location, date, body })
 }
 
 /// Whether the request broke before anything of an answer arrived, other than by time.

@@ -251,7 +251,7 @@ impl Shared {
         let extras = Extras {
             credentials: Some(&attempt.credentials),
             forwarded: forwarded::chain(&attempt.peer),
-            token: None,
+            ..Extras::default()
         };
         let asked = self.client.get(&["uid"], extras).await;
         self.client.noted(asked.and_then(|reply| answer::uid(&reply)))

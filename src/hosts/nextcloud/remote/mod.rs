@@ -8,6 +8,7 @@ mod line;
 mod login;
 mod probe;
 mod settings;
+mod survey;
 mod trouble;
 mod trust;
 
@@ -15,4 +16,6 @@ pub use line::MAX_WAITING;
 pub use login::Remote;
 pub use probe::Probe;
 pub use settings::{AT_ONCE, RemoteSettings};
+pub use survey::{Endpoint, Status, Survey};
 pub use trouble::Trouble;
+pub use trust::client_config;

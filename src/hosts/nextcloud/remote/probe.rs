@@ -47,7 +47,7 @@ impl Probe {
     async fn ask(&self, what: &str, token: &str, ip: Option<IpAddr>) -> Result<String, Trouble> {
         let _turn = self.turns.try_acquire().map_err(|_| Trouble::Busy)?;
         let forwarded = ip.map(|ip| ip.to_string());
-        let extras = Extras { credentials: None, forwarded, token: Some(token) };
+        let extras = Extras { forwarded, token: Some(token), ..Extras::default() };
         let path = ["test", what];
         let asked = timeout(PATIENCE, self.client.get(&path, extras)).await;
         let reply = asked.unwrap_or(Err(Trouble::Late));

@@ -6,7 +6,10 @@ use rustls::ClientConfig;
 
 /// What a TLS connection to Nextcloud needs. Reads files: the system's certificates only when they
 /// are needed, which is not the case for `http://` and when any certificate will do.
-pub(super) fn client_config(settings: &RemoteSettings) -> Result<ClientConfig, Trouble> {
+///
+/// # Errors
+/// [`Trouble::Setup`]: a file can't be used, or the system has no certificates.
+pub fn client_config(settings: &RemoteSettings) -> Result<ClientConfig, Trouble> {
     let builder = trusted(settings)?.client().map_err(|cause| Trouble::Setup(cause.to_string()))?;
     Ok(builder.with_no_client_auth())
 }

@@ -1,0 +1,19 @@
+//! The checks, one file each: what is asked, and what the answers mean.
+
+pub(super) mod app;
+pub(super) mod clock;
+pub(super) mod daemon;
+pub(super) mod database;
+pub(super) mod delivery;
+pub(super) mod descriptors;
+pub(super) mod endpoint;
+pub(super) mod events;
+pub(super) mod idle;
+pub(super) mod log_in;
+pub(super) mod mounts;
+pub(super) mod nextcloud;
+pub(super) mod proxies;
+pub(super) mod redis;
+pub(super) mod rights;
+pub(super) mod settings;
+pub(super) mod tables;

@@ -1,0 +1,36 @@
+//! What the daemon is told, and by whom.
+
+use crate::{
+    config::{ConfigError, Row, Source},
+    doctor::{
+        finding::{Check, Finding},
+        patient::Patient,
+    },
+};
+
+/// Settings that hold.
+pub(in crate::doctor) fn good(patient: &Patient) -> Vec<Finding> {
+    let given = |row: &&Row| row.source != Source::Default;
+    let count = patient.rows.iter().filter(given).count();
+    let mut finding = Finding::fine(
+        Check::Settings,
+        format!("{count} are given, the others are at their defaults"),
+    );
+    for Row { name, value, source } in patient.rows.iter().filter(given) {
+        finding = finding.detail(format!("{name} = {value} ({source})"));
+    }
+    let hint = |warning: &String| Finding::hint(Check::Settings, warning.clone());
+    std::iter::once(finding).chain(patient.warnings.iter().map(hint)).collect()
+}
+
+/// Settings that can't be used.
+pub fn bad(error: &ConfigError) -> Finding {
+    Finding::wrong(Check::Settings, error.to_string())
+        .why("the daemon does not start with these settings, and nothing else can be checked")
+        .advise(
+            "Correct it where it is given. Settings are taken from the command line, else from \
+             the environment, else from .env, else from config.php. If the daemon gets others from \
+             its service, give the doctor the same:",
+        )
+        .run("systemctl show notify_push -p Environment -p EnvironmentFiles -p ExecStart")
+}

@@ -1,0 +1,254 @@
+//! All checks, one after the other, each in bounded time; who needs what isn't there is skipped.
+
+use super::{
+    checks,
+    door::Guest,
+    finding::{Check, Finding, Outcome},
+    patient::{Patient, Tools},
+    report::failed,
+    token::Token,
+};
+use crate::source::redis::{Keys, Pace};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// A check that takes longer says so and is over: longer than all time-outs within it.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// For one command to Redis: a slow answer is an answer.
+const REDIS: Duration = Duration::from_secs(8);
+
+/// Looks one host over. Each finding is told as soon as it is there; all of them are returned.
+pub async fn examine(
+    patient: &Patient,
+    tools: &mut Tools,
+    tell: &mut (dyn FnMut(&Finding) + Send),
+) -> Vec<Finding> {
+    let mut round = Round { told: Vec::new(), tell };
+    round.all_told(checks::settings::good(patient));
+    round.told(checks::descriptors::judge(patient.descriptors));
+    let (redis, keys) = of_redis(&mut round, patient, tools).await;
+    let database = of_database(&mut round, patient, tools).await;
+    let nextcloud = match patient.remote() {
+        Some(remote) => {
+            round.run(Check::Nextcloud, checks::nextcloud::check(remote, patient, tools)).await
+        }
+        None => round.unknown_url(),
+    };
+    let survey = nextcloud.as_ref().map(|reached| &reached.survey);
+    let token = match survey {
+        Some(survey) => {
+            let check = checks::app::check(patient, tools, survey, keys.as_ref().map(|k| &k.0));
+            round.run(Check::App, check).await
+        }
+        None => round.skip(Check::App, Check::Nextcloud),
+    };
+    let clocks = [redis, database, nextcloud.as_ref().and_then(|reached| reached.clock.clone())];
+    let clocks: Vec<_> = clocks.into_iter().flatten().collect();
+    round.told(checks::clock::judge(&clocks));
+    let way = Way { patient, survey, token, keys };
+    way.of_clients(&mut round, tools).await;
+    if let (Some(token), Some((keys, _))) = (&way.token, &way.keys) {
+        token.give_back(keys).await;
+    }
+    round.told
+}
+
+/// What was told, and to whom.
+struct Round<'a> {
+    told: Vec<Finding>,
+    tell: &'a mut (dyn FnMut(&Finding) + Send),
+}
+
+impl Round<'_> {
+    fn told(&mut self, finding: Finding) {
+        (self.tell)(&finding);
+        self.told.push(finding);
+    }
+
+    fn all_told(&mut self, findings: Vec<Finding>) {
+        findings.into_iter().for_each(|finding| self.told(finding));
+    }
+
+    async fn run<T>(&mut self, check: Check, work: impl Future<Output = Outcome<T>>) -> Option<T> {
+        let outcome = self.within(check, LIMIT, work).await?;
+        self.all_told(outcome.findings);
+        outcome.value
+    }
+
+    async fn within<T>(
+        &mut self,
+        check: Check,
+        limit: Duration,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        // Large futures would make every caller's larger.
+        let done = timeout(limit, Box::pin(work)).await.ok();
+        if done.is_none() {
+            let seen = format!("no result within {} s", limit.as_secs());
+            self.told(
+                Finding::wrong(check, seen).why("what was asked neither answers nor refuses"),
+            );
+        }
+        done
+    }
+
+    /// Skips what builds on another check.
+    fn skip<T>(&mut self, check: Check, failed: Check) -> Option<T> {
+        self.told(Finding::skipped(check, format!("{} failed", failed.name())));
+        None
+    }
+
+    fn unknown_url<T>(&mut self) -> Option<T> {
+        self.told(
+            Finding::wrong(Check::Nextcloud, "Nextcloud's address is not known")
+                .why("log-ins that the database can't decide are Nextcloud's, and so is the self-test")
+                .advise("Name it in config.php (overwrite.cli.url) or to the daemon:")
+                .paste("NEXTCLOUD_URL=https://cloud.example.com"),
+        );
+        None
+    }
+}
+
+type Clock = Option<checks::clock::Reading>;
+
+async fn of_redis(
+    round: &mut Round<'_>,
+    patient: &Patient,
+    tools: &mut Tools,
+) -> (Clock, Option<(Keys, bool)>) {
+    let Some(reached) = round.run(Check::Redis, checks::redis::check(patient, tools)).await else {
+        round.skip::<()>(Check::Events, Check::Redis);
+        return (None, None);
+    };
+    let redis = patient.settings().redis.clone();
+    let pace = Pace { command: REDIS, ..Pace::default() };
+    let keys = Keys::new(redis, pace, tools.rng.fork());
+    let heard = round.run(Check::Events, checks::events::check(patient, tools, &keys)).await;
+    (reached.clock, Some((keys, heard.is_some_and(|heard| heard.may_publish))))
+}
+
+async fn of_database(round: &mut Round<'_>, patient: &Patient, tools: &mut Tools) -> Clock {
+    let Some(settings) = &patient.settings().database else {
+        let why = "AUTH=nextcloud says that there is none: file changes are told to nobody";
+        for check in [Check::Database, Check::Tables, Check::Rights, Check::Mounts] {
+            round.told(Finding::skipped(check, why));
+        }
+        return None;
+    };
+    let check = checks::database::check(settings, patient, tools);
+    let Some(reached) = round.run(Check::Database, check).await else {
+        for check in [Check::Tables, Check::Rights, Check::Mounts] {
+            round.skip::<()>(check, Check::Database);
+        }
+        return None;
+    };
+    let database = &reached.database;
+    let readable = round.run(Check::Tables, checks::tables::check(database)).await;
+    if readable.is_none() {
+        round.skip::<()>(Check::Rights, Check::Tables);
+        round.skip::<()>(Check::Mounts, Check::Tables);
+        return reached.clock;
+    }
+    let rights = checks::rights::check(database, settings);
+    let rights = round.within(Check::Rights, LIMIT, rights).await;
+    rights.into_iter().for_each(|finding| round.told(finding));
+    let mounts = checks::mounts::check(database, &patient.occ);
+    let mounts = round.within(Check::Mounts, LIMIT, mounts).await;
+    mounts.into_iter().for_each(|finding| round.told(finding));
+    reached.clock
+}
+
+/// What the way of a client is looked over with.
+struct Way<'a> {
+    patient: &'a Patient,
+    survey: Option<&'a crate::hosts::nextcloud::remote::Survey>,
+    token: Option<Token>,
+    /// With whether they may publish.
+    keys: Option<(Keys, bool)>,
+}
+
+impl Way<'_> {
+    async fn of_clients(&self, round: &mut Round<'_>, tools: &mut Tools) {
+        let daemon = checks::daemon::check(self.patient, tools);
+        let daemon = round.within(Check::Daemon, LIMIT, daemon).await;
+        daemon.into_iter().for_each(|finding| round.told(finding));
+        let endpoint = checks::endpoint::check(self.patient, tools, self.survey);
+        let reached = round.run(Check::Endpoint, endpoint).await;
+        self.proxies(round, reached.as_ref()).await;
+        let Some(reached) = reached else {
+            for check in [Check::Delivery, Check::LogIn, Check::Idle] {
+                round.skip::<()>(check, Check::Endpoint);
+            }
+            return;
+        };
+        let nobody = self.delivery(round, tools, &reached).await;
+        let somebody = self.log_in(round, tools, &reached).await;
+        match nobody.or(somebody) {
+            Some(guest) => {
+                let patience = self.patient.patience;
+                let idle = checks::idle::check(guest, patience);
+                let idle = round.within(Check::Idle, patience + LIMIT, idle).await;
+                idle.into_iter().for_each(|finding| round.told(finding));
+            }
+            None => round.told(Finding::skipped(Check::Idle, "nobody is logged in")),
+        }
+    }
+
+    async fn proxies(&self, round: &mut Round<'_>, reached: Option<&checks::endpoint::Reached>) {
+        match (self.survey, &self.token) {
+            (Some(survey), Some(token)) => {
+                let check = checks::proxies::check(self.patient, survey, token, reached);
+                let findings = round.within(Check::Proxies, LIMIT, check).await;
+                round.all_told(findings.unwrap_or_default());
+            }
+            (None, _) => {
+                round.skip::<()>(Check::Proxies, Check::Nextcloud);
+            }
+            (_, None) if failed(&round.told, Check::App) => {
+                round.skip::<()>(Check::Proxies, Check::App);
+            }
+            (_, None) => {
+                let why = "there is no token to ask with; occ notify_push:self-test has one";
+                round.told(Finding::skipped(Check::Proxies, why));
+            }
+        }
+    }
+
+    async fn delivery(
+        &self,
+        round: &mut Round<'_>,
+        tools: &mut Tools,
+        reached: &checks::endpoint::Reached,
+    ) -> Option<Guest> {
+        match &self.keys {
+            Some((keys, true)) => {
+                round.run(Check::Delivery, checks::delivery::check(reached, keys, tools)).await
+            }
+            None => round.skip(Check::Delivery, Check::Redis),
+            Some(_) if failed(&round.told, Check::Events) => {
+                round.skip(Check::Delivery, Check::Events)
+            }
+            Some(_) => {
+                let why = "this Redis user may not publish, which is as it should be";
+                round.told(Finding::skipped(Check::Delivery, why));
+                None
+            }
+        }
+    }
+
+    async fn log_in(
+        &self,
+        round: &mut Round<'_>,
+        tools: &mut Tools,
+        reached: &checks::endpoint::Reached,
+    ) -> Option<Guest> {
+        let Some(credentials) = &self.patient.credentials else {
+            let why = "nobody was named: --user alice logs in as alice";
+            round.told(Finding::skipped(Check::LogIn, why));
+            return None;
+        };
+        let check = checks::log_in::check(self.patient, credentials, reached, tools);
+        round.run(Check::LogIn, check).await
+    }
+}

@@ -1,0 +1,248 @@
+//! The report: a pure function of the findings, as text of 80 columns and as JSON.
+
+use super::{
+    finding::{Check, Finding, State, Step},
+    wrap,
+};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// What a terminal shows without scrolling sideways.
+const WIDTH: usize = 80;
+/// Where the names of checks begin, and what was seen.
+const NAME: usize = 2;
+const SEEN: usize = 15;
+/// What is to be pasted begins further left: it is long, and easier to mark with the mouse.
+const PASTED: usize = 4;
+
+/// SGR parameters of a terminal: ECMA-48 section 8.3.117.
+#[derive(Clone, Copy)]
+enum Ink {
+    Bold = 1,
+    Dim = 2,
+    Red = 31,
+    Green = 32,
+    Yellow = 33,
+}
+
+/// How the text looks.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// Whether it is for a terminal that takes colours.
+    pub colours: bool,
+}
+
+impl Style {
+    /// The first line.
+    pub fn heading(self) -> String {
+        let title = concat!("notify_push ", env!("CARGO_PKG_VERSION"), " doctor");
+        format!("{}\n\n", self.inked(Ink::Bold, title))
+    }
+
+    /// One finding.
+    pub fn finding(self, finding: &Finding) -> String {
+        let (mark, ink) = mark(finding.state);
+        let name = format!("{:<1$}", finding.check.name(), SEEN - NAME);
+        let dim = finding.state == State::Skipped;
+        let mut text = format!("{} {}", self.inked(ink, mark), self.inked(Ink::Bold, &name));
+        let seen = wrap::prose(&finding.seen, WIDTH - SEEN);
+        self.hang(&mut text, &seen, if dim { Some(Ink::Dim) } else { None });
+        for detail in &finding.details {
+            self.block(&mut text, SEEN, &wrap::prose(detail, WIDTH - SEEN), Some(Ink::Dim));
+        }
+        if !finding.why.is_empty() {
+            let why = format!("Why: {}", finding.why);
+            self.block(&mut text, SEEN, &wrap::prose(&why, WIDTH - SEEN), None);
+        }
+        self.remedy(&mut text, &finding.remedy);
+        text
+    }
+
+    /// The last lines.
+    pub fn summary(self, findings: &[Finding]) -> String {
+        let count = |state| findings.iter().filter(|finding| finding.state == state).count();
+        let (wrong, hints) = (count(State::Wrong), count(State::Hint));
+        let (fine, skipped) = (count(State::Fine), count(State::Skipped));
+        let (ink, verdict) = match wrong {
+            0 => (Ink::Green, "Nothing is wrong"),
+            _ => (Ink::Red, "Something is wrong"),
+        };
+        let verdict = self.inked(ink, verdict);
+        let s = if hints == 1 { "" } else { "s" };
+        format!("\n{verdict}: {fine} fine, {hints} hint{s}, {wrong} wrong, {skipped} skipped.\n")
+    }
+
+    /// The whole of it.
+    pub fn text(self, findings: &[Finding]) -> String {
+        let body: String = findings.iter().map(|finding| self.finding(finding)).collect();
+        self.heading() + &body + &self.summary(findings)
+    }
+
+    fn remedy(self, text: &mut String, remedy: &[Step]) {
+        let mut pasted = false;
+        for (number, step) in remedy.iter().enumerate() {
+            let width = WIDTH - PASTED;
+            let lines = match step {
+                Step::Do(words) => {
+                    let words = if number == 0 { format!("Do: {words}") } else { words.clone() };
+                    let close = if pasted { "\n" } else { "" };
+                    text.push_str(close);
+                    pasted = false;
+                    self.block(text, SEEN, &wrap::prose(&words, WIDTH - SEEN), None);
+                    continue;
+                }
+                Step::Shell(command) => wrap::shell(command, width),
+                Step::Sql(statement) => wrap::sql(statement, width),
+                Step::Lines(lines) => lines.lines().map(str::to_owned).collect(),
+            };
+            let open = if pasted { "" } else { "\n" };
+            text.push_str(open);
+            pasted = true;
+            self.block(text, PASTED, &lines, Some(Ink::Bold));
+        }
+        if pasted {
+            text.push('\n');
+        }
+    }
+
+    /// Lines of which the first stands behind what is there already.
+    fn hang(self, text: &mut String, lines: &[String], ink: Option<Ink>) {
+        let (first, rest) = lines.split_first().map_or(("", lines), |(first, rest)| (first, rest));
+        let first = ink.map_or_else(|| first.to_owned(), |ink| self.inked(ink, first));
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "{first}");
+        self.block(text, SEEN, rest, ink);
+    }
+
+    fn block(self, text: &mut String, indent: usize, lines: &[String], ink: Option<Ink>) {
+        for line in lines {
+            let line = ink.map_or_else(|| line.clone(), |ink| self.inked(ink, line));
+            let _ = writeln!(text, "{:indent$}{line}", "");
+        }
+    }
+
+    fn inked(self, ink: Ink, text: &str) -> String {
+        match self.colours {
+            true => format!("\x1b[{}m{text}\x1b[0m", ink as u8),
+            false => text.to_owned(),
+        }
+    }
+}
+
+fn mark(state: State) -> (&'static str, Ink) {
+    match state {
+        State::Fine => ("✓", Ink::Green),
+        State::Hint => ("!", Ink::Yellow),
+        State::Wrong => ("✗", Ink::Red),
+        State::Skipped => ("–", Ink::Dim),
+    }
+}
+
+/// The same for programs. Names and shapes stay; fields may be added.
+pub fn json(findings: &[Finding]) -> String {
+    let wrong = is_wrong(findings);
+    let report = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "fine": !wrong,
+        "findings": findings.iter().map(value).collect::<Vec<_>>(),
+    });
+    format!("{report:#}\n")
+}
+
+fn value(finding: &Finding) -> Value {
+    let state = match finding.state {
+        State::Fine => "fine",
+        State::Hint => "hint",
+        State::Wrong => "wrong",
+        State::Skipped => "skipped",
+    };
+    let step = |step: &Step| match step {
+        Step::Do(text) => json!({ "do": text }),
+        Step::Shell(text) => json!({ "shell": text }),
+        Step::Sql(text) => json!({ "sql": text }),
+        Step::Lines(text) => json!({ "lines": text }),
+    };
+    json!({
+        "check": finding.check.name(),
+        "state": state,
+        "seen": finding.seen,
+        "details": finding.details,
+        "why": finding.why,
+        "remedy": finding.remedy.iter().map(step).collect::<Vec<_>>(),
+    })
+}
+
+/// Whether something doesn't work.
+pub fn is_wrong(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.state == State::Wrong)
+}
+
+/// Whether this check found something that doesn't work.
+pub(super) fn failed(findings: &[Finding], check: Check) -> bool {
+    findings.iter().any(|finding| finding.check == check && finding.state == State::Wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Style, json};
+    use crate::doctor::finding::{Check, Finding};
+
+    fn findings() -> Vec<Finding> {
+        vec![
+            Finding::fine(Check::Redis, "127.0.0.1:6379 answers"),
+            Finding::hint(Check::Clock, "Redis is 7 s ahead").why("app passwords expire").advise("Run NTP"),
+            Finding::wrong(Check::Proxies, "a very long story of what was seen, told at length")
+                .detail("client → 10.0.0.7 → daemon")
+                .why("Nextcloud throttles log-ins by address")
+                .advise("Let Nextcloud believe the proxy:")
+                .run("sudo -u www-data php /var/www/nextcloud/occ config:system:set trusted_proxies 3 --value=10.0.0.7")
+                .advise("Then run this again."),
+            Finding::skipped(Check::Idle, "endpoint failed"),
+        ]
+    }
+
+    const TEXT: &str = "\
+notify_push 0.1.0 doctor
+
+✓ redis        127.0.0.1:6379 answers
+! clock        Redis is 7 s ahead
+               Why: app passwords expire
+               Do: Run NTP
+✗ proxies      a very long story of what was seen, told at length
+               client → 10.0.0.7 → daemon
+               Why: Nextcloud throttles log-ins by address
+               Do: Let Nextcloud believe the proxy:
+
+    sudo -u www-data php /var/www/nextcloud/occ config:system:set \\
+      trusted_proxies 3 --value=10.0.0.7
+
+               Then run this again.
+– idle         skipped because endpoint failed
+
+Something is wrong: 1 fine, 1 hint, 1 wrong, 1 skipped.
+";
+
+    #[test]
+    fn the_text_is_aligned_and_plain_without_colours() {
+        assert_eq!(Style { colours: false }.text(&findings()), TEXT);
+    }
+
+    #[test]
+    fn colours_change_nothing_but_colours() {
+        let coloured = Style { colours: true }.text(&findings());
+        assert!(coloured.contains("\x1b[31m✗\x1b[0m"));
+        let mut plain = String::new();
+        for (number, part) in coloured.split('\x1b').enumerate() {
+            plain += if number == 0 { part } else { part.split_once('m').unwrap().1 };
+        }
+        assert_eq!(plain, TEXT);
+    }
+
+    #[test]
+    fn json_holds_everything() {
+        let read: serde_json::Value = serde_json::from_str(&json(&findings())).unwrap();
+        assert_eq!(read["fine"], false);
+        assert_eq!(read["findings"][2]["remedy"][1]["shell"].as_str().map(str::len), Some(96));
+        assert_eq!(read["findings"][3]["state"], "skipped");
+    }
+}

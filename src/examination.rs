@@ -1,0 +1,168 @@
+//! `notify_push doctor` at the rim: the password, the terminal, the time of day.
+
+use super::{Failure, failure, runtime};
+use notify_push::{
+    auth::Credentials,
+    config::{ConfigError, Described, DoctorOptions, Entry, HostName},
+    doctor::{self, Patient, Style, Tools},
+    hosts::Boxed,
+    secret::Secret,
+};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, IsTerminal as _, Write as _},
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+    time::SystemTime,
+};
+
+/// Passwords are shorter.
+const LONGEST: u64 = 4096;
+
+/// Looks everything over and prints what was found. Ends with 0 when nothing is wrong, else with 1.
+pub(super) fn run(
+    described: Result<Box<Described<Boxed>>, ConfigError>,
+    file: Option<&Path>,
+    options: &DoctorOptions,
+) -> Result<ExitCode, Failure> {
+    let style = Style { colours: !options.json && colours() };
+    let tell = |text: String| {
+        // Whoever reads may have gone; the exit code still says how it is.
+        if !options.json {
+            let _ = print(&text);
+        }
+    };
+    let findings = match described {
+        Ok(described) => {
+            let patients = patients(*described, file, options)?;
+            tell(style.heading());
+            let mut all = Vec::new();
+            for (name, patient) in patients {
+                if let Some(name) = name {
+                    tell(format!("host {name}\n"));
+                }
+                all.extend(examine(&patient, &mut |finding| tell(style.finding(finding)))?);
+            }
+            all
+        }
+        Err(error) => {
+            let finding = doctor::unusable(&error);
+            tell(style.heading() + &style.finding(&finding));
+            vec![finding]
+        }
+    };
+    let end = if options.json { doctor::json(&findings) } else { style.summary(&findings) };
+    print(&end).map_err(failure)?;
+    Ok(ExitCode::from(u8::from(doctor::is_wrong(&findings))))
+}
+
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where the outside comes in")]
+fn examine(
+    patient: &Patient,
+    tell: &mut (dyn FnMut(&doctor::Finding) + Send),
+) -> Result<Vec<doctor::Finding>, Failure> {
+    let mut tools = Tools { clock: Arc::new(SystemTime::now), rng: fastrand::Rng::new() };
+    let runtime = runtime(1)?;
+    let findings = runtime.block_on(doctor::examine(patient, &mut tools, tell));
+    // A name that is still being looked up in a thread must not keep us.
+    runtime.shutdown_background();
+    Ok(findings)
+}
+
+#[expect(clippy::disallowed_methods, reason = "NO_COLOR is part of the environment")]
+fn colours() -> bool {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|text| !text.is_empty());
+    io::stdout().is_terminal() && !plain
+}
+
+/// Every host that can be looked over, with its name where it has one.
+fn patients(
+    described: Described<Boxed>,
+    file: Option<&Path>,
+    options: &DoctorOptions,
+) -> Result<Vec<(Option<HostName>, Patient)>, Failure> {
+    let credentials = match &options.user {
+        None => None,
+        Some(user) => {
+            let password = password(user, options.password_file.as_deref())?;
+            Some(Credentials { user: user.clone(), password })
+        }
+    };
+    let Described { settings, hosts, rows, warnings } = described;
+    let patient = |Entry { name, place, host }: Entry<Boxed>| {
+        let patient = Patient {
+            instance: host.examined()?.clone(),
+            listen: settings.listen.clone(),
+            place,
+            rows: rows.clone(),
+            warnings: warnings.clone(),
+            credentials: credentials.clone(),
+            patience: options.patience,
+            occ: doctor::occ(file),
+            descriptors: doctor::descriptors(&settings.listen.bind),
+        };
+        Some((name, patient))
+    };
+    Ok(hosts.into_iter().filter_map(patient).collect())
+}
+
+/// From the file, else asked for, else the first line of standard input.
+fn password(user: &str, file: Option<&Path>) -> Result<Secret, Failure> {
+    let unreadable = |error: io::Error| Failure {
+        message: format!("the password of {user} can't be read: {error}"),
+        code: 2,
+    };
+    let text = match file {
+        Some(path) => File::open(path).and_then(|file| line(BufReader::new(file))),
+        None if io::stdin().is_terminal() => ask(user),
+        None => line(io::stdin().lock()),
+    };
+    let text = text.map_err(unreadable)?;
+    if text.is_empty() {
+        return Err(unreadable(io::Error::other("it is empty")));
+    }
+    Ok(Secret::new(text))
+}
+
+fn line(input: impl BufRead) -> io::Result<String> {
+    let mut text = String::new();
+    input.take(LONGEST).read_line(&mut text)?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn ask(user: &str) -> io::Result<String> {
+    write!(io::stderr(), "Password of {user}: ")?;
+    let quiet = Quiet::begin()?;
+    let text = line(io::stdin().lock());
+    drop(quiet);
+    writeln!(io::stderr())?;
+    text
+}
+
+/// A terminal that doesn't show what is typed, until this is dropped.
+struct Quiet(Termios);
+
+impl Quiet {
+    fn begin() -> io::Result<Self> {
+        let before = tcgetattr(io::stdin())?;
+        let mut quiet = before.clone();
+        quiet.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(io::stdin(), OptionalActions::Flush, &quiet)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        // The terminal is gone: then there is nothing to be put right.
+        let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &self.0);
+    }
+}

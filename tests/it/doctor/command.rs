@@ -1,0 +1,95 @@
+//! The command itself: exit codes, JSON, passwords that show nowhere.
+
+use super::ward::Ward;
+use crate::support::{folder, within};
+use serde_json::Value;
+use std::process::{Output, Stdio};
+use tokio::{io::AsyncWriteExt, process::Command};
+
+const PASSWORD: &str = "alice-password";
+
+async fn run(arguments: &[&str], input: &str) -> Output {
+    let mut doctor = Command::new(env!("CARGO_BIN_EXE_notify_push"))
+        .env_clear()
+        .current_dir(std::env::temp_dir())
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    // It may have ended without reading.
+    let _ = doctor.stdin.take().unwrap().write_all(input.as_bytes()).await;
+    within("the doctor ends", doctor.wait_with_output()).await.unwrap()
+}
+
+impl Ward {
+    async fn doctor(&self, more: &[&str], input: &str) -> (Option<i32>, String) {
+        let lines = "  'trusted_proxies' => array ('127.0.0.1'),\n";
+        let file = self.installation.config_php(lines).display().to_string();
+        let (port, url) = (self.daemon.port().to_string(), self.nextcloud.url());
+        let usual = ["doctor", &file, "--port", &port, "--nextcloud-url", &url, "--patience", "1s"];
+        let Output { status, stdout, stderr } = run(&[&usual, more].concat(), input).await;
+        let text = [stdout, stderr].concat();
+        (status.code(), String::from_utf8(text).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn ends_with_0_when_nothing_is_wrong_and_with_1_when_something_is() {
+    let ward = Ward::healthy().await;
+    let (code, text) = ward.doctor(&["--user", "alice"], "alice-password\n").await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("✓ log-in       alice is let in\n"), "{text}");
+    assert!(!text.contains(PASSWORD) && !text.contains('\x1b'), "{text}");
+    ward.trusts(&[]);
+    let (code, text) = ward.doctor(&[], "").await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("✗ proxies"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+}
+
+#[tokio::test]
+async fn json_says_the_same_with_the_password_from_a_file() {
+    let (ward, folder) = (Ward::healthy().await, folder("password"));
+    let file = folder.path().join("password");
+    std::fs::write(&file, format!("{PASSWORD}\nsecond line\n")).unwrap();
+    let file = file.display().to_string();
+    let arguments = ["--json", "--user", "alice", "--password-file", &file];
+    let (code, text) = ward.doctor(&arguments, "").await;
+    assert_eq!(code, Some(0), "{text}");
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["fine"], true);
+    let findings = report["findings"].as_array().unwrap();
+    assert!(findings.iter().any(|f| f["check"] == "log-in" && f["state"] == "fine"), "{text}");
+    assert!(!text.contains(PASSWORD), "{text}");
+}
+
+#[tokio::test]
+async fn bad_usage_ends_with_2_and_bad_settings_are_a_finding() {
+    for arguments in [
+        &["doctor", "--no-such-flag"][..],
+        &["doctor", "--patience", "soon"],
+        &["doctor", "--password-file", "/x"],
+        &[
+            "doctor",
+            "--user",
+            "alice",
+            "--password-file",
+            "/nowhere",
+            "--database-url",
+            "sqlite:///x",
+        ],
+    ] {
+        let output = run(arguments, "").await;
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+    }
+    let output = run(&["doctor", "/nowhere/config.php"], "").await;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("✗ settings     ") && text.contains("/nowhere/config.php"), "{text}");
+    let output = run(&["doctor", "--json", "/nowhere/config.php"], "").await;
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["fine"], false);
+}

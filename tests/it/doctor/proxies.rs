@@ -1,0 +1,168 @@
+//! What stands between the clients and the daemon, with nginx right and wrong.
+
+use super::ward::{Ward, all_wrong, lines, of, wrong};
+use notify_push::doctor::{Check, State};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+#[tokio::test]
+async fn a_proxy_that_drops_the_upgrade_is_found() {
+    let ward = Ward::with_mistakes(&[
+        ("proxy_set_header Upgrade $http_upgrade;", ""),
+        ("proxy_set_header Connection $notify_push_connection;", ""),
+    ])
+    .await;
+    let findings = ward.findings(&[]).await;
+    let finding = wrong(&findings, Check::Endpoint);
+    assert!(finding.seen.contains("does not pass the upgrade on"), "{finding:?}");
+    assert!(lines(finding)[0].contains("proxy_set_header Upgrade $http_upgrade;"), "{finding:?}");
+    assert_eq!(all_wrong(&findings), [Check::Endpoint]);
+    assert_eq!(of(&findings, Check::Delivery)[0].seen, "skipped because endpoint failed");
+}
+
+#[tokio::test]
+async fn a_proxy_that_passes_nothing_on_is_found() {
+    let ward = Ward::with_mistakes(&[("location ^~ /push/", "location ^~ /other/")]).await;
+    let findings = ward.findings(&[]).await;
+    let finding = wrong(&findings, Check::Endpoint);
+    assert!(finding.seen.contains("/push/ is not passed on"), "{finding:?}");
+    assert!(lines(finding)[0].starts_with("include "), "{finding:?}");
+}
+
+#[tokio::test]
+async fn a_daemon_that_does_not_run_is_told_twice() {
+    let mut ward = Ward::healthy().await;
+    ward.daemon.kill();
+    let findings = ward.findings(&[]).await;
+    assert_eq!(all_wrong(&findings), [Check::Daemon, Check::Endpoint]);
+    let started = "sudo systemctl enable --now notify_push";
+    assert_eq!(lines(wrong(&findings, Check::Daemon))[0], started);
+    let finding = wrong(&findings, Check::Endpoint);
+    assert!(finding.seen.contains("does not reach the daemon"), "{finding:?}");
+}
+
+#[tokio::test]
+async fn nginx_does_not_buffer_websockets_whatever_it_is_told() {
+    let ward = Ward::with_mistakes(&[("proxy_buffering off;", "proxy_buffering on;")]).await;
+    assert_eq!(all_wrong(&ward.findings(&[]).await), []);
+}
+
+/// Something that passes on the answer to an upgrade and gathers all that follows.
+async fn hoarder(upstream: String) -> (u16, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(&upstream).await.unwrap();
+            connections.spawn(hoard(client, server));
+        }
+    });
+    (port, tasks)
+}
+
+async fn hoard(client: TcpStream, server: TcpStream) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let up = tokio::io::copy(&mut from_client, &mut to_server);
+    let down = async {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let byte = from_server.read_u8().await?;
+            head.push(byte);
+            to_client.write_all(&[byte]).await?;
+        }
+        tokio::io::copy(&mut from_server, &mut tokio::io::sink()).await
+    };
+    // Whoever leaves first ends it.
+    tokio::select! { _ = up => {}, _ = down => {} }
+}
+
+#[tokio::test]
+async fn whoever_holds_frames_back_is_found() {
+    let ward = Ward::healthy().await;
+    let (port, _tasks) = hoarder(ward.proxy.address()).await;
+    ward.sends_clients_to(&format!("ws://127.0.0.1:{port}/push/ws"));
+    let findings = ward.findings(&[]).await;
+    let finding = wrong(&findings, Check::Endpoint);
+    assert!(finding.seen.contains("a ping does not come back at once"), "{finding:?}");
+    assert!(lines(finding)[0].contains("proxy_buffering off;"), "{finding:?}");
+}
+
+#[tokio::test]
+async fn a_time_out_that_is_too_short_is_found() {
+    let mistake = [("proxy_read_timeout 10m;", "proxy_read_timeout 1s;")];
+    let ward = Ward::with_mistakes(&mistake).await;
+    let described = ward.described(&[]);
+    let findings = super::ward::look_over_for(described, 20).await;
+    let finding = wrong(&findings, Check::Idle);
+    assert!(finding.seen.contains("was cut after"), "{finding:?}");
+    assert!(lines(finding)[0].contains("proxy_read_timeout 10m;"), "{finding:?}");
+    assert_eq!(all_wrong(&findings), [Check::Idle]);
+}
+
+#[tokio::test]
+async fn a_nextcloud_that_trusts_nobody_is_told_to() {
+    let ward = Ward::healthy().await;
+    ward.trusts(&[]);
+    let findings = ward.findings(&[]).await;
+    let finding = wrong(&findings, Check::Proxies);
+    assert!(finding.seen.contains("takes 127.0.0.1 for the client"), "{finding:?}");
+    // config.php of the test has one entry, and loopback counts as two.
+    let line = "occ config:system:set trusted_proxies 3 --value=127.0.0.1";
+    assert_eq!(lines(finding), [line]);
+}
+
+#[tokio::test]
+async fn a_proxy_that_nextcloud_does_not_trust_is_found_hop_by_hop() {
+    let bind = ("proxy_http_version 1.1;", "proxy_http_version 1.1; proxy_bind 127.0.0.2;");
+    let ward = Ward::with_mistakes(&[bind]).await;
+    let findings = ward.findings(&[]).await;
+    let finding = wrong(&findings, Check::Proxies);
+    assert_eq!(finding.seen, "not believed: 127.0.0.2");
+    let way = "client 127.0.0.1 → 127.0.0.2 ✗ → daemon → Nextcloud";
+    assert_eq!(finding.details[0], way);
+    let line = "occ config:system:set trusted_proxies 3 --value=127.0.0.2";
+    assert_eq!(lines(finding), [line]);
+    ward.trusts(&["127.0.0.0/8"]);
+    let findings = ward.findings(&[]).await;
+    let finding = of(&findings, Check::Proxies)[0];
+    assert_eq!((finding.state, &*finding.details[0]), (State::Fine, &*way.replace('✗', "✓")));
+}
+
+#[tokio::test]
+async fn a_proxy_that_does_not_say_who_the_client_is_is_found() {
+    let header = "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;";
+    let ward = Ward::with_mistakes(&[(header, "")]).await;
+    let findings = ward.findings(&[]).await;
+    let finding = wrong(&findings, Check::Proxies);
+    assert!(finding.seen.contains("does not tell the daemon who the client is"), "{finding:?}");
+    assert_eq!(lines(finding), [header]);
+}
+
+#[tokio::test]
+async fn a_certificate_that_clients_do_not_trust_is_wrong_and_the_rest_is_looked_at_still() {
+    let ward = Ward::healthy().await;
+    ward.sends_clients_to(&ward.proxy.tls_url());
+    let findings = ward.findings(&["--allow-self-signed"]).await;
+    let finding = wrong(&findings, Check::Endpoint);
+    assert!(finding.seen.contains("is not trusted"), "{finding:?}");
+    assert_eq!(all_wrong(&findings), [Check::Endpoint]);
+    assert_eq!(of(&findings, Check::Delivery)[0].state, State::Fine, "{findings:#?}");
+    let ca = ward.certificates.ca().display().to_string();
+    assert_eq!(all_wrong(&ward.findings(&["--nextcloud-ca", &ca]).await), []);
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_a_throttled_one_are_told_apart() {
+    let ward = Ward::healthy().await;
+    let findings = ward.findings_as("alice", "hunter2").await;
+    let finding = wrong(&findings, Check::LogIn);
+    assert_eq!(finding.seen, "alice is not let in: err: Invalid credentials");
+    assert_eq!(lines(finding), ["occ user:info alice"]);
+    assert!(!format!("{findings:?}").contains("hunter2"));
+}

@@ -1,0 +1,84 @@
+//! The whole report, as it is read: `tests/data/doctor/`. Write the files anew with
+//! `UPDATE_GOLDEN=1 cargo test --test it doctor::text`, and read what changed.
+
+use super::ward::{Ward, described, look_over};
+use notify_push::doctor::{Finding, State, Step, Style};
+use std::path::Path;
+
+fn compare(name: &str, findings: &[Finding]) {
+    let text = Style { colours: false }.text(findings);
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/doctor").join(name);
+    #[expect(clippy::disallowed_methods, reason = "a switch for whoever changes the texts")]
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&file, &text).unwrap();
+    }
+    let expected = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(text, expected, "{name} differs:\n{text}");
+}
+
+/// Without what differs from run to run and from machine to machine: done to the findings, so that the
+/// lines break where they would.
+fn same_everywhere(findings: &mut [Finding], replace: &[(String, &str)]) {
+    let tidy = |text: &mut String| {
+        for (found, with) in replace {
+            *text = text.replace(found, with);
+        }
+        let words = text.split(' ').collect::<Vec<_>>();
+        let mut words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+        for at in 1..words.len() {
+            if words[at].trim_end_matches([',', ';']) == "ms" {
+                words[at - 1] = "3".to_owned();
+            }
+            let number = words[at].starts_with(|c: char| c.is_ascii_digit());
+            if number && ["Redis", "SQLite", "MariaDB", "PostgreSQL"].contains(&&*words[at - 1]) {
+                words[at] = "1.2.3".to_owned();
+            }
+        }
+        *text = words.join(" ");
+    };
+    for finding in findings {
+        tidy(&mut finding.seen);
+        finding.details.iter_mut().for_each(tidy);
+        for step in &mut finding.remedy {
+            let (Step::Do(text) | Step::Shell(text) | Step::Sql(text) | Step::Lines(text)) = step;
+            tidy(text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_a_healthy_set_up() {
+    let ward = Ward::healthy().await;
+    let mut findings = ward.findings_as("alice", "alice-password").await;
+    assert!(findings.iter().all(|finding| finding.state == State::Fine), "{findings:#?}");
+    let folder = ward.installation.config_php("").parent().unwrap().display().to_string();
+    let port = |address: &str| address.rsplit(':').next().unwrap().to_owned();
+    let replace = [
+        (folder, "/srv/nextcloud/config"),
+        (ward.daemon.port().to_string(), "7867"),
+        (ward.installation.redis.port().to_string(), "6379"),
+        (port(&ward.nextcloud.url()), "8080"),
+        (port(&ward.proxy.address()), "8443"),
+    ];
+    same_everywhere(&mut findings, &replace);
+    compare("healthy.txt", &findings);
+}
+
+#[tokio::test]
+async fn of_a_set_up_where_nothing_answers() {
+    let described = described(&[
+        "--database-url",
+        "mysql://nextcloud:hunter2@127.0.0.1:1/nextcloud",
+        "--redis-url",
+        "redis://push:hunter2@127.0.0.1:1/",
+        "--nextcloud-url",
+        "http://127.0.0.1:1/",
+        "--port",
+        "1",
+    ]);
+    let findings = look_over(described, None).await;
+    compare("broken.txt", &findings);
+    let text = format!("{findings:?}");
+    assert!(!text.contains("hunter2"), "{text}");
+}

@@ -1,0 +1,54 @@
+//! What Nextcloud's PHP does in the self-test's routes: it shares Redis with the daemon, knows the
+//! token in it, and believes the forwarded headers of those it trusts.
+
+use super::nextcloud::{Answer, Asked};
+use ipnet::IpNet;
+use redis::{AsyncCommands, aio::MultiplexedConnection};
+use std::net::IpAddr;
+
+/// The side of the stand-in that knows Redis.
+#[derive(Clone)]
+pub(crate) struct Php {
+    /// Nextcloud's own Redis.
+    pub(crate) redis: String,
+    /// `trusted_proxies`.
+    pub(crate) trusted: Vec<IpNet>,
+    /// The app's version.
+    pub(crate) version: &'static str,
+}
+
+impl Php {
+    /// Only `test/remote` and `test/version` are answered.
+    pub(super) async fn answer(&self, asked: &Asked, peer: IpAddr) -> Option<Answer> {
+        let what = asked.path.strip_prefix("/index.php/apps/notify_push/test/")?;
+        if !["remote", "version"].contains(&what) {
+            return None;
+        }
+        let mut redis = self.connect().await;
+        let token: Option<String> = redis.get("test-token").await.unwrap();
+        if token.is_none() || token != asked.token {
+            return Some(Answer::new(403, ""));
+        }
+        if what == "version" {
+            redis.set::<_, _, ()>("notify_push_app_version", self.version).await.unwrap();
+            return Some(Answer::new(200, ""));
+        }
+        let client = self.client(peer, asked.forwarded.as_deref().unwrap_or_default());
+        Some(Answer::new(200, client.to_string()))
+    }
+
+    /// The nearest hop that isn't trusted, as Nextcloud's `getRemoteAddress` finds it.
+    fn client(&self, peer: IpAddr, forwarded: &str) -> IpAddr {
+        let trusts = |ip: &IpAddr| self.trusted.iter().any(|net| net.contains(ip));
+        if !trusts(&peer) {
+            return peer;
+        }
+        let mut hops = forwarded.rsplit(',').filter_map(|hop| hop.trim().parse().ok());
+        hops.find(|hop| !trusts(hop)).unwrap_or(peer)
+    }
+
+    async fn connect(&self) -> MultiplexedConnection {
+        let client = redis::Client::open(self.redis.as_str()).unwrap();
+        client.get_multiplexed_async_connection().await.unwrap()
+    }
+}
