@@ -166,7 +166,7 @@ fn curve(
 /// To the next number that five steps divide well.
 fn round_up(value: f64) -> f64 {
     let power = 10_f64.powf(value.log10().floor());
-    let steps = [1.0, 2.0, 2.5, 5.0, 10.0];
+    let steps = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.5, 10.0];
     steps.iter().map(|step| step * power).find(|step| *step >= value).unwrap_or(value)
 }
 
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn axes_end_at_round_numbers() {
         let rounded = [0.7, 19_500.0, 258.7, 1000.0].map(round_up);
-        assert_eq!(rounded, [1.0, 20_000.0, 500.0, 1000.0]);
+        assert_eq!(rounded, [0.75, 20_000.0, 300.0, 1000.0]);
     }
 
     #[test]
