@@ -232,6 +232,7 @@ function waiting(sample) {
     ["meant wait, median", span(quantile(meant, 0.5))],
     ["meant wait, 99 %", span(quantile(meant, 0.99))],
     ["sockets full", number(sum(sample, "clients_blocked"))],
+    ["sockets found full", number(sum(sample, "sockets_blocked_total"))],
     ["mailboxes found full", number(sum(sample, "mailbox_overflows_total"))],
   ]);
   const capacity = by(sample, "queue_capacity", "queue");
