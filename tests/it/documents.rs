@@ -50,6 +50,7 @@ fn complaint(block: &Block) -> Option<String> {
         }
         "yaml" => configuration::yaml(&block.text),
         "toml" => configuration::toml(&block.text),
+        "sysctl" => configuration::sysctl(&block.text),
         "php" => configuration::php(&block.text),
         // Pictures, output and requests: there is nothing to run.
         "text" | "http" | "mermaid" => None,

@@ -77,6 +77,19 @@ pub(super) fn unit(text: &str) -> Option<String> {
     text.lines().find(|line| !known(line)).map(|line| format!("not of a unit file: {line}"))
 }
 
+/// Settings of the kernel, of which this one has those that are not a module's.
+pub(super) fn sysctl(text: &str) -> Option<String> {
+    let settings = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    let unknown = |line: &&str| {
+        let Some((name, _)) = line.split_once('=') else { return true };
+        let name = name.trim();
+        !name.starts_with("net.netfilter.")
+            && !Path::new("/proc/sys").join(name.replace('.', "/")).exists()
+    };
+    let mut unknown = settings.filter(unknown);
+    unknown.next().map(|line| format!("the kernel knows no {line}"))
+}
+
 /// YAML of any kind: it can be read.
 pub(super) fn yaml(text: &str) -> Option<String> {
     let folder = folder("yaml");
