@@ -40,14 +40,10 @@ pub(in crate::doctor) async fn address(
             _ => Err(not_set(patient, format!("the capabilities name no ws(s) address: {text:?}"))),
         },
         Ok(Endpoint::NotSet) => Err(not_set(patient, "clients are told no address".to_owned())),
-        Err(Trouble::Status(401)) => Err(Finding::wrong(
-            Check::Endpoint,
-            "Nextcloud refuses the user name or password that was given with --user",
-        )
-        .why("the capabilities, which name the address, are shown to users")
-        .advise(
-            "With two-factor log-in make an app password: Settings, Security, Devices & sessions.",
-        )),
+        // The check of the log-in says more; the way there can be looked at without.
+        Err(Trouble::Status(401)) => {
+            Ok((guess(patient)?.0, "guessed: the capabilities are not shown to this log-in"))
+        }
         Ok(Endpoint::NotShown) | Err(_) => guess(patient),
     }
 }

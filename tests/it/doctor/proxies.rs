@@ -1,6 +1,7 @@
 //! What stands between the clients and the daemon, with nginx right and wrong.
 
 use super::ward::{Ward, all_wrong, lines, of, wrong};
+use crate::support::nextcloud::Answer;
 use notify_push::doctor::{Check, State};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -95,7 +96,7 @@ async fn whoever_holds_frames_back_is_found() {
 
 #[tokio::test]
 async fn a_time_out_that_is_too_short_is_found() {
-    let mistake = [("proxy_read_timeout 10m;", "proxy_read_timeout 1s;")];
+    let mistake = [("proxy_read_timeout 10m;", "proxy_read_timeout 5s;")];
     let ward = Ward::with_mistakes(&mistake).await;
     let described = ward.described(&[]);
     let findings = super::ward::look_over_for(described, 20).await;
@@ -158,11 +159,23 @@ async fn a_certificate_that_clients_do_not_trust_is_wrong_and_the_rest_is_looked
 }
 
 #[tokio::test]
-async fn a_wrong_password_and_a_throttled_one_are_told_apart() {
+async fn a_wrong_password_is_told_and_shown_nowhere() {
     let ward = Ward::healthy().await;
     let findings = ward.findings_as("alice", "hunter2").await;
     let finding = wrong(&findings, Check::LogIn);
     assert_eq!(finding.seen, "alice is not let in: err: Invalid credentials");
     assert_eq!(lines(finding), ["occ user:info alice"]);
     assert!(!format!("{findings:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn a_log_in_that_nextcloud_refuses_hides_nothing_else() {
+    let ward = Ward::healthy().await;
+    let capabilities = "/ocs/v2.php/cloud/capabilities?format=json";
+    ward.nextcloud.answer(capabilities, Some(Answer::new(401, "{}")));
+    let findings = ward.findings_as("alice", "hunter2").await;
+    let finding = wrong(&findings, Check::Endpoint);
+    let guessed = ward.nextcloud.url().replace("http", "ws") + "/push/ws (guessed";
+    assert!(finding.seen.starts_with(&guessed), "{finding:?}");
+    assert!(finding.seen.contains("/push/ is not passed on"), "{finding:?}");
 }
