@@ -10,7 +10,7 @@ use notify_push::{
     },
     demo::{self, Screen},
     front::{
-        Bind,
+        Bind, Opening,
         admin::{self, AskError},
     },
     hosts::{self, Boxed},
@@ -107,8 +107,8 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             ask(&endpoints, &command)
         }
         Command::Revoke { user, endpoints } => ask(&endpoints, &admin::Command::Revoke(user)),
-        Command::Healthcheck { live, endpoints, clients, tls } => {
-            healthcheck(&endpoints, &clients, tls, live)
+        Command::Healthcheck { live, endpoints, clients, opening } => {
+            healthcheck(&endpoints, &clients, opening, live)
         }
         Command::Metrics { over, endpoints } => metrics(&endpoints, over),
         Command::Demo { once } => demo(once),
@@ -216,12 +216,12 @@ fn metrics(endpoints: &[ControlAddress], over: Duration) -> Result<ExitCode, Fai
 fn healthcheck(
     endpoints: &[ControlAddress],
     clients: &ControlAddress,
-    tls: bool,
+    opening: Opening,
     live: bool,
 ) -> Result<ExitCode, Failure> {
     let binds: Vec<Bind> = endpoints.iter().map(bind).collect();
     let own = bind(clients);
-    let asked = admin::healthcheck(&binds, &own, tls, live);
+    let asked = admin::healthcheck(&binds, &own, opening, live);
     let (report, code) = match runtime(1)?.block_on(asked) {
         Ok(report) => (report, ExitCode::SUCCESS),
         Err(AskError::NotReady(report)) => (report, ExitCode::FAILURE),

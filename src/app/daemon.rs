@@ -87,7 +87,7 @@ impl Daemon {
         let (log, shared, play) = (rim.log.clone(), origins.clone(), rim.play);
         let served = Served { hosts: &hosts, origins: shared, page, health, log, play };
         let (certificates, strangers) = listeners.serve(served, settings, &groups.listeners);
-        let probe = Probe::new(local.clone(), settings.listen.tls.is_some(), &hosts);
+        let probe = Probe::new(local.clone(), settings.listen.opening(), &hosts);
         let live = Box::new(Live {
             settings: settings.clone(),
             hosts: hosts.into_iter().map(Following::from).collect(),

@@ -106,7 +106,11 @@ impl Listeners {
             tasks: tasks.clone(),
             observer: observer.clone(),
         };
-        for bound in self.clients {
+        for mut bound in self.clients {
+            if settings.listen.proxy_protocol {
+                let may = trusted.clone();
+                bound.listener = bound.listener.introduced_by(move |ip| ip.is_none_or(&may));
+            }
             certificates.start(bound, front(client_routes.clone(), &strangers), tasks);
         }
         // Whoever watches must get through while strangers crowd the door.

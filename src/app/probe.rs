@@ -3,7 +3,7 @@
 use super::daemon::Placed;
 use crate::{
     config::{HostName, Place},
-    front::{Local, to_ourselves},
+    front::{Local, Opening, introduce_ourselves, to_ourselves},
     hosts::{self, Stream},
 };
 use futures_util::future::try_join_all;
@@ -41,7 +41,7 @@ fn host(name: &Option<HostName>) -> String {
 /// Knows the way to the listener, and who goes on from there.
 pub(super) struct Probe {
     local: Local,
-    tls: bool,
+    opening: Opening,
     hosts: Vec<Way>,
 }
 
@@ -52,13 +52,13 @@ struct Way {
 }
 
 impl Probe {
-    pub(super) fn new(local: Local, tls: bool, hosts: &[Placed]) -> Self {
+    pub(super) fn new(local: Local, opening: Opening, hosts: &[Placed]) -> Self {
         let way = |host: &Placed| Way {
             name: host.name.clone(),
             place: host.place.clone(),
             probe: Arc::clone(&host.running.probe),
         };
-        Self { local, tls, hosts: hosts.iter().map(way).collect() }
+        Self { local, opening, hosts: hosts.iter().map(way).collect() }
     }
 
     /// Every host's way once, at the same time. The caller bounds the time.
@@ -75,11 +75,16 @@ impl Probe {
 
     async fn connect(&self) -> Result<Box<dyn Stream>, ProbeError> {
         let address = match &self.local {
-            Local::Unix(path) => return Ok(Box::new(UnixStream::connect(path).await?)),
+            Local::Unix(path) => {
+                let mut stream = UnixStream::connect(path).await?;
+                introduce_ourselves(&mut stream, self.opening).await?;
+                return Ok(Box::new(stream));
+            }
             Local::Tcp(address) => reachable(*address),
         };
-        let stream = TcpStream::connect(address).await?;
-        if !self.tls {
+        let mut stream = TcpStream::connect(address).await?;
+        introduce_ourselves(&mut stream, self.opening).await?;
+        if !self.opening.tls {
             return Ok(Box::new(stream));
         }
         let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());

@@ -55,6 +55,7 @@ const LIVE: &[Part<Settings>] = &[
 const FIXED: &[Part<Settings>] = &[
     ("PORT, BIND or SOCKET_PATH", |a, b| a.listen.bind == b.listen.bind),
     ("TLS switched on or off", |a, b| a.listen.tls.is_some() == b.listen.tls.is_some()),
+    ("PROXY_PROTOCOL", |a, b| a.listen.proxy_protocol == b.listen.proxy_protocol),
     ("METRICS_PORT or METRICS_SOCKET_PATH", |a, b| a.metrics == b.metrics),
     ("ADMIN_PORT or ADMIN_SOCKET_PATH", |a, b| a.admin == b.admin),
     ("LOG_FORMAT or NO_ANSI", |a, b| a.log.style == b.log.style && a.log.no_ansi == b.log.no_ansi),

@@ -1,6 +1,7 @@
 //! What the process is asked to do, with everything it needs to know for it.
 
 use super::{ConfigError, Entry, Row, Settings};
+use crate::front::Opening;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// One run of the program; `H` is what the kinds make of the hosts' settings.
@@ -53,8 +54,8 @@ pub enum Command<H> {
         endpoints: Vec<ControlAddress>,
         /// Where clients connect, for when there is none.
         clients: ControlAddress,
-        /// Whether they speak TLS.
-        tls: bool,
+        /// How they begin.
+        opening: Opening,
     },
     /// Show what a running daemon counts.
     Metrics {

@@ -202,6 +202,9 @@ struct Listeners {
     /// Permissions of the unix sockets [SOCKET_PERMISSIONS; default 0660]
     #[structopt(long, value_name = "octal")]
     socket_permissions: Option<String>,
+    /// Connections begin with the PROXY protocol, from a trusted proxy [PROXY_PROTOCOL]
+    #[structopt(long)]
+    proxy_protocol: bool,
     /// Certificate chain shown to clients, PEM [TLS_CERT]
     #[structopt(long, value_name = "file")]
     tls_cert: Option<String>,
@@ -404,6 +407,7 @@ impl Listeners {
         given.value(setting::BIND, self.bind);
         given.value(setting::SOCKET_PATH, self.socket_path);
         given.value(setting::SOCKET_PERMISSIONS, self.socket_permissions);
+        given.switch(setting::PROXY_PROTOCOL, self.proxy_protocol);
         given.value(setting::TLS_CERT, self.tls_cert);
         given.value(setting::TLS_KEY, self.tls_key);
         given.value(setting::MAX_UNAUTHENTICATED, self.max_unauthenticated);

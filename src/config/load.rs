@@ -137,8 +137,8 @@ fn healthcheck<H>(layers: &Layers<'_>, live: bool) -> Result<Command<H>, ConfigE
     let control = assemble::control_listeners(layers)?;
     let endpoints = control.into_iter().map(|listener| reachable(listener.bind)).collect();
     let clients = assemble::clients_listener(layers)?;
-    let tls = clients.tls.is_some();
-    Ok(Command::Healthcheck { live, endpoints, clients: reachable(clients.bind), tls })
+    let opening = clients.opening();
+    Ok(Command::Healthcheck { live, endpoints, clients: reachable(clients.bind), opening })
 }
 
 /// An address to connect to for an address that is listened on.

@@ -94,6 +94,8 @@ settings! {
     SOCKET_PATH = plain("socket-path", "SOCKET_PATH");
     /// Permissions of the unix sockets.
     SOCKET_PERMISSIONS = plain("socket-permissions", "SOCKET_PERMISSIONS");
+    /// Whether proxies introduce clients with the PROXY protocol.
+    PROXY_PROTOCOL = plain("proxy-protocol", "PROXY_PROTOCOL");
     /// Certificate shown to clients.
     TLS_CERT = plain("tls-cert", "TLS_CERT");
     /// Its key.

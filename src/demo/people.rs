@@ -79,9 +79,9 @@ pub async fn log_in(
 pub fn settings() -> Settings {
     let bind = Bind::Tcp { address: Some(Ipv4Addr::LOCALHOST.into()), port: 0 };
     Settings {
-        listen: ListenSettings { bind: bind.clone(), tls: None },
+        listen: ListenSettings { bind: bind.clone(), tls: None, proxy_protocol: false },
         metrics: Vec::new(),
-        admin: vec![ListenSettings { bind, tls: None }],
+        admin: vec![ListenSettings { bind, tls: None, proxy_protocol: false }],
         log: LogSettings::default(),
         strangers: StrangerLimits { total: STRANGERS, per_address: STRANGERS },
         drain_time: Duration::from_millis(200),

@@ -11,6 +11,8 @@ pub enum Refused {
     Share,
     /// It kept us waiting longest when somebody else came.
     Evicted,
+    /// No trusted proxy introduced it, where one must.
+    Unintroduced,
 }
 
 /// Told of everything worth counting. Called for each connection: must be cheap and must not block.

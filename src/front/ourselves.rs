@@ -1,7 +1,10 @@
-//! TLS towards our own listener, whose certificate is for a name that others use.
+//! Connections to our own listener: what they begin with, and TLS with a certificate that is for a name
+//! that others use.
 
+use super::Opening;
 use crate::trust::{Check, Trust};
-use std::sync::Arc;
+use std::{io, sync::Arc};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
 
 /// A connector to our own listener: for the daemon's probe of itself and for `healthcheck`.
@@ -13,4 +16,21 @@ use tokio_rustls::TlsConnector;
 pub fn to_ourselves() -> Result<TlsConnector, rustls::Error> {
     let config = Trust::new(Check::Nothing).client()?.with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// We speak for ourselves (proxy-protocol.txt section 2.1).
+const NOBODY_ELSE: &[u8] = b"PROXY UNKNOWN\r\n";
+
+/// What a connection begins with before TLS, where a proxy would introduce a client.
+///
+/// # Errors
+/// When the connection is gone.
+pub async fn introduce_ourselves(
+    stream: &mut (impl AsyncWrite + Unpin),
+    opening: Opening,
+) -> io::Result<()> {
+    if opening.proxy_protocol {
+        stream.write_all(NOBODY_ELSE).await?;
+    }
+    Ok(())
 }

@@ -37,6 +37,24 @@ pub struct ListenSettings {
     pub bind: Bind,
     /// TLS, when this listener speaks it.
     pub tls: Option<TlsFiles>,
+    /// Whether each connection begins with a header of the PROXY protocol, from a trusted proxy.
+    pub proxy_protocol: bool,
+}
+
+impl ListenSettings {
+    /// How a connection to it begins.
+    pub fn opening(&self) -> Opening {
+        Opening { tls: self.tls.is_some(), proxy_protocol: self.proxy_protocol }
+    }
+}
+
+/// How a connection begins, before HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Opening {
+    /// With a TLS handshake; not on a unix socket.
+    pub tls: bool,
+    /// And before that with a header of the PROXY protocol.
+    pub proxy_protocol: bool,
 }
 
 /// What clients that have not logged in may use up.

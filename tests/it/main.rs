@@ -32,6 +32,7 @@ mod nextcloud_http;
 mod operator;
 mod panics;
 mod proxies;
+mod proxy_protocol;
 mod redis_acl;
 mod redis_cluster;
 mod redis_faults;

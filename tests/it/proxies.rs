@@ -1,11 +1,17 @@
-//! `nginx/notify_push.conf` and `apache/notify_push.conf`, as shipped, in real servers: what reaches the
-//! daemon's port, and what comes back.
+//! The files for reverse proxies, as shipped, in real servers: what reaches the daemon's port, and what
+//! comes back.
 
 use crate::support::{
-    certificates::Certificates, client::Client, http, installation::Installation,
-    reverse_proxy::ReverseProxy, within,
+    certificates::Certificates,
+    client::Client,
+    http,
+    installation::Installation,
+    installed,
+    reverse_proxy::{Kind, ReverseProxy},
+    until, within,
 };
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt, future::join_all};
+use std::time::{Duration, Instant};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
@@ -20,18 +26,33 @@ struct Mirror {
     _tasks: JoinSet<()>,
 }
 
+/// How often a mirror pings that does.
+const PING: Duration = Duration::from_millis(100);
+
 impl Mirror {
     async fn start() -> Self {
         Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
 
+    /// One that only pings.
+    async fn pinging() -> Self {
+        Self::answering(TcpListener::bind("127.0.0.1:0").await.unwrap(), ping)
+    }
+
     fn on(listener: TcpListener) -> Self {
+        Self::answering(listener, reflect)
+    }
+
+    fn answering<F>(listener: TcpListener, answer: fn(TcpStream) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let port = listener.local_addr().unwrap().port();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(reflect(stream));
+                connections.spawn(answer(stream));
             }
         });
         Self { port, _tasks: tasks }
@@ -54,6 +75,15 @@ async fn reflect(mut stream: TcpStream) {
     }
 }
 
+async fn ping(stream: TcpStream) {
+    let Ok(mut socket) = accept_async(stream).await else { return };
+    let mut next = Message::text("pings follow");
+    while socket.send(next).await.is_ok() {
+        tokio::time::sleep(PING).await;
+        next = Message::Ping("are you there".into());
+    }
+}
+
 /// The request's head in lower case, left in the socket.
 async fn head(stream: &TcpStream) -> String {
     let mut buffer = [0; 4096];
@@ -67,10 +97,16 @@ async fn head(stream: &TcpStream) -> String {
     }
 }
 
-async fn passes_a_websocket_through(mut client: Client) {
+/// The forwarded chain, however many headers it is in.
+fn forwarded(head: &str) -> Vec<&str> {
+    let headers = head.lines().filter_map(|line| line.strip_prefix("x-forwarded-for: "));
+    headers.flat_map(|value| value.split(", ")).collect()
+}
+
+async fn passes_a_websocket_through(mut client: Client, chain: &[&str]) {
     let head = client.text().await;
     assert!(head.starts_with("get /push/ws http/1.1"), "{head}");
-    assert!(head.contains("\r\nx-forwarded-for: 203.0.113.7, 127.0.0.1\r\n"), "{head}");
+    assert_eq!(forwarded(&head), chain, "{head}");
     for text in ["alice", "password"] {
         client.say(text).await;
         assert_eq!(client.text().await, text);
@@ -99,16 +135,22 @@ async fn asks_again_at_once_after_a_restart(proxy: &ReverseProxy, mirror: Mirror
 }
 
 /// A log-in and a change through the proxy, to a client on a plain connection and to one with TLS.
-async fn pushes_through(proxy: impl AsyncFnOnce(u16, &Certificates) -> ReverseProxy) {
+async fn pushes_through(kind: Kind) {
     let (installation, certificates) = (Installation::start().await, Certificates::new());
     installation.user_with_home("alice", 1, 1).await;
     let daemon = installation.daemon(&[]).await;
-    let proxy = proxy(daemon.port(), &certificates).await;
+    let proxy = ReverseProxy::start(kind, daemon.port(), &certificates).await;
+    serving(&proxy).await;
     let mut plain = Client::connect(&proxy.url()).await;
     let mut tls = Client::connect_tls(&proxy.tls_url(), &certificates, &[]).await;
     for client in [&mut plain, &mut tls] {
         assert_eq!(client.credentials("alice", "alice-password").await, "authenticated");
-        client.wants_ids().await;
+        client.say("listen notify_file_id").await;
+    }
+    // What a client says is heard in the order in which it says it: the pong comes after.
+    for client in [&mut plain, &mut tls] {
+        client.send(Message::Ping("listening".into())).await;
+        while !client.next().await.expect("an open connection").is_pong() {}
     }
     installation.changed(1, "files/a", 12).await;
     for mut client in [plain, tls] {
@@ -118,36 +160,112 @@ async fn pushes_through(proxy: impl AsyncFnOnce(u16, &Certificates) -> ReversePr
     assert_eq!(cookie.status, 200);
 }
 
-#[tokio::test]
-async fn the_daemon_pushes_through_nginx() {
-    pushes_through(ReverseProxy::nginx).await;
+/// Traefik listens before it knows its routes.
+async fn serving(proxy: &ReverseProxy) {
+    until("the proxy knows our route", async || {
+        let answer = http::get(&proxy.address(), "/push/test/cookie", &[]).await;
+        (answer.status == 200).then_some(())
+    })
+    .await;
 }
 
-#[tokio::test]
-async fn the_daemon_pushes_through_apache() {
-    pushes_through(ReverseProxy::apache).await;
+/// What a client claims of its own address in the tests.
+const CLAIM: [(&str, &str); 1] = [("x-forwarded-for", "203.0.113.7")];
+
+/// Everything reaches the daemon's port, with the client's address at the end of the chain; a proxy
+/// that knows none before itself may leave out what the client claims.
+async fn passes_everything_through(kind: Kind, chain: &[&str]) {
+    let (mirror, certificates) = (Mirror::start().await, Certificates::new());
+    let proxy = ReverseProxy::start(kind, mirror.port, &certificates).await;
+    serving(&proxy).await;
+    let plain = Client::connect_with(&proxy.url(), &CLAIM).await.unwrap();
+    passes_a_websocket_through(plain, chain).await;
+    let tls = Client::connect_tls(&proxy.tls_url(), &certificates, &CLAIM).await;
+    passes_a_websocket_through(tls, chain).await;
+    passes_plain_requests_through(&proxy).await;
+    asks_again_at_once_after_a_restart(&proxy, mirror).await;
 }
 
-const CHAIN: [(&str, &str); 1] = [("x-forwarded-for", "203.0.113.7")];
+const BOTH: [&str; 2] = ["203.0.113.7", "127.0.0.1"];
+const PROXYS_OWN: [&str; 1] = ["127.0.0.1"];
 
 #[tokio::test]
 async fn nginx_passes_everything_through_with_our_file() {
-    let (mirror, certificates) = (Mirror::start().await, Certificates::new());
-    let proxy = ReverseProxy::nginx(mirror.port, &certificates).await;
-    passes_a_websocket_through(Client::connect_with(&proxy.url(), &CHAIN).await.unwrap()).await;
-    let tls = Client::connect_tls(&proxy.tls_url(), &certificates, &CHAIN).await;
-    passes_a_websocket_through(tls).await;
-    passes_plain_requests_through(&proxy).await;
-    asks_again_at_once_after_a_restart(&proxy, mirror).await;
+    passes_everything_through(Kind::Nginx, &BOTH).await;
+    pushes_through(Kind::Nginx).await;
 }
 
 #[tokio::test]
 async fn apache_passes_everything_through_with_our_file() {
+    passes_everything_through(Kind::Apache, &BOTH).await;
+    pushes_through(Kind::Apache).await;
+}
+
+#[tokio::test]
+async fn caddy_passes_everything_through_with_our_file() {
+    passes_everything_through(Kind::Caddy, &PROXYS_OWN).await;
+    pushes_through(Kind::Caddy).await;
+}
+
+#[tokio::test]
+async fn haproxy_passes_everything_through_with_our_file() {
+    passes_everything_through(Kind::HaProxy, &BOTH).await;
+    pushes_through(Kind::HaProxy).await;
+}
+
+/// Debian has no Traefik; `tests/install` fetches it from PyPI where that can be reached.
+#[tokio::test]
+async fn traefik_passes_everything_through_with_our_file() {
+    if !installed("traefik") {
+        return println!("not verified: there is no Traefik on this machine");
+    }
+    passes_everything_through(Kind::Traefik, &PROXYS_OWN).await;
+    pushes_through(Kind::Traefik).await;
+}
+
+/// The proxies that end what is silent, and how each says so in our file.
+const ENDING: [(Kind, &str, fn(u32) -> String); 3] = [
+    (Kind::Nginx, "proxy_read_timeout 10m;", |s| format!("proxy_read_timeout {s}s;")),
+    (Kind::Apache, " timeout=600\n", |s| format!(" timeout={s}\n")),
+    (Kind::HaProxy, "timeout tunnel 10m", |s| format!("timeout tunnel {s}s")),
+];
+
+/// Ten minutes in our files; with a second instead they end a silent connection: it is this setting
+/// that holds for WebSockets (in Apache beside its own `Timeout`).
+#[tokio::test]
+async fn a_silent_connection_lasts_as_long_as_our_files_say() {
     let (mirror, certificates) = (Mirror::start().await, Certificates::new());
-    let proxy = ReverseProxy::apache(mirror.port, &certificates).await;
-    passes_a_websocket_through(Client::connect_with(&proxy.url(), &CHAIN).await.unwrap()).await;
-    let tls = Client::connect_tls(&proxy.tls_url(), &certificates, &CHAIN).await;
-    passes_a_websocket_through(tls).await;
-    passes_plain_requests_through(&proxy).await;
-    asks_again_at_once_after_a_restart(&proxy, mirror).await;
+    let ending = ENDING.map(|(kind, part, other)| {
+        let (certificates, port) = (&certificates, mirror.port);
+        async move {
+            let changes = [(part, &*other(1))];
+            let proxy = ReverseProxy::with(kind, port, certificates, &changes).await;
+            let mut client = Client::connect(&proxy.url()).await;
+            client.text().await;
+            assert_eq!(client.closed().await, None, "{kind:?}");
+        }
+    });
+    join_all(ending).await;
+}
+
+/// The daemon pings every 30 s, our files say ten minutes: here a tenth of a second and ten seconds,
+/// for more than ten seconds.
+#[tokio::test]
+async fn pings_keep_a_connection_open_beyond_the_proxys_time() {
+    let (mirror, certificates) = (Mirror::pinging().await, Certificates::new());
+    let lasting = ENDING.map(|(kind, part, other)| {
+        let (certificates, port) = (&certificates, mirror.port);
+        async move {
+            let changes = [(part, &*other(10))];
+            let proxy = ReverseProxy::with(kind, port, certificates, &changes).await;
+            let mut client = Client::connect(&proxy.url()).await;
+            client.text().await;
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_secs(12) {
+                let ping = client.next().await;
+                assert!(ping.is_some_and(|message| message.is_ping()), "{kind:?}");
+            }
+        }
+    });
+    join_all(lasting).await;
 }

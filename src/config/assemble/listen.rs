@@ -1,7 +1,7 @@
 //! Listeners, and what strangers may use up there.
 
 use super::super::{ConfigError, Settings, Sourced, parse, setting};
-use super::{Layers, Report};
+use super::{Layers, Report, switch};
 use crate::front::{Bind, ListenSettings, StrangerLimits, TlsFiles};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -38,7 +38,8 @@ pub(super) fn listen(
             Bind::Tcp { address, port }
         }
     };
-    Ok(ListenSettings { bind, tls: tls(layers, report)? })
+    let proxy_protocol = switch(layers, setting::PROXY_PROTOCOL, report)?;
+    Ok(ListenSettings { bind, tls: tls(layers, report)?, proxy_protocol })
 }
 
 fn shown(path: &Path) -> String {
@@ -116,7 +117,7 @@ fn plain_listeners(
     let tcp = number.map(|port| Bind::Tcp { address, port });
     let unix = path.map(|path| Bind::Unix { path, permissions });
     let binds = tcp.into_iter().chain(unix);
-    Ok(binds.map(|bind| ListenSettings { bind, tls: None }).collect())
+    Ok(binds.map(|bind| ListenSettings { bind, tls: None, proxy_protocol: false }).collect())
 }
 
 /// No two listeners may want the same place.

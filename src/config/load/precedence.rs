@@ -32,6 +32,7 @@ pub(super) const SAMPLES: &[Sample] = &[
     (setting::BIND, "127.0.0.1", "127.0.0.1", &[]),
     (setting::SOCKET_PATH, "/s", "/s", &[]),
     (setting::SOCKET_PERMISSIONS, "600", "0600", &["--socket-path=/s"]),
+    (setting::PROXY_PROTOCOL, "true", "true", &[]),
     (setting::TLS_CERT, "/c", "/c", &["--tls-key=/k"]),
     (setting::TLS_KEY, "/k", "/k", &["--tls-cert=/c"]),
     (setting::METRICS_PORT, "9000", "9000", &[]),

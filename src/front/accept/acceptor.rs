@@ -5,7 +5,12 @@ use crate::front::{
     listen::{SEND_BUFFER, Socket},
 };
 use rustix::net::{RecvFlags, recv};
-use std::{io, net::SocketAddr, os::fd::AsFd, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    os::fd::AsFd,
+    time::Duration,
+};
 use tokio::{
     io::Interest,
     net::{TcpListener, UnixListener},
@@ -53,6 +58,21 @@ impl Acceptor {
 }
 
 impl Accepted {
+    /// The client's address, IPv4 as such.
+    pub(super) fn ip(&self) -> Option<IpAddr> {
+        self.address.map(|address| address.ip().to_canonical())
+    }
+
+    /// Whether it comes from an address of this machine: the daemon's own probe does.
+    pub(super) fn is_from_here(&self) -> bool {
+        match &self.stream {
+            ClientStream::Tcp(socket) => socket
+                .local_addr()
+                .is_ok_and(|address| Some(address.ip().to_canonical()) == self.ip()),
+            ClientStream::Unix(_) | ClientStream::Tls(_) => false,
+        }
+    }
+
     /// Waits for the first byte and leaves it where it is. `None`: nothing came. Otherwise when the
     /// head of the request must be complete.
     pub(super) async fn first_byte(&self, limit: Duration) -> Option<Instant> {

@@ -2,7 +2,7 @@
 
 use super::client::{AskError, Command, Place, TIME, ask, connect, places, say};
 use crate::{
-    front::{Bind, to_ourselves},
+    front::{Bind, Opening, introduce_ourselves, to_ourselves},
     status::Report,
 };
 use rustls::pki_types::ServerName;
@@ -13,20 +13,20 @@ use tokio::time::timeout;
 /// is to say of it.
 ///
 /// `listeners` are those for control and metrics; where there is none, the clients' own listener is
-/// asked, over TLS if it has that.
+/// asked, which begins as `opening` says.
 ///
 /// # Errors
 /// [`AskError`]; [`AskError::NotReady`] when it says that it can't.
 pub async fn healthcheck(
     listeners: &[Bind],
     clients: &Bind,
-    tls: bool,
+    opening: Opening,
     live: bool,
 ) -> Result<String, AskError> {
     let command = if live { Command::Live } else { Command::Ready };
     let answer = match ask(listeners, &command).await {
         Err(AskError::NoListener | AskError::NotLocal(_)) => {
-            ask_clients_listener(clients, tls, &command).await
+            ask_clients_listener(clients, opening, &command).await
         }
         answer => answer,
     };
@@ -45,7 +45,7 @@ fn readable(body: &str) -> String {
 
 async fn ask_clients_listener(
     clients: &Bind,
-    tls: bool,
+    opening: Opening,
     command: &Command,
 ) -> Result<String, AskError> {
     let mut failed = AskError::NoListener;
@@ -57,7 +57,7 @@ async fn ask_clients_listener(
         (places, _) => places?,
     };
     for place in places {
-        match timeout(TIME, ask_at(&place, tls, command)).await {
+        match timeout(TIME, ask_at(&place, opening, command)).await {
             Ok(Err(error @ (AskError::Nobody(..) | AskError::NotAllowed(..)))) => failed = error,
             Ok(answer) => return answer,
             Err(_) => return Err(AskError::TimedOut(place)),
@@ -66,9 +66,12 @@ async fn ask_clients_listener(
     Err(failed)
 }
 
-async fn ask_at(place: &Place, tls: bool, command: &Command) -> Result<String, AskError> {
-    let stream = connect(place).await?;
-    if !tls {
+async fn ask_at(place: &Place, opening: Opening, command: &Command) -> Result<String, AskError> {
+    let mut stream = connect(place).await?;
+    introduce_ourselves(&mut stream, opening)
+        .await
+        .map_err(|_| AskError::Strange(place.clone()))?;
+    if !opening.tls {
         return say(stream, place, command).await;
     }
     let strange = || AskError::Strange(place.clone());

@@ -10,7 +10,14 @@ mod tests;
 pub use error::ListenError;
 
 use super::settings::Bind;
-use std::{fmt, net::SocketAddr, os::fd::OwnedFd, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    os::fd::OwnedFd,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 /// Clients that may wait for us to accept them; the system cuts it to `net.core.somaxconn`. After a
 /// restart everybody comes back at once.
@@ -29,8 +36,14 @@ pub(super) const USER_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Listener {
     pub(super) socket: Socket,
+    pub(super) introducers: Introducers,
     file: Option<unix::SocketFile>,
 }
+
+/// Who must introduce clients with the PROXY protocol: says whether an address may (`None`: a unix
+/// socket's). Without it nobody does, and nobody is heard who tries.
+#[derive(Clone, Default)]
+pub struct Introducers(Option<Arc<dyn Fn(Option<IpAddr>) -> bool + Send + Sync>>);
 
 /// The socket itself, non-blocking.
 #[derive(Debug)]
@@ -54,11 +67,11 @@ impl Listener {
         match bind {
             Bind::Tcp { address, port } => {
                 let listener = tcp::bind(*address, *port)?;
-                Ok(Self { socket: Socket::Tcp(listener), file: None })
+                Ok(Self::of(Socket::Tcp(listener), None))
             }
             Bind::Unix { path, permissions } => {
                 let (listener, file) = unix::bind(path, *permissions)?;
-                Ok(Self { socket: Socket::Unix(listener), file: Some(file) })
+                Ok(Self::of(Socket::Unix(listener), Some(file)))
             }
         }
     }
@@ -77,7 +90,21 @@ impl Listener {
             tcp::prepare(&socket).map_err(ListenError::Inherited)?;
             Socket::Tcp(socket.into())
         };
-        Ok(Self { socket, file: None })
+        Ok(Self::of(socket, None))
+    }
+
+    /// The same listener, where every connection begins with a header of the PROXY protocol, from
+    /// an address of which `may` says so.
+    #[must_use]
+    pub fn introduced_by(
+        self,
+        may: impl Fn(Option<IpAddr>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self { introducers: Introducers(Some(Arc::new(may))), ..self }
+    }
+
+    fn of(socket: Socket, file: Option<unix::SocketFile>) -> Self {
+        Self { socket, introducers: Introducers::default(), file }
     }
 
     /// Where it listens, with the port the system chose if it was asked to choose.
@@ -92,6 +119,24 @@ impl Listener {
                 Ok(Local::Unix(self.file.as_ref().map_or(bound, |file| file.path().into())))
             }
         }
+    }
+}
+
+impl Introducers {
+    /// Whether anybody must introduce clients.
+    pub(super) fn are_wanted(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether this one may.
+    pub(super) fn include(&self, address: Option<IpAddr>) -> bool {
+        self.0.as_ref().is_some_and(|may| may(address))
+    }
+}
+
+impl fmt::Debug for Introducers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Introducers").field(&self.0.is_some()).finish()
     }
 }
 

@@ -11,6 +11,8 @@ labels! {
         Address = "address",
         /// It said nothing for longest when too many had come.
         Evicted = "evicted",
+        /// No trusted proxy introduced it with the PROXY protocol.
+        Unintroduced = "unintroduced",
     }
 }
 

@@ -81,6 +81,7 @@ impl front::Observer for FrontMetrics {
             front::Refused::Full => Refusal::Strangers,
             front::Refused::Share => Refusal::Address,
             front::Refused::Evicted => Refusal::Evicted,
+            front::Refused::Unintroduced => Refusal::Unintroduced,
         });
     }
 

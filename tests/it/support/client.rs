@@ -39,6 +39,11 @@ impl Client {
         Self::open(Box::new(tcp(url).await), url, headers).await
     }
 
+    /// Does the WebSocket handshake over a connection that there is already.
+    pub(crate) async fn over(stream: TcpStream, url: &str) -> Self {
+        Self::open(Box::new(stream), url, &[]).await.expect("a WebSocket handshake")
+    }
+
     /// Connects to a `wss:` URL whose certificate this CA signed.
     pub(crate) async fn connect_tls(
         url: &str,

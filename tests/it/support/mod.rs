@@ -36,5 +36,5 @@ pub(crate) mod subscriber;
 
 pub(crate) use cleanup::{Folder, folder};
 pub(crate) use ports::free_port;
-pub(crate) use process::{Server, find};
+pub(crate) use process::{Server, find, installed};
 pub(crate) use wait::{until, until_promised, within};

@@ -126,18 +126,23 @@ impl Drop for Server {
 /// Where a program is: Debian keeps some servers where a user's PATH does not lead, PostgreSQL's in a
 /// folder for each version.
 pub(crate) fn find(program: &str) -> PathBuf {
+    look_for(program).unwrap_or_else(|| panic!("{program} is not installed: tests/install does it"))
+}
+
+/// Whether a program is there that `tests/install` can't always get.
+pub(crate) fn installed(program: &str) -> bool {
+    look_for(program).is_some()
+}
+
+fn look_for(program: &str) -> Option<PathBuf> {
     if program.contains('/') {
-        return PathBuf::from(program);
+        return Some(PathBuf::from(program));
     }
     let mut folders: Vec<PathBuf> = PATH.split(':').map(PathBuf::from).collect();
     if let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") {
         folders.extend(versions.flatten().map(|version| version.path().join("bin")));
     }
-    folders
-        .iter()
-        .map(|folder| folder.join(program))
-        .find(|path| path.exists())
-        .unwrap_or_else(|| panic!("{program} is not installed: tests/install does it"))
+    folders.iter().map(|folder| folder.join(program)).find(|path| path.exists())
 }
 
 /// The process and all its descendants, whatever group or session they moved to.
