@@ -41,6 +41,7 @@ mod redis_listening;
 mod redis_sentinel;
 mod redis_tls;
 mod reload;
+mod replicas;
 mod restart;
 mod revocation;
 mod self_test;

@@ -223,8 +223,10 @@ async fn traefik_passes_everything_through_with_our_file() {
     pushes_through(Kind::Traefik).await;
 }
 
-/// The proxies that end what is silent, and how each says so in our file.
-const ENDING: [(Kind, &str, fn(u32) -> String); 3] = [
+/// A proxy that ends what is silent, and how it says so in our file: as shipped, and for other seconds.
+type Ending = (Kind, &'static str, fn(u32) -> String);
+
+const ENDING: [Ending; 3] = [
     (Kind::Nginx, "proxy_read_timeout 10m;", |s| format!("proxy_read_timeout {s}s;")),
     (Kind::Apache, " timeout=600\n", |s| format!(" timeout={s}\n")),
     (Kind::HaProxy, "timeout tunnel 10m", |s| format!("timeout tunnel {s}s")),
