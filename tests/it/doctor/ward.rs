@@ -6,7 +6,7 @@ use crate::support::{
     installation::Installation,
     nextcloud::{Answer, Nextcloud, Setup},
     php::Php,
-    reverse_proxy::{Kind, ReverseProxy},
+    reverse_proxy::{self, ReverseProxy},
 };
 use notify_push::{
     auth::Credentials,
@@ -44,7 +44,9 @@ impl Ward {
         let nextcloud = Nextcloud::start(Setup::default()).await;
         nextcloud.answer("/status.php", Some(Answer::new(200, STATUS)));
         let daemon = installation.daemon(&[("NEXTCLOUD_URL", &nextcloud.url())]).await;
-        let proxy = ReverseProxy::with(Kind::Nginx, daemon.port(), &certificates, mistakes).await;
+        let proxy =
+            ReverseProxy::with(reverse_proxy::Kind::Nginx, daemon.port(), &certificates, mistakes)
+                .await;
         let ward = Self { installation, nextcloud, daemon, proxy, certificates };
         ward.trusts(&["127.0.0.1"]);
         ward.sends_clients_to(&ward.proxy.url());
