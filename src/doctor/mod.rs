@@ -1,6 +1,6 @@
 //! Looks everything over that has to work, and says what mends what doesn't.
 //!
-//! [`examine`] is a function of one host's [`Patient`]; what it finds are plain values
+//! [`examine()`] is a function of one host's [`Patient`]; what it finds are plain values
 //! ([`Finding`]), and the report is a pure function of them.
 
 mod checks;

@@ -29,8 +29,8 @@ pub fn bad(error: &ConfigError) -> Finding {
         .why("the daemon does not start with these settings, and nothing else can be checked")
         .advise(
             "Correct it where it is given. Settings are taken from the command line, else from \
-             the environment, else from .env, else from config.php. If the daemon gets others from \
-             its service, give the doctor the same:",
+             the environment, else from .env or the file that ENV_FILE names, else from \
+             config.php. If the daemon gets others from its service, give the doctor the same:",
         )
         .run("systemctl show notify_push -p Environment -p EnvironmentFiles -p ExecStart")
 }
