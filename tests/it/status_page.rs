@@ -5,8 +5,27 @@ use crate::support::{
     Server, browser::Browser, client::Client, daemon::Daemon, folder, free_port, http,
     installation::Installation, until,
 };
+use notify_push::{
+    front::{
+        Bind, Front, Limits, Listener, StrangerLimits, Strangers, Unobserved,
+        admin::{Admin, Revoke, Status, admin},
+        routes,
+    },
+    lifecycle::Tasks,
+    notice::Topic,
+    status::{Condition, Dependency, Health, Sampler},
+    telemetry::{
+        log::{Filter, LogFormat, build},
+        metrics::{Names, Observers, Page},
+    },
+};
 use serde_json::json;
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio::time::Instant;
 
 const OUT: &str = env!("CARGO_TARGET_TMPDIR");
 
@@ -186,3 +205,75 @@ const CONTRAST: &str = "() => {
     }
     return poor;
 }";
+
+/// The admin listener of a daemon with two hosts, one of which is broken; where it is.
+async fn two_hosts() -> (Tasks, String) {
+    let mut page = Page::new("0").unwrap();
+    for (name, sessions) in [("north", 30), ("south", 4)] {
+        let names = Names { host: Some(name), topics: &["file"], channels: &[], methods: &[] };
+        let observers = Observers::register(names).unwrap();
+        observers.hub.told(Topic(0), sessions, Duration::from_millis(101), Duration::ZERO);
+        page.add(Some(name), observers.metrics().clone(), None);
+    }
+    let begun = Instant::now();
+    let redis = |host: &str, up: bool| {
+        let condition = move || match up {
+            true => Condition::Up { since: begun },
+            false => Condition::Down { since: begun, why: "connection refused".into() },
+        };
+        let (host, condition) = (Some(host.into()), Arc::new(condition));
+        Dependency { name: "redis", host, needed: true, condition }
+    };
+    let dependencies = [redis("north", true), redis("south", false)];
+    let health = Health::new(dependencies, Arc::new(|| SystemTime::UNIX_EPOCH));
+    let (_, log) = build(Filter::default(), LogFormat::Json, std::io::sink);
+    let (numbers, filter, tasks) = (page.clone(), log.clone(), Tasks::default());
+    let sampler =
+        Sampler::new(health.clone(), move || numbers.text().ok(), move || filter.current());
+    let stopping = tasks.stopping().clone();
+    let status = Status { sampler: Arc::new(sampler), log: log.clone(), play: None, stopping };
+    let revoke: Revoke = Arc::new(|_| Box::pin(async { 0 }));
+    let asked = Admin { page: Arc::new(move || page.text()), log, revoke, health };
+    let limits = StrangerLimits { total: 99, per_address: 99 };
+    let front = Front {
+        routes: routes(admin(asked, status)),
+        strangers: Strangers::new(limits, |_| true, Arc::new(Unobserved)),
+        limits: Limits::default(),
+        tasks: tasks.clone(),
+        observer: Arc::new(Unobserved),
+    };
+    let loopback = Bind::Tcp { address: Some([127, 0, 0, 1].into()), port: 0 };
+    let listener = Listener::bind(&loopback).unwrap();
+    let address = listener.local().unwrap().to_string();
+    tasks.spawn(front.serve(listener, None));
+    (tasks, address)
+}
+
+#[tokio::test]
+async fn of_several_hosts_one_can_be_looked_at_alone() {
+    let (tasks, address) = two_hosts().await;
+    let browser = Browser::start().await;
+    browser.open(&format!("http://{address}/status")).await;
+    browser.shows("#messages-note", |text| text == "34 so far").await;
+    browser
+        .shows("#dependencies", |text| {
+            text.contains("north: Redis") && text.contains("south: Redis")
+        })
+        .await;
+    assert_eq!(browser.text("#verdict-text").await, "ready", "the north is whole");
+    for (host, so_far) in [("south", "4 so far"), ("north", "30 so far"), ("", "34 so far")] {
+        let choose = format!(
+            "(select => {{ select.value = {host:?}; select.dispatchEvent(new Event('change')); }})\
+             (document.querySelector('#host select'))"
+        );
+        browser.eval(&choose).await;
+        browser.shows("#messages-note", |text| text == so_far).await;
+        browser
+            .shows("#latency-table", |text| text.contains(so_far.trim_end_matches(" so far")))
+            .await;
+        let alone = |text: &str| host.is_empty() || text.matches("Redis").count() == 1;
+        assert!(browser.shows("#dependencies", alone).await.contains(host));
+    }
+    assert_eq!(browser.complaints().await, [""; 0]);
+    tasks.stopping().cancel();
+}
