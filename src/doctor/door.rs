@@ -1,6 +1,6 @@
 //! From an address to a WebSocket that clients would get there: TCP, TLS, upgrade, each bounded.
 
-use crate::front::{Refusal, Request, VisitError, Visitor};
+use crate::front::{Opening, Refusal, Request, VisitError, Visitor, introduce_ourselves};
 use rustls::{ClientConfig, pki_types::ServerName};
 use std::{error::Error, io, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
@@ -27,6 +27,8 @@ pub(super) struct Door {
     place: Place,
     request: Request,
     tls: Option<(String, Arc<ClientConfig>)>,
+    /// Whether to say first who we are, as a proxy would.
+    proxy_protocol: bool,
 }
 
 #[derive(Clone)]
@@ -66,6 +68,7 @@ impl Door {
             request: Request { host: authority?, path: format!("{}{query}", url.path()) },
             tls: (url.scheme() == "wss").then(|| (host.clone(), Arc::new(tls))),
             place: Place::Tcp(host, port),
+            proxy_protocol: false,
         })
     }
 
@@ -74,18 +77,21 @@ impl Door {
         place: Result<(String, u16), PathBuf>,
         request: Request,
         tls: Option<ClientConfig>,
+        proxy_protocol: bool,
     ) -> Self {
         let place = match place {
             Ok((host, port)) => Place::Tcp(host, port),
             Err(path) => Place::Unix(path),
         };
         let tls = tls.map(|tls| ("localhost".to_owned(), Arc::new(tls)));
-        Self { place, request, tls }
+        Self { place, request, tls, proxy_protocol }
     }
 
     /// Connects as a client does.
     pub(super) async fn enter(&self, rng: fastrand::Rng) -> Result<Guest, Shut> {
-        let stream = bounded(self.connect()).await?.map_err(Shut::Unreachable)?;
+        let mut stream = bounded(self.connect()).await?.map_err(Shut::Unreachable)?;
+        let opening = Opening { tls: self.tls.is_some(), proxy_protocol: self.proxy_protocol };
+        introduce_ourselves(&mut stream, opening).await.map_err(Shut::Unreachable)?;
         let stream = match &self.tls {
             None => stream,
             Some((name, config)) => {

@@ -7,7 +7,7 @@ use crate::{
         patient::{Patient, Tools},
     },
     front::{Bind, Request},
-    hosts::nextcloud::remote::{RemoteSettings, client_config},
+    trust::{self, Trust},
 };
 use std::{net::IpAddr, path::PathBuf};
 
@@ -26,7 +26,7 @@ pub(in crate::doctor) async fn check(patient: &Patient, tools: &mut Tools) -> Fi
     let name = patient.place.server_names.first().map_or("localhost", String::as_str);
     let path = format!("{}/push/ws", patient.place.path);
     let request = Request { host: name.to_owned(), path };
-    match Door::own(place, request, tls).enter(tools.rng.fork()).await {
+    match Door::own(place, request, tls, listen.proxy_protocol).enter(tools.rng.fork()).await {
         Ok(_) => Finding::fine(Check::Daemon, format!("answers at {shown}")),
         Err(shut) => refused(&shown, &shut),
     }
@@ -46,9 +46,7 @@ fn place(bind: &Bind) -> Result<(String, u16), PathBuf> {
 
 /// We know whom we connect to.
 fn any_certificate() -> Option<rustls::ClientConfig> {
-    let url = "https://localhost/".parse().ok()?;
-    let settings = RemoteSettings { allow_self_signed: true, ..RemoteSettings::new(url) };
-    client_config(&settings).ok()
+    Some(Trust::new(trust::Check::Nothing).client().ok()?.with_no_client_auth())
 }
 
 fn refused(at: &str, shut: &Shut) -> Finding {

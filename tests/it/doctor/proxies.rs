@@ -1,7 +1,7 @@
 //! What stands between the clients and the daemon, with nginx right and wrong.
 
-use super::ward::{Ward, all_wrong, lines, of, wrong};
-use crate::support::nextcloud::Answer;
+use super::ward::{Ward, all_wrong, described, lines, look_over, of, wrong};
+use crate::support::{installation::Installation, nextcloud::Answer};
 use notify_push::doctor::{Check, State};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -178,4 +178,18 @@ async fn a_log_in_that_nextcloud_refuses_hides_nothing_else() {
     let guessed = ward.nextcloud.url().replace("http", "ws") + "/push/ws (guessed";
     assert!(finding.seen.starts_with(&guessed), "{finding:?}");
     assert!(finding.seen.contains("/push/ is not passed on"), "{finding:?}");
+}
+
+#[tokio::test]
+async fn a_daemon_that_wants_to_know_who_comes_is_told() {
+    let installation = Installation::start().await;
+    let daemon = installation.daemon(&[("PROXY_PROTOCOL", "true")]).await;
+    let config = installation.config_php("").display().to_string();
+    let port = daemon.port().to_string();
+    let mut flags = vec![config.as_str(), "--port", &port];
+    let findings = look_over(described(&flags), None).await;
+    assert_eq!(wrong(&findings, Check::Daemon).check, Check::Daemon, "it closes without a word");
+    flags.push("--proxy-protocol");
+    let findings = look_over(described(&flags), None).await;
+    assert_eq!(of(&findings, Check::Daemon)[0].state, State::Fine, "{findings:#?}");
 }
