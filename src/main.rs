@@ -106,7 +106,9 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             };
             ask(&endpoints, &command)
         }
-        Command::Revoke { user, endpoints } => ask(&endpoints, &admin::Command::Revoke(user)),
+        Command::Revoke { user, host, endpoints } => {
+            ask(&endpoints, &admin::Command::Revoke { host, user })
+        }
         Command::Healthcheck { live, endpoints, clients, opening } => {
             healthcheck(&endpoints, &clients, opening, live)
         }

@@ -17,7 +17,7 @@ use crate::{
 };
 use futures_util::Stream;
 use ipnet::IpNet;
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 /// How long listeners and sources may take to end; sessions get the drain time of the settings.
 const BRIEFLY: Duration = Duration::from_secs(1);
@@ -73,6 +73,7 @@ impl Daemon {
         entries: Vec<Entry<Boxed>>,
         mut rim: Rim,
     ) -> Result<Self, StartError> {
+        apart(&entries)?;
         let listeners = Listeners::bind(settings, rim.manager.take_sockets()).await?;
         let (local, watched) = (listeners.local()?, listeners.watched()?);
         let tasks = Tasks::default();
@@ -178,6 +179,21 @@ fn page(hosts: &[Placed]) -> Result<Page, StartError> {
         page.add(name, running.metrics.clone(), running.snapshot.clone());
     }
     Ok(page)
+}
+
+/// No two hosts may listen at one place.
+fn apart(entries: &[Entry<Boxed>]) -> Result<(), StartError> {
+    let mut taken: HashMap<String, HostName> = HashMap::new();
+    for Entry { name, host, .. } in entries {
+        let Some(name) = name else { continue };
+        for place in host.listens_to() {
+            if let Some(other) = taken.get(&place).filter(|other| *other != name) {
+                return Err(StartError::SameSource(other.clone(), name.clone(), place));
+            }
+            taken.insert(place, name.clone());
+        }
+    }
+    Ok(())
 }
 
 /// The proxies of all hosts: the listener doesn't know yet for which of them a connection is.

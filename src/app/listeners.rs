@@ -134,15 +134,15 @@ impl Served<'_> {
     /// What whoever watches or controls is answered.
     fn admin(self) -> Admin {
         let page = self.page;
-        let first = self.hosts.first().map(|host| Arc::clone(&host.running.revoke));
+        let revoke = |host: &Placed| {
+            let name = host.name.as_ref().map(ToString::to_string);
+            (name, Arc::clone(&host.running.revoke))
+        };
         Admin {
             page: Arc::new(move || page.text()),
             log: self.log,
             health: self.health,
-            revoke: Arc::new(move |user| match &first {
-                Some(revoke) => revoke(user),
-                None => Box::pin(async { 0 }),
-            }),
+            hosts: self.hosts.iter().map(revoke).collect(),
         }
     }
 }

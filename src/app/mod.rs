@@ -51,6 +51,13 @@ pub enum StartError {
     /// One of several hosts.
     #[error("host {0} can't start")]
     NamedHost(HostName, #[source] hosts::StartError),
+    /// Two hosts that could not be kept apart.
+    #[error(
+        "hosts {0} and {1} listen to the same Redis, {2}. Redis publishes to all its databases, so \
+         each host would hear the other's changes and even its log-in tickets. Give each Nextcloud a \
+         Redis of its own (another port, socket or server) in 'redis' of its config.php"
+    )]
+    SameSource(HostName, HostName, String),
     /// The system refuses signal handlers.
     #[error("the system refuses signals")]
     Signals(#[source] std::io::Error),

@@ -43,6 +43,8 @@ pub enum Command<H> {
     Revoke {
         /// The canonical user id.
         user: String,
+        /// Of which host, where there are several.
+        host: Option<String>,
         /// Where to ask, the first that is there; never empty.
         endpoints: Vec<ControlAddress>,
     },

@@ -30,7 +30,7 @@ pub(super) enum Task {
     Doctor { file: Option<PathBuf>, glob: bool, options: DoctorOptions },
     Demo { once: bool },
     Log(LogAction),
-    Revoke { user: String },
+    Revoke { user: String, host: Option<String> },
     Healthcheck { live: bool },
     Metrics { over: Option<String> },
     Print(String),
@@ -124,6 +124,9 @@ enum Order {
     Revoke {
         /// The user's id
         user: String,
+        /// Which of several hosts the user is of, by its name in the file of hosts
+        #[structopt(long, value_name = "name")]
+        host: Option<String>,
         #[structopt(flatten)]
         control: Control,
     },
@@ -228,6 +231,9 @@ struct Listeners {
 
 #[derive(StructOpt)]
 struct Control {
+    /// TOML file with settings and several hosts, instead of config.php [NOTIFY_PUSH_CONFIG]
+    #[structopt(long, value_name = "file")]
+    config: Option<String>,
     /// Port for metrics and, from loopback, control [METRICS_PORT]
     #[structopt(long, value_name = "port")]
     metrics_port: Option<String>,
@@ -341,9 +347,9 @@ impl Options {
                     _ => LogAction::Restore,
                 })
             }
-            Some(Order::Revoke { user, control }) => {
+            Some(Order::Revoke { user, host, control }) => {
                 control.flags(&mut given);
-                Task::Revoke { user }
+                Task::Revoke { user, host }
             }
             Some(Order::Healthcheck { live, control }) => {
                 control.flags(&mut given);
@@ -420,6 +426,7 @@ impl Listeners {
 
 impl Control {
     fn flags(self, given: &mut Given) {
+        given.value(setting::CONFIG, self.config);
         given.value(setting::METRICS_PORT, self.metrics_port);
         given.value(setting::METRICS_SOCKET_PATH, self.metrics_socket_path);
         given.value(setting::ADMIN_PORT, self.admin_port);

@@ -42,6 +42,16 @@ impl Environment {
         merged
     }
 
+    /// The same without the variables whose names begin so.
+    #[must_use]
+    pub fn without(&self, prefix: &str) -> Self {
+        let keep = |variables: &BTreeMap<String, String>| {
+            let other = variables.iter().filter(|(name, _)| !name.starts_with(prefix));
+            other.map(|(name, value)| (name.clone(), value.clone())).collect()
+        };
+        Self { process: keep(&self.process), dotenv: keep(&self.dotenv) }
+    }
+
     /// Where a variable of [`Environment::merged`] comes from.
     pub fn source(&self, name: &str) -> Source {
         let known = self.process.contains_key(name);

@@ -27,6 +27,27 @@ pub enum ConfigError {
         /// What would supply it.
         remedy: &'static str,
     },
+    /// A line of the file of hosts can't be read.
+    #[error("{} line {line}: {problem}", file.display())]
+    Line {
+        /// The file.
+        file: std::sync::Arc<std::path::Path>,
+        /// The line, from 1.
+        line: u32,
+        /// What was expected.
+        problem: String,
+    },
+    /// The file of hosts can't be read.
+    #[error(
+        "cannot read {}; check the path, and that the user who runs notify_push may read it",
+        path.display()
+    )]
+    HostsFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A line in the environment file can't be read.
     #[error(
         "environment file line {line}: this is no NAME=value. Quote values that hold blanks, quotes or # signs"
@@ -62,6 +83,9 @@ pub enum ConfigError {
         /// What would supply it.
         remedy: &'static str,
     },
+    /// In what is said of one of several hosts.
+    #[error("host {0}")]
+    Host(super::HostName, #[source] Box<ConfigError>),
     /// The host's own file can't be read.
     #[error(transparent)]
     File(Box<dyn std::error::Error + Send + Sync>),

@@ -1,12 +1,14 @@
 //! The kinds of host, as the settings know them: a name, and who reads what is said of one.
 
-use super::{ConfigError, Environment, Layers, Report};
+use super::{ConfigError, Environment, Layers, Report, Setting};
 use std::path::Path;
 
 /// A kind of host; `H` is what it makes of its settings.
 pub struct Kind<'a, H> {
     /// What it is called: `nextcloud`.
     pub name: &'static str,
+    /// What can be set for one.
+    pub settings: &'a [Setting],
     /// Reads its settings.
     pub read: ReadHost<'a, H>,
 }
@@ -23,13 +25,8 @@ pub struct HostRequest<'a> {
     pub glob: bool,
     /// What stands over that file.
     pub layers: &'a Layers<'a>,
+    /// What the file may look at, and what may override its keys.
+    pub environment: &'a Environment,
     /// Whether there is a file, a folder or a socket at a path.
     pub exists: &'a dyn Fn(&Path) -> bool,
-}
-
-impl HostRequest<'_> {
-    /// What the file may look at, and what may override its keys.
-    pub fn environment(&self) -> &Environment {
-        &self.layers.environment
-    }
 }

@@ -1,6 +1,7 @@
-//! The layers above the host's file: command line over environment over `.env`.
+//! The layers above the host's file: command line over environment over `.env` over the file of hosts.
 
 use super::environment::Layer;
+use super::hosts_file::{Said, Table};
 use super::setting::{Kind, Setting};
 use super::{ConfigError, Environment, Source, Sourced};
 use std::{
@@ -32,10 +33,11 @@ pub fn read_text(path: &Path) -> io::Result<String> {
 /// What the flags say: the setting's name to its values; a switch's value is `true`.
 pub type Flags = BTreeMap<&'static str, Vec<String>>;
 
-/// Command line and environment, in which settings are looked up.
+/// Command line, environment and file of hosts, in which settings are looked up.
 pub struct Layers<'a> {
     pub(super) flags: Flags,
     pub(super) environment: Environment,
+    pub(super) table: Table,
     pub(super) read: ReadFile<'a>,
 }
 
@@ -55,7 +57,15 @@ impl Layers<'_> {
                 return Ok(Some(found.map(|text| vec![text])));
             }
         }
-        Ok(None)
+        match self.table.get(setting)? {
+            None => Ok(None),
+            Some(Said::Values(values)) => Ok(Some(values)),
+            Some(Said::InFile(path)) => {
+                let name = path.source.to_string();
+                let value = self.secret_file(name, Path::new(&path.value))?;
+                Ok(Some(value.map(|text| vec![text])))
+            }
+        }
     }
 
     /// The value of a setting, made into what it stands for. `parse` fails with what it expected.
@@ -65,8 +75,12 @@ impl Layers<'_> {
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Result<Option<Sourced<T>>, ConfigError> {
         let Some(Sourced { value, source }) = self.texts(setting)? else { return Ok(None) };
-        let text = value.last().map(String::as_str).unwrap_or_default();
-        match parse(text) {
+        // A list in the file is one value; of a repeated flag the last counts.
+        let text = match &source {
+            Source::File { .. } => value.join(","),
+            _ => value.last().cloned().unwrap_or_default(),
+        };
+        match parse(&text) {
             Ok(value) => Ok(Some(Sourced { value, source })),
             Err(problem) => Err(ConfigError::invalid(source, problem)),
         }

@@ -1,11 +1,14 @@
 //! From arguments, environment and files to what the process is asked to do.
 
 use super::command_line::{self, Line, Task};
+use super::hosts_file::{HostTable, HostsFile, Table};
 use super::kind::{HostRequest, Kind};
 use super::layers::{Layers, ReadFile};
 use super::report::Report;
+use super::several::{alone, kind, many};
 use super::{
-    Command, ConfigError, ControlAddress, Described, Entry, Environment, LogAction, assemble, parse,
+    Command, ConfigError, ControlAddress, Described, Entry, Environment, LogAction, assemble,
+    hosts_file, parse, setting,
 };
 use crate::front::Bind;
 use std::{
@@ -45,36 +48,47 @@ pub fn load<H>(surroundings: Surroundings<'_, H>) -> Result<Command<H>, ConfigEr
     let unreadable = unreadable(&dotenv);
     let layers = move || -> Result<Layers<'_>, ConfigError> {
         let environment = Environment::new(environment, dotenv.as_deref().ok())?;
-        Ok(Layers { flags, environment, read })
+        Ok(Layers { flags, environment, table: Table::default(), read })
     };
     match task {
         Task::Print(text) => Ok(Command::Print(text)),
         Task::Demo { once } => Ok(Command::Demo { once }),
-        Task::Log(action) => log(&layers()?, action),
-        Task::Revoke { user } => Ok(Command::Revoke { user, endpoints: endpoints(&layers()?)? }),
-        Task::Healthcheck { live } => healthcheck(&layers()?, live),
+        Task::Log(action) => log(&daemon_layers(layers()?)?.0, action),
+        Task::Revoke { user, host } => {
+            let endpoints = endpoints(&daemon_layers(layers()?)?.0)?;
+            Ok(Command::Revoke { user, host, endpoints })
+        }
+        Task::Healthcheck { live } => healthcheck(&daemon_layers(layers()?)?.0, live),
         Task::Metrics { over } => {
             let over = over.as_deref().map_or(Ok(WATCHED), parse::duration);
             let over = over.map_err(ConfigError::Usage)?.min(WATCHED_AT_MOST);
-            Ok(Command::Metrics { over, endpoints: endpoints(&layers()?)? })
+            Ok(Command::Metrics { over, endpoints: endpoints(&daemon_layers(layers()?)?.0)? })
         }
         Task::Serve { file, glob, dump } => {
-            let layers = layers()?;
-            let request = HostRequest { file: file.as_deref(), glob, layers: &layers, exists };
-            let mut report = Report::default();
-            report.warnings.extend(unreadable);
-            serve(&request, kinds, report, dump)
+            let sought = Sought { file: file.as_deref(), glob, exists };
+            let described = describe(&sought, layers()?, kinds, Report::warning(unreadable))?;
+            Ok(serve(described, dump))
         }
         Task::Doctor { file, glob, options } => {
-            let described = layers().and_then(|layers| {
-                let request = HostRequest { file: file.as_deref(), glob, layers: &layers, exists };
-                let mut report = Report::default();
-                report.warnings.extend(unreadable);
-                describe(&request, kinds, report)
-            });
+            let sought = Sought { file: file.as_deref(), glob, exists };
+            let described = layers()
+                .and_then(|layers| describe(&sought, layers, kinds, Report::warning(unreadable)));
             Ok(Command::Doctor { described: described.map(Box::new), file, options })
         }
     }
+}
+
+/// The layers of the daemon's own settings, and the hosts, where a file names them.
+fn daemon_layers(
+    mut layers: Layers<'_>,
+) -> Result<(Layers<'_>, Option<Vec<HostTable>>), ConfigError> {
+    let Some(path) = layers.get(setting::CONFIG, parse::path)? else { return Ok((layers, None)) };
+    let path = path.value;
+    let text = (layers.read)(&path)
+        .map_err(|source| ConfigError::HostsFile { path: path.clone(), source })?;
+    let HostsFile { daemon, hosts } = hosts_file::parse(&path, &text)?;
+    layers.table = daemon;
+    Ok((layers, Some(hosts)))
 }
 
 fn unreadable(dotenv: &io::Result<String>) -> Option<String> {
@@ -82,34 +96,43 @@ fn unreadable(dotenv: &io::Result<String>) -> Option<String> {
     Some(format!("the environment file can't be read and is left out: {error}"))
 }
 
+/// Where settings are to be found.
+struct Sought<'a> {
+    file: Option<&'a Path>,
+    glob: bool,
+    exists: &'a dyn Fn(&Path) -> bool,
+}
+
+/// Everything there is to say before something is begun.
 fn describe<H>(
-    request: &HostRequest<'_>,
+    sought: &Sought<'_>,
+    layers: Layers<'_>,
     kinds: &[Kind<'_, H>],
     mut report: Report,
 ) -> Result<Described<H>, ConfigError> {
-    let Some(kind) = kinds.first() else {
-        return Err(ConfigError::Missing {
-            what: "this build knows no kind of host",
-            remedy: "Build it with one of its features, such as nextcloud",
-        });
+    let &Sought { file, glob, exists } = sought;
+    let (layers, hosts) = daemon_layers(layers)?;
+    let hosts = match hosts {
+        Some(hosts) => {
+            alone(file, &layers)?;
+            many(hosts, &layers, exists, kinds, &mut report)?
+        }
+        None => {
+            let environment = &layers.environment;
+            let request = HostRequest { file, glob, layers: &layers, environment, exists };
+            vec![Entry::only((kind(kinds, None)?.read)(&request, &mut report)?)]
+        }
     };
-    let host = (kind.read)(request, &mut report)?;
-    let settings = assemble::settings(request.layers, &mut report)?;
-    let hosts = vec![Entry::only(host)];
+    let settings = assemble::settings(&layers, &mut report)?;
     Ok(Described { settings, hosts, rows: report.rows, warnings: report.warnings })
 }
 
-fn serve<H>(
-    request: &HostRequest<'_>,
-    kinds: &[Kind<'_, H>],
-    report: Report,
-    dump: bool,
-) -> Result<Command<H>, ConfigError> {
-    let Described { settings, hosts, rows, warnings } = describe(request, kinds, report)?;
+fn serve<H>(described: Described<H>, dump: bool) -> Command<H> {
+    let Described { settings, hosts, rows, warnings } = described;
     if dump {
-        return Ok(Command::Print(Report { rows, warnings }.text()));
+        return Command::Print(Report::of(rows, warnings).text());
     }
-    Ok(Command::Serve { settings: Box::new(settings), hosts, warnings })
+    Command::Serve { settings: Box::new(settings), hosts, warnings }
 }
 
 fn log<H>(layers: &Layers<'_>, action: LogAction) -> Result<Command<H>, ConfigError> {

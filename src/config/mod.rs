@@ -11,6 +11,7 @@ mod command_line;
 mod environment;
 mod error;
 mod file;
+mod hosts_file;
 mod kind;
 mod layers;
 mod load;
@@ -18,6 +19,7 @@ mod parse;
 mod report;
 mod section;
 mod setting;
+mod several;
 mod source;
 
 pub use address::{REDIS_PORT, guessed_scheme, nextcloud_url, plain_redis, tls_mode, verified};
@@ -37,4 +39,5 @@ pub use section::{
     LogStyle, NextcloudSettings, Place, ProxySettings, RECHECK_ROUND, Settings, ThrottleSettings,
     TwoFactor,
 };
+pub use setting::{INSTANCE, Kind as SettingKind, Setting};
 pub use source::{Source, Sourced};

@@ -7,12 +7,15 @@ use std::fmt::Write as _;
 #[derive(Debug, Default)]
 pub struct Report {
     pub(super) rows: Vec<Row>,
+    heading: Option<String>,
     pub(super) warnings: Vec<String>,
 }
 
 /// A setting as it may be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
+    /// The host that begins with this row, where there are several.
+    pub heading: Option<String>,
     /// Its name: that of the flag.
     pub name: &'static str,
     /// Its value, without secrets.
@@ -22,6 +25,16 @@ pub struct Row {
 }
 
 impl Report {
+    /// One that begins with these warnings.
+    pub(super) fn warning(warnings: impl IntoIterator<Item = String>) -> Self {
+        Self { warnings: warnings.into_iter().collect(), ..Self::default() }
+    }
+
+    /// One with these rows and warnings.
+    pub(super) fn of(rows: Vec<Row>, warnings: Vec<String>) -> Self {
+        Self { rows, heading: None, warnings }
+    }
+
     /// Notes a value as `show` shows it, and hands it on without its source.
     pub(super) fn keep<T>(
         &mut self,
@@ -30,7 +43,8 @@ impl Report {
         show: impl FnOnce(&T) -> String,
     ) -> T {
         let value = show(&sourced.value);
-        self.rows.push(Row { name, value, source: sourced.source });
+        let heading = self.heading.take();
+        self.rows.push(Row { heading, name, value, source: sourced.source });
         sourced.value
     }
 
@@ -48,6 +62,11 @@ impl Report {
         }
     }
 
+    /// What follows is said of this host, or of the daemon again.
+    pub(super) fn begin(&mut self, heading: impl Into<String>) {
+        self.heading = Some(heading.into());
+    }
+
     pub(super) fn warn(&mut self, text: impl Into<String>) {
         self.warnings.push(text.into());
     }
@@ -58,7 +77,10 @@ impl Report {
         let (names, values) = (width(|row| row.name.len()), width(|row| row.value.chars().count()));
         let values = values.min(MAX_COLUMN);
         let mut text = String::new();
-        for Row { name, value, source } in &self.rows {
+        for Row { heading, name, value, source } in &self.rows {
+            if let Some(heading) = heading {
+                let _ = writeln!(text, "[{heading}]");
+            }
             // Writing to a String can't fail.
             let _ = writeln!(text, "{name:names$}  {value:values$}  {source}");
         }

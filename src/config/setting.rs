@@ -130,3 +130,75 @@ settings! {
     /// Never colours.
     NO_ANSI = plain("no-ansi", "NO_ANSI");
 }
+
+/// The file of settings and hosts. It says where settings are, so it stands in no file itself.
+pub const CONFIG: Setting = plain("config", "NOTIFY_PUSH_CONFIG");
+
+/// The daemon's listeners and what strangers may use up there.
+pub const LISTEN: &[Setting] = &[
+    PORT,
+    BIND,
+    SOCKET_PATH,
+    SOCKET_PERMISSIONS,
+    PROXY_PROTOCOL,
+    TLS_CERT,
+    TLS_KEY,
+    METRICS_PORT,
+    METRICS_SOCKET_PATH,
+    ADMIN_PORT,
+    ADMIN_SOCKET,
+    MAX_UNAUTHENTICATED,
+    MAX_UNAUTHENTICATED_PER_ADDRESS,
+];
+
+/// What else is the daemon's own.
+pub const DAEMON: &[Setting] = &[DRAIN_TIME, LOG, LOG_FORMAT, NO_ANSI];
+
+/// What each Nextcloud has for itself.
+pub const INSTANCE: &[Setting] = &[
+    DATABASE_URL,
+    DATABASE_PREFIX,
+    REDIS_URL,
+    REDIS_TLS_CERT,
+    REDIS_TLS_KEY,
+    REDIS_TLS_CA,
+    REDIS_TLS_DONT_VALIDATE_HOSTNAME,
+    REDIS_TLS_INSECURE,
+    NEXTCLOUD_URL,
+    NEXTCLOUD_CA,
+    ALLOW_SELF_SIGNED,
+    USER_AGENT,
+    COMPAT_VERSION,
+    NEXTCLOUD_SECRET,
+    AUTH,
+    REAUTH_INTERVAL,
+    THROTTLE_MAX_ATTEMPTS,
+    THROTTLE_IPV4_PREFIX,
+    THROTTLE_IPV6_PREFIX,
+    TRUSTED_PROXIES,
+    FORWARDED_FOR_HEADERS,
+    MAX_DEBOUNCE_TIME,
+    DEBOUNCE_DISABLE,
+    PUSH_RATE,
+    MAX_CONNECTION_TIME,
+];
+
+impl Setting {
+    /// Its key in a file of hosts: the variable's name in small letters.
+    pub fn key(self) -> String {
+        self.variable.to_ascii_lowercase()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ALL, DAEMON, INSTANCE, LISTEN};
+
+    #[test]
+    fn each_setting_has_one_place_in_the_file() {
+        for setting in ALL {
+            let places = [LISTEN, DAEMON, INSTANCE].iter().filter(|list| list.contains(setting));
+            assert_eq!(places.count(), 1, "{}", setting.name);
+        }
+    }
+}

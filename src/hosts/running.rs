@@ -24,6 +24,10 @@ pub trait Prepared: fmt::Debug + Send + Sync + Any {
         None
     }
 
+    /// Where its messages come from, each place as it would be shown: two hosts that listen at one
+    /// place would hear each other.
+    fn listens_to(&self) -> Vec<String>;
+
     /// Starts everything but the shared listeners.
     ///
     /// # Errors

@@ -1,9 +1,10 @@
 //! The metrics listener over real sockets: numbers for everybody, control for this machine alone.
 
+use futures_util::future::BoxFuture;
 use notify_push::{
     front::{
         Bind, Front, Limits, Listener, Local, StrangerLimits, Strangers, Unobserved,
-        admin::{Admin, AskError, Command, MAX_WATCHERS, Status, admin, ask},
+        admin::{Admin, AskError, Command, MAX_WATCHERS, Revoke, Status, admin, ask},
         routes,
     },
     lifecycle::Tasks,
@@ -43,7 +44,7 @@ impl Daemon {
         let heard = Arc::clone(&revoked);
         let revoke = move |user: &str| {
             heard.lock().unwrap().push(user.to_owned());
-            Box::pin(std::future::ready(3_usize)) as _
+            Box::pin(std::future::ready(3_usize)) as BoxFuture<'static, usize>
         };
         let health = Health::new([], Arc::new(|| SystemTime::UNIX_EPOCH));
         let (numbers, filter) = (page.clone(), log.clone());
@@ -58,7 +59,7 @@ impl Daemon {
         let asked = Admin {
             page: Arc::new(move || page.text()),
             log: log.clone(),
-            revoke: Arc::new(revoke),
+            hosts: [(None, Arc::new(revoke) as Revoke)].into(),
             health,
         };
         let filter = admin(asked, status);
@@ -131,13 +132,17 @@ async fn a_filter_that_is_none_is_explained_and_changes_nothing() {
     assert_eq!(daemon.log.current(), "warn");
 }
 
+fn revoke(user: &str) -> Command {
+    Command::Revoke { host: None, user: user.to_owned() }
+}
+
 #[tokio::test]
 async fn revoke_names_the_user_and_hears_how_many_sessions_there_were() {
     let daemon = Daemon::start();
     let bind = std::slice::from_ref(&daemon.unix);
-    assert_eq!(ask(bind, &Command::Revoke("bob b/ö@x".into())).await.unwrap(), "3");
+    assert_eq!(ask(bind, &revoke("bob b/ö@x")).await.unwrap(), "3");
     assert_eq!(*daemon.revoked.lock().unwrap(), ["bob b/ö@x"]);
-    assert!(matches!(ask(bind, &Command::Revoke(String::new())).await, Err(AskError::Bad(_))));
+    assert!(matches!(ask(bind, &revoke("")).await, Err(AskError::Bad(_))));
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ mod restart;
 mod revocation;
 mod self_test;
 mod servers;
+mod several_hosts;
 mod status_page;
 mod support;
 mod systemd;

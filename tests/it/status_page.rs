@@ -233,7 +233,8 @@ async fn two_hosts() -> (Tasks, String) {
     let stopping = tasks.stopping().clone();
     let status = Status { sampler: Arc::new(sampler), log: log.clone(), play: None, stopping };
     let revoke: Revoke = Arc::new(|_| Box::pin(async { 0 }));
-    let asked = Admin { page: Arc::new(move || page.text()), log, revoke, health };
+    let hosts = [(None, revoke)].into();
+    let asked = Admin { page: Arc::new(move || page.text()), log, hosts, health };
     let limits = StrangerLimits { total: 99, per_address: 99 };
     let front = Front {
         routes: routes(admin(asked, status)),

@@ -1,6 +1,6 @@
 //! The delivery section.
 
-use super::super::{ConfigError, DeliverySettings, Sourced, parse, setting};
+use super::super::{ConfigError, DeliverySettings, Source, Sourced, parse, setting};
 use super::{Layers, Report, duration, seconds};
 use std::time::Duration;
 
@@ -30,6 +30,9 @@ pub(super) fn delivery(
 /// Set at all, whatever the value: `specs/nextcloud.md` section 8.
 fn debounce_disabled(layers: &Layers<'_>, report: &mut Report) -> Result<bool, ConfigError> {
     let set = layers.texts(setting::DEBOUNCE_DISABLE)?;
+    // In a file `false` is what it says.
+    let set = set
+        .filter(|set| !matches!(set.source, Source::File { .. }) || set.value.concat() != "false");
     if let Some(set) = &set
         && set.value.iter().any(|text| parse::switch(text) == Ok(false))
     {

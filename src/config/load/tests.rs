@@ -62,7 +62,7 @@ impl Run<'_> {
                 _ => Err(io::Error::from(io::ErrorKind::NotFound)),
             },
             exists: &|_| false,
-            kinds: &[Kind { name: "nextcloud", read: &read }],
+            kinds: &[Kind { name: "nextcloud", settings: setting::INSTANCE, read: &read }],
         })
     }
 
@@ -277,7 +277,7 @@ fn commands_find_the_running_daemon() {
     let unix = |path: &str| ControlAddress::Unix(path.into());
     assert_eq!(endpoints, [unix("/a"), port.clone(), unix("/m")]);
     let run = Run { arguments: &["--metrics-port=9000", "revoke", "bob"], ..RUN };
-    let Ok(Command::Revoke { user, endpoints }) = run.load() else { panic!("a command") };
+    let Ok(Command::Revoke { user, endpoints, .. }) = run.load() else { panic!("a command") };
     assert_eq!((user.as_str(), endpoints), ("bob", vec![port]));
     let error = Run { arguments: &["log", "--restore"], ..RUN }.error();
     assert!(error.contains("METRICS_SOCKET_PATH"), "{error}");
@@ -300,7 +300,7 @@ fn several_redis_urls_are_a_cluster() {
 #[test]
 fn each_setting_is_documented() {
     let table = include_str!("../../../README.md");
-    for setting in setting::ALL {
+    for setting in setting::ALL.iter().chain([&setting::CONFIG]) {
         let flag = if setting.flag { format!("`--{}`", setting.name) } else { "–".into() };
         let row = format!("| {flag} | `{}` |", setting.variable);
         assert!(table.contains(&row), "README.md has no row that begins with {row}");
@@ -309,5 +309,5 @@ fn each_setting_is_documented() {
         assert_eq!(table.contains(&twin), secret, "{twin}");
     }
     let rows = table.lines().filter(|line| line.starts_with("| `--") || line.starts_with("| – |"));
-    assert_eq!(rows.count(), setting::ALL.len(), "a row too many");
+    assert_eq!(rows.count(), setting::ALL.len() + 1, "a row too many");
 }

@@ -16,7 +16,7 @@ pub(in crate::doctor) fn good(patient: &Patient) -> Vec<Finding> {
         Check::Settings,
         format!("{count} are given, the others are at their defaults"),
     );
-    for Row { name, value, source } in patient.rows.iter().filter(given) {
+    for Row { name, value, source, .. } in patient.rows.iter().filter(given) {
         finding = finding.detail(format!("{name} = {value} ({source})"));
     }
     let hint = |warning: &String| Finding::hint(Check::Settings, warning.clone());

@@ -1,6 +1,6 @@
 //! Asks a running daemon on this machine: the commands `log`, `revoke`, `metrics`, `healthcheck`.
 
-use super::{LOG_LEVEL, MAX_BODY, METRICS, REVOKE};
+use super::{HOST_QUERY, LOG_LEVEL, MAX_BODY, METRICS, REVOKE};
 use crate::front::{
     Bind, ClientStream,
     health::{HEALTH, LIVE, READY},
@@ -9,6 +9,7 @@ use http::{Method, Request, StatusCode, header::HOST};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::{
     fmt, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -38,8 +39,13 @@ pub enum Command {
     SetLog(String),
     /// Go back to the configured one.
     RestoreLog,
-    /// Close the sessions of this user.
-    Revoke(String),
+    /// Close the sessions of a user.
+    Revoke {
+        /// Of which host, where there are several.
+        host: Option<String>,
+        /// The user's id.
+        user: String,
+    },
     /// All the numbers.
     Metrics,
     /// Whether it runs.
@@ -191,7 +197,14 @@ fn request(command: &Command) -> Request<Full<bytes::Bytes>> {
         Command::ShowLog => (Method::GET, LOG_LEVEL.to_owned(), ""),
         Command::SetLog(filter) => (Method::PUT, LOG_LEVEL.to_owned(), filter.as_str()),
         Command::RestoreLog => (Method::DELETE, LOG_LEVEL.to_owned(), ""),
-        Command::Revoke(user) => (Method::POST, REVOKE.to_owned(), user.as_str()),
+        Command::Revoke { host, user } => {
+            let host = host.as_ref().map(|name| {
+                let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
+                format!("?{HOST_QUERY}{name}").replace("%2D", "-")
+            });
+            let path = format!("{REVOKE}{}", host.unwrap_or_default());
+            (Method::POST, path, user.as_str())
+        }
         Command::Metrics => (Method::GET, METRICS.to_owned(), ""),
         Command::Live => (Method::GET, health(LIVE), ""),
         Command::Ready => (Method::GET, health(READY), ""),

@@ -18,6 +18,8 @@ const METRICS: &str = "metrics";
 const LOG_LEVEL: &str = "log-level";
 /// POST the name of a user, whose sessions are then closed.
 const REVOKE: &str = "revoke";
+/// The query that says of which host the user is, where there are several.
+const HOST_QUERY: &str = "host=";
 
 /// The longest body of a control request, in bytes.
 const MAX_BODY: usize = 1024;

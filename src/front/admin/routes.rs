@@ -1,7 +1,7 @@
 //! The routes of the metrics listener.
 
 use super::{
-    LOG_LEVEL, MAX_BODY, METRICS, REVOKE,
+    HOST_QUERY, LOG_LEVEL, MAX_BODY, METRICS, REVOKE,
     status::{Status, status},
     trust::{is_from_page, may_control},
 };
@@ -31,6 +31,9 @@ use warp::{
 // How long a control request may take to send its body.
 const BODY_TIME: Duration = Duration::from_secs(5);
 
+/// The longest list of hosts in an answer.
+const MAX_LISTED: usize = 20;
+
 /// Closes a user's sessions and says how many there were.
 pub type Revoke = Arc<dyn Fn(&str) -> BoxFuture<'static, usize> + Send + Sync>;
 
@@ -41,8 +44,8 @@ pub struct Admin {
     pub page: Arc<dyn Fn() -> Result<String, MetricsError> + Send + Sync>,
     /// The log filter.
     pub log: LogControl,
-    /// Closes the sessions of this user; how many there were.
-    pub revoke: Revoke,
+    /// Who closes the sessions of a user: each host, under its name where it has one.
+    pub hosts: Arc<[(Option<String>, Revoke)]>,
     /// Whether the daemon can do its job.
     pub health: Health,
 }
@@ -57,16 +60,16 @@ pub fn admin(
     admin: Admin,
     shown: Status,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
-    let Admin { page, log, revoke, health } = admin;
+    let Admin { page, log, hosts, health } = admin;
     let metrics = warp::path(METRICS)
         .and(warp::path::end())
         .and(warp::method())
         .map(move |method: Method| metrics(&method, &*page));
-    let log_level = control(LOG_LEVEL, Who::PageToo, &[Method::PUT], move |method, body| {
-        ready(log_level(&log, &method, &body))
+    let log_level = control(LOG_LEVEL, Who::PageToo, &[Method::PUT], move |method, asked| {
+        ready(log_level(&log, &method, &asked.body))
     });
-    let revoke = control(REVOKE, Who::Programs, &[Method::POST], move |method, user| {
-        revoked(Arc::clone(&revoke), method, user)
+    let revoke = control(REVOKE, Who::Programs, &[Method::POST], move |method, asked| {
+        revoked(Arc::clone(&hosts), method, asked)
     });
     metrics
         .or(log_level)
@@ -130,10 +133,21 @@ fn log_level(log: &LogControl, method: &Method, filter: &str) -> Response {
     format!("{current}\n").into_response()
 }
 
-async fn revoked(revoke: Revoke, method: Method, user: String) -> Response {
+async fn revoked(
+    hosts: Arc<[(Option<String>, Revoke)]>,
+    method: Method,
+    Asked { query, body: user }: Asked,
+) -> Response {
     match method {
         Method::POST if user.is_empty() => text(StatusCode::BAD_REQUEST, "Which user?\n"),
         Method::POST => {
+            let revoke = match host(&hosts, query.strip_prefix(HOST_QUERY)) {
+                Ok(revoke) => revoke,
+                Err(words) => {
+                    return warp::reply::with_status(words, StatusCode::BAD_REQUEST)
+                        .into_response();
+                }
+            };
             let sessions = revoke(&user).await;
             tracing::info!(sessions, "closed the sessions of a user, as asked");
             tracing::debug!(user, "whose sessions");
@@ -143,9 +157,35 @@ async fn revoked(revoke: Revoke, method: Method, user: String) -> Response {
     }
 }
 
+/// The host that is meant; it may be left out where there is but one.
+fn host<'h>(
+    hosts: &'h [(Option<String>, Revoke)],
+    name: Option<&str>,
+) -> Result<&'h Revoke, String> {
+    match (name, hosts) {
+        (None, [(_, only)]) => return Ok(only),
+        (Some(name), _) => {
+            let found = hosts.iter().find(|(known, _)| known.as_deref() == Some(name));
+            if let Some((_, revoke)) = found {
+                return Ok(revoke);
+            }
+        }
+        (None, _) => {}
+    }
+    let names = hosts.iter().filter_map(|(name, _)| name.as_deref()).take(MAX_LISTED);
+    let names = names.collect::<Vec<_>>().join(", ");
+    Err(format!("Which host? There are: {names} (notify_push revoke --host <name> <user>)\n"))
+}
+
 pub(super) fn not_allowed(allowed: &'static str) -> Response {
     let reply = text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed\n");
     warp::reply::with_header(reply, ALLOW, HeaderValue::from_static(allowed)).into_response()
+}
+
+/// What was asked besides the path.
+struct Asked {
+    query: String,
+    body: String,
 }
 
 /// Who may ask.
@@ -165,7 +205,7 @@ fn control<F, A>(
     answer: F,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static
 where
-    F: Fn(Method, String) -> A + Clone + Send + Sync + 'static,
+    F: Fn(Method, Asked) -> A + Clone + Send + Sync + 'static,
     A: Future<Output = Response> + Send,
 {
     warp::path(path)
@@ -173,8 +213,9 @@ where
         .and(warp::method())
         .and(warp::ext::optional::<Origin>())
         .and(warp::header::headers_cloned())
+        .and(warp::query::raw().or(warp::any().map(String::new)).unify())
         .and(warp::body::stream())
-        .then(move |method: Method, origin: Option<Origin>, headers: HeaderMap, body| {
+        .then(move |method: Method, origin: Option<Origin>, headers: HeaderMap, query, body| {
             let answer = answer.clone();
             async move {
                 let may = |origin: &Origin| {
@@ -185,10 +226,13 @@ where
                     return text(StatusCode::FORBIDDEN, "Forbidden\n");
                 }
                 if !with_body.contains(&method) {
-                    return answer(method, String::new()).await;
+                    return answer(method, Asked { query, body: String::new() }).await;
                 }
                 match timeout(BODY_TIME, line(body)).await {
-                    Ok(Ok(line)) => answer(method, line.trim().to_owned()).await,
+                    Ok(Ok(line)) => {
+                        let body = line.trim().to_owned();
+                        answer(method, Asked { query, body }).await
+                    }
                     Ok(Err(refusal)) => refusal,
                     Err(_) => text(StatusCode::REQUEST_TIMEOUT, "Too slow\n"),
                 }

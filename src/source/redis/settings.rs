@@ -32,6 +32,35 @@ pub enum Topology {
     },
 }
 
+impl Topology {
+    /// The servers that are listened to, so that the same one has the same text however it is
+    /// written: Redis publishes to all its databases, so the database is no part of it.
+    pub fn servers(&self) -> Vec<String> {
+        match self {
+            Self::Single(at) => vec![at.server()],
+            Self::Cluster(seeds) => seeds.iter().map(Address::server).collect(),
+            Self::Sentinel { sentinels, master, .. } => {
+                sentinels.iter().map(|at| format!("{master} of {}", at.server())).collect()
+            }
+        }
+    }
+}
+
+impl Address {
+    fn server(&self) -> String {
+        match self {
+            Self::Tcp(host, port) => {
+                let host = host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
+                let ip = host.parse::<std::net::IpAddr>().ok().map(|ip| ip.to_canonical());
+                let local = host == "localhost" || ip.is_some_and(|ip| ip.is_loopback());
+                let host = if local { "localhost".to_owned() } else { host };
+                format!("{host}:{port}")
+            }
+            Self::Unix(path) => path.display().to_string(),
+        }
+    }
+}
+
 /// TLS towards Redis. `specs/nextcloud.md` section 8: `redis.ssl_context` and `REDIS_TLS_*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisTls {

@@ -60,6 +60,7 @@ const METHODS: &[&str] = &["ticket", "database", "nextcloud"];
 /// Nextcloud, as the registry knows it.
 pub const KIND: Kind<'static, Boxed> = Kind {
     name: "nextcloud",
+    settings: crate::config::INSTANCE,
     read: &|request, report| Ok(Box::new(Instance::read(request, report)?)),
 };
 
@@ -78,8 +79,7 @@ impl Instance {
     /// # Errors
     /// [`ConfigError`].
     pub fn read(request: &HostRequest<'_>, report: &mut Report) -> Result<Self, ConfigError> {
-        let HostRequest { file, glob, layers, exists } = *request;
-        let environment = request.environment();
+        let HostRequest { file, glob, layers, environment, exists } = *request;
         let file = config::read(&FileRequest { path: file, glob, environment, exists })?;
         let settings = crate::config::instance(layers, file, report)?;
         Ok(Self { settings, feed: Feed::Redis })
@@ -93,6 +93,13 @@ impl Prepared for Instance {
 
     fn trusted_proxies(&self) -> &[IpNet] {
         &self.settings.proxies.trusted
+    }
+
+    fn listens_to(&self) -> Vec<String> {
+        match self.feed {
+            Feed::Redis => self.settings.redis.topology.servers(),
+            Feed::Memory(_) => Vec::new(),
+        }
     }
 
     fn start(self: Box<Self>, ground: Ground) -> Result<Running, StartError> {

@@ -1,0 +1,195 @@
+//! Several Nextclouds in one daemon: each hears, lets in and counts for itself alone.
+
+use crate::support::{
+    Folder, client::Client, daemon::Daemon, folder, free_port, http, installation::Installation,
+    redis::Redis, until,
+};
+use std::{fmt::Write as _, path::Path, process::Command};
+
+/// Settings of each host: everything is told at once, log-ins are decided from the database.
+const USUAL: &str = "auth = \"database\"\nmax_debounce_time = \"0\"\n";
+
+/// A daemon of two Nextclouds with a user of the same name: `a` below `/a`, `b` by its name.
+struct Scene {
+    a: Installation,
+    b: Installation,
+    daemon: Daemon,
+    metrics: String,
+    _folder: Folder,
+}
+
+impl Scene {
+    async fn start() -> Self {
+        let (a, b) = (Installation::start().await, Installation::start().await);
+        a.user_with_home("alice", 1, 1).await;
+        b.user("alice", "of b").await;
+        b.file(1, 1, "").await;
+        b.mount("alice", 1, 1).await;
+        let folder = folder("hosts");
+        let file = write(
+            folder.path(),
+            &[
+                ("a", "path = \"/a\"", &a.config_php("")),
+                ("b", "server_name = \"127.0.0.1\"", &b.config_php("")),
+            ],
+        );
+        let metrics = free_port().to_string();
+        let environment = [("LOG", "notify_push=debug"), ("METRICS_PORT", &metrics)];
+        let daemon = Daemon::start(&["--config", &file], &environment).await;
+        a.listened_to().await;
+        b.listened_to().await;
+        Self { a, b, daemon, metrics, _folder: folder }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("ws://{}{path}", self.daemon.address())
+    }
+
+    async fn alices(&self) -> (Client, Client) {
+        let a = Client::log_in(&self.url("/a/push/ws"), "alice", "alice-password").await;
+        (a, Client::log_in(&self.url("/ws"), "alice", "of b").await)
+    }
+}
+
+fn write(folder: &Path, hosts: &[(&str, &str, &Path)]) -> String {
+    let mut text = String::new();
+    for (name, place, config) in hosts {
+        let config = config.display();
+        write!(text, "[[host]]\nname = \"{name}\"\n{place}\nconfig = \"{config}\"\n{USUAL}\n")
+            .unwrap();
+    }
+    let file = folder.join("hosts.toml");
+    std::fs::write(&file, text).unwrap();
+    file.display().to_string()
+}
+
+#[tokio::test]
+async fn no_instance_hears_another_even_for_a_user_of_the_same_name() {
+    let scene = Scene::start().await;
+    let (mut a, mut b) = scene.alices().await;
+    scene.a.custom("alice", "for_a").await;
+    scene.a.changed(1, "files/x", 5).await;
+    scene.b.custom("alice", "for_b").await;
+    assert_eq!(b.text().await, "for_b");
+    let mut told = [a.text().await, a.text().await];
+    told.sort_unstable();
+    assert_eq!(told, ["for_a", "notify_file"]);
+    scene.b.custom("alice", "last_of_b").await;
+    assert_eq!(b.text().await, "last_of_b", "b hears nothing of a");
+}
+
+#[tokio::test]
+async fn passwords_and_tickets_of_one_instance_open_no_other() {
+    let scene = Scene::start().await;
+    let mut client = Client::connect(&scene.url("/ws")).await;
+    let refused = "err: Invalid credentials";
+    assert_eq!(client.credentials("alice", "alice-password").await, refused);
+    scene.a.ticket("alice", "ticket-of-a").await;
+    // What is published later has been heard later.
+    let mut a = Client::log_in(&scene.url("/a/ws"), "alice", "alice-password").await;
+    scene.a.custom("alice", "after_the_ticket").await;
+    assert_eq!(a.text().await, "after_the_ticket");
+    let mut client = Client::connect(&scene.url("/ws")).await;
+    assert_eq!(client.credentials("", "ticket-of-a").await, refused);
+    let mut client = Client::connect(&scene.url("/a/ws")).await;
+    assert_eq!(client.credentials("", "ticket-of-a").await, "authenticated");
+}
+
+#[tokio::test]
+async fn requests_find_their_host_by_path_and_name_and_others_find_none() {
+    let scene = Scene::start().await;
+    let (port, address) = (scene.daemon.port(), scene.daemon.address());
+    let by_another_name = format!("localhost:{port}");
+    for (at, path, status) in [
+        (&address, "/a/test/cookie", 200),
+        (&address, "/a/push/test/cookie", 200),
+        (&address, "/test/cookie", 200),
+        (&by_another_name, "/a/test/cookie", 200),
+        (&by_another_name, "/test/cookie", 404),
+        (&by_another_name, "/ws", 404),
+        (&address, "/b/test/cookie", 404),
+        (&address, "/health/live", 200),
+        (&address, "/a/health/ready", 200),
+        (&address, "/a/push/health/ready", 200),
+    ] {
+        assert_eq!(http::get(at, path, &[]).await.status, status, "{at}{path}");
+    }
+    scene.a.redis.publish("notify_test_cookie", "42").await;
+    let cookie = async |path: &'static str| scene.daemon.get(path, &[]).await.body;
+    until("a has the cookie", async || (cookie("/a/test/cookie").await == "42").then_some(()))
+        .await;
+    assert_eq!(cookie("/test/cookie").await, "0");
+}
+
+#[tokio::test]
+async fn one_page_of_metrics_tells_hosts_apart_and_revoke_wants_to_know_which() {
+    let scene = Scene::start().await;
+    let (mut a, mut b) = scene.alices().await;
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_notify_push"))
+            .args(arguments)
+            .args(["--metrics-port", &scene.metrics])
+            .env_clear()
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        (output.status.success(), text(&output.stdout) + &text(&output.stderr))
+    };
+    let (done, said) = run(&["revoke", "alice"]);
+    assert!(!done && said.contains("Which host?") && said.contains("a, b"), "{said}");
+    let (done, said) = run(&["revoke", "--host", "c", "alice"]);
+    assert!(!done && said.contains("Which host?"), "{said}");
+    assert_eq!(run(&["revoke", "--host", "a", "alice"]), (true, "1".to_owned()));
+    assert_eq!(a.text().await, "err: Login revoked");
+    scene.b.custom("alice", "still_here").await;
+    assert_eq!(b.text().await, "still_here");
+    let address = format!("127.0.0.1:{}", scene.metrics);
+    for line in [
+        "notify_push_connections_total{host=\"a\"} 1\n",
+        "notify_push_connections{host=\"b\"} 1\n",
+        "notify_push_messages_sent_total{topic=\"custom\",host=\"b\"} 1\n",
+        "active_connection_count{host=\"b\"} 1\n",
+    ] {
+        until(line, async || {
+            http::get(&address, "/metrics", &[]).await.body.contains(line).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn an_instance_that_lost_its_redis_silences_no_other() {
+    let mut scene = Scene::start().await;
+    let (_a, mut b) = scene.alices().await;
+    scene.a.redis.kill();
+    scene.b.custom("alice", "for_b").await;
+    assert_eq!(b.text().await, "for_b");
+    let ready = async |path: &'static str| scene.daemon.get(path, &[]).await.status;
+    let lost = async || (ready("/a/health/ready").await == 503).then_some(());
+    until("a knows that its Redis is away", lost).await;
+    assert_eq!(ready("/health/ready").await, 200, "b can do its job");
+}
+
+#[tokio::test]
+async fn two_hosts_on_one_redis_are_refused_whatever_their_databases() {
+    let folder = folder("hosts");
+    let redis = Redis::start().await;
+    let mut text = String::new();
+    for (name, host, index) in [("a", "127.0.0.1", 1), ("b", "localhost", 2)] {
+        let redis = format!("redis://{host}:{}/{index}", redis.port());
+        let database = folder.path().join("none.db");
+        write!(
+            text,
+            "[[host]]\nname = \"{name}\"\npath = \"/{name}\"\nredis_url = \"{redis}\"\n\
+             database_url = \"sqlite://{}\"\n",
+            database.display()
+        )
+        .unwrap();
+    }
+    let file = folder.path().join("hosts.toml");
+    std::fs::write(&file, text).unwrap();
+    let mut daemon = Daemon::launch(&["--config", &file.display().to_string()], &[]);
+    assert!(!daemon.ready().await, "it starts");
+    let log = daemon.log();
+    assert!(log.contains("hosts a and b listen to the same Redis"), "{log}");
+}
