@@ -22,7 +22,8 @@ COPY --from=build /notify_push /notify_push
 USER 33:33
 EXPOSE 7867
 STOPSIGNAL SIGTERM
+# Whether it runs, not whether it has all it needs: a restart mends no Redis and drops every client.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
-    CMD ["/notify_push", "healthcheck"]
+    CMD ["/notify_push", "healthcheck", "--live"]
 ENTRYPOINT ["/notify_push"]
 CMD ["/var/www/html/config/config.php"]
