@@ -40,22 +40,24 @@ pub(super) fn run(
             tell(style.heading());
             let mut all = Vec::new();
             for (name, patient) in patients {
-                if let Some(name) = name {
+                if let Some(name) = &name {
                     tell(format!("host {name}\n"));
                 }
-                all.extend(examine(&patient, &mut |finding| tell(style.finding(finding)))?);
+                let found = examine(&patient, &mut |finding| tell(style.finding(finding)))?;
+                all.extend(found.into_iter().map(|finding| (name.clone(), finding)));
             }
             all
         }
         Err(error) => {
             let finding = doctor::unusable(&error);
             tell(style.heading() + &style.finding(&finding));
-            vec![finding]
+            vec![(None, finding)]
         }
     };
-    let end = if options.json { doctor::json(&findings) } else { style.summary(&findings) };
+    let all = findings.iter().map(|(_, finding)| finding);
+    let end = if options.json { doctor::json(&findings) } else { style.summary(all.clone()) };
     print(&end).map_err(failure)?;
-    Ok(ExitCode::from(u8::from(doctor::is_wrong(&findings))))
+    Ok(ExitCode::from(u8::from(doctor::is_wrong(all))))
 }
 
 fn print(text: &str) -> io::Result<()> {

@@ -4,6 +4,7 @@ use super::{
     finding::{Check, Finding, State, Step},
     wrap,
 };
+use crate::config::HostName;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -59,10 +60,16 @@ impl Style {
     }
 
     /// The last lines.
-    pub fn summary(self, findings: &[Finding]) -> String {
-        let count = |state| findings.iter().filter(|finding| finding.state == state).count();
-        let (wrong, hints) = (count(State::Wrong), count(State::Hint));
-        let (fine, skipped) = (count(State::Fine), count(State::Skipped));
+    pub fn summary<'f>(self, findings: impl IntoIterator<Item = &'f Finding>) -> String {
+        let (mut fine, mut hints, mut wrong, mut skipped) = (0, 0, 0, 0);
+        for finding in findings {
+            *match finding.state {
+                State::Fine => &mut fine,
+                State::Hint => &mut hints,
+                State::Wrong => &mut wrong,
+                State::Skipped => &mut skipped,
+            } += 1;
+        }
         let (ink, verdict) = match wrong {
             0 => (Ink::Green, "Nothing is wrong"),
             _ => (Ink::Red, "Something is wrong"),
@@ -138,18 +145,19 @@ fn mark(state: State) -> (&'static str, Ink) {
     }
 }
 
-/// The same for programs. Names and shapes stay; fields may be added.
-pub fn json(findings: &[Finding]) -> String {
-    let wrong = is_wrong(findings);
+/// The same for programs, each finding with the name of its host where that has one. Names and shapes
+/// stay; fields may be added.
+pub fn json(findings: &[(Option<HostName>, Finding)]) -> String {
+    let wrong = is_wrong(findings.iter().map(|(_, finding)| finding));
     let report = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "fine": !wrong,
-        "findings": findings.iter().map(value).collect::<Vec<_>>(),
+        "findings": findings.iter().map(|(host, finding)| value(host.as_ref(), finding)).collect::<Vec<_>>(),
     });
     format!("{report:#}\n")
 }
 
-fn value(finding: &Finding) -> Value {
+fn value(host: Option<&HostName>, finding: &Finding) -> Value {
     let state = match finding.state {
         State::Fine => "fine",
         State::Hint => "hint",
@@ -162,19 +170,23 @@ fn value(finding: &Finding) -> Value {
         Step::Sql(text) => json!({ "sql": text }),
         Step::Lines(text) => json!({ "lines": text }),
     };
-    json!({
+    let mut value = json!({
         "check": finding.check.name(),
         "state": state,
         "seen": finding.seen,
         "details": finding.details,
         "why": finding.why,
         "remedy": finding.remedy.iter().map(step).collect::<Vec<_>>(),
-    })
+    });
+    if let Some(host) = host {
+        value["host"] = host.as_str().into();
+    }
+    value
 }
 
 /// Whether something doesn't work.
-pub fn is_wrong(findings: &[Finding]) -> bool {
-    findings.iter().any(|finding| finding.state == State::Wrong)
+pub fn is_wrong<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> bool {
+    findings.into_iter().any(|finding| finding.state == State::Wrong)
 }
 
 /// Whether this check found something that doesn't work.
@@ -184,7 +196,7 @@ pub(super) fn failed(findings: &[Finding], check: Check) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Style, json};
+    use super::{HostName, Style, json};
     use crate::doctor::finding::{Check, Finding};
 
     fn findings() -> Vec<Finding> {
@@ -240,9 +252,12 @@ Something is wrong: 1 fine, 1 hint, 1 wrong, 1 skipped.
 
     #[test]
     fn json_holds_everything() {
-        let read: serde_json::Value = serde_json::from_str(&json(&findings())).unwrap();
+        let host = HostName::parse("a");
+        let named: Vec<_> = findings().into_iter().map(|found| (host.clone(), found)).collect();
+        let read: serde_json::Value = serde_json::from_str(&json(&named)).unwrap();
         assert_eq!(read["fine"], false);
         assert_eq!(read["findings"][2]["remedy"][1]["shell"].as_str().map(str::len), Some(96));
         assert_eq!(read["findings"][3]["state"], "skipped");
+        assert_eq!(read["findings"][3]["host"], "a");
     }
 }

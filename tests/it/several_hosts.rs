@@ -4,6 +4,8 @@ use crate::support::{
     Folder, client::Client, daemon::Daemon, folder, free_port, http, installation::Installation,
     redis::Redis, until,
 };
+use rustix::process::Signal;
+use serde_json::Value;
 use std::{fmt::Write as _, path::Path, process::Command};
 
 /// Settings of each host: everything is told at once, log-ins are decided from the database.
@@ -15,7 +17,7 @@ struct Scene {
     b: Installation,
     daemon: Daemon,
     metrics: String,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Scene {
@@ -38,7 +40,7 @@ impl Scene {
         let daemon = Daemon::start(&["--config", &file], &environment).await;
         a.listened_to().await;
         b.listened_to().await;
-        Self { a, b, daemon, metrics, _folder: folder }
+        Self { a, b, daemon, metrics, folder }
     }
 
     fn url(&self, path: &str) -> String {
@@ -168,6 +170,46 @@ async fn an_instance_that_lost_its_redis_silences_no_other() {
     let lost = async || (ready("/a/health/ready").await == 503).then_some(());
     until("a knows that its Redis is away", lost).await;
     assert_eq!(ready("/health/ready").await, 200, "b can do its job");
+}
+
+#[tokio::test]
+async fn the_doctor_looks_each_over_under_its_name() {
+    let scene = Scene::start().await;
+    let file = scene.folder.path().join("hosts.toml");
+    let doctor = Command::new(env!("CARGO_BIN_EXE_notify_push"))
+        .args(["doctor", "--json", "--config"])
+        .arg(&file)
+        .env_clear()
+        .env("PORT", scene.daemon.port().to_string())
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_slice(&doctor.stdout).unwrap_or_else(|error| {
+        panic!("{error}: {}", String::from_utf8_lossy(&doctor.stderr));
+    });
+    let found = |host: &str, check: &str| {
+        let all = report["findings"].as_array().unwrap().iter();
+        let mut found = all.filter(|finding| finding["host"] == host && finding["check"] == check);
+        found.next().unwrap_or_else(|| panic!("no {check} of {host}: {report}"))["state"].clone()
+    };
+    for host in ["a", "b"] {
+        assert_eq!(found(host, "redis"), "fine");
+        assert_eq!(found(host, "database"), "fine");
+    }
+}
+
+#[tokio::test]
+async fn a_reload_reads_the_file_of_hosts_again() {
+    let scene = Scene::start().await;
+    let (mut a, mut b) = scene.alices().await;
+    let file = scene.folder.path().join("hosts.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text + "push_rate = \"7\"\n").unwrap();
+    scene.daemon.signal(Signal::HUP);
+    scene.daemon.logs("host b: PUSH_RATE changed: in effect now").await;
+    assert_eq!(scene.daemon.log().matches(" changed: ").count(), 1, "{}", scene.daemon.log());
+    scene.a.custom("alice", "for_a").await;
+    scene.b.custom("alice", "for_b").await;
+    assert_eq!((a.text().await, b.text().await), ("for_a".to_owned(), "for_b".to_owned()));
 }
 
 #[tokio::test]
