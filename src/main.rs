@@ -22,6 +22,7 @@ use std::{
     error::Error,
     fmt::Write as _,
     io::{self, IsTerminal as _, Write as _},
+    path::PathBuf,
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -85,7 +86,9 @@ fn load() -> Result<Command, ConfigError> {
     config::load(Surroundings {
         arguments: std::env::args_os().collect(),
         environment: std::env::vars_os().filter_map(text).collect(),
-        dotenv: std::fs::read_to_string(std::env::var_os("ENV_FILE").unwrap_or(".env".into())),
+        dotenv: config::read_text(
+            &std::env::var_os("ENV_FILE").map_or(".env".into(), PathBuf::from),
+        ),
         read: &config::read_text,
         exists: &|path| path.exists(),
         kinds: &hosts::kinds(),

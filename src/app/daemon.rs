@@ -153,9 +153,9 @@ impl Beginning<'_> {
 
     fn ground(&mut self, name: Option<HostName>, place: Place) -> Ground {
         Ground {
+            groups: self.groups.of(name.as_ref()),
             name,
             place,
-            groups: self.groups.clone(),
             log: self.rim.log.clone(),
             clock: self.rim.clock.clone(),
             rng: self.rim.rng.fork(),
@@ -197,6 +197,6 @@ fn apart(entries: &[Entry<Boxed>]) -> Result<(), StartError> {
 }
 
 /// The proxies of all hosts: the listener doesn't know yet for which of them a connection is.
-pub(super) fn proxies(entries: &[Entry<Boxed>]) -> Vec<IpNet> {
+fn proxies(entries: &[Entry<Boxed>]) -> Vec<IpNet> {
     entries.iter().flat_map(|entry| entry.host.trusted_proxies().iter().copied()).collect()
 }

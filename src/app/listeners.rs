@@ -163,9 +163,9 @@ impl Certificates {
             tracing::info!("listening on {local}");
         }
         if let Some(tls) = &bound.tls {
-            let (watched, stop) = (Arc::clone(tls), tasks.stopping().clone());
-            tasks.core("certificates", async move {
-                stop.run_until_cancelled(watched.watch(RELOAD_INTERVAL)).await;
+            let watched = Arc::clone(tls);
+            until_stopped(tasks, "certificates", async move {
+                watched.watch(RELOAD_INTERVAL).await;
             });
             self.0.push(Arc::clone(tls));
         }

@@ -1,9 +1,6 @@
 //! Takes settings in that were read again while the daemon runs, as far as they can change live.
 
-use super::{
-    daemon::{Placed, proxies},
-    listeners::Certificates,
-};
+use super::{daemon::Placed, listeners::Certificates};
 use crate::{
     auth::origin::Origins,
     config::{Change, Effect, Entry, HostName, Place, Settings},
@@ -13,6 +10,7 @@ use crate::{
     telemetry::log::LogControl,
 };
 use futures_util::future::BoxFuture;
+use ipnet::IpNet;
 use std::sync::Arc;
 
 /// What was read again.
@@ -85,9 +83,14 @@ impl Live {
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let mut later = tell(None, &self.settings.changes(&settings));
         self.settings.take_over(&settings);
-        self.apply().await;
-        self.origins.trust(proxies(&hosts));
+        self.log.configure(self.settings.log.filter.clone());
+        for strangers in &self.strangers {
+            strangers.adopt(self.settings.strangers.clone());
+        }
         later += self.adopt_hosts(&hosts).await;
+        self.origins.trust(self.proxies());
+        // Last: files may lie on a disk that hangs.
+        self.certificates.reload(self.settings.listen.tls.as_ref()).await;
         match later {
             0 => "settings read again".to_owned(),
             later => format!("settings read again; waiting for a restart: {later}, see the log"),
@@ -108,13 +111,9 @@ impl Live {
         later
     }
 
-    async fn apply(&self) {
-        let settings = &self.settings;
-        self.log.configure(settings.log.filter.clone());
-        self.certificates.reload(settings.listen.tls.as_ref()).await;
-        for strangers in &self.strangers {
-            strangers.adopt(settings.strangers.clone());
-        }
+    /// Those of the hosts that run, as their settings in force have them.
+    fn proxies(&self) -> Vec<IpNet> {
+        self.hosts.iter().flat_map(|host| host.adopts.trusted_proxies()).copied().collect()
     }
 }
 
@@ -138,4 +137,93 @@ fn tell(host: Option<&HostName>, changes: &[Change]) -> usize {
         }
     }
     changes.iter().filter(|change| change.effect == Effect::AtTheNextStart).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::LogSettings,
+        front::{Bind, ListenSettings, StrangerLimits, Unobserved},
+        hosts::{Ground, Prepared, Running, StartError},
+        telemetry::log::{self, Filter, LogFormat},
+    };
+
+    /// A host of which only the proxies matter; it takes over whatever it is told.
+    #[derive(Debug, Clone)]
+    struct Behind(Vec<IpNet>);
+
+    impl Prepared for Behind {
+        fn trusted_proxies(&self) -> &[IpNet] {
+            &self.0
+        }
+
+        fn listens_to(&self) -> Vec<String> {
+            Vec::new()
+        }
+
+        fn start(self: Box<Self>, _: Ground) -> Result<Running, StartError> {
+            Err(StartError::System("a start", std::io::Error::other("none in this test")))
+        }
+    }
+
+    impl Adopts for Behind {
+        fn trusted_proxies(&self) -> &[IpNet] {
+            &self.0
+        }
+
+        fn adopt<'a>(&'a mut self, fresh: &'a dyn Prepared) -> BoxFuture<'a, Vec<Change>> {
+            self.0 = fresh.trusted_proxies().to_vec();
+            Box::pin(async { Vec::new() })
+        }
+    }
+
+    fn settings() -> Settings {
+        let bind = Bind::Tcp { address: None, port: 0 };
+        Settings {
+            listen: ListenSettings { bind, tls: None, proxy_protocol: false },
+            metrics: Vec::new(),
+            admin: Vec::new(),
+            log: LogSettings::default(),
+            strangers: StrangerLimits { total: 1, per_address: 1 },
+            drain_time: std::time::Duration::ZERO,
+        }
+    }
+
+    fn behind(proxy: &str) -> Behind {
+        Behind(vec![proxy.parse().unwrap()])
+    }
+
+    fn following(name: &str, proxy: &str) -> Following {
+        let name = HostName::parse(name);
+        Following { name, place: Place::default(), adopts: Box::new(behind(proxy)) }
+    }
+
+    #[tokio::test]
+    async fn proxies_of_hosts_in_force_are_trusted_whatever_the_file_says_of_others() {
+        let (_log, control) = log::build(Filter::default(), LogFormat::Json, std::io::sink);
+        let strangers = || Strangers::new(settings().strangers, |_| false, Arc::new(Unobserved));
+        let mut live = Live {
+            settings: settings(),
+            hosts: vec![following("a", "10.0.0.0/8"), following("b", "192.0.2.0/24")],
+            reread: None,
+            log: control,
+            origins: Origins::new(Vec::new()),
+            strangers: [strangers(), strangers()],
+            certificates: Certificates::default(),
+        };
+        // `b` is gone from the file and `c` is new: neither is so before the next start.
+        let entry = |name, proxy| Entry {
+            name: HostName::parse(name),
+            place: Place::default(),
+            host: Box::new(behind(proxy)) as Boxed,
+        };
+        let hosts = vec![entry("a", "172.16.0.0/12"), entry("c", "198.51.100.0/24")];
+        let said = live.adopt(Fresh { settings: settings(), hosts, warnings: Vec::new() }).await;
+        assert!(said.contains("waiting for a restart: 1"), "{said}");
+        let trusted = |ip: &str| live.origins.trusts(ip.parse().unwrap());
+        assert!(trusted("172.16.0.1"), "the new ones of a host that goes on");
+        assert!(trusted("192.0.2.1"), "those of a host that still runs");
+        assert!(!trusted("10.0.0.1") && !trusted("198.51.100.1"));
+    }
 }

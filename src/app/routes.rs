@@ -20,11 +20,22 @@ pub(super) fn all(hosts: &[Placed], health: &Health) -> Routes {
         below(&host.place, host.running.routes.clone().or(healthy(own)).unify().boxed())
     });
     let fallback = healthy(health.clone());
-    let placed = placed.reduce(|all, next| all.or(next).unify().boxed());
-    routes(match placed {
+    let placed = placed.collect::<Vec<_>>();
+    routes(match first_of(&placed) {
         Some(placed) => placed.or(fallback).unify().boxed(),
         None => fallback,
     })
+}
+
+/// Whichever takes a request first, in this order; nested no deeper than the logarithm of how many
+/// there are, as each level takes some of the stack.
+fn first_of(filters: &[BoxedFilter<(Response,)>]) -> Option<BoxedFilter<(Response,)>> {
+    let (front, back) = filters.split_at(filters.len() / 2);
+    match (front, back) {
+        ([], []) => None,
+        ([], [only]) => Some(only.clone()),
+        _ => Some(first_of(front)?.or(first_of(back)?).unify().boxed()),
+    }
 }
 
 /// `/health/…`, also below `/push`, which is all that a proxy passes on.
@@ -57,4 +68,47 @@ fn server_name(headers: &HeaderMap) -> Option<String> {
     let host = headers.get(HOST)?.to_str().ok()?;
     let name = Uri::try_from(host).ok()?.host()?.to_ascii_lowercase();
     Some(name.trim_end_matches('.').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BoxedFilter, Filter, Response, first_of};
+    use bytes::Bytes;
+    use http::{Request, StatusCode};
+    use http_body_util::{BodyExt, Empty};
+    use hyper::service::Service;
+    use hyper_util::service::TowerToHyperService;
+
+    /// Takes paths of its own number and above, and says which one it is.
+    fn numbered(number: u16) -> BoxedFilter<(Response,)> {
+        warp::path::param()
+            .and_then(move |asked: u16| async move {
+                let taken = asked >= number;
+                taken.then(|| Response::new(number.to_string().into())).ok_or_else(warp::reject)
+            })
+            .boxed()
+    }
+
+    async fn answer(all: &BoxedFilter<(Response,)>, path: &str) -> (StatusCode, String) {
+        let service = TowerToHyperService::new(warp::service(all.clone()));
+        let request = Request::builder().uri(path).body(Empty::<Bytes>::new()).unwrap();
+        let reply = service.call(request).await.unwrap();
+        let status = reply.status();
+        let body = reply.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_first_that_takes_a_request_answers_however_many_there_are() {
+        assert!(first_of(&[]).is_none());
+        for count in [1_u16, 2, 3, 7, 1000] {
+            let filters: Vec<_> = (1..=count).rev().map(numbered).collect();
+            let all = first_of(&filters).unwrap();
+            for asked in [1, count / 2 + 1, count] {
+                let path = format!("/{asked}");
+                assert_eq!(answer(&all, &path).await, (StatusCode::OK, asked.to_string()));
+            }
+            assert_eq!(answer(&all, "/0").await.0, StatusCode::NOT_FOUND);
+        }
+    }
 }

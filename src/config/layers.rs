@@ -14,13 +14,13 @@ use std::{
 /// Reads a small text file; see [`read_text`].
 pub type ReadFile<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
 
-/// No secret is longer, in bytes.
-const MAX_FILE: u64 = 64 * 1024;
+/// In bytes: a thousand hosts in a file of hosts, a kilobyte each; no secret is longer.
+const MAX_FILE: u64 = 1 << 20;
 
 /// Reads a small text file from disk: what [`ReadFile`] is outside of tests.
 ///
 /// # Errors
-/// When it can't be read, is larger than 64 KiB or no UTF-8.
+/// When it can't be read, is larger than a mebibyte or no UTF-8.
 pub fn read_text(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(MAX_FILE + 1).read_to_string(&mut text)?;
@@ -121,10 +121,27 @@ impl Layers<'_> {
 #[cfg(test)]
 mod tests {
     use super::read_text;
+    use crate::config::hosts_file::{self, MAX_HOSTS};
+    use std::fmt::Write as _;
 
     #[test]
     fn a_file_that_never_ends_is_not_read_to_its_end() {
         let error = read_text("/dev/zero".as_ref()).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::FileTooLarge);
+    }
+
+    #[test]
+    fn as_many_hosts_as_there_may_be_fit_into_a_file_with_all_their_settings() {
+        let mut text = String::new();
+        for number in 0..MAX_HOSTS {
+            let settings = format!("database_url = \"mysql://user:{:x<700}@db/name\"", "");
+            write!(text, "[[host]]\nname = \"n{number}\"\npath = \"/n{number}\"\n{settings}\n")
+                .unwrap();
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &text).unwrap();
+        let text = read_text(file.path()).unwrap();
+        let hosts = hosts_file::parse(file.path(), &text).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(hosts.hosts.len(), MAX_HOSTS);
     }
 }

@@ -4,9 +4,10 @@ use crate::{
     config::{HostName, Place},
     lifecycle::Tasks,
     status::Clock,
-    telemetry::log::LogControl,
+    telemetry::log::{self, LogControl},
 };
 use std::{future::Future, time::Duration};
+use tracing::Span;
 
 /// What a host begins with.
 pub struct Ground {
@@ -37,6 +38,21 @@ pub struct Groups {
     pub sources: Tasks,
     /// The sessions.
     pub sessions: Tasks,
+}
+
+impl Groups {
+    /// The same, for what one host does: its name stands in each line that is logged meanwhile. A
+    /// host without a name is the only one, and needs none.
+    #[must_use]
+    pub fn of(&self, name: Option<&HostName>) -> Self {
+        let span = name.map_or_else(Span::none, log::of_host);
+        let Self { listeners, sources, sessions } = self;
+        Self {
+            listeners: listeners.within(span.clone()),
+            sources: sources.within(span.clone()),
+            sessions: sessions.within(span),
+        }
+    }
 }
 
 /// A core task that has no end of its own.

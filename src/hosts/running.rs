@@ -55,6 +55,9 @@ pub struct Running {
 
 /// A host that takes other settings in while it runs.
 pub trait Adopts: Send + Sync {
+    /// Networks of the proxies in front of it, by the settings in force.
+    fn trusted_proxies(&self) -> &[IpNet];
+
     /// Takes over what can change live, of settings that were read again; says what differs. A host
     /// of another kind changes nothing.
     fn adopt<'a>(&'a mut self, fresh: &'a dyn Prepared) -> BoxFuture<'a, Vec<Change>>;

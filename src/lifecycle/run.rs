@@ -89,8 +89,11 @@ where
         }
         manager.reloading();
         let told = timeout(RELOAD_AT_MOST, reload.reload()).await.unwrap_or_else(|_| {
-            tracing::error!("reading the settings again took too long: they stay as they were");
-            "reading the settings again took too long".to_owned()
+            tracing::error!(
+                "reading the settings again took too long: what the log doesn't call changed stays \
+                 as it was, certificates too"
+            );
+            "reading the settings again took too long: not all of it was taken in".to_owned()
         });
         manager.status(&told);
         manager.ready();

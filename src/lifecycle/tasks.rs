@@ -3,13 +3,26 @@
 use std::{future::Future, sync::Arc};
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{Instrument, Span};
 
 /// Handle to all tasks of the process (or of one test). Cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Tasks {
     tracker: TaskTracker,
     stop: CancellationToken,
     death: Arc<Death>,
+    span: Span,
+}
+
+impl Default for Tasks {
+    fn default() -> Self {
+        Self {
+            tracker: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            death: Arc::default(),
+            span: Span::none(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -28,7 +41,14 @@ impl Tasks {
             tracker: TaskTracker::new(),
             stop: self.stop.child_token(),
             death: Arc::clone(&self.death),
+            span: self.span.clone(),
         }
+    }
+
+    /// The same tasks, where whatever is spawned from this handle logs within a span.
+    #[must_use]
+    pub fn within(&self, span: Span) -> Self {
+        Self { span, ..self.clone() }
     }
 
     /// A task that may end or panic alone: one connection, one log-in.
@@ -38,7 +58,7 @@ impl Tasks {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        tokio::spawn(self.tracker.track_future(future))
+        tokio::spawn(self.tracker.track_future(future).instrument(self.span.clone()))
     }
 
     /// A task the process can't do without: it runs until [`Tasks::stopping`]; if it ends or panics

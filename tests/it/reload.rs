@@ -1,8 +1,11 @@
 //! SIGHUP: settings are read again, what can change live does, of the rest the log says so.
 
-use crate::support::{Folder, client::Client, daemon::Daemon, folder, installation::Installation};
+use crate::support::{
+    Folder, certificates::Certificates, client::Client, daemon::Daemon, folder,
+    installation::Installation,
+};
 use rustix::process::Signal;
-use std::fs;
+use std::{fs, path::Path, process::Command};
 
 struct Scene {
     _installation: Installation,
@@ -75,4 +78,22 @@ async fn a_file_that_is_broken_changes_nothing_and_is_complained_of() {
     assert!(client.next().await.is_some_and(|message| message.is_pong()));
     scene.reload("MAX_CONNECTION_TIME=0\nPUSH_RATE=7\nLOG=notify_push=info\n").await;
     scene.daemon.logs("PUSH_RATE changed: in effect now").await;
+}
+
+#[tokio::test]
+async fn certificates_on_a_disk_that_hangs_keep_nothing_else_from_changing() {
+    let certificates = Certificates::new();
+    let pair = certificates.server();
+    let lines = |cert: &Path, more: &str| {
+        format!("TLS_CERT={}\nTLS_KEY={}\n{more}", cert.display(), pair.key.display())
+    };
+    let scene = Scene::start(&lines(&pair.cert, "LOG=notify_push=info\n")).await;
+    // Whoever opens it waits for somebody who writes.
+    let hangs = scene.folder.path().join("hangs");
+    assert!(Command::new("mkfifo").arg(&hangs).status().unwrap().success());
+    let fresh = lines(&hangs, "LOG=notify_push=info\nPUSH_RATE=7\n");
+    fs::write(scene.folder.path().join("environment"), fresh).unwrap();
+    scene.daemon.signal(Signal::HUP);
+    scene.daemon.logs("PUSH_RATE changed: in effect now").await;
+    scene.daemon.logs("reading the settings again took too long").await;
 }

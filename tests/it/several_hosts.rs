@@ -213,6 +213,27 @@ async fn a_reload_reads_the_file_of_hosts_again() {
 }
 
 #[tokio::test]
+async fn what_a_host_logs_names_it_and_what_the_daemon_logs_names_none() {
+    let mut scene = Scene::start().await;
+    let (_a, _b) = scene.alices().await;
+    scene.a.redis.kill();
+    let log = |part: &'static str| {
+        let daemon = &scene.daemon;
+        until(part, async move || {
+            daemon.log().lines().find(|line| line.contains(part)).map(str::to_owned)
+        })
+    };
+    for part in ["source::redis", "logged in"] {
+        let line = log(part).await;
+        assert!(line.contains("of{host=a}: ") || line.contains("of{host=b}: "), "{line}");
+    }
+    let text = scene.daemon.log();
+    let said = |host: &str| text.lines().any(|line| line.contains(host) && line.contains("logged"));
+    assert!(said("of{host=a}: ") && said("of{host=b}: "), "{text}");
+    assert!(!log("listening on").await.contains("host="));
+}
+
+#[tokio::test]
 async fn two_hosts_on_one_redis_are_refused_whatever_their_databases() {
     let folder = folder("hosts");
     let redis = Redis::start().await;

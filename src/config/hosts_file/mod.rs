@@ -18,7 +18,7 @@ use toml::{
 };
 
 /// More is a mistake: each host has tasks and connections of its own.
-const MAX_HOSTS: usize = 1000;
+pub(super) const MAX_HOSTS: usize = 1000;
 
 /// What the file says.
 pub struct HostsFile {

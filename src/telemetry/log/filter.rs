@@ -1,11 +1,19 @@
 //! Which messages are logged: `info`, `notify_push=debug`, or several of them with commas between.
 
 use std::fmt;
-use tracing::level_filters::LevelFilter;
+use tracing::{Span, level_filters::LevelFilter};
 use tracing_subscriber::filter::Targets;
 
 /// A longer filter is refused: it comes over Redis and HTTP and is kept.
 pub const MAX_FILTER_BYTES: usize = 1024;
+
+/// The target of the spans that name hosts, which no module has.
+const HOST: &str = "notify_push::name_of_host";
+
+/// Whatever is logged within this span is of the host of this name.
+pub fn of_host(name: impl fmt::Display) -> Span {
+    tracing::error_span!(target: HOST, "of", host = %name)
+}
 
 /// A valid filter: levels by module path, the longest matching path decides.
 #[derive(Clone, PartialEq)]
@@ -61,8 +69,9 @@ impl Filter {
         &self.text
     }
 
+    /// The levels. The names of hosts belong to every line that is let through, so they always are.
     pub(super) fn targets(&self) -> Targets {
-        self.targets.clone()
+        self.targets.clone().with_target(HOST, LevelFilter::ERROR)
     }
 }
 

@@ -8,10 +8,10 @@ mod queue;
 mod recent;
 
 pub use control::LogControl;
-pub use filter::{BadFilter, Filter, MAX_FILTER_BYTES};
+pub use filter::{BadFilter, Filter, MAX_FILTER_BYTES, of_host};
 pub use output::{LogFormat, Stderr};
 pub use queue::LogGuard;
-pub use recent::{MAX_RECENT, Recent, Warning};
+pub use recent::{Recent, Warning};
 
 use line::{Line, Style};
 use queue::Queue;

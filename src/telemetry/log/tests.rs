@@ -1,6 +1,6 @@
 //! What ends up in the log, seen through a writer that keeps it.
 
-use super::{BadFilter, Filter, LogControl, LogFormat, build};
+use super::{BadFilter, Filter, LogControl, LogFormat, build, of_host};
 use std::{
     io,
     sync::{Arc, Mutex},
@@ -90,6 +90,18 @@ fn text_has_time_level_module_message_and_fields_on_one_line() {
     let expected =
         format!(" WARN {}: redis{{server=1}}: lost the connection retry_ms=250\n", module_path!());
     assert_eq!(rest, expected);
+}
+
+#[test]
+fn a_line_names_its_host_whatever_the_filter_was_when_the_host_began() {
+    let (log, control, kept) = log("off", TEXT);
+    with_default(&log, || {
+        let _span = of_host("a").entered();
+        tracing::error!("unheard");
+        control.set("notify_push::telemetry=info").unwrap();
+        tracing::info!("heard");
+    });
+    assert!(kept.take().ends_with(&format!(" INFO {}: of{{host=a}}: heard\n", module_path!())));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::{
     session::Pace,
 };
 use futures_util::future::BoxFuture;
+use ipnet::IpNet;
 use std::{any::Any, time::Duration};
 
 /// Sessions of one user (`specs/nextcloud.md` section 3).
@@ -44,6 +45,10 @@ impl Adopting {
 }
 
 impl Adopts for Adopting {
+    fn trusted_proxies(&self) -> &[IpNet] {
+        &self.settings.proxies.trusted
+    }
+
     fn adopt<'a>(&'a mut self, fresh: &'a dyn Prepared) -> BoxFuture<'a, Vec<Change>> {
         match (fresh as &dyn Any).downcast_ref::<Instance>() {
             Some(instance) => Box::pin(self.take_over(&instance.settings)),
