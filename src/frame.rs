@@ -86,6 +86,12 @@ impl Frame {
         Self::encode(CLOSE, &[])
     }
 
+    /// Several frames as one piece, which goes out whole or not at all.
+    pub fn joined<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> Self {
+        let parts: Vec<&[u8]> = frames.into_iter().map(|frame| &frame.0[..]).collect();
+        Self(parts.concat().into())
+    }
+
     /// The bytes as they go on the wire.
     pub fn bytes(&self) -> &Bytes {
         &self.0

@@ -97,7 +97,7 @@ impl Login {
         match stream.into_idle() {
             Ok(transport) => {
                 // The hub ends only with the process, and then the client sees the end as well.
-                let _ = self.hub.join(Newcomer { transport, leftover, admission }).await;
+                let _ = self.hub.join(Newcomer::new(transport, leftover, admission)).await;
             }
             Err(error) => tracing::debug!(%error, "a client could not be handed over"),
         }
@@ -145,7 +145,7 @@ impl Login {
     async fn send_away(&self, stream: &mut ClientStream, ended: Ended) {
         let (words, code) = match ended {
             Ended::Gone => return,
-            Ended::Refused(refusal) => (Some(self.dialect.refusal(refusal)), CloseCode::POLICY),
+            Ended::Refused(refusal) => (self.dialect.refusal(refusal), CloseCode::POLICY),
             Ended::Closed(code) => (None, code),
         };
         let frames = words.into_iter().chain([Frame::close(code, "")]);

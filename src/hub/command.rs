@@ -18,8 +18,23 @@ pub struct Newcomer<T> {
     pub transport: T,
     /// Bytes already read from it.
     pub leftover: Bytes,
-    /// Who it is and why it may be here.
+    /// Who it is and why it may be here. The recipient is its home for as long as it stays.
     pub admission: Admission,
+    /// What it listens as besides.
+    pub also: Vec<Recipient>,
+    /// What it hears first; none: the dialect's welcome.
+    pub greeting: Option<Greeting>,
+}
+
+/// Makes what a client hears first, once it is registered: what is told from then on comes behind
+/// it, and nothing falls in between. Runs on the push path: must be quick and must not block.
+pub type Greeting = Box<dyn FnOnce() -> Vec<Frame> + Send>;
+
+impl<T> Newcomer<T> {
+    /// A client that listens as one recipient and is welcomed like all others.
+    pub fn new(transport: T, leftover: Bytes, admission: Admission) -> Self {
+        Self { transport, leftover, admission, also: Vec::new(), greeting: None }
+    }
 }
 
 /// Whom a shard tells.
@@ -98,6 +113,8 @@ pub enum Command<T> {
     Close(SessionId, Close),
     /// Close every session of a recipient, or of everybody; say how many.
     Disconnect(Option<Recipient>, Close, oneshot::Sender<usize>),
+    /// Say how many clients listen as this recipient.
+    Count(Recipient, oneshot::Sender<usize>),
     /// List sessions from this place on, so many at most.
     List(u32, usize, oneshot::Sender<Vec<Present>>),
 }

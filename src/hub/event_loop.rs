@@ -152,6 +152,7 @@ impl Runner {
             Command::Disconnect(recipient, close, reply) => {
                 let _ = reply.send(self.shard.disconnect(recipient.as_ref(), close, now));
             }
+            Command::Count(recipient, reply) => drop(reply.send(self.shard.count(&recipient))),
             Command::List(from, count, reply) => drop(reply.send(self.shard.list(from, count))),
         }
     }

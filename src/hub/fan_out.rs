@@ -9,6 +9,7 @@ use super::{
 use crate::{
     frame::Frame,
     notice::{Ids, TOPICS, Topic},
+    recipient::Recipient,
     session::Millis,
 };
 use smallvec::SmallVec;
@@ -41,13 +42,12 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
                 .collect();
             // Who waits for everything already takes no further slot: a Redis that comes and goes
             // would push the slots of all crowds further and further into the future.
-            let begun = began.len();
+            shard.tally.waiting += began.len();
             if !began.is_empty()
                 && let Some(slot) = shard.shared.pacer.slot(crowd, now)
             {
                 began.iter().for_each(|topic| client.session.put_off(*topic, slot));
             }
-            shard.tally.waiting += begun;
             shard.schedule(id);
         });
     }
@@ -82,6 +82,9 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
     fn each(&mut self, whom: &Whom, mut act: impl FnMut(&mut Self, u32)) {
         match whom {
             Whom::One(recipient) => self.each_of(recipient, &mut act),
+            Whom::Many(recipients) if recipients.len() > 1 && self.subscriptions.is_in_use() => {
+                self.listeners(recipients).into_iter().for_each(|id| act(self, id));
+            }
             Whom::Many(recipients) => {
                 for recipient in recipients.iter() {
                     self.each_of(recipient, &mut act);
@@ -92,6 +95,15 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
                 ids.into_iter().for_each(|id| act(self, id));
             }
         }
+    }
+
+    /// Those who listen as any of these, each once, those who came first first.
+    fn listeners(&self, recipients: &[Recipient]) -> Vec<u32> {
+        let all = recipients.iter().flat_map(|recipient| self.members.clients(recipient));
+        let mut ids: Vec<u32> = all.copied().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
     }
 
     fn each_of(&mut self, recipient: &str, act: &mut impl FnMut(&mut Self, u32)) {

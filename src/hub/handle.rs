@@ -5,7 +5,7 @@ use super::{
     command::{Command, Newcomer, Present, SessionId, Tell, What, Whom},
     event_loop::{self, Inbox},
     presence::Presence,
-    shared::{HubSettings, Terms},
+    shared::{Dealing, HubSettings, Terms},
     tally::Depth,
 };
 use crate::{
@@ -76,7 +76,10 @@ impl Hub {
     /// # Errors
     /// When the hub has ended.
     pub async fn join(&self, newcomer: Newcomer<IdleStream>) -> Result<(), HubClosed> {
-        let shard = self.shard_of(&newcomer.admission.recipient);
+        let shard = match self.shared.dealing {
+            Dealing::ByRecipient => self.shard_of(&newcomer.admission.recipient),
+            Dealing::Evenly => &self.shards[self.shared.deal() % self.shards.len()],
+        };
         shard.send(Command::Join(newcomer)).await
     }
 
@@ -90,14 +93,15 @@ impl Hub {
         notice: Notice,
         at: Instant,
     ) -> Result<(), HubClosed> {
+        if self.shared.dealing == Dealing::Evenly {
+            return self.tell_shards(Whom::One(recipient), notice, at).await;
+        }
         let shard = self.shard_of(&recipient);
-        let what = word(notice);
-        let tell =
-            Tell { whom: Whom::One(recipient), what, heard_at: self.millis(at), at, crowd: None };
-        shard.send(Command::Tell(tell)).await
+        let (whom, what, heard_at) = (Whom::One(recipient), word(notice), self.millis(at));
+        shard.send(Command::Tell(Tell { whom, what, heard_at, at, crowd: None })).await
     }
 
-    /// Tells many recipients, or everyone (`None`).
+    /// Tells many recipients, or everyone (`None`); a client that listens as several of them once.
     ///
     /// # Errors
     /// When the hub has ended.
@@ -107,7 +111,18 @@ impl Hub {
         notice: Notice,
         at: Instant,
     ) -> Result<(), HubClosed> {
-        let whom = recipients.map_or(Whom::Everyone, Whom::Many);
+        match recipients {
+            Some(recipients) => match &recipients[..] {
+                [] => Ok(()),
+                // One recipient's shard alone is woken.
+                [only] => self.tell(only.clone(), notice, at).await,
+                _ => self.tell_shards(Whom::Many(recipients), notice, at).await,
+            },
+            None => self.tell_shards(Whom::Everyone, notice, at).await,
+        }
+    }
+
+    async fn tell_shards(&self, whom: Whom, notice: Notice, at: Instant) -> Result<(), HubClosed> {
         let (what, crowd, heard_at) = (word(notice), Some(Arc::default()), self.millis(at));
         for shard in self.shards.iter() {
             let (whom, what, crowd) = (whom.clone(), what.clone(), crowd.clone());
@@ -140,7 +155,7 @@ impl Hub {
         Ok(())
     }
 
-    /// Closes every session of a recipient, or of everybody; says how many.
+    /// Closes every session that listens as a recipient, or everybody's; says how many.
     ///
     /// # Errors
     /// When the hub has ended.
@@ -156,6 +171,20 @@ impl Hub {
             closed += answer.await.map_err(|_| HubClosed)?;
         }
         Ok(closed)
+    }
+
+    /// How many sessions listen as this recipient.
+    ///
+    /// # Errors
+    /// When the hub has ended.
+    pub async fn count(&self, recipient: &Recipient) -> Result<usize, HubClosed> {
+        let mut count = 0;
+        for shard in self.shards.iter() {
+            let (reply, answer) = oneshot::channel();
+            shard.send(Command::Count(recipient.clone(), reply)).await?;
+            count += answer.await.map_err(|_| HubClosed)?;
+        }
+        Ok(count)
     }
 
     /// Closes one session, if it is still there.
@@ -206,9 +235,10 @@ impl Hub {
         u16::try_from(self.shards.len()).unwrap_or(u16::MAX)
     }
 
-    /// Who comes and goes.
-    pub fn presence(&self) -> &Arc<Presence> {
-        &self.shared.presence
+    /// Who comes and goes, noted from now on.
+    pub fn watch_presence(&self) -> Arc<Presence> {
+        self.shared.presence.watch();
+        Arc::clone(&self.shared.presence)
     }
 
     fn millis(&self, at: Instant) -> Millis {

@@ -31,23 +31,27 @@ impl Members {
 
     /// The clients that listen as this recipient.
     pub fn clients(&self, recipient: &str) -> &[u32] {
+        self.index(recipient).map_or(&[], |index| &self.members[index as usize].clients)
+    }
+
+    /// The index of this recipient, if anybody listens as it.
+    pub fn index(&self, recipient: &str) -> Option<u32> {
         let hash = self.hasher.hash_one(recipient);
-        let found = self.table.find(hash, |index| self.is(*index, recipient));
-        found.map_or(&[], |index| &self.members[*index as usize].clients)
+        self.table.find(hash, |index| self.is(*index, recipient)).copied()
     }
 
     /// Adds a client; returns the member's index and whether the recipient is new.
     pub fn join(&mut self, recipient: &Recipient, client: u32) -> (u32, bool) {
-        let hash = self.hasher.hash_one(recipient.as_str());
-        if let Some(index) = self.table.find(hash, |index| self.is(*index, recipient)).copied() {
+        if let Some(index) = self.index(recipient) {
             self.members[index as usize].clients.push(client);
             return (index, false);
         }
+        let hash = self.hasher.hash_one(recipient.as_str());
         let member =
             Member { recipient: recipient.clone(), clients: SmallVec::from_slice(&[client]) };
         #[expect(
             clippy::cast_possible_truncation,
-            reason = "as many members as clients, whose ids are u32"
+            reason = "four thousand million recipients don't fit in memory"
         )]
         let index = self.members.insert(member) as u32;
         let (members, hasher) = (&self.members, &self.hasher);

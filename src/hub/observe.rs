@@ -24,9 +24,3 @@ pub trait Observer: Send + Sync + 'static {
     /// A client's socket is full: from now on frames wait for it.
     fn blocked(&self) {}
 }
-
-/// Counts nothing.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Unobserved;
-
-impl Observer for Unobserved {}

@@ -4,7 +4,10 @@
 use crate::recipient::Recipient;
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 use tokio::sync::Notify;
 
@@ -13,11 +16,21 @@ use tokio::sync::Notify;
 pub struct Presence {
     changed: Mutex<HashMap<Recipient, bool>>,
     notify: Notify,
+    /// Whether anybody reads it: what nobody takes would only pile up.
+    watched: AtomicBool,
 }
 
 impl Presence {
+    /// From now on somebody takes what has changed.
+    pub fn watch(&self) {
+        self.watched.store(true, Relaxed);
+    }
+
     /// The recipient's first client is here (`true`) or its last has left (`false`).
     pub fn note(&self, recipient: Recipient, here: bool) {
+        if !self.watched.load(Relaxed) {
+            return;
+        }
         let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
         changed.insert(recipient, here);
         drop(changed);

@@ -1,4 +1,4 @@
-//! The clients of one shard and what happens to them: told, heard, timed, seen off.
+//! The clients of one shard and what happens to them: let in, heard, timed, told what is due.
 //!
 //! Everything here is synchronous and gets the time passed in; [`super::event_loop`] runs it on real
 //! sockets, the simulation on made-up ones.
@@ -6,18 +6,17 @@
 use super::{
     Shared,
     client::{Client, Standing},
-    command::{Newcomer, Present, SessionId},
+    command::{Greeting, Newcomer, Present, SessionId},
     members::Members,
     shared::Terms,
+    subscriptions::Subscriptions,
     tally::Tally,
     timers::Timers,
     transport::{Transport, Watcher},
 };
 use crate::{
     frame::Frame,
-    recipient::Recipient,
-    session::{Close, Due, Millis, Refusal, Rules, Session},
-    websocket,
+    session::{Close, Due, Heard, Millis, Rules, Session},
 };
 use slab::Slab;
 use smallvec::SmallVec;
@@ -44,15 +43,16 @@ pub struct Shard<T, W> {
     pub(super) watcher: W,
     pub(super) clients: Slab<Client<T>>,
     pub(super) members: Members,
+    pub(super) subscriptions: Subscriptions,
     pub(super) timers: Timers,
     pub(super) tally: Tally,
     number: u16,
     serial: u32,
-    rng: fastrand::Rng,
+    pub(super) rng: fastrand::Rng,
     buffer: Box<[u8]>,
     /// Clients that still have something to read.
     unread: Vec<u32>,
-    draining: bool,
+    pub(super) draining: bool,
 }
 
 impl<T: Transport, W: Watcher<T>> Shard<T, W> {
@@ -64,6 +64,7 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
             watcher,
             clients: Slab::new(),
             members: Members::default(),
+            subscriptions: Subscriptions::default(),
             timers: Timers::default(),
             tally: Tally::default(),
             number,
@@ -77,7 +78,7 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
 
     /// Takes in a client: registered first, told so after, so that no event falls in between.
     pub fn join(&mut self, newcomer: Newcomer<T>, now: Millis) {
-        let Newcomer { transport, mut leftover, admission } = newcomer;
+        let Newcomer { transport, leftover, admission, also, greeting } = newcomer;
         let factor = self.rng.u8(..);
         let ends_at = self.terms.limits.max_connection.map_or(Millis::MAX, |max| now + max);
         let session = Session::new(now, factor, ends_at);
@@ -95,14 +96,26 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
         client.member = member;
         self.clients.insert(client);
         self.shared.arrived(first.then_some(admission.recipient));
-        let welcome = self.shared.dialect.welcome();
-        self.send(id, &welcome, now);
-        while !leftover.is_empty() {
-            let part = leftover.split_to(leftover.len().min(READ_BUFFER));
-            self.buffer[..part.len()].copy_from_slice(&part);
+        self.subscribe(id, &also, now);
+        self.greet(id, greeting, now);
+        for part in leftover.chunks(READ_BUFFER) {
+            self.buffer[..part.len()].copy_from_slice(part);
             self.hear(id, part.len(), now);
         }
         self.schedule(id);
+    }
+
+    /// What a client hears first, in one piece: its parts could be too many for the backlog.
+    fn greet(&mut self, id: u32, greeting: Option<Greeting>, now: Millis) {
+        let frames = match greeting {
+            Some(greeting) => greeting(),
+            None => self.shared.dialect.welcome().into_iter().collect(),
+        };
+        match &frames[..] {
+            [] => {}
+            [only] => self.send(id, only, now),
+            several => self.send(id, &Frame::joined(several), now),
+        }
     }
 
     /// The client's socket has something to read, or has ended.
@@ -167,74 +180,15 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
         if self.unread.is_empty() { self.timers.next() } else { Some(0) }
     }
 
-    /// Ends a session in good order: last words, close frame, a moment for the answer.
-    pub fn see_off(&mut self, id: u32, close: Close, now: Millis) {
-        let words =
-            (close == Close::Revoked).then(|| self.shared.dialect.refusal(Refusal::Revoked));
-        let Some(client) = self.clients.get_mut(id as usize) else { return };
-        let before = client.is_blocked();
-        let blocked = client.see_off(close, words, now);
-        self.tally.blocking(before, client.is_blocked());
-        if blocked && self.watcher.want_write(&client.transport, id, true).is_err() {
-            return self.remove(id, close);
-        }
-        self.schedule(id);
-    }
-
-    /// Closes the session with this id if it is still the same.
-    pub fn close(&mut self, session: SessionId, close: Close, now: Millis) {
-        let client = self.clients.get(session.slot as usize);
-        if client.is_some_and(|client| client.serial == session.serial) {
-            self.see_off(session.slot, close, now);
-        }
-    }
-
-    /// Closes every session of this recipient, or all of them; says how many.
-    pub fn disconnect(
-        &mut self,
-        recipient: Option<&Recipient>,
-        close: Close,
-        now: Millis,
-    ) -> usize {
-        let ids: Vec<u32> = match recipient {
-            Some(recipient) => self.members.clients(recipient).to_vec(),
-            None => self.ids().collect(),
-        };
-        ids.iter().for_each(|id| self.see_off(*id, close, now));
-        ids.len()
-    }
-
     /// From now on clients are served on these terms; what they wait for stays due when it was.
     pub fn adopt(&mut self, terms: Terms) {
         self.terms = terms;
     }
 
-    /// From now on nobody comes in, and everybody goes at a time of their own before `until`.
-    pub fn drain(&mut self, now: Millis, until: Millis) {
-        self.draining = true;
-        let ids: Vec<u32> = self.ids().collect();
-        for id in ids {
-            let at = self.rng.u64(now..=until.max(now));
-            if let Some(client) = self.clients.get_mut(id as usize) {
-                client.session.end_by(at);
-            }
-            self.schedule(id);
-        }
-    }
-
-    /// Whether nobody comes in any more.
-    pub fn is_draining(&self) -> bool {
-        self.draining
-    }
-
-    /// Whether a drain is complete.
-    pub fn is_done(&self) -> bool {
-        self.draining && self.clients.is_empty()
-    }
-
     /// The sessions from place `from` on, at most `count`.
     pub fn list(&self, from: u32, count: usize) -> Vec<Present> {
-        let later = self.clients.iter().skip_while(|(slot, _)| *slot < from as usize);
+        let slots = from as usize..self.clients.capacity();
+        let later = slots.filter_map(|slot| Some((slot, self.clients.get(slot)?)));
         let open = later.filter(|(_, client)| client.closing().is_none());
         open.take(count).filter_map(|(slot, client)| self.present(slot, client)).collect()
     }
@@ -276,7 +230,7 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
     }
 
     /// Each message told leaves a stale deadline behind: the heartbeat's, half a minute ahead.
-    fn tidy_timers(&mut self) {
+    pub(super) fn tidy_timers(&mut self) {
         let clients = &self.clients;
         let counts = |at, id| clients.get(id as usize).is_some_and(|client| client.timer == at);
         self.timers.tidy(clients.len(), counts);
@@ -294,31 +248,22 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
     /// What a client sent lies in the buffer.
     fn hear(&mut self, id: u32, count: usize, now: Millis) {
         let Some(client) = self.clients.get_mut(id as usize) else { return };
-        let mut answers: SmallVec<[Frame; 2]> = SmallVec::new();
-        let mut end = None;
-        let bytes = &mut self.buffer[..count];
-        let mut items = client.decoder.feed(websocket::Rules::FROM_CLIENT, bytes);
+        let Some(home) = self.members.recipient(client.member) else { return };
+        let mut asked: SmallVec<[Heard; 2]> = SmallVec::new();
+        let mut items = client.decoder.feed(self.shared.rules, &mut self.buffer[..count]);
         while let Some(item) = items.next() {
             let heard = match &item {
-                Ok(item) => client.session.hear(item, now, &*self.shared.dialect),
-                Err(error) => Err(Close::Protocol(error.close_code())),
+                Ok(item) => client.session.hear(item, now, &*self.shared.dialect, home),
+                Err(error) => Heard::Close(Close::Protocol(error.close_code())),
             };
-            match heard {
-                Ok(answer) => answers.extend(answer),
-                Err(close) => end = Some(close),
+            if heard != Heard::Nothing {
+                asked.push(heard);
             }
         }
-        if client.closing().is_some() {
-            if end.is_some() {
-                self.remove(id, Close::Lost);
-            }
-            return;
-        }
-        for answer in answers {
-            self.send(id, &answer, now);
-        }
-        if let Some(close) = end {
-            self.see_off(id, close, now);
+        if client.closing().is_none() {
+            asked.into_iter().for_each(|heard| self.grant(id, heard, now));
+        } else if asked.iter().any(|heard| matches!(heard, Heard::Close(_))) {
+            self.remove(id, Close::Lost);
         }
     }
 
@@ -345,16 +290,15 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
 
     /// Sends the changes that are due, unless the socket is full: then they wait, merged.
     fn tell_changes(&mut self, id: u32, now: Millis, delay: Delay) {
-        let shared = Arc::clone(&self.shared);
-        let rules = Rules {
-            dialect: &*shared.dialect,
-            pace: self.terms.pace,
-            connections: shared.connections(),
-        };
         while let Some(client) = self.clients.get_mut(id as usize) {
             if client.is_blocked() || client.closing().is_some() {
                 return;
             }
+            let rules = Rules {
+                dialect: &*self.shared.dialect,
+                pace: self.terms.pace,
+                connections: self.shared.connections(),
+            };
             let Some((topic, frame, mut waited)) = client.session.next_change(now, &rules) else {
                 return;
             };
@@ -362,41 +306,9 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
                 waited.late = 0;
             }
             self.tally.no_longer_waiting(1);
-            self.tally.told(topic, waited, &*shared.observer);
+            self.tally.told(topic, waited, &*self.shared.observer);
             self.send(id, &frame, now);
         }
-    }
-
-    /// Forgets a client; what was written to it still goes out.
-    fn remove(&mut self, id: u32, close: Close) {
-        drop(self.take(id, close));
-    }
-
-    /// Forgets a client together with what the kernel holds for it.
-    fn abort(&mut self, id: u32, close: Close) {
-        if let Some(transport) = self.take(id, close) {
-            transport.abort();
-        }
-    }
-
-    fn take(&mut self, id: u32, close: Close) -> Option<T> {
-        let client = self.clients.try_remove(id as usize)?;
-        self.tally.no_longer_waiting(client.session.waiting() as usize);
-        self.tally.blocking(client.is_blocked(), false);
-        self.watcher.remove(&client.transport);
-        let last = self.members.leave(client.member, id);
-        self.shared.left(last, client.closing().unwrap_or(close));
-        self.tidy_timers();
-        if self.clients.capacity() > 64 + 8 * self.clients.len() {
-            self.clients.shrink_to_fit();
-        }
-        Some(client.transport)
-    }
-
-    fn turn_away(&mut self, mut client: Client<T>, now: Millis) {
-        let refusal = if self.draining { Refusal::TryLater } else { Refusal::TooMany };
-        self.shared.observer.refused(refusal);
-        client.see_off(Close::Reset, Some(self.shared.dialect.refusal(refusal)), now);
     }
 
     fn is_full(&self, recipient: &str) -> bool {

@@ -17,8 +17,10 @@ pub struct Tally {
     pub blocked: usize,
 }
 
-/// How much waits in one shard, for whoever asks from outside.
+/// How much waits in one shard, for whoever asks from outside. On a cache line of its own: each shard
+/// writes its own after every round.
 #[derive(Debug, Default)]
+#[repr(align(64))]
 pub struct Depth {
     /// Topics in outboxes.
     pub waiting: AtomicUsize,

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     event::{Access, Place},
-    hub::{Hub, HubClosed},
+    hub::{Hub, HubClosed, Presence},
     lifecycle::Tasks,
     notice::{Ids, Notice, Topic},
     recipient::Recipient,
@@ -66,10 +66,13 @@ pub fn start(
     rng: fastrand::Rng,
 ) -> Resolver {
     let (sender, inbox) = mpsc::channel(INBOX);
+    // Before the first client comes.
+    let presence = hub.watch_presence();
     let audiences = Audiences::new(Instant::now(), rng);
     let run = Run {
         audiences,
         hub,
+        presence,
         directory,
         topic,
         queued: VecDeque::new(),
@@ -89,6 +92,7 @@ enum Answer {
 struct Run {
     audiences: Audiences,
     hub: Hub,
+    presence: Arc<Presence>,
     directory: Arc<dyn Directory>,
     topic: Topic,
     queued: VecDeque<i64>,
@@ -100,7 +104,7 @@ struct Run {
 impl Run {
     async fn run(mut self, mut inbox: mpsc::Receiver<Inquiry>, stopping: CancellationToken) {
         let mut batch = Vec::new();
-        let presence = Arc::clone(self.hub.presence());
+        let presence = Arc::clone(&self.presence);
         let timer = sleep_until(Instant::now());
         tokio::pin!(timer);
         loop {

@@ -4,7 +4,10 @@ use super::pace::Tempo;
 use crate::{
     frame::{CloseCode, Frame},
     notice::{Ids, Topic},
+    recipient::Recipient,
+    websocket,
 };
+use std::sync::Arc;
 
 /// One kind of change a host knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,13 +18,32 @@ pub struct TopicSpec {
     pub tempo: Tempo,
 }
 
-/// What a client's text frame asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a client's message asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Heard {
     /// Nothing that changes anything.
     Nothing,
     /// Tell me the ids of what changed from now on.
     WantIds,
+    /// From now on I listen as these as well.
+    Subscribe(Vec<Recipient>),
+    /// And no longer as these.
+    Unsubscribe(Vec<Recipient>),
+    /// This is to be answered.
+    Answer(Frame),
+    /// Those of these messages that are for me, in this order.
+    Replay(Vec<Held>),
+    /// Nothing that a client may ask for: it has to go.
+    Close(Close),
+}
+
+/// A message of the past, with those it was for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// For any of these.
+    pub to: Arc<[Recipient]>,
+    /// The message.
+    pub frame: Frame,
 }
 
 /// Why a client is not let in: the closed set of what a peer may read.
@@ -58,6 +80,10 @@ pub enum Close {
     Reset,
     /// No longer entitled.
     Revoked,
+    /// A newer connection has taken this one's place.
+    Replaced,
+    /// More subscriptions than a session may have.
+    Overfull,
     /// The daemon ends.
     Shutdown,
 }
@@ -67,11 +93,12 @@ impl Close {
     pub fn code(self) -> CloseCode {
         match self {
             Self::Goodbye(code) | Self::Protocol(code) => code,
-            Self::Lost | Self::Silent => CloseCode::POLICY,
+            Self::Lost | Self::Silent | Self::Overfull => CloseCode::POLICY,
             Self::Expired => CloseCode::NORMAL,
             Self::Slow => CloseCode::TRY_AGAIN,
             Self::Reset | Self::Shutdown => CloseCode::RESTART,
             Self::Revoked => CloseCode(4401),
+            Self::Replaced => CloseCode(4409),
         }
     }
 
@@ -85,6 +112,8 @@ impl Close {
             Self::Expired => "connection time is over",
             Self::Reset => "reset",
             Self::Revoked => "login revoked",
+            Self::Replaced => "replaced by a newer connection",
+            Self::Overfull => "too many subscriptions",
             Self::Shutdown => "service restart",
         }
     }
@@ -100,6 +129,8 @@ impl Close {
             Self::Expired => "expired",
             Self::Reset => "reset",
             Self::Revoked => "revoked",
+            Self::Replaced => "replaced",
+            Self::Overfull => "overfull",
             Self::Shutdown => "shutdown",
         }
     }
@@ -113,12 +144,22 @@ pub trait Dialect: Send + Sync + 'static {
     /// A change, for a client that wants ids or one that doesn't.
     fn change(&self, topic: Topic, ids: &Ids) -> Frame;
 
-    /// What a logged-in client's text means.
-    fn hear(&self, text: &str) -> Heard;
+    /// What the text of a client that has joined as `home` means.
+    fn hear(&self, text: &str, home: &Recipient) -> Heard;
 
-    /// The first frame of a session.
-    fn welcome(&self) -> Frame;
+    /// The same for a binary message.
+    fn hear_binary(&self, _message: &[u8], _home: &Recipient) -> Heard {
+        Heard::Nothing
+    }
 
-    /// The last text of a client that may not be here.
-    fn refusal(&self, refusal: Refusal) -> Frame;
+    /// The first frame of a session, where the host has one.
+    fn welcome(&self) -> Option<Frame>;
+
+    /// The last text of a client that may not be here, where the host has words for it.
+    fn refusal(&self, refusal: Refusal) -> Option<Frame>;
+
+    /// The longest message that a client may send, in bytes over all fragments.
+    fn max_message(&self) -> usize {
+        websocket::Rules::FROM_CLIENT.max_message
+    }
 }

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     frame::{CloseCode, Frame},
     notice::{Ids, Topic},
+    recipient::Recipient,
     websocket::Item,
 };
 
@@ -87,28 +88,27 @@ impl Session {
         Some((topic, dialect.change(topic, &ids), waited))
     }
 
-    /// Takes one item from the client. Ok: what to answer, if anything; Err: why the session ends.
+    /// Takes one item from the client, which joined as `home`. What it asks for is left to the
+    /// caller, as far as it goes beyond this session.
     pub fn hear(
         &mut self,
         item: &Item<'_>,
         now: Millis,
         dialect: &dyn Dialect,
-    ) -> Result<Option<Frame>, Close> {
+        home: &Recipient,
+    ) -> Heard {
         self.heartbeat.heard(now);
-        match item {
-            Item::Ping(payload) => Ok(Some(Frame::pong(payload))),
+        let heard = match item {
+            Item::Ping(payload) => Heard::Answer(Frame::pong(payload)),
             Item::Close(close) => {
-                Err(Close::Goodbye(close.map_or(CloseCode::NORMAL, |close| close.code)))
+                Heard::Close(Close::Goodbye(close.map_or(CloseCode::NORMAL, |close| close.code)))
             }
-            Item::Text(text) => {
-                match dialect.hear(text) {
-                    Heard::WantIds => self.wants_ids = true,
-                    Heard::Nothing => {}
-                }
-                Ok(None)
-            }
-            Item::Pong(_) | Item::Binary(_) => Ok(None),
-        }
+            Item::Text(text) => dialect.hear(text, home),
+            Item::Binary(message) => dialect.hear_binary(message, home),
+            Item::Pong(_) => Heard::Nothing,
+        };
+        self.wants_ids |= heard == Heard::WantIds;
+        heard
     }
 
     /// What is to be done now for the connection itself.

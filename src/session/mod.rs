@@ -9,12 +9,12 @@ mod machine;
 mod outbox;
 mod pace;
 
-pub use dialect::{Close, Dialect, Heard, Refusal, TopicSpec};
+pub use dialect::{Close, Dialect, Heard, Held, Refusal, TopicSpec};
 pub use heartbeat::{ANSWER_WITHIN, PING_AFTER};
 pub use login::{Dialogue, Step};
 pub use machine::{Due, Rules, Session};
 pub use outbox::{Outbox, Waited};
-pub use pace::{MERGE_WINDOW, Pace, Tempo};
+pub use pace::{Pace, Tempo};
 
 /// Milliseconds since the hub's epoch (its start).
 pub type Millis = u64;

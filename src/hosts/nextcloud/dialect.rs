@@ -4,6 +4,7 @@ use super::channels::FILE;
 use crate::{
     frame::Frame,
     notice::{Ids, TOPICS, Topic},
+    recipient::Recipient,
     session::{Dialect, Heard, Refusal, Tempo, TopicSpec},
 };
 use std::fmt::Write;
@@ -49,26 +50,26 @@ impl Dialect for NextcloudDialect {
         }
     }
 
-    fn hear(&self, text: &str) -> Heard {
+    fn hear(&self, text: &str, _home: &Recipient) -> Heard {
         match text.trim().strip_prefix("listen ").map(str::trim) {
             Some("notify_file_id") => Heard::WantIds,
             _ => Heard::Nothing,
         }
     }
 
-    fn welcome(&self) -> Frame {
-        self.welcome.clone()
+    fn welcome(&self) -> Option<Frame> {
+        Some(self.welcome.clone())
     }
 
-    fn refusal(&self, refusal: Refusal) -> Frame {
-        Frame::text(match refusal {
+    fn refusal(&self, refusal: Refusal) -> Option<Frame> {
+        Some(Frame::text(match refusal {
             // The only error text clients know.
             Refusal::Invalid => "err: Invalid credentials",
             Refusal::TryLater => "err: Try again later",
             Refusal::TooMany => "err: Too many connections",
             Refusal::TimedOut => "err: Authentication timeout",
             Refusal::Revoked => "err: Login revoked",
-        })
+        }))
     }
 }
 
@@ -97,9 +98,9 @@ mod tests {
     #[test]
     fn only_listening_for_file_ids_changes_anything() {
         let dialect = NextcloudDialect::default();
-        assert_eq!(dialect.hear(" listen notify_file_id\n"), Heard::WantIds);
+        assert_eq!(dialect.hear(" listen notify_file_id\n", &"alice".into()), Heard::WantIds);
         for text in ["listen notify_file", "listen", "", "notify_file_id", "listen my_type"] {
-            assert_eq!(dialect.hear(text), Heard::Nothing, "{text}");
+            assert_eq!(dialect.hear(text, &"alice".into()), Heard::Nothing, "{text}");
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod listener;
 mod promises;
+mod subscribers;
 mod town;
 mod wire;
 mod world;

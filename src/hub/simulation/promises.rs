@@ -226,7 +226,8 @@ fn a_drain_sees_everyone_off_within_its_time_and_lets_nobody_in() {
 
 #[test]
 fn a_session_ends_when_its_connection_time_is_over() {
-    let mut world = World::with(0, Limits { per_recipient: 3, max_connection: Some(10_000) });
+    let mut world =
+        World::with(0, Limits { per_recipient: 3, max_connection: Some(10_000), subscriptions: 0 });
     let alice = world.join("alice");
     world.until(10_000);
     assert_eq!(heard(&alice), ["hello", "close 1000"]);

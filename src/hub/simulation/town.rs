@@ -45,7 +45,11 @@ impl Town {
         let max = [0, 1_000, 3_000, 15_000][rng.usize(..4)];
         let pace = Pace { max, enabled: rng.u8(..8) > 0 };
         let rate = [0, 200, 1_000][rng.usize(..3)];
-        let world = World::at(pace, rate, Limits { per_recipient: PER_NAME, max_connection: None });
+        let world = World::at(
+            pace,
+            rate,
+            Limits { per_recipient: PER_NAME, max_connection: None, subscriptions: 0 },
+        );
         let mut town = Self {
             world,
             rng,

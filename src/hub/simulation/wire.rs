@@ -124,3 +124,8 @@ pub(super) fn says(first: u8, payload: &[u8]) -> Vec<u8> {
     frame.extend_from_slice(payload);
     frame
 }
+
+/// Texts, one frame each.
+pub(super) fn saying(texts: &[&str]) -> Vec<u8> {
+    texts.iter().flat_map(|text| says(0x81, text.as_bytes())).collect()
+}

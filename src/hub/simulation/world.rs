@@ -8,10 +8,11 @@ use crate::{
         Observer, Shared,
         command::{Newcomer, Tell, What, Whom},
         shard::Shard,
-        shared::{HubSettings, Limits},
+        shared::{Dealing, HubSettings, Limits, Terms},
     },
     notice::{Ids, Topic},
-    session::{Close, Dialect, Heard, Millis, Pace, Refusal, Tempo, TopicSpec},
+    recipient::Recipient,
+    session::{Close, Dialect, Heard, Held, Millis, Pace, Refusal, Tempo, TopicSpec},
 };
 use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
@@ -35,15 +36,29 @@ impl Dialect for Words {
             Ids::Known(ids) => Frame::text(&format!("t{} {ids:?}", topic.0)),
         }
     }
-    fn hear(&self, text: &str) -> Heard {
-        if text == "listen ids" { Heard::WantIds } else { Heard::Nothing }
+    fn hear(&self, text: &str, home: &Recipient) -> Heard {
+        let names = |names: &str| names.split(' ').map(Recipient::from).collect();
+        match text.split_once(' ') {
+            Some(("listen", "ids")) => Heard::WantIds,
+            Some(("subscribe", more)) => Heard::Subscribe(names(more)),
+            Some(("unsubscribe", less)) => Heard::Unsubscribe(names(less)),
+            Some(("whoami", _)) => Heard::Answer(Frame::text(home)),
+            Some(("replay", past)) => Heard::Replay(past.split(' ').map(held).collect()),
+            _ => Heard::Nothing,
+        }
     }
-    fn welcome(&self) -> Frame {
-        Frame::text("hello")
+    fn welcome(&self) -> Option<Frame> {
+        Some(Frame::text("hello"))
     }
-    fn refusal(&self, refusal: Refusal) -> Frame {
-        Frame::text(&format!("err: {refusal:?}"))
+    fn refusal(&self, refusal: Refusal) -> Option<Frame> {
+        Some(Frame::text(&format!("err: {refusal:?}")))
     }
+}
+
+/// `alice,bob:text` as a message of the past.
+pub(super) fn held(past: &str) -> Held {
+    let (to, text) = past.split_once(':').unwrap();
+    Held { to: to.split(',').map(Recipient::from).collect(), frame: Frame::text(text) }
 }
 
 /// How sessions ended.
@@ -65,7 +80,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(push_rate: u32) -> Self {
-        Self::with(push_rate, Limits { per_recipient: 3, max_connection: None })
+        Self::with(push_rate, Limits { per_recipient: 3, max_connection: None, subscriptions: 3 })
     }
 
     pub(super) fn with(push_rate: u32, limits: Limits) -> Self {
@@ -76,10 +91,10 @@ impl World {
         let ends = Arc::new(Ends::default());
         let settings = HubSettings {
             dialect: Arc::new(Words),
-            pace,
+            terms: Terms { pace, limits },
             push_rate,
-            limits,
             shards: 1,
+            dealing: Dealing::ByRecipient,
             grace: Duration::from_secs(3),
             observer: Arc::clone(&ends) as Arc<dyn Observer>,
         };
@@ -96,7 +111,7 @@ impl World {
         let socket = Socket::default();
         let admission = Admission { recipient: name.into(), grounds: Grounds::Open };
         let leftover = Bytes::copy_from_slice(leftover);
-        self.shard.join(Newcomer { transport: socket.clone(), leftover, admission }, self.now);
+        self.shard.join(Newcomer::new(socket.clone(), leftover, admission), self.now);
         socket
     }
 

@@ -4,7 +4,8 @@ use super::{Due, Rules, Session};
 use crate::{
     hosts::nextcloud::dialect::NextcloudDialect,
     notice::{Ids, Topic},
-    session::{ANSWER_WITHIN, Millis, PING_AFTER, Pace},
+    recipient::Recipient,
+    session::{ANSWER_WITHIN, Heard, Millis, PING_AFTER, Pace},
     websocket::Item,
 };
 use proptest::prelude::*;
@@ -101,12 +102,13 @@ impl Watched {
             Happens::Close => Item::Close(None),
         };
         self.heard_at = self.now;
-        let answer = self.session.hear(&item, self.now, &NextcloudDialect::default());
-        match (what, answer) {
-            (Happens::Close, answer) => answer.is_ok(),
-            (Happens::Ping(payload), Ok(Some(pong))) => pong.payload() == payload[..],
+        let home = Recipient::from("alice");
+        let heard = self.session.hear(&item, self.now, &NextcloudDialect::default(), &home);
+        match (what, heard) {
+            (Happens::Close, heard) => !matches!(heard, Heard::Close(_)),
+            (Happens::Ping(payload), Heard::Answer(pong)) => pong.payload() == payload[..],
             (Happens::Ping(_), _) => panic!("a ping without its pong"),
-            (_, answer) => answer.is_ok_and(|answer| answer.is_none()),
+            (_, heard) => matches!(heard, Heard::Nothing | Heard::WantIds),
         }
     }
 }

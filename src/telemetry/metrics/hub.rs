@@ -23,6 +23,10 @@ labels! {
         Revoked = "revoked",
         /// `notify_signal: reset`.
         Reset = "reset",
+        /// A newer connection took its place.
+        Replaced = "replaced",
+        /// It wanted more subscriptions than a session may have.
+        Overfull = "overfull",
         /// We are going down.
         Shutdown = "shutdown",
         /// Something failed on our side.

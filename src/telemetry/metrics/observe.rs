@@ -108,6 +108,8 @@ fn end(close: Close) -> SessionEnd {
         Close::Expired => SessionEnd::Expired,
         Close::Reset => SessionEnd::Reset,
         Close::Revoked => SessionEnd::Revoked,
+        Close::Replaced => SessionEnd::Replaced,
+        Close::Overfull => SessionEnd::Overfull,
         Close::Shutdown => SessionEnd::Shutdown,
     }
 }

@@ -64,6 +64,7 @@ pub(super) fn terms(delivery: &DeliverySettings) -> Terms {
         pace: Pace { max: millis(delivery.max_debounce), enabled: !delivery.debounce_disabled },
         limits: Limits {
             per_recipient: PER_USER,
+            subscriptions: 0,
             max_connection: delivery.max_connection.map(millis),
         },
     }

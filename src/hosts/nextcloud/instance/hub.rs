@@ -3,7 +3,7 @@
 use super::{Parts, adopt::terms};
 use crate::{
     hosts::{StartError, nextcloud::dialect::NextcloudDialect},
-    hub::{Hub, HubSettings, Terms},
+    hub::{Dealing, Hub, HubSettings},
 };
 use std::sync::Arc;
 
@@ -13,13 +13,12 @@ const MAX_SHARDS: usize = 8;
 impl Parts {
     /// Starts the hub.
     pub(super) fn hub(&mut self, dialect: &Arc<NextcloudDialect>) -> Result<Hub, StartError> {
-        let Terms { pace, limits } = terms(&self.settings.delivery);
         let settings = HubSettings {
             dialect: Arc::clone(dialect) as _,
-            pace,
+            terms: terms(&self.settings.delivery),
             push_rate: self.settings.delivery.push_rate,
-            limits,
             shards: u16::try_from(self.ground.cores.clamp(1, MAX_SHARDS)).unwrap_or(1),
+            dealing: Dealing::ByRecipient,
             grace: self.ground.drain_time,
             observer: Arc::clone(&self.observers.hub) as _,
         };

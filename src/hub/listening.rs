@@ -1,0 +1,95 @@
+//! What clients listen as besides their home, and what they missed of it.
+
+use super::{
+    shard::Shard,
+    transport::{Transport, Watcher},
+};
+use crate::{
+    frame::Frame,
+    recipient::Recipient,
+    session::{Close, Heard, Held, Millis},
+};
+
+/// The most that a client is sent of the past, in bytes: what is newer counts more.
+const MAX_REPLAY: usize = 1024 * 1024;
+
+impl<T: Transport, W: Watcher<T>> Shard<T, W> {
+    /// Does what a client asks for.
+    pub(super) fn grant(&mut self, id: u32, heard: Heard, now: Millis) {
+        match heard {
+            Heard::Nothing | Heard::WantIds => {}
+            Heard::Answer(frame) => self.send(id, &frame, now),
+            Heard::Subscribe(recipients) => self.subscribe(id, &recipients, now),
+            Heard::Unsubscribe(recipients) => self.unsubscribe(id, &recipients),
+            Heard::Replay(held) => self.replay(id, &held, now),
+            Heard::Close(close) => self.see_off(id, close, now),
+        }
+    }
+
+    /// From now on the client listens as these as well; it is closed when they are too many.
+    pub(super) fn subscribe(&mut self, id: u32, recipients: &[Recipient], now: Millis) {
+        for recipient in recipients {
+            if self.listens(id, recipient) {
+                continue;
+            }
+            if self.subscriptions.of(id).len() >= self.terms.limits.subscriptions {
+                return self.see_off(id, Close::Overfull, now);
+            }
+            let (member, first) = self.members.join(recipient, id);
+            self.subscriptions.add(id, member);
+            if first {
+                self.shared.presence.note(recipient.clone(), true);
+            }
+        }
+    }
+
+    fn unsubscribe(&mut self, id: u32, recipients: &[Recipient]) {
+        for recipient in recipients {
+            let Some(member) = self.members.index(recipient) else { continue };
+            if self.subscriptions.contains(id, member) {
+                self.subscriptions.remove(id, member);
+                self.forsake(id, member);
+            }
+        }
+    }
+
+    /// The client subscribes to nothing any more.
+    pub(super) fn forsake_all(&mut self, id: u32) {
+        for member in self.subscriptions.take(id) {
+            self.forsake(id, member);
+        }
+    }
+
+    fn forsake(&mut self, id: u32, member: u32) {
+        if let Some(last) = self.members.leave(member, id) {
+            self.shared.presence.note(last, false);
+        }
+    }
+
+    /// Sends what is for this client, in one piece: its parts would be too many for the backlog.
+    fn replay(&mut self, id: u32, held: &[Held], now: Millis) {
+        let mine = held.iter().filter(|held| held.to.iter().any(|to| self.listens(id, to)));
+        let mut room = MAX_REPLAY;
+        let newest = mine.rev().map(|held| &held.frame).take_while(|frame| {
+            let fits = frame.bytes().len() <= room;
+            room = room.saturating_sub(frame.bytes().len());
+            fits
+        });
+        let mut frames: Vec<&Frame> = newest.collect();
+        frames.reverse();
+        if !frames.is_empty() {
+            self.send(id, &Frame::joined(frames), now);
+        }
+    }
+
+    fn listens(&self, id: u32, recipient: &Recipient) -> bool {
+        let Some(member) = self.members.index(recipient) else { return false };
+        let home = self.clients.get(id as usize).is_some_and(|client| client.member == member);
+        home || self.subscriptions.contains(id, member)
+    }
+
+    /// How many clients listen as this recipient.
+    pub fn count(&self, recipient: &str) -> usize {
+        self.members.count(recipient)
+    }
+}

@@ -1,0 +1,111 @@
+//! What is promised to clients that listen as more than one recipient.
+
+use super::{
+    wire::{heard, saying},
+    world::World,
+};
+use crate::{
+    frame::Frame,
+    hub::{
+        command::{Newcomer, Tell, What, Whom},
+        shared::Limits,
+    },
+    session::Close,
+};
+use tokio::time::Instant;
+
+impl World {
+    fn tell_many(&mut self, names: &[&str], text: &str) {
+        let tell = Tell {
+            whom: Whom::Many(names.iter().map(|name| (*name).into()).collect()),
+            what: What::Frame(Frame::text(text)),
+            heard_at: self.now,
+            at: Instant::now(),
+            crowd: None,
+        };
+        self.shard.tell(&tell, self.now);
+    }
+}
+
+#[test]
+fn a_message_for_several_of_a_clients_recipients_comes_once() {
+    let mut world = World::new(0);
+    let both = world.join_saying("home", &saying(&["subscribe a b", "subscribe b c"]));
+    let one = world.join_saying("other", &saying(&["subscribe b"]));
+    heard(&both);
+    heard(&one);
+    world.tell_many(&["a", "b", "nobody"], "first");
+    world.tell_many(&["home", "c"], "second");
+    assert_eq!(heard(&both), ["first", "second"]);
+    assert_eq!(heard(&one), ["first"]);
+}
+
+#[test]
+fn who_unsubscribes_hears_no_more_but_stays_at_home() {
+    let mut world = World::new(0);
+    let client = world.join_saying("home", &saying(&["subscribe a b", "unsubscribe a home x"]));
+    heard(&client);
+    world.tell_many(&["a"], "a");
+    world.tell_many(&["b"], "b");
+    world.tell_many(&["home"], "home");
+    assert_eq!(heard(&client), ["b", "home"]);
+    assert_eq!((world.shard.count("a"), world.shard.count("b")), (0, 1));
+}
+
+#[test]
+fn only_so_many_subscriptions_and_none_outlives_its_client() {
+    let limits = Limits { per_recipient: 3, max_connection: None, subscriptions: 3 };
+    let mut world = World::with(0, limits);
+    let client = world.join_saying("home", &saying(&["subscribe a b c", "subscribe a b home"]));
+    assert_eq!(heard(&client), ["hello"]);
+    let greedy = world.join_saying("greedy", &saying(&["subscribe a b c d"]));
+    heard(&greedy);
+    world.until(60_000);
+    assert!(world.ends().contains(&Close::Overfull), "{:?}", world.ends());
+    world.shard.disconnect(Some(&"b".into()), Close::Revoked, world.now);
+    world.until(120_000);
+    assert!(world.shard.members.is_empty() && !world.shard.subscriptions.is_in_use());
+}
+
+#[test]
+fn a_replay_is_what_the_client_listens_as_at_that_time() {
+    let mut world = World::new(0);
+    let past = "replay a:1 b:2 x,b:3 home:4";
+    let client = world.join_saying("home", &saying(&[past, "subscribe b", past]));
+    assert_eq!(heard(&client), ["hello", "4", "2", "3", "4"]);
+}
+
+#[test]
+fn a_replay_too_long_for_a_client_leaves_out_what_is_old() {
+    let mut world = World::new(0);
+    let long = |name: char| format!("home:{}", name.to_string().repeat(1000));
+    let past: Vec<String> = ('a'..='z').map(long).collect();
+    let client = world.join("home");
+    heard(&client);
+    for _ in 0..50 {
+        let held = past.iter().map(|past| super::world::held(past)).collect();
+        world.shard.grant(0, crate::session::Heard::Replay(held), world.now);
+    }
+    assert_eq!(heard(&client).len(), 50 * 26);
+    let many = past.iter().cycle().take(2000).map(|past| super::world::held(past)).collect();
+    world.shard.grant(0, crate::session::Heard::Replay(many), world.now);
+    let last = heard(&client);
+    assert!((1000..1100).contains(&last.len()), "{}", last.len());
+    assert!(last.last().is_some_and(|last| last.starts_with(&past[1999 % 26][5..6])));
+}
+
+#[test]
+fn a_greeting_stands_for_the_welcome_and_comes_first() {
+    let mut world = World::new(0);
+    let socket = super::wire::Socket::default();
+    let admission =
+        crate::auth::Admission { recipient: "home".into(), grounds: crate::auth::Grounds::Open };
+    let newcomer = Newcomer {
+        also: vec!["a".into()],
+        greeting: Some(Box::new(|| vec![Frame::text("missed"), Frame::text("too")])),
+        ..Newcomer::new(socket.clone(), saying(&["whoami ?"]).into(), admission)
+    };
+    world.shard.join(newcomer, world.now);
+    world.tell_many(&["a"], "live");
+    assert_eq!(heard(&socket), ["missed", "too", "home", "live"]);
+}
