@@ -5,9 +5,7 @@ mod examination;
 use listenfd::ListenFd;
 use notify_push::{
     app::{self, Fresh, Rim},
-    config::{
-        self, ConfigError, ControlAddress, Entry, LogAction, LogSettings, Settings, Surroundings,
-    },
+    config::{self, ConfigError, Entry, LogAction, LogSettings, Settings, Surroundings},
     demo::{self, Screen},
     front::{
         Bind, Opening,
@@ -193,19 +191,17 @@ fn sockets() -> Result<Activation, Failure> {
     Activation::new(ListenFd::from_env(), &names).map_err(failure)
 }
 
-fn ask(endpoints: &[ControlAddress], command: &admin::Command) -> Result<ExitCode, Failure> {
-    let binds: Vec<Bind> = endpoints.iter().map(bind).collect();
-    let answer = runtime(1)?.block_on(admin::ask(&binds, command)).map_err(failure)?;
+fn ask(endpoints: &[Bind], command: &admin::Command) -> Result<ExitCode, Failure> {
+    let answer = runtime(1)?.block_on(admin::ask(endpoints, command)).map_err(failure)?;
     writeln!(io::stdout(), "{answer}").map_err(failure)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Two looks, and what grew between them.
-fn metrics(endpoints: &[ControlAddress], over: Duration) -> Result<ExitCode, Failure> {
-    let binds: Vec<Bind> = endpoints.iter().map(bind).collect();
+fn metrics(endpoints: &[Bind], over: Duration) -> Result<ExitCode, Failure> {
     let text = runtime(1)?.block_on(async {
         let look = async || {
-            let page = admin::ask(&binds, &admin::Command::Metrics).await.map_err(failure)?;
+            let page = admin::ask(endpoints, &admin::Command::Metrics).await.map_err(failure)?;
             Ok::<_, Failure>((Scrape::parse(&page), Instant::now()))
         };
         let (before, begun) = look().await?;
@@ -219,14 +215,12 @@ fn metrics(endpoints: &[ControlAddress], over: Duration) -> Result<ExitCode, Fai
 
 /// Exit code 0 or 1, as containers want it; the report goes to stdout either way.
 fn healthcheck(
-    endpoints: &[ControlAddress],
-    clients: &ControlAddress,
+    endpoints: &[Bind],
+    clients: &Bind,
     opening: Opening,
     live: bool,
 ) -> Result<ExitCode, Failure> {
-    let binds: Vec<Bind> = endpoints.iter().map(bind).collect();
-    let own = bind(clients);
-    let asked = admin::healthcheck(&binds, &own, opening, live);
+    let asked = admin::healthcheck(endpoints, clients, opening, live);
     let (report, code) = match runtime(1)?.block_on(asked) {
         Ok(report) => (report, ExitCode::SUCCESS),
         Err(AskError::NotReady(report)) => (report, ExitCode::FAILURE),
@@ -234,15 +228,6 @@ fn healthcheck(
     };
     writeln!(io::stdout(), "{report}").map_err(failure)?;
     Ok(code)
-}
-
-fn bind(address: &ControlAddress) -> Bind {
-    match address {
-        ControlAddress::Tcp(address) => {
-            Bind::Tcp { address: Some(address.ip()), port: address.port() }
-        }
-        ControlAddress::Unix(path) => Bind::Unix { path: path.clone(), permissions: 0 },
-    }
 }
 
 fn runtime(threads: usize) -> Result<Runtime, Failure> {

@@ -3,14 +3,14 @@
 use super::daemon::Placed;
 use crate::{
     config::{HostName, Place},
-    front::{Local, Opening, introduce_ourselves, to_ourselves},
+    front::{Local, Opening, from_here, introduce_ourselves, to_ourselves},
     hosts::{self, Stream},
 };
 use futures_util::future::try_join_all;
 use rustls::pki_types::ServerName;
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr},
     sync::Arc,
 };
 use tokio::net::{TcpStream, UnixStream};
@@ -80,7 +80,7 @@ impl Probe {
                 introduce_ourselves(&mut stream, self.opening).await?;
                 return Ok(Box::new(stream));
             }
-            Local::Tcp(address) => reachable(*address),
+            Local::Tcp(address) => SocketAddr::new(from_here(address.ip()), address.port()),
         };
         let mut stream = TcpStream::connect(address).await?;
         introduce_ourselves(&mut stream, self.opening).await?;
@@ -90,14 +90,4 @@ impl Probe {
         let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
         Ok(Box::new(to_ourselves()?.connect(name, stream).await?))
     }
-}
-
-/// An address that a client on this machine can use: not the wildcard.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
 }

@@ -1,8 +1,8 @@
 //! What the process is asked to do, with everything it needs to know for it.
 
 use super::{ConfigError, Entry, Row, Settings};
-use crate::front::Opening;
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use crate::front::{Bind, Opening};
+use std::{path::PathBuf, time::Duration};
 
 /// One run of the program; `H` is what the kinds make of the hosts' settings.
 #[derive(Debug)]
@@ -36,8 +36,8 @@ pub enum Command<H> {
     Log {
         /// How.
         action: LogAction,
-        /// Where to ask, the first that is there; never empty.
-        endpoints: Vec<ControlAddress>,
+        /// The listeners to ask, the first that is there; never empty.
+        endpoints: Vec<Bind>,
     },
     /// Close a user's connections in a running daemon.
     Revoke {
@@ -45,17 +45,17 @@ pub enum Command<H> {
         user: String,
         /// Of which host, where there are several.
         host: Option<String>,
-        /// Where to ask, the first that is there; never empty.
-        endpoints: Vec<ControlAddress>,
+        /// The listeners to ask, the first that is there; never empty.
+        endpoints: Vec<Bind>,
     },
     /// Say whether a running daemon can do its job.
     Healthcheck {
         /// Only whether it runs.
         live: bool,
-        /// Where to ask, the first that is there; may be empty.
-        endpoints: Vec<ControlAddress>,
+        /// The listeners to ask, the first that is there; may be empty.
+        endpoints: Vec<Bind>,
         /// Where clients connect, for when there is none.
-        clients: ControlAddress,
+        clients: Bind,
         /// How they begin.
         opening: Opening,
     },
@@ -63,8 +63,8 @@ pub enum Command<H> {
     Metrics {
         /// How long to watch for the rates.
         over: Duration,
-        /// Where to ask, the first that is there; never empty.
-        endpoints: Vec<ControlAddress>,
+        /// The listeners to ask, the first that is there; never empty.
+        endpoints: Vec<Bind>,
     },
 }
 
@@ -101,13 +101,4 @@ pub enum LogAction {
     Set(String),
     /// Log again what was logged before.
     Restore,
-}
-
-/// Where a running daemon's control endpoint is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ControlAddress {
-    /// A port.
-    Tcp(SocketAddr),
-    /// A unix socket.
-    Unix(PathBuf),
 }

@@ -7,18 +7,11 @@ use super::layers::{Layers, ReadFile};
 use super::report::Report;
 use super::several::{alone, kind, many};
 use super::{
-    Command, ConfigError, ControlAddress, Described, Entry, Environment, LogAction, assemble,
-    hosts_file, parse, setting,
+    Command, ConfigError, Described, Entry, Environment, LogAction, assemble, hosts_file, parse,
+    setting,
 };
 use crate::front::Bind;
-use std::{
-    collections::BTreeMap,
-    ffi::OsString,
-    io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::Path,
-    time::Duration,
-};
+use std::{collections::BTreeMap, ffi::OsString, io, path::Path, time::Duration};
 
 /// How long numbers are watched for rates, unless it is said.
 const WATCHED: Duration = Duration::from_secs(1);
@@ -143,7 +136,7 @@ fn log<H>(layers: &Layers<'_>, action: LogAction) -> Result<Command<H>, ConfigEr
 }
 
 /// Where a daemon with these settings can be controlled, what is for control alone first.
-fn endpoints(layers: &Layers<'_>) -> Result<Vec<ControlAddress>, ConfigError> {
+fn endpoints(layers: &Layers<'_>) -> Result<Vec<Bind>, ConfigError> {
     let listeners = assemble::control_listeners(layers)?;
     if listeners.is_empty() {
         return Err(ConfigError::Missing {
@@ -153,27 +146,15 @@ fn endpoints(layers: &Layers<'_>) -> Result<Vec<ControlAddress>, ConfigError> {
                      daemon has it",
         });
     }
-    Ok(listeners.into_iter().map(|listener| reachable(listener.bind)).collect())
+    Ok(listeners.into_iter().map(|listener| listener.bind).collect())
 }
 
 fn healthcheck<H>(layers: &Layers<'_>, live: bool) -> Result<Command<H>, ConfigError> {
     let control = assemble::control_listeners(layers)?;
-    let endpoints = control.into_iter().map(|listener| reachable(listener.bind)).collect();
+    let endpoints = control.into_iter().map(|listener| listener.bind).collect();
     let clients = assemble::clients_listener(layers)?;
     let opening = clients.opening();
-    Ok(Command::Healthcheck { live, endpoints, clients: reachable(clients.bind), opening })
-}
-
-/// An address to connect to for an address that is listened on.
-fn reachable(bind: Bind) -> ControlAddress {
-    match bind {
-        Bind::Unix { path, .. } => ControlAddress::Unix(path),
-        Bind::Tcp { address, port } => {
-            let everywhere = IpAddr::V4(Ipv4Addr::LOCALHOST);
-            let address = address.filter(|address| !address.is_unspecified());
-            ControlAddress::Tcp(SocketAddr::new(address.unwrap_or(everywhere), port))
-        }
-    }
+    Ok(Command::Healthcheck { live, endpoints, clients: clients.bind, opening })
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ mod source;
 pub use address::{REDIS_PORT, guessed_scheme, nextcloud_url, plain_redis, tls_mode, verified};
 pub use assemble::instance;
 pub use change::{Change, Effect};
-pub use command::{Command, ControlAddress, Described, DoctorOptions, LogAction};
+pub use command::{Command, Described, DoctorOptions, LogAction};
 pub use environment::Environment;
 pub use error::ConfigError;
 pub use file::{FileLayer, FileRequest, Found};

@@ -1,10 +1,12 @@
 //! From an address to a WebSocket that clients would get there: TCP, TLS, upgrade, each bounded.
 
-use crate::front::{Opening, Refusal, Request, VisitError, Visitor, introduce_ourselves};
+use crate::{
+    front::{Opening, Refusal, Request, VisitError, Visitor, introduce_ourselves, to_ourselves},
+    hosts::Stream,
+};
 use rustls::{ClientConfig, pki_types::ServerName};
 use std::{error::Error, io, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     net::{TcpStream, UnixStream},
     time::timeout,
 };
@@ -14,10 +16,6 @@ use url::Url;
 /// For each of the steps.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A connection of whatever kind.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
-
 /// A client of the address.
 pub(super) type Guest = Visitor<Box<dyn Stream>>;
 
@@ -26,7 +24,7 @@ pub(super) type Guest = Visitor<Box<dyn Stream>>;
 pub(super) struct Door {
     place: Place,
     request: Request,
-    tls: Option<(String, Arc<ClientConfig>)>,
+    tls: Option<(String, TlsConnector)>,
     /// Whether to say first who we are, as a proxy would.
     proxy_protocol: bool,
 }
@@ -66,7 +64,7 @@ impl Door {
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         Some(Self {
             request: Request { host: authority?, path: format!("{}{query}", url.path()) },
-            tls: (url.scheme() == "wss").then(|| (host.clone(), Arc::new(tls))),
+            tls: (url.scheme() == "wss").then(|| (host.clone(), Arc::new(tls).into())),
             place: Place::Tcp(host, port),
             proxy_protocol: false,
         })
@@ -76,15 +74,14 @@ impl Door {
     pub(super) fn own(
         place: Result<(String, u16), PathBuf>,
         request: Request,
-        tls: Option<ClientConfig>,
-        proxy_protocol: bool,
-    ) -> Self {
+        Opening { tls, proxy_protocol }: Opening,
+    ) -> Result<Self, rustls::Error> {
         let place = match place {
             Ok((host, port)) => Place::Tcp(host, port),
             Err(path) => Place::Unix(path),
         };
-        let tls = tls.map(|tls| ("localhost".to_owned(), Arc::new(tls)));
-        Self { place, request, tls, proxy_protocol }
+        let tls = tls.then(to_ourselves).transpose()?.map(|tls| ("localhost".to_owned(), tls));
+        Ok(Self { place, request, tls, proxy_protocol })
     }
 
     /// Connects as a client does.
@@ -94,10 +91,9 @@ impl Door {
         introduce_ourselves(&mut stream, opening).await.map_err(Shut::Unreachable)?;
         let stream = match &self.tls {
             None => stream,
-            Some((name, config)) => {
+            Some((name, connector)) => {
                 let name = ServerName::try_from(name.clone())
                     .map_err(|error| Shut::Tls(error.to_string()))?;
-                let connector = TlsConnector::from(Arc::clone(config));
                 let shaken = bounded(connector.connect(name, stream)).await?;
                 Box::new(shaken.map_err(|error| Shut::of_tls(&error))?)
             }

@@ -24,7 +24,7 @@ pub use http::Origin;
 pub use listen::{Introducers, ListenError, Listener, Local};
 pub use login::{Ending, Login};
 pub use observe::{Observer, Refused, Unobserved};
-pub use ourselves::{introduce_ourselves, to_ourselves};
+pub use ourselves::{from_here, introduce_ourselves, to_ourselves};
 pub use reply::{Routes, routes, text};
 pub use settings::{Bind, ListenSettings, Opening, StrangerLimits, TlsFiles};
 pub use strangers::{Stranger, Strangers};

@@ -3,7 +3,11 @@
 
 use super::Opening;
 use crate::trust::{Check, Trust};
-use std::{io, sync::Arc};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
 
@@ -16,6 +20,15 @@ use tokio_rustls::TlsConnector;
 pub fn to_ourselves() -> Result<TlsConnector, rustls::Error> {
     let config = Trust::new(Check::Nothing).client()?.with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// Where a client on this machine reaches what listens at `ip`: not the wildcard.
+pub fn from_here(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    }
 }
 
 /// We speak for ourselves (proxy-protocol.txt section 2.1).

@@ -44,7 +44,8 @@ pub struct ListenSettings {
 impl ListenSettings {
     /// How a connection to it begins.
     pub fn opening(&self) -> Opening {
-        Opening { tls: self.tls.is_some(), proxy_protocol: self.proxy_protocol }
+        let tls = self.tls.is_some() && matches!(self.bind, Bind::Tcp { .. });
+        Opening { tls, proxy_protocol: self.proxy_protocol }
     }
 }
 
@@ -65,4 +66,20 @@ pub struct StrangerLimits {
     /// The same from one client address (the socket's own; unlimited for unix sockets, loopback
     /// and trusted proxies, behind which everybody looks alike).
     pub per_address: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bind, ListenSettings, Opening, TlsFiles};
+
+    #[test]
+    fn a_unix_socket_begins_without_tls_whatever_certificate_is_set() {
+        let tls = Some(TlsFiles { cert: "cert.pem".into(), key: "key.pem".into() });
+        let tcp = Bind::Tcp { address: None, port: 1 };
+        let unix = Bind::Unix { path: "/run/x".into(), permissions: 0o660 };
+        for (bind, encrypted) in [(tcp, true), (unix, false)] {
+            let listen = ListenSettings { bind, tls: tls.clone(), proxy_protocol: true };
+            assert_eq!(listen.opening(), Opening { tls: encrypted, proxy_protocol: true });
+        }
+    }
 }

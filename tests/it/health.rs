@@ -3,7 +3,7 @@
 use crate::support::{
     certificates::Certificates,
     daemon::Daemon,
-    free_port, http,
+    folder, free_port, http,
     installation::Installation,
     nextcloud::{Nextcloud, Setup},
     until,
@@ -87,6 +87,23 @@ async fn without_another_listener_the_clients_own_is_asked_over_tls_too() {
     let daemon = installation.daemon(&files).await;
     let port = daemon.port().to_string();
     let environment = [("PORT", &*port), files[0], files[1]];
+    until("it is ready", async || {
+        (healthcheck(&[], &environment).await == (Some(0), "ready\n".into())).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_unix_socket_is_asked_without_tls_whatever_certificate_is_set() {
+    let (certificates, folder) = (Certificates::new(), folder("health"));
+    let pair = certificates.server();
+    let files = [pair.cert, pair.key, folder.path().join("push.sock")];
+    let [cert, key, socket] = files.map(|file| file.display().to_string());
+    let environment = [("TLS_CERT", &*cert), ("TLS_KEY", &*key), ("SOCKET_PATH", &*socket)];
+    let installation = Installation::start().await;
+    let config = installation.config_php("").display().to_string();
+    let all = [&environment[..], &[("AUTH", "database")]].concat();
+    let _daemon = Daemon::start(&[&config], &all).await;
     until("it is ready", async || {
         (healthcheck(&[], &environment).await == (Some(0), "ready\n".into())).then_some(())
     })

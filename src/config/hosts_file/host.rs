@@ -1,8 +1,8 @@
 //! One `[[host]]`: its name, kind and place, and what its kind reads.
 
 use super::{Table, Text, nearest::nearest};
-use crate::config::{ConfigError, HostName, Place, Source, Sourced, setting::Setting};
-use std::path::PathBuf;
+use crate::config::{ConfigError, HostName, Place, Source, Sourced, parse, setting::Setting};
+use std::{net::Ipv6Addr, path::PathBuf};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -69,7 +69,7 @@ impl HostTable {
         let name = name(&at, settings.take("name"))?;
         let kind = settings.take("kind").map(|kind| kind.map(|texts| texts.concat()));
         let config = settings.take("config").map(|path| PathBuf::from(path.value.concat()));
-        let glob = settings.take("glob_config").is_some_and(|glob| glob.value.concat() == "true");
+        let glob = settings.take("glob_config").map(switch).transpose()?.unwrap_or_default();
         let path = settings.take("path").map(path).transpose()?.unwrap_or_default();
         let server_names = settings.take("server_name").map(server_names).transpose()?;
         let place = Place { path, server_names: server_names.unwrap_or_default() };
@@ -137,13 +137,26 @@ fn path(given: Sourced<Vec<String>>) -> Result<String, ConfigError> {
     Err(ConfigError::invalid(given.source, expected))
 }
 
+fn switch(given: Sourced<Vec<String>>) -> Result<bool, ConfigError> {
+    parse::switch(&given.value.concat())
+        .map_err(|expected| ConfigError::invalid(given.source, expected))
+}
+
 fn server_names(given: Sourced<Vec<String>>) -> Result<Vec<String>, ConfigError> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-.:[]".contains(c);
-    let good = |name: &String| !name.is_empty() && name.chars().all(plain);
-    if given.value.is_empty() || !given.value.iter().all(good) {
+    if given.value.is_empty() || !given.value.iter().all(|name| is_server_name(name)) {
         let expected = "expected names as clients know the host by, without port, such as \
                         [\"cloud.example.org\"]";
         return Err(ConfigError::invalid(given.source, expected));
     }
     Ok(given.value.iter().map(|name| name.to_ascii_lowercase()).collect())
+}
+
+/// A name, or an IPv6 address in brackets; as requests are compared with it, so without port and
+/// without a dot at its end.
+fn is_server_name(name: &str) -> bool {
+    if let Some(address) = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.parse::<Ipv6Addr>().is_ok();
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    name.split('.').all(|label| !label.is_empty() && label.chars().all(plain))
 }

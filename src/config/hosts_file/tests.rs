@@ -114,6 +114,29 @@ fn each_host_has_its_own_settings_and_its_own_place() {
 }
 
 #[test]
+fn switches_and_names_are_taken_as_they_are_compared() {
+    let host = |more: &str| format!("{TWO}[[host]]\nname = \"c\"\n{more}\n");
+    for wrong in
+        ["cloud.example.org:443", "cloud.example.org.", ".", "", "a..b", "[::1", "[::1]:80", "::1"]
+    {
+        let text = host(&format!("server_name = \"{wrong}\""));
+        let error = error(&text);
+        assert!(error.contains("host.server_name: expected names"), "{wrong}: {error}");
+    }
+    let error = error(&host("glob_config = \"maybe\""));
+    assert!(error.contains("host.glob_config: expected true or false"), "{error}");
+    let path = Path::new("/etc/hosts.toml");
+    for (said, glob) in [("true", true), ("\"yes\"", true), ("1", true), ("false", false)] {
+        let text =
+            host(&format!("server_name = [\"C_1.example\", \"[::1]\"]\nglob_config = {said}"));
+        let file =
+            crate::config::hosts_file::parse(path, &text).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(file.hosts[2].glob, glob, "{said}");
+        assert_eq!(file.hosts[2].place.server_names, ["c_1.example", "[::1]"]);
+    }
+}
+
+#[test]
 fn the_dump_shows_each_host_with_file_and_line_and_no_secret() {
     let Ok(Command::Print(dump)) = (Run { arguments: &["--dump-config"], ..of(TWO) }).load() else {
         panic!("no dump")

@@ -273,9 +273,10 @@ fn commands_find_the_running_daemon() {
     let run = Run { arguments: &arguments, environment: &environment, ..RUN };
     let Ok(Command::Log { action, endpoints }) = run.load() else { panic!("a command") };
     assert_eq!(action, LogAction::Set("debug".into()));
-    let port = ControlAddress::Tcp("127.0.0.1:9000".parse().unwrap());
-    let unix = |path: &str| ControlAddress::Unix(path.into());
-    assert_eq!(endpoints, [unix("/a"), port.clone(), unix("/m")]);
+    // Everywhere, as the daemon binds it: whoever asks tries IPv6 and IPv4.
+    let port = Bind::Tcp { address: None, port: 9000 };
+    let unix = |path: &str, permissions| Bind::Unix { path: path.into(), permissions };
+    assert_eq!(endpoints, [unix("/a", 0o600), port.clone(), unix("/m", 0o660)]);
     let run = Run { arguments: &["--metrics-port=9000", "revoke", "bob"], ..RUN };
     let Ok(Command::Revoke { user, endpoints, .. }) = run.load() else { panic!("a command") };
     assert_eq!((user.as_str(), endpoints), ("bob", vec![port]));

@@ -6,10 +6,9 @@ use crate::{
         finding::{Check, Finding},
         patient::{Patient, Tools},
     },
-    front::{Bind, Request},
-    trust::{self, Trust},
+    front::{Bind, Request, from_here},
 };
-use std::{net::IpAddr, path::PathBuf};
+use std::{net::Ipv4Addr, path::PathBuf};
 
 const WHY: &str = "without it clients ask Nextcloud every half minute, as they do without push";
 
@@ -22,11 +21,14 @@ pub(in crate::doctor) async fn check(patient: &Patient, tools: &mut Tools) -> Fi
         Ok((host, port)) => format!("{host}:{port}"),
         Err(path) => path.display().to_string(),
     };
-    let tls = listen.tls.as_ref().and_then(|_| any_certificate());
     let name = patient.place.server_names.first().map_or("localhost", String::as_str);
     let path = format!("{}/push/ws", patient.place.path);
     let request = Request { host: name.to_owned(), path };
-    match Door::own(place, request, tls, listen.proxy_protocol).enter(tools.rng.fork()).await {
+    let opened = match Door::own(place, request, listen.opening()) {
+        Ok(door) => door.enter(tools.rng.fork()).await,
+        Err(error) => Err(Shut::Tls(error.to_string())),
+    };
+    match opened {
         Ok(_) => Finding::fine(Check::Daemon, format!("answers at {shown}")),
         Err(shut) => refused(&shown, &shut),
     }
@@ -37,16 +39,11 @@ fn place(bind: &Bind) -> Result<(String, u16), PathBuf> {
     match bind {
         Bind::Unix { path, .. } => Err(path.clone()),
         Bind::Tcp { address, port } => {
-            let address = address.filter(|address| !address.is_unspecified());
-            let host = address.map_or("127.0.0.1".to_owned(), |ip: IpAddr| ip.to_string());
-            Ok((host, *port))
+            // Without an address IPv4 is listened to in any case.
+            let here = address.map_or(Ipv4Addr::LOCALHOST.into(), from_here);
+            Ok((here.to_string(), *port))
         }
     }
-}
-
-/// We know whom we connect to.
-fn any_certificate() -> Option<rustls::ClientConfig> {
-    Some(Trust::new(trust::Check::Nothing).client().ok()?.with_no_client_auth())
 }
 
 fn refused(at: &str, shut: &Shut) -> Finding {
@@ -85,7 +82,8 @@ mod tests {
             port: 7867,
         };
         assert_eq!(place(&bind(None)), Ok(("127.0.0.1".to_owned(), 7867)));
-        assert_eq!(place(&bind(Some("::"))), Ok(("127.0.0.1".to_owned(), 7867)));
+        assert_eq!(place(&bind(Some("::"))), Ok(("::1".to_owned(), 7867)));
+        assert_eq!(place(&bind(Some("0.0.0.0"))), Ok(("127.0.0.1".to_owned(), 7867)));
         assert_eq!(place(&bind(Some("10.0.0.1"))), Ok(("10.0.0.1".to_owned(), 7867)));
     }
 }

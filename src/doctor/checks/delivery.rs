@@ -1,7 +1,7 @@
 //! An event comes out at the other end: from Redis through the daemon and all proxies to a client.
 
 use super::{
-    endpoint::Reached,
+    endpoint::{self, Reached},
     events::{CUSTOM, NOBODY, message},
 };
 use crate::{
@@ -31,7 +31,7 @@ pub(in crate::doctor) async fn check(
 ) -> Outcome<Guest> {
     let mut guest = match reached.door.enter(tools.rng.fork()).await {
         Ok(guest) => guest,
-        Err(shut) => return Outcome::bad(Finding::wrong(Check::Delivery, format!("{shut:?}"))),
+        Err(shut) => return Outcome::bad(endpoint::shut(Check::Delivery, reached, &shut)),
     };
     let ticket = format!("{:032x}", tools.rng.u128(..));
     let claim = serde_json::json!({ "user": NOBODY, "token": ticket }).to_string();
@@ -77,6 +77,6 @@ fn stranger(error: &VisitError) -> Finding {
 }
 
 fn late(reached: &Reached, what: &str) -> Finding {
-    let held = super::endpoint::held_up(&reached.url, &format!("{what} does not arrive at once"));
+    let held = endpoint::held_up(&reached.url, &format!("{what} does not arrive at once"));
     Finding { check: Check::Delivery, ..held }
 }

@@ -195,6 +195,11 @@ fn refused(url: &Url, how: &str, shut: &Shut) -> Finding {
         .run(format!("curl -v {}", url.as_str().replacen("ws", "http", 1)))
 }
 
+/// Why a later check gets in no more where this one did.
+pub(in crate::doctor) fn shut(check: Check, reached: &Reached, shut: &Shut) -> Finding {
+    Finding { check, ..refused(&reached.url, "reached a moment ago", shut) }
+}
+
 fn no_upgrade(url: &Url, how: &str, refusal: &Refusal) -> Finding {
     let proxy = Proxy::of(refusal.server.as_deref());
     let answer = format!("{url} ({how}) answers {:?}", refusal.status_line);
@@ -220,8 +225,9 @@ fn no_upgrade(url: &Url, how: &str, refusal: &Refusal) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_clear, no_upgrade};
-    use crate::front::Refusal;
+    use super::{Check, Door, Reached, Shut, is_clear, no_upgrade, shut};
+    use crate::front::{Opening, Refusal, Request};
+    use std::io;
     use url::Url;
 
     fn url(text: &str) -> Url {
@@ -234,6 +240,18 @@ mod tests {
         for fine in ["wss://cloud.example.com/push/ws", "ws://[::1]/ws", "ws://localhost:1/ws"] {
             assert!(!is_clear(&url(fine)), "{fine}");
         }
+    }
+
+    #[test]
+    fn a_later_check_says_in_words_why_it_gets_in_no_more() {
+        let request = Request { host: "c".into(), path: "/ws".into() };
+        let door = Door::own(Ok(("c".into(), 1)), request, Opening::default()).unwrap();
+        let reached = Reached { door, url: url("wss://c/push/ws") };
+        let away = Shut::Unreachable(io::ErrorKind::ConnectionRefused.into());
+        let finding = shut(Check::LogIn, &reached, &away);
+        assert_eq!(finding.check, Check::LogIn);
+        let seen = "wss://c/push/ws (reached a moment ago) can't be reached: connection refused";
+        assert_eq!(finding.seen, seen);
     }
 
     #[test]

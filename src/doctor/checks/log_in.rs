@@ -1,6 +1,6 @@
 //! A real account is let in, through the address that its clients use.
 
-use super::endpoint::Reached;
+use super::endpoint::{self, Reached};
 use crate::{
     auth::Credentials,
     doctor::{
@@ -20,7 +20,7 @@ pub(in crate::doctor) async fn check(
 ) -> Outcome<Guest> {
     let mut guest = match reached.door.enter(tools.rng.fork()).await {
         Ok(guest) => guest,
-        Err(shut) => return Outcome::bad(Finding::wrong(Check::LogIn, format!("{shut:?}"))),
+        Err(shut) => return Outcome::bad(endpoint::shut(Check::LogIn, reached, &shut)),
     };
     let Credentials { user, password } = credentials;
     match guest.credentials(user, password.expose()).await {
@@ -52,5 +52,5 @@ fn refused(patient: &Patient, user: &str, error: &VisitError) -> Finding {
              Nextcloud and the database don't answer the daemon. See the checks above, and:",
         )
         .run("journalctl -u notify_push -n 50")
-        .run(format!("{occ} security:bruteforce:attempts <this host's address>"))
+        .run(format!("for ip in $(hostname -I); do {occ} security:bruteforce:attempts $ip; done"))
 }

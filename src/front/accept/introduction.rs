@@ -7,7 +7,7 @@ use proxy_header::{Error, ParseConfig, ProxyHeader};
 use rustix::net::{RecvFlags, recv};
 use std::{io, net::SocketAddr, os::fd::AsFd};
 use tokio::{
-    io::{AsyncReadExt, Interest},
+    io::{AsyncReadExt, Interest, Ready},
     time::{Instant, timeout_at},
 };
 
@@ -49,12 +49,35 @@ impl Accepted {
 
     async fn header(&self) -> io::Result<(usize, Option<SocketAddr>)> {
         match &self.stream {
-            ClientStream::Tcp(socket) => socket.async_io(Interest::READABLE, || look(socket)).await,
+            ClientStream::Tcp(socket) => {
+                let look = || socket.try_io(Interest::READABLE, || look(socket));
+                until_decided(|| socket.ready(Interest::READABLE), look).await
+            }
             ClientStream::Unix(socket) => {
-                socket.async_io(Interest::READABLE, || look(socket)).await
+                let look = || socket.try_io(Interest::READABLE, || look(socket));
+                until_decided(|| socket.ready(Interest::READABLE), look).await
             }
             // Encrypted only after the header.
             ClientStream::Tls(_) => Ok((0, None)),
+        }
+    }
+}
+
+/// Looks again whenever there is more. Of a connection whose other end writes no more nothing comes,
+/// and yet it stays readable.
+async fn until_decided<T, R: Future<Output = io::Result<Ready>>>(
+    ready: impl Fn() -> R,
+    look: impl Fn() -> io::Result<T>,
+) -> io::Result<T> {
+    loop {
+        let ready = ready().await?;
+        match look() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if ready.is_read_closed() {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+            }
+            decided => return decided,
         }
     }
 }
@@ -91,8 +114,14 @@ fn may_begin(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Header, MAX_HEADER, parse};
+    use super::{Accepted, ClientStream, Header, MAX_HEADER, parse};
     use proptest::prelude::*;
+    use std::{io, time::Duration};
+    use tokio::{
+        io::AsyncWriteExt,
+        net::{TcpListener, TcpStream, UnixStream},
+        time::Instant,
+    };
 
     const V1: &[u8] = b"PROXY TCP6 2001:db8::7 2001:db8::1 4711 443\r\n";
     /// Version 2, PROXY, TCP over IPv4, twelve bytes of addresses and three of an extension.
@@ -142,6 +171,42 @@ mod tests {
         assert_eq!(parse(&long), Header::Beginning);
         long.resize(MAX_HEADER, 0);
         assert_eq!(parse(&long), Header::None);
+    }
+
+    /// What comes of a connection over which this is written, and then no more.
+    async fn half_closed(
+        mut client: impl AsyncWriteExt + Unpin,
+        stream: ClientStream,
+        bytes: &[u8],
+    ) -> io::Result<Accepted> {
+        client.write_all(bytes).await.unwrap();
+        client.shutdown().await.unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        Accepted { stream, address: None }.introduced(deadline).await
+    }
+
+    #[tokio::test]
+    async fn who_ends_within_the_header_is_not_waited_for() {
+        for bytes in [&V1[..6], &V2[..13], b""] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let tcp = ClientStream::Tcp(listener.accept().await.unwrap().0);
+            let (other, unix) = UnixStream::pair().unwrap();
+            let unix = ClientStream::Unix(unix);
+            for ended in
+                [half_closed(client, tcp, bytes).await, half_closed(other, unix, bytes).await]
+            {
+                let error = ended.map(|accepted| accepted.address).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{error}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_whole_header_counts_although_nothing_follows() {
+        let (client, unix) = UnixStream::pair().unwrap();
+        let accepted = half_closed(client, ClientStream::Unix(unix), V1).await.unwrap();
+        assert_eq!(accepted.address, Some("[2001:db8::7]:4711".parse().unwrap()));
     }
 
     proptest! {

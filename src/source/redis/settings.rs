@@ -52,8 +52,11 @@ impl Address {
             Self::Tcp(host, port) => {
                 let host = host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
                 let ip = host.parse::<std::net::IpAddr>().ok().map(|ip| ip.to_canonical());
-                let local = host == "localhost" || ip.is_some_and(|ip| ip.is_loopback());
-                let host = if local { "localhost".to_owned() } else { host };
+                let host = match ip {
+                    Some(ip) if ip.is_loopback() => "localhost".to_owned(),
+                    Some(ip) => ip.to_string(),
+                    None => host,
+                };
                 format!("{host}:{port}")
             }
             Self::Unix(path) => path.display().to_string(),
@@ -87,4 +90,25 @@ pub struct RedisSettings {
     pub database: i64,
     /// TLS, when the connection uses it.
     pub tls: Option<RedisTls>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Address, Topology};
+
+    #[test]
+    fn one_server_has_one_text_however_it_is_written() {
+        let server = |host: &str| Topology::Single(Address::Tcp(host.to_owned(), 6379)).servers();
+        for alike in [
+            &["localhost", "127.0.0.1", "::1", "::ffff:127.0.0.1", "LOCALHOST."][..],
+            &["10.0.0.1", "::ffff:10.0.0.1"],
+            &["2001:db8::1", "2001:DB8:0:0::1", "[2001:db8::1]"],
+            &["redis.example", "Redis.Example."],
+        ] {
+            for host in alike {
+                assert_eq!(server(host), server(alike[0]), "{host}");
+            }
+        }
+        assert_ne!(server("10.0.0.1"), server("10.0.0.2"));
+    }
 }
