@@ -3,7 +3,7 @@
 use super::{
     Rim, StartError,
     listeners::{Listeners, Served},
-    probe::Probe,
+    probe::{Entrance, Probe},
     reload::{Following, Live, Reread},
 };
 use crate::{
@@ -31,6 +31,7 @@ pub struct Daemon {
     live: Box<Live>,
     manager: ServiceManager,
     local: Local,
+    own: Vec<Local>,
     watched: Option<Local>,
     probe: Probe,
 }
@@ -40,6 +41,8 @@ pub(super) struct Placed {
     pub(super) name: Option<HostName>,
     pub(super) place: Place,
     pub(super) running: Running,
+    /// Where its probe begins, if not at the shared listener.
+    pub(super) entrance: Option<Entrance>,
 }
 
 impl Placed {
@@ -74,21 +77,24 @@ impl Daemon {
         mut rim: Rim,
     ) -> Result<Self, StartError> {
         apart(&entries)?;
-        let listeners = Listeners::bind(settings, rim.manager.take_sockets()).await?;
-        let (local, watched) = (listeners.local()?, listeners.watched()?);
+        let shared = !entries.iter().all(|entry| entry.host.is_apart());
+        let sockets = rim.manager.take_sockets();
+        let mut listeners = Listeners::bind(settings, sockets, shared).await?;
         let tasks = Tasks::default();
         let groups =
             Groups { listeners: tasks.group(), sources: tasks.group(), sessions: tasks.group() };
         let origins = Origins::new(proxies(&entries));
         let mut beginning = Beginning { settings, groups, rim };
-        let hosts = beginning.start(entries)?;
+        let mut hosts = beginning.start(entries)?;
         let Beginning { groups, rim, .. } = beginning;
+        listeners.open(&mut hosts, &groups).await?;
+        let (local, own, watched) = (listeners.local()?, listeners.own()?, listeners.watched()?);
+        let probe = Probe::new(listeners.entrance(settings)?.as_ref(), &hosts);
         let page = page(&hosts)?;
         let health = health(&hosts, &rim.clock);
         let (log, shared, play) = (rim.log.clone(), origins.clone(), rim.play);
         let served = Served { hosts: &hosts, origins: shared, page, health, log, play };
         let (certificates, strangers) = listeners.serve(served, settings, &groups.listeners);
-        let probe = Probe::new(local.clone(), settings.listen.opening(), &hosts);
         let live = Box::new(Live {
             settings: settings.clone(),
             hosts: hosts.into_iter().map(Following::from).collect(),
@@ -104,7 +110,7 @@ impl Daemon {
             .then("sources", groups.sources, BRIEFLY)
             .then("sessions", groups.sessions, drain);
         let manager = rim.manager;
-        Ok(Self { tasks, shutdown, live, manager, local, watched, probe })
+        Ok(Self { tasks, shutdown, live, manager, local, own, watched, probe })
     }
 
     /// The same daemon, which on SIGHUP reads its settings again; without it, certificates alone.
@@ -114,9 +120,14 @@ impl Daemon {
         self
     }
 
-    /// Where clients connect.
+    /// Where clients connect: the shared listener, else the first of a host's own.
     pub fn local(&self) -> &Local {
         &self.local
+    }
+
+    /// Where the hosts' own listeners are, host by host in the order of their doorways.
+    pub fn own(&self) -> &[Local] {
+        &self.own
     }
 
     /// Where it is watched and controlled, the first of such listeners.
@@ -143,7 +154,7 @@ impl Beginning<'_> {
         let start = |Entry { name, place, host }: Entry<Boxed>| {
             let ground = self.ground(name.clone(), place.clone());
             match (host.start(ground), name) {
-                (Ok(running), name) => Ok(Placed { name, place, running }),
+                (Ok(running), name) => Ok(Placed { name, place, running, entrance: None }),
                 (Err(error), Some(name)) => Err(StartError::NamedHost(name, error)),
                 (Err(error), None) => Err(StartError::Host(error)),
             }

@@ -1,6 +1,6 @@
 //! Binds early, so that a mistake ends the start, and serves late, when everything behind is there.
 
-use super::{StartError, daemon::Placed, routes::all};
+use super::{StartError, certificates::Certificates, daemon::Placed, probe::Entrance, routes::all};
 use crate::{
     auth::origin::Origins,
     config::Settings,
@@ -10,19 +10,29 @@ use crate::{
         admin::{self, Admin, Status},
         routes,
     },
-    hosts::until_stopped,
+    hosts::{Audience, Doorway, Groups, until_stopped},
     lifecycle::{Activation, Tasks},
     status::{Health, Play, Sampler},
     telemetry::{log::LogControl, metrics::Page},
 };
-use std::{os::fd::OwnedFd, slice, sync::Arc};
+use std::{net::IpAddr, os::fd::OwnedFd, slice, sync::Arc};
 
 /// Everything that is bound.
 pub(super) struct Listeners {
-    /// Never empty.
+    /// Empty only where every host has its own.
     clients: Vec<Bound>,
     metrics: Vec<Bound>,
     control: Vec<Bound>,
+    own: Vec<Own>,
+}
+
+/// A host's own listener.
+struct Own {
+    bound: Bound,
+    routes: Routes,
+    audience: Audience,
+    proxy_protocol: bool,
+    tasks: Tasks,
 }
 
 struct Bound {
@@ -46,37 +56,71 @@ pub(super) struct Served<'a> {
     pub(super) play: Option<Play>,
 }
 
-/// The certificates in use.
-#[derive(Default)]
-pub(super) struct Certificates(Vec<Arc<Tls>>);
-
-impl Certificates {
-    /// Reads all of them again, from these files; a broken one stays as it was.
-    pub(super) async fn reload(&self, files: Option<&TlsFiles>) {
-        let Some(files) = files else { return };
-        for tls in &self.0 {
-            if let Err(error) = tls.replace(files.clone()).await {
-                tracing::error!("certificate not read again: {error}");
-            }
-        }
-    }
-}
-
 impl Listeners {
     /// Binds them all, but where the service manager has bound some already; nobody is accepted
-    /// yet.
-    pub(super) async fn bind(settings: &Settings, passed: Activation) -> Result<Self, StartError> {
+    /// yet. Those of hosts come later ([`Listeners::open`]); `shared` says whether any host needs others.
+    pub(super) async fn bind(
+        settings: &Settings,
+        passed: Activation,
+        shared: bool,
+    ) -> Result<Self, StartError> {
         let Activation { clients, metrics, control } = passed;
+        let for_clients = if shared { slice::from_ref(&settings.listen) } else { &[] };
         Ok(Self {
             metrics: bind_all(&settings.metrics, metrics).await?,
             control: bind_all(&settings.admin, control).await?,
-            clients: bind_all(slice::from_ref(&settings.listen), clients).await?,
+            clients: bind_all(for_clients, clients).await?,
+            own: Vec::new(),
         })
     }
 
-    /// Where clients connect.
+    /// Binds the hosts' own; each host knows from then on where its probe begins.
+    pub(super) async fn open(
+        &mut self,
+        hosts: &mut [Placed],
+        tasks: &Groups,
+    ) -> Result<(), StartError> {
+        for host in hosts {
+            let tasks = tasks.of(host.name.as_ref()).listeners;
+            let doorways = std::mem::take(&mut host.running.doorways);
+            for (number, Doorway { name, listen, routes: answers, audience }) in (0..).zip(doorways)
+            {
+                let bound = serving(Listener::bind(&listen.bind)?, listen.tls.as_ref()).await?;
+                let local = bound.listener.local()?;
+                tracing::info!("{name} at {local}");
+                if host.running.probe_at == Some(number) {
+                    host.entrance = Some(Entrance { local, opening: listen.opening() });
+                }
+                let (tasks, proxy_protocol) = (tasks.clone(), listen.proxy_protocol);
+                self.own.push(Own {
+                    bound,
+                    routes: routes(answers),
+                    audience,
+                    proxy_protocol,
+                    tasks,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Where clients connect: the shared listener, else the first of a host's own for them.
     pub(super) fn local(&self) -> Result<Local, ListenError> {
-        self.clients.first().map_or(Err(ListenError::None), |bound| bound.listener.local())
+        let own = self.own.iter().filter(|own| own.audience == Audience::Clients);
+        let mut all = self.clients.iter().chain(own.map(|own| &own.bound));
+        all.next().map_or(Err(ListenError::None), |bound| bound.listener.local())
+    }
+
+    /// Where the hosts' own listeners are, in their order.
+    pub(super) fn own(&self) -> Result<Vec<Local>, ListenError> {
+        self.own.iter().map(|own| own.bound.listener.local()).collect()
+    }
+
+    /// Where a client of the shared listener begins, if there is one.
+    pub(super) fn entrance(&self, settings: &Settings) -> Result<Option<Entrance>, ListenError> {
+        let Some(bound) = self.clients.first() else { return Ok(None) };
+        let local = bound.listener.local()?;
+        Ok(Some(Entrance { local, opening: settings.listen.opening() }))
     }
 
     /// Where the daemon is watched, if anywhere: what is for control alone first.
@@ -99,6 +143,9 @@ impl Listeners {
             Strangers::new(settings.strangers.clone(), trusted.clone(), observer.clone());
         let mut certificates = Certificates::default();
         let client_routes = all(served.hosts, &served.health);
+        // Whoever watches must get through while strangers crowd the door.
+        let unseen = Arc::new(Unobserved);
+        let watchers = Strangers::new(settings.strangers.clone(), trusted.clone(), unseen);
         let front = |routes: Routes, strangers: &Strangers| Front {
             routes,
             strangers: strangers.clone(),
@@ -106,15 +153,21 @@ impl Listeners {
             tasks: tasks.clone(),
             observer: observer.clone(),
         };
-        for mut bound in self.clients {
-            if settings.listen.proxy_protocol {
-                let may = trusted.clone();
-                bound.listener = bound.listener.introduced_by(move |ip| ip.is_none_or(&may));
-            }
-            certificates.start(bound, front(client_routes.clone(), &strangers), tasks);
+        for bound in self.clients {
+            let bound = bound.introduced(settings.listen.proxy_protocol, &trusted);
+            let tls = start(bound, front(client_routes.clone(), &strangers), tasks);
+            certificates.shared.extend(tls);
         }
-        // Whoever watches must get through while strangers crowd the door.
-        let watchers = Strangers::new(settings.strangers.clone(), trusted, Arc::new(Unobserved));
+        for Own { bound, routes, audience, proxy_protocol, tasks } in self.own {
+            let bound = bound.introduced(proxy_protocol, &trusted);
+            let strangers = match audience {
+                Audience::Clients => &strangers,
+                Audience::Operators => &watchers,
+            };
+            let front = Front { tasks: tasks.clone(), ..front(routes, strangers) };
+            let tls = start(bound, front, &tasks);
+            certificates.own.extend(tls);
+        }
         let watched: Vec<Bound> = self.metrics.into_iter().chain(self.control).collect();
         if watched.is_empty() {
             return (certificates, [strangers, watchers]);
@@ -124,7 +177,7 @@ impl Listeners {
         let status = status(&admin, play, tasks);
         let admin_routes = routes(admin::admin(admin, status));
         for bound in watched {
-            certificates.start(bound, front(admin_routes.clone(), &watchers), tasks);
+            certificates.shared.extend(start(bound, front(admin_routes.clone(), &watchers), tasks));
         }
         (certificates, [strangers, watchers])
     }
@@ -157,20 +210,34 @@ fn status(admin: &Admin, play: Option<Play>, tasks: &Tasks) -> Status {
     Status { sampler, log: admin.log.clone(), play, stopping }
 }
 
-impl Certificates {
-    fn start(&mut self, bound: Bound, front: Front, tasks: &Tasks) {
-        if let Ok(local) = bound.listener.local() {
-            tracing::info!("listening on {local}");
+impl Bound {
+    /// The same, where clients are introduced by proxies if that is `wanted`.
+    fn introduced(
+        mut self,
+        wanted: bool,
+        trusted: &(impl Fn(IpAddr) -> bool + Clone + Send + Sync + 'static),
+    ) -> Self {
+        if wanted {
+            let may = trusted.clone();
+            self.listener = self.listener.introduced_by(move |ip| ip.is_none_or(&may));
         }
-        if let Some(tls) = &bound.tls {
-            let watched = Arc::clone(tls);
-            until_stopped(tasks, "certificates", async move {
-                watched.watch(RELOAD_INTERVAL).await;
-            });
-            self.0.push(Arc::clone(tls));
-        }
-        tasks.core("listener", front.serve(bound.listener, bound.tls));
+        self
     }
+}
+
+/// Serves a listener, and watches its certificate if it has one.
+fn start(bound: Bound, front: Front, tasks: &Tasks) -> Option<Arc<Tls>> {
+    if let Ok(local) = bound.listener.local() {
+        tracing::info!("listening on {local}");
+    }
+    if let Some(watched) = bound.tls.clone() {
+        until_stopped(tasks, "certificates", async move {
+            watched.watch(RELOAD_INTERVAL).await;
+        });
+    }
+    let tls = bound.tls.clone();
+    tasks.core("listener", front.serve(bound.listener, bound.tls));
+    tls
 }
 
 /// What the service manager passed takes the place of what is set.

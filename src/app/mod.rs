@@ -1,5 +1,6 @@
 //! The one place where the parts meet.
 
+mod certificates;
 mod daemon;
 mod listeners;
 mod probe;

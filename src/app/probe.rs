@@ -38,41 +38,52 @@ fn host(name: &Option<HostName>) -> String {
     name.as_ref().map(|name| format!("host {name}: ")).unwrap_or_default()
 }
 
-/// Knows the way to the listener, and who goes on from there.
-pub(super) struct Probe {
-    local: Local,
-    opening: Opening,
-    hosts: Vec<Way>,
+/// Knows the ways to the listeners, and who goes on from there.
+pub(super) struct Probe(Vec<Way>);
+
+/// Where a client begins.
+#[derive(Clone)]
+pub(super) struct Entrance {
+    pub(super) local: Local,
+    pub(super) opening: Opening,
 }
 
 struct Way {
+    entrance: Option<Entrance>,
     name: Option<HostName>,
     place: Place,
     probe: Arc<dyn hosts::Probe>,
 }
 
 impl Probe {
-    pub(super) fn new(local: Local, opening: Opening, hosts: &[Placed]) -> Self {
+    /// `shared`: where clients of the shared listener begin, if there is one.
+    pub(super) fn new(shared: Option<&Entrance>, hosts: &[Placed]) -> Self {
         let way = |host: &Placed| Way {
+            entrance: host.entrance.clone().or_else(|| shared.cloned()),
             name: host.name.clone(),
             place: host.place.clone(),
             probe: Arc::clone(&host.running.probe),
         };
-        Self { local, opening, hosts: hosts.iter().map(way).collect() }
+        Self(hosts.iter().map(way).collect())
     }
 
     /// Every host's way once, at the same time. The caller bounds the time.
     pub(super) async fn go(&self) -> Result<(), ProbeError> {
-        try_join_all(self.hosts.iter().map(|way| self.visit(way))).await?;
+        try_join_all(self.0.iter().map(Way::go)).await?;
         Ok(())
     }
+}
 
-    async fn visit(&self, way: &Way) -> Result<(), ProbeError> {
-        let stream = Box::pin(self.connect()).await?;
-        let went = way.probe.go(stream, &way.place).await;
-        went.map_err(|cause| ProbeError::Host { name: way.name.clone(), cause })
+impl Way {
+    async fn go(&self) -> Result<(), ProbeError> {
+        let entrance = self.entrance.as_ref().ok_or(io::ErrorKind::AddrNotAvailable);
+        let stream = Box::pin(entrance.map_err(io::Error::from)?.connect()).await?;
+        let went = self.probe.go(stream, &self.place).await;
+        went.map_err(|cause| ProbeError::Host { name: self.name.clone(), cause })
     }
+}
 
+impl Entrance {
     async fn connect(&self) -> Result<Box<dyn Stream>, ProbeError> {
         let address = match &self.local {
             Local::Unix(path) => {

@@ -1,6 +1,6 @@
 //! Takes settings in that were read again while the daemon runs, as far as they can change live.
 
-use super::{daemon::Placed, listeners::Certificates};
+use super::{certificates::Certificates, daemon::Placed};
 use crate::{
     auth::origin::Origins,
     config::{Change, Effect, Entry, HostName, Place, Settings},
@@ -48,7 +48,7 @@ pub(super) struct Following {
 }
 
 impl From<Placed> for Following {
-    fn from(Placed { name, place, running }: Placed) -> Self {
+    fn from(Placed { name, place, running, .. }: Placed) -> Self {
         Self { name, place, adopts: running.adopts }
     }
 }

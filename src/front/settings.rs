@@ -28,6 +28,8 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// The key (PKCS#8, PKCS#1 or SEC1).
     pub key: PathBuf,
+    /// The rest of the chain, where it has a file of its own.
+    pub chain: Option<PathBuf>,
 }
 
 /// One listener.

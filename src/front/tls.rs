@@ -67,7 +67,7 @@ struct Current {
 }
 
 /// What tells that a file has been replaced: when it was written, how long it is, its inode.
-type Stamp = [Option<(SystemTime, u64, u64)>; 2];
+type Stamp = [Option<(SystemTime, u64, u64)>; 3];
 
 impl Tls {
     /// Reads the files; broken ones end the start.
@@ -126,13 +126,21 @@ impl Tls {
 async fn read(files: TlsFiles) -> Result<Current, TlsError> {
     // Before the contents: a change in between is seen the next time.
     let stamp = stamp(&files).await;
-    let (cert, key) = (contents(&files.cert).await?, contents(&files.key).await?);
+    let (mut cert, key) = (contents(&files.cert).await?, contents(&files.key).await?);
+    if let Some(chain) = &files.chain {
+        cert.push(b'\n');
+        cert.extend_from_slice(&contents(chain).await?);
+    }
     let config = config(&files, &cert, &key)?;
     Ok(Current { files, acceptor: TlsAcceptor::from(Arc::new(config)), stamp })
 }
 
 async fn stamp(files: &TlsFiles) -> Stamp {
-    [stamp_of(&files.cert).await, stamp_of(&files.key).await]
+    let chain = match &files.chain {
+        Some(chain) => stamp_of(chain).await,
+        None => None,
+    };
+    [stamp_of(&files.cert).await, stamp_of(&files.key).await, chain]
 }
 
 async fn stamp_of(path: &Path) -> Option<(SystemTime, u64, u64)> {

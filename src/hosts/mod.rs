@@ -7,7 +7,9 @@ mod running;
 
 pub use crate::status::Clock;
 pub use ground::{Ground, Groups, until_stopped};
-pub use running::{Adopts, Prepared, Probe, ProbeError, Running, StartError, Stream};
+pub use running::{
+    Adopts, Audience, Doorway, Prepared, Probe, ProbeError, Running, StartError, Stream,
+};
 
 use crate::config::Kind;
 

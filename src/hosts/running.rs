@@ -4,7 +4,7 @@
 use super::Ground;
 use crate::{
     config::{Change, InstanceSettings, Place},
-    front::admin::Revoke,
+    front::{ListenSettings, admin::Revoke},
     status::Dependency,
     telemetry::metrics::{Metrics, Snapshot},
 };
@@ -28,7 +28,13 @@ pub trait Prepared: fmt::Debug + Send + Sync + Any {
     /// place would hear each other.
     fn listens_to(&self) -> Vec<String>;
 
-    /// Starts everything but the shared listeners.
+    /// Whether it has listeners of its own only: where that is so for all hosts, the daemon's shared
+    /// listener isn't bound.
+    fn is_apart(&self) -> bool {
+        false
+    }
+
+    /// Starts everything but the listeners.
     ///
     /// # Errors
     /// [`StartError`]. What takes time, such as a server that is away, is no error.
@@ -39,6 +45,10 @@ pub trait Prepared: fmt::Debug + Send + Sync + Any {
 pub struct Running {
     /// What the shared listener answers its clients, below its place; rejects what it doesn't know.
     pub routes: BoxedFilter<(Response,)>,
+    /// Listeners of its own, to be bound and served by the daemon.
+    pub doorways: Vec<Doorway>,
+    /// At which of these the probe begins; none: at the shared listener.
+    pub probe_at: Option<usize>,
     /// What it depends on.
     pub dependencies: Vec<Dependency>,
     /// Its numbers.
@@ -51,6 +61,27 @@ pub struct Running {
     pub probe: Arc<dyn Probe>,
     /// Takes other settings in.
     pub adopts: Box<dyn Adopts>,
+}
+
+/// A listener that is a host's own.
+pub struct Doorway {
+    /// What it is for, as the log names it.
+    pub name: &'static str,
+    /// Where it is. Its certificate is watched, and read again with the settings.
+    pub listen: ListenSettings,
+    /// What is answered there.
+    pub routes: BoxedFilter<(Response,)>,
+    /// Who comes there.
+    pub audience: Audience,
+}
+
+/// Whose limits count at a listener: operators must get through while clients crowd the door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Whoever can reach it.
+    Clients,
+    /// Programs of the operator's.
+    Operators,
 }
 
 /// A host that takes other settings in while it runs.
@@ -74,7 +105,8 @@ pub type ProbeError = Box<dyn Error + Send + Sync>;
 /// A client's whole way, gone by the daemon itself: from the listener through log-in, event path
 /// and hub, back to the client.
 pub trait Probe: Send + Sync {
-    /// Goes it once, over a fresh connection to the shared listener. The caller bounds the time.
+    /// Goes it once, over a fresh connection to the shared listener, or to the one of the host's own
+    /// that [`Running::probe_at`] says. The caller bounds the time.
     fn go<'a>(
         &'a self,
         stream: Box<dyn Stream>,

@@ -57,7 +57,7 @@ fn tls(layers: &Layers<'_>, report: &mut Report) -> Result<Option<TlsFiles>, Con
         Ok(report.keep_some(setting.name, path, "off", |path| shown(path)))
     };
     match (file(setting::TLS_CERT)?, file(setting::TLS_KEY)?) {
-        (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
+        (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key, chain: None })),
         (None, None) => Ok(None),
         _ => Err(ConfigError::Missing {
             what: "TLS for clients needs both a certificate and its key",

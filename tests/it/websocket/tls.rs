@@ -19,7 +19,7 @@ fn certify(folder: &Path) -> CertificateDer<'static> {
 }
 
 fn files(folder: &Path) -> TlsFiles {
-    TlsFiles { cert: folder.join("cert.pem"), key: folder.join("key.pem") }
+    TlsFiles { cert: folder.join("cert.pem"), key: folder.join("key.pem"), chain: None }
 }
 
 async fn server(folder: &Path) -> (Server, Arc<Tls>) {
@@ -128,4 +128,19 @@ async fn a_client_that_never_finishes_its_handshake_is_gone() {
     client.send(b"\x16\x03\x01").await;
     client.expect_end().await;
     server.strangers(0).await;
+}
+
+#[tokio::test]
+async fn a_chain_in_a_file_of_its_own_is_shown_behind_the_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let leaf = certify(folder.path());
+    let above = rcgen::generate_simple_self_signed(["above".into()]).unwrap();
+    std::fs::write(folder.path().join("chain.pem"), above.cert.pem()).unwrap();
+    let chain = Some(folder.path().join("chain.pem"));
+    let tls = Tls::load(TlsFiles { chain, ..files(folder.path()) }).await.unwrap();
+    let options = Options { tls: Some(Arc::new(tls)), ..Options::default() };
+    let server = Server::start(options);
+    let stream = shake(&server, &leaf, &["http/1.1"]).await.unwrap();
+    let shown = stream.get_ref().1.peer_certificates().unwrap();
+    assert_eq!(shown, [leaf, above.cert.der().clone()]);
 }

@@ -147,6 +147,8 @@ impl Parts {
         let observers = self.observers.clone();
         Ok(Running {
             routes: self.routes(login, self_test),
+            doorways: Vec::new(),
+            probe_at: None,
             dependencies,
             metrics: observers.metrics().clone(),
             snapshot: Some(Arc::new(move || observers.snapshot())),
