@@ -5,13 +5,13 @@ mod examination;
 use listenfd::ListenFd;
 use notify_push::{
     app::{self, Fresh, Rim},
-    config::{self, ConfigError, Entry, LogAction, LogSettings, Settings, Surroundings},
+    config::{self, ConfigError, Described, Entry, LogAction, LogSettings, Settings, Surroundings},
     demo::{self, Screen},
     front::{
         Bind, Opening,
         admin::{self, AskError},
     },
-    hosts::{self, Boxed},
+    hosts::{self, Boxed, Invocation},
     lifecycle::{Activation, Exit, ServiceManager, log_panics},
     status::view::{Scrape, view},
     telemetry::log::{self, Stderr},
@@ -100,6 +100,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Serve { settings, hosts, warnings } => serve(*settings, hosts, &warnings),
+        Command::Act { described, action } => act(&described, action),
         Command::Log { action, endpoints } => {
             let command = match action {
                 LogAction::Set(filter) => admin::Command::SetLog(filter),
@@ -119,6 +120,21 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             examination::run(described, file.as_deref(), &options)
         }
     }
+}
+
+/// Something else than to serve, by a host that can.
+fn act(described: &Described<Boxed>, action: &str) -> Result<ExitCode, Failure> {
+    let program = std::env::current_exe().map_err(failure)?;
+    let invocation = Invocation { program, arguments: std::env::args_os().skip(1).collect() };
+    let mut out = io::stdout();
+    for warning in &described.warnings {
+        writeln!(io::stderr(), "notify_push: {warning}").map_err(failure)?;
+    }
+    for Entry { host, .. } in &described.hosts {
+        let said = host.act(action, &invocation).map_err(|error| failure(&*error))?;
+        write!(out, "{said}").map_err(failure)?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn serve(

@@ -16,6 +16,13 @@ pub enum Command<H> {
         /// To be logged as soon as there is a log.
         warnings: Vec<String>,
     },
+    /// What a kind of host is asked to do besides.
+    Act {
+        /// The host, with all there is to say of it.
+        described: Box<Described<H>>,
+        /// The word for it.
+        action: &'static str,
+    },
     /// Print this on stdout and end with 0: `--version`, `--help`, `--dump-config`.
     Print(String),
     /// Check everything and say what mends it.

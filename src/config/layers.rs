@@ -44,10 +44,10 @@ pub struct Layers<'a> {
 impl Layers<'_> {
     /// All values given for a setting in the strongest layer that has any; one, unless a flag was
     /// repeated.
-    pub(super) fn texts(
-        &self,
-        setting: Setting,
-    ) -> Result<Option<Sourced<Vec<String>>>, ConfigError> {
+    ///
+    /// # Errors
+    /// [`ConfigError`]: a file of a secret that can't be read, or a variable given twice.
+    pub fn texts(&self, setting: Setting) -> Result<Option<Sourced<Vec<String>>>, ConfigError> {
         if let Some(values) = self.flags.get(setting.name) {
             let source = Source::CommandLine(setting.name);
             return Ok(Some(Sourced { value: values.clone(), source }));
@@ -69,7 +69,10 @@ impl Layers<'_> {
     }
 
     /// The value of a setting, made into what it stands for. `parse` fails with what it expected.
-    pub(super) fn get<T, E: Into<String>>(
+    ///
+    /// # Errors
+    /// [`ConfigError`] with where it was given.
+    pub fn get<T, E: Into<String>>(
         &self,
         setting: Setting,
         parse: impl Fn(&str) -> Result<T, E>,
@@ -84,6 +87,14 @@ impl Layers<'_> {
             Ok(value) => Ok(Some(Sourced { value, source })),
             Err(problem) => Err(ConfigError::invalid(source, problem)),
         }
+    }
+
+    /// Reads a file that a setting names, as [`read_text`] does.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn read(&self, path: &Path) -> io::Result<String> {
+        (self.read)(path)
     }
 
     fn variable(

@@ -7,8 +7,8 @@ use super::layers::{Layers, ReadFile};
 use super::report::Report;
 use super::several::{alone, kind, many};
 use super::{
-    Command, ConfigError, Described, Entry, Environment, LogAction, assemble, hosts_file, parse,
-    setting,
+    Command, ConfigError, DEFAULT_PORT, Described, Entry, Environment, LogAction, assemble,
+    hosts_file, parse, setting,
 };
 use crate::front::Bind;
 use std::{collections::BTreeMap, ffi::OsString, io, path::Path, time::Duration};
@@ -37,7 +37,7 @@ pub struct Surroundings<'a, H> {
 /// Finds out what the process is asked to do.
 pub fn load<H>(surroundings: Surroundings<'_, H>) -> Result<Command<H>, ConfigError> {
     let Surroundings { arguments, environment, dotenv, read, exists, kinds } = surroundings;
-    let Line { flags, task } = command_line::parse(arguments)?;
+    let Line { flags, task } = command_line::parse(arguments, kinds)?;
     let unreadable = unreadable(&dotenv);
     let layers = move || -> Result<Layers<'_>, ConfigError> {
         let environment = Environment::new(environment, dotenv.as_deref().ok())?;
@@ -58,12 +58,21 @@ pub fn load<H>(surroundings: Surroundings<'_, H>) -> Result<Command<H>, ConfigEr
             Ok(Command::Metrics { over, endpoints: endpoints(&daemon_layers(layers()?)?.0)? })
         }
         Task::Serve { file, glob, dump } => {
-            let sought = Sought { file: file.as_deref(), glob, exists };
+            let sought = Sought { kind: None, file: file.as_deref(), glob, exists };
             let described = describe(&sought, layers()?, kinds, Report::warning(unreadable))?;
             Ok(serve(described, dump))
         }
+        Task::Host { kind, file, dump, action } => {
+            let kind = Some(kind);
+            let sought = Sought { kind, file: file.as_deref(), glob: false, exists };
+            let described = describe(&sought, layers()?, kinds, Report::warning(unreadable))?;
+            Ok(match action {
+                Some(action) if !dump => Command::Act { described: Box::new(described), action },
+                _ => serve(described, dump),
+            })
+        }
         Task::Doctor { file, glob, options } => {
-            let sought = Sought { file: file.as_deref(), glob, exists };
+            let sought = Sought { kind: None, file: file.as_deref(), glob, exists };
             let described = layers()
                 .and_then(|layers| describe(&sought, layers, kinds, Report::warning(unreadable)));
             Ok(Command::Doctor { described: described.map(Box::new), file, options })
@@ -91,6 +100,8 @@ fn unreadable(dotenv: &io::Result<String>) -> Option<String> {
 
 /// Where settings are to be found.
 struct Sought<'a> {
+    /// The kind of the only host, where that is said.
+    kind: Option<&'static str>,
     file: Option<&'a Path>,
     glob: bool,
     exists: &'a dyn Fn(&Path) -> bool,
@@ -103,8 +114,12 @@ fn describe<H>(
     kinds: &[Kind<'_, H>],
     mut report: Report,
 ) -> Result<Described<H>, ConfigError> {
-    let &Sought { file, glob, exists } = sought;
-    let (layers, hosts) = daemon_layers(layers)?;
+    let &Sought { kind: named, file, glob, exists } = sought;
+    let (layers, hosts) = match named {
+        Some(_) => (layers, None),
+        None => daemon_layers(layers)?,
+    };
+    let mut port = DEFAULT_PORT;
     let hosts = match hosts {
         Some(hosts) => {
             alone(file, &layers)?;
@@ -113,10 +128,12 @@ fn describe<H>(
         None => {
             let environment = &layers.environment;
             let request = HostRequest { file, glob, layers: &layers, environment, exists };
-            vec![Entry::only((kind(kinds, None)?.read)(&request, &mut report)?)]
+            let kind = kind(kinds, named, None)?;
+            port = kind.port;
+            vec![Entry::only((kind.read)(&request, &mut report)?)]
         }
     };
-    let settings = assemble::settings(&layers, &mut report)?;
+    let settings = assemble::settings(&layers, port, &mut report)?;
     Ok(Described { settings, hosts, rows: report.rows, warnings: report.warnings })
 }
 
@@ -159,6 +176,8 @@ fn healthcheck<H>(layers: &Layers<'_>, live: bool) -> Result<Command<H>, ConfigE
 
 #[cfg(test)]
 mod changes;
+#[cfg(test)]
+mod kinds;
 #[cfg(test)]
 mod precedence;
 #[cfg(test)]

@@ -7,9 +7,10 @@ use ipnet::IpNet;
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 /// What was expected.
-pub(super) type Expected = String;
+pub type Expected = String;
 
-pub(super) fn switch(text: &str) -> Result<bool, Expected> {
+/// Yes or no.
+pub fn switch(text: &str) -> Result<bool, Expected> {
     match text.trim().to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),
@@ -17,26 +18,30 @@ pub(super) fn switch(text: &str) -> Result<bool, Expected> {
     }
 }
 
-pub(super) fn port(text: &str) -> Result<u16, Expected> {
+/// A port; 0: any.
+pub fn port(text: &str) -> Result<u16, Expected> {
     text.trim().parse().map_err(|_| "expected a port number from 0 to 65535".into())
 }
 
-pub(super) fn count<N: std::str::FromStr>(text: &str) -> Result<N, Expected> {
+/// A number from 0 on.
+pub fn count<N: std::str::FromStr>(text: &str) -> Result<N, Expected> {
     text.trim().parse().map_err(|_| "expected a number that is not negative, nor huge".into())
 }
 
-pub(super) fn positive(text: &str) -> Result<usize, Expected> {
+/// A number from 1 on.
+pub fn positive(text: &str) -> Result<usize, Expected> {
     count(text).ok().filter(|number| *number > 0).ok_or("expected a number from 1 on".into())
 }
 
 /// A prefix length.
-pub(super) fn bits(text: &str, most: u8) -> Result<u8, Expected> {
+pub fn bits(text: &str, most: u8) -> Result<u8, Expected> {
     let bits = text.trim().trim_start_matches('/').parse().ok();
     bits.filter(|bits| (1..=most).contains(bits))
         .ok_or_else(|| format!("expected a number of bits from 1 to {most}"))
 }
 
-pub(super) fn address(text: &str) -> Result<IpAddr, Expected> {
+/// An address without a port.
+pub fn address(text: &str) -> Result<IpAddr, Expected> {
     let text = text.trim();
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     bare.parse().map_err(|_| {
@@ -45,14 +50,14 @@ pub(super) fn address(text: &str) -> Result<IpAddr, Expected> {
 }
 
 /// `0660`, `660`, `0o660`.
-pub(super) fn permissions(text: &str) -> Result<u32, Expected> {
+pub fn permissions(text: &str) -> Result<u32, Expected> {
     let digits = text.trim().trim_start_matches("0o");
     let bits = u32::from_str_radix(digits, 8).ok().filter(|bits| *bits <= 0o777);
     bits.ok_or_else(|| "expected permissions in octal, such as 0660".into())
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "has the shape of its neighbours")]
-pub(super) fn path(text: &str) -> Result<PathBuf, Expected> {
+/// A path, as it is.
+pub fn path(text: &str) -> Result<PathBuf, Expected> {
     Ok(PathBuf::from(text))
 }
 
@@ -60,7 +65,7 @@ pub(super) fn path(text: &str) -> Result<PathBuf, Expected> {
 const MAX_SECONDS: u64 = 1 << 32;
 
 /// Seconds; with `s`, `m`, `h` or `d` behind the number, what they say.
-pub(super) fn duration(text: &str) -> Result<Duration, Expected> {
+pub fn duration(text: &str) -> Result<Duration, Expected> {
     let text = text.trim();
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match text.get(digits.len()..).unwrap_or_default() {
@@ -78,11 +83,13 @@ pub(super) fn duration(text: &str) -> Result<Duration, Expected> {
         .ok_or_else(|| "expected a number of seconds, or a time such as 90s, 15m, 1h".into())
 }
 
-pub(super) fn filter(text: &str) -> Result<Filter, Expected> {
+/// What to log.
+pub fn filter(text: &str) -> Result<Filter, Expected> {
     Filter::parse(text).map_err(|error: BadFilter| error.to_string())
 }
 
-pub(super) fn log_style(text: &str) -> Result<LogStyle, Expected> {
+/// How the log looks.
+pub fn log_style(text: &str) -> Result<LogStyle, Expected> {
     match text.trim() {
         "text" => Ok(LogStyle::Text),
         "json" => Ok(LogStyle::Json),
@@ -91,11 +98,12 @@ pub(super) fn log_style(text: &str) -> Result<LogStyle, Expected> {
 }
 
 /// The parts of a list with commas or blanks between.
-pub(super) fn list(text: &str) -> impl Iterator<Item = &str> {
+pub fn list(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| c == ',' || c.is_whitespace()).filter(|part| !part.is_empty())
 }
 
-pub(super) fn auth_steps(text: &str) -> Result<Vec<AuthStep>, Expected> {
+/// Who decides log-ins, in order.
+pub fn auth_steps(text: &str) -> Result<Vec<AuthStep>, Expected> {
     const EXPECTED: &str = "expected database, nextcloud or both, the first to be asked first, \
                             such as database,nextcloud";
     let mut steps = Vec::new();
@@ -120,7 +128,8 @@ pub fn network(text: &str) -> Option<IpNet> {
     net.or_else(|| text.parse::<IpAddr>().map(|address| address.to_canonical().into()).ok())
 }
 
-pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, Expected> {
+/// Several of them.
+pub fn networks(text: &str) -> Result<Vec<IpNet>, Expected> {
     let networks = list(text).map(network).collect::<Option<Vec<_>>>();
     networks.ok_or_else(|| "expected addresses and networks such as 127.0.0.1, 10.0.0.0/8".into())
 }
@@ -135,20 +144,22 @@ pub fn header(text: &str) -> Option<HeaderName> {
     HeaderName::from_bytes(name.as_bytes()).ok()
 }
 
-pub(super) fn headers(text: &str) -> Result<Vec<HeaderName>, Expected> {
+/// Several of them, one at least.
+pub fn headers(text: &str) -> Result<Vec<HeaderName>, Expected> {
     let names = list(text).map(header).collect::<Option<Vec<_>>>();
     names
         .filter(|names| !names.is_empty())
         .ok_or_else(|| "expected names of headers such as X-Forwarded-For".into())
 }
 
-pub(super) fn user_agent(text: &str) -> Result<String, Expected> {
+/// What can stand in a header.
+pub fn user_agent(text: &str) -> Result<String, Expected> {
     HeaderValue::from_str(text).map_err(|_| "expected text without line breaks".to_owned())?;
     Ok(text.to_owned())
 }
 
 /// `major.minor.patch`
-pub(super) fn version(text: &str) -> Result<String, Expected> {
+pub fn version(text: &str) -> Result<String, Expected> {
     let text = text.trim();
     let numeric = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     if text.split('.').count() == 3 && text.split('.').all(numeric) {
@@ -158,7 +169,8 @@ pub(super) fn version(text: &str) -> Result<String, Expected> {
     }
 }
 
-pub(super) fn table_prefix(text: &str) -> Result<String, Expected> {
+/// What names of tables begin with.
+pub fn table_prefix(text: &str) -> Result<String, Expected> {
     if text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         Ok(text.to_owned())
     } else {

@@ -36,7 +36,7 @@ impl Report {
     }
 
     /// Notes a value as `show` shows it, and hands it on without its source.
-    pub(super) fn keep<T>(
+    pub fn keep<T>(
         &mut self,
         name: &'static str,
         sourced: Sourced<T>,
@@ -49,7 +49,7 @@ impl Report {
     }
 
     /// The same for what may be absent.
-    pub(super) fn keep_some<T>(
+    pub fn keep_some<T>(
         &mut self,
         name: &'static str,
         sourced: Option<Sourced<T>>,
@@ -67,7 +67,8 @@ impl Report {
         self.heading = Some(heading.into());
     }
 
-    pub(super) fn warn(&mut self, text: impl Into<String>) {
+    /// Something that an operator should hear and that stops nothing.
+    pub fn warn(&mut self, text: impl Into<String>) {
         self.warnings.push(text.into());
     }
 

@@ -24,6 +24,18 @@ pub enum Kind {
     Secret,
 }
 
+impl Setting {
+    /// One whose empty variable means that it isn't set.
+    pub const fn plain(name: &'static str, variable: &'static str) -> Self {
+        plain(name, variable)
+    }
+
+    /// One that may be given in a file, and never shows.
+    pub const fn secret(name: &'static str, variable: &'static str) -> Self {
+        of_kind(name, variable, Kind::Secret)
+    }
+}
+
 const fn plain(name: &'static str, variable: &'static str) -> Setting {
     Setting { name, flag: true, variable, kind: Kind::Plain }
 }

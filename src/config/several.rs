@@ -24,7 +24,7 @@ pub(super) fn many<H>(
     let mut entries = Vec::new();
     for host in hosts {
         let HostTable { name, place, config, glob, .. } = &host;
-        let kind = kind(kinds, Some(&host))?;
+        let kind = kind(kinds, None, Some(&host))?;
         host.only(kind.settings)?;
         let layers = Layers {
             flags: Flags::new(),
@@ -47,15 +47,19 @@ pub(super) fn many<H>(
     Ok(entries)
 }
 
-/// The kind that a host says it is of, else the first there is.
+/// The kind of this name, else the one that a host says it is of, else the first there is.
 pub(super) fn kind<'k, 'a, H>(
     kinds: &'k [Kind<'a, H>],
+    named: Option<&str>,
     host: Option<&HostTable>,
 ) -> Result<&'k Kind<'a, H>, ConfigError> {
     let first = kinds.first().ok_or(ConfigError::Missing {
         what: "this build knows no kind of host",
         remedy: "Build it with one of its features, such as nextcloud",
     })?;
+    if let Some(kind) = kinds.iter().find(|kind| Some(kind.name) == named) {
+        return Ok(kind);
+    }
     let Some(said) = host.and_then(|host| host.kind.as_ref()) else { return Ok(first) };
     kinds.iter().find(|kind| kind.name == said.value).ok_or_else(|| {
         let known: Vec<_> = kinds.iter().map(|kind| kind.name).collect();

@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_unix_socket_begins_without_tls_whatever_certificate_is_set() {
-        let tls = Some(TlsFiles { cert: "cert.pem".into(), key: "key.pem".into() });
+        let tls = Some(TlsFiles { cert: "cert.pem".into(), key: "key.pem".into(), chain: None });
         let tcp = Bind::Tcp { address: None, port: 1 };
         let unix = Bind::Unix { path: "/run/x".into(), permissions: 0o660 };
         for (bind, encrypted) in [(tcp, true), (unix, false)] {

@@ -8,7 +8,8 @@ mod running;
 pub use crate::status::Clock;
 pub use ground::{Ground, Groups, until_stopped};
 pub use running::{
-    Adopts, Audience, Doorway, Prepared, Probe, ProbeError, Running, StartError, Stream,
+    ActError, Adopts, Audience, Doorway, Invocation, Prepared, Probe, ProbeError, Running,
+    StartError, Stream,
 };
 
 use crate::config::Kind;

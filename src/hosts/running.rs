@@ -10,7 +10,7 @@ use crate::{
 };
 use futures_util::future::BoxFuture;
 use ipnet::IpNet;
-use std::{any::Any, error::Error, fmt, sync::Arc};
+use std::{any::Any, error::Error, ffi::OsString, fmt, path::PathBuf, sync::Arc};
 use tokio::io::{AsyncRead, AsyncWrite};
 use warp::{filters::BoxedFilter, reply::Response};
 
@@ -34,11 +34,32 @@ pub trait Prepared: fmt::Debug + Send + Sync + Any {
         false
     }
 
+    /// Does something else than to serve ([`crate::config::Action`]), and says what there is to say
+    /// of it.
+    ///
+    /// # Errors
+    /// [`ActError`], for the operator.
+    fn act(&self, action: &str, _: &Invocation) -> Result<String, ActError> {
+        Err(format!("a host of this kind can't {action}").into())
+    }
+
     /// Starts everything but the listeners.
     ///
     /// # Errors
     /// [`StartError`]. What takes time, such as a server that is away, is no error.
     fn start(self: Box<Self>, ground: Ground) -> Result<Running, StartError>;
+}
+
+/// Why what was asked could not be done.
+pub type ActError = Box<dyn Error + Send + Sync>;
+
+/// How the program was called, for a host that starts it again.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// The program's file.
+    pub program: PathBuf,
+    /// Its arguments, without its name.
+    pub arguments: Vec<OsString>,
 }
 
 /// What the daemon reaches of a host that runs.

@@ -6,7 +6,8 @@ use crate::front::{Bind, ListenSettings, StrangerLimits, TlsFiles};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
-const DEFAULT_PORT: u16 = 7867;
+/// For clients, unless it is said.
+pub const DEFAULT_PORT: u16 = 7867;
 const DEFAULT_PERMISSIONS: u32 = 0o660;
 /// Whoever may open the control endpoint may change the log and close connections.
 const ADMIN_PERMISSIONS: u32 = 0o600;
@@ -17,11 +18,11 @@ const DEFAULT_STRANGERS: StrangerLimits = StrangerLimits { total: 16_384, per_ad
 
 pub(super) fn listen(
     layers: &Layers<'_>,
+    port: u16,
     report: &mut Report,
 ) -> Result<ListenSettings, ConfigError> {
     let socket = layers.get(setting::SOCKET_PATH, parse::path)?;
-    let port = layers.get(setting::PORT, parse::port)?;
-    let port = port.unwrap_or(Sourced::default(DEFAULT_PORT));
+    let port = layers.get(setting::PORT, parse::port)?.unwrap_or(Sourced::default(port));
     let permissions = permissions(layers)?;
     let bind = match socket {
         Some(socket) => {
@@ -100,7 +101,7 @@ pub(in crate::config) fn control_listeners(
 pub(in crate::config) fn clients_listener(
     layers: &Layers<'_>,
 ) -> Result<ListenSettings, ConfigError> {
-    listen(layers, &mut Report::default())
+    listen(layers, DEFAULT_PORT, &mut Report::default())
 }
 
 fn plain_listeners(

@@ -9,7 +9,9 @@ mod nextcloud;
 mod proxies;
 mod redis;
 
+pub use listen::DEFAULT_PORT;
 pub(super) use listen::{clients_listener, control_listeners};
+pub use {proxies::proxies, redis::redis};
 
 use super::file::{FileLayer, Found};
 use super::layers::Layers;
@@ -23,10 +25,15 @@ const DEFAULT_DRAIN: Duration = Duration::from_secs(5);
 /// Whoever stops the daemon waits for it.
 const MAX_DRAIN: Duration = Duration::from_secs(600);
 
-/// Puts the daemon's own settings together and notes in the report where each comes from.
-pub(super) fn settings(layers: &Layers<'_>, report: &mut Report) -> Result<Settings, ConfigError> {
+/// Puts the daemon's own settings together and notes in the report where each comes from. `port` is
+/// the one for clients, unless it is said.
+pub(super) fn settings(
+    layers: &Layers<'_>,
+    port: u16,
+    report: &mut Report,
+) -> Result<Settings, ConfigError> {
     let settings = Settings {
-        listen: listen::listen(layers, report)?,
+        listen: listen::listen(layers, port, report)?,
         metrics: listen::metrics(layers, report)?,
         admin: listen::admin(layers, report)?,
         strangers: listen::strangers(layers, report)?,

@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// `TRUSTED_PROXIES` as it is; without it, what the file says and loopback.
-pub(super) fn proxies(
+pub fn proxies(
     layers: &Layers<'_>,
     trusted: Found<Vec<IpNet>>,
     headers: Found<Vec<HeaderName>>,

@@ -6,7 +6,8 @@ use super::{Found, Layers, Report, over};
 use crate::source::redis::{Address, RedisSettings, RedisTls, Topology};
 use std::path::{Path, PathBuf};
 
-pub(super) fn redis(
+/// The section on Redis; `file` is what the host's own file says.
+pub fn redis(
     layers: &Layers<'_>,
     file: Found<RedisSettings>,
     report: &mut Report,

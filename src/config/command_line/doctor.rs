@@ -1,6 +1,6 @@
 //! The part of the command line that is the doctor's own.
 
-use super::{Everything, Given};
+use super::flags::{Everything, Given};
 use crate::config::{ConfigError, DoctorOptions, parse};
 use std::path::PathBuf;
 use structopt::{StructOpt, clap::AppSettings};

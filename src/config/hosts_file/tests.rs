@@ -71,7 +71,7 @@ impl Run<'_> {
                 _ => Err(io::ErrorKind::NotFound.into()),
             },
             exists: &|_| false,
-            kinds: &[Kind { name: "nextcloud", settings: setting::INSTANCE, read: &read }],
+            kinds: &[Kind::new("nextcloud", setting::INSTANCE, &read)],
         })
     }
 

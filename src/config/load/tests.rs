@@ -62,7 +62,7 @@ impl Run<'_> {
                 _ => Err(io::Error::from(io::ErrorKind::NotFound)),
             },
             exists: &|_| false,
-            kinds: &[Kind { name: "nextcloud", settings: setting::INSTANCE, read: &read }],
+            kinds: &[Kind::new("nextcloud", setting::INSTANCE, &read)],
         })
     }
 

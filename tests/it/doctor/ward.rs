@@ -106,7 +106,7 @@ pub(super) fn described(arguments: &[&str]) -> Described {
         dotenv: Ok(String::new()),
         read: &config::read_text,
         exists: &|path: &Path| path.exists(),
-        kinds: &[Kind { name: "nextcloud", settings: &[], read: &Instance::read }],
+        kinds: &[Kind::new("nextcloud", &[], &Instance::read)],
     });
     match command {
         Ok(Command::Doctor { described: Ok(described), .. }) => *described,

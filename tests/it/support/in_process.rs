@@ -21,7 +21,7 @@ pub(crate) fn settings(arguments: &[&str], environment: &[(&str, &str)]) -> (Set
         dotenv: Err(ErrorKind::NotFound.into()),
         read: &config::read_text,
         exists: &|path| path.exists(),
-        kinds: &[Kind { name: "nextcloud", settings: &[], read: &Instance::read }],
+        kinds: &[Kind::new("nextcloud", &[], &Instance::read)],
     });
     match loaded {
         Ok(Command::Serve { settings, mut hosts, .. }) => (*settings, hosts.remove(0).host),

@@ -28,7 +28,7 @@ impl Run<'_> {
             dotenv: Err(io::ErrorKind::PermissionDenied.into()),
             read: &|_| Err(io::Error::from(io::ErrorKind::NotFound)),
             exists: &|path| path == Path::new("/run/mysqld/mysqld.sock"),
-            kinds: &[Kind { name: "nextcloud", settings: &[], read: &Instance::read }],
+            kinds: &[Kind::new("nextcloud", &[], &Instance::read)],
         })
     }
 
@@ -173,7 +173,7 @@ fn nc_variables_are_enough_without_a_file() {
         dotenv: Err(io::ErrorKind::PermissionDenied.into()),
         read: &|_| Err(io::Error::from(io::ErrorKind::NotFound)),
         exists: &|_| false,
-        kinds: &[Kind { name: "nextcloud", settings: &[], read: &Instance::read }],
+        kinds: &[Kind::new("nextcloud", &[], &Instance::read)],
     });
     assert!(matches!(instance(loaded).0.database.unwrap().engine, Engine::Postgres(_)));
 }

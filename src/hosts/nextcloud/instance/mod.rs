@@ -58,11 +58,10 @@ const QUEUE: usize = 4096;
 const METHODS: &[&str] = &["ticket", "database", "nextcloud"];
 
 /// Nextcloud, as the registry knows it.
-pub const KIND: Kind<'static, Boxed> = Kind {
-    name: "nextcloud",
-    settings: crate::config::INSTANCE,
-    read: &|request, report| Ok(Box::new(Instance::read(request, report)?)),
-};
+pub const KIND: Kind<'static, Boxed> =
+    Kind::new("nextcloud", crate::config::INSTANCE, &|request, report| {
+        Ok(Box::new(Instance::read(request, report)?))
+    });
 
 /// One Nextcloud, ready to start.
 #[derive(Debug)]
