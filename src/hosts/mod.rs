@@ -4,6 +4,7 @@ pub mod gauges;
 mod ground;
 pub mod nextcloud;
 mod running;
+pub mod webhook;
 
 pub use crate::status::Clock;
 pub use ground::{Ground, Groups, until_stopped};

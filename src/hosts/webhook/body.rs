@@ -1,0 +1,179 @@
+//! The body of a push: JSON or a form, with the message in it (`specs/webhook-push.md` section 2).
+
+use super::{form, value::Value};
+use http::{
+    HeaderMap,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
+};
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use std::fmt;
+
+/// The longest body, in bytes: the original's `100kb`.
+pub const MAX_BODY: usize = 100 * 1024;
+
+/// Why a body can't be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadBody {
+    /// Not what it says to be.
+    #[error("malformed body")]
+    Malformed,
+    /// Longer than [`MAX_BODY`], or with more parameters than are read.
+    #[error("body too large")]
+    TooLarge,
+    /// Compressed, or in another character set than UTF-8.
+    #[error("unsupported encoding")]
+    Encoding,
+}
+
+/// The message in a body, if there is one that counts: absent and falsy are the same to the
+/// original. A body of another type says nothing.
+pub fn message(headers: &HeaderMap, body: &[u8]) -> Result<Option<Value>, BadBody> {
+    let kind = Kind::of(headers);
+    if body.is_empty() || kind == Kind::Other {
+        return Ok(None);
+    }
+    let encoding = headers.get(CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+        || kind == Kind::Foreign
+    {
+        return Err(BadBody::Encoding);
+    }
+    let message = match kind {
+        Kind::Form => form::value_of(body, "message").map_err(|_| BadBody::TooLarge)?,
+        _ => serde_json::from_slice::<Json>(body).map_err(|_| BadBody::Malformed)?.0,
+    };
+    Ok(message.filter(Value::is_truthy))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Json,
+    Form,
+    /// One of these, but not in UTF-8.
+    Foreign,
+    Other,
+}
+
+impl Kind {
+    fn of(headers: &HeaderMap) -> Self {
+        let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let mut parts = value.unwrap_or_default().split(';').map(str::trim);
+        let kind = match parts.next().map(str::to_ascii_lowercase).as_deref() {
+            Some("application/json") => Self::Json,
+            Some("application/x-www-form-urlencoded") => Self::Form,
+            _ => return Self::Other,
+        };
+        let charset = parts.find_map(|part| {
+            let (name, value) = part.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+        });
+        match charset {
+            Some(charset) if !is_utf8(charset) => Self::Foreign,
+            _ => kind,
+        }
+    }
+}
+
+fn is_utf8(charset: &str) -> bool {
+    ["utf-8", "utf8"].iter().any(|name| charset.eq_ignore_ascii_case(name))
+}
+
+/// A JSON object or array, of which only the message matters. Of two with one name the last counts.
+struct Json(Option<Value>);
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TopLevel)
+    }
+}
+
+struct TopLevel;
+
+impl<'de> Visitor<'de> for TopLevel {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or an array")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
+        let mut message = None;
+        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+            if key == "message" {
+                message = Some(map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(Json(message))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Json(None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BadBody, message};
+    use http::{HeaderMap, header};
+
+    fn read(kind: &str, body: &str) -> Result<Option<String>, BadBody> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, kind.parse().unwrap());
+        message(&headers, body.as_bytes()).map(|value| value.map(|v| v.as_str().to_owned()))
+    }
+
+    const JSON: &str = "application/json";
+
+    #[test]
+    fn bodies_and_what_they_say() {
+        let said = |text: &str| Ok(Some(text.to_owned()));
+        for (kind, body, expected) in [
+            (JSON, r#"{"message":{"title":"Hello!"}}"#, said(r#"{"title":"Hello!"}"#)),
+            ("Application/JSON; charset=UTF-8", r#"{"message":"x"}"#, said(r#""x""#)),
+            (JSON, r#"{"message":0}"#, Ok(None)),
+            (JSON, r#"{"message":null}"#, Ok(None)),
+            (JSON, r#"{"message":1,"message":""}"#, Ok(None)),
+            (JSON, r#"{"a":[1,{"b":2}],"m\u0065ssage":true}"#, said("true")),
+            (JSON, "{}", Ok(None)),
+            (JSON, "", Ok(None)),
+            (JSON, r#"[{"message":1}]"#, Ok(None)),
+            (JSON, r#""message""#, Err(BadBody::Malformed)),
+            (JSON, "1", Err(BadBody::Malformed)),
+            (JSON, r#"{"message":1"#, Err(BadBody::Malformed)),
+            (JSON, r#"{"message":1}x"#, Err(BadBody::Malformed)),
+            (JSON, "\u{feff}{}", Err(BadBody::Malformed)),
+            ("application/json;charset=latin1", "{}", Err(BadBody::Encoding)),
+            ("application/x-www-form-urlencoded", "message[a]=1", said(r#"{"a":"1"}"#)),
+            ("application/x-www-form-urlencoded", "message=", Ok(None)),
+            ("text/plain", r#"{"message":1}"#, Ok(None)),
+            ("application/vnd.api+json", r#"{"message":1}"#, Ok(None)),
+        ] {
+            assert_eq!(read(kind, body), expected, "{kind} {body}");
+        }
+    }
+
+    #[test]
+    fn a_body_without_a_type_says_nothing() {
+        assert_eq!(message(&HeaderMap::new(), br#"{"message":1}"#), Ok(None));
+    }
+
+    #[test]
+    fn what_is_compressed_is_not_guessed_at() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, JSON.parse().unwrap());
+        headers.insert(header::CONTENT_ENCODING, "gzip".parse().unwrap());
+        assert_eq!(message(&headers, b"\x1f\x8b"), Err(BadBody::Encoding));
+    }
+
+    #[test]
+    fn depth_costs_nothing() {
+        let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
+        assert!(read(JSON, &format!(r#"{{"message":{deep}}}"#)) == Ok(Some(deep)));
+    }
+}

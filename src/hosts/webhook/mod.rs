@@ -1,0 +1,22 @@
+//! Webhook push: back ends POST, clients hear it (`specs/webhook-push.md`).
+//!
+//! ```text
+//! rest, hook ─▶ book ─News▶ feed ▶ teller ─▶ hub ▶ clients
+//!                 ▲                   ▲
+//!                 └──────── door ─────┘ ◀─ socket, Socket.IO, event stream
+//! ```
+
+pub mod body;
+pub mod book;
+pub mod claim;
+pub mod door;
+pub mod feed;
+pub mod form;
+pub mod guesses;
+pub mod id;
+pub mod keeper;
+pub mod news;
+pub mod replay;
+pub mod teller;
+pub mod token;
+pub mod value;
