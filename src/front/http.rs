@@ -53,7 +53,7 @@ pub(super) async fn serve(
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => Ok(ended),
-        () = sleep(front.limits.requests) => {
+        () = strangers_time(front.limits.requests, &stranger) => {
             connection.as_mut().graceful_shutdown();
             timeout(front.limits.last_answer, connection).await
         }
@@ -66,6 +66,14 @@ pub(super) async fn serve(
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, peer = ?address, "connection ended"),
         Err(_) => tracing::debug!(peer = ?address, "connection cut: its last answer took too long"),
+    }
+}
+
+/// Over when a connection has had its time, unless it belongs to a session by then.
+async fn strangers_time(time: Duration, stranger: &Stranger) {
+    sleep(time).await;
+    if stranger.has_joined() {
+        std::future::pending().await
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod accept;
 pub mod admin;
+mod conversation;
 mod forwarded;
 mod health;
 mod http;
@@ -9,6 +10,7 @@ mod listen;
 mod login;
 mod observe;
 mod ourselves;
+mod relay;
 mod reply;
 mod settings;
 mod strangers;
@@ -25,6 +27,7 @@ pub use listen::{Introducers, ListenError, Listener, Local};
 pub use login::{Ending, Login};
 pub use observe::{Observer, Refused, Unobserved};
 pub use ourselves::{from_here, introduce_ourselves, to_ourselves};
+pub use relay::{Relay, Relayed};
 pub use reply::{Routes, routes, text};
 pub use settings::{Bind, ListenSettings, Opening, StrangerLimits, TlsFiles};
 pub use strangers::{Stranger, Strangers};

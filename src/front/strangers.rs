@@ -5,7 +5,10 @@ use std::{
     collections::{BTreeMap, HashMap},
     fmt,
     net::{IpAddr, Ipv6Addr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +48,8 @@ struct Place {
     address: Option<IpAddr>,
     arrival: u64,
     evicted: CancellationToken,
+    /// Whether it counts no more, though its connection goes on.
+    joined: AtomicBool,
 }
 
 impl Strangers {
@@ -92,7 +97,8 @@ impl Strangers {
         count.total += 1;
         count.waited_for.insert(arrival, evicted.clone());
         self.shared.observer.stranger(true);
-        Ok(Stranger(Arc::new(Place { strangers: self.clone(), address, arrival, evicted })))
+        let (strangers, joined) = (self.clone(), AtomicBool::new(false));
+        Ok(Stranger(Arc::new(Place { strangers, address, arrival, evicted, joined })))
     }
 
     /// How many there are.
@@ -122,6 +128,19 @@ impl Stranger {
         self.0.strangers.lock().waited_for.remove(&self.0.arrival);
     }
 
+    /// It belongs to a session that the hub counts: it is a stranger no more, though its connection
+    /// stays HTTP, such as an event stream's or one that is polled over.
+    pub fn joins(&self) {
+        if !self.0.joined.swap(true, Relaxed) {
+            self.0.leave();
+        }
+    }
+
+    /// Whether [`Stranger::joins`] was called.
+    pub fn has_joined(&self) -> bool {
+        self.0.joined.load(Relaxed)
+    }
+
     /// Cancelled when it must make room for somebody else; never once it is a stranger no more.
     pub fn eviction(&self) -> CancellationToken {
         self.0.evicted.clone()
@@ -130,6 +149,14 @@ impl Stranger {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        if !*self.joined.get_mut() {
+            self.leave();
+        }
+    }
+}
+
+impl Place {
+    fn leave(&self) {
         self.strangers.shared.observer.stranger(false);
         let mut count = self.strangers.lock();
         count.waited_for.remove(&self.arrival);
@@ -223,6 +250,20 @@ mod tests {
         assert_eq!(strangers.admit(None).err(), Some(Refused::Full));
         drop(first);
         assert!(strangers.admit(None).is_ok());
+    }
+
+    #[test]
+    fn who_belongs_to_a_session_counts_no_more_while_its_connection_goes_on() {
+        let strangers = strangers(1, 1);
+        let polling = strangers.admit(address(1)).unwrap();
+        polling.joins();
+        polling.joins();
+        let other = strangers.admit(address(1)).unwrap();
+        assert!(polling.has_joined() && !is_evicted(&polling) && !other.has_joined());
+        drop(polling);
+        assert_eq!(strangers.count(), 1);
+        drop(other);
+        assert!(strangers.count() == 0 && strangers.lock().by_address.is_empty());
     }
 
     #[test]

@@ -1,29 +1,18 @@
 //! A WebSocket client as small as can be, over the daemon's own codec: for the demo, the doctor, and
 //! the daemon's probe of itself.
 
-use crate::{
-    frame::put_header,
-    websocket::{CodecError, Decoder, Item, Rules},
-};
-use bytes::{BufMut as _, BytesMut};
+use super::conversation::{Broken, Conversation, Said};
+use crate::websocket::CodecError;
 use std::{collections::VecDeque, io};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// What the daemon may send.
-const FROM_SERVER: Rules = Rules { masked: false, max_message: 1024 * 1024 };
 /// The key of RFC 6455 section 1.3 and what a server must make of it.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 /// An answer to an upgrade is shorter.
 const MAX_HEAD: usize = 4096;
-const READ: usize = 4096;
 /// How much of a refusal is shown.
 const MAX_WORDS: usize = 200;
-/// First bytes of whole frames (RFC 6455 section 5.2), and the bit that says they are masked.
-const TEXT: u8 = 0x81;
-const PING: u8 = 0x89;
-const PONG: u8 = 0x8a;
-const MASKED: u8 = 0x80;
 
 /// What a client asks to become a WebSocket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,14 +63,22 @@ pub struct Refusal {
     pub location: Option<String>,
 }
 
+impl From<Broken> for VisitError {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Connection(error) => Self::Connection(error),
+            Broken::Frames(error) => Self::Frames(error),
+            Broken::Ended => Self::Closed,
+        }
+    }
+}
+
 /// A client.
 pub struct Visitor<S> {
-    stream: S,
-    decoder: Decoder,
+    conversation: Conversation<S>,
     arrived: VecDeque<String>,
     pings: u32,
     pongs: u32,
-    rng: fastrand::Rng,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Visitor<S> {
@@ -125,8 +122,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Visitor<S> {
         rng: fastrand::Rng,
     ) -> Result<Self, VisitError> {
         upgrade(&mut stream, request).await?;
-        let (decoder, arrived) = (Decoder::default(), VecDeque::new());
-        Ok(Self { stream, decoder, arrived, pings: 0, pongs: 0, rng })
+        let conversation = Conversation::new(stream, Some(rng));
+        Ok(Self { conversation, arrived: VecDeque::new(), pings: 0, pongs: 0 })
     }
 
     /// Logs in.
@@ -147,11 +144,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Visitor<S> {
     /// # Errors
     /// When the connection has ended.
     pub async fn ping(&mut self) -> Result<(), VisitError> {
-        let (mut frame, before) = (BytesMut::new(), self.pongs);
-        put_frame(&mut frame, PING, b"are you there", &mut self.rng);
-        self.stream.write_all(&frame).await?;
+        let before = self.pongs;
+        self.conversation.ping().await?;
         while self.pongs == before {
-            self.read().await?;
+            self.hear().await?;
         }
         Ok(())
     }
@@ -170,41 +166,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Visitor<S> {
             if let Some(text) = self.arrived.pop_front() {
                 return Ok(text);
             }
-            // What came right before the end still counts.
-            let read = self.read().await;
-            if self.arrived.is_empty() {
-                read?;
-            }
+            self.hear().await?;
         }
     }
 
-    async fn read(&mut self) -> Result<(), VisitError> {
-        let mut bytes = [0; READ];
-        let count = self.stream.read(&mut bytes).await?;
-        if count == 0 {
-            return Err(VisitError::Closed);
+    async fn hear(&mut self) -> Result<(), VisitError> {
+        match self.conversation.next().await? {
+            Said::Text(text) => self.arrived.push_back(text),
+            Said::Ping => self.pings += 1,
+            Said::Pong => self.pongs += 1,
+            Said::Close(..) => return Err(VisitError::Closed),
         }
-        let pongs = self.take_in(&mut bytes[..count])?;
-        Ok(self.stream.write_all(&pongs).await?)
-    }
-
-    /// Keeps the texts; what is left to be answered is returned.
-    fn take_in(&mut self, bytes: &mut [u8]) -> Result<BytesMut, VisitError> {
-        let mut pongs = BytesMut::new();
-        let mut items = self.decoder.feed(FROM_SERVER, bytes);
-        while let Some(item) = items.next() {
-            match item? {
-                Item::Text(text) => self.arrived.push_back(text.to_owned()),
-                Item::Ping(payload) => {
-                    self.pings += 1;
-                    put_frame(&mut pongs, PONG, payload, &mut self.rng);
-                }
-                Item::Pong(_) => self.pongs += 1,
-                Item::Close(_) => return Err(VisitError::Closed),
-                Item::Binary(_) => {}
-            }
-        }
-        Ok(pongs)
+        Ok(())
     }
 
     /// Sends a text.
@@ -212,18 +185,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Visitor<S> {
     /// # Errors
     /// When the connection is gone.
     pub async fn say(&mut self, text: &str) -> Result<(), VisitError> {
-        let mut frame = BytesMut::new();
-        put_frame(&mut frame, TEXT, text.as_bytes(), &mut self.rng);
-        Ok(self.stream.write_all(&frame).await?)
+        Ok(self.conversation.say(text).await?)
     }
-}
-
-/// A whole frame, masked as a client's must be: RFC 6455 section 5.3.
-fn put_frame(bytes: &mut BytesMut, first: u8, payload: &[u8], rng: &mut fastrand::Rng) {
-    let key = rng.u32(..).to_be_bytes();
-    put_header(bytes, first, MASKED, payload.len());
-    bytes.put_slice(&key);
-    bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
 }
 
 async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
@@ -271,9 +234,7 @@ fn refusal(head: &str) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use super::{TEXT, put_frame, refusal};
-    use crate::websocket::{Decoder, Item, Rules};
-    use bytes::BytesMut;
+    use super::refusal;
 
     #[test]
     fn a_refusal_tells_who_refused() {
@@ -282,14 +243,5 @@ mod tests {
         assert_eq!((refused.status, refused.server.as_deref()), (Some(301), Some("nginx/1.26")));
         assert_eq!(refused.location.as_deref(), Some("https://c/ws"));
         assert_eq!(refusal("SSH-2.0-x").status, None);
-    }
-
-    #[test]
-    fn what_it_says_is_what_a_server_reads() {
-        let mut bytes = BytesMut::new();
-        put_frame(&mut bytes, TEXT, "grüße".as_bytes(), &mut fastrand::Rng::with_seed(3));
-        let mut decoder = Decoder::default();
-        let mut items = decoder.feed(Rules::FROM_CLIENT, &mut bytes);
-        assert_eq!(items.next().unwrap().unwrap(), Item::Text("grüße"));
     }
 }
