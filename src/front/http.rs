@@ -1,6 +1,6 @@
 //! HTTP/1.1 on one connection: hyper with limits, warp's routes inside.
 
-use super::{ClientStream, Front, Stranger};
+use super::{ClientStream, Front, Refused, Stranger};
 use hyper::{
     body::Incoming,
     server::conn::http1,
@@ -29,6 +29,21 @@ pub struct Origin {
     pub version: http::Version,
     /// The connection's place among the strangers.
     pub(super) stranger: Stranger,
+}
+
+impl Origin {
+    /// A place among the strangers for a session that began here and may outlive the connection.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn another(&self) -> Result<Stranger, Refused> {
+        self.stranger.another()
+    }
+
+    /// See [`Stranger::joins`].
+    pub fn joins(&self) {
+        self.stranger.joins();
+    }
 }
 
 /// Answers requests until the client goes, its time is up, the process stops, or the connection

@@ -32,5 +32,5 @@ pub use reply::{Routes, routes, text};
 pub use settings::{Bind, ListenSettings, Opening, StrangerLimits, TlsFiles};
 pub use strangers::{Stranger, Strangers};
 pub use tls::{RELOAD_INTERVAL, Tls, TlsError};
-pub use upgrade::{Client, upgrade};
+pub use upgrade::{Client, Handshake, handshake, upgrade};
 pub use visitor::{Refusal, Request, VisitError, Visitor};

@@ -136,6 +136,11 @@ impl Stranger {
         }
     }
 
+    /// One more from the same address.
+    pub(super) fn another(&self) -> Result<Self, Refused> {
+        self.0.strangers.admit(self.0.address)
+    }
+
     /// Whether [`Stranger::joins`] was called.
     pub fn has_joined(&self) -> bool {
         self.0.joined.load(Relaxed)

@@ -39,36 +39,52 @@ where
     H: Fn(Client) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
+    handshake().map(move |asked: Handshake| asked.accept(&tasks, &names, handler.clone()))
+}
+
+/// Any request, for routes that look at it before they make a WebSocket of it
+/// ([`Handshake::accept`]).
+pub fn handshake()
+-> impl Filter<Extract = (Handshake,), Error = Infallible> + Clone + Send + Sync + 'static {
     warp::method()
         .and(warp::header::headers_cloned())
         .and(warp::ext::optional::<Origin>())
         .and(warp::ext::optional::<OnUpgrade>())
-        .map(move |method: Method, headers: HeaderMap, origin, pending| {
-            let request = Request { method, headers, origin, pending };
-            let (reply, accepted) = request.judge(&names);
-            if let Some((pending, origin, peer)) = accepted {
-                let handler = handler.clone();
-                let eviction = origin.stranger.eviction();
-                let served = async move {
-                    if let Some(client) = take_over(pending, origin, peer).await {
-                        handler(client).await;
-                    }
-                };
-                tasks.spawn(async move { eviction.run_until_cancelled(served).await });
-            }
-            reply
-        })
+        .map(|method, headers, origin, pending| Handshake { method, headers, origin, pending })
 }
 
 /// What a request says that matters here.
-struct Request {
+pub struct Handshake {
     method: Method,
     headers: HeaderMap,
     origin: Option<Origin>,
     pending: Option<OnUpgrade>,
 }
 
-impl Request {
+impl Handshake {
+    /// [`upgrade`] for this one request.
+    pub fn accept<F>(
+        self,
+        tasks: &Tasks,
+        names: &[HeaderName],
+        handler: impl FnOnce(Client) -> F + Send + 'static,
+    ) -> Response
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (reply, accepted) = self.judge(names);
+        if let Some((pending, origin, peer)) = accepted {
+            let eviction = origin.stranger.eviction();
+            let served = async move {
+                if let Some(client) = take_over(pending, origin, peer).await {
+                    handler(client).await;
+                }
+            };
+            tasks.spawn(async move { eviction.run_until_cancelled(served).await });
+        }
+        reply
+    }
+
     /// The reply, and what to go on with if it is a 101.
     fn judge(self, names: &[HeaderName]) -> (Response, Option<(OnUpgrade, Origin, Peer)>) {
         let (Some(origin), pending) = (self.origin, self.pending) else {
