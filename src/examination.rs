@@ -3,8 +3,8 @@
 use super::{Failure, failure, runtime};
 use notify_push::{
     auth::Credentials,
-    config::{ConfigError, Described, DoctorOptions, Entry, HostName},
-    doctor::{self, Patient, Style, Tools},
+    config::{ConfigError, Described, DoctorOptions, Entry, HostName, Row},
+    doctor::{self, Descriptors, Patient, Style, Tools},
     hosts::Boxed,
     secret::Secret,
 };
@@ -36,14 +36,14 @@ pub(super) fn run(
     };
     let findings = match described {
         Ok(described) => {
-            let patients = patients(*described, file, options)?;
+            let hosts = subjects(*described, file, options)?;
             tell(style.heading());
             let mut all = Vec::new();
-            for (name, patient) in patients {
+            for (name, subject) in hosts {
                 if let Some(name) = &name {
                     tell(format!("host {name}\n"));
                 }
-                let found = examine(&patient, &mut |finding| tell(style.finding(finding)))?;
+                let found = examine(&subject, &mut |finding| tell(style.finding(finding)))?;
                 all.extend(found.into_iter().map(|finding| (name.clone(), finding)));
             }
             all
@@ -68,12 +68,19 @@ fn print(text: &str) -> io::Result<()> {
 
 #[expect(clippy::disallowed_methods, reason = "this is where the outside comes in")]
 fn examine(
-    patient: &Patient,
+    subject: &Subject,
     tell: &mut (dyn FnMut(&doctor::Finding) + Send),
 ) -> Result<Vec<doctor::Finding>, Failure> {
     let mut tools = Tools { clock: Arc::new(SystemTime::now), rng: fastrand::Rng::new() };
     let runtime = runtime(1)?;
-    let findings = runtime.block_on(doctor::examine(patient, &mut tools, tell));
+    let findings = runtime.block_on(async {
+        match subject {
+            Subject::Nextcloud(patient) => doctor::examine(patient, &mut tools, tell).await,
+            Subject::Other { host, rows, warnings, descriptors } => {
+                doctor::look_over(&**host, (rows, warnings), *descriptors, tell).await
+            }
+        }
+    });
     // A name that is still being looked up in a thread must not keep us.
     runtime.shutdown_background();
     Ok(findings)
@@ -85,12 +92,18 @@ fn colours() -> bool {
     io::stdout().is_terminal() && !plain
 }
 
-/// Every host that can be looked over, with its name where it has one.
-fn patients(
+/// A host to be looked over.
+enum Subject {
+    Nextcloud(Box<Patient>),
+    Other { host: Boxed, rows: Vec<Row>, warnings: Vec<String>, descriptors: Descriptors },
+}
+
+/// Every host, with its name where it has one.
+fn subjects(
     described: Described<Boxed>,
     file: Option<&Path>,
     options: &DoctorOptions,
-) -> Result<Vec<(Option<HostName>, Patient)>, Failure> {
+) -> Result<Vec<(Option<HostName>, Subject)>, Failure> {
     let credentials = match &options.user {
         None => None,
         Some(user) => {
@@ -99,9 +112,14 @@ fn patients(
         }
     };
     let Described { settings, hosts, rows, warnings } = described;
-    let patient = |Entry { name, place, host }: Entry<Boxed>| {
+    let subject = |Entry { name, place, host }: Entry<Boxed>| {
+        let descriptors = doctor::descriptors(&settings.listen.bind);
+        let Some(instance) = host.examined().cloned() else {
+            let (rows, warnings) = (rows.clone(), warnings.clone());
+            return (name, Subject::Other { host, rows, warnings, descriptors });
+        };
         let patient = Patient {
-            instance: host.examined()?.clone(),
+            instance,
             listen: settings.listen.clone(),
             place,
             rows: rows.clone(),
@@ -109,11 +127,11 @@ fn patients(
             credentials: credentials.clone(),
             patience: options.patience,
             occ: doctor::occ(file),
-            descriptors: doctor::descriptors(&settings.listen.bind),
+            descriptors,
         };
-        Some((name, patient))
+        (name, Subject::Nextcloud(Box::new(patient)))
     };
-    Ok(hosts.into_iter().filter_map(patient).collect())
+    Ok(hosts.into_iter().map(subject).collect())
 }
 
 /// From the file, else asked for, else the first line of standard input.

@@ -9,6 +9,7 @@
 
 // Vocabulary: plain values, no I/O.
 pub mod event;
+pub mod finding;
 pub mod frame;
 pub mod notice;
 pub mod peer;

@@ -89,7 +89,7 @@ pub struct Described<H> {
 }
 
 /// What the doctor is asked besides the settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DoctorOptions {
     /// Whom to log in as.
     pub user: Option<String>,

@@ -33,12 +33,11 @@ pub(super) enum Task {
         glob: bool,
         dump: bool,
     },
-    /// One host of this kind; without an action to be served.
+    /// With one host of this kind.
     Host {
         kind: &'static str,
         file: Option<PathBuf>,
-        dump: bool,
-        action: Option<&'static str>,
+        what: Ask,
     },
     Doctor {
         file: Option<PathBuf>,
@@ -60,6 +59,14 @@ pub(super) enum Task {
         over: Option<String>,
     },
     Print(String),
+}
+
+/// What is to be done with the only host.
+pub(super) enum Ask {
+    Serve,
+    Dump,
+    Doctor,
+    Act(&'static str),
 }
 
 /// Tells the clients of a Nextcloud that something changed.

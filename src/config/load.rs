@@ -1,14 +1,14 @@
 //! From arguments, environment and files to what the process is asked to do.
 
-use super::command_line::{self, Line, Task};
+use super::command_line::{self, Ask, Line, Task};
 use super::hosts_file::{HostTable, HostsFile, Table};
 use super::kind::{HostRequest, Kind};
 use super::layers::{Layers, ReadFile};
 use super::report::Report;
 use super::several::{alone, kind, many};
 use super::{
-    Command, ConfigError, DEFAULT_PORT, Described, Entry, Environment, LogAction, assemble,
-    hosts_file, parse, setting,
+    Command, ConfigError, DEFAULT_PORT, Described, DoctorOptions, Entry, Environment, LogAction,
+    assemble, hosts_file, parse, setting,
 };
 use crate::front::Bind;
 use std::{collections::BTreeMap, ffi::OsString, io, path::Path, time::Duration};
@@ -62,13 +62,19 @@ pub fn load<H>(surroundings: Surroundings<'_, H>) -> Result<Command<H>, ConfigEr
             let described = describe(&sought, layers()?, kinds, Report::warning(unreadable))?;
             Ok(serve(described, dump))
         }
-        Task::Host { kind, file, dump, action } => {
+        Task::Host { kind, file, what } => {
             let kind = Some(kind);
             let sought = Sought { kind, file: file.as_deref(), glob: false, exists };
-            let described = describe(&sought, layers()?, kinds, Report::warning(unreadable))?;
-            Ok(match action {
-                Some(action) if !dump => Command::Act { described: Box::new(described), action },
-                _ => serve(described, dump),
+            let described = layers()
+                .and_then(|layers| describe(&sought, layers, kinds, Report::warning(unreadable)));
+            Ok(match what {
+                Ask::Serve => serve(described?, false),
+                Ask::Dump => serve(described?, true),
+                Ask::Act(action) => Command::Act { described: Box::new(described?), action },
+                Ask::Doctor => {
+                    let options = DoctorOptions::default();
+                    Command::Doctor { described: described.map(Box::new), file: None, options }
+                }
             })
         }
         Task::Doctor { file, glob, options } => {

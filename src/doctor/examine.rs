@@ -4,11 +4,15 @@ use super::{
     checks,
     door::Guest,
     finding::{Check, Finding, Outcome},
-    patient::{Patient, Tools},
+    patient::{Descriptors, Patient, Tools},
     report::failed,
     token::Token,
 };
-use crate::source::redis::{Keys, Pace};
+use crate::{
+    config::Row,
+    hosts::Prepared,
+    source::redis::{Keys, Pace},
+};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -25,7 +29,7 @@ pub async fn examine(
     tell: &mut (dyn FnMut(&Finding) + Send),
 ) -> Vec<Finding> {
     let mut round = Round { told: Vec::new(), tell };
-    round.all_told(checks::settings::good(patient));
+    round.all_told(checks::settings::good(&patient.rows, &patient.warnings));
     round.told(checks::descriptors::judge(patient.descriptors));
     let (redis, keys) = of_redis(&mut round, patient, tools).await;
     let database = of_database(&mut round, patient, tools).await;
@@ -51,6 +55,21 @@ pub async fn examine(
     if let (Some(token), Some((keys, _))) = (&way.token, &way.keys) {
         token.give_back(keys).await;
     }
+    round.told
+}
+
+/// Looks a host over of another kind than the one that is known here in detail.
+pub async fn look_over(
+    host: &dyn Prepared,
+    described: (&[Row], &[String]),
+    descriptors: Descriptors,
+    tell: &mut (dyn FnMut(&Finding) + Send),
+) -> Vec<Finding> {
+    let mut round = Round { told: Vec::new(), tell };
+    round.all_told(checks::settings::good(described.0, described.1));
+    round.told(checks::descriptors::judge(descriptors));
+    let found = round.within(Check::Own("host"), LIMIT, host.look_over()).await;
+    round.all_told(found.unwrap_or_default());
     round.told
 }
 

@@ -14,7 +14,7 @@ mod token;
 mod wrap;
 
 pub use checks::settings::bad as unusable;
-pub use examine::examine;
+pub use examine::{examine, look_over};
 pub use finding::{Check, Finding, State, Step};
 pub use patient::{Descriptors, Patient, Tools, descriptors, occ};
 pub use report::{Style, is_wrong, json};

@@ -4,6 +4,7 @@
 use super::Ground;
 use crate::{
     config::{Change, InstanceSettings, Place},
+    finding::Finding,
     front::{ListenSettings, admin::Revoke},
     status::Dependency,
     telemetry::metrics::{Metrics, Snapshot},
@@ -19,9 +20,15 @@ pub trait Prepared: fmt::Debug + Send + Sync + Any {
     /// Networks of the proxies in front of it: many clients share an address there.
     fn trusted_proxies(&self) -> &[IpNet];
 
-    /// What the doctor can look over; nothing of a kind that it doesn't know.
+    /// A Nextcloud's settings: the doctor looks one over by itself. Nothing of other kinds.
     fn examined(&self) -> Option<&InstanceSettings> {
         None
+    }
+
+    /// Looks over what has to work for it, while it runs or not. In bounded time; nothing found holds
+    /// a secret.
+    fn look_over(&self) -> BoxFuture<'_, Vec<Finding>> {
+        Box::pin(std::future::ready(Vec::new()))
     }
 
     /// Where its messages come from, each place as it would be shown: two hosts that listen at one

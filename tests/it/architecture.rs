@@ -10,6 +10,7 @@ use std::{
 /// module may use is [`EVERYWHERE`].
 const LAYERS: &[(&str, &[&str])] = &[
     ("frame", &[]),
+    ("finding", &[]),
     ("secret", &[]),
     ("recipient", &[]),
     ("peer", &[]),
@@ -46,7 +47,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Plain values.
-const EVERYWHERE: &[&str] = &["frame", "notice", "peer", "recipient", "secret"];
+const EVERYWHERE: &[&str] = &["finding", "frame", "notice", "peer", "recipient", "secret"];
 
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

@@ -3,7 +3,7 @@
 
 use super::super::kind::{Action, Flag, Kind};
 use super::flags::{Daemon, Endpoints, Given, Listeners};
-use super::{Line, Task};
+use super::{Ask, Line, Task};
 // Not in its documentation, but the only way to take its groups of flags into a command whose name is
 // known at run time.
 use structopt::StructOpt as _;
@@ -11,6 +11,8 @@ use structopt::StructOptInternal as _;
 use structopt::clap::{App, AppSettings, Arg, ArgMatches, SubCommand};
 
 const ACTION: &str = "action";
+/// An action that all kinds have.
+const DOCTOR: &str = "doctor";
 const FILE: &str = "config";
 const DUMP: &str = "dump-config";
 
@@ -25,11 +27,9 @@ pub(super) fn with_commands<'a, 'k: 'a, H>(
 fn command<'a, 'k: 'a, H>(kind: &'k Kind<'k, H>) -> App<'a, 'a> {
     let mut app =
         SubCommand::with_name(kind.name).about(kind.about).setting(AppSettings::DeriveDisplayOrder);
-    if !kind.actions.is_empty() {
-        let names: Vec<&str> = kind.actions.iter().map(|action| action.name).collect();
-        let said = Arg::with_name(ACTION).possible_values(&names).hide_possible_values(true);
-        app = app.arg(said.help(kind.action));
-    }
+    let names = kind.actions.iter().map(|action| action.name).chain([DOCTOR]);
+    let said = Arg::with_name(ACTION).possible_values(&names.collect::<Vec<_>>());
+    app = app.arg(said.help(kind.action));
     if let Some(help) = kind.file {
         app = app.arg(valued(FILE, "file", help));
     }
@@ -72,8 +72,12 @@ pub(super) fn line<H>(matches: &ArgMatches<'_>, kinds: &[Kind<'_, H>]) -> Option
     let task = Task::Host {
         kind: kind.name,
         file: kind.file.and(matches.value_of_os(FILE)).map(Into::into),
-        dump: matches.is_present(DUMP),
-        action: action.filter(|action| !action.serves).map(|action| action.name),
+        what: match action {
+            _ if matches.is_present(DUMP) => Ask::Dump,
+            Some(action) if !action.serves => Ask::Act(action.name),
+            _ if matches.value_of(ACTION) == Some(DOCTOR) => Ask::Doctor,
+            _ => Ask::Serve,
+        },
     };
     Some(Line { flags: given.0, task })
 }

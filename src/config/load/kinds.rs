@@ -93,6 +93,8 @@ fn an_action_is_for_the_host_and_others_are_refused() {
         }
         other => panic!("{other:?}"),
     }
+    let doctor = run("notify_push greeter doctor", &[]).unwrap();
+    assert!(matches!(doctor, Command::Doctor { described: Ok(_), .. }), "{doctor:?}");
     let error = run("notify_push greeter sing", &[]).unwrap_err();
     assert_eq!(error.exit_code(), 2);
     assert!(error.to_string().contains("stop"), "{error}");

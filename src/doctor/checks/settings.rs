@@ -2,25 +2,22 @@
 
 use crate::{
     config::{ConfigError, Row, Source},
-    doctor::{
-        finding::{Check, Finding},
-        patient::Patient,
-    },
+    doctor::finding::{Check, Finding},
 };
 
 /// Settings that hold.
-pub(in crate::doctor) fn good(patient: &Patient) -> Vec<Finding> {
+pub(in crate::doctor) fn good(rows: &[Row], warnings: &[String]) -> Vec<Finding> {
     let given = |row: &&Row| row.source != Source::Default;
-    let count = patient.rows.iter().filter(given).count();
+    let count = rows.iter().filter(given).count();
     let mut finding = Finding::fine(
         Check::Settings,
         format!("{count} are given, the others are at their defaults"),
     );
-    for Row { name, value, source, .. } in patient.rows.iter().filter(given) {
+    for Row { name, value, source, .. } in rows.iter().filter(given) {
         finding = finding.detail(format!("{name} = {value} ({source})"));
     }
     let hint = |warning: &String| Finding::hint(Check::Settings, warning.clone());
-    std::iter::once(finding).chain(patient.warnings.iter().map(hint)).collect()
+    std::iter::once(finding).chain(warnings.iter().map(hint)).collect()
 }
 
 /// Settings that can't be used.
