@@ -68,6 +68,7 @@ const INSTANCE_LIVE: &[Part<InstanceSettings>] = &[
     ("DEBOUNCE_DISABLE", |a, b| a.delivery.debounce_disabled == b.delivery.debounce_disabled),
     ("PUSH_RATE", |a, b| a.delivery.push_rate == b.delivery.push_rate),
     ("MAX_CONNECTION_TIME", |a, b| a.delivery.max_connection == b.delivery.max_connection),
+    ("MAX_CONNECTIONS", |a, b| a.delivery.max_connections == b.delivery.max_connections),
     ("TRUSTED_PROXIES or trusted_proxies", |a, b| a.proxies.trusted == b.proxies.trusted),
     ("THROTTLE_MAX_ATTEMPTS or auth.bruteforce.max-attempts", |a, b| {
         a.auth.throttle.max_attempts == b.auth.throttle.max_attempts

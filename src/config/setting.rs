@@ -133,6 +133,8 @@ settings! {
     PUSH_RATE = plain("push-rate", "PUSH_RATE");
     /// How long a connection may last.
     MAX_CONNECTION_TIME = plain("max-connection-time", "MAX_CONNECTION_TIME");
+    /// Clients at once.
+    MAX_CONNECTIONS = plain("max-connections", "MAX_CONNECTIONS");
     /// Over how long close frames are spread at the end.
     DRAIN_TIME = plain("drain-time", "DRAIN_TIME");
     /// What is logged.
@@ -193,6 +195,7 @@ pub const INSTANCE: &[Setting] = &[
     DEBOUNCE_DISABLE,
     PUSH_RATE,
     MAX_CONNECTION_TIME,
+    MAX_CONNECTIONS,
 ];
 
 impl Setting {

@@ -1,7 +1,7 @@
 //! From a stranger's WebSocket to a session in the hub: hear the credentials, ask the chain, let in
 //! or send away.
 
-use super::{Client, ClientStream, Stranger};
+use super::{Client, ClientStream, Room, Seat, Stranger};
 use crate::{
     auth::{Admission, Attempt, Chain, Credentials, Outcome},
     frame::{CloseCode, Frame},
@@ -71,13 +71,19 @@ impl From<io::Error> for Ended {
 }
 
 impl Login {
-    /// Sees one client through its log-in; then it is in the hub, or gone.
-    pub async fn run(self, client: Client) {
+    /// Sees one client through its log-in; then it is in the hub, or gone. Whoever finds no place in
+    /// the room has logged in for nothing.
+    pub async fn run(self, client: Client, room: Room) {
         let Client { mut stream, leftover, peer, stranger } = client;
         let ended = match self.admit(&mut stream, leftover, peer, &stranger).await {
             Ok((admission, leftover)) => {
                 (self.observe)(Ending::Accepted);
-                return self.join(stream, leftover, admission, stranger).await;
+                match room.enter(&admission.recipient) {
+                    Some(seat) => {
+                        return self.join(stream, leftover, admission, (stranger, seat)).await;
+                    }
+                    None => Ended::Closed(CloseCode::TRY_AGAIN),
+                }
             }
             Err(ended) => ended,
         };
@@ -91,7 +97,7 @@ impl Login {
         stream: ClientStream,
         leftover: Bytes,
         admission: Admission,
-        stranger: Stranger,
+        places: (Stranger, Seat),
     ) {
         tracing::debug!(user = %admission.recipient, "logged in");
         match stream.into_idle() {
@@ -101,7 +107,7 @@ impl Login {
             }
             Err(error) => tracing::debug!(%error, "a client could not be handed over"),
         }
-        drop(stranger);
+        drop(places);
     }
 
     async fn admit(

@@ -61,6 +61,8 @@ pub struct Refusal {
     pub server: Option<String>,
     /// The `Location` header, without query.
     pub location: Option<String>,
+    /// Whether it says when to come back (`Retry-After`), as a daemon does that is full.
+    pub later: bool,
 }
 
 impl From<Broken> for VisitError {
@@ -227,6 +229,7 @@ fn refusal(head: &str) -> Refusal {
     Refusal {
         status: status_line.split(' ').nth(1).and_then(|number| number.parse().ok()),
         status_line,
+        later: header("retry-after").is_some(),
         server: header("server").map(|server| printable(&server)),
         location: location.map(|to| printable(to.split(['?', '#']).next().unwrap_or_default())),
     }

@@ -1,6 +1,8 @@
 //! How the daemon starts, what it says to its service manager, and how it ends.
 
-use crate::support::{client::Client, daemon::Daemon, installation::Installation, within};
+use crate::support::{
+    client::Client, daemon::Daemon, folder, installation::Installation, until, within,
+};
 use futures_util::future::join_all;
 use rustix::process::Signal;
 use std::time::Duration;
@@ -105,4 +107,30 @@ async fn the_watchdog_is_fed_while_the_daemon_works() {
     let daemon = installation.daemon(&[watchdog]).await;
     daemon.notifies("WATCHDOG=1").await;
     daemon.notifies("WATCHDOG=1").await;
+}
+
+/// To be full is no reason to be restarted.
+#[tokio::test]
+async fn the_watchdog_is_fed_while_the_daemon_is_full() {
+    let (installation, folder) = (Installation::start().await, folder("full"));
+    installation.user("alice", "password").await;
+    let file = folder.path().join("environment");
+    let write = |lines| std::fs::write(&file, lines).unwrap();
+    write("MAX_CONNECTIONS=0\n");
+    let settings = [("WATCHDOG_USEC", "1000000"), ("ENV_FILE", file.to_str().unwrap())];
+    let daemon = installation.daemon(&settings).await;
+    let mut alice = Client::log_in(&daemon.url(), "alice", "password").await;
+    write("MAX_CONNECTIONS=1\n");
+    daemon.signal(Signal::HUP);
+    daemon.notifies("RELOADING=1").await;
+    daemon.notifies("READY=1").await;
+    let websocket = [("sec-websocket-key", "x")];
+    until("it is full", async || (daemon.get("/ws", &websocket).await.status == 503).then_some(()))
+        .await;
+    daemon.notifies("WATCHDOG=1").await;
+    // What was under way before it was full may have been heard: this was not.
+    daemon.notifies("WATCHDOG=1").await;
+    installation.listened_to().await;
+    installation.custom("alice", "still_here").await;
+    assert_eq!(alice.text().await, "still_here");
 }

@@ -234,6 +234,45 @@ async fn what_a_host_logs_names_it_and_what_the_daemon_logs_names_none() {
 }
 
 #[tokio::test]
+async fn a_host_that_is_full_sends_clients_back_and_the_other_takes_them() {
+    let scene = Scene::start().await;
+    let file = scene.folder.path().join("hosts.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (a, b) = text.split_at(text.rfind("[[host]]").unwrap());
+    std::fs::write(&file, format!("{a}max_connections = 1\n\n{b}")).unwrap();
+    scene.daemon.signal(Signal::HUP);
+    scene.daemon.logs("host a: MAX_CONNECTIONS changed: in effect now").await;
+    // Whoever asks before there is a session is let in, and sent away once it has logged in.
+    let mut early = Client::connect(&scene.url("/a/ws")).await;
+    let (mut a, mut b) = scene.alices().await;
+    early.say("alice").await;
+    early.say("alice-password").await;
+    assert_eq!(early.closed().await.map(|(code, _)| code), Some(1013));
+    let (address, websocket) = (scene.daemon.address(), [("sec-websocket-key", "x")]);
+    let full = http::get(&address, "/a/push/ws", &websocket).await;
+    assert_eq!((full.status, &*full.body), (503, "No room for more clients, come back later\n"));
+    assert_eq!(http::get(&address, "/a/push/ws", &[]).await.status, 426, "no client");
+    assert_eq!(http::get(&address, "/a/test/cookie", &[]).await.status, 200);
+    let _second_of_b = Client::log_in(&scene.url("/ws"), "alice", "of b").await;
+    scene.a.custom("alice", "for_a").await;
+    scene.b.custom("alice", "for_b").await;
+    assert_eq!((a.text().await, b.text().await), ("for_a".to_owned(), "for_b".to_owned()));
+    let metrics = format!("127.0.0.1:{}", scene.metrics);
+    let page = http::get(&metrics, "/metrics", &[]).await.body;
+    let refused = |host: &str, count| {
+        let line = format!("sessions_refused_total{{reason=\"full\",host=\"{host}\"}} {count}\n");
+        assert!(page.contains(&line), "{line} not in {page}");
+    };
+    refused("a", 2);
+    refused("b", 0);
+    drop(a);
+    until("there is room again", async || {
+        (http::get(&address, "/a/push/ws", &websocket).await.status != 503).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn two_hosts_on_one_redis_are_refused_whatever_their_databases() {
     let folder = folder("hosts");
     let redis = Redis::start().await;

@@ -24,7 +24,24 @@ pub(super) fn delivery(
         max => seconds(max),
     });
     let max_connection = Some(max).filter(|max| !max.is_zero());
-    Ok(DeliverySettings { max_debounce, debounce_disabled, push_rate, max_connection })
+    let max_connections = max_connections(layers, report)?;
+    Ok(DeliverySettings {
+        max_debounce,
+        debounce_disabled,
+        push_rate,
+        max_connection,
+        max_connections,
+    })
+}
+
+fn max_connections(layers: &Layers<'_>, report: &mut Report) -> Result<Option<usize>, ConfigError> {
+    let most = layers.get(setting::MAX_CONNECTIONS, parse::count::<usize>)?;
+    let most = most.unwrap_or(Sourced::default(0));
+    let most = report.keep(setting::MAX_CONNECTIONS.name, most, |most| match most {
+        0 => "no limit".into(),
+        most => most.to_string(),
+    });
+    Ok(Some(most).filter(|most| *most > 0))
 }
 
 /// Set at all, whatever the value: `specs/nextcloud.md` section 8.

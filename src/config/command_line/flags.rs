@@ -180,6 +180,9 @@ struct Delivery {
     /// How long a connection may last, 0 for ever [MAX_CONNECTION_TIME; default 0]
     #[structopt(long, value_name = "time")]
     max_connection_time: Option<String>,
+    /// Clients at once, 0 for any number [MAX_CONNECTIONS; default 0]
+    #[structopt(long, value_name = "number")]
+    max_connections: Option<String>,
 }
 
 // What any kind of host's daemon is told besides its listeners.
@@ -292,6 +295,7 @@ impl Delivery {
         given.switch(setting::DEBOUNCE_DISABLE, self.debounce_disable);
         given.value(setting::PUSH_RATE, self.push_rate);
         given.value(setting::MAX_CONNECTION_TIME, self.max_connection_time);
+        given.value(setting::MAX_CONNECTIONS, self.max_connections);
     }
 }
 

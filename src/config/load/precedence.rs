@@ -45,6 +45,7 @@ pub(super) const SAMPLES: &[Sample] = &[
     (setting::DEBOUNCE_DISABLE, "true", "true", &[]),
     (setting::PUSH_RATE, "7", "7 a second", &[]),
     (setting::MAX_CONNECTION_TIME, "7", "7 s", &[]),
+    (setting::MAX_CONNECTIONS, "7", "7", &[]),
     (setting::DRAIN_TIME, "7", "7 s", &[]),
     (setting::LOG, "notify_push=debug", "notify_push=debug", &[]),
     (setting::LOG_FORMAT, "json", "json", &[]),

@@ -1,4 +1,4 @@
-//! How fast clients are told, and for how long.
+//! How fast clients are told, how many, and for how long.
 
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ pub struct DeliverySettings {
     pub push_rate: u32,
     /// How long a connection may last; none: for ever.
     pub max_connection: Option<Duration>,
+    /// How many clients there may be at once; none: as many as there are descriptors for.
+    pub max_connections: Option<usize>,
 }
 
 impl Default for DeliverySettings {
@@ -22,6 +24,7 @@ impl Default for DeliverySettings {
             debounce_disabled: false,
             push_rate: 1000,
             max_connection: None,
+            max_connections: None,
         }
     }
 }

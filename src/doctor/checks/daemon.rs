@@ -1,12 +1,13 @@
 //! A daemon listens where the settings say.
 
+use super::endpoint;
 use crate::{
     doctor::{
         door::{Door, Shut, chain},
         finding::{Check, Finding},
         patient::{Patient, Tools},
     },
-    front::{Bind, Request, from_here},
+    front::{Bind, Refusal, Request, from_here},
 };
 use std::{net::Ipv4Addr, path::PathBuf};
 
@@ -47,6 +48,10 @@ fn place(bind: &Bind) -> Result<(String, u16), PathBuf> {
 }
 
 fn refused(at: &str, shut: &Shut) -> Finding {
+    if let Shut::Refused(Refusal { status: Some(503), later: true, .. }) = shut {
+        let seen = format!("answers at {at} and takes no more clients");
+        return endpoint::full(Finding::wrong(Check::Daemon, seen).why(WHY));
+    }
     let seen = match shut {
         Shut::Unreachable(error) => format!("nothing answers at {at} ({error})"),
         Shut::Silent => format!("{at} takes the connection and says nothing"),

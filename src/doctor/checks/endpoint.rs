@@ -216,11 +216,19 @@ fn no_upgrade(url: &Url, how: &str, refusal: &Refusal) -> Finding {
         Some(404 | 405 | 200) => proxy.passing(finding("/push/ is not passed on to the daemon")),
         Some(401 | 403) => finding("the proxy lets nobody in")
             .advise("Leave /push/ out of what the proxy asks a password for or forbids; the daemon does that."),
+        Some(503) if refusal.later => full(finding("there is no room for more clients")),
         Some(502..=504) => finding("the proxy does not reach the daemon")
             .advise("See the check \"daemon\" above, and that the proxy's rule names its address and port. From the proxy's host:")
             .run("curl -v http://127.0.0.1:7867/push/test/cookie"),
         _ => finding("look into the proxy's log"),
     }
+}
+
+/// What is done about a host that takes no more clients.
+pub(in crate::doctor) fn full(finding: Finding) -> Finding {
+    finding
+        .advise("MAX_CONNECTIONS of this host is reached. The metrics say how many there are:")
+        .run("notify_push metrics")
 }
 
 #[cfg(test)]

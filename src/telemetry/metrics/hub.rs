@@ -35,8 +35,10 @@ labels! {
 }
 
 labels! {
-    /// Why a client that had logged in got no session.
+    /// Why a client got no session.
     pub SessionRefusal {
+        /// Its host has as many clients as it may (`MAX_CONNECTIONS`).
+        Full = "full",
         /// Its user has as many sessions as one may have.
         TooMany = "too_many",
         /// We are going down.
@@ -59,7 +61,7 @@ pub struct HubMetrics {
     pub ends: Counters<SessionEnd>,
     /// Sessions that had to be closed because their mailbox was full.
     pub overflows: Counter,
-    /// Clients that had logged in and got no session, by reason.
+    /// Clients that got no session, by reason.
     pub refused: Counters<SessionRefusal>,
     /// Times that a client's socket was found full.
     pub blocked: Counter,
@@ -101,7 +103,7 @@ impl HubMetrics {
     pub fn register(metrics: &Metrics, topics: &[&'static str]) -> Result<Self, MetricsError> {
         const SENT: &str = "Messages handed to clients' sockets.";
         let sent = metrics.counter_family("messages_sent_total", SENT, ["topic"])?;
-        const REFUSED: &str = "Clients logged in that got no session.";
+        const REFUSED: &str = "Clients that got no session.";
         const BLOCKED: &str = "Sockets found full: what is sent waits.";
         const DELIVERY: &str =
             "From reading the event to writing the message, for the first event in it.";

@@ -4,6 +4,7 @@ use super::{Instance, door::Door};
 use crate::{
     auth::{Guard, origin::Origins},
     config::{Change, DeliverySettings, InstanceSettings},
+    front::Room,
     hosts::{Adopts, Prepared},
     hub::{Hub, Limits, Terms},
     session::Pace,
@@ -20,13 +21,14 @@ pub(super) struct Adopting {
     /// In force.
     settings: InstanceSettings,
     hub: Hub,
+    room: Room,
     origins: Origins,
     guard: Option<Guard>,
 }
 
 impl Adopting {
-    pub(super) fn new(settings: InstanceSettings, hub: Hub, door: &Door) -> Self {
-        Self { settings, hub, origins: door.origins.clone(), guard: door.guard.clone() }
+    pub(super) fn new(settings: InstanceSettings, hub: Hub, room: Room, door: &Door) -> Self {
+        Self { settings, hub, room, origins: door.origins.clone(), guard: door.guard.clone() }
     }
 
     async fn take_over(&mut self, new: &InstanceSettings) -> Vec<Change> {
@@ -37,6 +39,7 @@ impl Adopting {
             guard.allow(failures(self.settings.auth.throttle.max_attempts));
         }
         let delivery = &self.settings.delivery;
+        self.room.allow(delivery.max_connections);
         if self.hub.adopt(terms(delivery), delivery.push_rate).await.is_err() {
             tracing::debug!("the hub has ended before it heard of new settings");
         }

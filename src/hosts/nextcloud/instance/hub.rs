@@ -1,9 +1,11 @@
 //! The hub of one Nextcloud: no other host's clients are in it.
 
-use super::{Parts, adopt::terms};
+use super::{Parts, adopt::terms, probe};
 use crate::{
+    front::Room,
     hosts::{StartError, nextcloud::dialect::NextcloudDialect},
     hub::{Dealing, Hub, HubSettings},
+    telemetry::metrics::SessionRefusal,
 };
 use std::sync::Arc;
 
@@ -24,5 +26,13 @@ impl Parts {
         };
         Hub::start(settings, &self.ground.groups.sessions, &mut self.ground.rng)
             .map_err(|error| StartError::System("an event queue", error))
+    }
+
+    /// Room for the hub's clients.
+    pub(super) fn room(&self, hub: &Hub) -> Room {
+        let (here, counted) = (hub.clone(), Arc::clone(&self.observers.hub));
+        let refused = move || counted.refused.inc(SessionRefusal::Full);
+        let most = self.settings.delivery.max_connections;
+        Room::new(most, probe::NAME.into(), move || here.connections(), refused)
     }
 }

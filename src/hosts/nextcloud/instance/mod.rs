@@ -23,7 +23,7 @@ use super::{
 use crate::{
     auth::ticket::Tickets,
     config::{ConfigError, FileRequest, HostRequest, InstanceSettings, Kind, Report},
-    front::{Login, upgrade},
+    front::{Login, Room, upgrade},
     hosts::{Boxed, Ground, Prepared, Running, StartError, gauges},
     hub::Hub,
     pipeline::Pipeline,
@@ -139,13 +139,14 @@ impl Parts {
         self.gauges(&dependencies, &hub, &queues)?;
         self.pipeline(queue, hub.clone(), resolver, self.host(&tickets, keys, cookie));
         let chain = self.chain(stored, remote, tickets.clone(), &hub);
-        let adopting = Adopting::new(self.settings.clone(), hub.clone(), &door);
+        let room = self.room(&hub);
+        let adopting = Adopting::new(self.settings.clone(), hub.clone(), room.clone(), &door);
         let chain = Arc::new(door.before(chain));
         let observe = counting::log_ins(&self.observers.auth);
         let login = Login { chain, hub: hub.clone(), dialect, patience: LOGIN, observe };
         let observers = self.observers.clone();
         Ok(Running {
-            routes: self.routes(login, self_test),
+            routes: self.routes(login, room.clone(), self_test),
             doorways: Vec::new(),
             probe_at: None,
             dependencies,
@@ -158,7 +159,12 @@ impl Parts {
                 )
             }),
             adopts: Box::new(adopting),
-            probe: Arc::new(WayBack::new(tickets, Memory::new(inlet), self.ground.rng.fork())),
+            probe: Arc::new(WayBack::new(
+                tickets,
+                Memory::new(inlet),
+                room,
+                self.ground.rng.fork(),
+            )),
         })
     }
 
@@ -166,11 +172,14 @@ impl Parts {
     fn routes(
         &self,
         login: Login,
+        room: Room,
         self_test: BoxedFilter<(Response,)>,
     ) -> BoxedFilter<(Response,)> {
         let forwarded: Arc<[HeaderName]> = self.settings.proxies.headers.as_slice().into();
         let tasks = self.ground.groups.listeners.clone();
-        let socket = upgrade(tasks, forwarded, move |client| login.clone().run(client));
+        let door = room.clone();
+        let enter = move |client| login.clone().run(client, room.clone());
+        let socket = door.before(upgrade(tasks, forwarded, enter).boxed());
         let ws = warp::path("ws").and(warp::path::end()).and(socket);
         let prefixed = warp::path("push").and(ws.clone());
         ws.or(prefixed).unify().or(self_test).unify().boxed()

@@ -4,7 +4,7 @@
 use crate::{
     auth::ticket::Tickets,
     config::Place,
-    front::Visitor,
+    front::{PROBE, Room, Visitor},
     hosts::{Probe, ProbeError, Stream},
     recipient::Recipient,
     secret::Secret,
@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
 /// Whom the probe listens as: no host has a user whose name begins with a control character.
-const NAME: &str = "\u{1}probe";
+pub(super) const NAME: &str = "\u{1}probe";
 /// What is published for it.
 const CHANNEL: &str = "notify_custom";
 
@@ -23,19 +23,21 @@ const CHANNEL: &str = "notify_custom";
 pub(super) struct WayBack {
     tickets: Tickets,
     source: Memory,
+    room: Room,
     rng: Mutex<fastrand::Rng>,
 }
 
 impl WayBack {
-    pub(super) fn new(tickets: Tickets, source: Memory, rng: fastrand::Rng) -> Self {
-        Self { tickets, source, rng: Mutex::new(rng) }
+    pub(super) fn new(tickets: Tickets, source: Memory, room: Room, rng: fastrand::Rng) -> Self {
+        Self { tickets, source, room, rng: Mutex::new(rng) }
     }
 
     async fn visit(&self, stream: Box<dyn Stream>, place: &Place) -> Result<(), ProbeError> {
         let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner).fork();
         let (ticket, number) = (format!("{:032x}", rng.u128(..)), rng.u32(..));
         self.tickets.issue(Recipient::from(NAME), &Secret::from(&*ticket), Instant::now());
-        let path = format!("{}/push/ws", place.path);
+        let _aside = self.room.aside();
+        let path = format!("{}/push/ws?{PROBE}", place.path);
         let name = place.server_names.first().map_or("localhost", String::as_str);
         let mut visitor = Visitor::log_in_at(stream, (name, &path), "", &ticket, rng).await?;
         let message = serde_json::json!({ "user": NAME, "message": "probe", "body": number });
