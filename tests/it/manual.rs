@@ -36,7 +36,7 @@ fn page() -> String {
     }
     page.push_str(
         ".SH \"EXIT STATUS\"\n0 when all is well, 1 when something is wrong, 2 when the command line \
-         is not understood.\n.SH \"SEE ALSO\"\nREADME.md and docs/troubleshooting.md of the project.\n",
+         is not understood.\n.SH \"SEE ALSO\"\ndocs/settings.md and docs/troubleshooting.md of the project.\n",
     );
     page
 }

@@ -300,11 +300,11 @@ fn several_redis_urls_are_a_cluster() {
 
 #[test]
 fn each_setting_is_documented() {
-    let table = include_str!("../../../README.md");
+    let table = include_str!("../../../docs/settings.md");
     for setting in setting::ALL.iter().chain([&setting::CONFIG]) {
         let flag = if setting.flag { format!("`--{}`", setting.name) } else { "–".into() };
         let row = format!("| {flag} | `{}` |", setting.variable);
-        assert!(table.contains(&row), "README.md has no row that begins with {row}");
+        assert!(table.contains(&row), "docs/settings.md has no row that begins with {row}");
         let twin = format!("`{}_FILE`", setting.variable);
         let secret = setting.kind == setting::Kind::Secret;
         assert_eq!(table.contains(&twin), secret, "{twin}");
