@@ -26,7 +26,7 @@ pub fn register(
             Condition::Untried => f64::NAN,
             condition => f64::from(u8::from(condition.is_up())),
         };
-        (dependency.name.to_owned(), Arc::new(up) as Reading)
+        (dependency.name.clone().into_owned(), Arc::new(up) as Reading)
     });
     metrics.measured("dependency_up", UP, "dependency", up.collect::<Vec<_>>())?;
     let depth = queues.iter().map(|queue| {

@@ -3,6 +3,7 @@
 pub mod gauges;
 mod ground;
 pub mod nextcloud;
+pub mod phorge;
 mod running;
 pub mod webhook;
 
@@ -20,5 +21,5 @@ pub type Boxed = Box<dyn Prepared>;
 
 /// The registry. The first kind is what a daemon without a file of hosts serves.
 pub fn kinds() -> Vec<Kind<'static, Boxed>> {
-    vec![nextcloud::KIND]
+    vec![nextcloud::KIND, phorge::KIND]
 }

@@ -5,7 +5,7 @@ use super::{
     report::{Line, Report},
     time::rfc3339,
 };
-use std::{sync::Arc, time::SystemTime};
+use std::{borrow::Cow, sync::Arc, time::SystemTime};
 use tokio::time::Instant;
 
 /// The time of day.
@@ -14,8 +14,8 @@ pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 /// Something the daemon depends on.
 #[derive(Clone)]
 pub struct Dependency {
-    /// `redis`, `database`, `nextcloud`.
-    pub name: &'static str,
+    /// `redis`, `database`, `nextcloud`, `peer push2.example.org:22281`.
+    pub name: Cow<'static, str>,
     /// Whose it is, where one daemon serves several hosts.
     pub host: Option<Arc<str>>,
     /// Whether that host's clients can't be told of changes, or not be let in, without it.
@@ -76,7 +76,7 @@ impl Health {
                 Condition::Down { why, .. } => ("down", Some(why)),
             };
             Line {
-                name: dependency.name.to_owned(),
+                name: dependency.name.clone().into_owned(),
                 host: dependency.host.as_deref().map(str::to_owned),
                 needed: dependency.needed,
                 state: state.to_owned(),
@@ -102,7 +102,7 @@ mod tests {
     fn dependency(name: &'static str, host: &str, needed: bool, how: &Condition) -> Dependency {
         let how = how.clone();
         let condition = Arc::new(move || how.clone());
-        Dependency { name, host: Some(host.into()), needed, condition }
+        Dependency { name: name.into(), host: Some(host.into()), needed, condition }
     }
 
     fn health(dependencies: Vec<Dependency>) -> Health {

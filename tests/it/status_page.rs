@@ -222,7 +222,7 @@ async fn two_hosts() -> (Tasks, String) {
             false => Condition::Down { since: begun, why: "connection refused".into() },
         };
         let (host, condition) = (Some(host.into()), Arc::new(condition));
-        Dependency { name: "redis", host, needed: true, condition }
+        Dependency { name: "redis".into(), host, needed: true, condition }
     };
     let dependencies = [redis("north", true), redis("south", false)];
     let health = Health::new(dependencies, Arc::new(|| SystemTime::UNIX_EPOCH));

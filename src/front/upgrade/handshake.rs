@@ -6,7 +6,7 @@ use http::{
     HeaderMap, HeaderValue, Method, StatusCode, Version,
     header::{
         ALLOW, CONNECTION, CONTENT_LENGTH, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
-        SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+        SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
     },
 };
 use sha1::{Digest, Sha1};
@@ -88,8 +88,17 @@ fn single(headers: &HeaderMap, name: http::HeaderName) -> Option<&str> {
     values.next().is_none().then_some(value)
 }
 
+/// The first subprotocol that is offered; one that is no token is none (RFC 6455 section 4.1).
+pub(super) fn protocol(headers: &HeaderMap) -> Option<HeaderValue> {
+    let offered = headers.get(SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?;
+    let first = offered.split(',').next()?.trim();
+    let token = |c: char| c.is_ascii_graphic() && !"\"(),/:;<=>?@[\\]{}".contains(c);
+    let fine = !first.is_empty() && first.chars().all(token);
+    fine.then(|| HeaderValue::from_str(first).ok()).flatten()
+}
+
 impl Accept {
-    pub(super) fn reply(self) -> Response {
+    pub(super) fn reply(self, protocol: Option<HeaderValue>) -> Response {
         let mut reply = reply::text(StatusCode::SWITCHING_PROTOCOLS, "");
         let headers = reply.headers_mut();
         headers.clear();
@@ -97,6 +106,9 @@ impl Accept {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         if let Ok(token) = HeaderValue::try_from(self.token) {
             headers.insert(SEC_WEBSOCKET_ACCEPT, token);
+        }
+        if let Some(protocol) = protocol {
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
         }
         reply
     }
@@ -136,7 +148,7 @@ impl Refusal {
 
 #[cfg(test)]
 mod tests {
-    use super::{HeaderMap, Method, Refusal, StatusCode, Version, check};
+    use super::{HeaderMap, Method, Refusal, StatusCode, Version, check, protocol};
     use http::{HeaderName, HeaderValue};
 
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -169,9 +181,20 @@ mod tests {
     fn section_4_2_2_the_example_key_is_answered() {
         let accept = check(&Method::GET, Version::HTTP_11, &request(&[])).unwrap();
         assert_eq!(accept.token, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-        let reply = accept.reply();
+        let reply = accept.reply(None);
         assert_eq!(reply.status(), StatusCode::SWITCHING_PROTOCOLS);
         assert_eq!(reply.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn section_4_2_2_a_subprotocol_that_is_agreed_to_is_the_first_offered() {
+        let offered = |text| protocol(&request(&[("sec-websocket-protocol", text)]));
+        assert_eq!(offered(""), None);
+        assert_eq!(offered("chat, superchat").unwrap(), "chat");
+        assert_eq!(offered(" , chat"), None);
+        assert_eq!(offered("a b"), None);
+        let accept = check(&Method::GET, Version::HTTP_11, &request(&[])).unwrap();
+        assert_eq!(accept.reply(offered("chat")).headers()["sec-websocket-protocol"], "chat");
     }
 
     #[test]

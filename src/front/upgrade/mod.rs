@@ -6,7 +6,7 @@ mod handshake;
 use super::{ClientStream, Stranger, forwarded, http::Origin};
 use crate::{lifecycle::Tasks, peer::Peer};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use std::{convert::Infallible, future::Future, sync::Arc};
@@ -50,7 +50,13 @@ pub fn handshake()
         .and(warp::header::headers_cloned())
         .and(warp::ext::optional::<Origin>())
         .and(warp::ext::optional::<OnUpgrade>())
-        .map(|method, headers, origin, pending| Handshake { method, headers, origin, pending })
+        .map(|method, headers, origin, pending| Handshake {
+            method,
+            headers,
+            origin,
+            pending,
+            agreed: None,
+        })
 }
 
 /// What a request says that matters here.
@@ -59,9 +65,26 @@ pub struct Handshake {
     headers: HeaderMap,
     origin: Option<Origin>,
     pending: Option<OnUpgrade>,
+    /// The subprotocol that the reply agrees to.
+    agreed: Option<HeaderValue>,
 }
 
 impl Handshake {
+    /// Whether it asks for a WebSocket at all, if only badly.
+    pub fn is_for_websocket(&self) -> bool {
+        use handshake::Refusal::{Method, NoUpgrade};
+        let Some(origin) = &self.origin else { return false };
+        let verdict = handshake::check(&self.method, origin.version, &self.headers);
+        !matches!(verdict, Err(Method | NoUpgrade))
+    }
+
+    /// The same request; the reply agrees to the first subprotocol that it offers, if it offers any.
+    #[must_use]
+    pub fn agreeing(mut self) -> Self {
+        self.agreed = handshake::protocol(&self.headers);
+        self
+    }
+
     /// [`upgrade`] for this one request.
     pub fn accept<F>(
         self,
@@ -94,7 +117,7 @@ impl Handshake {
             (Ok(accept), Some(pending)) => {
                 let forwarded = forwarded::chain(&self.headers, names);
                 let peer = Peer { address: origin.address, forwarded };
-                (accept.reply(), Some((pending, origin, peer)))
+                (accept.reply(self.agreed), Some((pending, origin, peer)))
             }
             (Ok(_), None) => (handshake::Refusal::NoUpgrade.reply(), None),
             (Err(refusal), _) => (refusal.reply(), None),

@@ -12,7 +12,7 @@ pub(super) fn needed(
     name: &'static str,
     condition: impl Fn() -> Condition + Send + Sync + 'static,
 ) -> Dependency {
-    Dependency { name, host: None, needed: true, condition: Arc::new(condition) }
+    Dependency { name: name.into(), host: None, needed: true, condition: Arc::new(condition) }
 }
 
 /// Without it nobody knows whom a change concerns, nor who may come in.
@@ -25,5 +25,5 @@ pub(super) fn database(stored: &Stored) -> Dependency {
 pub(super) fn nextcloud(remote: &Remote) -> Dependency {
     let remote = remote.clone();
     let condition = Arc::new(move || remote.condition());
-    Dependency { name: "nextcloud", host: None, needed: false, condition }
+    Dependency { name: "nextcloud".into(), host: None, needed: false, condition }
 }

@@ -1,0 +1,158 @@
+//! Where messages are published: one task takes them one after the other, so that history, browsers and
+//! peers have them in one order.
+
+use super::{
+    fingerprint::Fingerprint,
+    history::Shelves,
+    instance::Instance,
+    message::Message,
+    peers::{Peers, Relay},
+};
+use crate::{
+    frame::Frame,
+    hub::{Hub, HubClosed},
+    notice::Notice,
+    recipient::Recipient,
+    session::Held,
+};
+use std::sync::Arc;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+
+/// Messages that may wait; of more the publisher is told to come back.
+pub const QUEUE: usize = 1024;
+
+/// A message is not taken: too many wait, or the server ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many messages wait to be published")]
+pub struct Busy;
+
+/// Takes messages in. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Desk(mpsc::Sender<Errand>);
+
+/// One message on its way.
+struct Errand {
+    what: What,
+    at: Instant,
+    done: oneshot::Sender<()>,
+}
+
+enum What {
+    /// For browsers, history and peers.
+    Message(Instance, Message),
+    /// For one who listens, and nobody else.
+    Probe(Recipient, Frame),
+}
+
+/// What waits for [`Clerk::run`].
+pub struct Inbox(mpsc::Receiver<Errand>);
+
+/// A desk and what lies on it.
+pub fn desk() -> (Desk, Inbox) {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    (Desk(sender), Inbox(receiver))
+}
+
+impl Desk {
+    /// Publishes a message; done once browsers have been told and the peers' queues have it.
+    ///
+    /// # Errors
+    /// [`Busy`]: nobody has been told.
+    pub async fn publish(&self, instance: Instance, message: Message) -> Result<(), Busy> {
+        self.put(What::Message(instance, message)).await
+    }
+
+    /// Tells one recipient a text, with nothing left behind.
+    ///
+    /// # Errors
+    /// [`Busy`]: it hasn't been told.
+    pub async fn probe(&self, to: Recipient, text: &str) -> Result<(), Busy> {
+        self.put(What::Probe(to, Frame::text(text))).await
+    }
+
+    async fn put(&self, what: What) -> Result<(), Busy> {
+        let (done, told) = oneshot::channel();
+        let errand = Errand { what, at: Instant::now(), done };
+        self.0.try_send(errand).map_err(|_| Busy)?;
+        told.await.map_err(|_| Busy)
+    }
+
+    /// How many messages wait.
+    pub fn waiting(&self) -> usize {
+        self.0.max_capacity() - self.0.capacity()
+    }
+}
+
+/// Who publishes.
+pub struct Clerk {
+    /// Who tells browsers.
+    pub hub: Hub,
+    /// Where browsers that come back find what they missed.
+    pub history: Shelves,
+    /// Who else is told.
+    pub peers: Peers,
+    /// What we are called.
+    pub fingerprint: Fingerprint,
+}
+
+impl Clerk {
+    /// Publishes what comes, until the hub ends.
+    pub async fn run(self, Inbox(mut queue): Inbox) {
+        while let Some(Errand { what, at, done }) = queue.recv().await {
+            let told = match what {
+                What::Message(instance, message) => self.publish(instance, message, at).await,
+                What::Probe(to, frame) => self.hub.tell(to, Notice::Opaque(frame), at).await,
+            };
+            if told.is_err() {
+                return;
+            }
+            // A publisher that has gone needs no answer.
+            let _ = done.send(());
+        }
+    }
+
+    async fn publish(
+        &self,
+        instance: Instance,
+        message: Message,
+        at: Instant,
+    ) -> Result<(), HubClosed> {
+        let Some(relay) = self.take(instance, message) else { return Ok(()) };
+        if !relay.to.is_empty() {
+            let notice = Notice::Opaque(relay.frame.clone());
+            self.hub.tell_all(Some(Arc::clone(&relay.to)), notice, at).await?;
+        }
+        self.peers.pass_on(&relay);
+        Ok(())
+    }
+
+    /// What is to be told, if that hasn't been done before.
+    fn take(&self, instance: Instance, message: Message) -> Option<Relay> {
+        let own = self.fingerprint.as_str();
+        if message.touched.iter().any(|touched| touched == own) {
+            return None;
+        }
+        let mut made = None;
+        let make = || {
+            let to: Arc<[Recipient]> = recipients(&instance, &message.subscribers);
+            let frame = Frame::text(&message.touched_by(own));
+            made = Some((Arc::clone(&to), frame.clone()));
+            Held { to, frame }
+        };
+        if !self.history.lock().take(&instance, &message, make, Instant::now()) {
+            return None;
+        }
+        let (to, frame) = made?;
+        Some(Relay { instance, to, frame, touched: message.touched.into() })
+    }
+}
+
+/// Each once, in order of first appearance.
+fn recipients(instance: &Instance, ids: &[String]) -> Arc<[Recipient]> {
+    let known: indexmap::IndexSet<Recipient> =
+        ids.iter().filter_map(|id| instance.recipient(id)).collect();
+    known.into_iter().collect()
+}

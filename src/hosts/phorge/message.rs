@@ -1,0 +1,223 @@
+//! What is published: an object of which two members are known here and everything else is passed on
+//! as it was written (`specs/aphlict.md` section 2.1).
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+use std::fmt;
+
+/// A body that is no message; nothing has been done with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// No JSON, or no object.
+    #[error("no JSON object")]
+    NoObject,
+    /// `subscribers` isn't there, or is no array.
+    #[error("subscribers is not an array")]
+    Subscribers,
+    /// `touched` is there and is no array.
+    #[error("touched is not an array")]
+    Touched,
+}
+
+/// A message as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The object without `touched` and its closing brace, each member as it was written.
+    content: String,
+    /// The elements of `touched` as they were written, with commas between.
+    path: String,
+    /// Those of them that are texts: who has handled it.
+    pub touched: Vec<String>,
+    /// The ids it is for, as they came; what is no text is nobody.
+    pub subscribers: Vec<String>,
+    /// `uniqueID` as it was written, where it is a text or a number.
+    pub unique: Option<String>,
+}
+
+impl Message {
+    /// Reads a body. Numbers keep all their digits, and so does whatever isn't known here.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
+        let Members(members) = serde_json::from_slice(body).map_err(|_| Malformed::NoObject)?;
+        // Of several members with one name the last counts, as it does for browsers.
+        let last = |name| members.iter().rfind(|(known, ..)| *known == Some(name));
+        let value = |name| last(name).map(|(.., value)| value.get());
+        let subscribers = value(Known::Subscribers).and_then(elements);
+        let (path, touched) = match value(Known::Touched).map(elements) {
+            Some(Some(raw)) => (joined(&raw), texts(&raw)),
+            Some(None) => return Err(Malformed::Touched),
+            None => (String::new(), Vec::new()),
+        };
+        let unique =
+            value(Known::UniqueId).filter(|raw| !raw.starts_with(['{', '[', 'n', 't', 'f']));
+        Ok(Self {
+            content: content(&members),
+            path,
+            touched,
+            subscribers: texts(&subscribers.ok_or(Malformed::Subscribers)?),
+            unique: unique.map(str::to_owned),
+        })
+    }
+
+    /// What browsers and peers get: the message with one more who has handled it.
+    pub fn touched_by(&self, fingerprint: &str) -> String {
+        let comma = if self.path.is_empty() { "" } else { "," };
+        let Self { content, path, .. } = self;
+        format!(r#"{content},"touched":[{path}{comma}"{fingerprint}"]}}"#)
+    }
+
+    /// The message without those who have handled it.
+    pub fn content(&self) -> &str {
+        &self.content
+    }
+
+    /// The way it came, as text.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+/// The members that mean something here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Subscribers,
+    Touched,
+    UniqueId,
+}
+
+/// An object's members in their order: which one, name and value as they were written.
+struct Members<'a>(Vec<(Option<Known>, &'a RawValue, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+struct InOrder;
+
+impl<'de> Visitor<'de> for InOrder {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+            members.push((known(name), name, value));
+        }
+        Ok(Members(members))
+    }
+}
+
+fn known(name: &RawValue) -> Option<Known> {
+    match text(name)?.as_str() {
+        "subscribers" => Some(Known::Subscribers),
+        "touched" => Some(Known::Touched),
+        "uniqueID" => Some(Known::UniqueId),
+        _ => None,
+    }
+}
+
+fn content(members: &[(Option<Known>, &RawValue, &RawValue)]) -> String {
+    let kept = members.iter().filter(|(known, ..)| *known != Some(Known::Touched));
+    let kept = kept.map(|(_, name, value)| format!("{name}:{value}"));
+    format!("{{{}", kept.collect::<Vec<_>>().join(","))
+}
+
+fn elements(raw: &str) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(raw).ok()
+}
+
+fn joined(raw: &[&RawValue]) -> String {
+    raw.iter().map(|element| element.get()).collect::<Vec<_>>().join(",")
+}
+
+fn texts(raw: &[&RawValue]) -> Vec<String> {
+    raw.iter().filter_map(|element| text(element)).collect()
+}
+
+/// What is no text, or holds half a surrogate pair, is none.
+fn text(raw: &RawValue) -> Option<String> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Malformed, Message};
+
+    #[test]
+    fn what_is_not_known_here_stays_as_it_was_written() {
+        let body = br#"{ "key": 7391827364518273645, "x":1.50e+3,
+            "subscribers": ["PHID-USER-a", 7, "\u00e9"], "half": "\ud800", "uniqueID":"u1",
+            "deep":{"touched" : [ ] }, "key2":"\u0041" }"#;
+        let message = Message::parse(body).unwrap();
+        assert_eq!(message.subscribers, ["PHID-USER-a", "é"]);
+        assert_eq!(message.unique.as_deref(), Some(r#""u1""#));
+        assert_eq!(
+            message.touched_by("Qd7h"),
+            concat!(
+                r#"{"key":7391827364518273645,"x":1.50e+3,"subscribers":["PHID-USER-a", 7, "\u00e9"],"#,
+                r#""half":"\ud800","uniqueID":"u1","deep":{"touched" : [ ] },"key2":"\u0041","#,
+                r#""touched":["Qd7h"]}"#
+            )
+        );
+    }
+
+    #[test]
+    fn who_has_handled_it_is_kept_and_one_is_added() {
+        let body = br#"{"touched":["a", 5,"b"],"subscribers":[]}"#;
+        let message = Message::parse(body).unwrap();
+        assert_eq!(message.touched, ["a", "b"]);
+        assert_eq!(message.touched_by("c"), r#"{"subscribers":[],"touched":["a",5,"b","c"]}"#);
+        assert_eq!((message.content(), message.path()), (r#"{"subscribers":[]"#, r#""a",5,"b""#));
+    }
+
+    #[test]
+    fn what_is_no_message_is_said() {
+        use Malformed::{NoObject, Subscribers, Touched};
+        for (body, why) in [
+            ("", NoObject),
+            ("type=notification", NoObject),
+            ("null", NoObject),
+            ("[]", NoObject),
+            (r#"{"subscribers":[]"#, NoObject),
+            (r#"{"subscribers":[]} x"#, NoObject),
+            ("{}", Subscribers),
+            (r#"{"subscribers":null}"#, Subscribers),
+            (r#"{"subscribers":"abc"}"#, Subscribers),
+            (r#"{"subscribers":{"0":"a"}}"#, Subscribers),
+            (r#"{"subscribers":[],"touched":"a"}"#, Touched),
+            (r#"{"subscribers":[],"touched":null}"#, Touched),
+        ] {
+            assert_eq!(Message::parse(body.as_bytes()), Err(why), "{body}");
+        }
+        assert_eq!(Message::parse(b"{\"subscribers\":[\"\xff\"]}"), Err(NoObject));
+    }
+
+    #[test]
+    fn of_members_with_one_name_the_last_counts() {
+        let body = br#"{"subscribers":["a"],"touched":["x"],"subscribers":["b"],"touched":[]}"#;
+        let message = Message::parse(body).unwrap();
+        assert_eq!((message.subscribers, message.touched), (vec!["b".to_owned()], Vec::new()));
+    }
+
+    #[test]
+    fn a_unique_id_may_be_a_number_but_not_anything() {
+        let unique = |raw: &str| {
+            let body = format!(r#"{{"subscribers":[],"uniqueID":{raw}}}"#);
+            Message::parse(body.as_bytes()).unwrap().unique
+        };
+        assert_eq!(unique("17").as_deref(), Some("17"));
+        for none in ["null", "true", "false", "[]", "{}"] {
+            assert_eq!(unique(none), None);
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Puts the parts of one server together: listeners, hub, history, peers.
+
+mod adopt;
+mod probe;
+
+use super::{
+    admin::{self, Admin},
+    config::{CLIENT_PORT, FLAGS, PhorgeSettings, SETTINGS},
+    desk::{self, Clerk, Desk, desk},
+    dialect::AphlictDialect,
+    doorstep::{self, Doorstep},
+    fingerprint::Fingerprint,
+    history::Shelves,
+    peers::{self, Cluster, Peers},
+    tally::Arrivals,
+};
+use crate::{
+    config::{Action, ConfigError, HostRequest, Kind, Report},
+    hosts::{
+        Audience, Boxed, Doorway, Ground, Prepared, Running, StartError, gauges, until_stopped,
+    },
+    hub::{Dealing, Hub, HubSettings},
+    session::Close,
+    status::{Dependency, Health, Queue},
+    telemetry::metrics::{Counter, HubMetrics, Metrics, MetricsError},
+};
+use adopt::{Adopting, terms};
+use ipnet::IpNet;
+use probe::WayBack;
+use std::{io, sync::Arc};
+use tokio::time::Instant;
+use warp::{Filter, filters::BoxedFilter, reply::Response};
+
+/// Shards of the hub at most; each is one task.
+const MAX_SHARDS: usize = 8;
+
+/// Phorge's notification server, as the registry knows it.
+pub const KIND: Kind<'static, Boxed> = Kind {
+    name: "phorge",
+    about: "Serve Phorge's browsers in place of Aphlict, from Aphlict's own configuration file",
+    file: Some("Aphlict's configuration, such as aphlict.custom.json"),
+    port: CLIENT_PORT,
+    settings: SETTINGS,
+    flags: FLAGS,
+    actions: &[Action { name: "debug", serves: true }],
+    action: "debug, or nothing: serve in the foreground",
+    read: &|request, report| Ok(Box::new(AphlictServer::read(request, report)?)),
+};
+
+/// One server, ready to start.
+#[derive(Debug)]
+pub struct AphlictServer {
+    /// What it is told.
+    pub settings: PhorgeSettings,
+}
+
+impl AphlictServer {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn read(request: &HostRequest<'_>, report: &mut Report) -> Result<Self, ConfigError> {
+        Ok(Self { settings: PhorgeSettings::read(request, report)? })
+    }
+}
+
+impl Prepared for AphlictServer {
+    fn trusted_proxies(&self) -> &[IpNet] {
+        &self.settings.trusted
+    }
+
+    fn listens_to(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn is_apart(&self) -> bool {
+        !self.settings.clients.is_empty()
+    }
+
+    fn start(self: Box<Self>, ground: Ground) -> Result<Running, StartError> {
+        let metrics = Metrics::new(ground.name.as_ref().map(|name| name.as_str()))?;
+        let numbers = Numbers::register(&metrics)?;
+        Parts { settings: self.settings, metrics, numbers, ground }.start()
+    }
+}
+
+/// What is counted besides what each part counts.
+struct Numbers {
+    hub: Arc<HubMetrics>,
+    received: Counter,
+    relayed: Counter,
+    lost: Counter,
+}
+
+impl Numbers {
+    fn register(metrics: &Metrics) -> Result<Self, MetricsError> {
+        const RECEIVED: &str = "Messages published or passed on to us, duplicates included.";
+        const RELAYED: &str = "Messages that a peer took.";
+        const LOST: &str = "Messages that a peer did not get.";
+        Ok(Self {
+            hub: Arc::new(HubMetrics::register(metrics, &[])?),
+            received: metrics.counter("messages_published_total", RECEIVED)?,
+            relayed: metrics.counter("messages_relayed_total", RELAYED)?,
+            lost: metrics.counter("messages_relay_lost_total", LOST)?,
+        })
+    }
+}
+
+/// What the parts are made from.
+struct Parts {
+    settings: PhorgeSettings,
+    metrics: Metrics,
+    numbers: Numbers,
+    ground: Ground,
+}
+
+impl Parts {
+    fn start(mut self) -> Result<Running, StartError> {
+        let history = Shelves::default();
+        let hub = self.hub(&history)?;
+        let fingerprint = Fingerprint::draw(&mut self.ground.rng);
+        let peers = self.peers(&fingerprint)?;
+        let (desk, inbox) = desk();
+        let dependencies: Vec<_> = needs(&peers).collect();
+        let queues = queues(&desk, &hub, &peers);
+        let health = Health::new(dependencies.clone(), Arc::clone(&self.ground.clock));
+        gauges::register(&self.metrics, &health, &hub, &queues)?;
+        let clerk = Clerk {
+            hub: hub.clone(),
+            history: history.clone(),
+            peers,
+            fingerprint: fingerprint.clone(),
+        };
+        until_stopped(&self.ground.groups.sources, "publishing", clerk.run(inbox));
+        let arrivals = Arc::new(Arrivals::default());
+        let doorstep = Doorstep {
+            hub: hub.clone(),
+            arrivals: Arc::clone(&arrivals),
+            tasks: self.ground.groups.listeners.clone(),
+        };
+        let clients = doorstep::routes(doorstep);
+        let probe = WayBack::new(desk.clone(), self.ground.rng.fork());
+        let admin = Admin {
+            desk,
+            fingerprint,
+            history,
+            hub: hub.clone(),
+            arrivals,
+            received: self.numbers.received.clone(),
+            sent: Arc::clone(&self.numbers.hub),
+            probed: probe.counter(),
+            since: Instant::now(),
+        };
+        let doorways = self.doorways(&clients, &admin::routes(admin));
+        let apart = !self.settings.clients.is_empty();
+        let leaving = hub.clone();
+        Ok(Running {
+            routes: if apart { nothing() } else { clients },
+            doorways,
+            probe_at: apart.then_some(0),
+            dependencies,
+            metrics: self.metrics,
+            snapshot: None,
+            revoke: Arc::new(move |whom| {
+                let (hub, whom) = (leaving.clone(), whom.into());
+                Box::pin(
+                    async move { hub.disconnect(Some(whom), Close::Revoked).await.unwrap_or(0) },
+                )
+            }),
+            probe: Arc::new(probe),
+            adopts: Box::new(Adopting::new(self.settings, hub)),
+        })
+    }
+
+    fn hub(&mut self, history: &Shelves) -> Result<Hub, StartError> {
+        let settings = HubSettings {
+            dialect: Arc::new(AphlictDialect::new(history.clone(), Instant::now)),
+            terms: terms(&self.settings),
+            push_rate: 0,
+            shards: u16::try_from(self.ground.cores.clamp(1, MAX_SHARDS)).unwrap_or(1),
+            dealing: Dealing::Evenly,
+            grace: self.ground.drain_time,
+            observer: Arc::clone(&self.numbers.hub) as _,
+        };
+        Hub::start(settings, &self.ground.groups.sessions, &mut self.ground.rng)
+            .map_err(|error| StartError::System("an event queue", error))
+    }
+
+    fn peers(&mut self, own: &Fingerprint) -> Result<Peers, StartError> {
+        let urls = self.settings.peers.clone();
+        let dial = peers::http(&urls, self.settings.peers_ca.as_deref())
+            .map_err(|error| StartError::System("connections to peers", io::Error::other(error)))?;
+        let cluster = Cluster {
+            urls,
+            dial,
+            own: own.clone(),
+            relayed: self.numbers.relayed.clone(),
+            lost: self.numbers.lost.clone(),
+        };
+        Ok(Peers::start(cluster, &self.ground.groups.sources, &mut self.ground.rng))
+    }
+
+    /// Those for clients first: the probe begins at the first.
+    fn doorways(
+        &self,
+        clients: &BoxedFilter<(Response,)>,
+        admins: &BoxedFilter<(Response,)>,
+    ) -> Vec<Doorway> {
+        let client = self.settings.clients.iter().map(|listen| Doorway {
+            name: "client server",
+            listen: listen.clone(),
+            routes: clients.clone(),
+            audience: Audience::Clients,
+        });
+        let admin = self.settings.admins.iter().map(|listen| Doorway {
+            name: "admin server",
+            listen: listen.clone(),
+            routes: admins.clone(),
+            audience: Audience::Operators,
+        });
+        client.chain(admin).collect()
+    }
+}
+
+/// Browsers here are told without peers; only those of others aren't.
+fn needs(peers: &Peers) -> impl Iterator<Item = Dependency> {
+    peers.conditions().map(|(peer, condition)| Dependency {
+        name: format!("peer {peer}").into(),
+        host: None,
+        needed: false,
+        condition,
+    })
+}
+
+fn queues(desk: &Desk, hub: &Hub, peers: &Peers) -> Vec<Queue> {
+    let (desk, shards, slowest) = (desk.clone(), hub.clone(), peers.clone());
+    vec![
+        Queue::new("publishing", desk::QUEUE, move || desk.waiting()),
+        Queue::new("hub", hub.depths().room, move || shards.depths().commands),
+        Queue::new("peers", peers::QUEUE, move || slowest.waiting()),
+    ]
+}
+
+/// For the shared listener of a host that has its own.
+fn nothing() -> BoxedFilter<(Response,)> {
+    warp::any().and_then(async || Err::<Response, _>(warp::reject::not_found())).boxed()
+}

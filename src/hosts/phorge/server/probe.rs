@@ -1,0 +1,66 @@
+//! The daemon's probe of itself, the way of a browser: subscribe, then hear what is published.
+
+use crate::{
+    config::Place,
+    front::{Request, Visitor},
+    hosts::{
+        Probe, ProbeError, Stream,
+        phorge::{desk::Desk, instance::Instance},
+    },
+};
+use futures_util::{FutureExt, future::BoxFuture};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+/// An instance that no Phorge has.
+const INSTANCE: &str = "~%01probe/";
+/// Answers a ping.
+const PING: &str = r#"{"command":"ping","data":null}"#;
+
+/// Knows the way.
+pub(super) struct WayBack {
+    desk: Desk,
+    rng: Mutex<fastrand::Rng>,
+    sent: Arc<AtomicU64>,
+}
+
+impl WayBack {
+    pub(super) fn new(desk: Desk, rng: fastrand::Rng) -> Self {
+        Self { desk, rng: Mutex::new(rng), sent: Arc::default() }
+    }
+
+    /// How many messages were sent for nobody but the probe.
+    pub(super) fn counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.sent)
+    }
+
+    async fn visit(&self, stream: Box<dyn Stream>, place: &Place) -> Result<(), ProbeError> {
+        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner).fork();
+        let id = format!("{:032x}", rng.u128(..));
+        let host = place.server_names.first().map_or("localhost", String::as_str).to_owned();
+        let request = Request { host, path: format!("{}/{INSTANCE}", place.path) };
+        let mut visitor = Visitor::upgrade(stream, &request, rng).await?;
+        visitor.say(&format!(r#"{{"command":"subscribe","data":["{id}"]}}"#)).await?;
+        // Who has been answered has been subscribed before.
+        visitor.say(PING).await?;
+        visitor.next().await?;
+        let instance = Instance::of_path(INSTANCE);
+        let to = instance.recipient(&id).ok_or("the probe's instance has no recipients")?;
+        self.desk.probe(to, &id).await?;
+        self.sent.fetch_add(1, Relaxed);
+        while visitor.next().await? != id {}
+        Ok(())
+    }
+}
+
+impl Probe for WayBack {
+    fn go<'a>(
+        &'a self,
+        stream: Box<dyn Stream>,
+        place: &'a Place,
+    ) -> BoxFuture<'a, Result<(), ProbeError>> {
+        self.visit(stream, place).boxed()
+    }
+}
