@@ -31,6 +31,7 @@ mod monitoring;
 mod nextcloud_http;
 mod operator;
 mod panics;
+mod phorge_cluster;
 mod phorge_protocol;
 mod proxies;
 mod proxy_protocol;

@@ -10,8 +10,8 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-const COMMANDS: [&str; 7] =
-    ["doctor", "demo", "log", "completions", "revoke", "healthcheck", "metrics"];
+const COMMANDS: [&str; 8] =
+    ["doctor", "demo", "log", "completions", "revoke", "healthcheck", "metrics", "phorge"];
 
 fn run(arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_notify_push"));

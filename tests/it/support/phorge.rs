@@ -14,7 +14,7 @@ const PONG: &str = r#"{"type":"pong"}"#;
 pub(crate) struct Aphlict {
     pub(crate) daemon: Daemon,
     pub(crate) ports: Ports,
-    folder: Folder,
+    _folder: Folder,
 }
 
 /// Where it listens.
@@ -54,16 +54,11 @@ impl Aphlict {
         let arguments = ["phorge", "debug", "--config", &file.display().to_string()];
         let mut daemon = Daemon::launch(&arguments, &[("LOG", "notify_push=debug")]);
         if daemon.ready().await {
-            return Some(Self { daemon, ports, folder });
+            return Some(Self { daemon, ports, _folder: folder });
         }
         let log = daemon.log();
         assert!(log.to_lowercase().contains("address already in use"), "no start: {log}");
         None
-    }
-
-    /// The folder of its file and its pidfile.
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     /// `127.0.0.1:port` of the client server.
