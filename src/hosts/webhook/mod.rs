@@ -9,7 +9,10 @@
 pub mod body;
 pub mod book;
 pub mod claim;
+pub mod cors;
 pub mod door;
+pub mod envelope;
+pub mod event_stream;
 pub mod feed;
 pub mod form;
 pub mod guesses;
@@ -17,6 +20,7 @@ pub mod id;
 pub mod keeper;
 pub mod news;
 pub mod replay;
+pub mod socketio;
 pub mod teller;
 pub mod token;
 pub mod value;
