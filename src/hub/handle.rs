@@ -263,3 +263,116 @@ fn word(notice: Notice) -> What {
 pub(super) fn millis(duration: Duration) -> Millis {
     Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Hub, HubSettings, Tasks};
+    use crate::{
+        auth::{Admission, Grounds},
+        frame::Frame,
+        hosts::nextcloud::dialect::NextcloudDialect,
+        hub::{Dealing, Limits, Newcomer, Observer, Terms},
+        notice::Notice,
+        recipient::Recipient,
+        session::{Close, Pace},
+        stream::ClientStream,
+    };
+    use bytes::Bytes;
+    use std::{sync::Arc, time::Duration};
+    use tokio::{io::AsyncReadExt, net::UnixStream, time::Instant};
+
+    struct Nobody;
+
+    impl Observer for Nobody {}
+
+    fn hub(dealing: Dealing, tasks: &Tasks) -> Hub {
+        let limits = Limits { per_recipient: 9, max_connection: None, subscriptions: 9 };
+        let settings = HubSettings {
+            dialect: Arc::new(NextcloudDialect::default()),
+            terms: Terms { pace: Pace { max: 1000, enabled: true }, limits },
+            push_rate: 0,
+            shards: 3,
+            dealing,
+            grace: Duration::ZERO,
+            observer: Arc::new(Nobody),
+        };
+        Hub::start(settings, tasks, &mut fastrand::Rng::with_seed(7)).unwrap()
+    }
+
+    async fn join(hub: &Hub, home: &str, also: &[&str]) -> UnixStream {
+        let (near, far) = UnixStream::pair().unwrap();
+        let admission = Admission { recipient: home.into(), grounds: Grounds::Open };
+        let transport = ClientStream::Unix(near).into_idle().unwrap();
+        let newcomer = Newcomer {
+            also: also.iter().map(|name| Recipient::from(*name)).collect(),
+            greeting: Some(Box::new(Vec::new)),
+            ..Newcomer::new(transport, Bytes::new(), admission)
+        };
+        hub.join(newcomer).await.unwrap();
+        far
+    }
+
+    async fn hears(client: &mut UnixStream, text: &str) {
+        let expected = Frame::text(text);
+        let mut heard = vec![0; expected.bytes().len()];
+        client.read_exact(&mut heard).await.unwrap();
+        assert_eq!(heard, expected.bytes()[..]);
+    }
+
+    fn opaque(text: &str) -> Notice {
+        Notice::Opaque(Frame::text(text))
+    }
+
+    #[tokio::test]
+    async fn however_clients_are_dealt_out_each_hears_what_is_its_own_once_and_in_order() {
+        for (dealing, also) in [(Dealing::ByRecipient, &[][..]), (Dealing::Evenly, &["a", "b"])] {
+            let tasks = Tasks::default();
+            let hub = hub(dealing, &tasks);
+            let mut clients = Vec::new();
+            for number in 0..6 {
+                clients.push(join(&hub, &format!("home {number}"), also).await);
+            }
+            let several = ["home 3", "a", "b", "nobody"].map(Recipient::from);
+            hub.tell_all(Some(several.into()), opaque("several"), Instant::now()).await.unwrap();
+            hub.tell("home 3".into(), opaque("one"), Instant::now()).await.unwrap();
+            hub.tell_all(Some(["home 3".into()].into()), opaque("only"), Instant::now())
+                .await
+                .unwrap();
+            hub.tell_all(None, opaque("all"), Instant::now()).await.unwrap();
+            for (number, client) in clients.iter_mut().enumerate() {
+                if number == 3 || !also.is_empty() {
+                    hears(client, "several").await;
+                }
+                if number == 3 {
+                    hears(client, "one").await;
+                    hears(client, "only").await;
+                }
+                hears(client, "all").await;
+            }
+            let subscribers = if also.is_empty() { 0 } else { 6 };
+            assert_eq!(hub.count(&"a".into()).await, Ok(subscribers));
+            assert_eq!(hub.count(&"home 3".into()).await, Ok(1));
+            assert_eq!(hub.disconnect(Some("b".into()), Close::Replaced).await, Ok(subscribers));
+            tasks.stopping().cancel();
+        }
+    }
+
+    #[tokio::test]
+    async fn subscribers_dealt_out_evenly_are_in_all_shards() {
+        let tasks = Tasks::default();
+        let hub = hub(Dealing::Evenly, &tasks);
+        let mut clients = Vec::new();
+        for _ in 0..6 {
+            clients.push(join(&hub, "home", &["a"]).await);
+        }
+        // One recipient, asked for by itself.
+        hub.tell("a".into(), opaque("a"), Instant::now()).await.unwrap();
+        for client in &mut clients {
+            hears(client, "a").await;
+        }
+        for shard in 0..3 {
+            assert_eq!(hub.list(shard, 0, 9).await.unwrap().len(), 2);
+        }
+        tasks.stopping().cancel();
+    }
+}

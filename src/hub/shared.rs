@@ -29,7 +29,7 @@ pub struct Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dealing {
     /// By their home: who tells a recipient asks one shard. For hosts whose clients listen as one
-    /// recipient each.
+    /// recipient each: what a client subscribed to besides would be looked for in that shard only.
     ByRecipient,
     /// One after the other: who tells a recipient asks every shard. For hosts whose clients
     /// subscribe.
