@@ -86,8 +86,9 @@ fn examine(
     Ok(findings)
 }
 
+/// Whether what is printed may have colours.
 #[expect(clippy::disallowed_methods, reason = "NO_COLOR is part of the environment")]
-fn colours() -> bool {
+pub(super) fn colours() -> bool {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|text| !text.is_empty());
     io::stdout().is_terminal() && !plain
 }

@@ -1,13 +1,15 @@
 //! `notify_push`: tells exactly the clients concerned that something changed.
 //!
 //! ```text
-//! source ─Message▶ host.decoder ─Event▶ recipients ─[Recipient]▶ hub ─Notice▶ outbox ▶ session ─Frame▶ front ▶ client
-//!    ▲ receipt                                            auth chain ◀─Credentials─┘
+//! source ─Message▶ host.decode ─Event▶ recipients ─[Recipient]▶ hub ─Notice▶ outbox ▶ session ─Frame▶ stream ▶ client
+//!                                                     auth chain ◀─Credentials─ front ◀──────────────────────┘
 //! ```
 //!
 //! The modules below are declared in the order of that road; `ARCHITECTURE.md` is the map.
 
 // Vocabulary: plain values, no I/O.
+pub mod causes;
+pub mod condition;
 pub mod event;
 pub mod finding;
 pub mod frame;

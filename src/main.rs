@@ -5,6 +5,7 @@ mod examination;
 use listenfd::ListenFd;
 use notify_push::{
     app::{self, Fresh, Rim},
+    causes::chain,
     config::{self, ConfigError, Described, Entry, LogAction, LogSettings, Settings, Surroundings},
     demo::{self, Screen},
     front::{
@@ -18,8 +19,7 @@ use notify_push::{
 };
 use std::{
     error::Error,
-    fmt::Write as _,
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, Write as _},
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
@@ -61,18 +61,6 @@ impl From<ConfigError> for Failure {
 
 fn failure(error: impl Error) -> Failure {
     Failure { message: chain(&error), code: 1 }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Writing to a String can't fail.
-        let _ = write!(text, ": {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// Arguments, environment and files to what is to be done: the only place that looks at them.
@@ -151,10 +139,8 @@ fn serve(
     })
 }
 
-#[expect(clippy::disallowed_methods, reason = "NO_COLOR is part of the environment")]
 fn demo(once: bool) -> Result<ExitCode, Failure> {
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|text| !text.is_empty());
-    let screen = Screen::new(io::stdout(), io::stdout().is_terminal() && !plain);
+    let screen = Screen::new(io::stdout(), examination::colours());
     in_the_world(&LogSettings::default(), async |rim| {
         demo::run(once, rim, &std::env::temp_dir(), screen).await.map_err(failure)
     })

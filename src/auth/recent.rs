@@ -8,7 +8,7 @@ use std::{
 use tokio::time::Instant;
 
 /// Room for so many entries more is not worth giving back.
-const SPARE: usize = 64;
+pub(super) const SPARE: usize = 64;
 
 /// A bounded map whose entries end by themselves. The clock is passed in.
 #[derive(Debug)]

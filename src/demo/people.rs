@@ -5,7 +5,7 @@ use crate::{
         AuthSettings, AuthStep, DeliverySettings, Entry, InstanceSettings, LogSettings,
         NextcloudSettings, ProxySettings, RECHECK_ROUND, Settings, ThrottleSettings, TwoFactor,
     },
-    front::{Bind, ListenSettings, StrangerLimits, VisitError, Visitor},
+    front::{Bind, ListenSettings, Request, StrangerLimits, VisitError, Visitor},
     hosts::{
         Boxed,
         nextcloud::{Feed, Instance},
@@ -70,7 +70,8 @@ pub async fn log_in(
 ) -> Result<Client, VisitError> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let mut client = Visitor::log_in(stream, person.name(), person.password(), rng).await?;
+    let credentials = (person.name(), person.password());
+    let mut client = Visitor::log_in(stream, &Request::default(), credentials, rng).await?;
     client.say("listen notify_file_id").await?;
     Ok(client)
 }

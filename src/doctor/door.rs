@@ -5,7 +5,7 @@ use crate::{
     hosts::Stream,
 };
 use rustls::{ClientConfig, pki_types::ServerName};
-use std::{error::Error, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpStream, UnixStream},
     time::timeout,
@@ -126,15 +126,4 @@ impl Shut {
 
 async fn bounded<T>(step: impl Future<Output = T>) -> Result<T, Shut> {
     timeout(PATIENCE, step).await.map_err(|_| Shut::Silent)
-}
-
-/// An error with its causes, in one line.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -112,9 +112,21 @@ impl Round<'_> {
         done
     }
 
+    /// A check that finds one thing, for which nothing else waits.
+    async fn one(&mut self, check: Check, limit: Duration, work: impl Future<Output = Finding>) {
+        if let Some(finding) = self.within(check, limit, work).await {
+            self.told(finding);
+        }
+    }
+
     /// Skips what builds on another check.
     fn skip<T>(&mut self, check: Check, failed: Check) -> Option<T> {
-        self.told(Finding::skipped(check, format!("{} failed", failed.name())));
+        self.skip_as(check, format!("{} failed", failed.name()))
+    }
+
+    /// Skips a check for this reason.
+    fn skip_as<T>(&mut self, check: Check, why: impl AsRef<str>) -> Option<T> {
+        self.told(Finding::skipped(check, why));
         None
     }
 
@@ -151,7 +163,7 @@ async fn of_database(round: &mut Round<'_>, patient: &Patient, tools: &mut Tools
     let Some(settings) = &patient.settings().database else {
         let why = "AUTH=nextcloud says that there is none: file changes are told to nobody";
         for check in [Check::Database, Check::Tables, Check::Rights, Check::Mounts] {
-            round.told(Finding::skipped(check, why));
+            round.skip_as::<()>(check, why);
         }
         return None;
     };
@@ -169,12 +181,8 @@ async fn of_database(round: &mut Round<'_>, patient: &Patient, tools: &mut Tools
         round.skip::<()>(Check::Mounts, Check::Tables);
         return reached.clock;
     }
-    let rights = checks::rights::check(database, settings);
-    let rights = round.within(Check::Rights, LIMIT, rights).await;
-    rights.into_iter().for_each(|finding| round.told(finding));
-    let mounts = checks::mounts::check(database, &patient.occ);
-    let mounts = round.within(Check::Mounts, LIMIT, mounts).await;
-    mounts.into_iter().for_each(|finding| round.told(finding));
+    round.one(Check::Rights, LIMIT, checks::rights::check(database, settings)).await;
+    round.one(Check::Mounts, LIMIT, checks::mounts::check(database, &patient.occ)).await;
     reached.clock
 }
 
@@ -189,9 +197,7 @@ struct Way<'a> {
 
 impl Way<'_> {
     async fn of_clients(&self, round: &mut Round<'_>, tools: &mut Tools) {
-        let daemon = checks::daemon::check(self.patient, tools);
-        let daemon = round.within(Check::Daemon, LIMIT, daemon).await;
-        daemon.into_iter().for_each(|finding| round.told(finding));
+        round.one(Check::Daemon, LIMIT, checks::daemon::check(self.patient, tools)).await;
         let endpoint = checks::endpoint::check(self.patient, tools, self.survey);
         let reached = round.run(Check::Endpoint, endpoint).await;
         self.proxies(round, reached.as_ref()).await;
@@ -207,10 +213,11 @@ impl Way<'_> {
             Some(guest) => {
                 let patience = self.patient.patience;
                 let idle = checks::idle::check(guest, patience);
-                let idle = round.within(Check::Idle, patience + LIMIT, idle).await;
-                idle.into_iter().for_each(|finding| round.told(finding));
+                round.one(Check::Idle, patience + LIMIT, idle).await;
             }
-            None => round.told(Finding::skipped(Check::Idle, "nobody is logged in")),
+            None => {
+                round.skip_as::<()>(Check::Idle, "nobody is logged in");
+            }
         }
     }
 
@@ -229,7 +236,7 @@ impl Way<'_> {
             }
             (_, None) => {
                 let why = "there is no token to ask with; occ notify_push:self-test has one";
-                round.told(Finding::skipped(Check::Proxies, why));
+                round.skip_as::<()>(Check::Proxies, why);
             }
         }
     }
@@ -250,8 +257,7 @@ impl Way<'_> {
             }
             Some(_) => {
                 let why = "this Redis user may not publish, which is as it should be";
-                round.told(Finding::skipped(Check::Delivery, why));
-                None
+                round.skip_as(Check::Delivery, why)
             }
         }
     }
@@ -264,8 +270,7 @@ impl Way<'_> {
     ) -> Option<Guest> {
         let Some(credentials) = &self.patient.credentials else {
             let why = "nobody was named: --user alice logs in as alice";
-            round.told(Finding::skipped(Check::LogIn, why));
-            return None;
+            return round.skip_as(Check::LogIn, why);
         };
         let check = checks::log_in::check(self.patient, credentials, reached, tools);
         round.run(Check::LogIn, check).await

@@ -9,6 +9,7 @@ use crate::{
 use rustix::process::{Resource, getrlimit};
 use std::{
     fs, io,
+    net::IpAddr,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::Duration,
@@ -158,6 +159,12 @@ fn user(table: &str, id: u32) -> Option<&str> {
     })
 }
 
+/// Whether this name or address of a host is this machine's own, whatever network it is in.
+pub(super) fn is_near(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
+    host.parse::<IpAddr>().map_or(host == "localhost", |ip| ip.to_canonical().is_loopback())
+}
+
 /// As a shell takes it for one word.
 pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:=@%+,".contains(c);
@@ -169,7 +176,7 @@ pub(super) fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{quoted, tcp_inode, unix_inode, user};
+    use super::{is_near, quoted, tcp_inode, unix_inode, user};
 
     #[test]
     fn the_listening_socket_is_found() {
@@ -189,6 +196,16 @@ mod tests {
         let table = "root:x:0:0::/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\n";
         assert_eq!(user(table, 33), Some("www-data"));
         assert_eq!(user(table, 3), None);
+    }
+
+    #[test]
+    fn loopback_is_near_however_it_is_written() {
+        for near in ["localhost", "127.0.0.9", "::1", "[::1]", "::ffff:127.0.0.1"] {
+            assert!(is_near(near), "{near}");
+        }
+        for far in ["localhost.example", "10.0.0.1", "[2001:db8::1]", ""] {
+            assert!(!is_near(far), "{far}");
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub struct Request {
 }
 
 impl Default for Request {
-    /// The daemon itself.
+    /// A daemon of one host.
     fn default() -> Self {
         Self { host: "localhost".to_owned(), path: "/push/ws".to_owned() }
     }
@@ -90,26 +90,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Visitor<S> {
     /// [`VisitError`].
     pub async fn log_in(
         stream: S,
-        user: &str,
-        password: &str,
+        request: &Request,
+        (user, password): (&str, &str),
         rng: fastrand::Rng,
     ) -> Result<Self, VisitError> {
-        Self::log_in_at(stream, ("localhost", "/push/ws"), user, password, rng).await
-    }
-
-    /// The same with the host's name and the path that the daemon is asked for.
-    ///
-    /// # Errors
-    /// [`VisitError`].
-    pub async fn log_in_at(
-        stream: S,
-        (host, path): (&str, &str),
-        user: &str,
-        password: &str,
-        rng: fastrand::Rng,
-    ) -> Result<Self, VisitError> {
-        let request = Request { host: host.to_owned(), path: path.to_owned() };
-        let mut visitor = Self::upgrade(stream, &request, rng).await?;
+        let mut visitor = Self::upgrade(stream, request, rng).await?;
         visitor.credentials(user, password).await?;
         Ok(visitor)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 /// The parts to end, in order: listeners, so that nobody comes; sources, so that nothing new is
-/// told and receipts are settled; sessions, which say good-bye to their clients.
+/// told; sessions, which say good-bye to their clients.
 pub struct Shutdown {
     total: Duration,
     phases: Vec<Phase>,

@@ -1,42 +1,8 @@
-//! Whether something that the daemon depends on is there, and since when.
+//! The condition of what the daemon depends on, where only its answers tell.
 
-use crate::{source, store};
+use crate::{condition::Condition, source};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
-
-/// How a dependency is, as far as its users know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Condition {
-    /// Nobody has needed it yet, or the first try is still under way.
-    Untried,
-    /// It answers.
-    Up {
-        /// Since when.
-        since: Instant,
-    },
-    /// It doesn't.
-    Down {
-        /// Since when.
-        since: Instant,
-        /// The latest cause with its remedy, for the operator; holds no secret.
-        why: Arc<str>,
-    },
-}
-
-impl Condition {
-    /// Whether it answers.
-    pub fn is_up(&self) -> bool {
-        matches!(self, Self::Up { .. })
-    }
-
-    /// Since when it is as it is.
-    pub fn since(&self) -> Option<Instant> {
-        match self {
-            Self::Untried => None,
-            Self::Up { since } | Self::Down { since, .. } => Some(*since),
-        }
-    }
-}
 
 impl From<&source::State> for Condition {
     fn from(state: &source::State) -> Self {
@@ -44,18 +10,6 @@ impl From<&source::State> for Condition {
             source::State::Starting => Self::Untried,
             source::State::Connected { since } => Self::Up { since: *since },
             source::State::Away { since, why } => {
-                Self::Down { since: *since, why: Arc::clone(why) }
-            }
-        }
-    }
-}
-
-impl From<&store::Health> for Condition {
-    fn from(health: &store::Health) -> Self {
-        match health {
-            store::Health::Untried => Self::Untried,
-            store::Health::Up { since } => Self::Up { since: *since },
-            store::Health::Down { since, why } => {
                 Self::Down { since: *since, why: Arc::clone(why) }
             }
         }

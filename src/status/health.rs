@@ -1,7 +1,7 @@
 //! Health as a whole: which dependencies count, and what is told of them to whom.
 
 use super::{
-    condition::Condition,
+    Condition,
     report::{Line, Report},
     time::rfc3339,
 };

@@ -11,7 +11,8 @@ mod sampler;
 mod time;
 pub mod view;
 
-pub use condition::{Condition, Record};
+pub use crate::condition::Condition;
+pub use condition::Record;
 pub use health::{Clock, Dependency, Health};
 pub use play::{Act, Actor, Offer, Play};
 pub use queue::Queue;

@@ -1,5 +1,6 @@
 //! Whether the database is worth asking: fails fast while it is away, lets one through now and then.
 
+use crate::condition::Condition;
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -15,25 +16,6 @@ pub const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long one try may take before another is let through beside it.
 const TRIAL: Duration = Duration::from_secs(4);
 
-/// What is known of the database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Health {
-    /// Not asked yet.
-    Untried,
-    /// The last question was answered.
-    Up {
-        /// Since when.
-        since: Instant,
-    },
-    /// It can't be reached.
-    Down {
-        /// Since when.
-        since: Instant,
-        /// Why, for the operator: names no secret.
-        why: Arc<str>,
-    },
-}
-
 /// Leave to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pass {
@@ -42,7 +24,7 @@ pub(super) struct Pass {
 }
 
 pub(super) struct Circuit {
-    health: watch::Sender<Health>,
+    health: watch::Sender<Condition>,
     pauses: Mutex<Pauses>,
 }
 
@@ -55,16 +37,16 @@ struct Pauses {
 impl Circuit {
     pub(super) fn new(now: Instant, chance: fastrand::Rng) -> Self {
         let pauses = Mutex::new(Pauses { failures: 0, retry_at: now, chance });
-        Self { health: watch::Sender::new(Health::Untried), pauses }
+        Self { health: watch::Sender::new(Condition::Untried), pauses }
     }
 
-    pub(super) fn health(&self) -> watch::Receiver<Health> {
+    pub(super) fn health(&self) -> watch::Receiver<Condition> {
         self.health.subscribe()
     }
 
     /// Leave to ask now, or why not.
     pub(super) fn admit(&self, now: Instant) -> Result<Pass, Arc<str>> {
-        let Health::Down { why, .. } = &*self.health.borrow() else {
+        let Condition::Down { why, .. } = &*self.health.borrow() else {
             return Ok(Pass { trial: false });
         };
         let mut pauses = self.pauses();
@@ -78,37 +60,37 @@ impl Circuit {
 
     /// When the next try is due; `None` while the database is not away.
     pub(super) fn retry_at(&self) -> Option<Instant> {
-        let down = matches!(&*self.health.borrow(), Health::Down { .. });
+        let down = matches!(&*self.health.borrow(), Condition::Down { .. });
         down.then(|| self.pauses().retry_at)
     }
 
     pub(super) fn succeeded(&self, now: Instant) {
         let was = self.health.borrow().clone();
-        if matches!(was, Health::Up { .. }) {
+        if matches!(was, Condition::Up { .. }) {
             return;
         }
         self.pauses().failures = 0;
-        if let Health::Down { since, .. } = was {
+        if let Condition::Down { since, .. } = was {
             let seconds = now.saturating_duration_since(since).as_secs();
             tracing::info!("the database is back after {seconds} s");
         }
-        self.health.send_replace(Health::Up { since: now });
+        self.health.send_replace(Condition::Up { since: now });
     }
 
     pub(super) fn failed(&self, pass: Pass, why: &Arc<str>, now: Instant) {
         let was = self.health.borrow().clone();
         let (since, told) = match &was {
-            Health::Down { since, why: before } => (*since, before == why),
+            Condition::Down { since, why: before } => (*since, before == why),
             _ => (now, false),
         };
         // Those who were on their way when the first failure came say nothing new.
-        if pass.trial || !matches!(was, Health::Down { .. }) {
+        if pass.trial || !matches!(was, Condition::Down { .. }) {
             self.pauses().lengthen(now);
         }
         if !told {
             tracing::warn!("the database is not available, trying again: {why}");
         }
-        self.health.send_replace(Health::Down { since, why: Arc::clone(why) });
+        self.health.send_replace(Condition::Down { since, why: Arc::clone(why) });
     }
 
     fn pauses(&self) -> std::sync::MutexGuard<'_, Pauses> {
@@ -127,7 +109,7 @@ impl Pauses {
 
 #[cfg(test)]
 mod tests {
-    use super::{Circuit, Health, LONGEST_PAUSE, TRIAL};
+    use super::{Circuit, Condition, LONGEST_PAUSE, TRIAL};
     use std::{sync::Arc, time::Duration};
     use tokio::time::Instant;
 
@@ -176,7 +158,7 @@ mod tests {
         let pause = circuit.retry_at().expect("away") - now;
         assert!(pause > LONGEST_PAUSE / 2 && pause <= LONGEST_PAUSE.mul_f64(1.25), "{pause:?}");
         circuit.succeeded(now);
-        assert_eq!(*circuit.health().borrow(), Health::Up { since: now });
+        assert_eq!(*circuit.health().borrow(), Condition::Up { since: now });
         fail(&circuit, now);
         assert!(circuit.retry_at().expect("away") - now < Duration::from_secs(1));
     }
@@ -188,6 +170,6 @@ mod tests {
         fail(&circuit, now);
         fail(&circuit, now + LONGEST_PAUSE);
         let health = circuit.health().borrow().clone();
-        assert_eq!(health, Health::Down { since: now, why: Arc::from("refused") });
+        assert_eq!(health, Condition::Down { since: now, why: Arc::from("refused") });
     }
 }

@@ -1,7 +1,7 @@
 //! The database as its users see it: statements, rows streamed into a callback, health.
 
 use super::{
-    circuit::{Circuit, Health, Pass},
+    circuit::{Circuit, Pass},
     complaints::Complaints,
     connect,
     driver::{Driver, STATEMENT},
@@ -11,6 +11,7 @@ use super::{
     settings::{DatabaseSettings, Engine},
     sql::{MAX_LIST, Placeholders, Statement, Value},
 };
+use crate::condition::Condition;
 use futures_util::StreamExt as _;
 use sqlx::{MySqlConnection, PgConnection, SqliteConnection};
 use std::{sync::Arc, time::Duration};
@@ -99,7 +100,7 @@ impl Database {
     }
 
     /// Whether the database is there, and since when not; a channel to wait for its return.
-    pub fn health(&self) -> watch::Receiver<Health> {
+    pub fn health(&self) -> watch::Receiver<Condition> {
         self.circuit.health()
     }
 

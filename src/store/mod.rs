@@ -15,7 +15,7 @@ mod scratch;
 mod settings;
 mod sql;
 
-pub use circuit::{FIRST_PAUSE, Health, LONGEST_PAUSE};
+pub use circuit::{FIRST_PAUSE, LONGEST_PAUSE};
 pub use database::{Database, Each, Observe, PROBE};
 pub use driver::STATEMENT;
 pub use error::StoreError;

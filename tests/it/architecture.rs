@@ -9,6 +9,8 @@ use std::{
 /// A module of `src/` and the modules it may use; `lib.rs` declares them in this order. What every
 /// module may use is [`EVERYWHERE`].
 const LAYERS: &[(&str, &[&str])] = &[
+    ("causes", &[]),
+    ("condition", &[]),
     ("frame", &[]),
     ("finding", &[]),
     ("secret", &[]),
@@ -43,11 +45,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("pipeline", &["event", "host", "hub", "recipients", "source"]),
     ("telemetry", &["front", "hub", "pipeline", "session", "source"]),
     ("lifecycle", &[]),
-    ("status", &["source", "store"]),
+    ("status", &["source"]),
 ];
 
 /// Plain values.
-const EVERYWHERE: &[&str] = &["finding", "frame", "notice", "peer", "recipient", "secret"];
+const EVERYWHERE: &[&str] =
+    &["causes", "condition", "finding", "frame", "notice", "peer", "recipient", "secret"];
 
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
@@ -210,7 +213,7 @@ fn every_file_says_what_it_is_for() {
     for (path, text) in files(&sources()) {
         assert!(text.starts_with("//! "), "{} has no opening sentence", path.display());
         let lines = text.lines().count();
-        assert!(lines <= 500, "{} has {lines} lines: cut it along a noun", path.display());
+        assert!(lines <= 400, "{} has {lines} lines: cut it along a noun", path.display());
     }
 }
 

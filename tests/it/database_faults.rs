@@ -4,9 +4,12 @@
 use crate::support::{
     database::Database, mariadb::MariaDb, postgres::Postgres, settings::store, until, within,
 };
-use notify_push::store::{
-    Database as Store, DatabaseSettings, DatabaseTls, Engine, Health, Row, Server as Settings,
-    ServerAddress, StoreError,
+use notify_push::{
+    condition::Condition,
+    store::{
+        Database as Store, DatabaseSettings, DatabaseTls, Engine, Row, Server as Settings,
+        ServerAddress, StoreError,
+    },
 };
 use std::sync::{
     Arc,
@@ -31,18 +34,18 @@ async fn tended<T>(store: &Store, test: impl Future<Output = T>) -> T {
     }
 }
 
-async fn becomes(store: &Store, what: &str, wanted: impl Fn(&Health) -> bool) {
+async fn becomes(store: &Store, what: &str, wanted: impl Fn(&Condition) -> bool) {
     let mut health = store.health();
     let what = format!("{what}: {:?}", *health.borrow());
     within(&what, health.wait_for(wanted)).await.expect("the store lives");
 }
 
-fn up(health: &Health) -> bool {
-    matches!(health, Health::Up { .. })
+fn up(health: &Condition) -> bool {
+    matches!(health, Condition::Up { .. })
 }
 
-fn down(health: &Health) -> bool {
-    matches!(health, Health::Down { .. })
+fn down(health: &Condition) -> bool {
+    matches!(health, Condition::Down { .. })
 }
 
 /// A server of the test's own that can be killed, frozen and started again.

@@ -1,5 +1,6 @@
 //! When log-ins failed lately, by network or by name; bounded.
 
+use crate::auth::recent::SPARE;
 use smallvec::SmallVec;
 use std::{
     collections::{BTreeSet, HashMap},
@@ -18,9 +19,6 @@ pub const MAX_KEYS: usize = 65_536;
 
 /// How many failures of one key are told apart; more change nothing any more.
 pub const MAX_COUNTED: usize = 100;
-
-/// Room for so many entries more is not worth giving back.
-const SPARE: usize = 64;
 
 /// Failures of the last [`WINDOW`]. The clock is passed in.
 #[derive(Debug)]

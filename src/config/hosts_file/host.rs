@@ -1,6 +1,6 @@
 //! One `[[host]]`: its name, kind and place, and what its kind reads.
 
-use super::{Table, Text, nearest::nearest};
+use super::{Table, Text};
 use crate::config::{ConfigError, HostName, Place, Source, Sourced, parse, setting::Setting};
 use std::{net::Ipv6Addr, path::PathBuf};
 use toml::{
@@ -27,8 +27,6 @@ pub struct HostTable {
     pub place: Place,
     /// The rest, which its kind reads.
     pub settings: Table,
-    names: Vec<String>,
-    sources: Vec<Source>,
 }
 
 /// All hosts; their names and places differ.
@@ -73,11 +71,7 @@ impl HostTable {
         let path = settings.take("path").map(path).transpose()?.unwrap_or_default();
         let server_names = settings.take("server_name").map(server_names).transpose()?;
         let place = Place { path, server_names: server_names.unwrap_or_default() };
-        let sources = table
-            .keys()
-            .map(|key| source.source(key.span().start, &format!("host.{}", key.get_ref())));
-        let sources = sources.collect();
-        Ok(Self { name, at, kind, config, glob, place, settings, names: all, sources })
+        Ok(Self { name, at, kind, config, glob, place, settings })
     }
 
     /// Refuses keys that this host's kind doesn't know.
@@ -85,16 +79,7 @@ impl HostTable {
     /// # Errors
     /// [`ConfigError`] with the nearest key there is.
     pub fn only(&self, settings: &[Setting]) -> Result<(), ConfigError> {
-        let known = super::keys(settings, COMMON);
-        let unknown = self.names.iter().zip(&self.sources).find(|(key, _)| !known.contains(*key));
-        let Some((key, at)) = unknown else { return Ok(()) };
-        Err(ConfigError::invalid(
-            at.clone(),
-            match nearest(key, &known) {
-                Some(near) => format!("there is no such key here. Is {near} meant?"),
-                None => format!("there is no such key here, but {}", known.join(", ")),
-            },
-        ))
+        self.settings.only(&super::keys(settings, COMMON))
     }
 
     /// What this host and another can't both have.

@@ -46,6 +46,14 @@ impl Table {
         Ok(Self { entries })
     }
 
+    /// Refuses keys that are none of these.
+    pub(super) fn only(&self, known: &[String]) -> Result<(), ConfigError> {
+        match self.entries.iter().find(|(key, _)| !known.contains(key)) {
+            Some((key, said)) => Err(unknown(said.source.clone(), key, known)),
+            None => Ok(()),
+        }
+    }
+
     /// Adds what another table says.
     pub(super) fn extend(&mut self, other: Self) {
         self.entries.extend(other.entries);

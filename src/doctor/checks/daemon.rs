@@ -2,8 +2,9 @@
 
 use super::endpoint;
 use crate::{
+    causes::chain,
     doctor::{
-        door::{Door, Shut, chain},
+        door::{Door, Shut},
         finding::{Check, Finding},
         patient::{Patient, Tools},
     },

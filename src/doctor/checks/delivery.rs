@@ -5,8 +5,9 @@ use super::{
     events::{CUSTOM, NOBODY, message},
 };
 use crate::{
+    causes::chain,
     doctor::{
-        door::{Guest, chain},
+        door::Guest,
         finding::{Check, Finding, Outcome},
         patient::Tools,
     },

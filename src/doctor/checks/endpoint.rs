@@ -2,15 +2,16 @@
 
 use super::super::proxy::Proxy;
 use crate::{
+    causes::chain,
     doctor::{
-        door::{Door, Shut, chain},
+        door::{Door, Shut},
         finding::{Check, Finding, Outcome},
-        patient::{Patient, Tools},
+        patient::{Patient, Tools, is_near},
     },
     front::Refusal,
     hosts::nextcloud::remote::{Endpoint, RemoteSettings, Survey, Trouble, client_config},
 };
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
@@ -153,9 +154,7 @@ pub(in crate::doctor) fn held_up(url: &Url, what: &str) -> Finding {
 
 /// Whether passwords would cross a network for all to read.
 fn is_clear(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-    let near = host.parse::<IpAddr>().map_or(host == "localhost", |ip| ip.is_loopback());
-    url.scheme() == "ws" && !near
+    url.scheme() == "ws" && !is_near(url.host_str().unwrap_or_default())
 }
 
 fn in_the_clear(patient: &Patient, url: &Url) -> Finding {

@@ -3,8 +3,9 @@
 use super::endpoint::{self, Reached};
 use crate::{
     auth::Credentials,
+    causes::chain,
     doctor::{
-        door::{Guest, chain},
+        door::Guest,
         finding::{Check, Finding, Outcome},
         patient::{Patient, Tools},
     },

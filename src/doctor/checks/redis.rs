@@ -4,11 +4,10 @@ use super::clock::{Reading, since_1970};
 use crate::{
     doctor::{
         finding::{Check, Finding, Outcome},
-        patient::{Patient, Tools, quoted},
+        patient::{Patient, Tools, is_near, quoted},
     },
     source::redis::{Address, Fault, Look, Pace, RedisSettings},
 };
-use std::net::IpAddr;
 
 const WHY: &str = "Nextcloud tells of every change through Redis; without it nobody hears anything";
 
@@ -64,13 +63,9 @@ fn refused(patient: &Patient, fault: &Fault) -> Finding {
 /// Whether anybody who reaches the server may do everything there.
 fn is_open(settings: &RedisSettings, at: &Address) -> bool {
     let Address::Tcp(host, _) = at else { return false };
-    let near = match host.parse::<IpAddr>() {
-        Ok(address) => address.to_canonical().is_loopback(),
-        Err(_) => host == "localhost",
-    };
     settings.password.is_none()
         && settings.tls.as_ref().is_none_or(|tls| tls.client.is_none())
-        && !near
+        && !is_near(host)
 }
 
 fn open(at: &Address) -> Finding {

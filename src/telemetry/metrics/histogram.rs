@@ -55,18 +55,6 @@ impl Histogram {
         self.inner.buckets.iter().map(|bucket| bucket.load(Relaxed)).sum()
     }
 
-    /// Upper bounds in microseconds, and how many were observed within each but not the one before;
-    /// the last count is of those beyond all bounds.
-    pub fn buckets(&self) -> (&'static [u64], Vec<u64>) {
-        let counts = self.inner.buckets.iter().map(|bucket| bucket.load(Relaxed)).collect();
-        (self.inner.bounds, counts)
-    }
-
-    /// The sum of all that has been observed, in microseconds.
-    pub fn sum_micros(&self) -> u64 {
-        self.inner.sum.load(Relaxed)
-    }
-
     /// As the library writes it. An observation that happens meanwhile may be in the count and not
     /// yet in the sum; the buckets always agree with the count.
     fn proto(&self) -> proto::Histogram {

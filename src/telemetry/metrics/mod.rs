@@ -22,7 +22,7 @@ pub use histogram::{Histogram, HistogramFamily};
 pub use hub::{HubMetrics, SessionEnd, SessionRefusal};
 pub use instruments::{Counter, CounterFamily, Gauge, Guard, State};
 pub use label::{Counters, Label};
-pub use measured::{Measured, Reading};
+pub use measured::Reading;
 pub use observers::{Names, Observers};
 pub use original::Snapshot;
 pub use page::{Original, Page};

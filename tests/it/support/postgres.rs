@@ -112,8 +112,12 @@ impl Postgres {
 
     /// Kills it if it runs, and starts it again on the same port, with its data.
     pub(crate) async fn restart(&mut self) {
-        self.server.start_again();
-        assert!(self.ready().await, "PostgreSQL does not start again: {}", self.log());
+        // What is left of a killed server may hold its data a moment longer; it ends at once then.
+        until("PostgreSQL starts again", async || {
+            self.server.start_again();
+            self.ready().await.then_some(())
+        })
+        .await;
     }
 
     async fn create(&self, template: &str) -> Database {

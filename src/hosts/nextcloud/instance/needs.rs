@@ -18,7 +18,7 @@ pub(super) fn needed(
 /// Without it nobody knows whom a change concerns, nor who may come in.
 pub(super) fn database(stored: &Stored) -> Dependency {
     let health = stored.database.health();
-    needed("database", move || Condition::from(&*health.borrow()))
+    needed("database", move || health.borrow().clone())
 }
 
 /// Clients go on being told without it, and most log in without it.

@@ -4,7 +4,7 @@
 use crate::{
     auth::ticket::Tickets,
     config::Place,
-    front::{PROBE, Room, Visitor},
+    front::{PROBE, Request, Room, Visitor},
     hosts::{Probe, ProbeError, Stream},
     recipient::Recipient,
     secret::Secret,
@@ -37,9 +37,10 @@ impl WayBack {
         let (ticket, number) = (format!("{:032x}", rng.u128(..)), rng.u32(..));
         self.tickets.issue(Recipient::from(NAME), &Secret::from(&*ticket), Instant::now());
         let _aside = self.room.aside();
-        let path = format!("{}/push/ws?{PROBE}", place.path);
         let name = place.server_names.first().map_or("localhost", String::as_str);
-        let mut visitor = Visitor::log_in_at(stream, (name, &path), "", &ticket, rng).await?;
+        let path = format!("{}/push/ws?{PROBE}", place.path);
+        let request = Request { host: name.to_owned(), path };
+        let mut visitor = Visitor::log_in(stream, &request, ("", &ticket), rng).await?;
         let message = serde_json::json!({ "user": NAME, "message": "probe", "body": number });
         self.source.publish(CHANNEL, message.to_string()).await?;
         let expected = format!("probe {number}");
