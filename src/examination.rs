@@ -160,8 +160,9 @@ fn line(input: impl BufRead) -> io::Result<String> {
 }
 
 fn ask(user: &str) -> io::Result<String> {
-    write!(io::stderr(), "Password of {user}: ")?;
+    // First: what is typed as soon as it is asked for must not show, nor get lost.
     let quiet = Quiet::begin()?;
+    write!(io::stderr(), "Password of {user}: ")?;
     let text = line(io::stdin().lock());
     drop(quiet);
     writeln!(io::stderr())?;

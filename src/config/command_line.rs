@@ -83,7 +83,7 @@ pub(super) enum Ask {
     setting = AppSettings::DeriveDisplayOrder
 )]
 struct Options {
-    /// Nextcloud's config.php
+    /// The config.php of Nextcloud
     #[structopt(name = "config.php", parse(from_os_str))]
     file: Option<PathBuf>,
     /// Also read the *.config.php files beside it, as Nextcloud does
@@ -129,7 +129,7 @@ enum Order {
     },
     /// Close all connections of a user in a running daemon, through its control endpoint
     Revoke {
-        /// The user's id
+        /// Id of the user
         user: String,
         /// Which of several hosts the user is of, by its name in the file of hosts
         #[structopt(long, value_name = "name")]

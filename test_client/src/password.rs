@@ -70,8 +70,9 @@ fn line(input: &mut impl BufRead) -> Result<String, Failure> {
 
 fn ask(user: &str, input: &mut impl BufRead) -> Result<String, Failure> {
     let mut stderr = io::stderr();
-    write!(stderr, "Password of {user}: ").map_err(Failure::Io)?;
+    // First: what is typed as soon as it is asked for must not show, nor get lost.
     let quiet = Quiet::begin().map_err(Failure::Io)?;
+    write!(stderr, "Password of {user}: ").map_err(Failure::Io)?;
     let text = line(input);
     drop(quiet);
     writeln!(stderr).map_err(Failure::Io)?;

@@ -5,7 +5,6 @@
 
 use std::{
     fmt::Write as _,
-    io::Write as _,
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -98,8 +97,29 @@ fn completion_scripts_are_scripts_and_know_the_commands() {
             assert!(script.contains(word), "{shell}: {word}");
         }
     }
-    let checked = bash("-n", &run(&["completions", "bash"]));
-    assert!(checked.status.success(), "{checked:?}");
+}
+
+#[test]
+fn each_shell_finds_its_script_well_formed() {
+    for (shell, check) in [("bash", "-n"), ("zsh", "-n"), ("fish", "--no-execute")] {
+        let checked = shell_reads(shell, check, &run(&["completions", shell]));
+        assert!(checked.status.success() && checked.stderr.is_empty(), "{shell}: {checked:?}");
+        let broken = shell_reads(shell, check, "case x in (a) 'b ;;");
+        assert!(!broken.status.success(), "{shell} finds no fault with anything");
+    }
+}
+
+#[test]
+fn fish_completes_commands_and_flags() {
+    let script = run(&["completions", "fish"]);
+    for (words, expected) in
+        [("notify_push doc", "doctor\t"), ("notify_push doctor --pat", "--patience\t")]
+    {
+        let asked = format!("{script}\ncomplete -C '{words}'\n");
+        let output = shell_reads("fish", "--no-config", &asked);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.starts_with(expected) && text.lines().count() == 1, "{words}: {text}");
+    }
 }
 
 #[test]
@@ -114,16 +134,15 @@ fn bash_completes_commands_and_flags() {
             "{script}\nCOMP_WORDS=({words}); COMP_CWORD={count}\n\
              _notify_push notify_push {last} ''\necho \"${{COMPREPLY[@]}}\"\n"
         );
-        let output = bash("-s", &asked);
+        let output = shell_reads("bash", "--norc", &asked);
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(text.trim(), expected, "{words}");
     }
 }
 
-fn bash(mode: &str, script: &str) -> Output {
-    let mut command = Command::new("bash");
-    command.arg(mode).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut bash = command.spawn().unwrap();
-    bash.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
-    bash.wait_with_output().unwrap()
+/// What a shell makes of a script.
+fn shell_reads(shell: &str, mode: &str, script: &str) -> Output {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), script).unwrap();
+    Command::new(shell).arg(mode).arg(file.path()).stdin(Stdio::null()).output().unwrap()
 }

@@ -16,7 +16,7 @@ use structopt::{StructOpt, clap::AppSettings};
 #[derive(StructOpt)]
 #[structopt(setting = AppSettings::DeriveDisplayOrder)]
 pub(super) struct Doctor {
-    /// Nextcloud's config.php
+    /// The config.php of Nextcloud
     #[structopt(name = "config.php", parse(from_os_str))]
     file: Option<PathBuf>,
     /// Also read the *.config.php files beside it, as Nextcloud does

@@ -1,10 +1,13 @@
 //! The command itself: exit codes, JSON, passwords that show nowhere.
 
 use super::ward::Ward;
-use crate::support::{folder, within};
+use crate::support::{folder, free_port, within};
 use serde_json::Value;
 use std::process::{Output, Stdio};
-use tokio::{io::AsyncWriteExt, process::Command};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    process::Command,
+};
 
 const PASSWORD: &str = "alice-password";
 
@@ -92,4 +95,47 @@ async fn bad_usage_ends_with_2_and_bad_settings_are_a_finding() {
     let output = run(&["doctor", "--json", "/nowhere/config.php"], "").await;
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["fine"], false);
+}
+
+/// On a terminal of script(1), which shows whatever is typed unless the terminal is told not to.
+#[tokio::test]
+async fn a_password_that_is_typed_does_not_show() {
+    const TYPED: &str = "typed-in-secret";
+    let nowhere = free_port();
+    let doctor = env!("CARGO_BIN_EXE_notify_push");
+    let mut terminal = Command::new("script")
+        .args([
+            "-q",
+            "-e",
+            "-E",
+            "always",
+            "-c",
+            &format!("{doctor} doctor --user alice"),
+            "/dev/null",
+        ])
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("NO_COLOR", "1")
+        .env("DATABASE_URL", "sqlite:///nowhere/none.db")
+        .env("REDIS_URL", format!("redis://127.0.0.1:{nowhere}"))
+        .current_dir(std::env::temp_dir())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let (mut keyboard, mut screen) =
+        (terminal.stdin.take().unwrap(), terminal.stdout.take().unwrap());
+    let mut shown = Vec::new();
+    within("it asks", async {
+        while !String::from_utf8_lossy(&shown).contains("Password of alice: ") {
+            assert_ne!(screen.read_buf(&mut shown).await.unwrap(), 0, "it ends without asking");
+        }
+    })
+    .await;
+    keyboard.write_all(format!("{TYPED}\n").as_bytes()).await.unwrap();
+    within("it ends", screen.read_to_end(&mut shown)).await.unwrap();
+    let shown = String::from_utf8_lossy(&shown);
+    assert!(shown.contains("✗ redis"), "{shown}");
+    assert!(!shown.contains(TYPED), "{shown}");
 }
