@@ -14,6 +14,9 @@ pub const MOST: usize = 256;
 /// How long wrong pairs count, from the first of them on.
 pub const WINDOW: Duration = Duration::from_secs(10 * 60);
 
+/// Windows that are over are looked for no more often than this: it takes a look at all.
+const SWEEP: Duration = Duration::from_secs(1);
+
 /// Networks that are remembered; past it those whose window is over go, then nobody new is counted.
 const NETWORKS: usize = 4096;
 
@@ -23,6 +26,7 @@ const NETWORKS: usize = 4096;
 #[derive(Debug, Default)]
 pub struct Guesses {
     networks: HashMap<Origin, Wrong>,
+    swept: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -44,6 +48,10 @@ impl Guesses {
             return;
         }
         if !self.networks.contains_key(&origin) && self.networks.len() >= NETWORKS {
+            if self.swept.is_some_and(|swept| now.duration_since(swept) < SWEEP) {
+                return;
+            }
+            self.swept = Some(now);
             self.networks.retain(|_, wrong| wrong.until > now);
             if self.networks.len() >= NETWORKS {
                 return;
