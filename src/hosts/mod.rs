@@ -21,5 +21,5 @@ pub type Boxed = Box<dyn Prepared>;
 
 /// The registry. The first kind is what a daemon without a file of hosts serves.
 pub fn kinds() -> Vec<Kind<'static, Boxed>> {
-    vec![nextcloud::KIND, phorge::KIND]
+    vec![nextcloud::KIND, phorge::KIND, webhook::KIND]
 }

@@ -53,4 +53,6 @@ mod status_page;
 mod support;
 mod systemd;
 mod watchdog;
+mod webhook_clients;
+mod webhook_rest;
 mod websocket;

@@ -9,7 +9,7 @@ mod url;
 
 pub use self::nextcloud::{guessed_scheme, nextcloud_url};
 pub(super) use database::database_url;
-pub(super) use redis::redis_urls;
+pub use redis::redis_urls;
 pub use redis::{DEFAULT_PORT as REDIS_PORT, plain_redis, verified};
 pub(super) use show::{show_engine, show_redis};
 pub use tls::tls_mode;

@@ -24,7 +24,7 @@ pub fn verified() -> RedisTls {
 
 /// Reads one URL, or several that are the seeds of one cluster; each may itself be several with
 /// commas between. Fails with what was expected.
-pub(in crate::config) fn redis_urls(texts: &[String]) -> Result<RedisSettings, String> {
+pub fn redis_urls(texts: &[String]) -> Result<RedisSettings, String> {
     let urls = texts.iter().flat_map(|text| split(text)).map(|url| redis_url(&url));
     let mut urls = urls.collect::<Result<Vec<_>, _>>()?;
     let settings = match urls.len() {

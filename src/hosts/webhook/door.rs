@@ -2,7 +2,7 @@
 //! the same pair ends, what it missed is sent, and it is told from then on.
 
 use super::{
-    book::{Book, BookError, Entry},
+    book::{Book, BookError, Entry, Kept, State},
     claim::Claim,
     guesses::Guesses,
     id::MessageId,
@@ -10,6 +10,7 @@ use super::{
 use crate::{
     auth::origin::Origins,
     frame::{CloseCode, Frame},
+    front::{Room, Seat},
     peer::Peer,
     stream::{ClientStream, IdleStream},
 };
@@ -81,10 +82,19 @@ pub struct Door(Arc<Parts>);
 struct Parts {
     book: Arc<dyn Book>,
     teller: mpsc::Sender<Entrance>,
+    room: Room,
     origins: Origins,
     guesses: Mutex<Guesses>,
     digest: RandomState,
     observe: Observe,
+}
+
+/// A client that may come in: its place is kept for it.
+#[derive(Debug)]
+pub struct Admitted {
+    claim: Claim,
+    entry: Entry,
+    seat: Seat,
 }
 
 /// A client that may enter, on its way to the teller.
@@ -106,15 +116,16 @@ pub struct Entrance {
 }
 
 impl Door {
-    /// A door in front of a teller. `origins` tells networks apart.
+    /// A door in front of a teller. `room` is for those who are in, `origins` tells networks apart.
     pub fn new(
         book: Arc<dyn Book>,
         teller: mpsc::Sender<Entrance>,
+        room: Room,
         origins: Origins,
         observe: Observe,
     ) -> Self {
         let (guesses, digest) = (Mutex::default(), RandomState::new());
-        Self(Arc::new(Parts { book, teller, origins, guesses, digest, observe }))
+        Self(Arc::new(Parts { book, teller, room, origins, guesses, digest, observe }))
     }
 
     /// Lets a client in whose pair is registered; it is a session of the hub when this returns.
@@ -129,18 +140,21 @@ impl Door {
         leftover: Bytes,
         since: Option<MessageId>,
     ) -> Result<(), Refused> {
-        let entry = self.admit(&claim, peer).await?;
-        self.join(claim, entry, stream, leftover, since, None).await
+        let admitted = self.admit(claim, peer).await?;
+        self.join(admitted, stream, leftover, since, None).await
     }
 
     /// Whether a pair may come in. Who is let in must [`Door::join`].
     ///
     /// # Errors
     /// [`Refused`].
-    pub async fn admit(&self, claim: &Claim, peer: &Peer) -> Result<Entry, Refused> {
-        let admitted = self.look_up(claim, peer).await;
-        (self.0.observe)(admitted.map(drop));
-        admitted
+    pub async fn admit(&self, claim: Claim, peer: &Peer) -> Result<Admitted, Refused> {
+        let admitted = match self.0.room.enter(&claim.home()) {
+            Some(seat) => self.look_up(&claim, peer).await.map(|entry| (entry, seat)),
+            None => Err(Refused::Full),
+        };
+        (self.0.observe)(admitted.as_ref().map(drop).map_err(|refused| *refused));
+        admitted.map(|(entry, seat)| Admitted { claim, entry, seat })
     }
 
     async fn look_up(&self, claim: &Claim, peer: &Peer) -> Result<Entry, Refused> {
@@ -173,24 +187,35 @@ impl Door {
     /// [`Refused::TryLater`] when the daemon ends or is far behind, and when the socket is no good.
     pub async fn join(
         &self,
-        claim: Claim,
-        entry: Entry,
+        admitted: Admitted,
         stream: ClientStream,
         leftover: Bytes,
         since: Option<MessageId>,
         welcome: Option<Frame>,
     ) -> Result<(), Refused> {
-        let transport = stream.into_idle().map_err(|error| {
-            tracing::debug!(%error, "a client could not be handed over");
-            Refused::TryLater
-        })?;
-        let (done, joined) = oneshot::channel();
-        let entrance = Entrance { claim, entry, transport, leftover, since, welcome, done };
+        let Admitted { claim, entry, seat } = admitted;
+        let (done, told) = oneshot::channel();
         let joined = async {
+            let transport = stream.into_idle().map_err(|error| {
+                tracing::debug!(%error, "a client could not be handed over");
+                Refused::TryLater
+            })?;
+            let claim = claim.clone();
+            let entrance = Entrance { claim, entry, transport, leftover, since, welcome, done };
             self.0.teller.send(entrance).await.map_err(|_| Refused::TryLater)?;
-            joined.await.map_err(|_| Refused::TryLater)
+            told.await.map_err(|_| Refused::TryLater)
         };
-        timeout(PATIENCE, joined).await.unwrap_or(Err(Refused::TryLater))
+        let joined = timeout(PATIENCE, joined).await.unwrap_or(Err(Refused::TryLater));
+        drop(seat);
+        if joined.is_err()
+            && let Some(told) = entry.told
+        {
+            // It did not come in: it is where it was.
+            let state = State::Away(told);
+            let left = self.0.book.keep(&[Kept { claim, at: entry.at, state }]).await;
+            left.unwrap_or_else(|error| tracing::debug!("a client's leaving isn't noted: {error}"));
+        }
+        joined
     }
 
     fn guesses(&self) -> MutexGuard<'_, Guesses> {
@@ -203,6 +228,7 @@ mod tests {
     use super::{Door, Refused};
     use crate::{
         auth::origin::Origins,
+        front::Room,
         hosts::webhook::{
             book::{Book, BookLimits, MemoryBook},
             claim::Claim,
@@ -219,7 +245,12 @@ mod tests {
         let book = Arc::new(MemoryBook::new(BookLimits::default(), clock, news));
         let (teller, _) = mpsc::channel(1);
         let origins = Origins::new(Vec::new());
-        (Door::new(Arc::clone(&book) as _, teller, origins, Arc::new(|_| ())), book)
+        let room = Room::new(None, "probe".into(), || 0, || ());
+        (Door::new(Arc::clone(&book) as _, teller, room, origins, Arc::new(|_| ())), book)
+    }
+
+    async fn refusal(door: &Door, claim: &Claim, peer: &Peer) -> Option<Refused> {
+        door.admit(claim.clone(), peer).await.err()
     }
 
     fn from(address: &str) -> Peer {
@@ -235,12 +266,12 @@ mod tests {
         for guess in 0..MOST {
             let user = if guess % 2 == 0 { "alice" } else { "nobody" };
             let wrong = Claim::new(user, format!("guess {guess}")).unwrap();
-            assert_eq!(door.admit(&wrong, &guesser).await, Err(Refused::Unknown));
+            assert_eq!(refusal(&door, &wrong, &guesser).await, Some(Refused::Unknown));
         }
-        assert_eq!(door.admit(&right, &guesser).await, Err(Refused::Throttled));
-        assert!(door.admit(&right, &other).await.is_ok());
+        assert_eq!(refusal(&door, &right, &guesser).await, Some(Refused::Throttled));
+        assert_eq!(refusal(&door, &right, &other).await, None);
         let nameless = Claim { user: String::new(), connection: "c".into() };
-        assert_eq!(door.admit(&nameless, &other).await, Err(Refused::Malformed));
+        assert_eq!(refusal(&door, &nameless, &other).await, Some(Refused::Malformed));
     }
 
     #[tokio::test(start_paused = true)]
@@ -248,9 +279,9 @@ mod tests {
         let (door, book) = door();
         let (claim, peer) = (Claim::new("alice", "c1").unwrap(), from("192.0.2.1:9"));
         for _ in 0..2 * MOST {
-            assert_eq!(door.admit(&claim, &peer).await, Err(Refused::Unknown));
+            assert_eq!(refusal(&door, &claim, &peer).await, Some(Refused::Unknown));
         }
         book.register(&claim).await.unwrap();
-        assert!(door.admit(&claim, &peer).await.is_ok());
+        assert_eq!(refusal(&door, &claim, &peer).await, None);
     }
 }

@@ -19,11 +19,16 @@ pub mod form;
 pub mod guesses;
 pub mod hooks;
 pub mod id;
+mod instance;
 pub mod keeper;
 pub mod news;
 pub mod replay;
 pub mod socketio;
 pub mod rest;
+pub mod settings;
+pub mod socket;
 pub mod teller;
 pub mod token;
 pub mod value;
+
+pub use instance::{Inside, KIND, Webhook};

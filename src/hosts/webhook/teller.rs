@@ -226,6 +226,7 @@ impl Teller {
                 continue;
             }
             let Some(at) = self.here.remove(&home) else { continue };
+            tracing::debug!("a client has left");
             self.note(&home, at, State::Away(told));
             if self.gone.len() < DEPARTED {
                 let departure = Departure { told, when: Instant::now(), next: None };
@@ -254,6 +255,7 @@ impl Teller {
         let greeting = Some(Box::new(move || frames) as _);
         self.here.insert(home, entry.at);
         self.hub.join(Newcomer { transport, leftover, admission, also, greeting }).await?;
+        tracing::debug!(user = claim.user, "a client has come in");
         // A client that didn't wait is in all the same.
         let _ = done.send(());
         Ok(())

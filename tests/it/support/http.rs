@@ -7,11 +7,21 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Status and body of an answer.
+/// Status, headers and body of an answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    head: String,
     pub(crate) body: String,
+}
+
+impl Answer {
+    /// The value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let pairs = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        let mut values = pairs.filter(|(header, _)| header.eq_ignore_ascii_case(name));
+        values.next().map(|(_, value)| value.trim())
+    }
 }
 
 /// `request("GET", "127.0.0.1:80", "/test/cookie", &[("token", "x")], "")`; asks for the connection to be
@@ -33,6 +43,7 @@ pub(crate) async fn request(
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     Answer {
         status: status.unwrap_or_else(|| panic!("not HTTP: {answer:?}")),
+        head: head.to_owned(),
         body: if is_chunked(head) { unchunk(body) } else { body.to_owned() },
     }
 }

@@ -34,6 +34,7 @@ pub(crate) mod scene;
 pub(crate) mod settings;
 pub(crate) mod sqlite;
 pub(crate) mod subscriber;
+pub(crate) mod webhook;
 
 pub(crate) use cleanup::{Folder, folder};
 pub(crate) use ports::free_port;

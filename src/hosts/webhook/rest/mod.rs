@@ -6,7 +6,11 @@ mod desk;
 mod query;
 mod upload;
 
-pub use desk::Desk;
+pub use {
+    call::parameter,
+    desk::{Counts, Desk},
+    query::single,
+};
 
 use call::Call;
 use futures_util::FutureExt;

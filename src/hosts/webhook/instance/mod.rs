@@ -1,0 +1,260 @@
+//! Puts the parts of one webhook host together: book, teller, hub, door, hooks, REST side.
+
+mod adopt;
+mod counting;
+mod desk;
+mod feed;
+mod probe;
+
+use super::{
+    book::{Book, Kept},
+    claim::Claim,
+    dialect::{Wanted, WebhookDialect},
+    door::Door,
+    feed::CHANNEL,
+    hooks::{HookRules, Hooks},
+    keeper,
+    replay::Replay,
+    rest::{self, Desk},
+    settings::{FLAGS, SETTINGS, WebhookSettings},
+    socket,
+    teller::{Outfit, Teller},
+    token::Access,
+};
+use crate::{
+    auth::origin::Origins,
+    config::{ConfigError, HostRequest, Kind, Report},
+    front::Room,
+    hosts::{Boxed, Ground, Prepared, Running, StartError, gauges, until_stopped},
+    hub::{Dealing, Hub, HubSettings, Limits, Terms},
+    session::{Close, Pace},
+    status::{Dependency, Health, Queue},
+    telemetry::metrics::{MetricsError, Names, Observers, SessionRefusal},
+};
+use adopt::Adopting;
+use ipnet::IpNet;
+use probe::WayBack;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+use warp::{Filter, filters::BoxedFilter, reply::Response};
+
+/// The port of the original.
+const PORT: u16 = 3000;
+/// Shards of the hub at most; each is one task.
+const MAX_SHARDS: usize = 8;
+/// Sessions with one pair: the one that is there, and those it replaces until they are gone.
+const PER_PAIR: usize = 8;
+/// What a session listens as besides its pair: its user.
+const SUBSCRIPTIONS: usize = 1;
+/// Messages that may wait for the teller.
+const NEWS: usize = 4096;
+/// Clients that may wait for it.
+const ENTRANCES: usize = 1024;
+/// Wishes of clients for hooks that may wait.
+const WISHES: usize = 256;
+
+/// Webhook push, as the registry knows it.
+pub const KIND: Kind<'static, Boxed> = Kind {
+    about: "Serve back ends that push to browsers over Socket.IO, WebSocket or event streams",
+    port: PORT,
+    flags: FLAGS,
+    ..Kind::new("webhook", SETTINGS, &|request, report| {
+        Ok(Box::new(Webhook::read(request, report)?))
+    })
+};
+
+/// One webhook host, ready to start.
+#[derive(Debug)]
+pub struct Webhook {
+    /// What it is told.
+    pub settings: WebhookSettings,
+}
+
+impl Webhook {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn read(request: &HostRequest<'_>, report: &mut Report) -> Result<Self, ConfigError> {
+        Ok(Self { settings: WebhookSettings::read(request, report)? })
+    }
+}
+
+impl Prepared for Webhook {
+    fn trusted_proxies(&self) -> &[IpNet] {
+        &self.settings.proxies.trusted
+    }
+
+    fn listens_to(&self) -> Vec<String> {
+        self.settings.redis.as_ref().map(|redis| redis.topology.servers()).unwrap_or_default()
+    }
+
+    fn start(self: Box<Self>, ground: Ground) -> Result<Running, StartError> {
+        let observers = Observers::register(Names {
+            host: ground.name.as_ref().map(|name| name.as_str()),
+            topics: &[],
+            channels: &[CHANNEL],
+            methods: &["registration"],
+        })?;
+        Parts { settings: self.settings, observers, ground }.start()
+    }
+}
+
+/// What the parts are made from.
+struct Parts {
+    settings: WebhookSettings,
+    observers: Observers,
+    ground: Ground,
+}
+
+/// What fronts are made from.
+#[derive(Clone)]
+pub struct Inside {
+    /// The way in.
+    pub door: Door,
+    /// Private URLs.
+    pub hooks: Hooks,
+}
+
+impl Parts {
+    fn start(mut self) -> Result<Running, StartError> {
+        let (wishes, wanted) = mpsc::channel(WISHES);
+        let hub = self.hub(wishes)?;
+        let (book, feed, dependency) = self.feed();
+        let origins = Origins::new(self.settings.proxies.trusted.clone());
+        let probe = probe::claim(&mut self.ground.rng);
+        let room = self.room(&hub, &probe);
+        let (teller, entrances) = mpsc::channel(ENTRANCES);
+        let waiting = teller.clone();
+        let observe = counting::entrances(&self.observers.auth);
+        let door = Door::new(Arc::clone(&book), teller, room.clone(), origins.clone(), observe);
+        let clock = Arc::clone(&self.ground.clock);
+        let hooks = Hooks::new(Arc::clone(&book), clock, self.hook_rules());
+        self.teller(Outfit {
+            hub: hub.clone(),
+            book: Arc::clone(&book),
+            feed,
+            entrances,
+            noted: self.keeper(&book),
+            replay: Replay::new(self.settings.limits),
+            renewal: self.settings.limits.registration / 4,
+        });
+        let sources = &self.ground.groups.sources;
+        until_stopped(sources, "hooks", desk::run(hub.clone(), hooks.clone(), wanted));
+        let queues = [
+            Queue::new("entrances", ENTRANCES, move || waiting.max_capacity() - waiting.capacity()),
+            self.hub_queue(&hub),
+        ];
+        self.gauges(&[dependency.clone()], &hub, &queues)?;
+        let desk = self.desk(&book, &hooks)?;
+        let rng = self.ground.rng.fork();
+        let probe = WayBack::new(Arc::clone(&book), room.clone(), probe, rng);
+        let inside = Inside { door, hooks };
+        let routes = self.routes(inside, &desk, &room);
+        let adopting = Adopting::new(self.settings.clone(), hub.clone(), room, origins, desk);
+        Ok(Running {
+            routes,
+            doorways: Vec::new(),
+            probe_at: None,
+            dependencies: vec![dependency],
+            metrics: self.observers.metrics().clone(),
+            snapshot: None,
+            revoke: Arc::new(move |user| {
+                let (hub, user) = (hub.clone(), Claim::everywhere(user));
+                Box::pin(
+                    async move { hub.disconnect(Some(user), Close::Revoked).await.unwrap_or(0) },
+                )
+            }),
+            probe: Arc::new(probe),
+            adopts: Box::new(adopting),
+        })
+    }
+
+    fn hub(&mut self, wishes: mpsc::Sender<Wanted>) -> Result<Hub, StartError> {
+        let settings = HubSettings {
+            dialect: Arc::new(WebhookDialect::new(wishes)),
+            terms: terms(&self.settings),
+            push_rate: 0,
+            shards: u16::try_from(self.ground.cores.clamp(1, MAX_SHARDS)).unwrap_or(1),
+            dealing: Dealing::Evenly,
+            grace: self.ground.drain_time,
+            observer: Arc::clone(&self.observers.hub) as _,
+        };
+        Hub::start(settings, &self.ground.groups.sessions, &mut self.ground.rng)
+            .map_err(|error| StartError::System("an event queue", error))
+    }
+
+    fn room(&self, hub: &Hub, probe: &Claim) -> Room {
+        let (here, counted) = (hub.clone(), Arc::clone(&self.observers.hub));
+        let refused = move || counted.refused.inc(SessionRefusal::Full);
+        let most = self.settings.max_connections;
+        Room::new(most, probe.home(), move || here.connections(), refused)
+    }
+
+    fn hook_rules(&self) -> HookRules {
+        let (usual, longest) = self.settings.hook_time;
+        let public = self.settings.public_url.as_deref().unwrap_or_default();
+        let base = format!("{public}{}", self.ground.place.path);
+        HookRules { usual, longest, per_minute: self.settings.hook_rate, base }
+    }
+
+    /// Notes how sessions are. It outlives the teller by the time that its last notes take.
+    fn keeper(&self, book: &Arc<dyn Book>) -> mpsc::Sender<Kept> {
+        let (noted, notes) = keeper::notes();
+        self.ground.groups.sources.core("registrations", keeper::run(Arc::clone(book), notes));
+        noted
+    }
+
+    fn teller(&self, outfit: Outfit) {
+        let sources = &self.ground.groups.sources;
+        sources.core("teller", Teller::new(outfit).run(sources.stopping().clone()));
+    }
+
+    fn desk(&self, book: &Arc<dyn Book>, hooks: &Hooks) -> Result<Arc<Desk>, MetricsError> {
+        let access = access(&self.settings);
+        let counts = counting::taken_in(self.observers.metrics())?;
+        Ok(Arc::new(Desk::new(Arc::clone(book), hooks.clone(), access, counts)))
+    }
+
+    fn hub_queue(&self, hub: &Hub) -> Queue {
+        let (room, shards) = (hub.depths().room, hub.clone());
+        Queue::new("hub", room, move || shards.depths().commands)
+    }
+
+    fn gauges(
+        &self,
+        dependencies: &[Dependency],
+        hub: &Hub,
+        queues: &[Queue],
+    ) -> Result<(), MetricsError> {
+        let health = Health::new(dependencies, Arc::clone(&self.ground.clock));
+        gauges::register(self.observers.metrics(), &health, hub, queues)
+    }
+
+    /// What clients and back ends are answered.
+    fn routes(&self, inside: Inside, desk: &Arc<Desk>, room: &Room) -> BoxedFilter<(Response,)> {
+        let names = self.settings.proxies.headers.as_slice().into();
+        let tasks = self.ground.groups.listeners.clone();
+        let socket = socket::routes(inside.door, tasks, names);
+        let routes = rest::routes(Arc::clone(desk)).or(socket).unify().boxed();
+        room.before(routes)
+    }
+}
+
+/// Who may use the REST side.
+fn access(settings: &WebhookSettings) -> Access {
+    settings.token.as_ref().map_or(Access::Open, Access::token)
+}
+
+/// What the settings mean for sessions. There is nothing to debounce: each message is told at once.
+fn terms(settings: &WebhookSettings) -> Terms {
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    Terms {
+        pace: Pace { max: 0, enabled: false },
+        limits: Limits {
+            per_recipient: PER_PAIR,
+            subscriptions: SUBSCRIPTIONS,
+            max_connection: settings.max_connection.map(millis),
+        },
+    }
+}

@@ -1,0 +1,264 @@
+//! Clients of webhook push over plain WebSocket: who may come in, what they hear, what they missed.
+
+use crate::support::{
+    client::Client,
+    http, until,
+    webhook::{JSON, Webhook, message},
+};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn a_push_reaches_all_of_a_users_clients_to_the_letter_and_nobody_else() {
+    let host = Webhook::start().await;
+    host.register("alice", "c1").await;
+    host.register("alice", "c2").await;
+    host.register("bob", "c1").await;
+    let (mut one, mut two) = (host.client("alice", "c1").await, host.client("alice", "c2").await);
+    let mut bob = host.client("bob", "c1").await;
+    let value = r#"{"z":"é☃😀 \u00e9","big":123456789012345678901234567890,"a":[1.10,{}],"a":2}"#;
+    let id = host.push("alice", value).await;
+    let expected = format!(r#"{{"id":"{id}","message":{value}}}"#);
+    assert_eq!(one.text().await, expected);
+    assert_eq!(two.text().await, expected);
+    let id = host.push("bob", "true").await;
+    assert_eq!(bob.text().await, format!(r#"{{"id":"{id}","message":true}}"#), "the first");
+}
+
+#[tokio::test]
+async fn only_registered_pairs_come_in_and_all_others_hear_the_same() {
+    let host = Webhook::start().await;
+    host.register("alice", "c1").await;
+    let unknown = r#"{"error":"unknown"}"#;
+    for (user, connection) in
+        [("alice", "c2"), ("nobody", "c1"), ("__proto__", "toString"), ("alice", "__proto__")]
+    {
+        assert_eq!(host.refusal(&host.socket(user, connection)).await, unknown);
+    }
+    let malformed = r#"{"error":"malformed"}"#;
+    let address = host.daemon.address();
+    for path in ["/ws/alice", "/ws/alice?connectionId=", "/ws/alice?connectionId=c1&since=x"] {
+        assert_eq!(host.refusal(&format!("ws://{address}{path}")).await, malformed, "{path}");
+    }
+    for (said, answer) in [
+        (r#"{"register":{"userId":"alice","connectionId":"c2"}}"#, unknown),
+        (r#"{"register":{"userId":"__proto__","connectionId":"c"}}"#, unknown),
+        (r#"{"register":{"userId":"alice"}}"#, malformed),
+        (r#"{"register":[]}"#, malformed),
+        ("register", malformed),
+    ] {
+        let mut client = Client::connect(&format!("ws://{address}/ws")).await;
+        client.say(said).await;
+        assert_eq!(client.text().await, answer, "{said}");
+        assert_eq!(client.closed().await.map(|(code, _)| code >= 1008), Some(true));
+    }
+    let mut client = Client::connect(&format!("ws://{address}/ws")).await;
+    client.say(r#"{"register":{"userId":"alice","connectionId":"c1"}}"#).await;
+    assert_eq!(client.text().await, r#"{"registered":true}"#, "nobody was disturbed");
+    host.push("alice", "1").await;
+    assert_eq!(message(&client.text().await).1, json!(1));
+}
+
+#[tokio::test]
+async fn a_name_such_as_proto_is_a_plain_string() {
+    let host = Webhook::start().await;
+    host.register("__proto__", "constructor").await;
+    let mut client = host.client("__proto__", "constructor").await;
+    host.push("__proto__", r#""hi""#).await;
+    assert_eq!(message(&client.text().await).1, json!("hi"));
+    assert_eq!(
+        host.refusal(&host.socket("toString", "constructor")).await,
+        r#"{"error":"unknown"}"#
+    );
+}
+
+#[tokio::test]
+async fn what_was_missed_comes_in_order_on_return_and_nothing_twice() {
+    let host = Webhook::start().await;
+    host.register("alice", "c1").await;
+    host.push("alice", r#""before""#).await;
+    let mut client = host.client("alice", "c1").await;
+    host.push("alice", "1").await;
+    assert_eq!(message(&client.text().await).1, json!("before"), "it was away");
+    let (first, told) = message(&client.text().await);
+    assert_eq!(told, json!(1));
+    drop(client);
+    host.nobody_is_here().await;
+    let second = host.push("alice", "2").await;
+    host.push("alice", "3").await;
+    let mut client = host.client("alice", "c1").await;
+    assert_eq!(message(&client.text().await), (second.clone(), json!(2)));
+    assert_eq!(message(&client.text().await).1, json!(3));
+    drop(client);
+    host.nobody_is_here().await;
+    // Who says what it had last is sent what came after, though it was sent before.
+    let mut client = host.client_at(&format!("{}&since={first}", host.socket("alice", "c1"))).await;
+    assert_eq!(message(&client.text().await), (second.clone(), json!(2)));
+    assert_eq!(message(&client.text().await).1, json!(3));
+    host.push("alice", "4").await;
+    assert_eq!(message(&client.text().await).1, json!(4));
+    // What came before it was registered is not for a connection.
+    host.register("alice", "late").await;
+    let mut late = host.client("alice", "late").await;
+    host.push("alice", "5").await;
+    assert_eq!(message(&late.text().await).1, json!(5));
+}
+
+#[tokio::test]
+async fn messages_to_those_who_leave_and_come_back_all_arrive_in_order() {
+    let host = Webhook::start().await;
+    host.register("alice", "c1").await;
+    let (mut last, mut had) = (None::<String>, 0);
+    for round in 0..10 {
+        let url = host.socket("alice", "c1");
+        let url = last.iter().fold(url, |url, id| format!("{url}&since={id}"));
+        let (mut client, ()) = tokio::join!(host.client_at(&url), async {
+            for number in 0..3 {
+                host.push("alice", &(3 * round + number + 1).to_string()).await;
+            }
+        });
+        // Leaves with one unread: it was sent, and is sent again.
+        for _ in 0..2 {
+            let (id, told) = message(&client.text().await);
+            had += 1;
+            assert_eq!(told, json!(had), "in round {round}");
+            last = Some(id);
+        }
+    }
+    assert_eq!(had, 20);
+}
+
+#[tokio::test]
+async fn a_newer_connection_takes_the_place_of_the_older() {
+    let host = Webhook::start().await;
+    host.register("alice", "c1").await;
+    let mut older = host.client("alice", "c1").await;
+    let mut newer = host.client("alice", "c1").await;
+    let closed = older.closed().await.expect("a close frame");
+    assert_eq!(closed, (4409, "replaced by a newer connection".to_owned()));
+    host.push("alice", "1").await;
+    assert_eq!(message(&newer.text().await).1, json!(1));
+}
+
+#[tokio::test]
+async fn who_is_unregistered_is_closed_and_stays_out() {
+    let host = Webhook::start().await;
+    host.register("alice", "c1").await;
+    host.register("alice", "c2").await;
+    let (mut gone, mut other) =
+        (host.client("alice", "c1").await, host.client("alice", "c2").await);
+    let path = "/api/alice/register?connectionId=c1";
+    assert_eq!(host.ask("DELETE", path, "").await.status, 200);
+    assert_eq!(gone.text().await, r#"{"error":"unknown"}"#);
+    assert_eq!(gone.closed().await.map(|(code, _)| code), Some(4401));
+    assert_eq!(host.ask("DELETE", path, "").await.status, 404);
+    assert_eq!(host.refusal(&host.socket("alice", "c1")).await, r#"{"error":"unknown"}"#);
+    host.push("alice", "1").await;
+    assert_eq!(message(&other.text().await).1, json!(1));
+}
+
+#[tokio::test]
+async fn a_registration_ends_when_nobody_uses_it() {
+    let host = Webhook::start_with(&[("REGISTRATION_TIME", "1")]).await;
+    host.register("alice", "used").await;
+    let mut client = host.client("alice", "used").await;
+    // To come in renews it, so each is tried once.
+    let unused: Vec<String> = (0..300).map(|number| format!("user{number}")).collect();
+    for user in &unused {
+        host.register(user, "unused").await;
+    }
+    let mut left = unused.iter();
+    until("one is over", async || {
+        let user = left.next().expect("some of them are over in three seconds");
+        let heard = host.refusal(&host.socket(user, "unused")).await;
+        (heard == r#"{"error":"unknown"}"#).then_some(())
+    })
+    .await;
+    host.push("alice", "1").await;
+    assert_eq!(message(&client.text().await).1, json!(1), "who is there stays");
+}
+
+#[tokio::test]
+async fn a_client_gets_a_private_url_and_whoever_knows_it_may_write_to_it() {
+    let host = Webhook::start_with(&[("HOOK_RATE", "3")]).await;
+    host.register("alice", "c1").await;
+    host.register("alice", "c2").await;
+    let (mut client, mut other) =
+        (host.client("alice", "c1").await, host.client("alice", "c2").await);
+    client.say(r#"{"hook":{"seconds":60}}"#).await;
+    let made: Value = serde_json::from_str(&client.text().await).unwrap();
+    let path = made["hook"]["url"].as_str().unwrap().to_owned();
+    assert!(path.starts_with("/hook/"), "{made}");
+    let call = async |path: &str, body: &'static str| {
+        let answer = http::request("POST", &host.daemon.address(), path, &[JSON], body).await;
+        (answer.status, answer.body)
+    };
+    assert_eq!(call(&path, r#"{"message":"psst"}"#).await, (200, String::new()));
+    assert_eq!(message(&client.text().await).1, json!("psst"));
+    assert_eq!(call(&path, "{").await, (400, "Bad Request".to_owned()));
+    assert_eq!(call(&path, "{}").await, (400, "Bad Request".to_owned()));
+    assert_eq!(call(&path, r#"{"message":1}"#).await, (429, "Too Many Requests".to_owned()));
+    let gone = (404, "Not Found".to_owned());
+    assert_eq!(call("/hook/guess", r#"{"message":1}"#).await, gone);
+    let revoke = json!({ "hook": { "revoke": made["hook"]["id"] } });
+    client.say(&revoke.to_string()).await;
+    assert_eq!(client.text().await, r#"{"hook":{"revoked":true}}"#);
+    host.push("alice", "2").await;
+    assert_eq!(message(&other.text().await).1, json!(2), "the hook was for one connection");
+}
+
+#[tokio::test]
+async fn a_back_end_makes_lists_and_revokes_private_urls() {
+    let host = Webhook::start_with(&[("PUBLIC_URL", "https://push.example.org/")]).await;
+    host.register("alice", "c1").await;
+    let mut client = host.client("alice", "c1").await;
+    let made = host.ask("POST", "/api/alice/hooks", r#"{"seconds":60}"#).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    assert_eq!(made.header("cache-control"), Some("no-store"));
+    let made: Value = serde_json::from_str(&made.body).unwrap();
+    let url = made["url"].as_str().unwrap();
+    let path = url.strip_prefix("https://push.example.org").unwrap();
+    let address = host.daemon.address();
+    let call =
+        async || http::request("POST", &address, path, &[JSON], r#"{"message":1}"#).await.status;
+    assert_eq!(call().await, 200);
+    assert_eq!(message(&client.text().await).1, json!(1));
+    let listed = host.ask("GET", "/api/alice/hooks", "").await;
+    let listed: Value = serde_json::from_str(&listed.body).unwrap();
+    assert_eq!(listed[0]["id"], made["id"]);
+    assert_eq!(listed.as_array().map(Vec::len), Some(1));
+    assert!(!listed.to_string().contains("/hook/"));
+    let id = made["id"].as_str().unwrap();
+    assert_eq!(host.ask("DELETE", &format!("/api/bob/hooks/{id}"), "").await.status, 404);
+    assert_eq!(host.ask("DELETE", &format!("/api/alice/hooks/{id}"), "").await.status, 200);
+    assert_eq!(call().await, 404);
+    assert!(!host.daemon.log().contains(path), "it is a secret");
+    for body in ["[]", r#"{"seconds":0}"#, r#"{"to":"connection"}"#, r#"{"connection":""}"#] {
+        assert_eq!(host.ask("POST", "/api/alice/hooks", body).await.status, 400, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_private_url_ends_with_its_time() {
+    let host = Webhook::start_with(&[("HOOK_RATE", "100000")]).await;
+    let made = host.ask("POST", "/api/alice/hooks", r#"{"seconds":1}"#).await;
+    let made: Value = serde_json::from_str(&made.body).unwrap();
+    let path = made["url"].as_str().unwrap();
+    let address = host.daemon.address();
+    until("it is over", async || {
+        let answer = http::request("POST", &address, path, &[JSON], r#"{"message":1}"#).await;
+        (answer.status == 404).then_some(())
+    })
+    .await;
+}
+
+impl Webhook {
+    /// Waits until the daemon has noticed that all clients have left.
+    async fn nobody_is_here(&self) {
+        until("all have left", async || {
+            let left = self.daemon.log().matches("a client has left").count();
+            let came = self.daemon.log().matches("a client has come in").count();
+            (left == came).then_some(())
+        })
+        .await;
+    }
+}

@@ -1,0 +1,144 @@
+//! The REST side of webhook push, over real sockets: `specs/webhook-push.md` section 2.
+
+use crate::support::{
+    daemon::Daemon,
+    http::{self, Answer},
+    webhook::{JSON, TOKEN, Webhook},
+};
+
+const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
+
+async fn ask(
+    host: &Webhook,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Answer {
+    http::request(method, &host.daemon.address(), path, headers, body).await
+}
+
+#[tokio::test]
+async fn each_row_of_the_table_is_answered_as_the_original_does() {
+    let host = Webhook::start().await;
+    let token = ("X-AUTH-TOKEN", TOKEN);
+    let wrong = ("x-auth-token", "wrong");
+    let bad = "Bad Request";
+    for (method, path, headers, body, status, answered) in [
+        ("PUT", "/api/u-1/register?connectionId=c-1", &[token][..], "", 200, ""),
+        ("PUT", "/api/u-1/register?connectionId=c-1", &[token], "", 200, ""),
+        ("PUT", "/API/u-1/Register/?connectionId=c-1", &[token], "", 200, ""),
+        ("PUT", "/api/a%2Fb/register?connectionId=c%201", &[token], "", 200, ""),
+        ("PUT", "/api/u-1/register?connectionId=c-1", &[token, JSON], r#"{"x":1}"#, 200, ""),
+        ("PUT", "/api/u-1/register?connectionId=c-1", &[], "", 401, ""),
+        ("PUT", "/api/u-1/register?connectionId=c-1", &[wrong], "", 401, ""),
+        ("PUT", "/api/u-1/register", &[token], "", 400, bad),
+        ("PUT", "/api/u-1/register?connectionId=", &[token], "", 400, bad),
+        ("PUT", "/api/u-1/register?connectionId=a&connectionId=b", &[token], "", 400, bad),
+        ("PUT", "/api/%ff/register?connectionId=a", &[token], "", 400, bad),
+        ("POST", "/api/u-1/push", &[token, JSON], r#"{"message":{"title":"x"}}"#, 200, ""),
+        ("POST", "/api/nobody/push", &[token, JSON], r#"{"message":1}"#, 200, ""),
+        ("POST", "/api/status/push", &[token, JSON], r#"{"message":1}"#, 200, ""),
+        ("POST", "/api/u-1/push", &[token, FORM], "message[title]=hi", 200, ""),
+        ("POST", "/api/u-1/push", &[JSON], r#"{"message":1}"#, 401, ""),
+        ("POST", "/api/u-1/push", &[JSON], r#"{"message":1"#, 400, bad),
+        ("POST", "/api/u-1/push", &[token, JSON], "{}", 400, bad),
+        ("POST", "/api/u-1/push", &[token, JSON], r#"{"message":0}"#, 400, bad),
+        ("POST", "/api/u-1/push", &[token, JSON], r#"{"message":""}"#, 400, bad),
+        ("POST", "/api/u-1/push", &[token, JSON], r#"{"message":false}"#, 400, bad),
+        ("POST", "/api/u-1/push", &[token, JSON], r#"{"message":null}"#, 400, bad),
+        ("POST", "/api/u-1/push", &[token, JSON], r#""message""#, 400, bad),
+        ("POST", "/api/u-1/push", &[token, FORM], "message=", 400, bad),
+        ("POST", "/api/u-1/push", &[token], r#"{"message":1}"#, 400, bad),
+        ("GET", "/api/status/ping", &[], "", 200, "pong"),
+        (
+            "GET",
+            "/api/status/info",
+            &[],
+            "",
+            200,
+            r#"{"name":"notification-server","version":"1.0.0"}"#,
+        ),
+        ("GET", "/api/u-1/push", &[token], "", 404, "Not found\n"),
+        ("GET", "/", &[], "", 404, "Not found\n"),
+        ("POST", "/api/status/ping", &[], "", 404, "Not found\n"),
+    ] {
+        let answer = ask(&host, method, path, headers, body).await;
+        let given = (answer.status, &*answer.body);
+        assert_eq!(given, (status, answered), "{method} {path} {headers:?} {body}");
+        let length = answered.len().to_string();
+        assert_eq!(answer.header("content-length"), Some(&*length), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn types_are_the_originals_and_who_has_an_answer_is_not_sent_it_again() {
+    let host = Webhook::start().await;
+    for (path, kind) in [
+        ("/api/status/ping", "text/html; charset=utf-8"),
+        ("/api/status/info", "application/json; charset=utf-8"),
+        ("/api/openapi.json", "application/json; charset=utf-8"),
+    ] {
+        let first = ask(&host, "GET", path, &[], "").await;
+        assert_eq!((first.status, first.header("content-type")), (200, Some(kind)));
+        let tag = first.header("etag").unwrap();
+        assert!(tag.starts_with("W/\""), "{tag}");
+        let again = ask(&host, "GET", path, &[("If-None-Match", tag)], "").await;
+        assert_eq!((again.status, &*again.body), (304, ""), "{path}");
+        let head = ask(&host, "HEAD", path, &[], "").await;
+        assert_eq!((head.status, &*head.body), (200, ""));
+    }
+    let bad = ask(&host, "POST", "/api/u/push", &[("X-Auth-Token", TOKEN)], "").await;
+    assert_eq!(bad.header("content-type"), Some("text/plain; charset=utf-8"));
+}
+
+#[tokio::test]
+async fn a_body_has_a_hundred_kilobytes_at_most_whoever_sends_it() {
+    let host = Webhook::start().await;
+    let body = |length: usize| {
+        let frame = r#"{"message":""}"#.len();
+        format!(r#"{{"message":"{}"}}"#, "x".repeat(length - frame))
+    };
+    let token = [("X-AUTH-TOKEN", TOKEN), JSON];
+    let most = 100 * 1024;
+    assert_eq!(ask(&host, "POST", "/api/u/push", &token, &body(most)).await.status, 200);
+    for headers in [&token[..], &[JSON]] {
+        for length in [most + 1, 2 * most] {
+            let answer = ask(&host, "POST", "/api/u/push", headers, &body(length)).await;
+            assert_eq!((answer.status, &*answer.body), (413, "Payload Too Large"));
+        }
+    }
+    let zipped = [token[0], JSON, ("Content-Encoding", "gzip")];
+    assert_eq!(ask(&host, "POST", "/api/u/push", &zipped, "x").await.status, 415);
+}
+
+#[tokio::test]
+async fn without_a_token_it_starts_only_if_that_is_said() {
+    let mut refused = Daemon::launch(&["webhook"], &[]);
+    assert_eq!(refused.ends().await.code(), Some(1));
+    let log = refused.log();
+    assert!(log.contains("AUTH_TOKEN") && log.contains("--insecure-no-token"), "{log}");
+    let open = Daemon::start(&["webhook", "--insecure-no-token"], &[]).await;
+    let path = "/api/u/register?connectionId=c";
+    let answer = http::request("PUT", &open.address(), path, &[], "").await;
+    assert_eq!(answer.status, 200);
+    open.logs("whoever reaches the port may push to everybody").await;
+    open.logs("in memory").await;
+}
+
+#[tokio::test]
+async fn the_token_is_taken_from_a_file_and_shows_nowhere() {
+    let folder = crate::support::folder("token");
+    let file = folder.path().join("token");
+    std::fs::write(&file, "from-a-file\n").unwrap();
+    let environment = [("AUTH_TOKEN_FILE", file.to_str().unwrap()), ("LOG", "trace")];
+    let daemon = Daemon::start(&["webhook"], &environment).await;
+    let path = "/api/u/register?connectionId=c";
+    for (token, status) in [("from-a-file", 200), ("from-a-file\n", 401), ("another", 401)] {
+        let headers = [("X-AUTH-TOKEN", token.trim_end_matches('\n'))];
+        let headers = if token.ends_with('\n') { [("X-AUTH-TOKEN", "")] } else { headers };
+        let answer = http::request("PUT", &daemon.address(), path, &headers, "").await;
+        assert_eq!(answer.status, status, "{token:?}");
+    }
+    assert!(!daemon.log().contains("from-a-file"));
+}
