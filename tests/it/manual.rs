@@ -9,8 +9,17 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-const COMMANDS: [&str; 8] =
-    ["doctor", "demo", "log", "completions", "revoke", "healthcheck", "metrics", "phorge"];
+const COMMANDS: [&str; 9] = [
+    "doctor",
+    "demo",
+    "log",
+    "completions",
+    "revoke",
+    "healthcheck",
+    "metrics",
+    "phorge",
+    "webhook",
+];
 
 fn run(arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_notify_push"));

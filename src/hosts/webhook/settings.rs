@@ -286,7 +286,7 @@ fn number(
 ) -> Result<u32, ConfigError> {
     let parse = |text: &str| match parse::count::<u32>(text) {
         Ok(0) => Err("expected a number above 0".to_owned()),
-        other => other.map_err(Into::into),
+        other => other,
     };
     let number = layers.get(setting, parse)?.unwrap_or(Sourced::default(usual));
     Ok(report.keep(setting.name, number, u32::to_string))

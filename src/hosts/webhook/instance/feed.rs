@@ -33,5 +33,5 @@ fn needed(
     name: &'static str,
     condition: impl Fn() -> Condition + Send + Sync + 'static,
 ) -> Dependency {
-    Dependency { name, host: None, needed: true, condition: Arc::new(condition) }
+    Dependency { name: name.into(), host: None, needed: true, condition: Arc::new(condition) }
 }

@@ -145,7 +145,7 @@ impl Parts {
             Queue::new("entrances", ENTRANCES, move || waiting.max_capacity() - waiting.capacity()),
             self.hub_queue(&hub),
         ];
-        self.gauges(&[dependency.clone()], &hub, &queues)?;
+        self.gauges(std::slice::from_ref(&dependency), &hub, &queues)?;
         let desk = self.desk(&book, &hooks)?;
         let rng = self.ground.rng.fork();
         let probe = WayBack::new(Arc::clone(&book), room.clone(), probe, rng);

@@ -118,7 +118,7 @@ mod tests {
             (Method::GET, "api/status", None),
             (Method::GET, "api/openapi.json", some(Call::Description)),
             (Method::POST, "api/u/hooks", some(Call::MakeHook(user.clone()))),
-            (Method::DELETE, "api/u/hooks/1", some(Call::RevokeHook(user.clone(), "1".into()))),
+            (Method::DELETE, "api/u/hooks/1", some(Call::RevokeHook(user, "1".into()))),
             (Method::DELETE, "api/u/hooks/", None),
             (Method::POST, "hook/aB-", some(Call::Hook("aB-".into()))),
             (Method::POST, "Hook/aB-/", some(Call::Hook("aB-".into()))),
