@@ -8,7 +8,7 @@ use tracing_subscriber::filter::Targets;
 pub const MAX_FILTER_BYTES: usize = 1024;
 
 /// The target of the spans that name hosts, which no module has.
-const HOST: &str = "notify_push::name_of_host";
+pub(super) const HOST: &str = "notify_push::name_of_host";
 
 /// Whatever is logged within this span is of the host of this name.
 pub fn of_host(name: impl fmt::Display) -> Span {

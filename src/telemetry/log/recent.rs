@@ -1,5 +1,6 @@
 //! The last warnings and errors, for whoever looks at the status page: as logged, and bounded.
 
+use super::filter::HOST;
 use serde::Serialize;
 use std::{
     collections::VecDeque,
@@ -13,8 +14,9 @@ use std::{
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
+    span::{Attributes, Id},
 };
-use tracing_subscriber::{Layer, layer::Context};
+use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
 /// How many are kept; the oldest goes.
 pub const MAX_RECENT: usize = 50;
@@ -64,8 +66,19 @@ impl Recent {
     }
 }
 
-impl<S: Subscriber> Layer<S> for Recent {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+impl<S: Subscriber + for<'l> LookupSpan<'l>> Layer<S> for Recent {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if attributes.metadata().target() != HOST {
+            return;
+        }
+        let mut words = Words(String::new());
+        attributes.record(&mut words);
+        if let Some(span) = context.span(id) {
+            span.extensions_mut().insert(OfHost(words.0));
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let level = match *event.metadata().level() {
             Level::ERROR => "error",
             Level::WARN => "warn",
@@ -73,10 +86,18 @@ impl<S: Subscriber> Layer<S> for Recent {
         };
         let mut words = Words(String::new());
         event.record(&mut words);
+        for span in context.event_scope(event).into_iter().flatten() {
+            if let Some(OfHost(host)) = span.extensions().get() {
+                words.0.push_str(host);
+            }
+        }
         let target = event.metadata().target().to_owned();
         self.keep(Warning { level, target, text: words.bounded(), at: Instant::now() });
     }
 }
+
+/// The field of a span that names a host.
+struct OfHost(String);
 
 /// The message first, then the fields.
 struct Words(String);
@@ -108,7 +129,7 @@ impl Words {
 #[cfg(test)]
 mod tests {
     use super::{MAX_RECENT, MAX_TEXT};
-    use crate::telemetry::log::{Filter, LogFormat, build};
+    use crate::telemetry::log::{Filter, LogFormat, build, of_host};
     use std::io;
 
     #[test]
@@ -118,12 +139,18 @@ mod tests {
             tracing::info!("not this");
             tracing::warn!(lines = 3, "left\nout");
             tracing::error!(part = "hub", "died");
+            of_host("a").in_scope(|| tracing::warn!(ms = 7, "late"));
         });
         let kept = control.recent().warnings();
         let texts: Vec<_> = kept.iter().map(|one| (one.level, one.text.as_str())).collect();
-        assert_eq!(texts, [("warn", "left out lines=3"), ("error", "died part=\"hub\"")]);
+        let expected = [
+            ("warn", "left out lines=3"),
+            ("error", "died part=\"hub\""),
+            ("warn", "late ms=7 host=a"),
+        ];
+        assert_eq!(texts, expected);
         assert!(kept[0].target.ends_with("recent::tests"), "{}", kept[0].target);
-        assert_eq!(control.recent().count(), 2);
+        assert_eq!(control.recent().count(), 3);
     }
 
     #[test]
