@@ -28,6 +28,7 @@ pub(super) struct Listeners {
 
 /// A host's own listener.
 struct Own {
+    name: &'static str,
     bound: Bound,
     routes: Routes,
     audience: Audience,
@@ -87,12 +88,12 @@ impl Listeners {
             {
                 let bound = serving(Listener::bind(&listen.bind)?, listen.tls.as_ref()).await?;
                 let local = bound.listener.local()?;
-                tracing::info!("{name} at {local}");
                 if host.running.probe_at == Some(number) {
                     host.entrance = Some(Entrance { local, opening: listen.opening() });
                 }
                 let (tasks, proxy_protocol) = (tasks.clone(), listen.proxy_protocol);
                 self.own.push(Own {
+                    name,
                     bound,
                     routes: routes(answers),
                     audience,
@@ -155,17 +156,17 @@ impl Listeners {
         };
         for bound in self.clients {
             let bound = bound.introduced(settings.listen.proxy_protocol, &trusted);
-            let tls = start(bound, front(client_routes.clone(), &strangers), tasks);
+            let tls = start("clients", bound, front(client_routes.clone(), &strangers), tasks);
             certificates.shared.extend(tls);
         }
-        for Own { bound, routes, audience, proxy_protocol, tasks } in self.own {
+        for Own { name, bound, routes, audience, proxy_protocol, tasks } in self.own {
             let bound = bound.introduced(proxy_protocol, &trusted);
             let strangers = match audience {
                 Audience::Clients => &strangers,
                 Audience::Operators => &watchers,
             };
             let front = Front { tasks: tasks.clone(), ..front(routes, strangers) };
-            let tls = start(bound, front, &tasks);
+            let tls = start(name, bound, front, &tasks);
             certificates.own.extend(tls);
         }
         let watched: Vec<Bound> = self.metrics.into_iter().chain(self.control).collect();
@@ -177,7 +178,12 @@ impl Listeners {
         let status = status(&admin, play, tasks);
         let admin_routes = routes(admin::admin(admin, status));
         for bound in watched {
-            certificates.shared.extend(start(bound, front(admin_routes.clone(), &watchers), tasks));
+            certificates.shared.extend(start(
+                "control",
+                bound,
+                front(admin_routes.clone(), &watchers),
+                tasks,
+            ));
         }
         (certificates, [strangers, watchers])
     }
@@ -226,9 +232,9 @@ impl Bound {
 }
 
 /// Serves a listener, and watches its certificate if it has one.
-fn start(bound: Bound, front: Front, tasks: &Tasks) -> Option<Arc<Tls>> {
+fn start(name: &str, bound: Bound, front: Front, tasks: &Tasks) -> Option<Arc<Tls>> {
     if let Ok(local) = bound.listener.local() {
-        tracing::info!("listening on {local}");
+        tracing::info!("{name}: listening on {local}");
     }
     if let Some(watched) = bound.tls.clone() {
         until_stopped(tasks, "certificates", async move {
