@@ -3,8 +3,8 @@
 use super::{Failure, failure, runtime};
 use notify_push::{
     auth::Credentials,
-    config::{ConfigError, Described, DoctorOptions, Entry, HostName, Row},
-    doctor::{self, Descriptors, Patient, Style, Tools},
+    config::{ConfigError, Described, DoctorOptions, Entry, HostName},
+    doctor::{self, Descriptors, Finding, Round, Style, Visit},
     hosts::Boxed,
     secret::Secret,
 };
@@ -36,14 +36,13 @@ pub(super) fn run(
     };
     let findings = match described {
         Ok(described) => {
-            let hosts = subjects(*described, file, options)?;
             tell(style.heading());
             let mut all = Vec::new();
-            for (name, subject) in hosts {
+            for (name, subject) in subjects(*described, file, options)? {
                 if let Some(name) = &name {
                     tell(format!("host {name}\n"));
                 }
-                let found = examine(&subject, &mut |finding| tell(style.finding(finding)))?;
+                let found = examine(subject, &mut |finding| tell(style.finding(finding)))?;
                 all.extend(found.into_iter().map(|finding| (name.clone(), finding)));
             }
             all
@@ -66,24 +65,17 @@ fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is where the outside comes in")]
 fn examine(
-    subject: &Subject,
-    tell: &mut (dyn FnMut(&doctor::Finding) + Send),
-) -> Result<Vec<doctor::Finding>, Failure> {
-    let mut tools = Tools { clock: Arc::new(SystemTime::now), rng: fastrand::Rng::new() };
+    Subject { host, visit, descriptors }: Subject,
+    tell: &mut (dyn FnMut(&Finding) + Send),
+) -> Result<Vec<Finding>, Failure> {
+    let mut round = Round::new(tell);
+    doctor::begin(&mut round, &visit, descriptors);
     let runtime = runtime(1)?;
-    let findings = runtime.block_on(async {
-        match subject {
-            Subject::Nextcloud(patient) => doctor::examine(patient, &mut tools, tell).await,
-            Subject::Other { host, rows, warnings, descriptors } => {
-                doctor::look_over(&**host, (rows, warnings), *descriptors, tell).await
-            }
-        }
-    });
+    runtime.block_on(host.look_over(visit, &mut round));
     // A name that is still being looked up in a thread must not keep us.
     runtime.shutdown_background();
-    Ok(findings)
+    Ok(round.into_told())
 }
 
 /// Whether what is printed may have colours.
@@ -94,12 +86,14 @@ pub(super) fn colours() -> bool {
 }
 
 /// A host to be looked over.
-enum Subject {
-    Nextcloud(Box<Patient>),
-    Other { host: Boxed, rows: Vec<Row>, warnings: Vec<String>, descriptors: Descriptors },
+struct Subject {
+    host: Boxed,
+    visit: Visit,
+    descriptors: Descriptors,
 }
 
 /// Every host, with its name where it has one.
+#[expect(clippy::disallowed_methods, reason = "this is where the outside comes in")]
 fn subjects(
     described: Described<Boxed>,
     file: Option<&Path>,
@@ -114,23 +108,19 @@ fn subjects(
     };
     let Described { settings, hosts, rows, warnings } = described;
     let subject = |Entry { name, place, host }: Entry<Boxed>| {
-        let descriptors = doctor::descriptors(&settings.listen.bind);
-        let Some(instance) = host.examined().cloned() else {
-            let (rows, warnings) = (rows.clone(), warnings.clone());
-            return (name, Subject::Other { host, rows, warnings, descriptors });
-        };
-        let patient = Patient {
-            instance,
+        let visit = Visit {
             listen: settings.listen.clone(),
             place,
             rows: rows.clone(),
             warnings: warnings.clone(),
+            file: file.map(Into::into),
             credentials: credentials.clone(),
             patience: options.patience,
-            occ: doctor::occ(file),
-            descriptors,
+            clock: Arc::new(SystemTime::now),
+            rng: fastrand::Rng::new(),
         };
-        (name, Subject::Nextcloud(Box::new(patient)))
+        let descriptors = doctor::descriptors(&settings.listen.bind);
+        (name, Subject { host, visit, descriptors })
     };
     Ok(hosts.into_iter().map(subject).collect())
 }

@@ -1,20 +1,21 @@
 //! Looks everything over that has to work, and says what mends what doesn't.
 //!
-//! [`examine()`] is a function of one host's [`Patient`]; what it finds are plain values
-//! ([`Finding`]), and the report is a pure function of them.
+//! What has to work is for each kind of host to say ([`crate::hosts::Prepared::look_over`]); what it
+//! finds are plain values ([`Finding`]), told in a [`Round`], and the report is a pure function of
+//! them.
 
-mod checks;
-mod door;
-mod examine;
-mod finding;
-mod patient;
-mod proxy;
+mod descriptors;
+mod outcome;
 mod report;
-mod token;
+mod round;
+mod settings;
+mod visit;
 mod wrap;
 
-pub use checks::settings::bad as unusable;
-pub use examine::{examine, look_over};
-pub use finding::{Check, Finding, State, Step};
-pub use patient::{Descriptors, Patient, Tools, descriptors, occ};
+pub use crate::finding::{Check, Finding, State, Step};
+pub use descriptors::{Descriptors, descriptors};
+pub use outcome::Outcome;
 pub use report::{Style, is_wrong, json};
+pub use round::{LIMIT, Round};
+pub use settings::bad as unusable;
+pub use visit::{Visit, begin};

@@ -1,10 +1,10 @@
 //! The report: a pure function of the findings, as text of 80 columns and as JSON.
 
-use super::{
-    finding::{Check, Finding, State, Step},
-    wrap,
+use super::wrap;
+use crate::{
+    config::HostName,
+    finding::{Finding, State, Step},
 };
-use crate::config::HostName;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -189,15 +189,10 @@ pub fn is_wrong<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> bool {
     findings.into_iter().any(|finding| finding.state == State::Wrong)
 }
 
-/// Whether this check found something that doesn't work.
-pub(super) fn failed(findings: &[Finding], check: Check) -> bool {
-    findings.iter().any(|finding| finding.check == check && finding.state == State::Wrong)
-}
-
 #[cfg(test)]
 mod tests {
     use super::{HostName, Style, json};
-    use crate::doctor::finding::{Check, Finding};
+    use crate::finding::{Check, Finding};
 
     fn findings() -> Vec<Finding> {
         vec![

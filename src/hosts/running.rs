@@ -3,8 +3,8 @@
 
 use super::Ground;
 use crate::{
-    config::{Change, InstanceSettings, Place},
-    finding::Finding,
+    config::{Change, Place},
+    doctor::{Round, Visit},
     front::{ListenSettings, admin::Revoke},
     status::Dependency,
     telemetry::metrics::{Metrics, Snapshot},
@@ -20,15 +20,10 @@ pub trait Prepared: fmt::Debug + Send + Sync + Any {
     /// Networks of the proxies in front of it: many clients share an address there.
     fn trusted_proxies(&self) -> &[IpNet];
 
-    /// A Nextcloud's settings: the doctor looks one over by itself. Nothing of other kinds.
-    fn examined(&self) -> Option<&InstanceSettings> {
-        None
-    }
-
-    /// Looks over what has to work for it, while it runs or not. In bounded time; nothing found holds
-    /// a secret.
-    fn look_over(&self) -> BoxFuture<'_, Vec<Finding>> {
-        Box::pin(std::future::ready(Vec::new()))
+    /// Looks over what has to work for it, while it runs or not; nothing, if the kind doesn't say. In
+    /// bounded time; nothing found holds a secret.
+    fn look_over<'a, 'r: 'a>(&'a self, _: Visit, _: &'a mut Round<'r>) -> BoxFuture<'a, ()> {
+        Box::pin(std::future::ready(()))
     }
 
     /// Where its messages come from, each place as it would be shown: two hosts that listen at one

@@ -6,6 +6,7 @@ pub mod channels;
 pub mod config;
 pub mod dialect;
 pub mod directory;
+pub mod doctor;
 pub mod endpoints;
 pub mod host;
 mod instance;

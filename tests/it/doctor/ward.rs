@@ -11,8 +11,8 @@ use crate::support::{
 use notify_push::{
     auth::Credentials,
     config::{self, Command, Kind, Surroundings},
-    doctor::{Check, Descriptors, Finding, Patient, State, Step, Tools, examine},
-    hosts::nextcloud::Instance,
+    doctor::{self, Check, Descriptors, Finding, Round, State, Step, Visit},
+    hosts::{Prepared as _, nextcloud::Instance},
 };
 use std::{ffi::OsString, path::Path, sync::Arc, time::Duration, time::SystemTime};
 
@@ -135,21 +135,23 @@ async fn look_over_with(
     let descriptors = Descriptors { own: 1 << 20, daemon: None };
     let config::Described { settings, mut hosts, rows, warnings } = described;
     let config::Entry { place, host, .. } = hosts.remove(0);
-    let patient = Patient {
-        instance: host.settings,
+    #[expect(clippy::disallowed_methods, reason = "a test stands at the rim")]
+    let visit = Visit {
         listen: settings.listen,
         place,
         rows,
         warnings,
+        file: None,
         credentials,
         patience,
-        occ: "occ".into(),
-        descriptors,
+        clock: Arc::new(SystemTime::now),
+        rng: fastrand::Rng::new(),
     };
-    let rng = fastrand::Rng::new();
-    #[expect(clippy::disallowed_methods, reason = "a test stands at the rim")]
-    let mut tools = Tools { clock: Arc::new(SystemTime::now), rng };
-    examine(&patient, &mut tools, &mut |_| {}).await
+    let mut unheard = |_: &Finding| {};
+    let mut round = Round::new(&mut unheard);
+    doctor::begin(&mut round, &visit, descriptors);
+    host.look_over(visit, &mut round).await;
+    round.into_told()
 }
 
 /// The findings of one check.

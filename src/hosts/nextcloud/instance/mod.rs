@@ -16,6 +16,7 @@ use super::{
     channels::{CHANNELS, FILE},
     config,
     dialect::{NextcloudDialect, TOPIC_SPECS},
+    doctor::{self, Patient, Tools},
     endpoints::{self, KeyStore, MountCount, SelfTest},
     host::{Cookie, Nextcloud},
     remote,
@@ -23,6 +24,7 @@ use super::{
 use crate::{
     auth::ticket::Tickets,
     config::{ConfigError, FileRequest, HostRequest, InstanceSettings, Kind, Report},
+    doctor::{Round, Visit},
     front::{Login, Room, upgrade},
     hosts::{Boxed, Ground, Prepared, Running, StartError, gauges},
     hub::Hub,
@@ -39,6 +41,7 @@ use crate::{
 };
 use adopt::Adopting;
 use door::Door;
+use futures_util::future::BoxFuture;
 use http::HeaderName;
 use ipnet::IpNet;
 use probe::WayBack;
@@ -86,8 +89,18 @@ impl Instance {
 }
 
 impl Prepared for Instance {
-    fn examined(&self) -> Option<&InstanceSettings> {
-        Some(&self.settings)
+    fn look_over<'a, 'r: 'a>(
+        &'a self,
+        visit: Visit,
+        round: &'a mut Round<'r>,
+    ) -> BoxFuture<'a, ()> {
+        let Visit { listen, place, rows, warnings, file, credentials, patience, clock, rng } =
+            visit;
+        let (instance, occ) = (self.settings.clone(), doctor::occ(file.as_deref()));
+        let patient =
+            Patient { instance, listen, place, rows, warnings, credentials, patience, occ };
+        let mut tools = Tools { clock, rng };
+        Box::pin(async move { doctor::examine(&patient, &mut tools, round).await })
     }
 
     fn trusted_proxies(&self) -> &[IpNet] {

@@ -3,41 +3,28 @@
 use super::{
     checks,
     door::Guest,
-    finding::{Check, Finding, Outcome},
-    patient::{Descriptors, Patient, Tools},
-    report::failed,
+    outcome::{Check, Finding},
+    patient::{Patient, Tools},
     token::Token,
 };
 use crate::{
-    config::Row,
-    hosts::Prepared,
+    doctor::{LIMIT, Round},
     source::redis::{Keys, Pace},
 };
 use std::time::Duration;
-use tokio::time::timeout;
-
-/// A check that takes longer says so and is over: longer than all time-outs within it.
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// For one command to Redis: a slow answer is an answer.
 const REDIS: Duration = Duration::from_secs(8);
 
-/// Looks one host over. Each finding is told as soon as it is there; all of them are returned.
-pub async fn examine(
-    patient: &Patient,
-    tools: &mut Tools,
-    tell: &mut (dyn FnMut(&Finding) + Send),
-) -> Vec<Finding> {
-    let mut round = Round { told: Vec::new(), tell };
-    round.all_told(checks::settings::good(&patient.rows, &patient.warnings));
-    round.told(checks::descriptors::judge(patient.descriptors));
-    let (redis, keys) = of_redis(&mut round, patient, tools).await;
-    let database = of_database(&mut round, patient, tools).await;
+/// Looks one Nextcloud over.
+pub async fn examine(patient: &Patient, tools: &mut Tools, round: &mut Round<'_>) {
+    let (redis, keys) = of_redis(round, patient, tools).await;
+    let database = of_database(round, patient, tools).await;
     let nextcloud = match patient.remote() {
         Some(remote) => {
             round.run(Check::Nextcloud, checks::nextcloud::check(remote, patient, tools)).await
         }
-        None => round.unknown_url(),
+        None => unknown_url(round),
     };
     let survey = nextcloud.as_ref().map(|reached| &reached.survey);
     let token = match survey {
@@ -51,94 +38,20 @@ pub async fn examine(
     let clocks: Vec<_> = clocks.into_iter().flatten().collect();
     round.told(checks::clock::judge(&clocks));
     let way = Way { patient, survey, token, keys };
-    way.of_clients(&mut round, tools).await;
+    way.of_clients(round, tools).await;
     if let (Some(token), Some((keys, _))) = (&way.token, &way.keys) {
         token.give_back(keys).await;
     }
-    round.told
 }
 
-/// Looks a host over of another kind than the one that is known here in detail.
-pub async fn look_over(
-    host: &dyn Prepared,
-    described: (&[Row], &[String]),
-    descriptors: Descriptors,
-    tell: &mut (dyn FnMut(&Finding) + Send),
-) -> Vec<Finding> {
-    let mut round = Round { told: Vec::new(), tell };
-    round.all_told(checks::settings::good(described.0, described.1));
-    round.told(checks::descriptors::judge(descriptors));
-    let found = round.within(Check::Own("host"), LIMIT, host.look_over()).await;
-    round.all_told(found.unwrap_or_default());
-    round.told
-}
-
-/// What was told, and to whom.
-struct Round<'a> {
-    told: Vec<Finding>,
-    tell: &'a mut (dyn FnMut(&Finding) + Send),
-}
-
-impl Round<'_> {
-    fn told(&mut self, finding: Finding) {
-        (self.tell)(&finding);
-        self.told.push(finding);
-    }
-
-    fn all_told(&mut self, findings: Vec<Finding>) {
-        findings.into_iter().for_each(|finding| self.told(finding));
-    }
-
-    async fn run<T>(&mut self, check: Check, work: impl Future<Output = Outcome<T>>) -> Option<T> {
-        let outcome = self.within(check, LIMIT, work).await?;
-        self.all_told(outcome.findings);
-        outcome.value
-    }
-
-    async fn within<T>(
-        &mut self,
-        check: Check,
-        limit: Duration,
-        work: impl Future<Output = T>,
-    ) -> Option<T> {
-        // Large futures would make every caller's larger.
-        let done = timeout(limit, Box::pin(work)).await.ok();
-        if done.is_none() {
-            let seen = format!("no result within {} s", limit.as_secs());
-            self.told(
-                Finding::wrong(check, seen).why("what was asked neither answers nor refuses"),
-            );
-        }
-        done
-    }
-
-    /// A check that finds one thing, for which nothing else waits.
-    async fn one(&mut self, check: Check, limit: Duration, work: impl Future<Output = Finding>) {
-        if let Some(finding) = self.within(check, limit, work).await {
-            self.told(finding);
-        }
-    }
-
-    /// Skips what builds on another check.
-    fn skip<T>(&mut self, check: Check, failed: Check) -> Option<T> {
-        self.skip_as(check, format!("{} failed", failed.name()))
-    }
-
-    /// Skips a check for this reason.
-    fn skip_as<T>(&mut self, check: Check, why: impl AsRef<str>) -> Option<T> {
-        self.told(Finding::skipped(check, why));
-        None
-    }
-
-    fn unknown_url<T>(&mut self) -> Option<T> {
-        self.told(
-            Finding::wrong(Check::Nextcloud, "Nextcloud's address is not known")
-                .why("log-ins that the database can't decide are Nextcloud's, and so is the self-test")
-                .advise("Name it in config.php (overwrite.cli.url) or to the daemon:")
-                .paste("NEXTCLOUD_URL=https://cloud.example.com"),
-        );
-        None
-    }
+fn unknown_url<T>(round: &mut Round<'_>) -> Option<T> {
+    round.told(
+        Finding::wrong(Check::Nextcloud, "Nextcloud's address is not known")
+            .why("log-ins that the database can't decide are Nextcloud's, and so is the self-test")
+            .advise("Name it in config.php (overwrite.cli.url) or to the daemon:")
+            .paste("NEXTCLOUD_URL=https://cloud.example.com"),
+    );
+    None
 }
 
 type Clock = Option<checks::clock::Reading>;
@@ -231,7 +144,7 @@ impl Way<'_> {
             (None, _) => {
                 round.skip::<()>(Check::Proxies, Check::Nextcloud);
             }
-            (_, None) if failed(&round.told, Check::App) => {
+            (_, None) if round.failed(Check::App) => {
                 round.skip::<()>(Check::Proxies, Check::App);
             }
             (_, None) => {
@@ -252,9 +165,7 @@ impl Way<'_> {
                 round.run(Check::Delivery, checks::delivery::check(reached, keys, tools)).await
             }
             None => round.skip(Check::Delivery, Check::Redis),
-            Some(_) if failed(&round.told, Check::Events) => {
-                round.skip(Check::Delivery, Check::Events)
-            }
+            Some(_) if round.failed(Check::Events) => round.skip(Check::Delivery, Check::Events),
             Some(_) => {
                 let why = "this Redis user may not publish, which is as it should be";
                 round.skip_as(Check::Delivery, why)

@@ -3,12 +3,12 @@
 use super::super::proxy::Proxy;
 use crate::{
     causes::chain,
-    doctor::{
+    front::Refusal,
+    hosts::nextcloud::doctor::{
         door::{Door, Shut},
-        finding::{Check, Finding, Outcome},
+        outcome::{Check, Finding, Outcome},
         patient::{Patient, Tools, is_near},
     },
-    front::Refusal,
     hosts::nextcloud::remote::{Endpoint, RemoteSettings, Survey, Trouble, client_config},
 };
 use std::time::Duration;
@@ -21,13 +21,13 @@ const AT_ONCE: Duration = Duration::from_secs(10);
 const WHY: &str = "this is where clients connect";
 
 /// What later checks build on.
-pub(in crate::doctor) struct Reached {
-    pub(in crate::doctor) door: Door,
-    pub(in crate::doctor) url: Url,
+pub(in crate::hosts::nextcloud::doctor) struct Reached {
+    pub(in crate::hosts::nextcloud::doctor) door: Door,
+    pub(in crate::hosts::nextcloud::doctor) url: Url,
 }
 
 /// Where clients are sent, with a finding where that can't be told.
-pub(in crate::doctor) async fn address(
+pub(in crate::hosts::nextcloud::doctor) async fn address(
     patient: &Patient,
     survey: Option<&Survey>,
 ) -> Result<(Url, &'static str), Finding> {
@@ -68,7 +68,7 @@ fn not_set(patient: &Patient, seen: String) -> Finding {
 }
 
 /// Goes the way that clients go.
-pub(in crate::doctor) async fn check(
+pub(in crate::hosts::nextcloud::doctor) async fn check(
     patient: &Patient,
     tools: &mut Tools,
     survey: Option<&Survey>,
@@ -141,7 +141,7 @@ async fn knock(door: Door, tools: &mut Tools, url: Url, how: &str) -> Outcome<Re
 }
 
 /// Somebody in between keeps what should pass.
-pub(in crate::doctor) fn held_up(url: &Url, what: &str) -> Finding {
+pub(in crate::hosts::nextcloud::doctor) fn held_up(url: &Url, what: &str) -> Finding {
     Finding::wrong(Check::Endpoint, format!("{url}: a WebSocket, but {what}"))
         .why("a proxy that gathers what it passes on makes every notification late")
         .advise("Turn buffering off for /push/. nginx:")
@@ -195,7 +195,11 @@ fn refused(url: &Url, how: &str, shut: &Shut) -> Finding {
 }
 
 /// Why a later check gets in no more where this one did.
-pub(in crate::doctor) fn shut(check: Check, reached: &Reached, shut: &Shut) -> Finding {
+pub(in crate::hosts::nextcloud::doctor) fn shut(
+    check: Check,
+    reached: &Reached,
+    shut: &Shut,
+) -> Finding {
     Finding { check, ..refused(&reached.url, "reached a moment ago", shut) }
 }
 
@@ -224,7 +228,7 @@ fn no_upgrade(url: &Url, how: &str, refusal: &Refusal) -> Finding {
 }
 
 /// What is done about a host that takes no more clients.
-pub(in crate::doctor) fn full(finding: Finding) -> Finding {
+pub(in crate::hosts::nextcloud::doctor) fn full(finding: Finding) -> Finding {
     finding
         .advise("MAX_CONNECTIONS of this host is reached. The metrics say how many there are:")
         .run("notify_push metrics")

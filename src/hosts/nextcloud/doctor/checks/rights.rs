@@ -2,7 +2,7 @@
 
 use super::database::{number, text};
 use crate::{
-    doctor::finding::{Check, Finding},
+    hosts::nextcloud::doctor::outcome::{Check, Finding},
     hosts::nextcloud::readable::NEEDED,
     store::{Database, DatabaseSettings, Engine, Row, Server, StoreError},
 };
@@ -11,7 +11,10 @@ use crate::{
 const HARMLESS: [&str; 5] = ["USAGE", "SELECT", "SHOW VIEW", "SHOW DATABASES", "REFERENCES"];
 
 /// Asks what the account may do.
-pub(in crate::doctor) async fn check(database: &Database, settings: &DatabaseSettings) -> Finding {
+pub(in crate::hosts::nextcloud::doctor) async fn check(
+    database: &Database,
+    settings: &DatabaseSettings,
+) -> Finding {
     let asked = match &settings.engine {
         Engine::Sqlite(_) => {
             let seen = "SQLite has no accounts; the file is opened for reading only";

@@ -2,8 +2,8 @@
 
 use super::database::number;
 use crate::{
-    doctor::finding::{Check, Finding},
     hosts::nextcloud::directory::Directory,
+    hosts::nextcloud::doctor::outcome::{Check, Finding},
     store::{Database, StoreError},
 };
 use std::{sync::Arc, time::Duration};
@@ -13,7 +13,10 @@ use tokio::time::Instant;
 const SLOW: Duration = Duration::from_secs(1);
 
 /// Looks up one storage as a change would.
-pub(in crate::doctor) async fn check(database: &Arc<Database>, occ: &str) -> Finding {
+pub(in crate::hosts::nextcloud::doctor) async fn check(
+    database: &Arc<Database>,
+    occ: &str,
+) -> Finding {
     match look_up(database).await {
         Ok(None) => Finding::hint(Check::Mounts, "Nextcloud has no mounts yet")
             .why("users get theirs with their first request; until then nobody is told of changes")
@@ -49,7 +52,7 @@ fn judge(storage: i64, users: usize, took: Duration, occ: &str) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::{Duration, judge};
-    use crate::doctor::finding::State;
+    use crate::finding::State;
 
     #[test]
     fn a_slow_look_up_is_a_hint() {

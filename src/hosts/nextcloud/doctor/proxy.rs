@@ -1,6 +1,6 @@
 //! What to write into the file of which proxy.
 
-use super::finding::Finding;
+use super::outcome::Finding;
 
 /// A reverse proxy, as far as its `Server` header gives it away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use super::clock::{Reading, since_1970};
 use crate::{
-    doctor::{
-        finding::{Check, Finding, Outcome},
+    hosts::nextcloud::doctor::{
+        outcome::{Check, Finding, Outcome},
         patient::{Patient, Tools},
     },
     store::{Database, DatabaseSettings, Engine, Row, Server, ServerAddress, StoreError},
@@ -13,14 +13,14 @@ use std::{sync::Arc, time::Duration};
 const WHY: &str = "whom a change concerns is looked up there, and most log-ins are decided from it";
 
 /// What later checks build on.
-pub(in crate::doctor) struct Reached {
-    pub(in crate::doctor) database: Arc<Database>,
+pub(in crate::hosts::nextcloud::doctor) struct Reached {
+    pub(in crate::hosts::nextcloud::doctor) database: Arc<Database>,
     /// How its clock compares with ours.
-    pub(in crate::doctor) clock: Option<Reading>,
+    pub(in crate::hosts::nextcloud::doctor) clock: Option<Reading>,
 }
 
 /// Connects and asks.
-pub(in crate::doctor) async fn check(
+pub(in crate::hosts::nextcloud::doctor) async fn check(
     settings: &DatabaseSettings,
     patient: &Patient,
     tools: &mut Tools,
@@ -39,7 +39,7 @@ pub(in crate::doctor) async fn check(
 }
 
 /// The first column of the first row.
-pub(in crate::doctor) async fn text(
+pub(in crate::hosts::nextcloud::doctor) async fn text(
     database: &Database,
     sql: &str,
 ) -> Result<Option<String>, StoreError> {
@@ -54,7 +54,7 @@ pub(in crate::doctor) async fn text(
 }
 
 /// The same for a number.
-pub(in crate::doctor) async fn number(
+pub(in crate::hosts::nextcloud::doctor) async fn number(
     database: &Database,
     sql: &str,
 ) -> Result<Option<i64>, StoreError> {

@@ -6,12 +6,12 @@ use super::{
 };
 use crate::{
     causes::chain,
-    doctor::{
+    front::VisitError,
+    hosts::nextcloud::doctor::{
         door::Guest,
-        finding::{Check, Finding, Outcome},
+        outcome::{Check, Finding, Outcome},
         patient::Tools,
     },
-    front::VisitError,
     source::redis::Keys,
 };
 use std::time::Duration;
@@ -25,7 +25,7 @@ const AT_ONCE: Duration = Duration::from_secs(8);
 const WHY: &str = "this is what the daemon is there for";
 
 /// Logs in as nobody with a ticket of its own, and publishes a message for nobody.
-pub(in crate::doctor) async fn check(
+pub(in crate::hosts::nextcloud::doctor) async fn check(
     reached: &Reached,
     keys: &Keys,
     tools: &mut Tools,

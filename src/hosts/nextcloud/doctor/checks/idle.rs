@@ -1,11 +1,11 @@
 //! A silent connection stays: what the proxies' time-outs do.
 
 use crate::{
-    doctor::{
-        door::Guest,
-        finding::{Check, Finding},
-    },
     front::VisitError,
+    hosts::nextcloud::doctor::{
+        door::Guest,
+        outcome::{Check, Finding},
+    },
 };
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -15,7 +15,10 @@ use tokio::time::{Instant, timeout_at};
 const PING: Duration = Duration::from_secs(35);
 
 /// Holds a connection that says nothing.
-pub(in crate::doctor) async fn check(mut guest: Guest, patience: Duration) -> Finding {
+pub(in crate::hosts::nextcloud::doctor) async fn check(
+    mut guest: Guest,
+    patience: Duration,
+) -> Finding {
     let begun = Instant::now();
     let until = begun + patience;
     loop {
@@ -66,7 +69,7 @@ fn cut(after: Duration, pings: u32, error: &VisitError) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::{Duration, PING, held};
-    use crate::doctor::finding::State;
+    use crate::finding::State;
 
     #[test]
     fn a_long_silence_without_a_ping_is_wrong() {

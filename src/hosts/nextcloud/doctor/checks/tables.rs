@@ -1,7 +1,7 @@
 //! The database holds Nextcloud's tables, and they may be read.
 
 use crate::{
-    doctor::finding::{Check, Finding, Outcome},
+    hosts::nextcloud::doctor::outcome::{Check, Finding, Outcome},
     hosts::nextcloud::readable::{NEEDED, unreadable},
     store::{Database, StoreError},
 };
@@ -9,7 +9,7 @@ use crate::{
 const WHY: &str = "without them nobody can be told of changes, or log-ins can't be decided here";
 
 /// Reads nothing of each.
-pub(in crate::doctor) async fn check(database: &Database) -> Outcome<()> {
+pub(in crate::hosts::nextcloud::doctor) async fn check(database: &Database) -> Outcome<()> {
     match unreadable(database).await {
         Ok(complaints) if complaints.is_empty() => {
             let names = NEEDED.map(|(table, _)| table).join(", ");

@@ -3,19 +3,22 @@
 use super::endpoint;
 use crate::{
     causes::chain,
-    doctor::{
+    front::{Bind, Refusal, Request, from_here},
+    hosts::nextcloud::doctor::{
         door::{Door, Shut},
-        finding::{Check, Finding},
+        outcome::{Check, Finding},
         patient::{Patient, Tools},
     },
-    front::{Bind, Refusal, Request, from_here},
 };
 use std::{net::Ipv4Addr, path::PathBuf};
 
 const WHY: &str = "without it clients ask Nextcloud every half minute, as they do without push";
 
 /// Connects as a proxy would.
-pub(in crate::doctor) async fn check(patient: &Patient, tools: &mut Tools) -> Finding {
+pub(in crate::hosts::nextcloud::doctor) async fn check(
+    patient: &Patient,
+    tools: &mut Tools,
+) -> Finding {
     let listen = &patient.listen;
     let place = place(&listen.bind);
     let shown = match &place {

@@ -4,16 +4,16 @@ use super::endpoint::{self, Reached};
 use crate::{
     auth::Credentials,
     causes::chain,
-    doctor::{
+    front::VisitError,
+    hosts::nextcloud::doctor::{
         door::Guest,
-        finding::{Check, Finding, Outcome},
+        outcome::{Check, Finding, Outcome},
         patient::{Patient, Tools},
     },
-    front::VisitError,
 };
 
 /// Logs in as a client does.
-pub(in crate::doctor) async fn check(
+pub(in crate::hosts::nextcloud::doctor) async fn check(
     patient: &Patient,
     credentials: &Credentials,
     reached: &Reached,

@@ -1,8 +1,8 @@
 //! Nextcloud's app is enabled, uses our Redis, and goes with us.
 
 use crate::{
-    doctor::{
-        finding::{Check, Finding, Outcome},
+    hosts::nextcloud::doctor::{
+        outcome::{Check, Finding, Outcome},
         patient::{Patient, Tools},
         token::Token,
     },
@@ -16,7 +16,7 @@ const VERSION: &str = "notify_push_app_version";
 const WHY: &str = "the app Client Push publishes the changes and tells clients where to connect";
 
 /// Asks the app, with a token that only those know who use the same Redis.
-pub(in crate::doctor) async fn check(
+pub(in crate::hosts::nextcloud::doctor) async fn check(
     patient: &Patient,
     tools: &mut Tools,
     survey: &Survey,
@@ -117,7 +117,7 @@ fn line(version: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::judge;
-    use crate::doctor::finding::{State, Step};
+    use crate::finding::{State, Step};
 
     #[test]
     fn the_first_two_numbers_must_be_the_same() {

@@ -5,13 +5,13 @@ use super::endpoint::Reached;
 use crate::{
     auth::origin::hop,
     config::{ProxySettings, Source},
-    doctor::{
-        finding::{Check, Finding},
+    front::Bind,
+    hosts::nextcloud::doctor::{
+        outcome::{Check, Finding},
         patient::Patient,
         proxy::Proxy,
         token::Token,
     },
-    front::Bind,
     hosts::nextcloud::{
         endpoints::ChainSeen,
         remote::{RemoteSettings, Survey, Trouble},
@@ -30,7 +30,7 @@ const WHY: &str = "Nextcloud and the daemon throttle failed log-ins by the clien
     not believe a proxy takes it for the client of everybody: one wrong password then locks all out";
 
 /// Asks Nextcloud as whom it sees a client through this host, then through each proxy before it.
-pub(in crate::doctor) async fn check(
+pub(in crate::hosts::nextcloud::doctor) async fn check(
     patient: &Patient,
     survey: &Survey,
     token: &Token,

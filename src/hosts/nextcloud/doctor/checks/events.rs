@@ -2,11 +2,11 @@
 
 use crate::{
     config::InstanceSettings,
-    doctor::{
-        finding::{Check, Finding, Outcome},
+    hosts::nextcloud::channels::CHANNELS,
+    hosts::nextcloud::doctor::{
+        outcome::{Check, Finding, Outcome},
         patient::{Patient, Tools, quoted},
     },
-    hosts::nextcloud::channels::CHANNELS,
     source::{
         Delivery, State,
         redis::{Fault, Keys, Pace, Subscription, Topology},
@@ -28,9 +28,9 @@ const CLUSTER_RIGHTS: &str = "resetkeys resetchannels -@all +subscribe +ping +ge
 
 /// Whom our own events are for: no host has a user whose name begins with a control character, so
 /// that no client of anybody hears them.
-pub(in crate::doctor) const NOBODY: &str = "\u{1}doctor";
+pub(in crate::hosts::nextcloud::doctor) const NOBODY: &str = "\u{1}doctor";
 /// What an app publishes for a user's clients.
-pub(in crate::doctor) const CUSTOM: &str = "notify_custom";
+pub(in crate::hosts::nextcloud::doctor) const CUSTOM: &str = "notify_custom";
 /// A published message has arrived long before.
 const ARRIVAL: Duration = Duration::from_secs(8);
 const QUEUE: usize = 64;
@@ -38,12 +38,12 @@ const QUEUE: usize = 64;
 const WHY: &str = "Nextcloud tells of changes on Redis channels, and the daemon must hear them all";
 
 /// Whether we may publish, which a daemon need not.
-pub(in crate::doctor) struct Heard {
-    pub(in crate::doctor) may_publish: bool,
+pub(in crate::hosts::nextcloud::doctor) struct Heard {
+    pub(in crate::hosts::nextcloud::doctor) may_publish: bool,
 }
 
 /// Subscribes as the daemon does, and publishes for nobody.
-pub(in crate::doctor) async fn check(
+pub(in crate::hosts::nextcloud::doctor) async fn check(
     patient: &Patient,
     tools: &mut Tools,
     keys: &Keys,
@@ -73,7 +73,7 @@ pub(in crate::doctor) async fn check(
 }
 
 /// A message for nobody, as JSON.
-pub(in crate::doctor) fn message(mark: &str) -> String {
+pub(in crate::hosts::nextcloud::doctor) fn message(mark: &str) -> String {
     serde_json::json!({ "user": NOBODY, "message": "doctor", "body": mark }).to_string()
 }
 
@@ -139,7 +139,7 @@ fn deaf(settings: &InstanceSettings, why: &str) -> Finding {
 }
 
 /// The command that grants what the daemon needs.
-pub(in crate::doctor) fn grant(settings: &InstanceSettings) -> String {
+pub(in crate::hosts::nextcloud::doctor) fn grant(settings: &InstanceSettings) -> String {
     let user = settings.redis.user.as_deref().unwrap_or("default");
     let rights = match settings.redis.topology {
         Topology::Cluster(_) => CLUSTER_RIGHTS,
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn the_rights_are_those_of_the_page() {
-        let page = include_str!("../../../docs/redis-acl.md");
+        let page = include_str!("../../../../../docs/redis-acl.md");
         for rights in [RIGHTS, CLUSTER_RIGHTS] {
             assert!(page.contains(&format!(" on >CHANGE-ME {rights}\n")), "{rights}");
         }

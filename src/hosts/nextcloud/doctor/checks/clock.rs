@@ -1,7 +1,7 @@
 //! All agree on the time: how old a log-in may be is counted in seconds.
 
-use crate::doctor::{
-    finding::{Check, Finding},
+use crate::hosts::nextcloud::doctor::{
+    outcome::{Check, Finding},
     patient::Tools,
 };
 use std::time::{Duration, UNIX_EPOCH};
@@ -13,7 +13,7 @@ const TOO_MUCH: i64 = 60_000;
 
 /// Somebody's clock beside ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::doctor) struct Reading {
+pub(in crate::hosts::nextcloud::doctor) struct Reading {
     whose: &'static str,
     /// In milliseconds: positive when theirs is ahead.
     ahead: i64,
@@ -21,13 +21,21 @@ pub(in crate::doctor) struct Reading {
 
 impl Reading {
     /// Of two times since 1970.
-    pub(in crate::doctor) fn new(whose: &'static str, theirs: Duration, ours: Duration) -> Self {
+    pub(in crate::hosts::nextcloud::doctor) fn new(
+        whose: &'static str,
+        theirs: Duration,
+        ours: Duration,
+    ) -> Self {
         let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         Self { whose, ahead: millis(theirs).saturating_sub(millis(ours)) }
     }
 
     /// Of a clock that tells whole seconds: it is half a second behind on average.
-    pub(in crate::doctor) fn coarse(whose: &'static str, theirs: Duration, ours: Duration) -> Self {
+    pub(in crate::hosts::nextcloud::doctor) fn coarse(
+        whose: &'static str,
+        theirs: Duration,
+        ours: Duration,
+    ) -> Self {
         Self::new(whose, theirs + Duration::from_millis(500), ours)
     }
 
@@ -42,12 +50,12 @@ impl Reading {
 }
 
 /// Our time of day, since 1970.
-pub(in crate::doctor) fn since_1970(tools: &Tools) -> Duration {
+pub(in crate::hosts::nextcloud::doctor) fn since_1970(tools: &Tools) -> Duration {
     (tools.clock)().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO)
 }
 
 /// Compares all clocks that could be read.
-pub(in crate::doctor) fn judge(readings: &[Reading]) -> Finding {
+pub(in crate::hosts::nextcloud::doctor) fn judge(readings: &[Reading]) -> Finding {
     if readings.is_empty() {
         return Finding::skipped(Check::Clock, "nobody could be asked for the time");
     }
@@ -72,7 +80,7 @@ pub(in crate::doctor) fn judge(readings: &[Reading]) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::{Reading, judge};
-    use crate::doctor::finding::State;
+    use crate::finding::State;
     use std::time::Duration;
 
     fn reading(theirs: u64, ours: u64) -> Reading {

@@ -2,8 +2,8 @@
 
 use super::clock::{Reading, since_1970};
 use crate::{
-    doctor::{
-        finding::{Check, Finding, Outcome},
+    hosts::nextcloud::doctor::{
+        outcome::{Check, Finding, Outcome},
         patient::{Patient, Tools},
     },
     hosts::nextcloud::remote::{RemoteSettings, Status, Survey, Trouble},
@@ -13,14 +13,14 @@ use std::time::{Duration, UNIX_EPOCH};
 const WHY: &str = "log-ins that the database can't decide are Nextcloud's, and so is the self-test";
 
 /// What later checks build on.
-pub(in crate::doctor) struct Reached {
-    pub(in crate::doctor) survey: Survey,
+pub(in crate::hosts::nextcloud::doctor) struct Reached {
+    pub(in crate::hosts::nextcloud::doctor) survey: Survey,
     /// How its clock compares with ours.
-    pub(in crate::doctor) clock: Option<Reading>,
+    pub(in crate::hosts::nextcloud::doctor) clock: Option<Reading>,
 }
 
 /// Reads `status.php`.
-pub(in crate::doctor) async fn check(
+pub(in crate::hosts::nextcloud::doctor) async fn check(
     remote: RemoteSettings,
     patient: &Patient,
     tools: &Tools,
@@ -103,7 +103,7 @@ fn refused(url: &str, trouble: &Trouble, patient: &Patient) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::{date, judge};
-    use crate::{doctor::finding::State, hosts::nextcloud::remote::Status};
+    use crate::{finding::State, hosts::nextcloud::remote::Status};
     use std::time::Duration;
 
     #[test]

@@ -2,8 +2,8 @@
 
 use super::clock::{Reading, since_1970};
 use crate::{
-    doctor::{
-        finding::{Check, Finding, Outcome},
+    hosts::nextcloud::doctor::{
+        outcome::{Check, Finding, Outcome},
         patient::{Patient, Tools, is_near, quoted},
     },
     source::redis::{Address, Fault, Look, Pace, RedisSettings},
@@ -12,13 +12,16 @@ use crate::{
 const WHY: &str = "Nextcloud tells of every change through Redis; without it nobody hears anything";
 
 /// What later checks build on.
-pub(in crate::doctor) struct Reached {
+pub(in crate::hosts::nextcloud::doctor) struct Reached {
     /// How its clock compares with ours.
-    pub(in crate::doctor) clock: Option<Reading>,
+    pub(in crate::hosts::nextcloud::doctor) clock: Option<Reading>,
 }
 
 /// Connects and asks.
-pub(in crate::doctor) async fn check(patient: &Patient, tools: &mut Tools) -> Outcome<Reached> {
+pub(in crate::hosts::nextcloud::doctor) async fn check(
+    patient: &Patient,
+    tools: &mut Tools,
+) -> Outcome<Reached> {
     let settings = &patient.settings().redis;
     match Look::take(settings.clone(), Pace::default(), tools.rng.fork()).await {
         Ok(look) => {

@@ -1,6 +1,6 @@
 //! What one check leaves behind for the others.
 
-pub use crate::finding::{Check, Finding, State, Step};
+use crate::finding::Finding;
 
 /// What a check leaves behind: findings for the reader, and what later checks build on; without it
 /// they are skipped.

@@ -2,11 +2,11 @@
 
 use crate::{
     config::{ConfigError, Row, Source},
-    doctor::finding::{Check, Finding},
+    finding::{Check, Finding},
 };
 
 /// Settings that hold.
-pub(in crate::doctor) fn good(rows: &[Row], warnings: &[String]) -> Vec<Finding> {
+pub(super) fn good(rows: &[Row], warnings: &[String]) -> Vec<Finding> {
     let given = |row: &&Row| row.source != Source::Default;
     let count = rows.iter().filter(given).count();
     let mut finding = Finding::fine(
