@@ -54,5 +54,6 @@ mod support;
 mod systemd;
 mod watchdog;
 mod webhook_clients;
+mod webhook_replicas;
 mod webhook_rest;
 mod websocket;

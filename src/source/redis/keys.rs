@@ -49,8 +49,62 @@ struct Command<'a> {
 }
 
 impl Command<'_> {
+    /// Where it belongs in a cluster: its key's hash tag, if it has one. A script's key comes behind
+    /// its text.
     fn key(&self) -> &[u8] {
-        self.words.get(1).copied().unwrap_or_default()
+        let at = if self.words.first() == Some(&b"EVAL".as_slice()) { 3 } else { 1 };
+        let key = self.words.get(at).copied().unwrap_or_default();
+        tag(key).unwrap_or(key)
+    }
+}
+
+/// What of a key decides its place: <https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/>.
+fn tag(key: &[u8]) -> Option<&[u8]> {
+    let inside = &key[key.iter().position(|byte| *byte == b'{')? + 1..];
+    let tag = &inside[..inside.iter().position(|byte| *byte == b'}')?];
+    (!tag.is_empty()).then_some(tag)
+}
+
+/// What a script answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Nothing: `nil` or `false`.
+    Nil,
+    /// A number.
+    Int(i64),
+    /// Bytes.
+    Text(Bytes),
+    /// Several answers.
+    List(Vec<Answer>),
+}
+
+impl Answer {
+    /// The answers of a list; none of what is none.
+    pub fn list(self) -> Vec<Answer> {
+        match self {
+            Self::List(answers) => answers,
+            _ => Vec::new(),
+        }
+    }
+
+    /// Bytes that are text.
+    pub fn text(self) -> Option<String> {
+        match self {
+            Self::Text(bytes) => String::from_utf8(bytes.into()).ok(),
+            _ => None,
+        }
+    }
+}
+
+impl From<Value> for Answer {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Int(number) => Self::Int(number),
+            Value::BulkString(bytes) => Self::Text(bytes.into()),
+            Value::SimpleString(text) => Self::Text(text.into()),
+            Value::Array(values) => Self::List(values.into_iter().map(Self::from).collect()),
+            _ => Self::Nil,
+        }
     }
 }
 
@@ -98,6 +152,20 @@ impl Keys {
         let words: [&[u8]; 3] = [b"PUBLISH", channel.as_bytes(), payload.as_ref()];
         let rights = "+publish and the channel pattern &notify_*";
         self.run(&Command { words: &words, rights, repeatable: false }).await.map(drop)
+    }
+
+    /// Runs a script, in one step and once at most. All keys have one hash tag, or there is one key.
+    pub async fn eval(
+        &self,
+        script: &str,
+        keys: &[&str],
+        arguments: &[&str],
+    ) -> Result<Answer, Fault> {
+        let count = keys.len().to_string();
+        let mut words: Vec<&[u8]> = vec![b"EVAL", script.as_bytes(), count.as_bytes()];
+        words.extend(keys.iter().chain(arguments).map(|word| word.as_bytes()));
+        let rights = "+eval, the commands in docs/webhook.md and their keys and channel";
+        self.run(&Command { words: &words, rights, repeatable: false }).await.map(Answer::from)
     }
 
     async fn run(&self, command: &Command<'_>) -> Result<Value, Fault> {

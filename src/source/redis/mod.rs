@@ -17,7 +17,7 @@ mod topology;
 mod wire;
 
 pub use fault::Fault;
-pub use keys::Keys;
+pub use keys::{Answer, Keys};
 pub use look::Look;
 pub use pace::Pace;
 pub use settings::{Address, RedisSettings, RedisTls, Topology};

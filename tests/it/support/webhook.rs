@@ -31,6 +31,13 @@ impl Webhook {
         Self { daemon: Daemon::start(&["webhook"], &environment).await }
     }
 
+    /// A replica on this Redis, once it hears what the others tell.
+    pub(crate) async fn on(redis: &super::redis::Redis) -> Self {
+        let host = Self::start_with(&[("REDIS_URL", &redis.url())]).await;
+        host.daemon.logs("listening to Redis").await;
+        host
+    }
+
     /// A request with the token.
     pub(crate) async fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
         let headers = [("X-AUTH-TOKEN", TOKEN), JSON];

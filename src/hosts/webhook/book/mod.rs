@@ -3,10 +3,13 @@
 mod limits;
 mod memory;
 mod record;
+mod scripts;
+mod shared;
 
 pub use limits::BookLimits;
 pub use memory::MemoryBook;
 pub use record::{Entry, Hook, HookKey, Kept, Listed, State, Stored};
+pub use shared::SharedBook;
 
 use super::{
     claim::{Claim, Target},

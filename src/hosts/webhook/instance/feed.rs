@@ -2,18 +2,35 @@
 
 use super::{NEWS, Parts};
 use crate::{
-    hosts::webhook::{
-        book::{Book, MemoryBook},
-        feed::Feed,
+    hosts::{
+        until_stopped,
+        webhook::{
+            book::{Book, MemoryBook, SharedBook},
+            feed::{CHANNEL, Feed},
+        },
+    },
+    source::{
+        self,
+        redis::{Keys, Pace, RedisSettings, Subscription},
     },
     status::{Condition, Dependency},
 };
 use std::sync::Arc;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 impl Parts {
     /// The book, its news, and what both depend on.
     pub(super) fn feed(&mut self) -> (Arc<dyn Book>, Feed, Dependency) {
+        match self.settings.redis.clone() {
+            Some(redis) => self.shared(redis),
+            None => self.alone(),
+        }
+    }
+
+    fn alone(&self) -> (Arc<dyn Book>, Feed, Dependency) {
         tracing::warn!(
             "no Redis is set: registrations, private URLs and messages for clients that are away are \
              in memory. They are gone after a restart, and a second replica would know nothing of them"
@@ -25,6 +42,27 @@ impl Parts {
         let since = Instant::now();
         let dependency = needed("memory", move || Condition::Up { since });
         (book, Feed::Memory(queue), dependency)
+    }
+
+    fn shared(&mut self, redis: RedisSettings) -> (Arc<dyn Book>, Feed, Dependency) {
+        let metrics = Arc::clone(&self.observers.source);
+        let tasks = self.ground.groups.sources.clone();
+        let (state, watched) = watch::channel(source::State::Starting);
+        let (known, followed) = (watched.clone(), watched.clone());
+        let following = Arc::clone(&metrics);
+        until_stopped(&tasks, "source metrics", async move { following.follow(followed).await });
+        let keys = Keys::new(redis.clone(), Pace::default(), self.ground.rng.fork());
+        let book = Arc::new(SharedBook::new(keys, self.settings.limits));
+        let (inlet, queue) = mpsc::channel(NEWS);
+        let subscription = Subscription {
+            settings: redis,
+            channels: &[CHANNEL],
+            pace: Pace::default(),
+            rng: self.ground.rng.fork(),
+        };
+        tasks.core("redis", subscription.run(inlet, state, tasks.stopping().clone()));
+        let dependency = needed("redis", move || Condition::from(&*known.borrow()));
+        (book, Feed::Redis { queue, state: watched, metrics }, dependency)
     }
 }
 

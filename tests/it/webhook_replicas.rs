@@ -1,0 +1,139 @@
+//! Two daemons on one Redis: what is said to one holds at the other.
+
+use crate::support::{
+    http,
+    redis::Redis,
+    until,
+    webhook::{JSON, Webhook, message},
+};
+use serde_json::{Value, json};
+
+struct Scene {
+    redis: Redis,
+    one: Webhook,
+    two: Webhook,
+}
+
+impl Scene {
+    async fn start() -> Self {
+        let redis = Redis::start().await;
+        let (one, two) = (Webhook::on(&redis).await, Webhook::on(&redis).await);
+        Self { redis, one, two }
+    }
+}
+
+#[tokio::test]
+async fn registrations_and_pushes_of_one_hold_at_the_other() {
+    let Scene { one, two, redis: _redis } = Scene::start().await;
+    one.register("alice", "c1").await;
+    two.register("alice", "c2").await;
+    let (mut here, mut there) = (two.client("alice", "c1").await, one.client("alice", "c2").await);
+    let value = r#"{"z":"é☃😀","big":123456789012345678901234567890,"a":[1.10]}"#;
+    let mut last = String::new();
+    for host in [&one, &two, &one] {
+        let id = host.push("alice", value).await;
+        let expected = format!(r#"{{"id":"{id}","message":{value}}}"#);
+        assert_eq!(here.text().await, expected);
+        assert_eq!(there.text().await, expected);
+        assert!(id.parse::<u64>().unwrap() > last.parse().unwrap_or(0), "ids grow");
+        last = id;
+    }
+    assert_eq!(one.refusal(&one.socket("alice", "c3")).await, r#"{"error":"unknown"}"#);
+    let gone = two.ask("DELETE", "/api/alice/register?connectionId=c2", "").await;
+    assert_eq!(gone.status, 200);
+    assert_eq!(there.closed().await.map(|(code, _)| code), Some(4401));
+    assert_eq!(two.refusal(&two.socket("alice", "c2")).await, r#"{"error":"unknown"}"#);
+}
+
+#[tokio::test]
+async fn a_newer_connection_elsewhere_takes_the_place_of_the_older() {
+    let Scene { one, two, redis: _redis } = Scene::start().await;
+    one.register("alice", "c1").await;
+    let mut client = one.client("alice", "c1").await;
+    for host in [&two, &one, &two] {
+        let newer = host.client("alice", "c1").await;
+        assert_eq!(client.closed().await.map(|(code, _)| code), Some(4409));
+        client = newer;
+    }
+    one.push("alice", "1").await;
+    assert_eq!(message(&client.text().await).1, json!(1));
+}
+
+#[tokio::test]
+async fn who_comes_back_elsewhere_is_sent_what_it_missed() {
+    let Scene { one, two, redis } = Scene::start().await;
+    one.register("alice", "c1").await;
+    let mut client = one.client("alice", "c1").await;
+    one.push("alice", "1").await;
+    let (first, _) = message(&client.text().await);
+    drop(client);
+    one.daemon.logs("a client has left").await;
+    one.push("alice", "2").await;
+    two.push("alice", "3").await;
+    let mut client = two.client_at(&format!("{}&since={first}", two.socket("alice", "c1"))).await;
+    assert_eq!(message(&client.text().await).1, json!(2));
+    assert_eq!(message(&client.text().await).1, json!(3));
+    two.push("alice", "4").await;
+    assert_eq!(message(&client.text().await).1, json!(4), "nothing twice");
+    // A replica that starts later knows what was said before.
+    let three = Webhook::on(&redis).await;
+    let mut client =
+        three.client_at(&format!("{}&since={first}", three.socket("alice", "c1"))).await;
+    for expected in 2..=4 {
+        assert_eq!(message(&client.text().await).1, json!(expected));
+    }
+}
+
+#[tokio::test]
+async fn private_urls_hold_everywhere_and_each_signature_once() {
+    let Scene { one, two, redis } = Scene::start().await;
+    one.register("alice", "c1").await;
+    let mut client = two.client("alice", "c1").await;
+    client.say(r#"{"hook":{"seconds":600}}"#).await;
+    let made: Value = serde_json::from_str(&client.text().await).unwrap();
+    let path = made["hook"]["url"].as_str().unwrap().to_owned();
+    let call = async |host: &Webhook| {
+        let address = host.daemon.address();
+        http::request("POST", &address, &path, &[JSON], r#"{"message":"psst"}"#).await.status
+    };
+    for host in [&one, &two] {
+        assert_eq!(call(host).await, 200);
+        assert_eq!(message(&client.text().await).1, json!("psst"));
+    }
+    let secret = path.strip_prefix("/hook/").unwrap();
+    let keys: Vec<String> = redis.query(redis::cmd("KEYS").arg("*")).await;
+    assert!(keys.iter().any(|key| key.contains("}:h:")), "{keys:?}");
+    assert!(keys.iter().all(|key| !key.contains(secret)), "only its digest is kept");
+    let listed = one.ask("GET", "/api/alice/hooks", "").await;
+    let listed: Value = serde_json::from_str(&listed.body).unwrap();
+    assert_eq!((&listed[0]["id"], &listed[0]["connection"]), (&made["hook"]["id"], &json!("c1")));
+    // It ends with what it is bound to.
+    let gone = one.ask("DELETE", "/api/alice/register?connectionId=c1", "").await;
+    assert_eq!(gone.status, 200);
+    assert_eq!((call(&one).await, call(&two).await), (404, 404));
+    assert_eq!(one.ask("GET", "/api/alice/hooks", "").await.body, "[]");
+}
+
+#[tokio::test]
+async fn a_lost_redis_is_said_at_once_and_what_was_missed_meanwhile_is_told() {
+    let Scene { mut redis, one, two } = Scene::start().await;
+    one.register("alice", "c1").await;
+    let mut client = one.client("alice", "c1").await;
+    redis.kill();
+    one.daemon.logs("no messages from Redis").await;
+    let pushed = one.ask("POST", "/api/alice/push", r#"{"message":1}"#).await;
+    assert_eq!((pushed.status, &*pushed.body), (503, "Service Unavailable"));
+    let registered = one.ask("PUT", "/api/alice/register?connectionId=c2", "").await;
+    assert_eq!(registered.status, 503);
+    assert_eq!(one.refusal(&one.socket("alice", "c1")).await, r#"{"error":"try later"}"#);
+    let ping = one.ask("GET", "/api/status/ping", "").await;
+    assert_eq!((ping.status, &*ping.body), (200, "pong"));
+    redis.start_again();
+    one.daemon.logs(" s; clients are told to look for changes").await;
+    let pushed = until("Redis is back", async || {
+        let answer = two.ask("POST", "/api/alice/push", r#"{"message":2}"#).await;
+        (answer.status == 200).then(|| answer.header("x-message-id").unwrap().to_owned())
+    })
+    .await;
+    assert_eq!(message(&client.text().await), (pushed, json!(2)), "the session has lived on");
+}
