@@ -19,7 +19,11 @@ const socket = io(url, Object.assign(settings, others));
 socket.on('connect', () => {
     const engine = socket.io.engine;
     say('connected', engine.transport.name);
-    engine.on('upgrade', () => say('upgraded', engine.transport.name));
+    if (transport === 'default') {
+        // Newer clients may have changed over before they are connected.
+        const upgraded = () => say('upgraded', engine.transport.name);
+        engine.transport.name === 'websocket' ? upgraded() : engine.on('upgrade', upgraded);
+    }
     const extra = register === undefined ? [] : [register];
     socket.emit('register', user, connection, ...extra, (answer) => say('registered', answer));
 });

@@ -22,6 +22,7 @@ pub(crate) mod installation;
 pub(crate) mod listeners;
 pub(crate) mod mariadb;
 pub(crate) mod nextcloud;
+pub(crate) mod node;
 pub(crate) mod phorge;
 pub(crate) mod php;
 pub(crate) mod postgres;

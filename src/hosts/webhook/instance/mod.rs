@@ -11,6 +11,7 @@ use super::{
     claim::Claim,
     dialect::{Wanted, WebhookDialect},
     door::Door,
+    event_stream::event_stream,
     feed::CHANNEL,
     hooks::{HookRules, Hooks},
     keeper,
@@ -18,6 +19,7 @@ use super::{
     rest::{self, Desk},
     settings::{FLAGS, SETTINGS, WebhookSettings},
     socket,
+    socketio::socket_io,
     teller::{Outfit, Teller},
     token::Access,
 };
@@ -233,11 +235,13 @@ impl Parts {
 
     /// What clients and back ends are answered.
     fn routes(&self, inside: Inside, desk: &Arc<Desk>, room: &Room) -> BoxedFilter<(Response,)> {
-        let names = self.settings.proxies.headers.as_slice().into();
+        let names: Arc<[_]> = self.settings.proxies.headers.as_slice().into();
         let tasks = self.ground.groups.listeners.clone();
-        let socket = socket::routes(inside.door, tasks, names);
-        let routes = rest::routes(Arc::clone(desk)).or(socket).unify().boxed();
-        room.before(routes)
+        let socket = socket::routes(inside.door.clone(), tasks.clone(), Arc::clone(&names));
+        let events = event_stream(inside.door.clone(), &tasks, Arc::clone(&names));
+        let socketio = socket_io(inside, tasks, names);
+        let clients = socket.or(events).unify().or(socketio).unify();
+        room.before(rest::routes(Arc::clone(desk)).or(clients).unify().boxed())
     }
 }
 

@@ -44,6 +44,10 @@ impl Carrier {
     pub async fn run(mut self, engine: Engine) {
         let over = self.over.clone();
         let Some(code) = over.run_until_cancelled(self.carry()).await else { return };
+        if code.as_ref().is_ok_and(|code| *code == REPLACED) && self.guest.is_renewing(&self.claim)
+        {
+            return;
+        }
         self.guest.unbind(&self.claim, &over);
         let why = match code {
             Ok(REPLACED) => "replaced",

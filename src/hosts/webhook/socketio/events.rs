@@ -4,21 +4,15 @@ use super::{
     carry::{Carrier, Refusal, worded},
     engine::Engine,
     guest::Guest,
+    said::{Arguments, Said},
 };
 use crate::{
     front::Relay,
-    hosts::webhook::{
-        claim::Claim,
-        door::{Door, Refused},
-        id::MessageId,
-    },
+    hosts::webhook::{Inside, door::Refused, hooks::Asked},
     lifecycle::Tasks,
 };
 use bytes::Bytes;
-use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, SeqAccess, Visitor},
-};
+use serde::Serialize;
 use serde_json::{Value, json};
 use socketioxide::{
     adapter::Adapter,
@@ -26,17 +20,13 @@ use socketioxide::{
     handler::{ConnectHandler as _, FromMessageParts},
     socket::Socket,
 };
-use std::{convert::Infallible, fmt, sync::Arc};
-use tokio_util::sync::CancellationToken;
-
-/// Arguments of an event that are looked at.
-const ARGUMENTS: usize = 3;
+use std::{convert::Infallible, sync::Arc};
 
 /// What events come to.
 #[derive(Clone)]
 pub struct Events {
-    /// The way in.
-    pub door: Door,
+    /// The way in, and private URLs.
+    pub inside: Inside,
     /// The library.
     pub engine: Engine,
     /// Where what is told is carried.
@@ -60,22 +50,23 @@ impl Events {
             return tracing::error!("a Socket.IO client came past us");
         };
         guest.named(&socket.id.to_string());
-        let gone: CancellationToken = guest.gone.clone();
+        let gone = guest.gone.clone();
         socket.on_disconnect(async move || gone.cancel());
         // The library keeps the handlers with the socket: they must not keep what keeps the socket.
         let guest = Arc::downgrade(&guest);
-        socket.on(
-            "register",
-            async move |socket: SocketRef,
-                        TryData(said): TryData<Arguments>,
-                        call: Call,
-                        ack: AckSender| {
-                let Some(guest) = guest.upgrade() else { return };
-                let said = Said::read(said.map_or_else(|_| Vec::new(), |arguments| arguments.0));
-                let answer = self.register(&socket, &guest, &said).await;
-                acknowledge(&socket, ack, call, &said, answer);
-            },
-        );
+        let (events, whose) = (self.clone(), guest.clone());
+        let register = async move |socket: SocketRef, said: TryData<Arguments>, call, ack| {
+            let (Some(guest), said) = (whose.upgrade(), read(said)) else { return };
+            let answer = events.register(&socket, &guest, &said).await;
+            acknowledge(&socket, ack, &call, &said, answer);
+        };
+        socket.on("register", register);
+        let hook = async move |socket: SocketRef, said: TryData<Arguments>, call, ack| {
+            let (Some(guest), said) = (guest.upgrade(), read(said)) else { return };
+            let answer = self.hook(&guest, &said).await;
+            tell(&socket, ack, &call, "hook", &answer);
+        };
+        socket.on("hook", hook);
     }
 
     async fn register(
@@ -85,7 +76,7 @@ impl Events {
         said: &Said,
     ) -> Result<(), Refused> {
         let claim = said.claim.clone().ok_or(Refused::Malformed)?;
-        let since = said.since.map_err(|_| Refused::Malformed)?;
+        let since = said.since().map_err(|_| Refused::Malformed)?;
         let _turn = guest.turns.try_acquire().map_err(|_| Refused::TryLater)?;
         if !guest.has_room_for(&claim) {
             return Err(Refused::Full);
@@ -94,12 +85,35 @@ impl Events {
             tracing::warn!(%error, "no descriptors left for a client of Socket.IO");
             Refused::TryLater
         })?;
-        self.door.enter(claim.clone(), &guest.peer, stream, Bytes::new(), since).await?;
+        guest.renews(&claim, true);
+        let door = &self.inside.door;
+        let entered = door.enter(claim.clone(), &guest.peer, stream, Bytes::new(), since).await;
+        if let Err(refused) = entered {
+            guest.renews(&claim, false);
+            return Err(refused);
+        }
         let over = guest.bind(claim.clone());
-        let (socket, guest, ids) = (socket.clone(), Arc::clone(guest), said.ids);
+        let (socket, guest, ids) = (socket.clone(), Arc::clone(guest), said.wants_ids());
         let carrier = Carrier { socket, guest, claim, ids, relay, over };
         self.tasks.spawn(carrier.run(self.engine.clone()));
         Ok(())
+    }
+
+    /// What a client wants of the private URLs of a pair that it is registered as.
+    async fn hook(&self, guest: &Guest, said: &Said) -> Value {
+        let refused = |why: Refused| json!({ "error": why.name() });
+        let Some(claim) = &said.claim else { return refused(Refused::Malformed) };
+        if !guest.is_bound(claim) {
+            return refused(Refused::Unknown);
+        }
+        let options = if said.options.is_null() { json!({}) } else { said.options.clone() };
+        let Ok(asked) = serde_json::from_value::<Asked>(options) else {
+            return refused(Refused::Malformed);
+        };
+        match guest.turns.try_acquire() {
+            Ok(_turn) => self.inside.hooks.ask(claim, &asked).await,
+            Err(_) => refused(Refused::TryLater),
+        }
     }
 }
 
@@ -108,23 +122,35 @@ impl Events {
 fn acknowledge(
     socket: &SocketRef,
     ack: AckSender,
-    Call { wants_answer }: Call,
+    call: &Call,
     said: &Said,
     answer: Result<(), Refused>,
 ) {
-    let told = match answer {
-        Ok(()) if !wants_answer => return,
-        Ok(()) => worded(socket, &json!({ "ok": true })),
-        Err(refused) => worded(socket, &Refusal::new(refused.name(), said.claim.as_ref())),
-    };
-    let sent = told.map(|told| match wants_answer {
-        true => ack.send(&told),
-        false => socket.emit("error", &told),
+    match answer {
+        Ok(()) if !call.wants_answer => {}
+        Ok(()) => tell(socket, ack, call, "registered", &json!({ "ok": true })),
+        Err(refused) => {
+            let refusal = Refusal::new(refused.name(), said.claim.as_ref());
+            tell(socket, ack, call, "error", &refusal);
+        }
+    }
+}
+
+/// By its callback, or else by an event.
+fn tell(socket: &SocketRef, ack: AckSender, call: &Call, event: &str, answer: &impl Serialize) {
+    let sent = worded(socket, answer).map(|worded| match call.wants_answer {
+        true => ack.send(&worded),
+        false => socket.emit(event, &worded),
     });
     // It has gone, or doesn't listen.
     if !matches!(sent, Ok(Ok(()))) {
-        tracing::debug!("a client could not be told how its registration went");
+        tracing::debug!(event, "a client of Socket.IO could not be answered");
     }
+}
+
+/// What can't be read says nothing.
+fn read(TryData(said): TryData<Arguments>) -> Said {
+    said.map_or_else(|_| Said::default(), |Arguments(arguments)| Said::read(arguments))
 }
 
 /// Whether a client gave a callback along.
@@ -141,108 +167,5 @@ impl<A: Adapter> FromMessageParts<A> for Call {
         ack: &Option<i64>,
     ) -> Result<Self, Infallible> {
         Ok(Self { wants_answer: ack.is_some() })
-    }
-}
-
-/// The first arguments of an event, whatever they are.
-struct Arguments(Vec<Value>);
-
-impl<'de> Deserialize<'de> for Arguments {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_tuple(ARGUMENTS, FirstOnes)
-    }
-}
-
-struct FirstOnes;
-
-impl<'de> Visitor<'de> for FirstOnes {
-    type Value = Arguments;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("arguments")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Arguments, A::Error> {
-        let mut first = Vec::with_capacity(ARGUMENTS);
-        while first.len() < ARGUMENTS {
-            match all.next_element()? {
-                Some(argument) => first.push(argument),
-                None => return Ok(Arguments(first)),
-            }
-        }
-        while all.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Arguments(first))
-    }
-}
-
-/// What `register` says.
-#[derive(Debug, PartialEq, Eq)]
-struct Said {
-    claim: Option<Claim>,
-    /// `ids`: the id of each message is wanted as second argument.
-    ids: bool,
-    /// `since`: the last message it had.
-    since: Result<Option<MessageId>, NoSince>,
-}
-
-/// Not the id of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct NoSince;
-
-impl Said {
-    fn read(arguments: Vec<Value>) -> Self {
-        let mut arguments = arguments.into_iter();
-        let mut name = || match arguments.next() {
-            Some(Value::String(name)) => Some(name),
-            _ => None,
-        };
-        let names = (name(), name());
-        let claim =
-            names.0.zip(names.1).and_then(|(user, connection)| Claim::new(user, connection));
-        let options = arguments.next().unwrap_or_default();
-        let since = match &options["since"] {
-            Value::Null => Ok(None),
-            Value::String(id) => id.parse().map(Some).map_err(|_| NoSince),
-            _ => Err(NoSince),
-        };
-        Self { claim, ids: options["ids"] == true, since }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Arguments, Claim, MessageId, NoSince, Said};
-    use serde_json::json;
-
-    fn said(arguments: serde_json::Value) -> Said {
-        Said::read(serde_json::from_value::<Arguments>(arguments).unwrap().0)
-    }
-
-    #[test]
-    fn a_pair_is_two_strings_and_whatever_follows() {
-        let expected = Claim::new("u", "c");
-        for more in [json!(["u", "c"]), json!(["u", "c", null]), json!(["u", "c", {}, 4, [5]])] {
-            assert_eq!(said(more), Said { claim: expected.clone(), ids: false, since: Ok(None) });
-        }
-        let options = said(json!(["u", "c", { "ids": true, "since": "17" }]));
-        assert_eq!(options, Said { claim: expected, ids: true, since: Ok(Some(MessageId(17))) });
-        assert_eq!(said(json!(["u", "c", { "since": 17 }])).since, Err(NoSince));
-    }
-
-    #[test]
-    fn anything_else_is_no_pair() {
-        for bad in [
-            json!([]),
-            json!(["u"]),
-            json!([1, 2]),
-            json!(["u", 2]),
-            json!([["u"], "c"]),
-            json!(["", "c"]),
-            json!([{}, null]),
-            json!(["u", "x".repeat(300)]),
-        ] {
-            assert_eq!(said(bad).claim, None);
-        }
-        assert_eq!(said(json!(["__proto__", "c"])).claim, Claim::new("__proto__", "c"));
     }
 }

@@ -36,7 +36,15 @@ pub struct Guest {
     listed: OnceLock<Guests>,
     joined: AtomicBool,
     stranger: Mutex<Option<Stranger>>,
-    bindings: Mutex<HashMap<Claim, CancellationToken>>,
+    bindings: Mutex<HashMap<Claim, Binding>>,
+}
+
+/// One pair that a client is registered as.
+struct Binding {
+    /// Cancelled when it is that no more.
+    over: CancellationToken,
+    /// The client is registering it once more: that the session before is replaced is no news to it.
+    renewed: bool,
 }
 
 impl Guest {
@@ -85,17 +93,35 @@ impl Guest {
         bindings.len() < MAX_BINDINGS || bindings.contains_key(claim)
     }
 
+    /// Whether it is registered as this pair.
+    pub fn is_bound(&self, claim: &Claim) -> bool {
+        lock(&self.bindings).contains_key(claim)
+    }
+
     /// It is registered as this pair until the token is cancelled, which it is when the same pair is
     /// registered again or the client goes.
     pub fn bind(&self, claim: Claim) -> CancellationToken {
-        let token = self.gone.child_token();
-        if let Some(former) = lock(&self.bindings).insert(claim, token.clone()) {
-            former.cancel();
+        let over = self.gone.child_token();
+        let binding = Binding { over: over.clone(), renewed: false };
+        if let Some(former) = lock(&self.bindings).insert(claim, binding) {
+            former.over.cancel();
         }
         self.joined.store(true, Relaxed);
         lock(&self.stranger).take();
         self.settled.cancel();
-        token
+        over
+    }
+
+    /// It begins to register a pair that it may have, or has failed to.
+    pub fn renews(&self, claim: &Claim, renewed: bool) {
+        if let Some(binding) = lock(&self.bindings).get_mut(claim) {
+            binding.renewed = renewed;
+        }
+    }
+
+    /// Whether it is registering a pair anew.
+    pub fn is_renewing(&self, claim: &Claim) -> bool {
+        lock(&self.bindings).get(claim).is_some_and(|binding| binding.renewed)
     }
 
     /// It is registered as this pair no more, unless it was registered anew meanwhile.
@@ -191,7 +217,7 @@ mod tests {
         let second = guest.bind(claim(0));
         assert!(first.is_cancelled() && !second.is_cancelled());
         guest.unbind(&claim(0), &first);
-        assert!(super::lock(&guest.bindings).contains_key(&claim(0)));
+        assert!(guest.is_bound(&claim(0)));
         for number in 1..MAX_BINDINGS {
             assert!(guest.has_room_for(&claim(number)));
             guest.bind(claim(number));

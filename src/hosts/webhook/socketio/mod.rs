@@ -17,9 +17,10 @@ mod guest;
 mod jsonp;
 mod query;
 mod routes;
+mod said;
 mod stream;
 
-use super::{cors, door::Door};
+use super::{Inside, cors};
 use crate::{
     front::{Handshake, Origin, handshake, peer},
     lifecycle::Tasks,
@@ -38,22 +39,27 @@ use warp::{
     reply::{Reply, Response},
 };
 
+/// What pages of the original load from it: today's client instead of 1.7.4, which is kept no more. The
+/// file is npm's, letter by letter (`tests/it/socketio_page.rs`); its licence lies beside it.
+const BUNDLE: &str = include_str!("bundle.min.js");
+
 /// `/socket.io/`. `names` are the headers that say who a client is. The clients' connections end with
 /// `tasks`; they come back by themselves.
-pub fn socket_io(door: Door, tasks: Tasks, names: Arc<[HeaderName]>) -> BoxedFilter<(Response,)> {
+pub fn socket_io(
+    inside: Inside,
+    tasks: Tasks,
+    names: Arc<[HeaderName]>,
+) -> BoxedFilter<(Response,)> {
     let engine = Engine::new();
-    Events { door, engine: engine.clone(), tasks: tasks.clone() }.listen();
+    Events { inside, engine: engine.clone(), tasks: tasks.clone() }.listen();
     let (stopping, ending) = (tasks.stopping().clone(), engine.clone());
     tasks.spawn(async move {
         stopping.cancelled().await;
         ending.close().await;
     });
     let requests = Requests { engine, guests: Guests::default(), tasks, names: Arc::clone(&names) };
-    warp::path("socket.io")
-        .and(asked(names))
-        .and(handshake())
-        .and(warp::body::stream())
-        .then(move |asked: Asked, handshake: Handshake, body| {
+    let protocol = asked(names).and(handshake()).and(warp::body::stream()).then(
+        move |asked: Asked, handshake: Handshake, body| {
             let requests = requests.clone();
             async move {
                 let headers = asked.headers.clone();
@@ -68,8 +74,23 @@ pub fn socket_io(door: Door, tasks: Tasks, names: Arc<[HeaderName]>) -> BoxedFil
                 };
                 cors::allow(answer, &headers)
             }
+        },
+    );
+    warp::path("socket.io").and(bundle().or(protocol).unify()).boxed()
+}
+
+/// `/socket.io/socket.io.js`.
+fn bundle() -> impl Filter<Extract = (Response,), Error = warp::Rejection> + Clone + Send + Sync {
+    let kind = "text/javascript; charset=UTF-8";
+    warp::path("socket.io.js")
+        .and(warp::path::end())
+        .and(warp::get())
+        .and(warp::header::headers_cloned())
+        .map(move |headers: HeaderMap| {
+            let bundle = warp::reply::with_header(BUNDLE, "content-type", kind);
+            let bundle = warp::reply::with_header(bundle, "cache-control", "max-age=3600");
+            cors::allow(bundle.into_response(), &headers)
         })
-        .boxed()
 }
 
 fn asked(

@@ -74,9 +74,11 @@ impl Requests {
             (&Method::GET | &Method::POST, Some(sid)) => self.poll(&asked, sid, body).await,
             _ => Err(Fault::Request),
         };
-        let answered = answered.unwrap_or_else(Fault::answer);
-        let fault = Fault::of(answered.status(), answered.body());
-        let answered = fault.map_or(answered, Fault::answer);
+        let worded = |answer: Answer| match Fault::of(answer.status(), answer.body()) {
+            Some(fault) => fault.answer(),
+            None => answer,
+        };
+        let answered = answered.map_or_else(Fault::answer, worded);
         answer::wrap(answered, &asked.query, posted)
     }
 

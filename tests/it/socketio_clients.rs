@@ -1,0 +1,152 @@
+//! The clients of the table in `specs/webhook-push.md` section 3, each as it is on npm, over each of its
+//! transports: they register, hear what was pushed as it was pushed, and hear again after their
+//! connection broke.
+
+use crate::support::{
+    faults::FaultProxy,
+    node::{NEWER, NodeClient, OLDER, TRANSPORTS},
+    until,
+    webhook::Webhook,
+};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+/// What section 8 asks to come out unharmed, and what JSON has besides.
+fn message(number: u32) -> Value {
+    json!({
+        "title": "é☃ 😀\u{2028}",
+        "params": { "n": number, "half": 0.5, "none": null, "list": [1, [], "x\"y\\"] },
+        "ключ": "\u{0}\u{7f}\u{feff}",
+    })
+}
+
+/// A user with letters beyond ASCII, as it is and as it stands in a path.
+const USER: (&str, &str) = ("é☃ 😀", "%C3%A9%E2%98%83%20%F0%9F%98%80");
+
+async fn one_client(version: &str, transport: &str) {
+    let host = Webhook::start().await;
+    let proxy = FaultProxy::to(host.daemon.address()).await;
+    host.register(USER.1, "c-%E2%98%83").await;
+    let push = async |number| drop(host.push(USER.1, &message(number).to_string()).await);
+    let pair = (USER.0, "c-☃");
+    let client = NodeClient::start(version, transport, proxy.port(), pair, &json!({}));
+    assert_eq!(client.says("registered", 1).await, json!({ "ok": true }), "{}", client.log());
+    push(1).await;
+    assert_eq!(client.says("message", 1).await, json!([message(1)]), "{version} {transport}");
+    if transport == "default" {
+        assert_eq!(client.says("upgraded", 1).await, "websocket");
+        push(2).await;
+        assert_eq!(client.says("message", 2).await, json!([message(2)]), "{version} {transport}");
+    }
+    // A client that polls may have no connection at this moment.
+    let broken = async || {
+        proxy.reset_connections().await;
+        client.all("disconnected").pop()
+    };
+    until("its connection breaks", broken).await;
+    assert_eq!(client.says("registered", 2).await, json!({ "ok": true }), "{}", client.log());
+    push(3).await;
+    // Who leaves while it is told may be told again: that is what ids are for.
+    let last = async || client.all("message").pop().filter(|last| *last == json!([message(3)]));
+    until(&format!("{version} {transport} hears again: {}", client.log()), last).await;
+    assert!(!host.daemon.log().contains("panicked"), "{}", host.daemon.log());
+}
+
+async fn all_versions(versions: [&str; 3]) {
+    for transport in TRANSPORTS {
+        join_all(versions.map(|version| one_client(version, transport))).await;
+    }
+}
+
+#[tokio::test]
+async fn clients_of_the_originals_generation() {
+    all_versions(OLDER).await;
+}
+
+#[tokio::test]
+async fn clients_of_the_newer_generation() {
+    all_versions(NEWER).await;
+}
+
+fn start(host: &Webhook, client: (&str, &str), pair: (&str, &str), options: &Value) -> NodeClient {
+    NodeClient::start(client.0, client.1, host.daemon.port(), pair, options)
+}
+
+#[tokio::test]
+async fn a_client_that_asks_for_ids_is_told_what_it_missed_and_nothing_twice() {
+    let host = Webhook::start().await;
+    host.register("alice", "c1").await;
+    let client = |since: &str| {
+        let register = json!({ "ids": true, "since": (!since.is_empty()).then_some(since) });
+        start(&host, ("4.8", "default"), ("alice", "c1"), &json!({ "register": register }))
+    };
+    let first = client("");
+    first.says("registered", 1).await;
+    let id = host.push("alice", r#""one""#).await;
+    assert_eq!(first.says("message", 1).await, json!(["one", id]));
+    drop(first);
+    let second = host.push("alice", r#""two""#).await;
+    let third = host.push("alice", r#"[3,"three"]"#).await;
+    let again = client(&id);
+    again.says("message", 2).await;
+    assert_eq!(again.all("message"), [json!(["two", second]), json!([[3, "three"], third])]);
+}
+
+#[tokio::test]
+async fn a_newer_registration_takes_over_and_the_older_hears_so() {
+    let host = Webhook::start().await;
+    host.register("alice", "c1").await;
+    let pair = ("alice", "c1");
+    let older = start(&host, ("1.7", "polling"), pair, &json!({}));
+    older.says("registered", 1).await;
+    let newer = start(&host, ("4.8", "websocket"), pair, &json!({}));
+    newer.says("registered", 1).await;
+    assert_eq!(older.says("error", 1).await["error"], "replaced");
+    host.push("alice", "1").await;
+    assert_eq!(newer.says("message", 1).await, json!([1]));
+    let nothing: [Value; 0] = [];
+    assert_eq!((older.all("message"), older.all("disconnected")), (nothing.to_vec(), vec![]));
+}
+
+#[tokio::test]
+async fn who_is_not_registered_hears_why_and_nothing_else() {
+    let host = Webhook::start().await;
+    host.register("alice", "c1").await;
+    for client in [("1.7", "polling"), ("2.5", "default"), ("4.8", "websocket")] {
+        let stranger = start(&host, client, ("alice", "guessed"), &json!({}));
+        let answer = stranger.says("registered", 1).await;
+        assert_eq!((&answer["ok"], &answer["error"]), (&json!(false), &json!("unknown")));
+        let known = start(&host, client, ("alice", "c1"), &json!({}));
+        known.says("registered", 1).await;
+        host.push("alice", r#""secret""#).await;
+        known.says("message", 1).await;
+        assert_eq!(stranger.all("message"), [json!(0); 0], "{}", stranger.log());
+    }
+}
+
+#[tokio::test]
+async fn an_unregistered_pair_stops_hearing_and_is_told() {
+    let host = Webhook::start().await;
+    host.register("alice", "c1").await;
+    let client = start(&host, ("4.8", "default"), ("alice", "c1"), &json!({}));
+    client.says("registered", 1).await;
+    let gone = host.ask("DELETE", "/api/alice/register?connectionId=c1", "").await;
+    assert!((200..300).contains(&gone.status));
+    assert_eq!(client.says("error", 1).await["error"], "unknown");
+}
+
+#[tokio::test]
+async fn clients_of_both_generations_come_back_after_a_restart() {
+    let mut host = Webhook::start().await;
+    let clients = [("1.7", "polling"), ("1.7", "default"), ("4.8", "polling"), ("4.8", "default")];
+    let clients = clients.map(|client| start(&host, client, ("alice", "c1"), &json!({})));
+    for client in &clients {
+        client.says("registered", 1).await;
+    }
+    host.daemon.stop().await;
+    host.daemon.start_again();
+    assert!(host.daemon.ready().await);
+    for client in &clients {
+        client.says("registered", 2).await;
+    }
+}

@@ -1,0 +1,124 @@
+//! Pages of another origin in a real browser: the original's bundle and today's, over every way they
+//! have, and event streams.
+
+use crate::support::{browser::Browser, webhook::Webhook};
+use notify_push::{
+    front::{Bind, Front, Limits, Listener, Local, StrangerLimits, Strangers, Unobserved, routes},
+    lifecycle::Tasks,
+};
+use std::{path::Path, sync::Arc};
+use warp::{Filter, Reply};
+
+const CLIENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/socketio/node_modules");
+
+fn bundle(package: &str, file: &str) -> String {
+    let path = Path::new(CLIENTS).join(package).join("dist").join(file);
+    std::fs::read_to_string(path).expect("tests/install has been run")
+}
+
+/// A page somewhere else than the daemon, and its port.
+async fn elsewhere(page: String, tasks: &Tasks) -> u16 {
+    let bind = Bind::Tcp { address: Some([127, 0, 0, 1].into()), port: 0 };
+    let listener = Listener::bind(&bind).unwrap();
+    let Local::Tcp(address) = listener.local().unwrap() else { panic!("not TCP") };
+    let old = bundle("socket.io-client-1.7", "socket.io.js");
+    let new = bundle("socket.io-client-4.8", "socket.io.js");
+    let page = warp::path("page").map(move || warp::reply::html(page.clone()).into_response());
+    let old = warp::path("old.js").map(move || script(&old));
+    let new = warp::path("new.js").map(move || script(&new));
+    let limits = StrangerLimits { total: 99, per_address: 99 };
+    let front = Front {
+        routes: routes(page.or(old).unify().or(new).unify()),
+        strangers: Strangers::new(limits, |_| false, Arc::new(Unobserved)),
+        limits: Limits::default(),
+        tasks: tasks.clone(),
+        observer: Arc::new(Unobserved),
+    };
+    tasks.spawn(front.serve(listener, None));
+    address.port()
+}
+
+fn script(text: &str) -> warp::reply::Response {
+    warp::reply::with_header(text.to_owned(), "content-type", "text/javascript").into_response()
+}
+
+/// What each client of the page is called, and how it is made.
+const WAYS: [(&str, &str); 7] = [
+    ("old", "old(URL, { forceNew: true })"),
+    ("old-polling", "old(URL, { forceNew: true, transports: ['polling'] })"),
+    ("old-websocket", "old(URL, { forceNew: true, transports: ['websocket'] })"),
+    ("old-jsonp", "old(URL, { forceNew: true, transports: ['polling'], forceJSONP: true })"),
+    ("new", "io(URL, { forceNew: true, withCredentials: true })"),
+    ("new-polling", "io(URL, { forceNew: true, transports: ['polling'] })"),
+    ("new-websocket", "io(URL, { forceNew: true, transports: ['websocket'] })"),
+];
+
+fn page(host: &str) -> String {
+    let starts = WAYS.iter().map(|(name, made)| format!("start('{name}', {made});\n"));
+    let clients: String = starts.collect();
+    format!(
+        "<!doctype html><meta charset=utf-8><title>elsewhere</title>
+<script src=/old.js></script><script>const old = io;</script><script src=/new.js></script>
+<script>
+function show(name, text) {{
+    let line = document.getElementById(name);
+    if (!line) {{
+        line = document.body.appendChild(document.createElement('p'));
+        line.id = name;
+    }}
+    line.textContent = text;
+}}
+function start(name, socket) {{
+    socket.on('connect', () => socket.emit('register', 'é☃', name, answer => {{
+        show(name, JSON.stringify(answer));
+    }}));
+    socket.on('message', message => show(name, JSON.stringify(message)));
+}}
+const URL = 'http://{host}';
+addEventListener('load', () => {{
+    {clients}
+    const events = new EventSource('http://{host}/events/%C3%A9%E2%98%83?connectionId=events');
+    events.onopen = () => show('events', 'open');
+    events.onmessage = event => show('events', event.data);
+}});
+</script><body>"
+    )
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_hears_over_every_way_that_it_has() {
+    let host = Webhook::start().await;
+    let user = "%C3%A9%E2%98%83";
+    let (tasks, browser) = (Tasks::default(), Browser::start().await);
+    let port = elsewhere(page(&host.daemon.address()), &tasks).await;
+    let names = || WAYS.iter().map(|(name, _)| *name);
+    for name in names().chain(["events"]) {
+        host.register(user, name).await;
+    }
+    browser.open(&format!("http://localhost:{port}/page")).await;
+    for name in names() {
+        browser.shows(&format!("#{name}"), |text| text == r#"{"ok":true}"#).await;
+    }
+    browser.shows("#events", |text| text == "open").await;
+    let message = r#"{"t":"é☃😀","n":[1,null,"</script>"]}"#;
+    host.push(user, message).await;
+    for name in names().chain(["events"]) {
+        browser.shows(&format!("#{name}"), |text| text == message).await;
+    }
+    let complaints = browser.complaints().await;
+    assert!(complaints.iter().all(|line| line.contains("favicon")), "{complaints:?}");
+    tasks.stopping().cancel();
+}
+
+#[tokio::test]
+async fn the_bundle_that_pages_load_from_the_daemon_is_npms() {
+    let host = Webhook::start().await;
+    let answer = host.daemon.get("/socket.io/socket.io.js", &[]).await;
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, Some("*")));
+    assert_eq!(answer.body, bundle("socket.io-client-4.8", "socket.io.min.js"));
+    let licence = std::fs::read_to_string(Path::new(CLIENTS).join("socket.io-client-4.8/LICENSE"));
+    assert_eq!(
+        licence.expect("tests/install has been run"),
+        include_str!("../../src/hosts/webhook/socketio/bundle.LICENSE"),
+    );
+}
