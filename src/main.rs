@@ -6,7 +6,9 @@ use listenfd::ListenFd;
 use notify_push::{
     app::{self, Fresh, Rim},
     causes::chain,
-    config::{self, ConfigError, Described, Entry, LogAction, LogSettings, Settings, Surroundings},
+    config::{
+        self, ConfigError, Described, Entry, LogAction, LogSettings, Play, Settings, Surroundings,
+    },
     demo::{self, Screen},
     front::{
         Bind, Opening,
@@ -103,7 +105,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             healthcheck(&endpoints, &clients, opening, live)
         }
         Command::Metrics { over, endpoints } => metrics(&endpoints, over),
-        Command::Demo { once } => demo(once),
+        Command::Demo { play, once } => demo(play, once),
         Command::Doctor { described, file, options } => {
             examination::run(described, file.as_deref(), &options)
         }
@@ -139,10 +141,22 @@ fn serve(
     })
 }
 
-fn demo(once: bool) -> Result<ExitCode, Failure> {
+fn demo(play: Play, once: bool) -> Result<ExitCode, Failure> {
     let screen = Screen::new(io::stdout(), examination::colours());
-    in_the_world(&LogSettings::default(), async |rim| {
-        demo::run(once, rim, &std::env::temp_dir(), screen).await.map_err(failure)
+    let settings = match play {
+        Play::Nextcloud => LogSettings::default(),
+        // That nothing outlives a restart is no surprise in a demo.
+        Play::Webhook => {
+            let filter = log::Filter::parse("error").map_err(failure)?;
+            LogSettings { filter, ..LogSettings::default() }
+        }
+    };
+    in_the_world(&settings, async |rim| {
+        let played = match play {
+            Play::Nextcloud => demo::run(once, rim, &std::env::temp_dir(), screen).await,
+            Play::Webhook => demo::webhook::run(once, rim, screen).await,
+        };
+        played.map_err(failure)
     })
 }
 

@@ -2,7 +2,33 @@
 
 use super::{ConfigError, Entry, Row, Settings};
 use crate::front::{Bind, Opening};
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, str::FromStr, time::Duration};
+
+/// Which kind of host the demo shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Play {
+    /// A Nextcloud whose files change.
+    Nextcloud,
+    /// Private webhook URLs.
+    Webhook,
+}
+
+impl Play {
+    /// What they are called; the first is what is shown if nothing is said.
+    pub const NAMES: [&'static str; 2] = ["nextcloud", "webhook"];
+}
+
+impl FromStr for Play {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "nextcloud" => Ok(Self::Nextcloud),
+            "webhook" => Ok(Self::Webhook),
+            other => Err(format!("there is no demo of {other:?}")),
+        }
+    }
+}
 
 /// One run of the program; `H` is what the kinds make of the hosts' settings.
 #[derive(Debug)]
@@ -36,6 +62,8 @@ pub enum Command<H> {
     },
     /// Show the main job with nothing installed.
     Demo {
+        /// Of which kind of host.
+        play: Play,
         /// End after each kind of message has been seen.
         once: bool,
     },

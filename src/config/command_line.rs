@@ -13,7 +13,7 @@ mod flags;
 mod kinds;
 
 use super::layers::Flags;
-use super::{ConfigError, DoctorOptions, Kind, LogAction};
+use super::{ConfigError, DoctorOptions, Kind, LogAction, Play};
 use doctor::{Asked, Doctor};
 use flags::{Control, Everything, Given};
 use std::{ffi::OsString, path::PathBuf};
@@ -45,6 +45,7 @@ pub(super) enum Task {
         options: DoctorOptions,
     },
     Demo {
+        play: Play,
         once: bool,
     },
     Log(LogAction),
@@ -106,6 +107,9 @@ enum Order {
     Doctor(Box<Doctor>),
     /// Show the main job with nothing installed: a small Nextcloud database, events, a client
     Demo {
+        /// Of which kind of host: nextcloud or webhook
+        #[structopt(possible_values = &Play::NAMES, default_value = Play::NAMES[0])]
+        play: Play,
         /// End after each kind of message has been seen
         #[structopt(long)]
         once: bool,
@@ -206,7 +210,7 @@ impl Options {
                 Task::Doctor { file: file.or(self.file), glob: glob || self.glob_config, options }
             }
             Some(Order::Completions { shell }) => Task::Print(completions::script(shell, kinds)),
-            Some(Order::Demo { once }) => Task::Demo { once },
+            Some(Order::Demo { play, once }) => Task::Demo { play, once },
             Some(Order::Log { level, restore, control }) => {
                 control.flags(&mut given);
                 Task::Log(match level {

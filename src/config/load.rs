@@ -45,7 +45,7 @@ pub fn load<H>(surroundings: Surroundings<'_, H>) -> Result<Command<H>, ConfigEr
     };
     match task {
         Task::Print(text) => Ok(Command::Print(text)),
-        Task::Demo { once } => Ok(Command::Demo { once }),
+        Task::Demo { play, once } => Ok(Command::Demo { play, once }),
         Task::Log(action) => log(&daemon_layers(layers()?)?.0, action),
         Task::Revoke { user, host } => {
             let endpoints = endpoints(&daemon_layers(layers()?)?.0)?;

@@ -27,7 +27,7 @@ pub use address::{
 };
 pub use assemble::{DEFAULT_PORT, instance, proxies, redis};
 pub use change::{Change, Effect};
-pub use command::{Command, Described, DoctorOptions, LogAction};
+pub use command::{Command, Described, DoctorOptions, LogAction, Play};
 pub use environment::Environment;
 pub use error::ConfigError;
 pub use file::{FileLayer, FileRequest, Found};

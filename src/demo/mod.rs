@@ -7,6 +7,7 @@ mod screen;
 mod stage;
 mod story;
 mod visit;
+pub mod webhook;
 
 pub use screen::Screen;
 
@@ -55,6 +56,9 @@ pub enum DemoError {
     /// See [`Ended`].
     #[error(transparent)]
     Ended(#[from] Ended),
+    /// The demo's own back end gets no answer.
+    #[error("the demo's back end does not reach the daemon")]
+    BackEnd(#[source] io::Error),
     /// Nobody can see it.
     #[error("the demo can't be shown")]
     Screen(#[from] io::Error),
@@ -82,10 +86,7 @@ pub async fn run(
     rim.play = Some(visit.clone());
     let host = people::host(database, queue);
     let daemon = Daemon::start(&people::settings(), host, rim).await?;
-    let address = match daemon.local() {
-        Local::Tcp(address) => *address,
-        other => return Err(DemoError::Address(other.clone())),
-    };
+    let address = tcp(daemon.local())?;
     let page = match daemon.watched() {
         Some(Local::Tcp(page)) => *page,
         _ => address,
@@ -101,6 +102,14 @@ pub async fn run(
             played.map(|faults| if faults.is_empty() { 0 } else { WRONG })
         }
         (exit, _) => Ok(exit.code()),
+    }
+}
+
+/// The port the daemon listens on.
+fn tcp(local: &Local) -> Result<SocketAddr, DemoError> {
+    match local {
+        Local::Tcp(address) => Ok(*address),
+        other => Err(DemoError::Address(other.clone())),
     }
 }
 

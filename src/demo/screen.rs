@@ -69,6 +69,25 @@ impl Screen {
         self.out.flush()
     }
 
+    /// A heading and what is to be said below it.
+    pub fn title(&mut self, title: &str, text: &str) -> io::Result<()> {
+        let title = self.inked(Ink::Bold, title);
+        writeln!(self.out, "{title}\n\n{text}")?;
+        self.out.flush()
+    }
+
+    /// A line.
+    pub fn line(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "{text}")?;
+        self.out.flush()
+    }
+
+    /// What arrived.
+    pub fn good(&mut self, text: &str) -> io::Result<()> {
+        let text = self.inked(Ink::Green, text);
+        self.line(&text)
+    }
+
     /// Something happens.
     pub fn step(&mut self, what: &str) -> io::Result<()> {
         writeln!(self.out, "{what}")?;

@@ -158,6 +158,7 @@ fn every_foreign_crate_has_its_owner() {
                 "hosts/phorge/admin",
                 "hosts/phorge/doorstep",
                 "hosts/phorge/server",
+                "demo/webhook/page",
                 "hosts/webhook/event_stream",
                 "hosts/webhook/socketio",
                 "hosts/webhook/instance",

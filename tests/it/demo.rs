@@ -1,6 +1,6 @@
 //! `notify_push demo`: what somebody sees who has just built it.
 
-use crate::support::{Server, client::Client, folder, until};
+use crate::support::{Server, browser::Browser, client::Client, folder, until};
 use rustix::process::Signal;
 use std::path::Path;
 
@@ -61,4 +61,57 @@ async fn without_once_one_can_listen_oneself_until_ctrl_c() {
     let status = until("the demo ends", async || demo.ended()).await;
     assert_eq!(status.code(), Some(0), "{}", demo.log());
     assert!(is_tidy(folder.path()));
+}
+
+#[tokio::test]
+async fn of_webhooks_once_sends_a_message_through_a_private_url() {
+    let folder = folder("demo");
+    let mut demo = start(folder.path(), &["webhook", "--once"]);
+    let status = until("the demo ends", async || demo.ended()).await;
+    let log = demo.log();
+    assert_eq!(status.code(), Some(0), "{log}");
+    for line in [
+        "PUT  /api/visitor/register?connectionId=",
+        "the client's private URL: http://127.0.0.1:",
+        "  curl -H 'Content-Type: application/json' \\\n",
+        r#"{"title":"Build finished","body":"main is green ☃"}"#,
+    ] {
+        assert!(log.contains(line), "{line} is not in:\n{log}");
+    }
+    assert!(!log.contains('\x1b') && !log.contains("WARN") && !log.contains("WRONG"), "{log}");
+}
+
+#[tokio::test]
+async fn of_webhooks_a_page_makes_a_private_url_and_shows_what_the_curl_line_sends() {
+    let folder = folder("demo");
+    let demo = start(folder.path(), &["webhook"]);
+    let invited = async || demo.log().contains("Then run the curl line").then_some(());
+    until("the demo invites", invited).await;
+    let log = demo.log();
+    let page = log.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
+    let browser = Browser::start().await;
+    browser.open(page).await;
+    browser.shows("#state", |text| text == "connected").await;
+    browser.click("#make").await;
+    let line = browser.shows("#curl", |text| text.contains("/hook/")).await;
+    let called = run(&line).await;
+    assert!(called.contains(" 20"), "{called}");
+    browser.shows("#arrived", |text| text.contains("Hello ☃")).await;
+    browser.click("#revoke").await;
+    browser.shows("#curl", str::is_empty).await;
+    assert!(!run(&line).await.contains(" 20"));
+    let asked = browser.eval("performance.getEntriesByType('resource').map(e => e.name)").await;
+    let asked = asked.as_array().unwrap();
+    assert!(asked.iter().all(|url| url.as_str().unwrap().starts_with(page)), "{asked:?}");
+    assert_eq!(browser.complaints().await, [""; 0]);
+    browser.viewport(390, 700, "dark").await;
+    assert_eq!(browser.eval("document.documentElement.scrollWidth").await, 390);
+}
+
+/// Runs a line as somebody who pastes it into a terminal; says the status line of the answer.
+async fn run(line: &str) -> String {
+    let line = line.replacen("curl", "curl --silent --show-error --include", 1);
+    let output = tokio::process::Command::new("sh").args(["-c", &line]).output().await.unwrap();
+    assert!(output.status.success(), "{line}: {output:?}");
+    String::from_utf8(output.stdout).unwrap().lines().next().unwrap_or_default().to_owned()
 }

@@ -156,7 +156,8 @@ async fn an_unknown_generation_is_served_as_the_older() {
     }
     let newer = Session::begin(&host, "EIO=4").await;
     assert_eq!(newer.post("40").await.body, "ok");
-    assert!(newer.get().await.body.contains(r#"40{"sid":""#));
+    // A ping may come first.
+    while !newer.get().await.body.contains(r#"40{"sid":""#) {}
 }
 
 #[tokio::test]
@@ -229,7 +230,7 @@ async fn bad_registrations_disturb_nobody() {
         .await;
     host.push("alice", "1").await;
     assert_eq!(healthy.says("message", 1).await, json!([1]));
-    assert_eq!(healthy.all("disconnected"), [json!(0); 0]);
+    assert_eq!(healthy.all("disconnected"), [Value::Null; 0]);
     assert!(!host.daemon.log().contains("panicked"), "{}", host.daemon.log());
 }
 

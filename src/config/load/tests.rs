@@ -2,7 +2,7 @@
 
 use super::super::setting;
 use super::super::{
-    FileLayer, InstanceSettings, Settings, Source, Sourced, nextcloud_url, plain_redis,
+    FileLayer, InstanceSettings, Play, Settings, Source, Sourced, nextcloud_url, plain_redis,
 };
 use super::*;
 use crate::source::redis::{Address, Topology};
@@ -288,7 +288,9 @@ fn commands_find_the_running_daemon() {
         assert!(matches!(Run { arguments: wrong, ..RUN }.load(), Err(ConfigError::Usage(_))));
     }
     let demo = Run { arguments: &["demo", "--once"], dotenv: "no dotenv at all", ..RUN }.load();
-    assert!(matches!(demo, Ok(Command::Demo { once: true })));
+    assert!(matches!(demo, Ok(Command::Demo { play: Play::Nextcloud, once: true })));
+    let demo = Run { arguments: &["demo", "webhook"], ..RUN }.load();
+    assert!(matches!(demo, Ok(Command::Demo { play: Play::Webhook, once: false })));
 }
 
 #[test]

@@ -1,0 +1,150 @@
+//! Webhook push with nothing installed: the daemon as it is, a back end that registers whoever asks, and
+//! a page with a button that makes its private URL.
+
+mod back_end;
+mod page;
+
+use super::{DemoError, Screen, WRONG, people, tcp, until};
+use crate::{
+    app::{Daemon, Rim},
+    config::{Entry, ProxySettings},
+    front::{Request, VisitError, Visitor},
+    hosts::{
+        Boxed,
+        webhook::{Webhook, book::BookLimits, settings::WebhookSettings},
+    },
+    lifecycle::{Exit, Signals},
+};
+use back_end::BackEnd;
+use page::WithPage;
+use serde_json::{Value, json};
+use std::{net::SocketAddr, pin::pin, time::Duration};
+use tokio::{net::TcpStream, time::timeout};
+
+/// No secret: it opens a daemon that only this machine reaches, and ends with the demo.
+const TOKEN: &str = "demo-token";
+/// The one user, whose connections the page's visitors are.
+const USER: &str = "visitor";
+/// What takes longer doesn't come.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a private URL lives, usually and at most.
+const HOOK_TIME: Duration = Duration::from_secs(3600);
+/// Calls of one in a minute.
+const HOOK_RATE: u32 = 60;
+/// What whoever has the URL says.
+const MESSAGE: &str = r#"{"message":{"title":"Build finished","body":"main is green ☃"}}"#;
+
+const INTRODUCTION: &str = "\
+A daemon, a back end and a client in one process. The back end registers a
+connection for the client; the client asks for a private URL, which it may give
+to anybody: who calls it needs no token, and reaches this client alone.
+";
+
+/// Plays the demo: with `once` one message through a private URL and then the end, else on until a
+/// signal comes. Returns the process's exit code: 0 when all went as it should or somebody ended it.
+///
+/// # Errors
+/// [`DemoError`].
+pub async fn run(once: bool, mut rim: Rim, screen: Screen) -> Result<u8, DemoError> {
+    let signals = Signals::listen().map_err(DemoError::Signals)?;
+    let (rng, back_end) = (rim.rng.fork(), BackEnd::new(rim.rng.fork()));
+    let host: Boxed = Box::new(WithPage {
+        webhook: Webhook { settings: settings() },
+        back_end: back_end.clone(),
+    });
+    let daemon = Daemon::start(&people::settings(), vec![Entry::only(host)], rim).await?;
+    let address = tcp(daemon.local())?;
+    back_end.serves(address);
+    let mut end = None;
+    let play = async { end = Some(play(once, address, back_end, screen, rng).await) };
+    let exit = daemon.run(pin!(until(Box::pin(play), signals))).await;
+    match (exit, end) {
+        (Exit::Clean, Some(played)) => played.map(|right| if right { 0 } else { WRONG }),
+        (exit, _) => Ok(exit.code()),
+    }
+}
+
+fn settings() -> WebhookSettings {
+    WebhookSettings {
+        token: Some(TOKEN.into()),
+        redis: None,
+        public_url: None,
+        limits: BookLimits::default(),
+        hook_time: (HOOK_TIME, HOOK_TIME),
+        hook_rate: HOOK_RATE,
+        max_connections: None,
+        max_connection: None,
+        proxies: ProxySettings { trusted: Vec::new(), headers: Vec::new() },
+    }
+}
+
+/// Whether what was sent arrived.
+async fn play(
+    once: bool,
+    address: SocketAddr,
+    back_end: BackEnd,
+    mut screen: Screen,
+    rng: fastrand::Rng,
+) -> Result<bool, DemoError> {
+    screen.title(&format!("notify_push demo webhook on http://{address}/"), INTRODUCTION)?;
+    let connection = back_end.register().await.map_err(DemoError::BackEnd)?;
+    screen.line(&format!("PUT  /api/{USER}/register?connectionId={connection}"))?;
+    let mut client = connect(address, &connection, rng).await?;
+    client.say(r#"{"hook":{"to":"connection"}}"#).await?;
+    let made = hear(&mut client).await?;
+    let Some(path) = made["hook"]["url"].as_str() else {
+        screen.fault(&format!("no private URL, but {made}"))?;
+        return Ok(false);
+    };
+    screen.line(&format!("the client's private URL: http://{address}{path}\n"))?;
+    screen.line(&curl(address, path))?;
+    let status = back_end.call(path, MESSAGE).await.map_err(DemoError::BackEnd)?;
+    screen.line(&format!("\nwhoever runs this is told {status}, and the client hears"))?;
+    let heard = hear(&mut client).await?;
+    screen.good(&format!("  {}", heard["message"]))?;
+    let sent: Value = serde_json::from_str(MESSAGE).unwrap_or_default();
+    let right = heard["message"] == sent["message"];
+    if !right {
+        screen.fault(&"it is not what was sent")?;
+    }
+    if once {
+        return Ok(right);
+    }
+    screen.title(&format!("Open http://{address}/ in a browser and press the button."), LAST)?;
+    std::future::pending().await
+}
+
+const LAST: &str = "\
+Then run the curl line that the page shows, and see what arrives. Ctrl-C ends
+the demo.
+";
+
+fn curl(address: SocketAddr, path: &str) -> String {
+    format!(
+        "  curl -H 'Content-Type: application/json' \\\n    -d '{MESSAGE}' \\\n    \
+         http://{address}{path}"
+    )
+}
+
+async fn connect(
+    address: SocketAddr,
+    connection: &str,
+    rng: fastrand::Rng,
+) -> Result<Visitor<TcpStream>, DemoError> {
+    let stream = TcpStream::connect(address).await.map_err(DemoError::BackEnd)?;
+    let path = format!("/ws/{USER}?connectionId={connection}");
+    let request = Request { host: address.to_string(), path };
+    let mut client = Visitor::upgrade(stream, &request, rng).await?;
+    match hear(&mut client).await? {
+        welcome if welcome == json!({ "registered": true }) => Ok(client),
+        other => Err(VisitError::Refused(other.to_string()).into()),
+    }
+}
+
+/// The next thing a client hears; null if it is late or no JSON.
+async fn hear(client: &mut Visitor<TcpStream>) -> Result<Value, DemoError> {
+    match timeout(PATIENCE, client.next()).await {
+        Ok(text) => Ok(serde_json::from_str(&text?).unwrap_or_default()),
+        Err(_) => Ok(Value::Null),
+    }
+}

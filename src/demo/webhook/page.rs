@@ -1,0 +1,85 @@
+//! The page of the demo, beside the host's own routes: it and its client come from the daemon itself,
+//! and it asks nobody else.
+
+use super::{USER, back_end::BackEnd};
+use crate::hosts::{Ground, Prepared, Running, StartError, webhook::Webhook};
+use http::{
+    HeaderValue, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE},
+};
+use ipnet::IpNet;
+use warp::{
+    Filter,
+    filters::BoxedFilter,
+    reply::{Reply, Response},
+};
+
+const PAGE: &str = include_str!("page.html");
+const SCRIPT: &str = include_str!("page.js");
+const STYLE: &str = include_str!("page.css");
+/// Nothing but what comes from here.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+                      connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'";
+
+/// A webhook host with the page.
+#[derive(Debug)]
+pub struct WithPage {
+    /// The host.
+    pub webhook: Webhook,
+    /// Who registers visitors.
+    pub back_end: BackEnd,
+}
+
+impl Prepared for WithPage {
+    fn trusted_proxies(&self) -> &[IpNet] {
+        self.webhook.trusted_proxies()
+    }
+
+    fn listens_to(&self) -> Vec<String> {
+        self.webhook.listens_to()
+    }
+
+    fn start(self: Box<Self>, ground: Ground) -> Result<Running, StartError> {
+        let Self { webhook, back_end } = *self;
+        let running = Box::new(webhook).start(ground)?;
+        let routes = page(back_end).or(running.routes.clone()).unify().boxed();
+        Ok(Running { routes, ..running })
+    }
+}
+
+fn page(back_end: BackEnd) -> BoxedFilter<(Response,)> {
+    let files = warp::path::end()
+        .map(|| file(PAGE, "text/html; charset=UTF-8"))
+        .or(warp::path!("demo" / "page.js").map(|| file(SCRIPT, "text/javascript; charset=UTF-8")))
+        .unify()
+        .or(warp::path!("demo" / "page.css").map(|| file(STYLE, "text/css; charset=UTF-8")))
+        .unify();
+    let join = warp::path!("demo" / "join").and(warp::post()).then(move || {
+        let back_end = back_end.clone();
+        async move { joined(back_end.register().await) }
+    });
+    warp::get().and(files).or(join).unify().boxed()
+}
+
+/// What an application's server tells its page: who it is, and its connection id.
+fn joined(registered: std::io::Result<String>) -> Response {
+    match registered {
+        Ok(connection) => {
+            let pair = serde_json::json!({ "userId": USER, "connectionId": connection });
+            warp::reply::json(&pair).into_response()
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the demo's back end could not register a visitor");
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+    }
+}
+
+fn file(text: &'static str, kind: &'static str) -> Response {
+    let mut answer = text.into_response();
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
