@@ -169,7 +169,10 @@ fn every_foreign_crate_has_its_owner() {
         ("socketioxide::", &["hosts/webhook/socketio"]),
         ("sqlx::", &["store", "hosts/nextcloud/directory", "hosts/nextcloud/accounts"]),
         ("redis::", &["source/redis"]),
-        ("reqwest::", &["hosts/nextcloud/remote", "hosts/phorge/peers"]),
+        (
+            "reqwest::",
+            &["hosts/nextcloud/remote", "hosts/phorge/peers", "hosts/phorge/server/look_over"],
+        ),
         ("structopt::", &["config/command_line"]),
         ("prometheus::", &["telemetry/metrics"]),
         ("mio::", &["hub/event_loop"]),

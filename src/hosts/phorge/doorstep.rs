@@ -4,7 +4,7 @@
 use super::{instance::Instance, tally::Arrivals};
 use crate::{
     auth::{Admission, Grounds},
-    front::{Client, Handshake, handshake, text},
+    front::{Client, Handshake, Room, handshake, text},
     hub::{Hub, Newcomer},
     lifecycle::Tasks,
 };
@@ -24,6 +24,8 @@ const USE_WEBSOCKETS: &str = "HTTP/501 Use Websockets\n";
 pub struct Doorstep {
     /// Where they go.
     pub hub: Hub,
+    /// How many may be there.
+    pub room: Room,
     /// Who counts them.
     pub arrivals: Arc<Arrivals>,
     /// Where they are seen in.
@@ -32,7 +34,8 @@ pub struct Doorstep {
 
 /// Answers everything there is below its place.
 pub fn routes(doorstep: Doorstep) -> BoxedFilter<(Response,)> {
-    warp::path::tail()
+    let room = doorstep.room.clone();
+    let all = warp::path::tail()
         .and(handshake())
         .map(move |tail: Tail, asked: Handshake| {
             if !asked.is_for_websocket() {
@@ -42,7 +45,8 @@ pub fn routes(doorstep: Doorstep) -> BoxedFilter<(Response,)> {
             let here = doorstep.clone();
             asked.agreeing().accept(&doorstep.tasks, &[], |client| here.enter(instance, client))
         })
-        .boxed()
+        .boxed();
+    room.before(all)
 }
 
 impl Doorstep {
@@ -50,6 +54,9 @@ impl Doorstep {
     async fn enter(self, instance: Instance, client: Client) {
         let Client { stream, leftover, stranger, .. } = client;
         stranger.claims();
+        // Who is one too many after all, having come at the same moment as others, is cut off: it asks
+        // again and hears at the door that there is no room.
+        let Some(_seat) = self.room.enter(instance.home()) else { return };
         let transport = match stream.into_idle() {
             Ok(transport) => transport,
             Err(error) => {

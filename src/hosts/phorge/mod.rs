@@ -10,6 +10,7 @@ pub mod doorstep;
 pub mod fingerprint;
 pub mod history;
 pub mod instance;
+mod launch;
 pub mod message;
 pub mod peers;
 mod server;

@@ -14,7 +14,7 @@ const PONG: &str = r#"{"type":"pong"}"#;
 pub(crate) struct Aphlict {
     pub(crate) daemon: Daemon,
     pub(crate) ports: Ports,
-    _folder: Folder,
+    folder: Folder,
 }
 
 /// Where it listens.
@@ -39,8 +39,16 @@ impl Aphlict {
 
     /// With a file that differs.
     pub(crate) async fn with(change: impl Fn(&mut Value)) -> Self {
+        Self::with_environment(change, &[]).await
+    }
+
+    /// The same with this environment.
+    pub(crate) async fn with_environment(
+        change: impl Fn(&mut Value),
+        environment: &[(&str, &str)],
+    ) -> Self {
         for _ in 0..TRIES {
-            if let Some(server) = Self::at(Ports::free(), &change).await {
+            if let Some(server) = Self::launch(Ports::free(), &change, environment).await {
                 return server;
             }
         }
@@ -49,16 +57,30 @@ impl Aphlict {
 
     /// At these ports; none when somebody else has one of them.
     pub(crate) async fn at(ports: Ports, change: &impl Fn(&mut Value)) -> Option<Self> {
+        Self::launch(ports, change, &[]).await
+    }
+
+    async fn launch(
+        ports: Ports,
+        change: &impl Fn(&mut Value),
+        environment: &[(&str, &str)],
+    ) -> Option<Self> {
         let folder = folder("aphlict");
         let file = write(folder.path(), ports, change);
         let arguments = ["phorge", "debug", "--config", &file.display().to_string()];
-        let mut daemon = Daemon::launch(&arguments, &[("LOG", "notify_push=debug")]);
+        let environment = [&[("LOG", "notify_push=debug")], environment].concat();
+        let mut daemon = Daemon::launch(&arguments, &environment);
         if daemon.ready().await {
-            return Some(Self { daemon, ports, _folder: folder });
+            return Some(Self { daemon, ports, folder });
         }
         let log = daemon.log();
         assert!(log.to_lowercase().contains("address already in use"), "no start: {log}");
         None
+    }
+
+    /// The folder of its file.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// `127.0.0.1:port` of the client server.

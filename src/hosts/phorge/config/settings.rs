@@ -5,7 +5,7 @@ use crate::{
     config::{
         ConfigError, Flag, HostRequest, Layers, Report, Setting, Source, Sourced,
         parse::{self, list},
-        setting::TRUSTED_PROXIES,
+        setting::{MAX_CONNECTIONS, TRUSTED_PROXIES},
     },
     front::{Bind, ListenSettings, TlsFiles},
 };
@@ -50,6 +50,7 @@ pub const SETTINGS: &[Setting] = &[
     PEERS,
     PEERS_CA,
     SUBSCRIPTIONS,
+    MAX_CONNECTIONS,
     TRUSTED_PROXIES,
     PIDFILE,
     ALLOW_ROOT,
@@ -78,6 +79,11 @@ pub const FLAGS: &[Flag] = &[
         SUBSCRIPTIONS,
         "number",
         "Ids that a browser may subscribe to [MAX_SUBSCRIPTIONS; default 8192]",
+    ),
+    flag(
+        MAX_CONNECTIONS,
+        "number",
+        "Browsers at once, 0 for any number [MAX_CONNECTIONS; default 0]",
     ),
     flag(
         TRUSTED_PROXIES,
@@ -110,6 +116,8 @@ pub struct PhorgeSettings {
     pub peers_ca: Option<PathBuf>,
     /// Ids that a browser may subscribe to.
     pub max_subscriptions: usize,
+    /// Browsers at once, if that is limited.
+    pub max_connections: Option<usize>,
     /// Networks of the proxies in front.
     pub trusted: Vec<IpNet>,
     /// Where `start` leaves the process' number.
@@ -141,6 +149,7 @@ impl PhorgeSettings {
             peers.or_else(|| file.map(|file| file.value("cluster", file.says.cluster.clone())));
         let peers = peers.unwrap_or(Sourced::default(Vec::new()));
         let subscriptions = layers.get(SUBSCRIPTIONS, parse::positive)?;
+        let most = layers.get(MAX_CONNECTIONS, parse::count::<usize>)?;
         let trusted = layers.get(TRUSTED_PROXIES, parse::networks)?;
         let pidfile = layers.get(PIDFILE, parse::path)?;
         let pidfile =
@@ -157,6 +166,12 @@ impl PhorgeSettings {
                 subscriptions.unwrap_or(Sourced::default(MAX_SUBSCRIPTIONS)),
                 ToString::to_string,
             ),
+            max_connections: Some(report.keep(
+                MAX_CONNECTIONS.name,
+                most.unwrap_or(Sourced::default(0)),
+                ToString::to_string,
+            ))
+            .filter(|most| *most > 0),
             trusted: report.keep(
                 TRUSTED_PROXIES.name,
                 trusted.unwrap_or(Sourced::default(loopback())),

@@ -4,7 +4,7 @@
 mod line;
 mod post;
 
-pub use post::{Dial, DialError, http};
+pub use post::{Dial, DialError, cause, http, to_ourselves};
 
 use super::{fingerprint::Fingerprint, instance::Instance};
 use crate::{

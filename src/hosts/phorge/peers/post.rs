@@ -53,6 +53,19 @@ pub fn http(peers: &[Url], authorities: Option<&Path>) -> Result<Dial, DialError
     } else {
         Trust::new(Check::Nothing)
     };
+    dial(trust)
+}
+
+/// A client for our own listeners, whose certificates are for names that others use: any will do, as we
+/// know whom we connect to.
+///
+/// # Errors
+/// [`DialError`].
+pub fn to_ourselves() -> Result<Dial, DialError> {
+    dial(Trust::new(Check::Nothing))
+}
+
+fn dial(trust: Trust) -> Result<Dial, DialError> {
     Ok(reqwest::Client::builder()
         .tls_backend_preconfigured(trust.client()?.with_no_client_auth())
         .user_agent(concat!("notify_push/", env!("CARGO_PKG_VERSION")))
@@ -162,16 +175,14 @@ fn was_stale(error: &Error) -> bool {
 }
 
 fn trouble(error: &Error) -> Trouble {
-    if error.is_timeout() {
-        return Trouble::Late;
-    }
+    if error.is_timeout() { Trouble::Late } else { Trouble::Away(cause(error)) }
+}
+
+/// The innermost cause, which names no URL.
+pub fn cause(error: &Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    Trouble::Away(if error.source().is_some() {
-        cause.to_string()
-    } else {
-        "no details".to_owned()
-    })
+    if error.source().is_some() { cause.to_string() } else { "no details".to_owned() }
 }

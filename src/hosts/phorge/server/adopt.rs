@@ -3,6 +3,7 @@
 use super::AphlictServer;
 use crate::{
     config::{Change, Effect},
+    front::Room,
     hosts::{Adopts, Prepared, phorge::config::PhorgeSettings},
     hub::{Hub, Limits, Terms},
     session::Pace,
@@ -16,6 +17,7 @@ type Part = (&'static str, Effect, fn(&PhorgeSettings, &PhorgeSettings) -> bool)
 
 const PARTS: &[Part] = &[
     ("MAX_SUBSCRIPTIONS", Effect::AtOnce, |a, b| a.max_subscriptions == b.max_subscriptions),
+    ("MAX_CONNECTIONS", Effect::AtOnce, |a, b| a.max_connections == b.max_connections),
     ("TRUSTED_PROXIES", Effect::AtOnce, |a, b| a.trusted == b.trusted),
     ("where browsers connect (CLIENT_… or servers)", Effect::AtTheNextStart, |a, b| {
         a.clients == b.clients
@@ -33,18 +35,21 @@ pub(super) struct Adopting {
     /// In force.
     settings: PhorgeSettings,
     hub: Hub,
+    room: Room,
 }
 
 impl Adopting {
-    pub(super) fn new(settings: PhorgeSettings, hub: Hub) -> Self {
-        Self { settings, hub }
+    pub(super) fn new(settings: PhorgeSettings, hub: Hub, room: Room) -> Self {
+        Self { settings, hub, room }
     }
 
     async fn take_over(&mut self, new: &PhorgeSettings) -> Vec<Change> {
         let differs = PARTS.iter().filter(|(.., same)| !same(&self.settings, new));
         let changes = differs.map(|&(name, effect, _)| Change { name, effect }).collect();
         self.settings.max_subscriptions = new.max_subscriptions;
+        self.settings.max_connections = new.max_connections;
         self.settings.trusted.clone_from(&new.trusted);
+        self.room.allow(new.max_connections);
         if self.hub.adopt(terms(&self.settings), 0).await.is_err() {
             tracing::debug!("the hub has ended before it heard of new settings");
         }

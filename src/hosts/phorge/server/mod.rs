@@ -1,6 +1,7 @@
 //! Puts the parts of one server together: listeners, hub, history, peers.
 
 mod adopt;
+mod look_over;
 mod probe;
 
 use super::{
@@ -11,20 +12,25 @@ use super::{
     doorstep::{self, Doorstep},
     fingerprint::Fingerprint,
     history::Shelves,
+    launch,
     peers::{self, Cluster, Peers},
     tally::Arrivals,
 };
 use crate::{
-    config::{Action, ConfigError, HostRequest, Kind, Report},
+    config::{ConfigError, HostRequest, Kind, Report},
+    finding::Finding,
+    front::Room,
     hosts::{
-        Audience, Boxed, Doorway, Ground, Prepared, Running, StartError, gauges, until_stopped,
+        ActError, Audience, Boxed, Doorway, Ground, Invocation, Prepared, Running, StartError,
+        gauges, until_stopped,
     },
     hub::{Dealing, Hub, HubSettings},
     session::Close,
     status::{Dependency, Health, Queue},
-    telemetry::metrics::{Counter, HubMetrics, Metrics, MetricsError},
+    telemetry::metrics::{Counter, HubMetrics, Metrics, MetricsError, SessionRefusal},
 };
 use adopt::{Adopting, terms};
+use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use probe::WayBack;
 use std::{io, sync::Arc};
@@ -42,8 +48,9 @@ pub const KIND: Kind<'static, Boxed> = Kind {
     port: CLIENT_PORT,
     settings: SETTINGS,
     flags: FLAGS,
-    actions: &[Action { name: "debug", serves: true }],
-    action: "debug, or nothing: serve in the foreground",
+    actions: launch::ACTIONS,
+    action: "start, stop, restart or status of one in the background; debug, or nothing: serve in the \
+             foreground",
     read: &|request, report| Ok(Box::new(AphlictServer::read(request, report)?)),
 };
 
@@ -75,6 +82,14 @@ impl Prepared for AphlictServer {
 
     fn is_apart(&self) -> bool {
         !self.settings.clients.is_empty()
+    }
+
+    fn look_over(&self) -> BoxFuture<'_, Vec<Finding>> {
+        Box::pin(look_over::look_over(&self.settings))
+    }
+
+    fn act(&self, action: &str, invocation: &Invocation) -> Result<String, ActError> {
+        launch::act(&self.settings, action, invocation)
     }
 
     fn start(self: Box<Self>, ground: Ground) -> Result<Running, StartError> {
@@ -132,14 +147,15 @@ impl Parts {
             fingerprint: fingerprint.clone(),
         };
         until_stopped(&self.ground.groups.sources, "publishing", clerk.run(inbox));
-        let arrivals = Arc::new(Arrivals::default());
+        let (room, arrivals) = (self.room(&hub), Arc::new(Arrivals::default()));
         let doorstep = Doorstep {
             hub: hub.clone(),
+            room: room.clone(),
             arrivals: Arc::clone(&arrivals),
             tasks: self.ground.groups.listeners.clone(),
         };
         let clients = doorstep::routes(doorstep);
-        let probe = WayBack::new(desk.clone(), self.ground.rng.fork());
+        let probe = WayBack::new(desk.clone(), room.clone(), self.ground.rng.fork());
         let admin = Admin {
             desk,
             fingerprint,
@@ -168,7 +184,7 @@ impl Parts {
                 )
             }),
             probe: Arc::new(probe),
-            adopts: Box::new(Adopting::new(self.settings, hub)),
+            adopts: Box::new(Adopting::new(self.settings, hub, room)),
         })
     }
 
@@ -184,6 +200,14 @@ impl Parts {
         };
         Hub::start(settings, &self.ground.groups.sessions, &mut self.ground.rng)
             .map_err(|error| StartError::System("an event queue", error))
+    }
+
+    /// Room for the hub's clients.
+    fn room(&self, hub: &Hub) -> Room {
+        let (here, counted) = (hub.clone(), Arc::clone(&self.numbers.hub));
+        let refused = move || counted.refused.inc(SessionRefusal::Full);
+        let most = self.settings.max_connections;
+        Room::new(most, WayBack::home(), move || here.connections(), refused)
     }
 
     fn peers(&mut self, own: &Fingerprint) -> Result<Peers, StartError> {

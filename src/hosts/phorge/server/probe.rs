@@ -2,11 +2,12 @@
 
 use crate::{
     config::Place,
-    front::{Request, Visitor},
+    front::{PROBE, Request, Room, Visitor},
     hosts::{
         Probe, ProbeError, Stream,
         phorge::{desk::Desk, instance::Instance},
     },
+    recipient::Recipient,
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use std::sync::{
@@ -22,13 +23,19 @@ const PING: &str = r#"{"command":"ping","data":null}"#;
 /// Knows the way.
 pub(super) struct WayBack {
     desk: Desk,
+    room: Room,
     rng: Mutex<fastrand::Rng>,
     sent: Arc<AtomicU64>,
 }
 
 impl WayBack {
-    pub(super) fn new(desk: Desk, rng: fastrand::Rng) -> Self {
-        Self { desk, rng: Mutex::new(rng), sent: Arc::default() }
+    pub(super) fn new(desk: Desk, room: Room, rng: fastrand::Rng) -> Self {
+        Self { desk, room, rng: Mutex::new(rng), sent: Arc::default() }
+    }
+
+    /// Whom it listens as.
+    pub(super) fn home() -> Recipient {
+        Instance::of_path(INSTANCE).home().clone()
     }
 
     /// How many messages were sent for nobody but the probe.
@@ -40,7 +47,8 @@ impl WayBack {
         let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner).fork();
         let id = format!("{:032x}", rng.u128(..));
         let host = place.server_names.first().map_or("localhost", String::as_str).to_owned();
-        let request = Request { host, path: format!("{}/{INSTANCE}", place.path) };
+        let request = Request { host, path: format!("{}/{INSTANCE}?{PROBE}", place.path) };
+        let _aside = self.room.aside();
         let mut visitor = Visitor::upgrade(stream, &request, rng).await?;
         visitor.say(&format!(r#"{{"command":"subscribe","data":["{id}"]}}"#)).await?;
         // Who has been answered has been subscribed before.

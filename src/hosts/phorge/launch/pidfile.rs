@@ -1,0 +1,119 @@
+//! The file that says which process the server is, and whether that process still is the server.
+
+use super::{LaunchError, make_folder};
+use rustix::process::Pid;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Names of programs are cut there in `/proc` (proc_pid_comm(5)).
+const COMM: usize = 15;
+
+/// A pidfile.
+pub(super) struct Pidfile(PathBuf);
+
+/// What runs under a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RunsHere {
+    /// This program.
+    Ours,
+    /// The original's launcher, which is written in PHP, or Node.
+    Original,
+    /// Nothing, or somebody who got the number later.
+    Nothing,
+}
+
+impl Pidfile {
+    pub(super) fn new(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// The number in it, if there is one.
+    pub(super) fn read(&self) -> Option<Pid> {
+        let text = fs::read_to_string(&self.0).ok()?;
+        Pid::from_raw(text.trim().parse().ok().filter(|pid| *pid > 0)?)
+    }
+
+    /// Writes it as a whole: nobody reads half a number.
+    pub(super) fn write(&self, pid: u32) -> Result<(), LaunchError> {
+        let aside = self.0.with_extension("new");
+        make_folder(&self.0)
+            .and_then(|()| fs::write(&aside, format!("{pid}\n")))
+            .and_then(|()| fs::rename(&aside, &self.0))
+            .map_err(|source| self.failed("write", source))
+    }
+
+    pub(super) fn remove(&self) -> Result<(), LaunchError> {
+        match fs::remove_file(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(self.failed("remove", error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn failed(&self, what: &'static str, source: io::Error) -> LaunchError {
+        LaunchError::File { what, path: self.0.display().to_string(), source }
+    }
+}
+
+/// Looks at the process with this number.
+pub(super) fn look(pid: Pid, program: &Path) -> RunsHere {
+    match fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())) {
+        Ok(status) => judge(&status, program),
+        Err(_) => RunsHere::Nothing,
+    }
+}
+
+fn judge(status: &str, program: &Path) -> RunsHere {
+    let line = |name| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let own = program.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    // Who has ended, and whom nobody has looked after yet.
+    if line("State:").is_some_and(|state| state.starts_with(['Z', 'X'])) {
+        return RunsHere::Nothing;
+    }
+    match line("Name:") {
+        Some(name) if name == &own[..own.floor_char_boundary(COMM)] => RunsHere::Ours,
+        Some(name) if name.starts_with("php") || name.starts_with("node") => RunsHere::Original,
+        _ => RunsHere::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pidfile, RunsHere, judge};
+    use std::path::Path;
+
+    #[test]
+    fn a_number_that_somebody_else_got_is_not_the_server() {
+        let program = Path::new("/usr/bin/notify_push");
+        let judged = |name: &str, state: &str| {
+            judge(&format!("Name:\t{name}\nUmask:\t0022\nState:\t{state}\n"), program)
+        };
+        assert_eq!(judged("notify_push", "S (sleeping)"), RunsHere::Ours);
+        assert_eq!(judged("notify_push", "Z (zombie)"), RunsHere::Nothing);
+        assert_eq!(judged("bash", "S (sleeping)"), RunsHere::Nothing);
+        assert_eq!(judged("php8.2", "S (sleeping)"), RunsHere::Original);
+        let long = Path::new("/opt/a_very_long_program_name");
+        assert_eq!(judge("Name:\ta_very_long_pro\n", long), RunsHere::Ours);
+    }
+
+    #[test]
+    fn a_file_without_a_number_names_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pid/aphlict.pid");
+        let file = Pidfile::new(&path);
+        assert_eq!(file.read(), None);
+        assert!(file.remove().is_ok());
+        file.write(4711).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "4711\n");
+        assert_eq!(file.read().unwrap().as_raw_nonzero().get(), 4711);
+        for text in ["", "x", "-5", "0", "99999999999"] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(file.read(), None, "{text}");
+        }
+        file.remove().unwrap();
+        assert!(!path.exists());
+    }
+}
