@@ -2,6 +2,7 @@
 //! status page wants, and whether peers take what they are told.
 
 use crate::{
+    doctor::{Round, Visit},
     finding::{Check, Finding},
     front::{Bind, ListenSettings},
     hosts::phorge::{config::PhorgeSettings, peers},
@@ -17,68 +18,68 @@ use url::Url;
 /// How long an answer may take: what Phorge waits.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-const CLIENTS: Check = Check::Own("client server");
-const ADMIN: Check = Check::Own("admin server");
-const PEER: Check = Check::Own("peer");
+const CLIENTS: Check = Check::Own("browsers");
+const ADMIN: Check = Check::Own("publishing");
+const PEER: Check = Check::Own("peers");
 
-/// Looks at everything.
-pub(super) async fn look_over(settings: &PhorgeSettings) -> Vec<Finding> {
-    let mut found = Vec::new();
+/// Looks at everything, and tells what it finds as soon as it does.
+pub(super) async fn look_over(settings: &PhorgeSettings, visit: Visit, round: &mut Round<'_>) {
+    for warning in visit.warnings {
+        round.told(Finding::hint(Check::Settings, warning));
+    }
     let ourselves = match peers::to_ourselves() {
         Ok(client) => client,
-        Err(error) => return vec![Finding::wrong(ADMIN, format!("no connection at all: {error}"))],
+        Err(error) => {
+            return round.told(Finding::wrong(ADMIN, format!("no connection at all: {error}")));
+        }
     };
     for listen in &settings.clients {
-        found.push(match url(listen, "/") {
-            Some(url) => client_server(&ourselves, &url).await,
-            None => Finding::skipped(CLIENTS, "it is a unix socket"),
-        });
+        round.told(client_server(&ourselves, url(listen, "/")).await);
     }
     if settings.clients.is_empty() {
-        found.push(Finding::skipped(CLIENTS, "browsers come over the daemon's own listener"));
+        let path = format!("{}/ws/", visit.place.path);
+        round.told(client_server(&ourselves, url(&visit.listen, &path)).await);
     }
     for listen in &settings.admins {
-        found.push(match url(listen, "/status/") {
-            Some(url) => admin_server(&ourselves, &url).await,
-            None => Finding::skipped(ADMIN, "it is a unix socket"),
-        });
-        found.extend(exposed(listen));
+        round.told(admin_server(&ourselves, url(listen, "/status/")).await);
+        round.all_told(exposed(listen).into_iter().collect());
     }
     let dial = peers::http(&settings.peers, settings.peers_ca.as_deref());
     for peer in &settings.peers {
-        found.push(match &dial {
+        round.told(match &dial {
             Ok(dial) => peer_server(dial, peer).await,
-            Err(error) => Finding::wrong(PEER, format!("{error}")).advise("Mend PEERS_CA"),
+            Err(error) => Finding::wrong(PEER, error.to_string()).advise("Mend PEERS_CA"),
         });
     }
-    found
 }
 
-async fn client_server(http: &Client, url: &Url) -> Finding {
+async fn client_server(http: &Client, url: Option<Url>) -> Finding {
+    let Some(url) = url else { return unseen(CLIENTS) };
     match http.get(url.clone()).timeout(PATIENCE).send().await {
         Ok(answer) if answer.status() == 501 => {
-            Finding::fine(CLIENTS, format!("{} answers 501, as Phorge wants", place(url)))
+            Finding::fine(CLIENTS, format!("{} answers 501, as Phorge wants", place(&url)))
         }
         Ok(answer) => {
-            Finding::wrong(CLIENTS, format!("{} answers {}, not 501", place(url), answer.status()))
+            Finding::wrong(CLIENTS, format!("{} answers {}, not 501", place(&url), answer.status()))
                 .why("Something else has this port: browsers find no notification server there.")
                 .advise("Stop it, or give the client server another port")
         }
-        Err(_) => away(CLIENTS, url),
+        Err(_) => away(CLIENTS, &url),
     }
 }
 
-async fn admin_server(http: &Client, url: &Url) -> Finding {
-    match status(http, url).await {
+async fn admin_server(http: &Client, url: Option<Url>) -> Finding {
+    let Some(url) = url else { return unseen(ADMIN) };
+    match status(http, &url).await {
         Ok(Some(status)) => {
             let (active, version) = (&status["clients.active"], &status["version"]);
-            let seen = format!("{} answers (version {version}, {active} clients)", place(url));
+            let seen = format!("{} answers (version {version}, {active} clients)", place(&url));
             Finding::fine(ADMIN, seen)
         }
-        Ok(None) => Finding::wrong(ADMIN, format!("{} is no admin server", place(url)))
+        Ok(None) => Finding::wrong(ADMIN, format!("{} is no admin server", place(&url)))
             .why("Phorge can publish nothing there.")
             .advise("Stop what has this port, or give the admin server another"),
-        Err(_) => away(ADMIN, url),
+        Err(_) => away(ADMIN, &url),
     }
 }
 
@@ -108,6 +109,10 @@ async fn status(http: &Client, url: &Url) -> Result<Option<Value>, reqwest::Erro
     let body = answer.bytes().await?;
     let status: Option<Value> = serde_json::from_slice(&body).ok();
     Ok(status.filter(|status| status["version"].is_u64()))
+}
+
+fn unseen(check: Check) -> Finding {
+    Finding::skipped(check, "it is a unix socket")
 }
 
 fn away(check: Check, url: &Url) -> Finding {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     config::{ConfigError, HostRequest, Kind, Report},
-    finding::Finding,
+    doctor::{Round, Visit},
     front::Room,
     hosts::{
         ActError, Audience, Boxed, Doorway, Ground, Invocation, Prepared, Running, StartError,
@@ -84,8 +84,12 @@ impl Prepared for AphlictServer {
         !self.settings.clients.is_empty()
     }
 
-    fn look_over(&self) -> BoxFuture<'_, Vec<Finding>> {
-        Box::pin(look_over::look_over(&self.settings))
+    fn look_over<'a, 'r: 'a>(
+        &'a self,
+        visit: Visit,
+        round: &'a mut Round<'r>,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(look_over::look_over(&self.settings, visit, round))
     }
 
     fn act(&self, action: &str, invocation: &Invocation) -> Result<String, ActError> {
