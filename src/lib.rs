@@ -44,6 +44,8 @@ pub mod pipeline;
 // What surrounds the road.
 pub mod app;
 pub mod config;
+// It plays with both.
+#[cfg(all(feature = "nextcloud", feature = "webhook"))]
 pub mod demo;
 pub mod doctor;
 pub mod lifecycle;

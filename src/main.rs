@@ -1,7 +1,11 @@
 //! Options → settings → telemetry → app → exit code.
 
+#[cfg(all(feature = "nextcloud", feature = "webhook"))]
+mod demonstration;
 mod examination;
 
+#[cfg(all(feature = "nextcloud", feature = "webhook"))]
+use demonstration::demo;
 use listenfd::ListenFd;
 use notify_push::{
     app::{self, Fresh, Rim},
@@ -9,7 +13,6 @@ use notify_push::{
     config::{
         self, ConfigError, Described, Entry, LogAction, LogSettings, Play, Settings, Surroundings,
     },
-    demo::{self, Screen},
     front::{
         Bind, Opening,
         admin::{self, AskError},
@@ -141,23 +144,11 @@ fn serve(
     })
 }
 
-fn demo(play: Play, once: bool) -> Result<ExitCode, Failure> {
-    let screen = Screen::new(io::stdout(), examination::colours());
-    let settings = match play {
-        Play::Nextcloud => LogSettings::default(),
-        // That nothing outlives a restart is no surprise in a demo.
-        Play::Webhook => {
-            let filter = log::Filter::parse("error").map_err(failure)?;
-            LogSettings { filter, ..LogSettings::default() }
-        }
-    };
-    in_the_world(&settings, async |rim| {
-        let played = match play {
-            Play::Nextcloud => demo::run(once, rim, &std::env::temp_dir(), screen).await,
-            Play::Webhook => demo::webhook::run(once, rim, screen).await,
-        };
-        played.map_err(failure)
-    })
+/// It plays with two kinds of host.
+#[cfg(not(all(feature = "nextcloud", feature = "webhook")))]
+fn demo(_: Play, _: bool) -> Result<ExitCode, Failure> {
+    let message = "this build has no demo: it takes the features nextcloud and webhook".to_owned();
+    Err(Failure { message, code: 2 })
 }
 
 /// What the settings are now: arguments and environment stay as they were, files may not.

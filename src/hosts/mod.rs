@@ -2,9 +2,12 @@
 
 pub mod gauges;
 mod ground;
+#[cfg(feature = "nextcloud")]
 pub mod nextcloud;
+#[cfg(feature = "phorge")]
 pub mod phorge;
 mod running;
+#[cfg(feature = "webhook")]
 pub mod webhook;
 
 pub use crate::status::Clock;
@@ -19,7 +22,15 @@ use crate::config::Kind;
 /// A host whose settings are known.
 pub type Boxed = Box<dyn Prepared>;
 
-/// The registry. The first kind is what a daemon without a file of hosts serves.
+/// The registry: a line for each kind that this build has. The first is what a daemon without a file of
+/// hosts serves.
 pub fn kinds() -> Vec<Kind<'static, Boxed>> {
-    vec![nextcloud::KIND, phorge::KIND, webhook::KIND]
+    vec![
+        #[cfg(feature = "nextcloud")]
+        nextcloud::KIND,
+        #[cfg(feature = "phorge")]
+        phorge::KIND,
+        #[cfg(feature = "webhook")]
+        webhook::KIND,
+    ]
 }
