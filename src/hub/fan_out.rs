@@ -97,7 +97,7 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
         }
     }
 
-    /// Those who listen as any of these, each once, those who came first first.
+    /// Those who listen as any of these, each once.
     fn listeners(&self, recipients: &[Recipient]) -> Vec<u32> {
         let all = recipients.iter().flat_map(|recipient| self.members.clients(recipient));
         let mut ids: Vec<u32> = all.copied().collect();

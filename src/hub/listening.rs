@@ -7,7 +7,7 @@ use super::{
 use crate::{
     frame::Frame,
     recipient::Recipient,
-    session::{Close, Heard, Held, Millis},
+    session::{Close, Heard, Millis, Past},
 };
 
 /// The most that a client is sent of the past, in bytes: what is newer counts more.
@@ -16,12 +16,16 @@ const MAX_REPLAY: usize = 1024 * 1024;
 impl<T: Transport, W: Watcher<T>> Shard<T, W> {
     /// Does what a client asks for.
     pub(super) fn grant(&mut self, id: u32, heard: Heard, now: Millis) {
+        // What it asked for before may have been its end; its place would be the next client's.
+        if self.clients.get(id as usize).is_none_or(|client| client.closing().is_some()) {
+            return;
+        }
         match heard {
             Heard::Nothing | Heard::WantIds => {}
             Heard::Answer(frame) => self.send(id, &frame, now),
             Heard::Subscribe(recipients) => self.subscribe(id, &recipients, now),
             Heard::Unsubscribe(recipients) => self.unsubscribe(id, &recipients),
-            Heard::Replay(held) => self.replay(id, &held, now),
+            Heard::Replay(past) => self.replay(id, past, now),
             Heard::Close(close) => self.see_off(id, close, now),
         }
     }
@@ -67,13 +71,17 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
     }
 
     /// Sends what is for this client, in one piece: its parts would be too many for the backlog.
-    fn replay(&mut self, id: u32, held: &[Held], now: Millis) {
+    fn replay(&mut self, id: u32, past: Past, now: Millis) {
+        if !self.subscriptions.may_replay(id, now) {
+            return self.see_off(id, Close::Overfull, now);
+        }
+        let held = past.held();
         let mine = held.iter().filter(|held| held.to.iter().any(|to| self.listens(id, to)));
         let mut room = MAX_REPLAY;
-        let newest = mine.rev().map(|held| &held.frame).take_while(|frame| {
-            let fits = frame.bytes().len() <= room;
-            room = room.saturating_sub(frame.bytes().len());
-            fits
+        let newest = mine.rev().map(|held| &held.frame).filter(|frame| {
+            let rest = room.checked_sub(frame.bytes().len());
+            room = rest.unwrap_or(room);
+            rest.is_some()
         });
         let mut frames: Vec<&Frame> = newest.collect();
         frames.reverse();

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 pub trait Observer: Send + Sync + 'static {
     /// A client has joined.
     fn joined(&self) {}
-    /// A recipient's first client has joined (`true`) or its last has left (`false`).
+    /// A recipient's first client has joined (`true`) or its last has left (`false`). Not reported
+    /// where clients are dealt out evenly.
     fn presence(&self, _here: bool) {}
     /// A client has left.
     fn left(&self, _close: Close) {}

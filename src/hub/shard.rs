@@ -256,7 +256,7 @@ impl<T: Transport, W: Watcher<T>> Shard<T, W> {
                 Ok(item) => client.session.hear(item, now, &*self.shared.dialect, home),
                 Err(error) => Heard::Close(Close::Protocol(error.close_code())),
             };
-            if heard != Heard::Nothing {
+            if !matches!(heard, Heard::Nothing) {
                 asked.push(heard);
             }
         }

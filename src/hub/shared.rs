@@ -117,7 +117,7 @@ impl Shared {
         self.connections.fetch_add(1, Ordering::Relaxed);
         self.observer.joined();
         if let Some(recipient) = first {
-            self.observer.presence(true);
+            self.report_presence(true);
             self.presence.note(recipient, true);
         }
     }
@@ -127,8 +127,15 @@ impl Shared {
         self.connections.fetch_sub(1, Ordering::Relaxed);
         self.observer.left(close);
         if let Some(recipient) = last {
-            self.observer.presence(false);
+            self.report_presence(false);
             self.presence.note(recipient, false);
+        }
+    }
+
+    /// Where clients are dealt out evenly, each shard sees a first and a last of its own.
+    fn report_presence(&self, here: bool) {
+        if self.dealing == Dealing::ByRecipient {
+            self.observer.presence(here);
         }
     }
 }

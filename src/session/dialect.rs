@@ -7,7 +7,7 @@ use crate::{
     recipient::Recipient,
     websocket,
 };
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 /// One kind of change a host knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct TopicSpec {
 }
 
 /// What a client's message asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub enum Heard {
     /// Nothing that changes anything.
     Nothing,
@@ -31,10 +31,38 @@ pub enum Heard {
     Unsubscribe(Vec<Recipient>),
     /// This is to be answered.
     Answer(Frame),
-    /// Those of these messages that are for me, in this order.
-    Replay(Vec<Held>),
+    /// What these messages are, of which I want those that are for me, in this order.
+    Replay(Past),
     /// Nothing that a client may ask for: it has to go.
     Close(Close),
+}
+
+/// Messages of the past, looked up only if the client may have them now.
+pub struct Past(Box<dyn FnOnce() -> Vec<Held> + Send>);
+
+impl Past {
+    /// What `look_up` finds. It runs on the push path: must be quick and must not block.
+    pub fn new(look_up: impl FnOnce() -> Vec<Held> + Send + 'static) -> Self {
+        Self(Box::new(look_up))
+    }
+
+    /// Looks them up, oldest first.
+    pub fn held(self) -> Vec<Held> {
+        (self.0)()
+    }
+}
+
+/// Which messages they are isn't known before they are looked up: none is equal to another.
+impl PartialEq for Past {
+    fn eq(&self, _: &Self) -> bool {
+        false
+    }
+}
+
+impl fmt::Debug for Past {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Past")
+    }
 }
 
 /// A message of the past, with those it was for.
@@ -82,7 +110,7 @@ pub enum Close {
     Revoked,
     /// A newer connection has taken this one's place.
     Replaced,
-    /// More subscriptions than a session may have.
+    /// It asks for more than a session may have: subscriptions, or replays in a second.
     Overfull,
     /// The daemon ends.
     Shutdown,
@@ -113,7 +141,7 @@ impl Close {
             Self::Reset => "reset",
             Self::Revoked => "login revoked",
             Self::Replaced => "replaced by a newer connection",
-            Self::Overfull => "too many subscriptions",
+            Self::Overfull => "too many subscriptions or replays",
             Self::Shutdown => "service restart",
         }
     }

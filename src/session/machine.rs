@@ -107,7 +107,7 @@ impl Session {
             Item::Binary(message) => dialect.hear_binary(message, home),
             Item::Pong(_) => Heard::Nothing,
         };
-        self.wants_ids |= heard == Heard::WantIds;
+        self.wants_ids |= matches!(heard, Heard::WantIds);
         heard
     }
 

@@ -9,7 +9,7 @@ mod machine;
 mod outbox;
 mod pace;
 
-pub use dialect::{Close, Dialect, Heard, Held, Refusal, TopicSpec};
+pub use dialect::{Close, Dialect, Heard, Held, Past, Refusal, TopicSpec};
 pub use heartbeat::{ANSWER_WITHIN, PING_AFTER};
 pub use login::{Dialogue, Step};
 pub use machine::{Due, Rules, Session};

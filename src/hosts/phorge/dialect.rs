@@ -9,7 +9,7 @@ use crate::{
     frame::Frame,
     notice::{Ids, Topic},
     recipient::Recipient,
-    session::{Dialect, Heard, Refusal, TopicSpec},
+    session::{Dialect, Heard, Past, Refusal, TopicSpec},
 };
 use tokio::time::Instant;
 
@@ -37,7 +37,8 @@ impl AphlictDialect {
             Command::Subscribe(ids) => Heard::Subscribe(named(ids)),
             Command::Unsubscribe(ids) => Heard::Unsubscribe(named(ids)),
             Command::Replay(age) => {
-                Heard::Replay(self.history.lock().since(home, age, (self.now)()))
+                let (history, home, now) = (self.history.clone(), home.clone(), self.now);
+                Heard::Replay(Past::new(move || history.lock().since(&home, age, now())))
             }
             Command::Ping => Heard::Answer(self.pong.clone()),
         }
@@ -127,7 +128,7 @@ mod tests {
         let held = || Held { to: [].into(), frame };
         assert!(dialect.history.lock().take(&acme, &message, held, Instant::now()));
         let replay = |home| match dialect.hear(r#"{"command":"replay","data":{}}"#, home) {
-            Heard::Replay(held) => held.len(),
+            Heard::Replay(past) => past.held().len(),
             other => panic!("{other:?}"),
         };
         assert_eq!(replay(acme.home()), 1);

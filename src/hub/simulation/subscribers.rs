@@ -1,8 +1,8 @@
 //! What is promised to clients that listen as more than one recipient.
 
 use super::{
-    wire::{heard, saying},
-    world::World,
+    wire::{heard, saying, says},
+    world::{World, held},
 };
 use crate::{
     frame::Frame,
@@ -10,7 +10,7 @@ use crate::{
         command::{Newcomer, Tell, What, Whom},
         shared::Limits,
     },
-    session::Close,
+    session::{Close, Heard, Past},
 };
 use tokio::time::Instant;
 
@@ -82,16 +82,47 @@ fn a_replay_too_long_for_a_client_leaves_out_what_is_old() {
     let past: Vec<String> = ('a'..='z').map(long).collect();
     let client = world.join("home");
     heard(&client);
-    for _ in 0..50 {
-        let held = past.iter().map(|past| super::world::held(past)).collect();
-        world.shard.grant(0, crate::session::Heard::Replay(held), world.now);
-    }
-    assert_eq!(heard(&client).len(), 50 * 26);
-    let many = past.iter().cycle().take(2000).map(|past| super::world::held(past)).collect();
-    world.shard.grant(0, crate::session::Heard::Replay(many), world.now);
-    let last = heard(&client);
+    let replay = |world: &mut World, count| {
+        let held: Vec<_> = past.iter().cycle().take(count).map(|past| held(past)).collect();
+        world.shard.grant(0, Heard::Replay(Past::new(|| held)), world.now);
+        heard(&client)
+    };
+    assert_eq!(replay(&mut world, 26).len(), 26);
+    let last = replay(&mut world, 2000);
     assert!((1000..1100).contains(&last.len()), "{}", last.len());
     assert!(last.last().is_some_and(|last| last.starts_with(&past[1999 % 26][5..6])));
+}
+
+#[test]
+fn one_message_too_long_for_a_replay_keeps_no_other_from_it() {
+    let mut world = World::new(0);
+    let client = world.join("home");
+    heard(&client);
+    let long = format!("home:{}", "x".repeat(2 << 20));
+    let held = vec![held("home:before"), held(&long), held("home:after")];
+    world.shard.grant(0, Heard::Replay(Past::new(|| held)), world.now);
+    assert_eq!(heard(&client), ["before", "after"]);
+}
+
+#[test]
+fn who_asks_for_the_past_again_and_again_is_closed() {
+    let mut world = World::new(0);
+    let client = world.join_saying("home", &saying(&["replay home:1"; 9]));
+    assert_eq!(heard(&client).last().map(String::as_str), Some("close 1008"));
+}
+
+#[test]
+fn what_a_client_asked_for_that_is_gone_meanwhile_is_not_given_to_the_next() {
+    let mut world = World::new(0);
+    let client = world.join("home");
+    client.0.borrow_mut().broken = true;
+    client.0.borrow_mut().inbound =
+        [says(0x89, b"ping"), saying(&["subscribe a"]), saying(&["replay home:1"])].concat();
+    world.shard.readable(0, world.now);
+    assert!(world.shard.members.is_empty() && !world.shard.subscriptions.is_in_use());
+    let next = world.join("other");
+    world.tell_many(&["a", "home"], "not yours");
+    assert_eq!(heard(&next), ["hello"]);
 }
 
 #[test]

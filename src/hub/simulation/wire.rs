@@ -21,6 +21,8 @@ pub(super) struct Wire {
     /// Bytes the socket takes before it is full; `None`: all.
     pub(super) room: Option<usize>,
     pub(super) gone: bool,
+    /// Writing fails.
+    pub(super) broken: bool,
     pub(super) aborted: bool,
     pub(super) finished: bool,
 }
@@ -45,6 +47,9 @@ impl Read for Socket {
 impl Write for Socket {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let mut wire = self.0.borrow_mut();
+        if wire.broken {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
         let count = wire.room.unwrap_or(usize::MAX).min(buf.len());
         if count == 0 {
             return Err(ErrorKind::WouldBlock.into());

@@ -12,7 +12,7 @@ use crate::{
     },
     notice::{Ids, Topic},
     recipient::Recipient,
-    session::{Close, Dialect, Heard, Held, Millis, Pace, Refusal, Tempo, TopicSpec},
+    session::{Close, Dialect, Heard, Held, Millis, Pace, Past, Refusal, Tempo, TopicSpec},
 };
 use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
@@ -43,7 +43,10 @@ impl Dialect for Words {
             Some(("subscribe", more)) => Heard::Subscribe(names(more)),
             Some(("unsubscribe", less)) => Heard::Unsubscribe(names(less)),
             Some(("whoami", _)) => Heard::Answer(Frame::text(home)),
-            Some(("replay", past)) => Heard::Replay(past.split(' ').map(held).collect()),
+            Some(("replay", past)) => {
+                let held: Vec<Held> = past.split(' ').map(held).collect();
+                Heard::Replay(Past::new(|| held))
+            }
             _ => Heard::Nothing,
         }
     }
