@@ -63,6 +63,7 @@ mod support;
 mod systemd;
 mod watchdog;
 mod webhook_clients;
+mod webhook_openapi;
 mod webhook_replicas;
 mod webhook_rest;
 mod websocket;

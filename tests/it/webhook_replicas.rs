@@ -2,7 +2,9 @@
 
 use crate::support::{
     http,
+    recipe::user,
     redis::Redis,
+    redis_cluster::RedisCluster,
     until,
     webhook::{JSON, Webhook, message},
 };
@@ -136,4 +138,71 @@ async fn a_lost_redis_is_said_at_once_and_what_was_missed_meanwhile_is_told() {
     })
     .await;
     assert_eq!(message(&client.text().await), (pushed, json!(2)), "the session has lived on");
+}
+
+/// Everything that needs Redis, once.
+async fn does_everything(one: &Webhook, two: &Webhook) {
+    one.register("alice", "c1").await;
+    let mut client = two.client("alice", "c1").await;
+    one.push("alice", "1").await;
+    assert_eq!(message(&client.text().await).1, json!(1));
+    client.say(r#"{"hook":{}}"#).await;
+    let made: Value = serde_json::from_str(&client.text().await).unwrap();
+    let path = made["hook"]["url"].as_str().unwrap_or_else(|| panic!("{made}"));
+    let called =
+        http::request("POST", &one.daemon.address(), path, &[JSON], r#"{"message":2}"#).await;
+    assert_eq!(called.status, 200);
+    assert_eq!(message(&client.text().await).1, json!(2));
+    let id = made["hook"]["id"].as_str().unwrap();
+    assert!(one.ask("GET", "/api/alice/hooks", "").await.body.contains(id));
+    assert_eq!(one.ask("DELETE", &format!("/api/alice/hooks/{id}"), "").await.status, 200);
+    let signed = two.ask("POST", "/api/alice/hooks", r#"{"signed":true}"#).await;
+    assert_eq!(signed.status, 201);
+    drop(client);
+    two.daemon.logs("a client has left").await;
+    let gone = two.ask("DELETE", "/api/alice/register?connectionId=c1", "").await;
+    assert_eq!(gone.status, 200);
+}
+
+#[tokio::test]
+async fn the_rights_in_the_documentation_are_enough() {
+    let redis = Redis::start_with(&user("notify_push_webhook")).await;
+    let url = format!("redis://notify_push_webhook:CHANGE-ME@127.0.0.1:{}", redis.port());
+    let replica = async || {
+        let host = Webhook::start_with(&[("REDIS_HOST", &url)]).await;
+        host.daemon.logs("listening to Redis").await;
+        host
+    };
+    does_everything(&replica().await, &replica().await).await;
+    let refused: Vec<redis::Value> = redis.query(redis::cmd("ACL").arg("LOG")).await;
+    assert!(refused.is_empty(), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_cluster_carries_it_too() {
+    let cluster = RedisCluster::start().await;
+    let urls = cluster.urls().join(",");
+    let replica = async || {
+        let host = Webhook::start_with(&[("REDIS_URL", &urls)]).await;
+        host.daemon.logs("listening to Redis").await;
+        host
+    };
+    does_everything(&replica().await, &replica().await).await;
+}
+
+#[tokio::test]
+async fn a_restart_of_the_daemon_forgets_nothing() {
+    let redis = Redis::start().await;
+    let mut host = Webhook::on(&redis).await;
+    host.register("alice", "c1").await;
+    let mut client = host.client("alice", "c1").await;
+    host.push("alice", "1").await;
+    assert_eq!(message(&client.text().await).1, json!(1));
+    let other = Webhook::on(&redis).await;
+    assert!(host.daemon.stop().await.success());
+    assert_eq!(client.closed().await.map(|(code, _)| code), Some(1012));
+    other.push("alice", "2").await;
+    let host = Webhook::on(&redis).await;
+    let mut client = host.client("alice", "c1").await;
+    assert_eq!(message(&client.text().await).1, json!(2), "what it was told before, it had noted");
 }

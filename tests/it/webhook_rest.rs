@@ -142,3 +142,25 @@ async fn the_token_is_taken_from_a_file_and_shows_nowhere() {
     }
     assert!(!daemon.log().contains("from-a-file"));
 }
+
+#[tokio::test]
+async fn it_stands_in_a_file_of_hosts_at_its_place() {
+    let folder = crate::support::folder("hosts");
+    let (file, token) = (folder.path().join("hosts.toml"), folder.path().join("token"));
+    std::fs::write(&token, TOKEN).unwrap();
+    let text = format!(
+        "[[host]]\nname = \"push\"\nkind = \"webhook\"\npath = \"/push\"\nauth_token_file = \"{}\"\n",
+        token.display()
+    );
+    std::fs::write(&file, text).unwrap();
+    let daemon = Daemon::start(&["--config", file.to_str().unwrap()], &[]).await;
+    let host = Webhook { daemon };
+    let registered = host.ask("PUT", "/push/api/u/register?connectionId=c", "").await;
+    assert_eq!((registered.status, &*registered.body), (200, ""));
+    assert_eq!(host.ask("PUT", "/api/u/register?connectionId=c", "").await.status, 404);
+    let url = format!("ws://{}/push/ws/u?connectionId=c", host.daemon.address());
+    let mut client = host.client_at(&url).await;
+    client.say(r#"{"hook":{}}"#).await;
+    let made = client.text().await;
+    assert!(made.contains(r#""url":"/push/hook/"#), "{made}");
+}

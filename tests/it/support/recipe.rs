@@ -4,13 +4,14 @@ use notify_push::source::redis::RedisSettings;
 
 use super::subscriber::logged_in;
 
-const PAGE: &str = include_str!("../../../docs/redis-acl.md");
+const PAGE: &str =
+    concat!(include_str!("../../../docs/redis-acl.md"), include_str!("../../../docs/webhook.md"));
 
 /// The words of a user's line, as redis-server takes them on its command line.
 pub(crate) fn user(name: &str) -> Vec<&'static str> {
     let start = format!("user {name} on ");
     let line = PAGE.lines().find(|line| line.starts_with(&start));
-    let words = line.unwrap_or_else(|| panic!("no {name} in docs/redis-acl.md"));
+    let words = line.unwrap_or_else(|| panic!("no {name} in docs/"));
     ["--user"].into_iter().chain(words.split(' ').skip(1)).collect()
 }
 
