@@ -77,7 +77,7 @@ impl Hub {
     /// When the hub has ended.
     pub async fn join(&self, newcomer: Newcomer<IdleStream>) -> Result<(), HubClosed> {
         let shard = match self.shared.dealing {
-            Dealing::ByRecipient => self.shard_of(&newcomer.admission.recipient),
+            Dealing::ByRecipient | Dealing::ByHome => self.shard_of(&newcomer.admission.recipient),
             Dealing::Evenly => &self.shards[self.shared.deal() % self.shards.len()],
         };
         shard.send(Command::Join(newcomer)).await
@@ -93,7 +93,7 @@ impl Hub {
         notice: Notice,
         at: Instant,
     ) -> Result<(), HubClosed> {
-        if self.shared.dealing == Dealing::Evenly {
+        if self.shared.dealing != Dealing::ByRecipient {
             return self.tell_shards(Whom::One(recipient), notice, at).await;
         }
         let shard = self.shard_of(&recipient);
@@ -325,7 +325,10 @@ mod tests {
 
     #[tokio::test]
     async fn however_clients_are_dealt_out_each_hears_what_is_its_own_once_and_in_order() {
-        for (dealing, also) in [(Dealing::ByRecipient, &[][..]), (Dealing::Evenly, &["a", "b"])] {
+        let both = &["a", "b"][..];
+        let ways =
+            [(Dealing::ByRecipient, &[][..]), (Dealing::ByHome, both), (Dealing::Evenly, both)];
+        for (dealing, also) in ways {
             let tasks = Tasks::default();
             let hub = hub(dealing, &tasks);
             let mut clients = Vec::new();
@@ -355,6 +358,26 @@ mod tests {
             assert_eq!(hub.disconnect(Some("b".into()), Close::Replaced).await, Ok(subscribers));
             tasks.stopping().cancel();
         }
+    }
+
+    #[tokio::test]
+    async fn a_home_is_left_only_when_its_last_client_has_gone() {
+        let tasks = Tasks::default();
+        let hub = hub(Dealing::ByHome, &tasks);
+        let presence = hub.watch_presence();
+        let (first, second) = (join(&hub, "home", &[]).await, join(&hub, "home", &[]).await);
+        drop(first);
+        let gone = Instant::now() + Duration::from_secs(30);
+        while hub.count(&"home".into()).await != Ok(1) && Instant::now() < gone {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(presence.take().get("home"), Some(&true));
+        drop(second);
+        presence.changed().await;
+        while presence.take().get("home") != Some(&false) {
+            presence.changed().await;
+        }
+        tasks.stopping().cancel();
     }
 
     #[tokio::test]

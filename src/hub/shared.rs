@@ -31,6 +31,9 @@ pub enum Dealing {
     /// By their home: who tells a recipient asks one shard. For hosts whose clients listen as one
     /// recipient each: what a client subscribed to besides would be looked for in that shard only.
     ByRecipient,
+    /// By their home, so that whether a home has a client is one shard's to know; who tells a
+    /// recipient asks every shard. For hosts whose clients subscribe and take each other's place.
+    ByHome,
     /// One after the other: who tells a recipient asks every shard. For hosts whose clients
     /// subscribe.
     Evenly,
@@ -134,7 +137,7 @@ impl Shared {
 
     /// Where clients are dealt out evenly, each shard sees a first and a last of its own.
     fn report_presence(&self, here: bool) {
-        if self.dealing == Dealing::ByRecipient {
+        if self.dealing != Dealing::Evenly {
             self.observer.presence(here);
         }
     }
