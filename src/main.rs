@@ -10,9 +10,7 @@ use listenfd::ListenFd;
 use notify_push::{
     app::{self, Fresh, Rim},
     causes::chain,
-    config::{
-        self, ConfigError, Described, Entry, LogAction, LogSettings, Play, Settings, Surroundings,
-    },
+    config::{self, ConfigError, Described, Entry, LogAction, LogSettings, Settings, Surroundings},
     front::{
         Bind, Opening,
         admin::{self, AskError},
@@ -146,7 +144,7 @@ fn serve(
 
 /// It plays with two kinds of host.
 #[cfg(not(all(feature = "nextcloud", feature = "webhook")))]
-fn demo(_: Play, _: bool) -> Result<ExitCode, Failure> {
+fn demo(_: config::Play, _: bool) -> Result<ExitCode, Failure> {
     let message = "this build has no demo: it takes the features nextcloud and webhook".to_owned();
     Err(Failure { message, code: 2 })
 }

@@ -1,7 +1,7 @@
 //! What the documents tell people to run, paste or read: commands are understood by the programs they
 //! name, configuration by the servers it is for, files and links are there.
 
-mod blocks;
+pub(crate) mod blocks;
 mod commands;
 mod configuration;
 
@@ -52,6 +52,9 @@ fn complaint(block: &Block) -> Option<String> {
         "toml" => configuration::toml(&block.text),
         "sysctl" => configuration::sysctl(&block.text),
         "php" => configuration::php(&block.text),
+        "javascript" => commands::javascript(&block.text),
+        // Run in a browser by tests/it/socketio_page.rs.
+        "html" => None,
         // Pictures, output and requests: there is nothing to run.
         "text" | "http" | "mermaid" => None,
         other => Some(format!("nobody checks blocks of language {other:?}")),

@@ -3,10 +3,11 @@
 //! connection broke.
 
 use crate::support::{
+    certificates::Certificates,
     faults::FaultProxy,
     node::{NEWER, NodeClient, OLDER, TRANSPORTS},
     until,
-    webhook::Webhook,
+    webhook::{TOKEN, Webhook},
 };
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -148,5 +149,30 @@ async fn clients_of_both_generations_come_back_after_a_restart() {
     assert!(host.daemon.ready().await);
     for client in &clients {
         client.says("registered", 2).await;
+    }
+}
+
+#[tokio::test]
+async fn over_tls_as_without() {
+    let certificates = Certificates::new();
+    let server = certificates.server();
+    let (cert, key) = (server.cert.display().to_string(), server.key.display().to_string());
+    let host = Webhook::start_with(&[("TLS_CERT", &cert), ("TLS_KEY", &key)]).await;
+    let url = format!("https://localhost:{}", host.daemon.port());
+    let back_end = async |method: &str, path: &str, body: &str| {
+        let token = format!("X-AUTH-TOKEN: {TOKEN}");
+        let mut curl = tokio::process::Command::new("curl");
+        curl.args(["--silent", "--fail", "--cacert"]).arg(certificates.ca());
+        curl.args(["-X", method, "-H", &token, "-H", "Content-Type: application/json"]);
+        let called = curl.args(["-d", body, &format!("{url}{path}")]).status().await;
+        assert!(called.expect("tests/install has been run").success());
+    };
+    back_end("PUT", "/api/alice/register?connectionId=c1", "").await;
+    for client in [("1.7", "polling"), ("1.7", "default"), ("4.8", "default")] {
+        let options = json!({ "rejectUnauthorized": false });
+        let client = NodeClient::at(&url, client, ("alice", "c1"), &options);
+        assert_eq!(client.says("registered", 1).await, json!({ "ok": true }), "{}", client.log());
+        back_end("POST", "/api/alice/push", r#"{"message":"\u2603"}"#).await;
+        assert_eq!(client.says("message", 1).await, json!(["☃"]), "{}", client.log());
     }
 }

@@ -1,7 +1,10 @@
 //! Pages of another origin in a real browser: the original's bundle and today's, over every way they
 //! have, and event streams.
 
-use crate::support::{browser::Browser, webhook::Webhook};
+use crate::{
+    documents::blocks::{Block, blocks},
+    support::{browser::Browser, until, webhook::Webhook},
+};
 use notify_push::{
     front::{Bind, Front, Limits, Listener, Local, StrangerLimits, Strangers, Unobserved, routes},
     lifecycle::Tasks,
@@ -16,14 +19,15 @@ fn bundle(package: &str, file: &str) -> String {
     std::fs::read_to_string(path).expect("tests/install has been run")
 }
 
-/// A page somewhere else than the daemon, and its port.
-async fn elsewhere(page: String, tasks: &Tasks) -> u16 {
+/// Pages somewhere else than the daemon, `/page/0` and on, and their port.
+async fn elsewhere(pages: Vec<String>, tasks: &Tasks) -> u16 {
     let bind = Bind::Tcp { address: Some([127, 0, 0, 1].into()), port: 0 };
     let listener = Listener::bind(&bind).unwrap();
     let Local::Tcp(address) = listener.local().unwrap() else { panic!("not TCP") };
     let old = bundle("socket.io-client-1.7", "socket.io.js");
     let new = bundle("socket.io-client-4.8", "socket.io.js");
-    let page = warp::path("page").map(move || warp::reply::html(page.clone()).into_response());
+    let page = warp::path!("page" / usize)
+        .map(move |number: usize| warp::reply::html(pages[number].clone()).into_response());
     let old = warp::path("old.js").map(move || script(&old));
     let new = warp::path("new.js").map(move || script(&new));
     let limits = StrangerLimits { total: 99, per_address: 99 };
@@ -90,12 +94,12 @@ async fn a_page_of_another_origin_hears_over_every_way_that_it_has() {
     let host = Webhook::start().await;
     let user = "%C3%A9%E2%98%83";
     let (tasks, browser) = (Tasks::default(), Browser::start().await);
-    let port = elsewhere(page(&host.daemon.address()), &tasks).await;
+    let port = elsewhere(vec![page(&host.daemon.address())], &tasks).await;
     let names = || WAYS.iter().map(|(name, _)| *name);
     for name in names().chain(["events"]) {
         host.register(user, name).await;
     }
-    browser.open(&format!("http://localhost:{port}/page")).await;
+    browser.open(&format!("http://localhost:{port}/page/0")).await;
     for name in names() {
         browser.shows(&format!("#{name}"), |text| text == r#"{"ok":true}"#).await;
     }
@@ -121,4 +125,45 @@ async fn the_bundle_that_pages_load_from_the_daemon_is_npms() {
         licence.expect("tests/install has been run"),
         include_str!("../../src/hosts/webhook/socketio/bundle.LICENSE"),
     );
+}
+
+/// A page around an example of the documents, which shows what it hears.
+fn example(block: &Block, host: &str, connection: usize) -> String {
+    let code = block.text.replace("://push.example.com", &format!("://{host}"));
+    let code = code.replace("https://", "http://").replace("wss://", "ws://");
+    let code = if block.language == "html" { code } else { format!("<script>{code}</script>") };
+    format!(
+        "<!doctype html><meta charset=utf-8><title>example</title><p id=heard></p><script>
+const userId = 'é/☃', connectionId = 'c {connection}';
+const show = message => document.getElementById('heard').textContent += message;
+</script>{code}"
+    )
+}
+
+#[tokio::test]
+async fn the_examples_of_the_documents_hear_what_is_pushed() {
+    let host = Webhook::start().await;
+    let document = include_str!("../../docs/webhook-clients.md");
+    let mut examples = blocks(document);
+    examples.retain(|block| matches!(&*block.language, "html" | "javascript"));
+    assert_eq!(examples.len(), 3);
+    let address = host.daemon.address();
+    let pages = examples.iter().zip(0..).map(|(block, number)| example(block, &address, number));
+    let (tasks, user) = (Tasks::default(), "%C3%A9%2F%E2%98%83");
+    let port = elsewhere(pages.collect(), &tasks).await;
+    let browser = Browser::start().await;
+    for number in 0..examples.len() {
+        host.register(user, &format!("c%20{number}")).await;
+        browser.open(&format!("http://localhost:{port}/page/{number}")).await;
+        let entered = async || {
+            let log = host.daemon.log();
+            (log.matches("a client has come in").count() > number).then_some(())
+        };
+        until("it comes in", entered).await;
+        for message in [r#""é""#, "1", "2"] {
+            host.push(user, message).await;
+        }
+        browser.shows("#heard", |text| text == "é12").await;
+    }
+    tasks.stopping().cancel();
 }

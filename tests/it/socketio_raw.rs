@@ -2,12 +2,19 @@
 //! what clients must not be able to do.
 
 use crate::support::{
+    free_port,
     http::{self, Answer},
     node::NodeClient,
+    until,
     webhook::Webhook,
+    within,
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 const TEXT: (&str, &str) = ("Content-Type", "text/plain;charset=UTF-8");
 
@@ -293,4 +300,109 @@ async fn a_client_gets_a_private_url_of_its_own() {
     assert_eq!(heard.body, r#"20:42["message","psst"]"#);
     let revoked = ask(json!({ "revoke": made["id"] })).await;
     assert_eq!(revoked, json!({ "revoked": true }));
+}
+
+/// Asks for a WebSocket that takes over from polling; its connection once that is granted.
+async fn upgrade(session: &Session) -> TcpStream {
+    let query = session.query.replace("transport=polling", "transport=websocket");
+    let mut stream = TcpStream::connect(&session.address).await.expect("it listens");
+    let request = format!(
+        "GET /socket.io/?{query} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\n\
+         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        session.address,
+    );
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(within("a byte", stream.read_u8()).await.expect("it answers"));
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
+    stream
+}
+
+#[tokio::test]
+async fn a_websocket_that_lets_nothing_through_leaves_polling_alone() {
+    let host = Webhook::start().await;
+    host.register("u", "c").await;
+    let session = Session::begin(&host, "EIO=3&b64=1").await;
+    session.get().await;
+    session.registers(&json!(["u", "c"]), &json!({ "ok": true })).await;
+    let mute = upgrade(&session).await;
+    for number in 1..4 {
+        let message = number.to_string();
+        let (heard, _) = tokio::join!(session.get(), host.push("u", &message));
+        assert_eq!(heard.body, format!(r#"15:42["message",{number}]"#));
+    }
+    drop(mute);
+    session.say("2").await;
+    assert_eq!(session.get().await.body, "1:3");
+}
+
+#[tokio::test]
+async fn who_does_not_fetch_what_it_is_sent_loses_its_session_and_nobody_elses() {
+    let host = Webhook::start().await;
+    host.register("u", "c").await;
+    host.register("v", "d").await;
+    let other = NodeClient::start("4.8", "websocket", host.daemon.port(), ("v", "d"), &json!({}));
+    other.says("registered", 1).await;
+    let session = Session::begin(&host, "EIO=3&b64=1").await;
+    session.get().await;
+    session.registers(&json!(["u", "c"]), &json!({ "ok": true })).await;
+    let long = Value::from("x".repeat(90_000)).to_string();
+    until("the hub has had enough", async || {
+        host.push("u", &long).await;
+        host.daemon.log().contains("a client has left").then_some(())
+    })
+    .await;
+    host.push("v", "1").await;
+    assert_eq!(other.says("message", 1).await, json!([1]));
+    assert_eq!(other.all("disconnected"), [Value::Null; 0]);
+    // What was on its way may still be fetched; then it is over.
+    until("its session is over", async || (session.get().await.status == 400).then_some(())).await;
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_clients_that_have_gone() {
+    let port = free_port().to_string();
+    let host = Webhook::start_with(&[("METRICS_PORT", &port)]).await;
+    host.register("u", "c").await;
+    let client = |transport, connection| {
+        let pair = ("u", connection);
+        NodeClient::start("4.8", transport, host.daemon.port(), pair, &json!({}))
+    };
+    let clients = [("websocket", "c"), ("websocket", "no"), ("default", "no"), ("polling", "no")]
+        .map(|(transport, connection)| client(transport, connection));
+    for client in &clients {
+        client.says("registered", 1).await;
+    }
+    let mut sessions = Vec::new();
+    for number in 0..20 {
+        let newer = number % 2 == 1;
+        let session = Session::begin(&host, if newer { "EIO=4" } else { "EIO=3" }).await;
+        if newer {
+            session.post("40").await;
+            while !session.get().await.body.contains("40{") {}
+        }
+        sessions.push(session);
+    }
+    let address = format!("127.0.0.1:{port}");
+    let figure = async |name: &str| {
+        let page = http::get(&address, "/metrics", &[]).await.body;
+        let line = page.lines().find(|line| line.starts_with(&format!("{name} ")));
+        line.and_then(|line| line.rsplit(' ').next()?.parse::<u32>().ok()).expect("a figure")
+    };
+    assert!(figure("notify_push_strangers").await >= 23);
+    assert_eq!(figure("notify_push_connections").await, 1);
+    drop(clients);
+    for session in &sessions {
+        let farewell = if session.query.contains("EIO=3") { "1:1" } else { "1" };
+        assert_eq!(session.post(farewell).await.status, 200);
+    }
+    // The one that polled went without a word, and is missed only after a minute; and we ask.
+    until("its place is free", async || {
+        let left = figure("notify_push_strangers").await;
+        (left <= 2 && figure("notify_push_connections").await == 0).then_some(())
+    })
+    .await;
 }

@@ -1,16 +1,16 @@
 //! The fenced blocks and the links of a Markdown document.
 
 /// A fenced block.
-pub(super) struct Block {
+pub(crate) struct Block {
     /// What follows the opening fence: `sh`.
-    pub(super) language: String,
+    pub(crate) language: String,
     /// The line of the opening fence, from 1.
     pub(super) line: usize,
-    pub(super) text: String,
+    pub(crate) text: String,
 }
 
 /// All fenced blocks, those in lists included.
-pub(super) fn blocks(document: &str) -> Vec<Block> {
+pub(crate) fn blocks(document: &str) -> Vec<Block> {
     let (mut blocks, mut open) = (Vec::new(), None::<Block>);
     for (line, text) in (1..).zip(document.lines()) {
         let fence = text.trim_start().strip_prefix("```");

@@ -135,3 +135,12 @@ fn wrong_commands_are_found() {
         assert!(complaint(bad).is_some(), "{bad}");
     }
 }
+
+/// Whether Node can read it.
+pub(super) fn javascript(text: &str) -> Option<String> {
+    let file = tempfile::Builder::new().suffix(".mjs").tempfile().expect("a file");
+    std::fs::write(file.path(), text).expect("our own file");
+    let node = crate::support::find("node");
+    let output = Command::new(node).arg("--check").arg(file.path()).output().expect("Node");
+    refusal(&output)
+}

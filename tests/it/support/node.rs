@@ -23,6 +23,16 @@ impl NodeClient {
         version: &str,
         transport: &str,
         port: u16,
+        pair: (&str, &str),
+        options: &Value,
+    ) -> Self {
+        Self::at(&format!("http://127.0.0.1:{port}"), (version, transport), pair, options)
+    }
+
+    /// The same at a URL.
+    pub(crate) fn at(
+        url: &str,
+        (version, transport): (&str, &str),
         (user, connection): (&str, &str),
         options: &Value,
     ) -> Self {
@@ -32,7 +42,7 @@ impl NodeClient {
             script.to_owned(),
             format!("socket.io-client-{version}"),
             transport.to_owned(),
-            format!("http://127.0.0.1:{port}"),
+            url.to_owned(),
             user.to_owned(),
             connection.to_owned(),
             options.to_string(),

@@ -21,8 +21,9 @@ const WAITING: usize = 64;
 const PING_INTERVAL: Duration = Duration::from_secs(25);
 const PING_TIMEOUT: Duration = Duration::from_secs(60);
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a newer client may take to name its namespace.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(45);
+/// How long a newer client may take to name its namespace. Until then the library keeps it, even if it
+/// goes.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long the library may take to end all sessions.
 const CLOSING: Duration = Duration::from_secs(2);
 
