@@ -7,11 +7,15 @@ use crate::support::{
 };
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinSet,
+    time::timeout,
 };
 
 const TRIES: usize = 5;
@@ -172,6 +176,39 @@ async fn a_server_that_hangs_holds_nobody_up() {
         assert_eq!(browsers[2].next().await["uniqueID"], number.to_string());
     }
     servers[2].daemon.signal(Signal::TERM);
+}
+
+/// As Phorge's client does: one server after the other, two seconds for each, until one has taken it.
+async fn publish_as_phorge_does(servers: &[&Aphlict], body: &str) {
+    for server in servers {
+        let publish = server.publish("", body);
+        if let Ok(answer) = timeout(Duration::from_secs(2), publish).await
+            && answer.status == 200
+        {
+            return;
+        }
+    }
+    panic!("nobody took it");
+}
+
+#[tokio::test]
+async fn a_message_that_a_second_server_got_after_a_time_out_is_told_once() {
+    let servers = mesh().await;
+    let mut browsers = browsers(&servers).await;
+    // It takes connections in, and what is posted there waits in the kernel.
+    servers[2].daemon.pause();
+    let body = json!({"type": "t", "subscribers": ["a"], "uniqueID": "once"}).to_string();
+    publish_as_phorge_does(&[&servers[2], &servers[0], &servers[1]], &body).await;
+    for browser in browsers.iter_mut().take(2) {
+        assert_eq!(browser.next().await["uniqueID"], "once");
+    }
+    servers[2].daemon.resume();
+    assert_eq!(browsers[2].next().await["uniqueID"], "once");
+    let marker = json!({"subscribers": ["end"], "uniqueID": "end"}).to_string();
+    publish_as_phorge_does(&[&servers[2]], &marker).await;
+    for browser in &mut browsers {
+        assert_eq!(browser.next().await["uniqueID"], "end", "nothing comes twice");
+    }
 }
 
 /// In a peer's place: keeps what is posted to it and answers with this fingerprint.

@@ -214,3 +214,42 @@ async fn the_doctor_looks_at_listeners_and_peers() {
         assert!(report.contains(&seen), "no {seen:?} in {report}");
     }
 }
+
+#[test]
+fn what_holds_and_who_said_it_can_be_seen_before_a_start() {
+    let folder = folder("dump");
+    let file = write(folder.path(), Ports { client: 22280, admin: 22281 }, &|file| {
+        file["cluster"] = json!([{"host": "push2", "port": 22281, "protocol": "https"}]);
+    });
+    let file = file.display().to_string();
+    let dump = |arguments: &[&str]| {
+        let (code, said) = run(&[&["phorge", "--dump-config"], arguments].concat());
+        assert_eq!(code, 0, "{said}");
+        let row = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        said.lines().map(row).collect::<Vec<_>>()
+    };
+    let says = |rows: &[String], expected: &str| {
+        assert!(rows.iter().any(|row| row.starts_with(expected)), "no {expected:?} in {rows:#?}");
+    };
+    let rows = dump(&["--config", &file]);
+    says(&rows, &format!("client-listen 127.0.0.1:22280 {file} line 2: servers"));
+    says(&rows, &format!("peers https://push2:22281/ {file} line"));
+    says(&rows, "warning: memory.hint is for Node");
+    let rows = dump(&["--config", &file, "--publish-listen", "127.0.0.1:1, [::1]:2"]);
+    says(&rows, "publish-listen 127.0.0.1:1,[::1]:2 command line --publish-listen");
+    says(&rows, &format!("client-listen 127.0.0.1:22280 {file}"));
+    let rows = dump(&[]);
+    says(&rows, "client-listen *:22280 default");
+    says(&rows, "publish-listen 127.0.0.1:22281 default");
+    for (wrong, expected) in [
+        (["--publish-listen", "shared"], "--publish-listen: expected a port"),
+        (["--client-listen", "localhost:1"], "--client-listen: expected a port"),
+        (["--peers", "push2:22281"], "--peers: expected addresses"),
+        (["--client-tls-cert", "x"], "--client-tls-cert: a certificate and its key"),
+        (["--max-subscriptions", "0"], "--max-subscriptions: expected a number from 1"),
+        (["--config", "/nowhere/aphlict.json"], "cannot read /nowhere/aphlict.json"),
+    ] {
+        let (code, said) = run(&[&["phorge"], &wrong[..]].concat());
+        assert_eq!((code, said.contains(expected)), (1, true), "{wrong:?}: {said}");
+    }
+}

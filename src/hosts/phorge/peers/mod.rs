@@ -166,3 +166,55 @@ fn shown(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Cluster, Counter, Fingerprint, Peers, QUEUE, QUEUE_BYTES, Relay, http};
+    use crate::{
+        frame::Frame, hosts::phorge::instance::Instance, lifecycle::Tasks,
+        telemetry::metrics::Metrics,
+    };
+
+    /// A peer that nobody is, on a runtime that doesn't run in between.
+    fn peers(tasks: &Tasks) -> (Peers, Counter) {
+        let metrics = Metrics::new(None).unwrap();
+        let lost = metrics.counter("lost_total", "Lost.").unwrap();
+        let urls = vec!["http://127.0.0.1:9".parse().unwrap()];
+        let mut rng = fastrand::Rng::with_seed(1);
+        let cluster = Cluster {
+            dial: http(&urls, None).unwrap(),
+            urls,
+            own: Fingerprint::draw(&mut rng),
+            relayed: metrics.counter("relayed_total", "Relayed.").unwrap(),
+            lost: lost.clone(),
+        };
+        (Peers::start(cluster, tasks, &mut rng), lost)
+    }
+
+    fn relay(length: usize) -> Relay {
+        let frame = Frame::text(&"x".repeat(length));
+        Relay { instance: Instance::of_query(""), to: [].into(), frame, touched: [].into() }
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_a_peer_is_bounded_in_number() {
+        let tasks = Tasks::default();
+        let (peers, lost) = peers(&tasks);
+        for _ in 0..QUEUE + 5 {
+            peers.pass_on(&relay(10));
+        }
+        assert_eq!((peers.waiting(), lost.get()), (QUEUE, 5));
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_a_peer_is_bounded_in_bytes() {
+        let tasks = Tasks::default();
+        let (peers, lost) = peers(&tasks);
+        for _ in 0..10 {
+            peers.pass_on(&relay(QUEUE_BYTES / 8));
+        }
+        assert_eq!((peers.waiting(), lost.get()), (7, 3));
+        peers.pass_on(&relay(10));
+        assert_eq!(peers.waiting(), 8);
+    }
+}
