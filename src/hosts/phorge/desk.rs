@@ -15,7 +15,10 @@ use crate::{
     recipient::Recipient,
     session::Held,
 };
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
@@ -96,6 +99,8 @@ pub struct Clerk {
     pub peers: Peers,
     /// What we are called.
     pub fingerprint: Fingerprint,
+    /// Counts what nobody but the probe hears.
+    pub probed: Arc<AtomicU64>,
 }
 
 impl Clerk {
@@ -104,7 +109,7 @@ impl Clerk {
         while let Some(Errand { what, at, done }) = queue.recv().await {
             let told = match what {
                 What::Message(instance, message) => self.publish(instance, message, at).await,
-                What::Probe(to, frame) => self.hub.tell(to, Notice::Opaque(frame), at).await,
+                What::Probe(to, frame) => self.probe(to, frame, at).await,
             };
             if told.is_err() {
                 return;
@@ -127,6 +132,13 @@ impl Clerk {
         }
         self.peers.pass_on(&relay);
         Ok(())
+    }
+
+    async fn probe(&self, to: Recipient, frame: Frame, at: Instant) -> Result<(), HubClosed> {
+        // A probe may have given up meanwhile: what isn't sent isn't counted.
+        let here = u64::try_from(self.hub.count(&to).await?).unwrap_or_default();
+        self.probed.fetch_add(here, Relaxed);
+        self.hub.tell(to, Notice::Opaque(frame), at).await
     }
 
     /// What is to be told, if that hasn't been done before.

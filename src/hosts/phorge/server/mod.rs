@@ -144,11 +144,13 @@ impl Parts {
         let queues = queues(&desk, &hub, &peers);
         let health = Health::new(dependencies.clone(), Arc::clone(&self.ground.clock));
         gauges::register(&self.metrics, &health, &hub, &queues)?;
+        let probed = Arc::default();
         let clerk = Clerk {
             hub: hub.clone(),
             history: history.clone(),
             peers,
             fingerprint: fingerprint.clone(),
+            probed: Arc::clone(&probed),
         };
         until_stopped(&self.ground.groups.sources, "publishing", clerk.run(inbox));
         let (room, arrivals) = (self.room(&hub), Arc::new(Arrivals::default()));
@@ -168,7 +170,7 @@ impl Parts {
             arrivals,
             received: self.numbers.received.clone(),
             sent: Arc::clone(&self.numbers.hub),
-            probed: probe.counter(),
+            probed,
             since: Instant::now(),
         };
         let doorways = self.doorways(&clients, &admin::routes(admin));

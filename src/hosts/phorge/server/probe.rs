@@ -10,10 +10,7 @@ use crate::{
     recipient::Recipient,
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering::Relaxed},
-};
+use std::sync::{Mutex, PoisonError};
 
 /// An instance that no Phorge has.
 const INSTANCE: &str = "~%01probe/";
@@ -25,22 +22,16 @@ pub(super) struct WayBack {
     desk: Desk,
     room: Room,
     rng: Mutex<fastrand::Rng>,
-    sent: Arc<AtomicU64>,
 }
 
 impl WayBack {
     pub(super) fn new(desk: Desk, room: Room, rng: fastrand::Rng) -> Self {
-        Self { desk, room, rng: Mutex::new(rng), sent: Arc::default() }
+        Self { desk, room, rng: Mutex::new(rng) }
     }
 
     /// Whom it listens as.
     pub(super) fn home() -> Recipient {
         Instance::of_path(INSTANCE).home().clone()
-    }
-
-    /// How many messages were sent for nobody but the probe.
-    pub(super) fn counter(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.sent)
     }
 
     async fn visit(&self, stream: Box<dyn Stream>, place: &Place) -> Result<(), ProbeError> {
@@ -57,7 +48,6 @@ impl WayBack {
         let instance = Instance::of_path(INSTANCE);
         let to = instance.recipient(&id).ok_or("the probe's instance has no recipients")?;
         self.desk.probe(to, &id).await?;
-        self.sent.fetch_add(1, Relaxed);
         while visitor.next().await? != id {}
         Ok(())
     }
