@@ -23,7 +23,7 @@ const TRIES: usize = 5;
 /// Three servers, each of which lists all three, itself included.
 async fn mesh() -> [Aphlict; 3] {
     for _ in 0..TRIES {
-        let ports = [Ports::free(), Ports::free(), Ports::free()];
+        let ports: [Ports; 3] = Ports::several();
         let everybody = listing(&ports.map(|ports| ports.admin));
         let mut servers = Vec::new();
         for own in ports {

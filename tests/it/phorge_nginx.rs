@@ -84,7 +84,7 @@ fn write(folder: &Folder, ports: [u16; 2], servers: &[Aphlict], certificates: &C
 
 async fn two_servers() -> Vec<Aphlict> {
     for _ in 0..TRIES {
-        let ports = [Ports::free(), Ports::free()];
+        let ports: [Ports; 2] = Ports::several();
         let peer =
             |ports: &Ports| json!({"host": "127.0.0.1", "port": ports.admin, "protocol": "http"});
         let cluster: Vec<Value> = ports.iter().map(peer).collect();

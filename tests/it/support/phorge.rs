@@ -27,7 +27,21 @@ pub(crate) struct Ports {
 impl Ports {
     /// Free ones, which somebody else may still be quicker to take.
     pub(crate) fn free() -> Self {
-        Self { client: free_port(), admin: free_port() }
+        let [ports] = Self::several();
+        ports
+    }
+
+    /// The same for several servers: none has a port of another.
+    pub(crate) fn several<const N: usize>() -> [Self; N] {
+        let mut taken = Vec::new();
+        let mut another = || loop {
+            let port = free_port();
+            if !taken.contains(&port) {
+                taken.push(port);
+                return port;
+            }
+        };
+        [(); N].map(|()| Self { client: another(), admin: another() })
     }
 }
 
