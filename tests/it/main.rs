@@ -57,6 +57,7 @@ mod servers;
 mod several_hosts;
 mod socketio_clients;
 mod socketio_page;
+mod socketio_proxies;
 mod socketio_raw;
 mod status_page;
 mod support;

@@ -110,6 +110,7 @@ async fn play(
     if once {
         return Ok(right);
     }
+    screen.line("")?;
     screen.title(&format!("Open http://{address}/ in a browser and press the button."), LAST)?;
     std::future::pending().await
 }
