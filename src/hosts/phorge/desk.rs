@@ -168,3 +168,35 @@ fn recipients(instance: &Instance, ids: &[String]) -> Arc<[Recipient]> {
         ids.iter().filter_map(|id| instance.recipient(id)).collect();
     known.into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Busy, Instance, Message, QUEUE, desk, recipients};
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    #[tokio::test]
+    async fn of_too_many_messages_the_publisher_is_told_at_once() {
+        let (desk, inbox) = desk();
+        let publish = || {
+            let message = Message::parse(br#"{"subscribers":[]}"#).unwrap();
+            desk.publish(Instance::of_query(""), message)
+        };
+        for _ in 0..QUEUE {
+            // Its publisher gives up; the message stays.
+            assert!(timeout(Duration::ZERO, publish()).await.is_err());
+        }
+        assert_eq!(desk.waiting(), QUEUE);
+        assert_eq!(publish().await, Err(Busy));
+        drop(inbox);
+        assert_eq!(publish().await, Err(Busy));
+    }
+
+    #[test]
+    fn each_recipient_is_told_once_however_often_it_is_named() {
+        let ids = ["b", "a", "b"].map(str::to_owned);
+        let told = recipients(&Instance::of_query("instance=acme"), &ids);
+        assert_eq!(*told, ["acme/b".into(), "acme/a".into()]);
+        assert!(recipients(&Instance::of_query("instance=a/b"), &ids).is_empty());
+    }
+}
