@@ -160,17 +160,17 @@ async fn who_is_unregistered_is_closed_and_stays_out() {
 
 #[tokio::test]
 async fn a_registration_ends_when_nobody_uses_it() {
-    let host = Webhook::start_with(&[("REGISTRATION_TIME", "1")]).await;
+    let host = Webhook::start_with(&[("REGISTRATION_TIME", "4")]).await;
     host.register("alice", "used").await;
     let mut client = host.client("alice", "used").await;
     // To come in renews it, so each is tried once.
-    let unused: Vec<String> = (0..300).map(|number| format!("user{number}")).collect();
+    let unused: Vec<String> = (0..600).map(|number| format!("user{number}")).collect();
     for user in &unused {
         host.register(user, "unused").await;
     }
     let mut left = unused.iter();
     until("one is over", async || {
-        let user = left.next().expect("some of them are over in three seconds");
+        let user = left.next().expect("they are tried for longer than they live");
         let heard = host.refusal(&host.socket(user, "unused")).await;
         (heard == r#"{"error":"unknown"}"#).then_some(())
     })

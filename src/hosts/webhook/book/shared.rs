@@ -15,9 +15,12 @@ use crate::{
     secret::Secret,
     source::redis::{Answer, Fault, Keys},
 };
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::try_join_all};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Registrations that are renewed at once.
+const AT_ONCE: usize = 4;
 
 /// Registrations, hooks and messages in Redis. A command takes no longer than
 /// [`crate::source::redis::Pace::command`]; what can't be asked then is [`BookError::Away`].
@@ -259,8 +262,12 @@ impl Book for SharedBook {
 
     fn keep<'a>(&'a self, kept: &'a [Kept]) -> Asked<'a, ()> {
         async move {
-            for kept in kept {
-                self.renew(kept).await?;
+            for some in kept.chunks(AT_ONCE) {
+                let mut renewals = Vec::with_capacity(some.len());
+                for kept in some {
+                    renewals.push(self.renew(kept));
+                }
+                try_join_all(renewals).await?;
             }
             Ok(())
         }
