@@ -3,8 +3,11 @@
 use crate::support::{
     daemon::Daemon,
     http::{self, Answer},
+    redis::Redis,
     webhook::{JSON, TOKEN, Webhook},
 };
+
+use tokio::process::Command;
 
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
@@ -163,4 +166,55 @@ async fn it_stands_in_a_file_of_hosts_at_its_place() {
     client.say(r#"{"hook":{}}"#).await;
     let made = client.text().await;
     assert!(made.contains(r#""url":"/push/hook/"#), "{made}");
+}
+
+/// What the program prints, with these variables and no others.
+async fn printed(arguments: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_notify_push"));
+    command.args(arguments).env_clear().envs(environment.iter().copied());
+    let output = command.current_dir("/").output().await.expect("it runs");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+}
+
+#[tokio::test]
+async fn the_doctor_looks_at_redis_and_no_secret_shows() {
+    let redis = Redis::start().await;
+    let url = redis.url();
+    let set = [("AUTH_TOKEN", TOKEN), ("REDIS_HOST", &url)];
+    let (code, report) = printed(&["webhook", "doctor"], &set).await;
+    assert_eq!(code, Some(0), "{report}");
+    assert!(report.contains("lets us in") && !report.contains(TOKEN), "{report}");
+    drop(redis);
+    let (code, report) = printed(&["webhook", "doctor"], &set).await;
+    assert_eq!(code, Some(1), "{report}");
+    assert!(report.contains("is Redis running"), "{report}");
+    let (code, report) = printed(&["webhook", "doctor"], &[("AUTH_TOKEN", TOKEN)]).await;
+    assert_eq!(code, Some(0), "{report}");
+    assert!(report.contains("in memory"), "{report}");
+}
+
+#[tokio::test]
+async fn settings_are_shown_and_what_cannot_be_is_refused() {
+    let set = [("AUTH_TOKEN", TOKEN), ("REPLAY_TIME", "2m"), ("HOOK_RATE", "7")];
+    let (code, dump) = printed(&["webhook", "--dump-config", "--hook-rate", "8"], &set).await;
+    assert_eq!(code, Some(0), "{dump}");
+    for shown in ["replay-time", "120 s", "hook-rate", "command line --hook-rate", "3000"] {
+        assert!(dump.contains(shown), "no {shown:?} in {dump}");
+    }
+    assert!(!dump.contains(TOKEN), "{dump}");
+    for (name, value) in [
+        ("HOOK_RATE", "0"),
+        ("REPLAY_TIME", "2h"),
+        ("REGISTRATION_TIME", "0"),
+        ("PUBLIC_URL", "push.example.org"),
+        ("PUBLIC_URL", "https://user:password@push.example.org"),
+        ("REDIS_HOST", "mysql://cache"),
+        ("MAX_CONNECTIONS", "many"),
+    ] {
+        let set = [("AUTH_TOKEN", TOKEN), (name, value)];
+        let (code, said) = printed(&["webhook", "--dump-config"], &set).await;
+        assert_eq!(code, Some(1), "{name}={value}: {said}");
+        assert!(said.contains(name) && !said.contains("password@"), "{said}");
+    }
 }

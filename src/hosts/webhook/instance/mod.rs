@@ -4,6 +4,7 @@ mod adopt;
 mod counting;
 mod desk;
 mod feed;
+mod look_over;
 mod probe;
 
 use super::{
@@ -26,6 +27,7 @@ use super::{
 use crate::{
     auth::origin::Origins,
     config::{ConfigError, HostRequest, Kind, Report},
+    doctor::{Round, Visit},
     front::Room,
     hosts::{Boxed, Ground, Prepared, Running, StartError, gauges, until_stopped},
     hub::{Dealing, Hub, HubSettings, Limits, Terms},
@@ -34,6 +36,7 @@ use crate::{
     telemetry::metrics::{MetricsError, Names, Observers, SessionRefusal},
 };
 use adopt::Adopting;
+use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use probe::WayBack;
 use std::{sync::Arc, time::Duration};
@@ -85,6 +88,14 @@ impl Webhook {
 impl Prepared for Webhook {
     fn trusted_proxies(&self) -> &[IpNet] {
         &self.settings.proxies.trusted
+    }
+
+    fn look_over<'a, 'r: 'a>(
+        &'a self,
+        visit: Visit,
+        round: &'a mut Round<'r>,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(look_over::look_over(&self.settings, visit, round))
     }
 
     fn listens_to(&self) -> Vec<String> {
@@ -178,7 +189,7 @@ impl Parts {
             terms: terms(&self.settings),
             push_rate: 0,
             shards: u16::try_from(self.ground.cores.clamp(1, MAX_SHARDS)).unwrap_or(1),
-            dealing: Dealing::Evenly,
+            dealing: Dealing::ByHome,
             grace: self.ground.drain_time,
             observer: Arc::clone(&self.observers.hub) as _,
         };
