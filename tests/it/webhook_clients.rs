@@ -2,7 +2,9 @@
 
 use crate::support::{
     client::Client,
-    http, until,
+    free_port, http,
+    redis::Redis,
+    until,
     webhook::{JSON, Webhook, message},
 };
 use serde_json::{Value, json};
@@ -251,6 +253,58 @@ async fn a_private_url_ends_with_its_time() {
         (answer.status == 404).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_daemon_goes_a_clients_whole_way_itself_and_disturbs_nobody() {
+    let redis = Redis::start().await;
+    let url = redis.url();
+    for more in [&[][..], &[("REDIS_URL", &*url)]] {
+        let host = Webhook::start_with(&[&[("WATCHDOG_USEC", "400000")], more].concat()).await;
+        host.register("alice", "c1").await;
+        let mut client = host.client("alice", "c1").await;
+        for _ in 0..3 {
+            host.daemon.notifies("WATCHDOG=1").await;
+        }
+        host.push("alice", "1").await;
+        assert_eq!(message(&client.text().await).1, json!(1));
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_full_sends_clients_back_and_goes_on_answering_back_ends() {
+    let host = Webhook::start_with(&[("MAX_CONNECTIONS", "1")]).await;
+    host.register("alice", "c1").await;
+    host.register("bob", "c1").await;
+    let mut client = host.client("alice", "c1").await;
+    let full = Client::connect_with(&host.socket("bob", "c1"), &[]).await;
+    assert!(full.err().is_some_and(|error| error.to_string().contains("503")));
+    host.push("alice", "1").await;
+    assert_eq!(message(&client.text().await).1, json!(1));
+}
+
+#[tokio::test]
+async fn an_operator_closes_a_users_clients() {
+    let port = free_port().to_string();
+    let host = Webhook::start_with(&[("ADMIN_PORT", &port)]).await;
+    host.register("alice", "c1").await;
+    host.register("alice", "c2").await;
+    host.register("bob", "c1").await;
+    let (mut one, mut two) = (host.client("alice", "c1").await, host.client("alice", "c2").await);
+    let mut bob = host.client("bob", "c1").await;
+    let program = env!("CARGO_BIN_EXE_notify_push");
+    let closed = tokio::process::Command::new(program)
+        .args(["revoke", "alice"])
+        .env("ADMIN_PORT", &port)
+        .output()
+        .await
+        .expect("it runs");
+    assert!(closed.status.success(), "{closed:?}");
+    for client in [&mut one, &mut two] {
+        assert_eq!(client.closed().await.map(|(code, _)| code), Some(4401));
+    }
+    host.push("bob", "1").await;
+    assert_eq!(message(&bob.text().await).1, json!(1));
 }
 
 impl Webhook {
