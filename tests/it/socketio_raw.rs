@@ -265,6 +265,35 @@ async fn one_socket_may_be_registered_as_several() {
 }
 
 #[tokio::test]
+async fn who_leaves_the_namespace_hears_nothing_until_it_has_come_back() {
+    let host = Webhook::start().await;
+    host.register("u", "c").await;
+    let session = Session::begin(&host, "EIO=4").await;
+    let hears = async |wanted: &str| {
+        let mut heard = String::new();
+        while !heard.contains(wanted) {
+            heard += &session.get().await.body;
+        }
+        heard
+    };
+    for message in ["1", "2"] {
+        session.post("40").await;
+        hears("40{").await;
+        session.post(r#"420["register","u","c"]"#).await;
+        hears(r#"430[{"ok":true}]"#).await;
+        let wanted = format!(r#"42["message",{message}]"#);
+        let (_, _) = tokio::join!(hears(&wanted), host.push("u", message));
+        session.post("41").await;
+        let times = message.parse().unwrap();
+        until("its session ends", async || {
+            let left = host.daemon.log().matches("a client has left").count();
+            (left >= times).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn there_is_one_namespace() {
     let host = Webhook::start().await;
     let session = Session::begin(&host, "EIO=3&b64=1").await;

@@ -44,8 +44,9 @@ impl Carrier {
     pub async fn run(mut self, engine: Engine) {
         let over = self.over.clone();
         let Some(code) = over.run_until_cancelled(self.carry()).await else { return };
-        if code.as_ref().is_ok_and(|code| *code == REPLACED) && self.guest.is_renewing(&self.claim)
-        {
+        // Replaced by the same client is no news to it.
+        let replaced = matches!(code, Ok(REPLACED));
+        if (replaced && self.guest.is_renewing(&self.claim)) || over.is_cancelled() {
             return;
         }
         self.guest.unbind(&self.claim, &over);

@@ -50,7 +50,7 @@ impl Events {
             return tracing::error!("a Socket.IO client came past us");
         };
         guest.named(&socket.id.to_string());
-        let gone = guest.gone.clone();
+        let gone = guest.enters();
         socket.on_disconnect(async move || gone.cancel());
         // The library keeps the handlers with the socket: they must not keep what keeps the socket.
         let guest = Arc::downgrade(&guest);

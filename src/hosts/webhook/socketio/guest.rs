@@ -28,14 +28,14 @@ pub struct Guest {
     pub turns: Semaphore,
     /// Cancelled to end its connection; a client comes back by itself then.
     pub cut: CancellationToken,
-    /// Cancelled when the library has said that it is gone.
-    pub gone: CancellationToken,
     /// Cancelled when it needs no watching: it has registered, or nothing is left of it.
     settled: CancellationToken,
     sid: OnceLock<String>,
     listed: OnceLock<Guests>,
     joined: AtomicBool,
     stranger: Mutex<Option<Stranger>>,
+    /// Cancelled when it leaves the namespace, which a newer client may enter again.
+    gone: Mutex<CancellationToken>,
     bindings: Mutex<HashMap<Claim, Binding>>,
 }
 
@@ -55,12 +55,12 @@ impl Guest {
             generation,
             turns: Semaphore::new(TURNS),
             cut: CancellationToken::new(),
-            gone: CancellationToken::new(),
             settled: CancellationToken::new(),
             sid: OnceLock::new(),
             listed: OnceLock::new(),
             joined: AtomicBool::new(false),
             stranger: Mutex::new(Some(stranger)),
+            gone: Mutex::default(),
             bindings: Mutex::default(),
         })
     }
@@ -74,6 +74,15 @@ impl Guest {
     pub fn named(&self, sid: &str) {
         // It is always the same.
         let _ = self.sid.set(sid.to_owned());
+    }
+
+    /// It has entered the namespace, and is registered as nothing. The token is to be cancelled when it
+    /// leaves.
+    pub fn enters(&self) -> CancellationToken {
+        let gone = CancellationToken::new();
+        std::mem::replace(&mut *lock(&self.gone), gone.clone()).cancel();
+        lock(&self.bindings).clear();
+        gone
     }
 
     /// Whether it is registered, or was: it is a stranger no more.
@@ -101,11 +110,15 @@ impl Guest {
     /// It is registered as this pair until the token is cancelled, which it is when the same pair is
     /// registered again or the client goes.
     pub fn bind(&self, claim: Claim) -> CancellationToken {
-        let over = self.gone.child_token();
+        let over = lock(&self.gone).child_token();
         let binding = Binding { over: over.clone(), renewed: false };
-        if let Some(former) = lock(&self.bindings).insert(claim, binding) {
+        let mut bindings = lock(&self.bindings);
+        // Before it is there no more: whoever finds it not being renewed finds it over.
+        if let Some(former) = bindings.get(&claim) {
             former.over.cancel();
         }
+        bindings.insert(claim, binding);
+        drop(bindings);
         self.joined.store(true, Relaxed);
         lock(&self.stranger).take();
         self.settled.cancel();
@@ -135,7 +148,7 @@ impl Guest {
 impl Drop for Guest {
     fn drop(&mut self) {
         self.settled.cancel();
-        self.gone.cancel();
+        lock(&self.gone).cancel();
         if let (Some(guests), Some(sid)) = (self.listed.get(), self.sid.get()) {
             lock(&guests.0).remove(sid);
         }
@@ -225,6 +238,17 @@ mod tests {
         assert!(!guest.has_room_for(&claim(99)) && guest.has_room_for(&claim(0)));
         guest.unbind(&claim(0), &second);
         assert!(guest.has_room_for(&claim(99)));
+    }
+
+    #[test]
+    fn who_leaves_and_enters_again_begins_anew() {
+        let guest = guest(&strangers());
+        let gone = guest.enters();
+        let over = guest.bind(claim(0));
+        gone.cancel();
+        assert!(over.is_cancelled());
+        guest.enters();
+        assert!(!guest.is_bound(&claim(0)) && !guest.bind(claim(0)).is_cancelled());
     }
 
     #[test]
