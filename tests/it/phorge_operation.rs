@@ -143,10 +143,28 @@ async fn a_server_that_is_full_sends_browsers_back() {
 }
 
 #[tokio::test]
+async fn nobody_gets_into_a_full_server_as_its_probe() {
+    let both = Both::start().await;
+    let (mut one, mut two) = (both.browser_of_new().await, both.browser_of_new().await);
+    one.subscribe(&["a"]).await;
+    two.subscribe(&["a"]).await;
+    for name in ["%01probe", "probe", "acme"] {
+        let url = format!("ws://{}/new/ws/~{name}/?probe", both.daemon.address());
+        // At the door it isn't known yet; who isn't the probe is cut off then.
+        if let Ok(mut client) = Client::connect_with(&url, &[]).await {
+            assert_eq!(client.closed().await, None, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_watchdog_is_fed_over_a_browsers_way_which_leaves_no_trace() {
-    let watchdog = [("WATCHDOG_USEC", "400000"), ("MAX_CONNECTIONS", "1")];
+    let watchdog = [("WATCHDOG_USEC", "2000000"), ("MAX_CONNECTIONS", "1")];
     let server = Aphlict::with_environment(|_| {}, &watchdog).await;
-    let mut only = server.browser("").await;
+    // A probe that was here a moment ago may still have the place.
+    let url = format!("ws://{}/ws/", server.clients());
+    let connect = async || Client::connect_with(&url, &[]).await.ok();
+    let mut only = Leader(until("there is room", connect).await);
     only.subscribe(&["a"]).await;
     for _ in 0..3 {
         server.daemon.notifies("WATCHDOG=1").await;

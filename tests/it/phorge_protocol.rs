@@ -338,6 +338,29 @@ async fn what_is_too_long_is_refused_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn an_instance_with_an_endless_name_is_nobodys() {
+    let server = Aphlict::start().await;
+    let name = "x".repeat(257);
+    for path in [format!("/?instance={name}"), format!("/status/?instance={name}")] {
+        let answer = http::request("POST", &server.admins(), &path, &[], r#"{"subscribers":[]}"#);
+        assert_eq!(answer.await.status, 400);
+    }
+    let url = format!("ws://{}/~{name}/", server.clients());
+    let refused = Client::connect_with(&url, &[]).await.err().expect("a refusal").to_string();
+    assert!(refused.contains("400"), "{refused}");
+    server.browser(&name[1..]).await.subscribe(&["a"]).await;
+}
+
+#[tokio::test]
+async fn who_listens_to_an_id_does_not_count_as_an_instance() {
+    let server = Aphlict::start().await;
+    let mut browser = server.browser("a").await;
+    browser.subscribe(&["b"]).await;
+    assert_eq!(server.status("a").await["clients.active"], 1);
+    assert_eq!(server.status("a/b").await["clients.active"], 0);
+}
+
+#[tokio::test]
 async fn a_browser_that_subscribes_to_too_much_is_closed_and_may_come_back() {
     let server = Aphlict::start().await;
     let mut browser = server.browser("").await;

@@ -5,7 +5,7 @@ use super::{
     desk::Desk,
     fingerprint::Fingerprint,
     history::Shelves,
-    instance::Instance,
+    instance::{Instance, TooLong},
     message::Message,
     tally::{Arrivals, Status},
 };
@@ -26,15 +26,21 @@ use std::{
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 use warp::{
     Filter,
     filters::{BoxedFilter, path::FullPath},
     reply::{Reply, Response},
 };
 
-/// The longest message that is taken, in bytes; the longest of Phorge's own has a few hundred ids.
+/// The longest message that is taken, in bytes; the longest of Phorge's own has a few hundred ids. Who
+/// has handled it doesn't count, so that peers take what one of them has taken.
 pub const MAX_MESSAGE: usize = 1024 * 1024;
+/// The same with those who have handled it: three thousand servers.
+const MAX_BODY: usize = MAX_MESSAGE + 64 * 1024;
 /// Bodies that are read at once, in bytes; of more the publisher is told to come back.
 const MAX_BODIES: usize = 32 * 1024 * 1024;
 
@@ -95,9 +101,9 @@ impl Admin {
         &self,
         query: &str,
         body: impl Stream<Item = Result<impl Buf, warp::Error>>,
-        room: &Semaphore,
+        room: &Arc<Semaphore>,
     ) -> Response {
-        match self.take(Instance::of_query(query), body, room).await {
+        match self.take(query, body, room).await {
             Ok(()) => json(&serde_json::json!({ "fingerprint": self.fingerprint.as_str() })),
             Err(refusal) => refusal.into_response(),
         }
@@ -105,18 +111,24 @@ impl Admin {
 
     async fn take(
         &self,
-        instance: Instance,
+        query: &str,
         body: impl Stream<Item = Result<impl Buf, warp::Error>>,
-        room: &Semaphore,
+        room: &Arc<Semaphore>,
     ) -> Result<(), Refusal> {
+        let instance = Instance::of_query(query)?;
         let (mut whole, mut body) = (Vec::new(), pin!(body));
-        let mut taken = Vec::new();
+        let mut taken: Option<OwnedSemaphorePermit> = None;
         while let Some(mut part) = body.try_next().await.map_err(|_| Refusal::Malformed)? {
-            if whole.len() + part.remaining() > MAX_MESSAGE {
+            if whole.len() + part.remaining() > MAX_BODY {
                 return Err(Refusal::TooLong);
             }
             let bytes = u32::try_from(part.remaining()).map_err(|_| Refusal::TooLong)?;
-            taken.push(room.try_acquire_many(bytes).map_err(|_| Refusal::Busy)?);
+            let more = Arc::clone(room).try_acquire_many_owned(bytes);
+            let more = more.map_err(|_| Refusal::Busy)?;
+            match &mut taken {
+                Some(taken) => taken.merge(more),
+                None => taken = Some(more),
+            }
             while part.has_remaining() {
                 whole.extend_from_slice(part.chunk());
                 part.advance(part.chunk().len());
@@ -126,14 +138,22 @@ impl Admin {
             tracing::debug!(%instance, "what was posted is no message: {malformed}");
             Refusal::Malformed
         })?;
+        if message.length() > MAX_MESSAGE {
+            return Err(Refusal::TooLong);
+        }
         self.received.inc();
-        self.desk.publish(instance, message).await.map_err(|_| Refusal::Busy)
+        self.desk.publish(instance, message, taken).await.map_err(|_| Refusal::Busy)
     }
 
     async fn status(&self, query: &str) -> Response {
-        let instance = Instance::of_query(query);
-        // A hub that has ended has nobody in it.
-        let clients_active = self.hub.count(instance.home()).await.unwrap_or_default();
+        let Ok(instance) = Instance::of_query(query) else {
+            return Refusal::Malformed.into_response();
+        };
+        let clients_active = match instance.may_have_clients() {
+            // A hub that has ended has nobody in it.
+            true => self.hub.count(instance.home()).await.unwrap_or_default(),
+            false => 0,
+        };
         let now = Instant::now();
         let extent = self.history.lock().extent(now);
         json(&Status {
@@ -143,6 +163,12 @@ impl Admin {
             messages_out: self.sent.custom.get().saturating_sub(self.probed.load(Relaxed)),
             ..Status::new(instance.name(), now - self.since, extent)
         })
+    }
+}
+
+impl From<TooLong> for Refusal {
+    fn from(_: TooLong) -> Self {
+        Self::Malformed
     }
 }
 

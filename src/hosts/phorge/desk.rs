@@ -3,7 +3,7 @@
 
 use super::{
     fingerprint::Fingerprint,
-    history::Shelves,
+    history::{Mark, Shelves},
     instance::Instance,
     message::Message,
     peers::{Peers, Relay},
@@ -20,7 +20,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, mpsc, oneshot},
     time::Instant,
 };
 
@@ -41,6 +41,8 @@ struct Errand {
     what: What,
     at: Instant,
     done: oneshot::Sender<()>,
+    /// Room for its bytes, which it needs also when its publisher has gone.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 enum What {
@@ -60,12 +62,18 @@ pub fn desk() -> (Desk, Inbox) {
 }
 
 impl Desk {
-    /// Publishes a message; done once browsers have been told and the peers' queues have it.
+    /// Publishes a message; done once browsers have been told and the peers' queues have it. The room
+    /// that its bytes take is free again then, whether or not somebody waits for that.
     ///
     /// # Errors
     /// [`Busy`]: nobody has been told.
-    pub async fn publish(&self, instance: Instance, message: Message) -> Result<(), Busy> {
-        self.put(What::Message(instance, message)).await
+    pub async fn publish(
+        &self,
+        instance: Instance,
+        message: Message,
+        room: Option<OwnedSemaphorePermit>,
+    ) -> Result<(), Busy> {
+        self.put(What::Message(instance, message), room).await
     }
 
     /// Tells one recipient a text, with nothing left behind.
@@ -73,12 +81,12 @@ impl Desk {
     /// # Errors
     /// [`Busy`]: it hasn't been told.
     pub async fn probe(&self, to: Recipient, text: &str) -> Result<(), Busy> {
-        self.put(What::Probe(to, Frame::text(text))).await
+        self.put(What::Probe(to, Frame::text(text)), None).await
     }
 
-    async fn put(&self, what: What) -> Result<(), Busy> {
+    async fn put(&self, what: What, room: Option<OwnedSemaphorePermit>) -> Result<(), Busy> {
         let (done, told) = oneshot::channel();
-        let errand = Errand { what, at: Instant::now(), done };
+        let errand = Errand { what, at: Instant::now(), done, _room: room };
         self.0.try_send(errand).map_err(|_| Busy)?;
         told.await.map_err(|_| Busy)
     }
@@ -106,7 +114,7 @@ pub struct Clerk {
 impl Clerk {
     /// Publishes what comes, until the hub ends.
     pub async fn run(self, Inbox(mut queue): Inbox) {
-        while let Some(Errand { what, at, done }) = queue.recv().await {
+        while let Some(Errand { what, at, done, _room }) = queue.recv().await {
             let told = match what {
                 What::Message(instance, message) => self.publish(instance, message, at).await,
                 What::Probe(to, frame) => self.probe(to, frame, at).await,
@@ -125,10 +133,10 @@ impl Clerk {
         message: Message,
         at: Instant,
     ) -> Result<(), HubClosed> {
-        let Some(relay) = self.take(instance, message) else { return Ok(()) };
-        if !relay.to.is_empty() {
+        let Some((to, relay)) = self.take(instance, message) else { return Ok(()) };
+        if !to.is_empty() {
             let notice = Notice::Opaque(relay.frame.clone());
-            self.hub.tell_all(Some(Arc::clone(&relay.to)), notice, at).await?;
+            self.hub.tell_all(Some(to), notice, at).await?;
         }
         self.peers.pass_on(&relay);
         Ok(())
@@ -141,24 +149,17 @@ impl Clerk {
         self.hub.tell(to, Notice::Opaque(frame), at).await
     }
 
-    /// What is to be told, if that hasn't been done before.
-    fn take(&self, instance: Instance, message: Message) -> Option<Relay> {
+    /// What is to be told, and whom here, if that hasn't been done before.
+    fn take(&self, instance: Instance, message: Message) -> Option<(Arc<[Recipient]>, Relay)> {
         let own = self.fingerprint.as_str();
         if message.touched.iter().any(|touched| touched == own) {
             return None;
         }
-        let mut made = None;
-        let make = || {
-            let to: Arc<[Recipient]> = recipients(&instance, &message.subscribers);
-            let frame = Frame::text(&message.touched_by(own));
-            made = Some((Arc::clone(&to), frame.clone()));
-            Held { to, frame }
-        };
-        if !self.history.lock().take(&instance, &message, make, Instant::now()) {
-            return None;
-        }
-        let (to, frame) = made?;
-        Some(Relay { instance, to, frame, touched: message.touched.into() })
+        let to = recipients(&instance, &message.subscribers);
+        let frame = Frame::text(&message.touched_by(own));
+        let (mark, held) = (Mark::of(&message), Held { to: Arc::clone(&to), frame: frame.clone() });
+        let is_new = self.history.lock().take(&instance, &mark, held, Instant::now());
+        is_new.then(|| (to, Relay { instance, frame, touched: message.touched.into() }))
     }
 }
 
@@ -172,31 +173,38 @@ fn recipients(instance: &Instance, ids: &[String]) -> Arc<[Recipient]> {
 #[cfg(test)]
 mod tests {
     use super::{Busy, Instance, Message, QUEUE, desk, recipients};
-    use std::time::Duration;
-    use tokio::time::timeout;
+    use futures_util::FutureExt as _;
+    use std::sync::Arc;
+    use tokio::sync::Semaphore;
+
+    fn instance(query: &str) -> Instance {
+        Instance::of_query(query).unwrap()
+    }
 
     #[tokio::test]
     async fn of_too_many_messages_the_publisher_is_told_at_once() {
         let (desk, inbox) = desk();
+        let room = Arc::new(Semaphore::new(QUEUE));
         let publish = || {
             let message = Message::parse(br#"{"subscribers":[]}"#).unwrap();
-            desk.publish(Instance::of_query(""), message)
+            desk.publish(instance(""), message, Arc::clone(&room).try_acquire_owned().ok())
         };
-        for _ in 0..QUEUE {
-            // Its publisher gives up; the message stays.
-            assert!(timeout(Duration::ZERO, publish()).await.is_err());
+        for waiting in 0..QUEUE {
+            assert_eq!((desk.waiting(), room.available_permits()), (waiting, QUEUE - waiting));
+            // Its publisher gives up; the message stays, and so does the room that it takes.
+            assert_eq!(publish().now_or_never(), None);
         }
-        assert_eq!(desk.waiting(), QUEUE);
         assert_eq!(publish().await, Err(Busy));
         drop(inbox);
+        assert_eq!(room.available_permits(), QUEUE);
         assert_eq!(publish().await, Err(Busy));
     }
 
     #[test]
     fn each_recipient_is_told_once_however_often_it_is_named() {
         let ids = ["b", "a", "b"].map(str::to_owned);
-        let told = recipients(&Instance::of_query("instance=acme"), &ids);
+        let told = recipients(&instance("instance=acme"), &ids);
         assert_eq!(*told, ["acme/b".into(), "acme/a".into()]);
-        assert!(recipients(&Instance::of_query("instance=a/b"), &ids).is_empty());
+        assert!(recipients(&instance("instance=a/b"), &ids).is_empty());
     }
 }

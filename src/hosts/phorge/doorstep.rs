@@ -19,6 +19,8 @@ use warp::{
 /// What Phorge's status page wants to see: this status, and nothing else.
 const USE_WEBSOCKETS: &str = "HTTP/501 Use Websockets\n";
 
+const NAME_TOO_LONG: &str = "The instance's name is too long\n";
+
 /// Lets browsers in. Cheap to clone.
 #[derive(Clone)]
 pub struct Doorstep {
@@ -41,7 +43,9 @@ pub fn routes(doorstep: Doorstep) -> BoxedFilter<(Response,)> {
             if !asked.is_for_websocket() {
                 return text(StatusCode::NOT_IMPLEMENTED, USE_WEBSOCKETS);
             }
-            let instance = Instance::of_path(tail.as_str());
+            let Ok(instance) = Instance::of_path(tail.as_str()) else {
+                return text(StatusCode::BAD_REQUEST, NAME_TOO_LONG);
+            };
             let here = doorstep.clone();
             asked.agreeing().accept(&doorstep.tasks, &[], |client| here.enter(instance, client))
         })

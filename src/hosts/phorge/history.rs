@@ -27,7 +27,7 @@ pub const MAX_BYTES_IN_ALL: usize = 64 * 1024 * 1024;
 const OVERHEAD: usize = 256;
 const OVERHEAD_RECIPIENT: usize = 48;
 
-/// More ways than this that copies of one message came are not told apart.
+/// More ways than this are not counted: what comes another one is taken for a copy.
 const MAX_PATHS: usize = 16;
 
 /// The history as those share it who write and who read it. Cheap to clone.
@@ -53,8 +53,8 @@ pub struct History {
 #[derive(Debug, Default)]
 struct Shelf {
     entries: VecDeque<Entry>,
-    /// Which are held, each with the ways it came.
-    known: HashMap<Key, Vec<u64>>,
+    /// Which are held.
+    known: HashMap<Key, Ways>,
     bytes: usize,
 }
 
@@ -69,32 +69,69 @@ struct Entry {
 /// What makes two messages one: their `uniqueID`, else what they say.
 type Key = [u8; 32];
 
+/// How often a message came which way, where it was relayed.
+#[derive(Debug, Default)]
+struct Ways(Vec<(u64, u32)>);
+
+impl Ways {
+    /// One more came this way: whether it came no other way as often. Each server passes on each once
+    /// at most, and in order: so the second that comes one way was said a second time, whenever the
+    /// copies of the first arrive.
+    fn is_ahead(&mut self, way: u64) -> bool {
+        let most = self.0.iter().map(|(_, count)| *count).max().unwrap_or_default();
+        if let Some((_, count)) = self.0.iter_mut().find(|(known, _)| *known == way) {
+            *count = count.saturating_add(1);
+            return *count > most;
+        }
+        if self.0.len() < MAX_PATHS {
+            self.0.push((way, 1));
+        }
+        most == 0
+    }
+}
+
+/// What tells a message from others; made before the history is locked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    key: Key,
+    /// Whether there is no other with this key.
+    unique: bool,
+    /// By whom it was relayed, if it was.
+    way: Option<u64>,
+}
+
+impl Mark {
+    /// That of a message.
+    pub fn of(message: &Message) -> Self {
+        Self {
+            key: key(message),
+            unique: message.unique.is_some(),
+            way: (!message.touched.is_empty()).then(|| hash(message.path())),
+        }
+    }
+}
+
 impl History {
-    /// Takes a message in, which `made` makes ready for those it is for. `false`, and nothing is done,
-    /// if it is one that is held already and has only come another way.
+    /// Takes a message in. `false`, and nothing is held, if it is one that is held already and has only
+    /// come another way.
     ///
-    /// One without `uniqueID` that comes the same way again is a new one that says the same: it is for
-    /// everybody to hear, and stands for both from now on.
-    pub fn take(
-        &mut self,
-        instance: &Instance,
-        message: &Message,
-        made: impl FnOnce() -> Held,
-        now: Instant,
-    ) -> bool {
+    /// One without `uniqueID` that was published here, or comes one way more often than it came any
+    /// other, is a new one that says the same: it is for everybody to hear, and stands for all of them
+    /// from now on.
+    pub fn take(&mut self, instance: &Instance, mark: &Mark, held: Held, now: Instant) -> bool {
         self.forget_old(now);
-        let (key, path) = (key(message), hash(message.path()));
         let shelf = self.shelves.entry(instance.name().to_owned()).or_default();
-        if let Some(paths) = shelf.known.get_mut(&key) {
-            let bounced = !message.touched.is_empty() && !paths.contains(&path);
-            if message.unique.is_some() || bounced {
-                paths.truncate(MAX_PATHS - 1);
-                paths.push(path);
+        let mut ways = Ways::default();
+        if let Some(known) = shelf.known.get_mut(&mark.key) {
+            if mark.unique || mark.way.is_some_and(|way| !known.is_ahead(way)) {
                 return false;
             }
-            self.bytes -= shelf.remove(&key);
+            ways = std::mem::take(known);
+            self.bytes -= shelf.remove(&mark.key);
+        } else if let Some(way) = mark.way {
+            ways.is_ahead(way);
         }
-        self.bytes += shelf.push(Entry::new(made(), key, now), path);
+        self.bytes += shelf.push(Entry::new(held, mark.key, now), ways);
         while shelf.entries.len() > MAX_ENTRIES || shelf.bytes > MAX_BYTES {
             self.bytes -= shelf.pop();
         }
@@ -140,9 +177,9 @@ impl History {
 }
 
 impl Shelf {
-    fn push(&mut self, entry: Entry, path: u64) -> usize {
+    fn push(&mut self, entry: Entry, ways: Ways) -> usize {
         let bytes = entry.bytes;
-        self.known.insert(entry.key, vec![path]);
+        self.known.insert(entry.key, ways);
         self.bytes += bytes;
         self.entries.push_back(entry);
         bytes
@@ -185,7 +222,7 @@ fn hash(path: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{History, MAX_AGE, MAX_BYTES, MAX_BYTES_IN_ALL, MAX_ENTRIES};
+    use super::{History, MAX_AGE, MAX_BYTES, MAX_BYTES_IN_ALL, MAX_ENTRIES, Mark};
     use crate::{
         frame::Frame,
         hosts::phorge::{instance::Instance, message::Message},
@@ -197,16 +234,16 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn acme() -> Instance {
-        Instance::of_query("instance=acme")
+        Instance::of_query("instance=acme").unwrap()
     }
 
     fn put(history: &mut History, instance: &Instance, body: &str, now: Instant) -> bool {
         let message = Message::parse(body.as_bytes()).unwrap();
-        let held = || Held {
+        let held = Held {
             to: message.subscribers.iter().filter_map(|id| instance.recipient(id)).collect(),
             frame: Frame::text(message.content()),
         };
-        history.take(instance, &message, held, now)
+        history.take(instance, &Mark::of(&message), held, now)
     }
 
     fn numbered(number: usize) -> String {
@@ -222,7 +259,7 @@ mod tests {
     fn no_instance_hears_of_another() {
         let (mut history, now) = (History::default(), Instant::now());
         assert!(put(&mut history, &acme(), &numbered(1), now));
-        assert!(put(&mut history, &Instance::of_query(""), &numbered(1), now));
+        assert!(put(&mut history, &Instance::of_query("").unwrap(), &numbered(1), now));
         assert_eq!(texts(&mut history, "acme", SECOND, now).len(), 1);
         assert_eq!(texts(&mut history, "other", SECOND, now).len(), 0);
         assert_eq!(history.since("acme", SECOND, now)[0].to[0].as_str(), "acme/a");
@@ -265,7 +302,7 @@ mod tests {
         let (mut history, now) = (History::default(), Instant::now());
         let padding = "x".repeat(1024 * 1024);
         for number in 0..100 {
-            let instance = Instance::of_query(&format!("instance={}", number % 10));
+            let instance = Instance::of_query(&format!("instance={}", number % 10)).unwrap();
             let body = format!(r#"{{"subscribers":[],"uniqueID":{number},"padding":"{padding}"}}"#);
             assert!(put(&mut history, &instance, &body, now));
             assert!(history.bytes <= MAX_BYTES_IN_ALL);
@@ -301,5 +338,26 @@ mod tests {
         assert!(!put(r#""A","C""#));
         assert!(put("") && put(""));
         assert_eq!(history.extent(now).0, 1);
+    }
+
+    #[test]
+    fn copies_of_two_that_say_the_same_are_told_from_them_in_any_order() {
+        let (mut history, now) = (History::default(), Instant::now());
+        let mut put = |touched: &str| {
+            let body = format!(r#"{{"subscribers":["a"],"touched":[{touched}]}}"#);
+            put(&mut history, &acme(), &body, now)
+        };
+        // Both come from A before the copies that C passes on.
+        assert_eq!(
+            [r#""A""#, r#""A""#, r#""A","C""#, r#""A","C""#].map(&mut put),
+            [true, true, false, false]
+        );
+        // Of the third, C's copy is quicker.
+        assert_eq!([r#""A","C""#, r#""A""#].map(&mut put), [true, false]);
+        // What is published here comes back from nobody, and counts apart.
+        assert_eq!(["", r#""A""#, ""].map(&mut put), [true, true, true]);
+        for number in 0..20 {
+            assert!(!put(&format!(r#""{number}""#)));
+        }
     }
 }

@@ -71,6 +71,11 @@ impl Message {
         format!(r#"{content},"touched":[{path}{comma}"{fingerprint}"]}}"#)
     }
 
+    /// How long it is, in bytes, whoever has handled it.
+    pub fn length(&self) -> usize {
+        self.content.len() + "}".len()
+    }
+
     /// The message without those who have handled it.
     pub fn content(&self) -> &str {
         &self.content

@@ -11,8 +11,8 @@ use std::{
 /// Aphlict's version of its protocol: a constant.
 const VERSION: u32 = 7;
 
-/// Instances whose clients are counted apart. Clients name whatever they like; of more than so many
-/// nobody keeps count.
+/// Instances whose clients are counted apart. Clients name whatever they like, up to a length
+/// ([`super::instance::MAX_NAME`]); of more than so many nobody keeps count.
 const MAX_INSTANCES: usize = 4096;
 
 /// Clients that ever came, by instance.
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn names_that_clients_make_up_do_not_pile_up() {
         let arrivals = Arrivals::default();
-        let named = |number| Instance::of_path(&format!("/~{number}/"));
+        let named = |number| Instance::of_path(&format!("/~{number}/")).unwrap();
         for number in 0..=MAX_INSTANCES {
             arrivals.count(&named(number));
             arrivals.count(&named(0));

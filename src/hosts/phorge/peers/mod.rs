@@ -11,7 +11,6 @@ use crate::{
     frame::Frame,
     hosts::until_stopped,
     lifecycle::Tasks,
-    recipient::Recipient,
     status::{Condition, Record},
     telemetry::metrics::Counter,
 };
@@ -36,8 +35,6 @@ const QUEUE_BYTES: usize = 4 * 1024 * 1024;
 pub struct Relay {
     /// Whose it is.
     pub instance: Instance,
-    /// Whom it is for.
-    pub to: Arc<[Recipient]>,
     /// What browsers get, and the body of what peers get.
     pub frame: Frame,
     /// Who had handled it before.
@@ -193,7 +190,7 @@ mod tests {
 
     fn relay(length: usize) -> Relay {
         let frame = Frame::text(&"x".repeat(length));
-        Relay { instance: Instance::of_query(""), to: [].into(), frame, touched: [].into() }
+        Relay { instance: Instance::of_query("").unwrap(), frame, touched: [].into() }
     }
 
     #[tokio::test]

@@ -4,7 +4,10 @@ use super::AphlictServer;
 use crate::{
     config::{Change, Effect},
     front::Room,
-    hosts::{Adopts, Prepared, phorge::config::PhorgeSettings},
+    hosts::{
+        Adopts, Prepared,
+        phorge::{config::PhorgeSettings, dialect::Most},
+    },
     hub::{Hub, Limits, Terms},
     session::Pace,
 };
@@ -36,11 +39,12 @@ pub(super) struct Adopting {
     settings: PhorgeSettings,
     hub: Hub,
     room: Room,
+    most: Most,
 }
 
 impl Adopting {
-    pub(super) fn new(settings: PhorgeSettings, hub: Hub, room: Room) -> Self {
-        Self { settings, hub, room }
+    pub(super) fn new(settings: PhorgeSettings, hub: Hub, room: Room, most: Most) -> Self {
+        Self { settings, hub, room, most }
     }
 
     async fn take_over(&mut self, new: &PhorgeSettings) -> Vec<Change> {
@@ -50,6 +54,7 @@ impl Adopting {
         self.settings.max_connections = new.max_connections;
         self.settings.trusted.clone_from(&new.trusted);
         self.room.allow(new.max_connections);
+        self.most.allow(new.max_subscriptions);
         if self.hub.adopt(terms(&self.settings), 0).await.is_err() {
             tracing::debug!("the hub has ended before it heard of new settings");
         }

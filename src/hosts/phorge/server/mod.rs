@@ -8,10 +8,11 @@ use super::{
     admin::{self, Admin},
     config::{CLIENT_PORT, FLAGS, PhorgeSettings, SETTINGS},
     desk::{self, Clerk, Desk, desk},
-    dialect::AphlictDialect,
+    dialect::{AphlictDialect, Most},
     doorstep::{self, Doorstep},
     fingerprint::Fingerprint,
     history::Shelves,
+    instance::Instance,
     launch,
     peers::{self, Cluster, Peers},
     tally::Arrivals,
@@ -136,7 +137,8 @@ struct Parts {
 impl Parts {
     fn start(mut self) -> Result<Running, StartError> {
         let history = Shelves::default();
-        let hub = self.hub(&history)?;
+        let most = Most::new(self.settings.max_subscriptions);
+        let hub = self.hub(&history, &most)?;
         let fingerprint = Fingerprint::draw(&mut self.ground.rng);
         let peers = self.peers(&fingerprint)?;
         let (desk, inbox) = desk();
@@ -153,7 +155,9 @@ impl Parts {
             probed: Arc::clone(&probed),
         };
         until_stopped(&self.ground.groups.sources, "publishing", clerk.run(inbox));
-        let (room, arrivals) = (self.room(&hub), Arc::new(Arrivals::default()));
+        let probed_as = Instance::unguessable(&mut self.ground.rng);
+        let room = self.room(&hub, &probed_as);
+        let arrivals = Arc::new(Arrivals::default());
         let doorstep = Doorstep {
             hub: hub.clone(),
             room: room.clone(),
@@ -161,7 +165,7 @@ impl Parts {
             tasks: self.ground.groups.listeners.clone(),
         };
         let clients = doorstep::routes(doorstep);
-        let probe = WayBack::new(desk.clone(), room.clone(), self.ground.rng.fork());
+        let probe = WayBack::new(desk.clone(), room.clone(), probed_as, self.ground.rng.fork());
         let admin = Admin {
             desk,
             fingerprint,
@@ -190,13 +194,13 @@ impl Parts {
                 )
             }),
             probe: Arc::new(probe),
-            adopts: Box::new(Adopting::new(self.settings, hub, room)),
+            adopts: Box::new(Adopting::new(self.settings, hub, room, most)),
         })
     }
 
-    fn hub(&mut self, history: &Shelves) -> Result<Hub, StartError> {
+    fn hub(&mut self, history: &Shelves, most: &Most) -> Result<Hub, StartError> {
         let settings = HubSettings {
-            dialect: Arc::new(AphlictDialect::new(history.clone(), Instant::now)),
+            dialect: Arc::new(AphlictDialect::new(history.clone(), most.clone(), Instant::now)),
             terms: terms(&self.settings),
             push_rate: 0,
             shards: u16::try_from(self.ground.cores.clamp(1, MAX_SHARDS)).unwrap_or(1),
@@ -208,12 +212,12 @@ impl Parts {
             .map_err(|error| StartError::System("an event queue", error))
     }
 
-    /// Room for the hub's clients.
-    fn room(&self, hub: &Hub) -> Room {
+    /// Room for the hub's clients, and always for those of the probe's instance.
+    fn room(&self, hub: &Hub, probe: &Instance) -> Room {
         let (here, counted) = (hub.clone(), Arc::clone(&self.numbers.hub));
         let refused = move || counted.refused.inc(SessionRefusal::Full);
         let most = self.settings.max_connections;
-        Room::new(most, WayBack::home(), move || here.connections(), refused)
+        Room::new(most, probe.home().clone(), move || here.connections(), refused)
     }
 
     fn peers(&mut self, own: &Fingerprint) -> Result<Peers, StartError> {
