@@ -25,7 +25,7 @@ mod source;
 pub use address::{
     REDIS_PORT, guessed_scheme, nextcloud_url, plain_redis, redis_urls, tls_mode, verified,
 };
-pub use assemble::{DEFAULT_PORT, instance, proxies, redis};
+pub use assemble::{DEFAULT_DRAIN, DEFAULT_PORT, instance, proxies, redis};
 pub use change::{Change, Effect};
 pub use command::{Command, Described, DoctorOptions, LogAction, Play};
 pub use environment::Environment;

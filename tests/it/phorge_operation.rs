@@ -224,6 +224,7 @@ async fn the_doctor_looks_at_listeners_and_peers() {
     let file = server.folder().join("aphlict.custom.json").display().to_string();
     let (code, report) = run(&["phorge", "doctor", "--config", &file]);
     assert_eq!(code, 1, "{report}");
+    assert_eq!(report.matches("memory.hint is for Node").count(), 1, "{report}");
     for seen in [
         format!("http://{} answers 501", server.clients()),
         format!("http://{} answers (version 7, 0 clients)", server.admins()),
@@ -231,6 +232,31 @@ async fn the_doctor_looks_at_listeners_and_peers() {
     ] {
         assert!(report.contains(&seen), "no {seen:?} in {report}");
     }
+}
+
+#[tokio::test]
+async fn the_doctor_looks_at_the_shared_listener_as_those_who_know_the_hosts_name() {
+    let folder = folder("named");
+    let file = |listen: &str| {
+        let socket = folder.path().join("admin.sock");
+        let text = format!(
+            "[listen]\n{listen}\n\n[[host]]\nname = \"one\"\nkind = \"phorge\"\nserver_name = \
+             \"phorge.example\"\nclient_listen = \"shared\"\npublish_listen = \"{}\"\n",
+            socket.display(),
+        );
+        let file = folder.path().join("hosts.toml");
+        std::fs::write(&file, text).unwrap();
+        file.display().to_string()
+    };
+    let mut daemon = Daemon::launch(&["--config", &file("")], &[]);
+    assert!(daemon.ready().await, "{}", daemon.log());
+    let address = daemon.address();
+    let port = address.rsplit_once(':').unwrap().1;
+    let (_, report) = run(&["doctor", "--config", &file(&format!("port = {port}"))]);
+    assert!(report.contains(&format!("127.0.0.1:{port} answers 501")), "{report}");
+    let listen = format!("port = {port}\nproxy_protocol = true");
+    let (_, report) = run(&["doctor", "--config", &file(&listen)]);
+    assert!(report.contains("behind a proxy that says who connects"), "{report}");
 }
 
 #[test]
@@ -263,6 +289,9 @@ fn what_holds_and_who_said_it_can_be_seen_before_a_start() {
         (["--publish-listen", "shared"], "--publish-listen: expected a port"),
         (["--client-listen", "localhost:1"], "--client-listen: expected a port"),
         (["--peers", "push2:22281"], "--peers: expected addresses"),
+        (["--peers", "http://:secret@push2"], "--peers: expected addresses"),
+        (["--peers", "http://push2?x"], "--peers: expected addresses"),
+        (["--peers", "http://push2#x"], "--peers: expected addresses"),
         (["--client-tls-cert", "x"], "--client-tls-cert: a certificate and its key"),
         (["--max-subscriptions", "0"], "--max-subscriptions: expected a number from 1"),
         (["--config", "/nowhere/aphlict.json"], "cannot read /nowhere/aphlict.json"),

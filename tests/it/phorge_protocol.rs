@@ -342,8 +342,9 @@ async fn an_instance_with_an_endless_name_is_nobodys() {
     let server = Aphlict::start().await;
     let name = "x".repeat(257);
     for path in [format!("/?instance={name}"), format!("/status/?instance={name}")] {
-        let answer = http::request("POST", &server.admins(), &path, &[], r#"{"subscribers":[]}"#);
-        assert_eq!(answer.await.status, 400);
+        let admin = server.admins();
+        let answer = http::request("POST", &admin, &path, &[], r#"{"subscribers":[]}"#).await;
+        assert_eq!(answer.status, 400);
     }
     let url = format!("ws://{}/~{name}/", server.clients());
     let refused = Client::connect_with(&url, &[]).await.err().expect("a refusal").to_string();

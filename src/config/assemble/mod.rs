@@ -20,8 +20,8 @@ use super::setting::{DRAIN_TIME, Setting};
 use super::{ConfigError, InstanceSettings, Settings, Sourced, parse};
 use std::time::Duration;
 
-/// Over how long clients are seen off at the end.
-const DEFAULT_DRAIN: Duration = Duration::from_secs(5);
+/// Over how long clients are seen off at the end, where nothing else is said.
+pub const DEFAULT_DRAIN: Duration = Duration::from_secs(5);
 /// Whoever stops the daemon waits for it.
 const MAX_DRAIN: Duration = Duration::from_secs(600);
 

@@ -1,6 +1,6 @@
 //! Aphlict's own configuration file (`specs/aphlict.md` section 9), as an administrator has it already.
 
-use super::walk::Object;
+use super::{settings::is_bare, walk::Object};
 use crate::front::{Bind, ListenSettings, TlsFiles};
 use serde_json::Value;
 use std::{
@@ -185,7 +185,7 @@ fn cluster(root: &Object<'_>) -> Result<Vec<Url>, Fault> {
         let host = if bare.contains(':') { format!("[{bare}]") } else { host.to_owned() };
         let url = Url::parse(&format!("{protocol}://{host}:{port}/"))
             .ok()
-            .filter(|url| url.path() == "/" && url.username().is_empty() && port != 0)
+            .filter(|url| url.path() == "/" && is_bare(url) && port != 0)
             .ok_or_else(|| {
                 object.fault("host", "expected a name or an address, and nothing else")
             })?;
@@ -323,6 +323,24 @@ mod tests {
                 "cluster[0].host: expected",
                 with(|it| {
                     it["cluster"] = json!([{"host": "u@a/b", "port": 1, "protocol": "http"}]);
+                }),
+            ),
+            (
+                "cluster[0].host: expected",
+                with(|it| {
+                    it["cluster"] = json!([{"host": ":u@a", "port": 1, "protocol": "http"}]);
+                }),
+            ),
+            (
+                "cluster[0].host: expected",
+                with(|it| {
+                    it["cluster"] = json!([{"host": "a/?", "port": 1, "protocol": "http"}]);
+                }),
+            ),
+            (
+                "cluster[0].host: expected",
+                with(|it| {
+                    it["cluster"] = json!([{"host": "a#", "port": 1, "protocol": "http"}]);
                 }),
             ),
         ];

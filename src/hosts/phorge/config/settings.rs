@@ -3,9 +3,9 @@
 use super::{AphlictFile, ServerKind};
 use crate::{
     config::{
-        ConfigError, Flag, HostRequest, Layers, Report, Setting, Source, Sourced,
+        ConfigError, DEFAULT_DRAIN, Flag, HostRequest, Layers, Report, Setting, Source, Sourced,
         parse::{self, list},
-        setting::{MAX_CONNECTIONS, TRUSTED_PROXIES},
+        setting::{DRAIN_TIME, MAX_CONNECTIONS, TRUSTED_PROXIES},
     },
     front::{Bind, ListenSettings, TlsFiles},
 };
@@ -13,6 +13,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
+    time::Duration,
 };
 use url::Url;
 
@@ -126,6 +127,8 @@ pub struct PhorgeSettings {
     pub log: PathBuf,
     /// Whether `start` may run the server as root.
     pub allow_root: bool,
+    /// Over how long the daemon sees its browsers off, which `stop` waits for.
+    pub drain_time: Duration,
 }
 
 impl PhorgeSettings {
@@ -155,6 +158,8 @@ impl PhorgeSettings {
         let pidfile =
             pidfile.or_else(|| file.map(|file| file.value("pidfile", file.says.pidfile.clone())));
         let allow_root = layers.get(ALLOW_ROOT, parse::switch)?;
+        // The daemon's own; what is wrong with it is said there.
+        let drain_time = layers.get(DRAIN_TIME, parse::duration)?;
         let ca = layers.get(PEERS_CA, parse::path)?;
         Ok(Self {
             clients,
@@ -190,6 +195,7 @@ impl PhorgeSettings {
                 allow_root.unwrap_or(Sourced::default(false)),
                 ToString::to_string,
             ),
+            drain_time: drain_time.map_or(DEFAULT_DRAIN, |time| time.value),
         })
     }
 }
@@ -316,6 +322,12 @@ fn binds(text: &str, kind: ServerKind) -> Result<Vec<Bind>, String> {
     })
 }
 
+/// Whether nothing follows a URL's path, and no login stands before its host: it would be shown.
+pub(super) fn is_bare(url: &Url) -> bool {
+    let login = !url.username().is_empty() || url.password().is_some();
+    !login && url.query().is_none() && url.fragment().is_none()
+}
+
 /// The peers' admin servers.
 fn urls(text: &str) -> Result<Vec<Url>, String> {
     let url = |part: &str| {
@@ -323,7 +335,7 @@ fn urls(text: &str) -> Result<Vec<Url>, String> {
         let fine = ["http", "https"].contains(&url.scheme())
             && url.has_host()
             && url.path() == "/"
-            && url.username().is_empty();
+            && is_bare(&url);
         fine.then_some(url)
     };
     let urls: Option<Vec<_>> = list(text).map(url).collect();

@@ -121,7 +121,9 @@ struct Ear {
 
 impl Ear {
     fn new() -> io::Result<Self> {
-        let name = format!("notify_push-keeper-{}", std::process::id());
+        // Nobody else on this machine can guess it, be there first, or say for the server that it began.
+        let chance = fastrand::Rng::new().u128(..);
+        let name = format!("notify_push-keeper-{}-{chance:032x}", std::process::id());
         let socket = Socket::bind_addr(&SocketAddr::from_abstract_name(&name)?)?;
         socket.set_nonblocking(true)?;
         Ok(Self { socket: UnixDatagram::from_std(socket)?, name })

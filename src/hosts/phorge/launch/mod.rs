@@ -38,9 +38,8 @@ pub const ACTIONS: &[Action] = &[
 
 /// How long a server may take to begin.
 const START: Duration = Duration::from_secs(30);
-/// How long it may take to end before it is killed: it sees its browsers off over five seconds, unless
-/// `DRAIN_TIME` says otherwise. The original killed after five.
-const STOP: Duration = Duration::from_secs(15);
+/// How long it may take to end besides the time over which it sees its browsers off, before it is killed.
+const STOP: Duration = Duration::from_secs(10);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(50);
 /// How much of its log is shown when it doesn't begin.
@@ -83,7 +82,8 @@ pub fn act(
     action: &str,
     invocation: &Invocation,
 ) -> Result<String, ActError> {
-    let launch = Launch { settings, invocation, pidfile: Pidfile::new(&settings.pidfile) };
+    let pidfile = Pidfile::new(&settings.pidfile);
+    let launch = Launch { settings, action, invocation, pidfile };
     let done = match action {
         "start" => launch.start(),
         "stop" => launch.stop(),
@@ -97,6 +97,8 @@ pub fn act(
 /// What is known of the server in the background, running or not.
 struct Launch<'a> {
     settings: &'a PhorgeSettings,
+    /// What was asked for: one of the invocation's arguments.
+    action: &'a str,
     invocation: &'a Invocation,
     pidfile: Pidfile,
 }
@@ -148,14 +150,8 @@ impl Launch<'_> {
 
     /// Ours again, with another word.
     fn command(&self, action: &str) -> Command {
-        let ours = |argument: &OsString| ACTIONS.iter().any(|other| argument == other.name);
-        let mut arguments = self.invocation.arguments.clone();
-        match arguments.iter_mut().find(|argument| ours(argument)) {
-            Some(argument) => *argument = action.into(),
-            None => arguments.push(action.into()),
-        }
         let mut command = Command::new(&self.invocation.program);
-        command.args(arguments);
+        command.args(instead(&self.invocation.arguments, self.action, action));
         command
     }
 
@@ -169,7 +165,7 @@ impl Launch<'_> {
             return Ok("Aphlict is not running.\n".to_owned());
         };
         kill_process(pid, Signal::TERM).map_err(|error| LaunchError::Signal(pid, error.into()))?;
-        let until = Instant::now() + STOP;
+        let until = Instant::now() + self.settings.drain_time + STOP;
         let mut killed = "";
         while self.running()? == Some(pid) {
             if Instant::now() > until && killed.is_empty() {
@@ -198,6 +194,17 @@ impl Launch<'_> {
     }
 }
 
+/// The arguments with another word for what was asked for. The same word before it may be a value, as in
+/// `--log-level debug debug`.
+fn instead(arguments: &[OsString], asked: &str, other: &str) -> Vec<OsString> {
+    let mut arguments = arguments.to_vec();
+    match arguments.iter_mut().rfind(|argument| **argument == asked) {
+        Some(argument) => *argument = other.into(),
+        None => arguments.push(other.into()),
+    }
+    arguments
+}
+
 /// The folder of a file, as the original makes it.
 fn make_folder(file: &Path) -> io::Result<()> {
     match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -217,4 +224,25 @@ fn said(log: &Path, before: u64) -> String {
         Ok(String::from_utf8_lossy(&text).trim_end().to_owned())
     };
     read().unwrap_or_else(|_| format!("see {}", log.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KEEP, SERVE, instead};
+    use std::ffi::OsString;
+
+    #[test]
+    fn only_the_word_that_was_asked_for_is_another() {
+        for (arguments, asked, other, expected) in [
+            ("phorge start --config f", "start", KEEP, "phorge keep --config f"),
+            ("phorge --log-level debug start", "start", KEEP, "phorge --log-level debug keep"),
+            ("phorge --log-level debug keep", KEEP, SERVE, "phorge --log-level debug debug"),
+            ("phorge --pidfile restart restart", "restart", KEEP, "phorge --pidfile restart keep"),
+            ("phorge", "start", KEEP, "phorge keep"),
+        ] {
+            let arguments: Vec<_> = arguments.split(' ').map(OsString::from).collect();
+            let expected: Vec<_> = expected.split(' ').map(OsString::from).collect();
+            assert_eq!(instead(&arguments, asked, other), expected);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The file that says which process the server is, and whether that process still is the server.
 
-use super::{LaunchError, make_folder};
+use super::{KEEP, LaunchError, make_folder};
 use rustix::process::Pid;
 use std::{
     fs, io,
@@ -9,6 +9,9 @@ use std::{
 
 /// Names of programs are cut there in `/proc` (proc_pid_comm(5)).
 const COMM: usize = 15;
+
+/// Our first argument.
+const KIND: &str = "phorge";
 
 /// A pidfile.
 pub(super) struct Pidfile(PathBuf);
@@ -60,13 +63,16 @@ impl Pidfile {
 
 /// Looks at the process with this number.
 pub(super) fn look(pid: Pid, program: &Path) -> RunsHere {
-    match fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())) {
-        Ok(status) => judge(&status, program),
-        Err(_) => RunsHere::Nothing,
+    let about = |what| fs::read_to_string(format!("/proc/{}/{what}", pid.as_raw_nonzero()));
+    match (about("status"), about("cmdline")) {
+        (Ok(status), Ok(arguments)) => judge(&status, &arguments, program),
+        _ => RunsHere::Nothing,
     }
 }
 
-fn judge(status: &str, program: &Path) -> RunsHere {
+/// A name alone says little: another notify_push, and much else that is written in PHP, may run here.
+fn judge(status: &str, arguments: &str, program: &Path) -> RunsHere {
+    let has = |word| arguments.split('\0').any(|argument| argument == word);
     let line = |name| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
     let own = program.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     // Who has ended, and whom nobody has looked after yet.
@@ -74,8 +80,16 @@ fn judge(status: &str, program: &Path) -> RunsHere {
         return RunsHere::Nothing;
     }
     match line("Name:") {
-        Some(name) if name == &own[..own.floor_char_boundary(COMM)] => RunsHere::Ours,
-        Some(name) if name.starts_with("php") || name.starts_with("node") => RunsHere::Original,
+        Some(name) if name == &own[..own.floor_char_boundary(COMM)] => {
+            if has(KIND) && has(KEEP) {
+                RunsHere::Ours
+            } else {
+                RunsHere::Nothing
+            }
+        }
+        Some(name) if name.starts_with("php") || name.starts_with("node") => {
+            if arguments.contains("aphlict") { RunsHere::Original } else { RunsHere::Nothing }
+        }
         _ => RunsHere::Nothing,
     }
 }
@@ -88,15 +102,22 @@ mod tests {
     #[test]
     fn a_number_that_somebody_else_got_is_not_the_server() {
         let program = Path::new("/usr/bin/notify_push");
-        let judged = |name: &str, state: &str| {
-            judge(&format!("Name:\t{name}\nUmask:\t0022\nState:\t{state}\n"), program)
+        let judged = |name: &str, state: &str, arguments: &str| {
+            let status = format!("Name:\t{name}\nUmask:\t0022\nState:\t{state}\n");
+            judge(&status, &arguments.replace(' ', "\0"), program)
         };
-        assert_eq!(judged("notify_push", "S (sleeping)"), RunsHere::Ours);
-        assert_eq!(judged("notify_push", "Z (zombie)"), RunsHere::Nothing);
-        assert_eq!(judged("bash", "S (sleeping)"), RunsHere::Nothing);
-        assert_eq!(judged("php8.2", "S (sleeping)"), RunsHere::Original);
+        let (asleep, ours) = ("S (sleeping)", "/usr/bin/notify_push phorge keep --config f");
+        assert_eq!(judged("notify_push", asleep, ours), RunsHere::Ours);
+        assert_eq!(judged("notify_push", "Z (zombie)", ours), RunsHere::Nothing);
+        assert_eq!(judged("notify_push", asleep, "notify_push /c/config.php"), RunsHere::Nothing);
+        assert_eq!(judged("notify_push", asleep, "notify_push phorge debug"), RunsHere::Nothing);
+        assert_eq!(judged("bash", asleep, ours), RunsHere::Nothing);
+        assert_eq!(judged("php8.2", asleep, "php /p/bin/aphlict start"), RunsHere::Original);
+        assert_eq!(judged("node", asleep, "node /p/aphlict_server.js"), RunsHere::Original);
+        assert_eq!(judged("php-fpm8.2", asleep, "php-fpm: pool www"), RunsHere::Nothing);
         let long = Path::new("/opt/a_very_long_program_name");
-        assert_eq!(judge("Name:\ta_very_long_pro\n", long), RunsHere::Ours);
+        let arguments = "a_very_long_program_name\0phorge\0keep\0";
+        assert_eq!(judge("Name:\ta_very_long_pro\n", arguments, long), RunsHere::Ours);
     }
 
     #[test]

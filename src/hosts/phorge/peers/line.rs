@@ -49,11 +49,11 @@ impl Line {
 
     /// Until the queue ends.
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Waiting>) {
-        self.look().await;
+        self.first_look().await;
         loop {
             let wait = match self.there {
-                Some(false) => self.backoff.wait(Instant::now()),
-                _ => Duration::MAX,
+                Some(true) => Duration::MAX,
+                _ => self.backoff.wait(Instant::now()),
             };
             tokio::select! {
                 waiting = queue.recv() => match waiting {
@@ -62,6 +62,15 @@ impl Line {
                 },
                 () = sleep(wait) => self.look().await,
             }
+        }
+    }
+
+    /// Says nothing when the peer isn't there: it may be ourselves, who don't listen yet, or one that is
+    /// started together with us. The next look does.
+    async fn first_look(&mut self) {
+        match self.post.look().await {
+            Ok(()) => self.is_there(),
+            Err(trouble) => self.condition.failed(trouble.to_string(), Instant::now()),
         }
     }
 

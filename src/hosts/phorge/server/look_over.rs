@@ -7,6 +7,7 @@ use crate::{
     front::{Bind, ListenSettings},
     hosts::phorge::{config::PhorgeSettings, peers},
 };
+use http::header::HOST;
 use reqwest::Client;
 use serde_json::Value;
 use std::{
@@ -24,9 +25,6 @@ const PEER: Check = Check::Own("peers");
 
 /// Looks at everything, and tells what it finds as soon as it does.
 pub(super) async fn look_over(settings: &PhorgeSettings, visit: Visit, round: &mut Round<'_>) {
-    for warning in visit.warnings {
-        round.told(Finding::hint(Check::Settings, warning));
-    }
     let ourselves = match peers::to_ourselves() {
         Ok(client) => client,
         Err(error) => {
@@ -34,11 +32,10 @@ pub(super) async fn look_over(settings: &PhorgeSettings, visit: Visit, round: &m
         }
     };
     for listen in &settings.clients {
-        round.told(client_server(&ourselves, url(listen, "/")).await);
+        round.told(client_server(&ourselves, url(listen, "/"), None).await);
     }
     if settings.clients.is_empty() {
-        let path = format!("{}/ws/", visit.place.path);
-        round.told(client_server(&ourselves, url(&visit.listen, &path)).await);
+        round.told(shared_listener(&ourselves, &visit).await);
     }
     for listen in &settings.admins {
         round.told(admin_server(&ourselves, url(listen, "/status/")).await);
@@ -53,9 +50,23 @@ pub(super) async fn look_over(settings: &PhorgeSettings, visit: Visit, round: &m
     }
 }
 
-async fn client_server(http: &Client, url: Option<Url>) -> Finding {
+/// Where other hosts may be as well: which of them is asked, its name says.
+async fn shared_listener(http: &Client, visit: &Visit) -> Finding {
+    if visit.listen.proxy_protocol {
+        return Finding::skipped(CLIENTS, "it is behind a proxy that says who connects");
+    }
+    let name = visit.place.server_names.first().map(String::as_str);
+    let path = format!("{}/ws/", visit.place.path);
+    client_server(http, url(&visit.listen, &path), name).await
+}
+
+async fn client_server(http: &Client, url: Option<Url>, name: Option<&str>) -> Finding {
     let Some(url) = url else { return unseen(CLIENTS) };
-    match http.get(url.clone()).timeout(PATIENCE).send().await {
+    let mut request = http.get(url.clone()).timeout(PATIENCE);
+    if let Some(name) = name {
+        request = request.header(HOST, name);
+    }
+    match request.send().await {
         Ok(answer) if answer.status() == 501 => {
             Finding::fine(CLIENTS, format!("{} answers 501, as Phorge wants", place(&url)))
         }
