@@ -8,6 +8,7 @@ use crate::support::{
     webhook::{JSON, Webhook, message},
 };
 use serde_json::{Value, json};
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_push_reaches_all_of_a_users_clients_to_the_letter_and_nobody_else() {
@@ -162,23 +163,28 @@ async fn who_is_unregistered_is_closed_and_stays_out() {
 
 #[tokio::test]
 async fn a_registration_ends_when_nobody_uses_it() {
-    let host = Webhook::start_with(&[("REGISTRATION_TIME", "4")]).await;
+    let host = Webhook::start_with(&[("REGISTRATION_TIME", "8")]).await;
     host.register("alice", "used").await;
-    let mut client = host.client("alice", "used").await;
+    let client = host.client("alice", "used").await;
+    host.register("alice", "unused").await;
+    let unknown = r#"{"error":"unknown"}"#;
     // To come in renews it, so each is tried once.
-    let unused: Vec<String> = (0..600).map(|number| format!("user{number}")).collect();
-    for user in &unused {
-        host.register(user, "unused").await;
+    let others: Vec<String> = (0..40).map(|number| format!("other{number}")).collect();
+    for other in &others {
+        host.register("bob", other).await;
     }
-    let mut left = unused.iter();
+    let mut left = others.iter();
     until("one is over", async || {
-        let user = left.next().expect("they are tried for longer than they live");
-        let heard = host.refusal(&host.socket(user, "unused")).await;
-        (heard == r#"{"error":"unknown"}"#).then_some(())
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let heard = host.refusal(&host.socket("bob", left.next()?)).await;
+        (heard == unknown).then_some(())
     })
     .await;
+    assert_eq!(host.refusal(&host.socket("alice", "unused")).await, unknown, "it was the older");
+    drop(client);
+    let mut client = host.client("alice", "used").await;
     host.push("alice", "1").await;
-    assert_eq!(message(&client.text().await).1, json!(1), "who is there stays");
+    assert_eq!(message(&client.text().await).1, json!(1), "what is in use lives on");
 }
 
 #[tokio::test]
@@ -244,15 +250,14 @@ async fn a_back_end_makes_lists_and_revokes_private_urls() {
 #[tokio::test]
 async fn a_private_url_ends_with_its_time() {
     let host = Webhook::start_with(&[("HOOK_RATE", "100000")]).await;
-    let made = host.ask("POST", "/api/alice/hooks", r#"{"seconds":1}"#).await;
+    let made = host.ask("POST", "/api/alice/hooks", r#"{"seconds":10}"#).await;
     let made: Value = serde_json::from_str(&made.body).unwrap();
     let path = made["url"].as_str().unwrap();
     let address = host.daemon.address();
-    until("it is over", async || {
-        let answer = http::request("POST", &address, path, &[JSON], r#"{"message":1}"#).await;
-        (answer.status == 404).then_some(())
-    })
-    .await;
+    let call =
+        async || http::request("POST", &address, path, &[JSON], r#"{"message":1}"#).await.status;
+    assert_eq!(call().await, 200);
+    until("it is over", async || (call().await == 404).then_some(())).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Two daemons on one Redis: what is said to one holds at the other.
 
 use crate::support::{
+    faults::{Fault, FaultProxy},
     http,
     recipe::user,
     redis::Redis,
@@ -8,7 +9,10 @@ use crate::support::{
     until,
     webhook::{JSON, Webhook, message},
 };
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
+use sha2::Sha256;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 struct Scene {
     redis: Redis,
@@ -87,7 +91,7 @@ async fn who_comes_back_elsewhere_is_sent_what_it_missed() {
 }
 
 #[tokio::test]
-async fn private_urls_hold_everywhere_and_each_signature_once() {
+async fn private_urls_hold_everywhere_until_what_they_are_bound_to_ends() {
     let Scene { one, two, redis } = Scene::start().await;
     one.register("alice", "c1").await;
     let mut client = two.client("alice", "c1").await;
@@ -138,6 +142,98 @@ async fn a_lost_redis_is_said_at_once_and_what_was_missed_meanwhile_is_told() {
     })
     .await;
     assert_eq!(message(&client.text().await), (pushed, json!(2)), "the session has lived on");
+}
+
+#[tokio::test]
+async fn a_signature_counts_once_whichever_replica_is_called() {
+    let Scene { one, two, redis: _redis } = Scene::start().await;
+    one.register("alice", "c1").await;
+    let mut client = two.client("alice", "c1").await;
+    let body = r#"{"connection":"c1","signed":true}"#;
+    let made = one.ask("POST", "/api/alice/hooks", body).await;
+    let made: Value = serde_json::from_str(&made.body).unwrap();
+    let (path, secret) = (made["url"].as_str().unwrap(), made["secret"].as_str().unwrap());
+    #[expect(clippy::disallowed_methods, reason = "callers have a clock of their own")]
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let call = async |host: &Webhook, secret: &str, stamp: u64, body: &'static str| {
+        let (stamp, signature) = (stamp.to_string(), signed(secret, stamp, body));
+        let headers = [JSON, ("X-Hook-Timestamp", &*stamp), ("X-Hook-Signature", &*signature)];
+        http::request("POST", &host.daemon.address(), path, &headers, body).await.status
+    };
+    let body = r#"{"message":"signed"}"#;
+    let address = one.daemon.address();
+    assert_eq!(http::request("POST", &address, path, &[JSON], body).await.status, 404);
+    assert_eq!(call(&one, "another", now, body).await, 404);
+    assert_eq!(call(&one, secret, now - 400, body).await, 404, "too old");
+    assert_eq!(call(&one, secret, now, body).await, 200);
+    assert_eq!(message(&client.text().await).1, json!("signed"));
+    for host in [&one, &two] {
+        assert_eq!(call(host, secret, now, body).await, 404, "it is used");
+    }
+    assert_eq!(call(&two, secret, now + 1, body).await, 200, "signed anew");
+    assert_eq!(message(&client.text().await).1, json!("signed"));
+    assert_eq!(call(&two, secret, now, "{}").await, 400, "nothing is said");
+}
+
+/// What a caller sends as `X-Hook-Signature`.
+fn signed(secret: &str, stamp: u64, body: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(format!("{stamp}.{body}").as_bytes());
+    let digest = mac.finalize().into_bytes();
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256={hex}")
+}
+
+#[tokio::test]
+async fn what_one_replica_missed_it_makes_up_for() {
+    let redis = Redis::start().await;
+    let proxy = FaultProxy::to(format!("127.0.0.1:{}", redis.port())).await;
+    let url = format!("redis://127.0.0.1:{}", proxy.port());
+    let cut_off = Webhook::start_with(&[("REDIS_URL", &url)]).await;
+    cut_off.daemon.logs("listening to Redis").await;
+    let other = Webhook::on(&redis).await;
+    for connection in ["stays", "unregistered", "moves"] {
+        other.register("alice", connection).await;
+    }
+    let mut stays = cut_off.client("alice", "stays").await;
+    let mut unregistered = cut_off.client("alice", "unregistered").await;
+    let mut moves = cut_off.client("alice", "moves").await;
+    proxy.set(Fault::Cut);
+    cut_off.daemon.logs("no messages from Redis").await;
+    let gone = other.ask("DELETE", "/api/alice/register?connectionId=unregistered", "").await;
+    assert_eq!(gone.status, 200);
+    let mut moved = other.client("alice", "moves").await;
+    let pushed = other.push("alice", "1").await;
+    assert_eq!(message(&moved.text().await), (pushed.clone(), json!(1)));
+    proxy.set(Fault::None);
+    assert_eq!(message(&stays.text().await), (pushed, json!(1)), "told once it is heard of");
+    assert_eq!(unregistered.closed().await.map(|(code, _)| code), Some(4401));
+    assert_eq!(moves.closed().await.map(|(code, _)| code), Some(4409));
+    let pushed = cut_off.push("alice", "2").await;
+    for client in [&mut stays, &mut moved] {
+        assert_eq!(message(&client.text().await), (pushed.clone(), json!(2)));
+    }
+}
+
+#[tokio::test]
+async fn a_replica_that_starts_late_reads_messages_of_any_length() {
+    let redis = Redis::start().await;
+    let one = Webhook::on(&redis).await;
+    one.register("alice", "c1").await;
+    let long = format!(r#""{}""#, "x".repeat(90_000));
+    for _ in 0..60 {
+        one.push("alice", &long).await;
+    }
+    let last = one.push("alice", r#""last""#).await;
+    let two = Webhook::on(&redis).await;
+    let mut client = two.client("alice", "c1").await;
+    let told = loop {
+        let (id, told) = message(&client.text().await);
+        if id == last {
+            break told;
+        }
+    };
+    assert_eq!(told, json!("last"));
 }
 
 /// Everything that needs Redis, once.

@@ -8,9 +8,10 @@ use super::{
     id::MessageId,
 };
 use crate::{
-    auth::origin::Origins,
+    auth::{Admission, Grounds, origin::Origins},
     frame::{CloseCode, Frame},
     front::{Room, Seat},
+    hub::{Hub, Newcomer},
     peer::Peer,
     stream::{ClientStream, IdleStream},
 };
@@ -87,6 +88,15 @@ struct Parts {
     guesses: Mutex<Guesses>,
     digest: RandomState,
     observe: Observe,
+    own: Option<Own>,
+}
+
+/// The daemon's own client, which needs neither book nor teller: it comes in though both wait for Redis.
+pub struct Own {
+    /// Who: nobody can guess it, and nobody registers it.
+    pub claim: Claim,
+    /// Where it listens.
+    pub hub: Hub,
 }
 
 /// A client that may come in: its place is kept for it.
@@ -116,16 +126,18 @@ pub struct Entrance {
 }
 
 impl Door {
-    /// A door in front of a teller. `room` is for those who are in, `origins` tells networks apart.
+    /// A door in front of a teller. `room` is for those who are in, `origins` tells networks apart, `own`
+    /// is the daemon's own client.
     pub fn new(
         book: Arc<dyn Book>,
         teller: mpsc::Sender<Entrance>,
         room: Room,
         origins: Origins,
         observe: Observe,
+        own: Option<Own>,
     ) -> Self {
         let (guesses, digest) = (Mutex::default(), RandomState::new());
-        Self(Arc::new(Parts { book, teller, room, origins, guesses, digest, observe }))
+        Self(Arc::new(Parts { book, teller, room, origins, guesses, digest, observe, own }))
     }
 
     /// Lets a client in whose pair is registered; it is a session of the hub when this returns.
@@ -149,6 +161,11 @@ impl Door {
     /// # Errors
     /// [`Refused`].
     pub async fn admit(&self, claim: Claim, peer: &Peer) -> Result<Admitted, Refused> {
+        if self.own(&claim).is_some()
+            && let Some(seat) = self.0.room.enter(&claim.home())
+        {
+            return Ok(Admitted { claim, entry: Entry::default(), seat });
+        }
         let admitted = match self.0.room.enter(&claim.home()) {
             Some(seat) => self.look_up(&claim, peer).await.map(|entry| (entry, seat)),
             None => Err(Refused::Full),
@@ -194,6 +211,9 @@ impl Door {
         welcome: Option<Frame>,
     ) -> Result<(), Refused> {
         let Admitted { claim, entry, seat } = admitted;
+        if let Some(own) = self.own(&claim) {
+            return own.joins(stream, leftover, welcome).await;
+        }
         let (done, told) = oneshot::channel();
         let joined = async {
             let transport = stream.into_idle().map_err(|error| {
@@ -207,19 +227,38 @@ impl Door {
         };
         let joined = timeout(PATIENCE, joined).await.unwrap_or(Err(Refused::TryLater));
         drop(seat);
-        if joined.is_err()
-            && let Some(told) = entry.told
-        {
+        if joined.is_err() {
             // It did not come in: it is where it was.
-            let state = State::Away(told);
+            let state = State::Away(entry.heard());
             let left = self.0.book.keep(&[Kept { claim, at: entry.at, state }]).await;
-            left.unwrap_or_else(|error| tracing::debug!("a client's leaving isn't noted: {error}"));
+            if let Err(error) = left {
+                tracing::debug!("a client's leaving isn't noted: {error}");
+            }
         }
         joined
     }
 
+    fn own(&self, claim: &Claim) -> Option<&Own> {
+        self.0.own.as_ref().filter(|own| own.claim == *claim)
+    }
+
     fn guesses(&self) -> MutexGuard<'_, Guesses> {
         self.0.guesses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Own {
+    async fn joins(
+        &self,
+        stream: ClientStream,
+        leftover: Bytes,
+        welcome: Option<Frame>,
+    ) -> Result<(), Refused> {
+        let transport = stream.into_idle().map_err(|_| Refused::TryLater)?;
+        let admission = Admission { recipient: self.claim.home(), grounds: Grounds::Open };
+        let greeting = Some(Box::new(move || welcome.into_iter().collect()) as _);
+        let newcomer = Newcomer { greeting, ..Newcomer::new(transport, leftover, admission) };
+        self.hub.join(newcomer).await.map_err(|_| Refused::TryLater)
     }
 }
 
@@ -246,7 +285,7 @@ mod tests {
         let (teller, _) = mpsc::channel(1);
         let origins = Origins::new(Vec::new());
         let room = Room::new(None, "probe".into(), || 0, || ());
-        (Door::new(Arc::clone(&book) as _, teller, room, origins, Arc::new(|_| ())), book)
+        (Door::new(Arc::clone(&book) as _, teller, room, origins, Arc::new(|_| ()), None), book)
     }
 
     async fn refusal(door: &Door, claim: &Claim, peer: &Peer) -> Option<Refused> {

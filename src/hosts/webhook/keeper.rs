@@ -1,7 +1,7 @@
 //! Writes into the book how sessions are, behind the teller's back: no client waits for it.
 
 use super::{
-    book::{Book, Kept},
+    book::{Book, Kept, Lapsed},
     claim::Claim,
 };
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -23,6 +23,7 @@ const LAST: Duration = Duration::from_secs(2);
 struct Waiting {
     book: Arc<dyn Book>,
     states: HashMap<Claim, Kept>,
+    lapsed: mpsc::Sender<Lapsed>,
 }
 
 /// The two ends of what is noted. Past what waits at most, notes are lost.
@@ -30,9 +31,14 @@ pub fn notes() -> (mpsc::Sender<Kept>, mpsc::Receiver<Kept>) {
     mpsc::channel(WAITING)
 }
 
-/// Runs until nobody notes anything any more and the rest is written.
-pub async fn run(book: Arc<dyn Book>, mut noted: mpsc::Receiver<Kept>) {
-    let mut waiting = Waiting { book, states: HashMap::new() };
+/// Runs until nobody notes anything any more and the rest is written. Sessions that turn out to have
+/// lost their registration are named to `lapsed`.
+pub async fn run(
+    book: Arc<dyn Book>,
+    mut noted: mpsc::Receiver<Kept>,
+    lapsed: mpsc::Sender<Lapsed>,
+) {
+    let mut waiting = Waiting { book, states: HashMap::new(), lapsed };
     let mut batch = Vec::with_capacity(BATCH);
     while noted.recv_many(&mut batch, BATCH).await > 0 {
         waiting.take(&mut batch);
@@ -63,9 +69,16 @@ impl Waiting {
     async fn write(&mut self) -> bool {
         while !self.states.is_empty() {
             let some: Vec<Kept> = self.states.values().take(BATCH).cloned().collect();
-            if let Err(error) = self.book.keep(&some).await {
-                tracing::debug!("how sessions are isn't noted: {error}");
-                return false;
+            let lapsed = match self.book.keep(&some).await {
+                Ok(lapsed) => lapsed,
+                Err(error) => {
+                    tracing::debug!("how sessions are isn't noted: {error}");
+                    return false;
+                }
+            };
+            for lapsed in lapsed {
+                // At the end there is nobody who wants to know: its session ends anyway.
+                let _ = self.lapsed.send(lapsed).await;
             }
             for kept in some {
                 if self.states.get(&kept.claim) == Some(&kept) {

@@ -243,9 +243,9 @@ fn limits(layers: &Layers<'_>, report: &mut Report) -> Result<BookLimits, Config
     let usual = BookLimits::default();
     let per_user = number(layers, MAX_REGISTRATIONS, 64, report)?;
     let registration = seconds(layers, REGISTRATION_TIME, 3600, LONGEST, report)?;
-    if registration < Duration::from_secs(1) {
+    if registration < SHORTEST_REGISTRATION {
         return Err(ConfigError::Missing {
-            what: "REGISTRATION_TIME is 0, so no client could ever come in",
+            what: "REGISTRATION_TIME is less than 4 s, so clients could hardly come in or stay",
             remedy: "Set it to as many seconds as a client may take to come back, such as 3600",
         });
     }
@@ -256,6 +256,9 @@ fn limits(layers: &Layers<'_>, report: &mut Report) -> Result<BookLimits, Config
         ..usual
     })
 }
+
+/// The shortest registration: those in use are renewed four times in their life.
+const SHORTEST_REGISTRATION: Duration = Duration::from_secs(4);
 
 fn hook_time(
     layers: &Layers<'_>,

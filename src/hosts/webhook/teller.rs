@@ -2,7 +2,7 @@
 //! was told before, and is told what comes after; nothing twice, nothing lost.
 
 use super::{
-    book::{Book, Kept, State, Stored},
+    book::{Book, Entry, Kept, Lapsed, State, Stored},
     claim::Claim,
     door::Entrance,
     feed::{Feed, Heard},
@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     auth::{Admission, Grounds},
+    frame::Frame,
     hub::{Hub, HubClosed, Newcomer, Presence},
     notice::Notice,
     recipient::Recipient,
@@ -26,8 +27,16 @@ use tokio_util::sync::CancellationToken;
 
 /// News taken in one go.
 const BATCH: usize = 256;
+/// Between two parts that are renewed.
+const SHORTEST: Duration = Duration::from_millis(10);
 /// After a failed look into the book the next one follows after this time.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Sessions with one pair at most: those that are replaced take a moment to go.
+pub const MOST_OF_A_PAIR: usize = 8;
+/// Registrations in use are renewed in so many parts, so that few wait to be noted at a time.
+const PARTS: u32 = 16;
+/// What clients that came in too late listen as until they are gone.
+const LATECOMER: &str = "latecomer";
 /// Departures that are remembered here; those of others are in the book alone.
 const DEPARTED: usize = 65_536;
 
@@ -38,6 +47,7 @@ pub struct Teller {
     feed: Feed,
     entrances: mpsc::Receiver<Entrance>,
     noted: mpsc::Sender<Kept>,
+    lapsed: mpsc::Receiver<Lapsed>,
     presence: Arc<Presence>,
     replay: Replay,
     /// How often registrations in use are renewed.
@@ -46,10 +56,22 @@ pub struct Teller {
     told: MessageId,
     /// The book has been read since the feed is heard.
     caught_up: bool,
-    /// Sessions by their homes, with the time of their entrance in the order of messages.
-    here: HashMap<Recipient, MessageId>,
+    /// Sessions by their homes.
+    here: HashMap<Recipient, Present>,
+    /// Which part of them is renewed next.
+    part: u32,
     /// Those that have gone lately: the book may not know yet.
     gone: HashMap<Recipient, Departure>,
+}
+
+/// A session that lives here.
+#[derive(Debug, Clone, Copy)]
+struct Present {
+    /// Its entrance in the order of messages.
+    at: MessageId,
+    /// A newer one elsewhere takes its place, maybe since its connection has broken: what it was told
+    /// is no measure of what its client has heard.
+    replaced: bool,
 }
 
 /// A session that has ended here.
@@ -73,6 +95,8 @@ pub struct Outfit {
     pub entrances: mpsc::Receiver<Entrance>,
     /// Where it is noted how sessions are.
     pub noted: mpsc::Sender<Kept>,
+    /// Those that turned out to have lost their registration.
+    pub lapsed: mpsc::Receiver<Lapsed>,
     /// Messages for those who are away.
     pub replay: Replay,
     /// How often registrations in use are renewed.
@@ -82,7 +106,7 @@ pub struct Outfit {
 impl Teller {
     /// A teller who has told nobody anything.
     pub fn new(outfit: Outfit) -> Self {
-        let Outfit { hub, book, feed, entrances, noted, replay, renewal } = outfit;
+        let Outfit { hub, book, feed, entrances, noted, lapsed, replay, renewal } = outfit;
         let presence = hub.watch_presence();
         let caught_up = matches!(feed, Feed::Memory(_));
         let (here, gone, told) = (HashMap::new(), HashMap::new(), MessageId::default());
@@ -92,12 +116,14 @@ impl Teller {
             feed,
             entrances,
             noted,
+            lapsed,
             presence,
             replay,
             renewal,
             told,
             caught_up,
             here,
+            part: 0,
             gone,
         }
     }
@@ -106,15 +132,13 @@ impl Teller {
     pub async fn run(mut self, stopping: CancellationToken) {
         stopping.run_until_cancelled(self.work()).await;
         self.notice_departures(self.told);
-        let states = self.here.iter().map(|(home, at)| (home.clone(), *at));
-        let states: Vec<_> = states.collect();
-        for (home, at) in states {
-            self.note(&home, at, State::Away(self.told));
+        for (home, present) in &self.here {
+            self.note(home, present.at, State::Away(self.told));
         }
     }
 
     async fn work(&mut self) {
-        let mut renewal = interval(self.renewal.max(PAUSE));
+        let mut renewal = interval((self.renewal / PARTS).max(SHORTEST));
         renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let presence = Arc::clone(&self.presence);
         let mut connection = self.feed.connection();
@@ -130,6 +154,7 @@ impl Teller {
                     self.renew();
                     Ok(())
                 }
+                Some(lapsed) = self.lapsed.recv() => self.see_off(&lapsed).await,
                 heard = self.feed.next(BATCH) => self.hear(heard).await,
                 Some(entrance) = self.entrances.recv(), if self.caught_up => self.enter(entrance).await,
             };
@@ -148,7 +173,11 @@ impl Teller {
         self.notice_departures(before);
         for heard in heard {
             match heard {
-                Heard::Gap => self.catch_up().await?,
+                Heard::Gap => {
+                    self.catch_up().await?;
+                    // That one was unregistered or replaced may have been missed too.
+                    self.note_all(|_| true);
+                }
                 // What came in before the book was read stands in it too.
                 Heard::News(..) if !self.caught_up => self.catch_up().await?,
                 Heard::News(..) => {}
@@ -197,20 +226,33 @@ impl Teller {
         if stored.id <= self.told {
             return Ok(());
         }
-        self.told = stored.id;
         let frame = stored.value.frame(stored.id);
         self.replay.add(stored, frame.clone(), Instant::now());
-        self.hub.tell(stored.to.recipient(), Notice::Opaque(frame), at).await
+        self.hub.tell(stored.to.recipient(), Notice::Opaque(frame), at).await?;
+        self.told = stored.id;
+        Ok(())
     }
 
     async fn entered_elsewhere(&mut self, home: Recipient, at: MessageId) -> Result<(), HubClosed> {
         if let Some(departure) = self.gone.get_mut(&home) {
             departure.next.get_or_insert(at);
         }
-        if self.here.get(&home).is_some_and(|own| *own < at) {
+        if let Some(present) = self.here.get_mut(&home).filter(|present| present.at < at) {
+            present.replaced = true;
             self.hub.disconnect(Some(home), Close::Replaced).await?;
         }
         Ok(())
+    }
+
+    /// Ends a session that has lost its registration, unless a newer one has come in here meanwhile.
+    async fn see_off(&mut self, lapsed: &Lapsed) -> Result<(), HubClosed> {
+        let home = lapsed.claim.home();
+        let present = self.here.get_mut(&home).filter(|present| present.at == lapsed.at);
+        let Some(present) = present else { return Ok(()) };
+        present.replaced = true;
+        let close = if lapsed.newer { Close::Replaced } else { Close::Revoked };
+        tracing::debug!("a session has lost its registration unheard");
+        self.hub.disconnect(Some(home), close).await.map(drop)
     }
 
     /// Waits until every shard has told what it was given.
@@ -225,8 +267,11 @@ impl Teller {
             if here {
                 continue;
             }
-            let Some(at) = self.here.remove(&home) else { continue };
+            let Some(Present { at, replaced }) = self.here.remove(&home) else { continue };
             tracing::debug!("a client has left");
+            if replaced {
+                continue;
+            }
             self.note(&home, at, State::Away(told));
             if self.gone.len() < DEPARTED {
                 let departure = Departure { told, when: Instant::now(), next: None };
@@ -240,35 +285,85 @@ impl Teller {
         let Entrance { claim, entry, transport, leftover, since, welcome, done } = entrance;
         let home = claim.home();
         if done.is_closed() {
+            self.note(&home, entry.at, State::Away(entry.heard()));
             return Ok(());
         }
-        if self.here.contains_key(&home) {
-            self.hub.disconnect(Some(home.clone()), Close::Replaced).await?;
+        let before = self.here.get(&home).map(|present| present.at);
+        let outrun = before.is_some_and(|before| before > entry.at);
+        let named = if outrun { Recipient::from(LATECOMER) } else { home.clone() };
+        if let Some(present) = self.here.get_mut(&named) {
+            present.replaced = true;
         }
-        let departure = self.gone.remove(&home);
-        let own = departure.filter(|gone| gone.next.is_none_or(|next| next == entry.at));
-        let after = since.or(entry.told.max(own.map(|gone| gone.told)));
-        let missed = after.map(|id| self.replay.since(&claim.user, &claim.connection, id));
-        let frames: Vec<_> = welcome.into_iter().chain(missed.into_iter().flatten()).collect();
-        let admission = Admission { recipient: home.clone(), grounds: Grounds::Open };
-        let also = vec![Claim::everywhere(&claim.user)];
+        if before.is_some() && self.replace(&named).await? >= MOST_OF_A_PAIR {
+            // Too many that are going: it comes back.
+            self.note(&home, entry.at, State::Away(entry.heard()));
+            return Ok(());
+        }
+        let missed = self.missed(&claim, &entry, since);
+        let frames: Vec<_> = welcome.into_iter().chain(missed).collect();
+        let admission = Admission { recipient: named.clone(), grounds: Grounds::Open };
+        let also = if outrun { Vec::new() } else { vec![Claim::everywhere(&claim.user)] };
         let greeting = Some(Box::new(move || frames) as _);
-        self.here.insert(home, entry.at);
         self.hub.join(Newcomer { transport, leftover, admission, also, greeting }).await?;
         tracing::debug!(user = claim.user, "a client has come in");
+        if outrun {
+            self.replace(&named).await?;
+        } else {
+            self.has_joined(home, entry.at, before.is_some()).await?;
+        }
         // A client that didn't wait is in all the same.
         let _ = done.send(());
         Ok(())
     }
 
+    /// Sees off who listens as this; says how many those are, with those that were going already.
+    async fn replace(&self, home: &Recipient) -> Result<usize, HubClosed> {
+        self.hub.disconnect(Some(home.clone()), Close::Replaced).await
+    }
+
+    async fn has_joined(
+        &mut self,
+        home: Recipient,
+        at: MessageId,
+        took_over: bool,
+    ) -> Result<(), HubClosed> {
+        if took_over {
+            // The one before may have gone while nobody else was there. Once the newer is, what is
+            // said of who has left is about both.
+            self.settle().await?;
+        }
+        // Its registration may have ended while it waited here.
+        self.note(&home, at, State::Here);
+        self.here.insert(home, Present { at, replaced: false });
+        Ok(())
+    }
+
+    /// What a client is to be sent first.
+    fn missed(&mut self, claim: &Claim, entry: &Entry, since: Option<MessageId>) -> Vec<Frame> {
+        let departure = self.gone.remove(&claim.home());
+        let own = departure.filter(|gone| gone.next.is_none_or(|next| next == entry.at));
+        let told = entry.told.max(own.map(|gone| gone.told));
+        let after = since.or(told).unwrap_or_else(|| entry.heard());
+        self.replay.since(&claim.user, &claim.connection, after)
+    }
+
     fn renew(&mut self) {
+        let part = u64::from(self.part);
+        self.part = (self.part + 1) % PARTS;
+        self.note_all(|at| at.0 % u64::from(PARTS) == part);
+        if part > 0 {
+            return;
+        }
         let now = Instant::now();
         self.replay.forget(now);
         let kept_for = self.replay.kept_for();
         self.gone.retain(|_, gone| now.saturating_duration_since(gone.when) < kept_for);
-        let states: Vec<_> = self.here.iter().map(|(home, at)| (home.clone(), *at)).collect();
-        for (home, at) in states {
-            self.note(&home, at, State::Here);
+    }
+
+    /// Renews the registrations of those that are here and of which this is true.
+    fn note_all(&self, of: impl Fn(MessageId) -> bool) {
+        for (home, present) in self.here.iter().filter(|(_, present)| of(present.at)) {
+            self.note(home, present.at, State::Here);
         }
     }
 
@@ -279,3 +374,6 @@ impl Teller {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

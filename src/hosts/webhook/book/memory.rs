@@ -1,7 +1,7 @@
 //! The book of a daemon that is alone: in memory, gone with the process.
 
 use super::{
-    Asked, Book, BookError, BookLimits, Entry, Hook, HookKey, Kept, Listed, State, Stored,
+    Asked, Book, BookError, BookLimits, Entry, Hook, HookKey, Kept, Lapsed, Listed, State, Stored,
 };
 use crate::{
     hosts::webhook::{
@@ -23,6 +23,9 @@ use tokio::{sync::mpsc, time::Instant};
 /// Signatures remembered at once; past it no signed call is accepted until some are too old.
 const MAX_SEEN: usize = 65_536;
 
+/// What is over is looked for this often: it means looking through everything.
+const SWEEP: Duration = Duration::from_secs(60);
+
 /// Registrations and hooks of this process.
 pub struct MemoryBook {
     limits: BookLimits,
@@ -38,6 +41,8 @@ struct Pages {
     of_user: HashMap<String, Vec<HookKey>>,
     seen: HashMap<String, Instant>,
     last: MessageId,
+    /// When all of it was looked through for what is over.
+    swept: Option<Instant>,
 }
 
 struct Registration {
@@ -98,11 +103,13 @@ impl MemoryBook {
         if registration.until <= now {
             return None;
         }
-        (registration.until, registration.at) = (until, at);
+        registration.until = until;
+        let former = std::mem::replace(&mut registration.at, at);
         let before = std::mem::replace(&mut registration.state, State::Here);
         pages.last = at;
         Some(Entry {
             at,
+            before: former,
             told: match before {
                 State::Here => None,
                 State::Away(told) => Some(told),
@@ -110,18 +117,32 @@ impl MemoryBook {
         })
     }
 
-    fn renew(&self, kept: &[Kept]) {
+    fn renew(&self, kept: &[Kept]) -> Vec<Lapsed> {
         let (now, until) = (Instant::now(), self.until());
         let mut pages = self.pages();
+        let mut lapsed = Vec::new();
         for Kept { claim, at, state } in kept {
             let connections = pages.users.get_mut(&claim.user);
             let found = connections.and_then(|found| found.get_mut(&claim.connection));
-            if let Some(registration) = found.filter(|found| found.at == *at) {
-                (registration.until, registration.state) = (until, *state);
+            let newer = match found {
+                Some(registration) if registration.at == *at => {
+                    (registration.until, registration.state) = (until, *state);
+                    continue;
+                }
+                // Registered, and not entered since.
+                Some(registration) => registration.state != State::Away(registration.at),
+                None => false,
+            };
+            if *state == State::Here {
+                lapsed.push(Lapsed { claim: claim.clone(), at: *at, newer });
             }
         }
-        pages.forget(now);
-        pages.forget_hooks((self.clock)());
+        if pages.swept.is_none_or(|swept| now.saturating_duration_since(swept) >= SWEEP) {
+            pages.swept = Some(now);
+            pages.forget(now);
+            pages.forget_hooks((self.clock)());
+        }
+        lapsed
     }
 
     fn keep_hook(&self, key: &HookKey, hook: &Hook) -> Result<(), BookError> {
@@ -209,12 +230,8 @@ impl Book for MemoryBook {
         async { Ok(self.let_in(claim)) }.boxed()
     }
 
-    fn keep<'a>(&'a self, kept: &'a [Kept]) -> Asked<'a, ()> {
-        async {
-            self.renew(kept);
-            Ok(())
-        }
-        .boxed()
+    fn keep<'a>(&'a self, kept: &'a [Kept]) -> Asked<'a, Vec<Lapsed>> {
+        async { Ok(self.renew(kept)) }.boxed()
     }
 
     fn post<'a>(&'a self, to: &'a Target, value: &'a Value) -> Asked<'a, MessageId> {

@@ -8,7 +8,7 @@ mod shared;
 
 pub use limits::BookLimits;
 pub use memory::MemoryBook;
-pub use record::{Entry, Hook, HookKey, Kept, Listed, State, Stored};
+pub use record::{Entry, Hook, HookKey, Kept, Lapsed, Listed, State, Stored};
 pub use shared::SharedBook;
 
 use super::{
@@ -46,13 +46,15 @@ pub trait Book: Send + Sync + 'static {
     /// the same pair on another replica closed.
     fn enter<'a>(&'a self, claim: &'a Claim) -> Asked<'a, Option<Entry>>;
 
-    /// Renews the time of pairs whose sessions live, or notes up to where they have been told.
-    fn keep<'a>(&'a self, kept: &'a [Kept]) -> Asked<'a, ()>;
+    /// Renews the time of pairs whose sessions live, or notes up to where they have been told. Says
+    /// which of those sessions have lost their registration, to nobody's knowledge here.
+    fn keep<'a>(&'a self, kept: &'a [Kept]) -> Asked<'a, Vec<Lapsed>>;
 
     /// Takes a message in and has it told.
     fn post<'a>(&'a self, to: &'a Target, value: &'a Value) -> Asked<'a, MessageId>;
 
-    /// Messages behind this one that are still kept, in order, so many at most.
+    /// Messages behind this one that are still kept, in order, so many at most,
+    /// and fewer where they are long; none: there are no more.
     fn after(&self, id: MessageId, most: usize) -> Asked<'_, Vec<Stored>>;
 
     /// Keeps a new hook.

@@ -8,16 +8,31 @@ use crate::{
     },
     secret::Secret,
 };
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+/// So long a broken connection may go unnoticed: an interval between two pings, and the time that the
+/// answer may take.
+pub const UNNOTICED: Duration = Duration::from_secs(45);
 
 /// A client that may enter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Entry {
     /// When, in the order of messages: tells an older session with the same pair from a newer one.
     pub at: MessageId,
     /// The last message that its connection has been told, or that came before it was registered.
-    /// None: a session with the same pair is there, and told everything.
+    /// None: a session with the same pair is there, and told everything, as far as is known.
     pub told: Option<MessageId>,
+    /// [`Entry::at`] of the session before, or when its connection was registered.
+    pub before: MessageId,
+}
+
+impl Entry {
+    /// What its client has surely heard. A session that seems to live may be one whose connection has
+    /// broken, so that what it was told lately went nowhere.
+    pub fn heard(&self) -> MessageId {
+        let lately = u64::try_from(UNNOTICED.as_micros()).unwrap_or(u64::MAX);
+        self.told.unwrap_or(MessageId(self.at.0.saturating_sub(lately)).max(self.before))
+    }
 }
 
 /// How a registered connection is.
@@ -38,6 +53,17 @@ pub struct Kept {
     pub at: MessageId,
     /// How it is from now on.
     pub state: State,
+}
+
+/// A session that goes on, though its registration doesn't stand any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lapsed {
+    /// Whose.
+    pub claim: Claim,
+    /// [`Entry::at`] of the session.
+    pub at: MessageId,
+    /// A newer session has taken its place; otherwise its pair was unregistered.
+    pub newer: bool,
 }
 
 /// A message that may still be wanted.

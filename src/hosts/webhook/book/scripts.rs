@@ -1,9 +1,11 @@
 //! What is done in Redis in one step, as Lua. All keys have one hash tag, so that a cluster keeps them
-//! in one place; times are Redis' own, so that replicas need not agree on theirs.
+//! in one place; times are Redis' own, so that replicas need not
+//! agree on theirs; only when a hook ends is said by the clock of the replica that made it.
 //!
 //! | Key behind the prefix | Holds |
 //! |---|---|
 //! | `last` | the last id |
+//! | `first` | the first entrance since Redis knows anything |
 //! | `log`, `bytes` | messages by id, as they were published, and how many bytes they have |
 //! | `users` | users with registrations, by when the last of them ends |
 //! | `c:<user>` | connection → end, time of the latest entrance, last message told (`-`: it is there) |
@@ -57,27 +59,34 @@ redis.call('ZADD', KEYS[3], now + lifetime, ARGV[2])
 return 1
 ";
 
-/// `last, c:<user>, users; connection, user, lifetime ms, channel, what is told`: none, or the time of the
-/// entrance and what the connection had been told (`-`: a session is there).
+/// `last, c:<user>, users, first; connection, user, lifetime ms, channel, what is told`: none, or the time of the
+/// entrance, what the connection had been told (`-`: a session is there), and the entrance before.
 pub const ENTER: &str = "
 local known = redis.call('HGET', KEYS[2], ARGV[1])
 if not known then return false end
-local stands, told = string.match(known, '^(%d+) %d+ (%S+)$')
+local stands, before, told = string.match(known, '^(%d+) (%d+) (%S+)$')
 if tonumber(stands) <= now then return false end
 local id, lifetime = next_id(), tonumber(ARGV[3])
+redis.call('SET', KEYS[4], id, 'NX')
 redis.call('HSET', KEYS[2], ARGV[1], text(now + lifetime) .. ' ' .. id .. ' -')
 redis.call('PEXPIRE', KEYS[2], lifetime)
 redis.call('ZADD', KEYS[3], now + lifetime, ARGV[2])
 redis.call('PUBLISH', ARGV[4], 'e ' .. id .. '\\n' .. ARGV[5])
-return {id, told}
+return {id, told, before}
 ";
 
-/// `last, c:<user>, users; connection, user, lifetime ms, entrance, told`: nothing.
+/// `last, c:<user>, users, first; connection, user, lifetime ms, entrance, told`: 1, or 0: it is
+/// registered no more (unless all that was before the first entrance is forgotten: then it is again), or 2: a newer session has entered. What was registered and not entered since has
+/// the same number twice: messages and entrances share none.
 pub const KEEP: &str = "
 local known = redis.call('HGET', KEYS[2], ARGV[1])
-if not known then return 0 end
-local at = string.match(known, '^%d+ (%d+) ')
-if at ~= ARGV[4] then return 0 end
+if not known then
+  local first = redis.call('GET', KEYS[4])
+  if first and tonumber(ARGV[4]) >= tonumber(first) then return 0 end
+  known = '0 ' .. ARGV[4] .. ' -'
+end
+local at, told = string.match(known, '^%d+ (%d+) (%S+)$')
+if at ~= ARGV[4] then return at == told and 0 or 2 end
 local lifetime = tonumber(ARGV[3])
 redis.call('HSET', KEYS[2], ARGV[1], text(now + lifetime) .. ' ' .. at .. ' ' .. ARGV[5])
 redis.call('PEXPIRE', KEYS[2], lifetime)
@@ -124,11 +133,22 @@ redis.call('PUBLISH', ARGV[1], entry)
 return id
 ";
 
-/// `last, log; after, most, kept ms`: messages that are still wanted.
+/// `last, log; after, most, kept ms, bytes`: messages that are still wanted; at least one, if there is
+/// one, and no further ones past so many bytes: an answer has to be of a length that is read.
 pub const AFTER: &str = "
 local oldest = micros - tonumber(ARGV[3]) * 1000
 local from = '(' .. text(math.max(tonumber(ARGV[1]), oldest))
-return redis.call('ZRANGEBYSCORE', KEYS[2], from, '+inf', 'LIMIT', 0, ARGV[2])
+local found, bytes, most = {}, 0, tonumber(ARGV[2])
+while #found < most do
+  local some = redis.call('ZRANGEBYSCORE', KEYS[2], from, '+inf', 'LIMIT', #found, 8)
+  for _, entry in ipairs(some) do
+    bytes = bytes + #entry
+    if #found > 0 and bytes > tonumber(ARGV[4]) or #found >= most then return found end
+    found[#found + 1] = entry
+  end
+  if #some < 8 then break end
+end
+return found
 ";
 
 /// `last, h:<digest>, u:<user>, hooks; id, what is listed, end ms, hook, per user, in all, digest`: 1, or which

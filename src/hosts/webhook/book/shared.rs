@@ -1,7 +1,7 @@
 //! The book of several replicas: in Redis.
 
 use super::{
-    Asked, Book, BookError, BookLimits, Entry, Hook, HookKey, Kept, Listed, State, Stored,
+    Asked, Book, BookError, BookLimits, Entry, Hook, HookKey, Kept, Lapsed, Listed, State, Stored,
     scripts::{self, PREFIX},
 };
 use crate::{
@@ -14,10 +14,15 @@ use crate::{
     },
     secret::Secret,
     source::redis::{Answer, Fault, Keys},
+    status::{Condition, Record},
 };
 use futures_util::{FutureExt, future::try_join_all};
 use serde::{Deserialize, Serialize};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::time::Instant;
 
 /// Registrations that are renewed at once.
 const AT_ONCE: usize = 4;
@@ -27,7 +32,11 @@ const AT_ONCE: usize = 4;
 pub struct SharedBook {
     keys: Keys,
     limits: BookLimits,
+    record: Arc<Record>,
 }
+
+/// Bytes of messages that are read at once; the longest answer that is taken is four times that.
+const READ_AT_ONCE: usize = 1 << 20;
 
 /// A hook as it is written.
 #[derive(Serialize, Deserialize)]
@@ -52,9 +61,30 @@ fn strange() -> BookError {
 }
 
 impl SharedBook {
-    /// The book in this Redis.
-    pub fn new(keys: Keys, limits: BookLimits) -> Self {
-        Self { keys, limits }
+    /// The book in this Redis. How it answers is written into `record`.
+    pub fn new(keys: Keys, limits: BookLimits, record: Arc<Record>) -> Self {
+        Self { keys, limits, record }
+    }
+
+    /// Says so once when Redis begins to refuse, and when it doesn't any more: it may let us listen and
+    /// not write.
+    fn heard<T>(&self, answer: Result<T, Fault>) -> Result<T, BookError> {
+        let was_down = matches!(self.record.get(), Condition::Down { .. });
+        match &answer {
+            Ok(_) => {
+                self.record.succeeded(Instant::now());
+                if was_down {
+                    tracing::info!("registrations and messages are kept in Redis again");
+                }
+            }
+            Err(fault) => {
+                self.record.failed(fault.to_string(), Instant::now());
+                if !was_down {
+                    tracing::warn!("registrations and messages can't be kept in Redis: {fault}");
+                }
+            }
+        }
+        Ok(answer?)
     }
 
     async fn run(
@@ -66,7 +96,7 @@ impl SharedBook {
         let keys: Vec<String> =
             ["last"].iter().chain(keys).map(|key| format!("{PREFIX}{key}")).collect();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        Ok(self.keys.eval(&scripts::whole(script), &keys, arguments).await?)
+        self.heard(self.keys.eval(&scripts::whole(script), &keys, arguments).await)
     }
 
     async fn holds(
@@ -105,28 +135,36 @@ impl SharedBook {
 
     async fn let_in(&self, claim: &Claim) -> Result<Option<Entry>, BookError> {
         let Claim { user, connection } = claim;
-        let keys = [&*connections(user), "users"];
+        let keys = [&*connections(user), "users", "first"];
         let told = news::pair(claim);
         let arguments = [connection, user, &*self.lifetime(), CHANNEL, &told];
         let answer = self.run(scripts::ENTER, &keys, &arguments).await?;
         if let Answer::Nil = answer {
             return Ok(None);
         }
-        let [at, told] = <[Answer; 2]>::try_from(answer.list()).map_err(|_| strange())?;
-        let told = told.text().ok_or_else(strange)?;
+        let all: Option<Vec<String>> =
+            answer.list().into_iter().map(|answer| answer.text()).collect();
+        let [at, told, before] =
+            <[String; 3]>::try_from(all.unwrap_or_default()).map_err(|_| strange())?;
         let told = if told == "-" { None } else { Some(id(&told)?) };
-        Ok(Some(Entry { at: id(&at.text().ok_or_else(strange)?)?, told }))
+        Ok(Some(Entry { at: id(&at)?, told, before: id(&before)? }))
     }
 
-    async fn renew(&self, Kept { claim, at, state }: &Kept) -> Result<(), BookError> {
+    async fn renew(&self, Kept { claim, at, state }: &Kept) -> Result<Option<Lapsed>, BookError> {
         let Claim { user, connection } = claim;
         let told = match state {
             State::Here => "-".to_owned(),
             State::Away(told) => told.to_string(),
         };
-        let keys = [&*connections(user), "users"];
+        let keys = [&*connections(user), "users", "first"];
         let arguments = [connection, user, &*self.lifetime(), &at.to_string(), &told];
-        self.holds(scripts::KEEP, &keys, &arguments).await.map(drop)
+        let newer = match self.run(scripts::KEEP, &keys, &arguments).await? {
+            Answer::Int(0) => false,
+            Answer::Int(2) => true,
+            _ => return Ok(None),
+        };
+        let lapsed = Lapsed { claim: claim.clone(), at: *at, newer };
+        Ok(Some(lapsed).filter(|_| *state == State::Here))
     }
 
     async fn send(&self, to: &Target, value: &Value) -> Result<MessageId, BookError> {
@@ -139,7 +177,8 @@ impl SharedBook {
     }
 
     async fn behind(&self, after: MessageId, most: usize) -> Result<Vec<Stored>, BookError> {
-        let arguments = [&*after.to_string(), &most.to_string(), &self.replay()];
+        let (after, most, bytes) = (after.to_string(), most.to_string(), READ_AT_ONCE.to_string());
+        let arguments = [&*after, &most, &self.replay(), &bytes];
         let answer = self.run(scripts::AFTER, &["log"], &arguments).await?;
         let told = answer.list().into_iter().filter_map(|entry| match entry {
             Answer::Text(text) => news::read(&text).ok(),
@@ -182,7 +221,7 @@ impl SharedBook {
     }
 
     async fn look_up(&self, key: &HookKey) -> Result<Option<Hook>, BookError> {
-        let written = self.keys.get(&format!("{PREFIX}h:{}", hex(key))).await?;
+        let written = self.heard(self.keys.get(&format!("{PREFIX}h:{}", hex(key))).await)?;
         let Some(written) = written else { return Ok(None) };
         let Written { id, user, connection, expires, secret } =
             serde_json::from_slice(&written).map_err(|_| strange())?;
@@ -260,16 +299,17 @@ impl Book for SharedBook {
         self.let_in(claim).boxed()
     }
 
-    fn keep<'a>(&'a self, kept: &'a [Kept]) -> Asked<'a, ()> {
+    fn keep<'a>(&'a self, kept: &'a [Kept]) -> Asked<'a, Vec<Lapsed>> {
         async move {
+            let mut lapsed = Vec::new();
             for some in kept.chunks(AT_ONCE) {
                 let mut renewals = Vec::with_capacity(some.len());
                 for kept in some {
                     renewals.push(self.renew(kept));
                 }
-                try_join_all(renewals).await?;
+                lapsed.extend(try_join_all(renewals).await?.into_iter().flatten());
             }
-            Ok(())
+            Ok(lapsed)
         }
         .boxed()
     }

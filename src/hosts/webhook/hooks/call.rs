@@ -54,17 +54,30 @@ impl Hooks {
             return Err(Answer::TooMany);
         }
         let hook = self.0.book.hook(&key).await?.ok_or(Answer::Gone)?;
-        self.verify(&hook, headers, body).await?;
+        let signature = self.verify(&hook, headers, body)?;
         let message = body::message(headers, body).map_err(Answer::Bad)?;
         let message = message.ok_or(Answer::Empty)?;
+        // Last: a call that isn't taken in for another reason may be made again as it is.
+        if let Some(named) = signature {
+            self.uses_up(&hook, &named).await?;
+        }
         self.0.book.post(&hook.to, &message).await?;
         Ok(Answer::Accepted)
     }
 
-    async fn verify(&self, hook: &Hook, headers: &HeaderMap, body: &[u8]) -> Result<(), Answer> {
-        let Some(secret) = &hook.secret else { return Ok(()) };
+    /// The name of the call's signature, where the hook wants one.
+    fn verify(
+        &self,
+        hook: &Hook,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Option<String>, Answer> {
+        let Some(secret) = &hook.secret else { return Ok(None) };
         let now = (self.0.clock)();
-        let named = signature::check(secret, headers, body, now).ok_or(Answer::Gone)?;
+        signature::check(secret, headers, body, now).map(Some).ok_or(Answer::Gone)
+    }
+
+    async fn uses_up(&self, hook: &Hook, named: &str) -> Result<(), Answer> {
         // It could be sent again as long as its time stamp counts, which may be ahead of our clock.
         let seconds = u32::try_from(2 * TOLERANCE.as_secs() + 1).unwrap_or(u32::MAX);
         let named = format!("{}:{named}", hook.id);

@@ -91,7 +91,7 @@ impl Hooks {
     pub async fn ask(&self, claim: &Claim, asked: &Asked) -> serde_json::Value {
         let answer = match asked {
             Asked::Revoke { revoke } => {
-                // A client has what is bound to its connection, and what is its user's.
+                // Of one user's clients each may revoke what any of them has made.
                 let user = Target::User(claim.user.clone());
                 let revoked = self.revoke(&user, revoke).await;
                 revoked.map(|revoked| serde_json::json!({ "revoked": revoked }))

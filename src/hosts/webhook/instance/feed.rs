@@ -13,13 +13,19 @@ use crate::{
         self,
         redis::{Keys, Pace, RedisSettings, Subscription},
     },
-    status::{Condition, Dependency},
+    status::{Condition, Dependency, Record},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
-    time::Instant,
+    time::{Instant, sleep},
 };
+
+/// Messages that may wait for the teller where there is no Redis, of 100 kB each: who posts waits for
+/// room.
+const OWN_NEWS: usize = 256;
+/// How often it is tried whether a book that couldn't be written can be again.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 impl Parts {
     /// The book, its news, and what both depend on.
@@ -35,7 +41,7 @@ impl Parts {
             "no Redis is set: registrations, private URLs and messages for clients that are away are \
              in memory. They are gone after a restart, and a second replica would know nothing of them"
         );
-        let (news, queue) = mpsc::channel(NEWS);
+        let (news, queue) = mpsc::channel(OWN_NEWS);
         let clock = Arc::clone(&self.ground.clock);
         let book = Arc::new(MemoryBook::new(self.settings.limits, clock, news));
         self.observers.source.up.set(true);
@@ -52,7 +58,10 @@ impl Parts {
         let following = Arc::clone(&metrics);
         until_stopped(&tasks, "source metrics", async move { following.follow(followed).await });
         let keys = Keys::new(redis.clone(), Pace::default(), self.ground.rng.fork());
-        let book = Arc::new(SharedBook::new(keys, self.settings.limits));
+        let record = Arc::new(Record::default());
+        let book = Arc::new(SharedBook::new(keys, self.settings.limits, Arc::clone(&record)));
+        let looked_at = look_again(Arc::clone(&book), Arc::clone(&record));
+        until_stopped(&tasks, "book", looked_at);
         let (inlet, queue) = mpsc::channel(NEWS);
         let subscription = Subscription {
             settings: redis,
@@ -61,8 +70,26 @@ impl Parts {
             rng: self.ground.rng.fork(),
         };
         tasks.core("redis", subscription.run(inlet, state, tasks.stopping().clone()));
-        let dependency = needed("redis", move || Condition::from(&*known.borrow()));
+        let dependency = needed("redis", move || {
+            let heard = Condition::from(&*known.borrow());
+            match record.get() {
+                down @ Condition::Down { .. } if heard.is_up() => down,
+                _ => heard,
+            }
+        });
         (book, Feed::Redis { queue, state: watched, metrics }, dependency)
+    }
+}
+
+/// While the book can't be written, it is tried: a daemon that isn't ready is asked by nobody.
+async fn look_again(book: Arc<SharedBook>, record: Arc<Record>) {
+    loop {
+        sleep(LOOK_AGAIN).await;
+        if matches!(record.get(), Condition::Down { .. })
+            && let Err(error) = book.first_time("a look", 1).await
+        {
+            tracing::debug!("the book can't be written yet: {error}");
+        }
     }
 }
 

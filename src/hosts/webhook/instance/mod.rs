@@ -8,10 +8,10 @@ mod look_over;
 mod probe;
 
 use super::{
-    book::{Book, Kept},
+    book::{Book, Kept, Lapsed},
     claim::Claim,
     dialect::{Wanted, WebhookDialect},
-    door::Door,
+    door::{Door, Own},
     event_stream::event_stream,
     feed::CHANNEL,
     hooks::{HookRules, Hooks},
@@ -21,7 +21,7 @@ use super::{
     settings::{FLAGS, SETTINGS, WebhookSettings},
     socket,
     socketio::socket_io,
-    teller::{Outfit, Teller},
+    teller::{MOST_OF_A_PAIR, Outfit, Teller},
     token::Access,
 };
 use crate::{
@@ -47,14 +47,17 @@ use warp::{Filter, filters::BoxedFilter, reply::Response};
 const PORT: u16 = 3000;
 /// Shards of the hub at most; each is one task.
 const MAX_SHARDS: usize = 8;
-/// Sessions with one pair: the one that is there, and those it replaces until they are gone.
-const PER_PAIR: usize = 8;
+/// Sessions with one pair: the one that is there, and those it replaces until they are gone. The
+/// teller lets nobody in past it.
+const PER_PAIR: usize = MOST_OF_A_PAIR;
 /// What a session listens as besides its pair: its user.
 const SUBSCRIPTIONS: usize = 1;
 /// Messages that may wait for the teller.
 const NEWS: usize = 4096;
 /// Clients that may wait for it.
 const ENTRANCES: usize = 1024;
+/// Sessions that have lost their registration, until the teller sees them off.
+const LAPSED: usize = 256;
 /// Wishes of clients for hooks that may wait.
 const WISHES: usize = 256;
 
@@ -139,16 +142,20 @@ impl Parts {
         let room = self.room(&hub, &probe);
         let (teller, entrances) = mpsc::channel(ENTRANCES);
         let waiting = teller.clone();
+        let own = Some(Own { claim: probe.clone(), hub: hub.clone() });
         let observe = counting::entrances(&self.observers.auth);
-        let door = Door::new(Arc::clone(&book), teller, room.clone(), origins.clone(), observe);
+        let door =
+            Door::new(Arc::clone(&book), teller, room.clone(), origins.clone(), observe, own);
         let clock = Arc::clone(&self.ground.clock);
         let hooks = Hooks::new(Arc::clone(&book), clock, self.hook_rules());
+        let (noted, lapsed) = self.keeper(&book);
         self.teller(Outfit {
             hub: hub.clone(),
             book: Arc::clone(&book),
             feed,
             entrances,
-            noted: self.keeper(&book),
+            noted,
+            lapsed,
             replay: Replay::new(self.settings.limits),
             renewal: self.settings.limits.registration / 4,
         });
@@ -161,7 +168,7 @@ impl Parts {
         self.gauges(std::slice::from_ref(&dependency), &hub, &queues)?;
         let desk = self.desk(&book, &hooks)?;
         let rng = self.ground.rng.fork();
-        let probe = WayBack::new(Arc::clone(&book), room.clone(), probe, rng);
+        let probe = WayBack::new(hub.clone(), room.clone(), probe, rng);
         let inside = Inside { door, hooks };
         let routes = self.routes(inside, &desk, &room);
         let adopting = Adopting::new(self.settings.clone(), hub.clone(), room, origins, desk);
@@ -212,10 +219,12 @@ impl Parts {
     }
 
     /// Notes how sessions are. It outlives the teller by the time that its last notes take.
-    fn keeper(&self, book: &Arc<dyn Book>) -> mpsc::Sender<Kept> {
+    fn keeper(&self, book: &Arc<dyn Book>) -> (mpsc::Sender<Kept>, mpsc::Receiver<Lapsed>) {
         let (noted, notes) = keeper::notes();
-        self.ground.groups.sources.core("registrations", keeper::run(Arc::clone(book), notes));
-        noted
+        let (lapses, lapsed) = mpsc::channel(LAPSED);
+        let keeper = keeper::run(Arc::clone(book), notes, lapses);
+        self.ground.groups.sources.core("registrations", keeper);
+        (noted, lapsed)
     }
 
     fn teller(&self, outfit: Outfit) {

@@ -1,20 +1,19 @@
-//! The daemon's probe of itself, the way of a client and its back end: a registration, a WebSocket, a
-//! message for it.
+//! The daemon's probe of itself, the way of a client: a WebSocket, a message for it. It needs no Redis:
+//! a daemon that waits for one is alive.
 
 use crate::{
     config::Place,
     front::{Request, Room, VisitError, Visitor},
     hosts::{
         Probe, ProbeError, Stream,
-        webhook::{
-            book::Book,
-            claim::{Claim, Target},
-            value::Value,
-        },
+        webhook::{claim::Claim, id::MessageId, value::Value},
     },
+    hub::Hub,
+    notice::Notice,
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
+use tokio::time::Instant;
 
 /// What the probe's name begins with: no back end has a user whose name begins with a control
 /// character.
@@ -22,7 +21,7 @@ const NAME: &str = "\u{1}probe";
 
 /// Knows the way.
 pub(super) struct WayBack {
-    book: Arc<dyn Book>,
+    hub: Hub,
     room: Room,
     claim: Claim,
     rng: Mutex<fastrand::Rng>,
@@ -35,14 +34,13 @@ pub(super) fn claim(rng: &mut fastrand::Rng) -> Claim {
 }
 
 impl WayBack {
-    pub(super) fn new(book: Arc<dyn Book>, room: Room, claim: Claim, rng: fastrand::Rng) -> Self {
-        Self { book, room, claim, rng: Mutex::new(rng) }
+    pub(super) fn new(hub: Hub, room: Room, claim: Claim, rng: fastrand::Rng) -> Self {
+        Self { hub, room, claim, rng: Mutex::new(rng) }
     }
 
     async fn visit(&self, stream: Box<dyn Stream>, place: &Place) -> Result<(), ProbeError> {
         let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner).fork();
         let message = format!("probe {:016x}", rng.u64(..));
-        self.book.register(&self.claim).await?;
         let _aside = self.room.aside();
         let host = place.server_names.first().map_or("localhost", String::as_str).to_owned();
         let path = format!("{}/ws?probe", place.path);
@@ -54,9 +52,9 @@ impl WayBack {
             r#"{"registered":true}"# => {}
             other => return Err(VisitError::Refused(other.to_owned()).into()),
         }
-        let to = Target::Connection(self.claim.clone());
-        let id = self.book.post(&to, &Value::text(&message)).await?;
-        let expected = format!(r#"{{"id":"{id}","message":"{message}"}}"#);
+        let notice = Notice::Opaque(Value::text(&message).frame(MessageId::default()));
+        self.hub.tell(self.claim.home(), notice, Instant::now()).await?;
+        let expected = format!(r#"{{"id":"{}","message":"{message}"}}"#, MessageId::default());
         while visitor.next().await? != expected {}
         Ok(())
     }

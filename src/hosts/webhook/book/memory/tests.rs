@@ -48,7 +48,10 @@ async fn a_registration_lives_an_hour_from_its_last_use() {
     assert_eq!(newer.told, None, "it is there");
     tokio::time::advance(most).await;
     let left = |at| [Kept { claim: pair.clone(), at, state: State::Away(MessageId(9)) }];
-    book.keep(&left(older)).await.unwrap();
+    let here = [Kept { claim: pair.clone(), at: older, state: State::Here }];
+    let lapsed = Lapsed { claim: pair.clone(), at: older, newer: true };
+    assert_eq!(book.keep(&here).await, Ok(vec![lapsed]));
+    assert_eq!(book.keep(&left(older)).await, Ok(Vec::new()), "who has left may be anywhere");
     assert_eq!(
         book.enter(&pair).await.unwrap().unwrap().told,
         None,
