@@ -40,6 +40,11 @@ impl Origin {
         self.stranger.another()
     }
 
+    /// See [`Stranger::claims`].
+    pub fn claims(&self) {
+        self.stranger.claims();
+    }
+
     /// See [`Stranger::joins`].
     pub fn joins(&self) {
         self.stranger.joins();

@@ -8,6 +8,10 @@ use crate::{
     session::{Dialect, Heard, Refusal, TopicSpec},
 };
 use serde::Deserialize;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 use tokio::sync::mpsc;
 
 /// What a client may say at once, in bytes.
@@ -22,11 +26,41 @@ pub struct Wanted {
     pub home: Recipient,
     /// What.
     pub asked: Asked,
+    /// Its client wants nothing more until this is dropped.
+    pub turn: Turn,
+}
+
+/// Connections with a wish that isn't answered yet: one each, so that none starves the others.
+type Busy = Arc<Mutex<HashSet<Recipient>>>;
+
+/// A connection's turn at the desk.
+#[derive(Debug)]
+pub struct Turn {
+    busy: Busy,
+    home: Recipient,
+}
+
+impl Turn {
+    fn take(busy: &Busy, home: &Recipient) -> Option<Self> {
+        let free = lock(busy).insert(home.clone());
+        free.then(|| Self { busy: Arc::clone(busy), home: home.clone() })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        lock(&self.busy).remove(&self.home);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The wording. What takes time goes to a desk, which answers later.
 pub struct WebhookDialect {
     desk: mpsc::Sender<Wanted>,
+    busy: Busy,
 }
 
 /// What a client may say: `{"hook":{…}}`.
@@ -38,7 +72,7 @@ struct Said {
 impl WebhookDialect {
     /// With this desk.
     pub fn new(desk: mpsc::Sender<Wanted>) -> Self {
-        Self { desk }
+        Self { desk, busy: Busy::default() }
     }
 }
 
@@ -77,7 +111,8 @@ impl Dialect for WebhookDialect {
         else {
             return complain("malformed");
         };
-        match self.desk.try_send(Wanted { claim, home: home.clone(), asked: said.hook }) {
+        let Some(turn) = Turn::take(&self.busy, home) else { return complain("try later") };
+        match self.desk.try_send(Wanted { claim, home: home.clone(), asked: said.hook, turn }) {
             Ok(()) => Heard::Nothing,
             Err(_) => complain("try later"),
         }
@@ -121,6 +156,14 @@ mod tests {
         assert!(wanted.try_recv().is_err());
         assert_eq!(dialect.hear(r#"{"hook":{}}"#, &claim.home()), Heard::Nothing);
         assert_eq!(dialect.hear(r#"{"hook":{}}"#, &claim.home()), complaint("try later"));
-        assert_eq!(wanted.try_recv().unwrap().claim, claim);
+        let first = wanted.try_recv().unwrap();
+        assert_eq!(first.claim, claim);
+        assert_eq!(dialect.hear(r#"{"hook":{}}"#, &claim.home()), complaint("try later"));
+        let other = Claim::new("u", "d").unwrap();
+        assert_eq!(dialect.hear(r#"{"hook":{}}"#, &other.home()), Heard::Nothing);
+        let full = Claim::new("u", "e").unwrap();
+        assert_eq!(dialect.hear(r#"{"hook":{}}"#, &full.home()), complaint("try later"));
+        drop((first, wanted.try_recv().unwrap()));
+        assert_eq!(dialect.hear(r#"{"hook":{}}"#, &claim.home()), Heard::Nothing);
     }
 }

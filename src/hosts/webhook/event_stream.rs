@@ -115,6 +115,9 @@ async fn open(
     })?;
     let Asked { claim, since } = asked;
     let first = format!("retry: {}\n: registered\n\n", come_back(&claim));
+    if let Some(origin) = &origin {
+        origin.claims();
+    }
     door.enter(claim, peer, stream, Bytes::new(), since).await?;
     if let Some(origin) = origin {
         origin.joins();

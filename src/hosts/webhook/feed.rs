@@ -12,7 +12,19 @@ use tokio::{
 };
 
 /// The channel that replicas tell each other on.
-pub const CHANNEL: &str = "notify_push_webhook";
+const CHANNEL: &str = "notify_push_webhook";
+
+/// The channel of those whose keys are in this database: Redis keeps keys of its databases apart, and
+/// not what is published. Names live as long as the process; one is made for each host, at its start.
+pub fn channels(database: i64) -> &'static [&'static str] {
+    match database {
+        0 => &[CHANNEL],
+        other => {
+            let own: &'static str = Box::leak(format!("{CHANNEL}:{other}").into_boxed_str());
+            Box::leak(Box::new([own]))
+        }
+    }
+}
 
 /// Where news come from.
 pub enum Feed {
@@ -106,5 +118,16 @@ fn heard(delivery: Delivery, metrics: &SourceMetrics) -> Option<Heard> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::channels;
+
+    #[test]
+    fn each_database_has_a_channel_of_its_own() {
+        assert_eq!(channels(0), ["notify_push_webhook"]);
+        assert_eq!(channels(1), ["notify_push_webhook:1"]);
     }
 }

@@ -7,7 +7,6 @@ use super::{
 use crate::{
     hosts::webhook::{
         claim::{Claim, Target},
-        feed::CHANNEL,
         id::MessageId,
         news::{self, News},
         value::Value,
@@ -32,6 +31,7 @@ const AT_ONCE: usize = 4;
 pub struct SharedBook {
     keys: Keys,
     limits: BookLimits,
+    channel: &'static str,
     record: Arc<Record>,
 }
 
@@ -61,9 +61,10 @@ fn strange() -> BookError {
 }
 
 impl SharedBook {
-    /// The book in this Redis. How it answers is written into `record`.
-    pub fn new(keys: Keys, limits: BookLimits, record: Arc<Record>) -> Self {
-        Self { keys, limits, record }
+    /// The book in this Redis, whose replicas tell each other on `channel`. How it answers is written
+    /// into `record`.
+    pub fn new(keys: Keys, limits: BookLimits, channel: &'static str, record: Arc<Record>) -> Self {
+        Self { keys, limits, channel, record }
     }
 
     /// Says so once when Redis begins to refuse, and when it doesn't any more: it may let us listen and
@@ -137,7 +138,7 @@ impl SharedBook {
         let Claim { user, connection } = claim;
         let keys = [&*connections(user), "users", "first"];
         let told = news::pair(claim);
-        let arguments = [connection, user, &*self.lifetime(), CHANNEL, &told];
+        let arguments = [connection, user, &*self.lifetime(), self.channel, &told];
         let answer = self.run(scripts::ENTER, &keys, &arguments).await?;
         if let Answer::Nil = answer {
             return Ok(None);
@@ -171,7 +172,7 @@ impl SharedBook {
         let limits = &self.limits;
         let (most, bytes) = (limits.messages_in_all.to_string(), limits.bytes_in_all.to_string());
         let message = news::message(to, value);
-        let arguments = [CHANNEL, &*message, &self.replay(), &most, &bytes];
+        let arguments = [self.channel, &*message, &self.replay(), &most, &bytes];
         let answer = self.run(scripts::POST, &["log", "bytes"], &arguments).await?;
         id(&answer.text().ok_or_else(strange)?)
     }
@@ -289,7 +290,7 @@ impl Book for SharedBook {
             let Claim { user, connection } = claim;
             let keys = [&*connections(user), &hooks_of(user), "hooks"];
             let told = news::pair(claim);
-            let arguments = [&**connection, CHANNEL, &told, PREFIX];
+            let arguments = [&**connection, self.channel, &told, PREFIX];
             self.holds(scripts::UNREGISTER, &keys, &arguments).await
         }
         .boxed()

@@ -6,7 +6,7 @@ use crate::{
         until_stopped,
         webhook::{
             book::{Book, MemoryBook, SharedBook},
-            feed::{CHANNEL, Feed},
+            feed::Feed,
         },
     },
     source::{
@@ -59,13 +59,18 @@ impl Parts {
         until_stopped(&tasks, "source metrics", async move { following.follow(followed).await });
         let keys = Keys::new(redis.clone(), Pace::default(), self.ground.rng.fork());
         let record = Arc::new(Record::default());
-        let book = Arc::new(SharedBook::new(keys, self.settings.limits, Arc::clone(&record)));
+        let book = Arc::new(SharedBook::new(
+            keys,
+            self.settings.limits,
+            self.channels[0],
+            Arc::clone(&record),
+        ));
         let looked_at = look_again(Arc::clone(&book), Arc::clone(&record));
         until_stopped(&tasks, "book", looked_at);
         let (inlet, queue) = mpsc::channel(NEWS);
         let subscription = Subscription {
             settings: redis,
-            channels: &[CHANNEL],
+            channels: self.channels,
             pace: Pace::default(),
             rng: self.ground.rng.fork(),
         };

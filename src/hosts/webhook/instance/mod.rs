@@ -13,7 +13,7 @@ use super::{
     dialect::{Wanted, WebhookDialect},
     door::{Door, Own},
     event_stream::event_stream,
-    feed::CHANNEL,
+    feed::channels,
     hooks::{HookRules, Hooks},
     keeper,
     replay::Replay,
@@ -106,19 +106,23 @@ impl Prepared for Webhook {
     }
 
     fn start(self: Box<Self>, ground: Ground) -> Result<Running, StartError> {
+        let database = self.settings.redis.as_ref().map_or(0, |redis| redis.database);
+        let channels = channels(database);
         let observers = Observers::register(Names {
             host: ground.name.as_ref().map(|name| name.as_str()),
             topics: &[],
-            channels: &[CHANNEL],
+            channels,
             methods: &["registration"],
         })?;
-        Parts { settings: self.settings, observers, ground }.start()
+        Parts { settings: self.settings, channels, observers, ground }.start()
     }
 }
 
 /// What the parts are made from.
 struct Parts {
     settings: WebhookSettings,
+    /// Those that replicas tell each other on.
+    channels: &'static [&'static str],
     observers: Observers,
     ground: Ground,
 }

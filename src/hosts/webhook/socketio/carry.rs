@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 /// How long to wait for room at a client that has not fetched what it was sent: the library doesn't
 /// tell when there is some.
-const NO_ROOM: Duration = Duration::from_millis(50);
+pub const NO_ROOM: Duration = Duration::from_millis(50);
 /// Close codes of [`crate::session::Close`] that say that this pair's session isn't to come back.
 const REPLACED: CloseCode = CloseCode(4409);
 const REVOKED: CloseCode = CloseCode(4401);

@@ -1,7 +1,7 @@
 //! What clients say: `register`, with whatever arguments, and `hook`.
 
 use super::{
-    carry::{Carrier, Refusal, worded},
+    carry::{Carrier, NO_ROOM, Refusal, worded},
     engine::Engine,
     guest::Guest,
     said::{Arguments, Said},
@@ -15,12 +15,14 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json};
 use socketioxide::{
-    adapter::Adapter,
+    SendError, SocketError,
+    adapter::LocalAdapter,
     extract::{AckSender, SocketRef, TryData},
     handler::{ConnectHandler as _, FromMessageParts},
     socket::Socket,
 };
 use std::{convert::Infallible, sync::Arc};
+use tokio::time::sleep;
 
 /// What events come to.
 #[derive(Clone)]
@@ -55,16 +57,16 @@ impl Events {
         // The library keeps the handlers with the socket: they must not keep what keeps the socket.
         let guest = Arc::downgrade(&guest);
         let (events, whose) = (self.clone(), guest.clone());
-        let register = async move |socket: SocketRef, said: TryData<Arguments>, call, ack| {
+        let register = async move |socket: SocketRef, said: TryData<Arguments>, call: Call| {
             let (Some(guest), said) = (whose.upgrade(), read(said)) else { return };
             let answer = events.register(&socket, &guest, &said).await;
-            acknowledge(&socket, ack, &call, &said, answer);
+            acknowledge(&socket, &guest, &call, &said, answer).await;
         };
         socket.on("register", register);
-        let hook = async move |socket: SocketRef, said: TryData<Arguments>, call, ack| {
+        let hook = async move |socket: SocketRef, said: TryData<Arguments>, call: Call| {
             let (Some(guest), said) = (guest.upgrade(), read(said)) else { return };
             let answer = self.hook(&guest, &said).await;
-            tell(&socket, ack, &call, "hook", &answer);
+            tell(&socket, &guest, &call, "hook", &answer).await;
         };
         socket.on("hook", hook);
     }
@@ -78,6 +80,7 @@ impl Events {
         let claim = said.claim.clone().ok_or(Refused::Malformed)?;
         let since = said.since().map_err(|_| Refused::Malformed)?;
         let _turn = guest.turns.try_acquire().map_err(|_| Refused::TryLater)?;
+        let _alone = guest.registers(&claim).ok_or(Refused::TryLater)?;
         if !guest.has_room_for(&claim) {
             return Err(Refused::Full);
         }
@@ -85,6 +88,7 @@ impl Events {
             tracing::warn!(%error, "no descriptors left for a client of Socket.IO");
             Refused::TryLater
         })?;
+        guest.claims();
         guest.renews(&claim, true);
         let door = &self.inside.door;
         let entered = door.enter(claim.clone(), &guest.peer, stream, Bytes::new(), since).await;
@@ -119,31 +123,48 @@ impl Events {
 
 /// Tells a client how it went, if it wants to know: by its callback, or else, where it went wrong, by
 /// an event.
-fn acknowledge(
+async fn acknowledge(
     socket: &SocketRef,
-    ack: AckSender,
+    guest: &Guest,
     call: &Call,
     said: &Said,
     answer: Result<(), Refused>,
 ) {
     match answer {
-        Ok(()) if !call.wants_answer => {}
-        Ok(()) => tell(socket, ack, call, "registered", &json!({ "ok": true })),
+        Ok(()) if call.ack.is_none() => {}
+        Ok(()) => tell(socket, guest, call, "registered", &json!({ "ok": true })).await,
         Err(refused) => {
             let refusal = Refusal::new(refused.name(), said.claim.as_ref());
-            tell(socket, ack, call, "error", &refusal);
+            tell(socket, guest, call, "error", &refusal).await;
         }
     }
 }
 
-/// By its callback, or else by an event.
-fn tell(socket: &SocketRef, ack: AckSender, call: &Call, event: &str, answer: &impl Serialize) {
-    let sent = worded(socket, answer).map(|worded| match call.wants_answer {
-        true => ack.send(&worded),
-        false => socket.emit(event, &worded),
-    });
+/// By its callback, or else by an event. For as many answers as a client has turns it is waited until
+/// there is room: it may not have fetched yet what it was sent before.
+async fn tell(
+    socket: &SocketRef,
+    guest: &Guest,
+    call: &Call,
+    event: &str,
+    answer: &impl Serialize,
+) {
+    let Ok(worded) = worded(socket, answer) else { return };
+    let turn = guest.turns.try_acquire();
+    let sent = loop {
+        let sent = match call.ack {
+            Some(_) => call.sender().send(&worded),
+            None => socket.emit(event, &worded),
+        };
+        match sent {
+            Err(SendError::Socket(SocketError::InternalChannelFull)) if turn.is_ok() => {
+                sleep(NO_ROOM).await;
+            }
+            sent => break sent,
+        }
+    };
     // It has gone, or doesn't listen.
-    if !matches!(sent, Ok(Ok(()))) {
+    if sent.is_err() {
         tracing::debug!(event, "a client of Socket.IO could not be answered");
     }
 }
@@ -153,19 +174,29 @@ fn read(TryData(said): TryData<Arguments>) -> Said {
     said.map_or_else(|_| Said::default(), |Arguments(arguments)| Said::read(arguments))
 }
 
-/// Whether a client gave a callback along.
+/// What a client called us with: whether it gave a callback along, and which.
 struct Call {
-    wants_answer: bool,
+    socket: Arc<Socket>,
+    ack: Option<i64>,
 }
 
-impl<A: Adapter> FromMessageParts<A> for Call {
+impl Call {
+    /// Calls the callback, if there is one. The library's own can be tried once only.
+    fn sender(&self) -> AckSender {
+        let mut nothing = socketioxide_core::Value::Bytes(Bytes::new());
+        let Ok(sender) = AckSender::from_message_parts(&self.socket, &mut nothing, &self.ack);
+        sender
+    }
+}
+
+impl FromMessageParts<LocalAdapter> for Call {
     type Error = Infallible;
 
     fn from_message_parts(
-        _: &Arc<Socket<A>>,
+        socket: &Arc<Socket>,
         _: &mut socketioxide_core::Value,
         ack: &Option<i64>,
     ) -> Result<Self, Infallible> {
-        Ok(Self { wants_answer: ack.is_some() })
+        Ok(Self { socket: Arc::clone(socket), ack: *ack })
     }
 }

@@ -37,6 +37,8 @@ pub struct Guest {
     /// Cancelled when it leaves the namespace, which a newer client may enter again.
     gone: Mutex<CancellationToken>,
     bindings: Mutex<HashMap<Claim, Binding>>,
+    /// Pairs that it is registering right now; as many as there are turns.
+    registering: Mutex<Vec<Claim>>,
 }
 
 /// One pair that a client is registered as.
@@ -62,6 +64,7 @@ impl Guest {
             stranger: Mutex::new(Some(stranger)),
             gone: Mutex::default(),
             bindings: Mutex::default(),
+            registering: Mutex::default(),
         })
     }
 
@@ -96,10 +99,27 @@ impl Guest {
         stranger.as_ref().map(|stranger| (stranger.eviction(), self.settled.clone()))
     }
 
+    /// It has said who it is ([`Stranger::claims`]).
+    pub fn claims(&self) {
+        if let Some(stranger) = &*lock(&self.stranger) {
+            stranger.claims();
+        }
+    }
+
     /// Whether there is room for a pair; one that it has is taken anew.
     pub fn has_room_for(&self, claim: &Claim) -> bool {
         let bindings = lock(&self.bindings);
         bindings.len() < MAX_BINDINGS || bindings.contains_key(claim)
+    }
+
+    /// Begins to register a pair, unless that is under way: two at once would see each other off.
+    pub fn registers(&self, claim: &Claim) -> Option<Registering<'_>> {
+        let mut registering = lock(&self.registering);
+        if registering.contains(claim) {
+            return None;
+        }
+        registering.push(claim.clone());
+        Some(Registering { guest: self, claim: claim.clone() })
     }
 
     /// Whether it is registered as this pair.
@@ -142,6 +162,18 @@ impl Guest {
         if !token.is_cancelled() {
             lock(&self.bindings).remove(claim);
         }
+    }
+}
+
+/// A registration under way, until this is dropped.
+pub struct Registering<'a> {
+    guest: &'a Guest,
+    claim: Claim,
+}
+
+impl Drop for Registering<'_> {
+    fn drop(&mut self) {
+        lock(&self.guest.registering).retain(|claim| *claim != self.claim);
     }
 }
 
@@ -249,6 +281,17 @@ mod tests {
         assert!(over.is_cancelled());
         guest.enters();
         assert!(!guest.is_bound(&claim(0)) && !guest.bind(claim(0)).is_cancelled());
+    }
+
+    #[test]
+    fn a_pair_is_registered_once_at_a_time() {
+        let guest = guest(&strangers());
+        let first = guest.registers(&claim(0)).unwrap();
+        assert!(guest.registers(&claim(0)).is_none());
+        let other = guest.registers(&claim(1));
+        assert!(other.is_some());
+        drop(first);
+        assert!(guest.registers(&claim(0)).is_some());
     }
 
     #[test]
