@@ -236,6 +236,35 @@ async fn a_replica_that_starts_late_reads_messages_of_any_length() {
     assert_eq!(told, json!("last"));
 }
 
+#[tokio::test]
+async fn a_daemon_without_redis_is_alive() {
+    let mut redis = Redis::start().await;
+    let url = redis.url();
+    let host = Webhook::start_with(&[("REDIS_URL", &url), ("WATCHDOG_USEC", "400000")]).await;
+    host.daemon.logs("listening to Redis").await;
+    redis.kill();
+    host.daemon.logs("no messages from Redis").await;
+    // Far more than can have been said before.
+    for _ in 0..25 {
+        host.daemon.notifies("WATCHDOG=1").await;
+    }
+}
+
+#[tokio::test]
+async fn a_redis_that_lets_us_listen_and_not_write_is_told_of() {
+    let mut user = user("notify_push_webhook");
+    user.retain(|word| *word != "+eval");
+    let redis = Redis::start_with(&user).await;
+    let url = redis.url().replace("//", "//notify_push_webhook:CHANGE-ME@");
+    let host = Webhook::start_with(&[("REDIS_URL", &url)]).await;
+    host.daemon.logs("listening to Redis").await;
+    host.daemon.logs("registrations and messages can't be kept in Redis").await;
+    let registered = host.ask("PUT", "/api/alice/register?connectionId=c1", "").await;
+    assert_eq!(registered.status, 503);
+    let said = host.daemon.log().matches("can't be kept in Redis").count();
+    assert_eq!(said, 1, "once");
+}
+
 /// Everything that needs Redis, once.
 async fn does_everything(one: &Webhook, two: &Webhook) {
     one.register("alice", "c1").await;
