@@ -199,6 +199,20 @@ async fn health_tells_of_peers_and_does_not_depend_on_them() {
 }
 
 #[tokio::test]
+async fn a_health_check_asks_where_metrics_are_and_says_so() {
+    let metrics = free_port().to_string();
+    let server = Aphlict::with_environment(|_| {}, &[("METRICS_PORT", &metrics)]).await;
+    let (code, said) = run(&["healthcheck", "--metrics-port", &metrics]);
+    assert_eq!(code, 0, "{said}");
+    drop(server);
+    // Nobody listens there.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_notify_push"));
+    command.arg("healthcheck").env_clear().env("PORT", free_port().to_string());
+    let said = String::from_utf8(command.output().unwrap().stderr).unwrap();
+    assert!(said.contains("needs METRICS_PORT"), "{said}");
+}
+
+#[tokio::test]
 async fn a_reload_takes_in_what_can_change_and_says_what_can_not() {
     let server = Aphlict::start().await;
     server.daemon.logs("memory.hint is for Node").await;

@@ -73,7 +73,8 @@ pub enum AskError {
     /// Nobody listens there.
     #[error(
         "no daemon answers at {0}: is it running, with the same listeners as here \
-         (ADMIN_SOCKET_PATH, ADMIN_PORT, METRICS_SOCKET_PATH, METRICS_PORT, or PORT)?"
+         (ADMIN_SOCKET_PATH, ADMIN_PORT, METRICS_SOCKET_PATH, METRICS_PORT, or PORT)? One whose hosts all \
+         have listeners of their own, as Phorge's have, needs METRICS_PORT or METRICS_SOCKET_PATH for this"
     )]
     Nobody(Place, #[source] io::Error),
     /// A unix socket that isn't ours to use.
