@@ -160,6 +160,37 @@ async fn a_peer_that_was_away_is_told_what_it_missed_in_order() {
     assert_eq!(told, before + 1, "once, however often it is tried: {log}");
 }
 
+#[tokio::test]
+async fn the_longest_message_that_one_takes_its_peers_take_too() {
+    let servers = mesh().await;
+    let around = r#"{"subscribers":["a"],"uniqueID":"long","x":""}"#;
+    let longest = 1024 * 1024 - around.len();
+    for (length, status, held) in [(longest + 1, 413, 0), (longest, 200, 1)] {
+        let body = around.replace(r#""""#, &format!("\"{}\"", "x".repeat(length)));
+        assert_eq!(servers[0].publish("", &body).await.status, status, "{length}");
+        for server in &servers {
+            until("it is held", async || {
+                (server.status("").await["history.size"] == held).then_some(())
+            })
+            .await;
+        }
+    }
+    assert_eq!(said("messages are lost to a peer", &servers), 0);
+}
+
+#[tokio::test]
+async fn a_server_does_not_miss_itself_before_it_listens() {
+    for _ in 0..TRIES {
+        let ports = Ports::free();
+        let Some(server) = Aphlict::at(ports, &listing(&[ports.admin])).await else { continue };
+        server.tell("", &["a"], "1").await;
+        server.daemon.logs("a peer is known").await;
+        assert!(!server.daemon.log().contains("a peer can't be told"), "{}", server.daemon.log());
+        return;
+    }
+    panic!("no free ports for a server");
+}
+
 /// How often the first server has said this of the last.
 fn said(what: &str, servers: &[Aphlict; 3]) -> usize {
     let (log, address) = (servers[0].daemon.log(), servers[2].admins());
