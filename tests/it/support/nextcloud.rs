@@ -90,6 +90,8 @@ struct State {
     accounts: Mutex<HashMap<(String, String), String>>,
     /// By path: what is answered instead of the usual; `*` stands for every path.
     fixed: Mutex<HashMap<String, Answer>>,
+    /// How many were answered so.
+    as_told: watch::Sender<usize>,
     asked: Mutex<Vec<Asked>>,
     count: watch::Sender<usize>,
     cookie: Mutex<String>,
@@ -187,6 +189,13 @@ impl Nextcloud {
         count.wait_for(|count| *count >= requests).await.unwrap();
     }
 
+    /// Waits until somebody has been answered as [`Nextcloud::answer`] says. (A request may have
+    /// arrived before that was said, and be answered after.)
+    pub(crate) async fn answered_as_told(&self) {
+        let mut count = self.state.as_told.subscribe();
+        count.wait_for(|count| *count > 0).await.unwrap();
+    }
+
     /// How many connections were made to it.
     pub(crate) fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
@@ -206,6 +215,7 @@ impl State {
             inside: AtomicUsize::new(0),
             accounts: Mutex::default(),
             fixed: Mutex::default(),
+            as_told: watch::Sender::new(0),
             asked: Mutex::default(),
             count: watch::Sender::new(0),
             cookie: Mutex::new("0".to_owned()),
@@ -239,6 +249,7 @@ impl State {
     fn reply(&self, asked: &Asked) -> Answer {
         let fixed = self.fixed.lock().unwrap();
         if let Some(answer) = fixed.get(&asked.path).or_else(|| fixed.get("*")) {
+            self.as_told.send_modify(|count| *count += 1);
             return answer.clone();
         }
         match asked.path.as_str() {
