@@ -1,13 +1,18 @@
 //! What the daemon gives a host to stand on.
 
+use super::StartError;
 use crate::{
     config::{HostName, Place},
+    hub::{Hub, HubSettings},
     lifecycle::Tasks,
     status::Clock,
     telemetry::log::{self, LogControl},
 };
 use std::{future::Future, time::Duration};
 use tracing::Span;
+
+/// Shards of a hub at most; each is one task.
+const MAX_SHARDS: usize = 8;
 
 /// What a host begins with.
 pub struct Ground {
@@ -27,6 +32,22 @@ pub struct Ground {
     pub cores: usize,
     /// Over how long the clients' close frames are spread at the end.
     pub drain_time: Duration,
+}
+
+impl Ground {
+    /// How many shards a hub has here.
+    pub fn shards(&self) -> u16 {
+        u16::try_from(self.cores.clamp(1, MAX_SHARDS)).unwrap_or(1)
+    }
+
+    /// Starts the host's hub among the sessions.
+    ///
+    /// # Errors
+    /// [`StartError::System`].
+    pub fn start_hub(&mut self, settings: HubSettings) -> Result<Hub, StartError> {
+        Hub::start(settings, &self.groups.sessions, &mut self.rng)
+            .map_err(|error| StartError::System("an event queue", error))
+    }
 }
 
 /// Groups of tasks, which end one after the other. Cheap to clone.

@@ -1,5 +1,6 @@
 //! The systems we push for: one folder and one line of [`kinds`] each.
 
+pub mod clients;
 pub mod gauges;
 mod ground;
 #[cfg(feature = "nextcloud")]

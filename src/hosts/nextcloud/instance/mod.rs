@@ -26,11 +26,10 @@ use crate::{
     config::{ConfigError, FileRequest, HostRequest, InstanceSettings, Kind, Report},
     doctor::{Round, Visit},
     front::{Login, Room, upgrade},
-    hosts::{Boxed, Ground, Prepared, Running, StartError, gauges},
+    hosts::{Boxed, Ground, Prepared, Running, StartError, clients, gauges},
     hub::Hub,
     pipeline::Pipeline,
     recipients::{self, Resolver},
-    session::Close,
     source::{
         Delivery,
         memory::Memory,
@@ -165,12 +164,7 @@ impl Parts {
             dependencies,
             metrics: observers.metrics().clone(),
             snapshot: Some(Arc::new(move || observers.snapshot())),
-            revoke: Arc::new(move |user| {
-                let (hub, user) = (hub.clone(), user.into());
-                Box::pin(
-                    async move { hub.disconnect(Some(user), Close::Revoked).await.unwrap_or(0) },
-                )
-            }),
+            revoke: clients::revoke(&hub, |whom| whom.into()),
             adopts: Box::new(adopting),
             probe: Arc::new(WayBack::new(
                 tickets,

@@ -23,12 +23,11 @@ use crate::{
     front::Room,
     hosts::{
         ActError, Audience, Boxed, Doorway, Ground, Invocation, Prepared, Running, StartError,
-        gauges, until_stopped,
+        clients, gauges, until_stopped,
     },
     hub::{Dealing, Hub, HubSettings},
-    session::Close,
     status::{Dependency, Health, Queue},
-    telemetry::metrics::{Counter, HubMetrics, Metrics, MetricsError, SessionRefusal},
+    telemetry::metrics::{Counter, HubMetrics, Metrics, MetricsError},
 };
 use adopt::{Adopting, terms};
 use futures_util::future::BoxFuture;
@@ -37,9 +36,6 @@ use probe::WayBack;
 use std::{io, sync::Arc};
 use tokio::time::Instant;
 use warp::{Filter, filters::BoxedFilter, reply::Response};
-
-/// Shards of the hub at most; each is one task.
-const MAX_SHARDS: usize = 8;
 
 /// Phorge's notification server, as the registry knows it.
 pub const KIND: Kind<'static, Boxed> = Kind {
@@ -179,7 +175,6 @@ impl Parts {
         };
         let doorways = self.doorways(&clients, &admin::routes(admin));
         let apart = !self.settings.clients.is_empty();
-        let leaving = hub.clone();
         Ok(Running {
             routes: if apart { nothing() } else { clients },
             doorways,
@@ -187,12 +182,7 @@ impl Parts {
             dependencies,
             metrics: self.metrics,
             snapshot: None,
-            revoke: Arc::new(move |whom| {
-                let (hub, whom) = (leaving.clone(), whom.into());
-                Box::pin(
-                    async move { hub.disconnect(Some(whom), Close::Revoked).await.unwrap_or(0) },
-                )
-            }),
+            revoke: clients::revoke(&hub, |whom| whom.into()),
             probe: Arc::new(probe),
             adopts: Box::new(Adopting::new(self.settings, hub, room, most)),
         })
@@ -203,21 +193,17 @@ impl Parts {
             dialect: Arc::new(AphlictDialect::new(history.clone(), most.clone(), Instant::now)),
             terms: terms(&self.settings),
             push_rate: 0,
-            shards: u16::try_from(self.ground.cores.clamp(1, MAX_SHARDS)).unwrap_or(1),
+            shards: self.ground.shards(),
             dealing: Dealing::Evenly,
             grace: self.ground.drain_time,
             observer: Arc::clone(&self.numbers.hub) as _,
         };
-        Hub::start(settings, &self.ground.groups.sessions, &mut self.ground.rng)
-            .map_err(|error| StartError::System("an event queue", error))
+        self.ground.start_hub(settings)
     }
 
     /// Room for the hub's clients, and always for those of the probe's instance.
     fn room(&self, hub: &Hub, probe: &Instance) -> Room {
-        let (here, counted) = (hub.clone(), Arc::clone(&self.numbers.hub));
-        let refused = move || counted.refused.inc(SessionRefusal::Full);
-        let most = self.settings.max_connections;
-        Room::new(most, probe.home().clone(), move || here.connections(), refused)
+        clients::room(hub, self.settings.max_connections, probe.home().clone(), &self.numbers.hub)
     }
 
     fn peers(&mut self, own: &Fingerprint) -> Result<Peers, StartError> {

@@ -29,11 +29,11 @@ use crate::{
     config::{ConfigError, HostRequest, Kind, Report},
     doctor::{Round, Visit},
     front::Room,
-    hosts::{Boxed, Ground, Prepared, Running, StartError, gauges, until_stopped},
+    hosts::{Boxed, Ground, Prepared, Running, StartError, clients, gauges, until_stopped},
     hub::{Dealing, Hub, HubSettings, Limits, Terms},
-    session::{Close, Pace},
+    session::Pace,
     status::{Dependency, Health, Queue},
-    telemetry::metrics::{MetricsError, Names, Observers, SessionRefusal},
+    telemetry::metrics::{MetricsError, Names, Observers},
 };
 use adopt::Adopting;
 use futures_util::future::BoxFuture;
@@ -45,8 +45,6 @@ use warp::{Filter, filters::BoxedFilter, reply::Response};
 
 /// The port of the original.
 const PORT: u16 = 3000;
-/// Shards of the hub at most; each is one task.
-const MAX_SHARDS: usize = 8;
 /// Sessions with one pair: the one that is there, and those it replaces until they are gone. The
 /// teller lets nobody in past it.
 const PER_PAIR: usize = MOST_OF_A_PAIR;
@@ -183,12 +181,7 @@ impl Parts {
             dependencies: vec![dependency],
             metrics: self.observers.metrics().clone(),
             snapshot: None,
-            revoke: Arc::new(move |user| {
-                let (hub, user) = (hub.clone(), Claim::everywhere(user));
-                Box::pin(
-                    async move { hub.disconnect(Some(user), Close::Revoked).await.unwrap_or(0) },
-                )
-            }),
+            revoke: clients::revoke(&hub, Claim::everywhere),
             probe: Arc::new(probe),
             adopts: Box::new(adopting),
         })
@@ -199,20 +192,16 @@ impl Parts {
             dialect: Arc::new(WebhookDialect::new(wishes)),
             terms: terms(&self.settings),
             push_rate: 0,
-            shards: u16::try_from(self.ground.cores.clamp(1, MAX_SHARDS)).unwrap_or(1),
+            shards: self.ground.shards(),
             dealing: Dealing::ByHome,
             grace: self.ground.drain_time,
             observer: Arc::clone(&self.observers.hub) as _,
         };
-        Hub::start(settings, &self.ground.groups.sessions, &mut self.ground.rng)
-            .map_err(|error| StartError::System("an event queue", error))
+        self.ground.start_hub(settings)
     }
 
     fn room(&self, hub: &Hub, probe: &Claim) -> Room {
-        let (here, counted) = (hub.clone(), Arc::clone(&self.observers.hub));
-        let refused = move || counted.refused.inc(SessionRefusal::Full);
-        let most = self.settings.max_connections;
-        Room::new(most, probe.home(), move || here.connections(), refused)
+        clients::room(hub, self.settings.max_connections, probe.home(), &self.observers.hub)
     }
 
     fn hook_rules(&self) -> HookRules {
