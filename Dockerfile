@@ -3,7 +3,7 @@
 #   docker build -t notify_push .
 #   docker run -v nextcloud:/var/www/html:ro -p 7867:7867 notify_push
 #
-# It runs with a read-only root file system; nothing is written but what SOCKET_PATH and the like ask for.
+# You can use a read-only root file system: the daemon writes only what you configure, such as SOCKET_PATH.
 
 FROM rust:1.95-alpine AS build
 RUN apk add --no-cache musl-dev=~1 make=~4
@@ -15,14 +15,14 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && cp target/release/notify_push /notify_push
 
 FROM scratch
-# Who signed the certificates of Nextcloud, the database and Redis.
+# Certificate authorities, for TLS to Nextcloud, the database and Redis.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /notify_push /notify_push
-# www-data of Nextcloud's own image (82 in its Alpine variant), who may read config.php.
+# A user that can read config.php: www-data of Nextcloud's image (82 in its Alpine variant).
 USER 33:33
 EXPOSE 7867
 STOPSIGNAL SIGTERM
-# Whether it runs, not whether it has all it needs: a restart mends no Redis and drops every client.
+# Checks that the daemon runs, not its dependencies: a restart doesn't fix Redis and drops every client.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
     CMD ["/notify_push", "healthcheck", "--live"]
 ENTRYPOINT ["/notify_push"]

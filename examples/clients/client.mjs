@@ -1,4 +1,4 @@
-// A client of notify_push in JavaScript: logs in, hears what changed, comes back after a loss.
+// A client of notify_push in JavaScript: logs in, receives notifications, reconnects after a lost connection.
 //
 // In a browser: import { subscribe } from './client.mjs'.
 // In Node 22 or newer: node client.mjs wss://cloud.example.com/push/ws alice < file-with-the-password
@@ -7,14 +7,14 @@ const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 60_000;
 
 /**
- * Listens until the function it returns is called, or until the log-in is refused for good.
+ * Runs until you call the returned function, or until the login is refused permanently.
  *
- * `heard(type, body)` is called for each message: `notify_file` (body undefined, or an array of file
+ * `onMessage(type, body)` is called for each message: `notify_file` (body undefined, or an array of file
  * ids as `notify_file_id`), `notify_activity`, `notify_notification`, an app's own type with its JSON,
- * and `authenticated` after each log-in: look at everything then, messages may have been missed.
- * `refused(reason)` is called when coming back with the same password is of no use.
+ * and `authenticated` after each login: resync then, because you may have missed messages.
+ * `onRefused(reason)` is called when a retry with the same password can't succeed.
  */
-export function subscribe(url, user, password, heard, refused) {
+export function subscribe(url, user, password, onMessage, onRefused) {
     let failures = 0, timer, socket, stopped = false;
 
     function connect() {
@@ -37,12 +37,12 @@ export function subscribe(url, user, password, heard, refused) {
                 socket.send('listen notify_file_id');
             }
             const [, type, body] = data.match(/^(\S+)(?: (.*))?$/s);
-            heard(type, body === undefined ? undefined : JSON.parse(body));
+            onMessage(type, body === undefined ? undefined : JSON.parse(body));
         };
         socket.onclose = () => {
             if (stopped) return;
-            if (hopeless) return refused(hopeless);
-            // Everybody loses the connection at the same time: nobody comes back at the same time.
+            if (hopeless) return onRefused(hopeless);
+            // All clients lose their connection at the same time, so spread the reconnects.
             const wait = Math.min(FIRST_WAIT * 2 ** failures++, LONGEST_WAIT);
             timer = setTimeout(connect, wait * (0.5 + Math.random()));
         };

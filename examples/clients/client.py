@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A client of notify_push in Python: logs in, hears what changed, comes back after a loss.
+"""A client of notify_push in Python: logs in, receives notifications, reconnects after a lost connection.
 
     client.py wss://cloud.example.com/push/ws alice < file-with-the-password
 
-Needs the package websockets (Debian: python3-websockets), which pings by itself and notices when
-nobody answers.
+You need the package websockets (Debian: python3-websockets), which pings by itself and detects a dead
+connection.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ LONGEST_WAIT = 60.0
 
 
 class Refused(Exception):
-    """Coming back with the same password is of no use."""
+    """A retry with the same password can't succeed."""
 
 
 async def messages(url, user, password):
-    """Yields (type, body) for each message, for ever.
+    """Yields (type, body) for each message, endlessly.
 
-    `authenticated` comes after each log-in: look at everything then, messages may have been missed.
+    After each login you receive `authenticated`: resync then, because you may have missed messages.
     """
     failures = 0
     while True:
@@ -45,7 +45,7 @@ async def messages(url, user, password):
                     yield kind, json.loads(body) if body else None
         except (OSError, asyncio.TimeoutError, websockets.WebSocketException):
             pass
-        # Everybody loses the connection at the same time: nobody comes back at the same time.
+        # All clients lose their connection at the same time, so spread the reconnects.
         wait = min(FIRST_WAIT * 2**failures, LONGEST_WAIT)
         failures += 1
         await asyncio.sleep(wait * random.uniform(0.5, 1.5))

@@ -1,11 +1,11 @@
-//! A client of notify_push in Rust: logs in, hears what changed, comes back after a loss.
+//! A client of notify_push in Rust: logs in, receives notifications, reconnects after a lost connection.
 //!
 //! `cargo run --example client -- wss://cloud.example.com/push/ws alice < file-with-the-password`
 
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a program that prints what it hears"
+    reason = "prints the messages it receives"
 )]
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -15,24 +15,24 @@ use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// The server pings after 30 s without a word: more silence than this, and the connection is dead.
+/// The server pings after 30 s of silence, so a longer silence means a dead connection.
 const SILENCE: Duration = Duration::from_secs(75);
 
 /// How a connection ended.
 enum End {
-    /// Come back: after a short wait if it had worked before.
+    /// Reconnect, after a short wait if the login had succeeded.
     Lost { worked: bool },
-    /// Coming back with the same password is of no use.
+    /// A retry with the same password can't succeed.
     Refused(String),
 }
 
-/// One connection, from log-in to end. `heard` gets the type of each message and its JSON, if any.
+/// One connection, from login to close. `on_message` receives each message's type and its JSON, if any.
 async fn listen(
     url: &str,
     user: &str,
     password: &str,
     worked: &mut bool,
-    heard: &mut impl FnMut(&str, Option<&str>),
+    on_message: &mut impl FnMut(&str, Option<&str>),
 ) -> Result<Option<String>, Box<dyn Error>> {
     let (mut socket, _) = connect_async(url).await?;
     socket.send(Message::text(user)).await?;
@@ -46,7 +46,7 @@ async fn listen(
             }
             // The server closes now.
             text if text.starts_with("err: ") => continue,
-            // Look at everything now: messages may have been missed.
+            // Resync now, because you may have missed messages.
             "authenticated" => {
                 *worked = true;
                 socket.send(Message::text("listen notify_file_id")).await?;
@@ -54,8 +54,8 @@ async fn listen(
             _ => {}
         }
         match text.split_once(' ') {
-            Some((kind, body)) => heard(kind, Some(body)),
-            None => heard(&text, None),
+            Some((kind, body)) => on_message(kind, Some(body)),
+            None => on_message(&text, None),
         }
     }
     Ok(None)
@@ -65,10 +65,10 @@ async fn connection(
     url: &str,
     user: &str,
     password: &str,
-    heard: &mut impl FnMut(&str, Option<&str>),
+    on_message: &mut impl FnMut(&str, Option<&str>),
 ) -> End {
     let mut worked = false;
-    match listen(url, user, password, &mut worked, heard).await {
+    match listen(url, user, password, &mut worked, on_message).await {
         Ok(Some(reason)) => End::Refused(reason),
         Ok(None) => End::Lost { worked },
         Err(error) => {
@@ -98,7 +98,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
             End::Lost { worked: true } => wait = FIRST_WAIT,
             End::Lost { worked: false } => wait = (wait * 2).min(LONGEST_WAIT),
         }
-        // Everybody loses the connection at the same time: nobody comes back at the same time.
+        // All clients lose their connection at the same time, so spread the reconnects.
         sleep(wait.mul_f64(0.5 + fastrand::f64())).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Sends every message back, and behaves otherwise as RFC 6455 asks of a server.
+//! Sends every message back, and otherwise follows RFC 6455 for servers.
 
 use notify_push::{
     frame::Frame,
@@ -11,11 +11,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 /// How long a client may take to end the connection after our close frame.
 const GOODBYE: Duration = Duration::from_secs(5);
 
-/// Echoes until the client or the protocol ends the conversation.
+/// Echoes until the client closes the connection or violates the protocol.
 pub(crate) async fn echo(mut client: Client, rules: Rules) {
     let served = converse(&mut client, rules).await;
     if served.is_ok() {
-        // What the client still sends is read, so that our close frame isn't lost to a reset.
+        // Read the client's remaining data, so that a reset doesn't discard our close frame.
         let goodbye = say_goodbye(&mut client);
         drop(tokio::time::timeout(GOODBYE, goodbye).await);
     }
@@ -43,7 +43,7 @@ async fn converse(client: &mut Client, rules: Rules) -> io::Result<()> {
     }
 }
 
-/// What these bytes are answered with, and whether the conversation is over.
+/// Returns the response to these bytes, and whether the connection is finished.
 fn answer(decoder: &mut Decoder, rules: Rules, bytes: &mut [u8]) -> (Vec<Frame>, bool) {
     let mut answers = Vec::new();
     let mut items = decoder.feed(rules, bytes);

@@ -1,5 +1,5 @@
 //! An echo server on the daemon's own accept loop, upgrade and codec, for WebSocket test suites:
-//! `cargo run --example echo -- 9001`. Prints where it listens. See `tests/autobahn`.
+//! `cargo run --example echo -- 9001`. Prints its address. See `tests/autobahn`.
 
 mod echo;
 
@@ -18,7 +18,7 @@ use warp::Filter;
 const RULES: Rules = Rules { masked: true, max_message: 64 * 1024 * 1024 };
 
 #[tokio::main]
-#[expect(clippy::print_stdout, reason = "the script that starts it reads the port it got")]
+#[expect(clippy::print_stdout, reason = "the script that starts it reads the port")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let port = std::env::args().nth(1).unwrap_or_else(|| "9001".into()).parse()?;
     let address = Some([127, 0, 0, 1].into());
