@@ -1,10 +1,11 @@
 //! `notify_push demo` at the rim: the screen, the log, the folder for temporary files.
 
-use super::{Failure, examination, failure, in_the_world};
+use crate::{Failure, examination, failure, in_the_world};
 use notify_push::{
-    config::{LogSettings, Play},
-    demo::{self, Screen},
-    telemetry::log::Filter,
+    cli::Play,
+    demo,
+    demo::Screen,
+    telemetry::log::{Filter, LogSettings},
 };
 use std::{io, process::ExitCode};
 

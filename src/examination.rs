@@ -1,12 +1,12 @@
 //! `notify_push doctor` at the rim: the password, the terminal, the time of day.
 
-use super::{Failure, failure, runtime};
+use crate::{Failure, failure, runtime};
 use notify_push::{
-    auth::Credentials,
-    config::{ConfigError, Described, DoctorOptions, Entry, HostName},
-    doctor::{self, Descriptors, Finding, Round, Style, Visit},
-    hosts::Boxed,
-    secret::Secret,
+    cli::{Described, DoctorOptions},
+    config::{ConfigError, Entry, HostName, secret::Secret},
+    doctor,
+    doctor::{Descriptors, Finding, Round, Style, Visit},
+    services::{Boxed, nextcloud::login::Credentials},
 };
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::{

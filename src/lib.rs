@@ -7,47 +7,34 @@
 //!
 //! The modules below are declared in the order of that road; `ARCHITECTURE.md` is the map.
 
+pub mod cli;
+pub mod health;
+pub mod push;
 // Vocabulary: plain values, no I/O.
-pub mod causes;
-pub mod condition;
-pub mod event;
-pub mod finding;
-pub mod frame;
-pub mod notice;
-pub mod peer;
-pub mod recipient;
-pub mod secret;
+
 pub mod websocket;
 
 // A client's connection, in its two lives.
-pub mod stream;
 
 // TLS connections that we open.
-pub mod trust;
 
 // Core: decides; owns no socket and no clock.
-pub mod auth;
-pub mod hub;
-pub mod recipients;
-pub mod session;
 
 // Edges: sockets, files, processes.
-pub mod front;
-pub mod source;
-pub mod store;
+pub mod client;
+pub mod server;
 
 // Seam and hosts.
-pub mod host;
-pub mod hosts;
-pub mod pipeline;
+
+pub mod services;
 
 // What surrounds the road.
-pub mod app;
 pub mod config;
+pub mod runtime;
 // It plays with both.
 #[cfg(all(feature = "nextcloud", feature = "webhook"))]
 pub mod demo;
 pub mod doctor;
 pub mod lifecycle;
-pub mod status;
+
 pub mod telemetry;

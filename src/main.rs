@@ -8,17 +8,21 @@ mod examination;
 use demonstration::demo;
 use listenfd::ListenFd;
 use notify_push::{
-    app::{self, Fresh, Rim},
-    causes::chain,
-    config::{self, ConfigError, Described, Entry, LogAction, LogSettings, Settings, Surroundings},
-    front::{
-        Bind, Opening,
-        admin::{self, AskError},
-    },
-    hosts::{self, Boxed, Invocation},
+    cli::{Described, LogAction, Surroundings},
+    config::{self, ConfigError, Entry},
     lifecycle::{Activation, Exit, ServiceManager, log_panics},
-    status::view::{Scrape, view},
-    telemetry::log::{self, Stderr},
+    runtime::{self,
+        Fresh, Rim, settings::Settings, admin,
+        admin::AskError,
+        status::view::{Scrape, view},
+    },
+    server::{Bind, Opening},
+    services::{self, Boxed, Invocation},
+    telemetry::{
+        error_chain::chain,
+        log,
+        log::{LogSettings, Stderr},
+    },
 };
 use std::{
     error::Error,
@@ -37,7 +41,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// After the last task has ended nothing of the runtime is waited for longer than this.
 const RUNTIME_END: Duration = Duration::from_millis(200);
 
-type Command = config::Command<Boxed>;
+type Command = notify_push::cli::Command<Boxed>;
 
 fn main() -> ExitCode {
     match load().map_err(Failure::from).and_then(run) {
@@ -72,7 +76,7 @@ fn load() -> Result<Command, ConfigError> {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
-    config::load(Surroundings {
+    notify_push::cli::load(Surroundings {
         arguments: std::env::args_os().collect(),
         environment: std::env::vars_os().filter_map(text).collect(),
         dotenv: config::read_text(
@@ -80,7 +84,7 @@ fn load() -> Result<Command, ConfigError> {
         ),
         read: &config::read_text,
         exists: &|path| path.exists(),
-        kinds: &hosts::kinds(),
+        kinds: &services::kinds(),
     })
 }
 
@@ -138,13 +142,13 @@ fn serve(
             tracing::warn!("{warning}");
         }
         let reread = Arc::new(reread);
-        app::serve(settings, hosts, rim, reread).await.map(Exit::code).map_err(failure)
+        runtime::serve(settings, hosts, rim, reread).await.map(Exit::code).map_err(failure)
     })
 }
 
 /// It plays with two kinds of host.
 #[cfg(not(all(feature = "nextcloud", feature = "webhook")))]
-fn demo(_: config::Play, _: bool) -> Result<ExitCode, Failure> {
+fn demo(_: notify_push::cli::Play, _: bool) -> Result<ExitCode, Failure> {
     let message = "this build has no demo: it takes the features nextcloud and webhook".to_owned();
     Err(Failure { message, code: 2 })
 }

@@ -1,9 +1,8 @@
 //! Sends every message back, and otherwise follows RFC 6455 for servers.
 
 use notify_push::{
-    frame::Frame,
-    front::Client,
-    websocket::{Close, Decoder, Item, Rules},
+    server::Client,
+    websocket::{Close, Decoder, Item, Rules, frame::Frame},
 };
 use std::{io, time::Duration};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

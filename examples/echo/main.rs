@@ -4,11 +4,11 @@
 mod echo;
 
 use notify_push::{
-    front::{
+    lifecycle::Tasks,
+    server::{
         Bind, Front, Limits, Listener, StrangerLimits, Strangers, Unobserved, X_FORWARDED_FOR,
         routes, upgrade,
     },
-    lifecycle::Tasks,
     websocket::Rules,
 };
 use std::{error::Error, sync::Arc};

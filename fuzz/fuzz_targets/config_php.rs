@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use notify_push::hosts::nextcloud::config::php::{ReadOptions, read};
+use {notify_push::services::nextcloud::config::php::ReadOptions, notify_push::services::nextcloud::config::php::read};
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::LazyLock};
 
 /// Two processes may fuzz at once.

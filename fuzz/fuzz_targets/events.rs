@@ -3,10 +3,7 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use notify_push::{
-    hosts::nextcloud::channels::{CHANNELS, decode},
-    source::Message,
-};
+use {notify_push::services::nextcloud::channels::CHANNELS, notify_push::services::nextcloud::channels::decode, notify_push::client::Message};
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (channel, payload) = input;

@@ -3,10 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use notify_push::{
-    auth::origin::{Origin, Origins, hop},
-    peer::Peer,
-};
+use {notify_push::server::client_address::Origin, notify_push::server::client_address::Origins, notify_push::server::client_address::hop, notify_push::server::peer::Peer};
 use std::net::SocketAddr;
 
 fuzz_target!(|input: (bool, &str)| {

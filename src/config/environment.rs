@@ -13,7 +13,7 @@ pub struct Environment {
 }
 
 /// One of the two layers.
-pub(super) struct Layer<'a> {
+pub(crate) struct Layer<'a> {
     variables: &'a BTreeMap<String, String>,
     source: fn(String) -> Source,
 }
@@ -28,7 +28,7 @@ impl Environment {
     }
 
     /// Both, the stronger first.
-    pub(super) fn layers(&self) -> [Layer<'_>; 2] {
+    pub(crate) fn layers(&self) -> [Layer<'_>; 2] {
         [
             Layer { variables: &self.process, source: Source::Environment },
             Layer { variables: &self.dotenv, source: Source::DotEnv },
@@ -60,11 +60,11 @@ impl Environment {
 }
 
 impl<'a> Layer<'a> {
-    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
         self.variables.get(name).map(String::as_str)
     }
 
-    pub(super) fn source(&self, name: &str) -> Source {
+    pub(crate) fn source(&self, name: &str) -> Source {
         (self.source)(name.to_owned())
     }
 }

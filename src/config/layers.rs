@@ -1,9 +1,11 @@
 //! The layers above the host's file: command line over environment over `.env` over the file of hosts.
 
-use super::environment::Layer;
-use super::hosts_file::{Said, Table};
-use super::setting::{Kind, Setting};
-use super::{ConfigError, Environment, Source, Sourced};
+use super::{
+    ConfigError, Environment, Source, Sourced,
+    environment::Layer,
+    services_file::{Said, Table},
+    setting::{Kind, Setting},
+};
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -35,10 +37,10 @@ pub type Flags = BTreeMap<&'static str, Vec<String>>;
 
 /// Command line, environment and file of hosts, in which settings are looked up.
 pub struct Layers<'a> {
-    pub(super) flags: Flags,
-    pub(super) environment: Environment,
-    pub(super) table: Table,
-    pub(super) read: ReadFile<'a>,
+    pub(crate) flags: Flags,
+    pub(crate) environment: Environment,
+    pub(crate) table: Table,
+    pub(crate) read: ReadFile<'a>,
 }
 
 impl Layers<'_> {
@@ -132,7 +134,7 @@ impl Layers<'_> {
 #[cfg(test)]
 mod tests {
     use super::read_text;
-    use crate::config::hosts_file::{self, MAX_HOSTS};
+    use crate::config::{services_file, services_file::MAX_HOSTS};
     use std::fmt::Write as _;
 
     #[test]
@@ -152,7 +154,8 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), &text).unwrap();
         let text = read_text(file.path()).unwrap();
-        let hosts = hosts_file::parse(file.path(), &text).unwrap_or_else(|error| panic!("{error}"));
+        let hosts =
+            services_file::parse(file.path(), &text).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(hosts.hosts.len(), MAX_HOSTS);
     }
 }

@@ -1,7 +1,9 @@
 //! Texts into values. Each function fails with what it expected, never with what it got.
 
-use super::{AuthStep, LogStyle};
-use crate::telemetry::log::{BadFilter, Filter};
+use crate::{
+    services::nextcloud::settings::AuthStep,
+    telemetry::log::{BadFilter, Filter, LogStyle},
+};
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 use std::{net::IpAddr, path::PathBuf, time::Duration};

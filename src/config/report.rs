@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 /// Fills up while the settings are put together.
 #[derive(Debug, Default)]
 pub struct Report {
-    pub(super) rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
     heading: Option<String>,
-    pub(super) warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// A setting as it may be shown.
@@ -26,12 +26,12 @@ pub struct Row {
 
 impl Report {
     /// One that begins with these warnings.
-    pub(super) fn warning(warnings: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn warning(warnings: impl IntoIterator<Item = String>) -> Self {
         Self { warnings: warnings.into_iter().collect(), ..Self::default() }
     }
 
     /// One with these rows and warnings.
-    pub(super) fn of(rows: Vec<Row>, warnings: Vec<String>) -> Self {
+    pub(crate) fn of(rows: Vec<Row>, warnings: Vec<String>) -> Self {
         Self { rows, heading: None, warnings }
     }
 
@@ -63,7 +63,7 @@ impl Report {
     }
 
     /// What follows is said of this host, or of the daemon again.
-    pub(super) fn begin(&mut self, heading: impl Into<String>) {
+    pub(crate) fn begin(&mut self, heading: impl Into<String>) {
         self.heading = Some(heading.into());
     }
 
@@ -73,7 +73,7 @@ impl Report {
     }
 
     /// One line for each setting: name, value, source; then the warnings.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let width = |of: fn(&Row) -> usize| self.rows.iter().map(of).max().unwrap_or_default();
         let (names, values) = (width(|row| row.name.len()), width(|row| row.value.chars().count()));
         let values = values.min(MAX_COLUMN);
@@ -96,7 +96,7 @@ impl Report {
 const MAX_COLUMN: usize = 60;
 
 /// Values with commas between, or a word for none.
-pub(super) fn listed<T: ToString>(values: &[T], none: &str) -> String {
+pub(crate) fn listed<T: ToString>(values: &[T], none: &str) -> String {
     if values.is_empty() {
         return none.to_owned();
     }

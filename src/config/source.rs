@@ -1,5 +1,6 @@
 //! Where a setting's value comes from.
 
+use super::ConfigError;
 use std::{fmt, path::Path, sync::Arc};
 
 /// Where a value was given, as an operator would look for it.
@@ -59,3 +60,7 @@ impl<T> Sourced<T> {
         Sourced { value: change(self.value), source: self.source }
     }
 }
+
+/// What a configuration file says about one setting. An unusable value stops the start only if no
+/// stronger layer gives the setting.
+pub type Found<T> = Result<Option<Sourced<T>>, ConfigError>;

@@ -12,11 +12,15 @@ pub mod webhook;
 pub use screen::Screen;
 
 use crate::{
-    app::{Daemon, Rim, StartError},
-    front::{Local, VisitError},
+    client::{
+        database,
+        database::StoreError,
+        memory::{Ended, Memory},
+        websocket::VisitError,
+    },
     lifecycle::{Exit, Signal, Signals},
-    source::memory::{Ended, Memory},
-    store::{self, StoreError},
+    runtime::{Daemon, Rim, StartError},
+    server::Local,
 };
 use folder::Folder;
 use futures_util::{Stream, StreamExt, stream};
@@ -79,7 +83,7 @@ pub async fn run(
     let signals = Signals::listen().map_err(DemoError::Signals)?;
     let folder = Folder::new(temporary, &mut rim.rng).map_err(DemoError::Folder)?;
     let database = folder.path().join("owncloud.db");
-    store::create(&database, TABLES).await?;
+    database::create(&database, TABLES).await?;
     let (sender, queue) = mpsc::channel(QUEUE);
     let (memory, rng) = (Memory::new(sender), rim.rng.fork());
     let visit = visit::play(memory.clone());

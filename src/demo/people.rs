@@ -1,20 +1,26 @@
 //! Who is in the demo, and what config.php would say of it.
 
 use crate::{
-    config::{
-        AuthSettings, AuthStep, DeliverySettings, Entry, InstanceSettings, LogSettings,
-        NextcloudSettings, ProxySettings, RECHECK_ROUND, Settings, ThrottleSettings, TwoFactor,
-    },
-    front::{Bind, ListenSettings, Request, StrangerLimits, VisitError, Visitor},
-    hosts::{
-        Boxed,
-        nextcloud::{Feed, Instance},
-    },
-    source::{
+    client::{
         Delivery,
+        database::{DatabaseSettings, Engine},
         redis::{Address, RedisSettings, Topology},
+        websocket::{Request, VisitError, Visitor},
     },
-    store::{DatabaseSettings, Engine},
+    config::Entry,
+    runtime::settings::Settings,
+    server::{Bind, ListenSettings, StrangerLimits, proxy_settings::ProxySettings},
+    services::{
+        Boxed,
+        nextcloud::{
+            Feed, Instance,
+            settings::{
+                AuthSettings, AuthStep, DeliverySettings, InstanceSettings, NextcloudSettings,
+                RECHECK_ROUND, ThrottleSettings, TwoFactor,
+            },
+        },
+    },
+    telemetry::log::LogSettings,
 };
 use std::{
     net::{Ipv4Addr, SocketAddr},

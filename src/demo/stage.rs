@@ -6,7 +6,7 @@ use super::{
     screen::Screen,
     story::Step,
 };
-use crate::{front::VisitError, source::memory::Memory};
+use crate::client::{memory::Memory, websocket::VisitError};
 use std::{fmt, time::Duration};
 use tokio::time::{Instant, sleep_until};
 

@@ -104,7 +104,7 @@ fn step<const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::{Bob, tour};
-    use crate::hosts::nextcloud::channels::CHANNELS;
+    use crate::services::nextcloud::channels::CHANNELS;
 
     #[test]
     fn each_kind_of_message_is_in_the_tour() {

@@ -8,10 +8,10 @@ use super::{
     story,
 };
 use crate::{
-    app::{Daemon, Rim},
-    front::{Local, VisitError},
+    client::{database, websocket::VisitError},
     lifecycle::{ServiceManager, Signal},
-    store,
+    runtime::{Daemon, Rim},
+    server::Local,
     telemetry::log::{Filter, LogFormat, build},
 };
 use futures_util::stream;
@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 async fn daemon() -> (Daemon, Memory, SocketAddr, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("owncloud.db");
-    store::create(&database, TABLES).await.unwrap();
+    database::create(&database, TABLES).await.unwrap();
     let (sender, queue) = mpsc::channel(1);
     let (_, log) = build(Filter::default(), LogFormat::Json, io::sink);
     let rim = Rim {

@@ -2,8 +2,8 @@
 //! They have nothing to do with alice and bob, whose story goes on undisturbed in the terminal.
 
 use crate::{
-    source::memory::Memory,
-    status::{Actor, Offer, Play},
+    client::memory::Memory,
+    runtime::status::{Actor, Offer, Play},
 };
 use std::sync::{
     Arc, OnceLock,
@@ -64,8 +64,7 @@ fn event(what: &str, id: u64) -> Option<(&'static str, String)> {
 #[cfg(test)]
 mod tests {
     use super::{OFFERS, PEOPLE, event};
-    use crate::hosts::nextcloud::channels::decode;
-    use crate::source::Message;
+    use crate::{client::Message, services::nextcloud::channels::decode};
     use sha2::{Digest as _, Sha512};
     use std::fmt::Write as _;
 

@@ -1,8 +1,8 @@
 //! How many files and connections a process may have open.
 
 use crate::{
-    finding::{Check, Finding},
-    front::Bind,
+    doctor::finding::{Check, Finding},
+    server::Bind,
 };
 use rustix::process::{Resource, getrlimit};
 use std::{
@@ -106,7 +106,7 @@ fn limit(id: u32) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::{Descriptors, ENOUGH, judge, tcp_inode, unix_inode};
-    use crate::finding::State;
+    use crate::doctor::finding::State;
 
     #[test]
     fn the_running_daemons_limit_counts() {

@@ -1,6 +1,6 @@
 //! What one check leaves behind for the others.
 
-use crate::finding::Finding;
+use crate::doctor::finding::Finding;
 
 /// What a check leaves behind: findings for the reader, and what later checks build on; without it
 /// they are skipped.

@@ -3,7 +3,7 @@
 use super::wrap;
 use crate::{
     config::HostName,
-    finding::{Finding, State, Step},
+    doctor::finding::{Finding, State, Step},
 };
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -192,7 +192,7 @@ pub fn is_wrong<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{HostName, Style, json};
-    use crate::finding::{Check, Finding};
+    use crate::doctor::finding::{Check, Finding};
 
     fn findings() -> Vec<Finding> {
         vec![

@@ -1,7 +1,7 @@
 //! One round of checks: told as it goes on, each in bounded time.
 
 use super::Outcome;
-use crate::finding::{Check, Finding, State};
+use crate::doctor::finding::{Check, Finding, State};
 use std::time::Duration;
 use tokio::time::timeout;
 

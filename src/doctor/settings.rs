@@ -2,7 +2,7 @@
 
 use crate::{
     config::{ConfigError, Row, Source},
-    finding::{Check, Finding},
+    doctor::finding::{Check, Finding},
 };
 
 /// Settings that hold.

@@ -2,10 +2,10 @@
 
 use super::{Descriptors, Round, descriptors::judge, settings::good};
 use crate::{
-    auth::Credentials,
     config::{Place, Row},
-    front::ListenSettings,
-    status::Clock,
+    health::Clock,
+    server::ListenSettings,
+    services::nextcloud::login::Credentials,
 };
 use std::{path::PathBuf, time::Duration};
 

@@ -1,4 +1,5 @@
 //! Log with a reload handle; the metrics registry.
 
+pub mod error_chain;
 pub mod log;
 pub mod metrics;

@@ -1,7 +1,7 @@
 //! RFC 6455 framing, case by case, each fed whole and cut at every byte.
 
 use super::{CodecError, Decoder, Item, Rules};
-use crate::frame::CloseCode;
+use crate::websocket::frame::CloseCode;
 
 pub(super) const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 const RULES: Rules = Rules { masked: true, max_message: 1 << 17 };
@@ -46,7 +46,7 @@ pub(super) fn decode<'a>(rules: Rules, chunks: impl IntoIterator<Item = &'a [u8]
 /// A frame as a client sends it.
 pub(super) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    crate::frame::put_header(&mut bytes, first, 0x80, payload.len());
+    crate::websocket::frame::put_header(&mut bytes, first, 0x80, payload.len());
     bytes.extend_from_slice(&KEY);
     let start = bytes.len();
     bytes.extend_from_slice(payload);

@@ -1,6 +1,6 @@
 //! What a peer can do wrong, and the close code that tells it so.
 
-use crate::frame::CloseCode;
+use crate::websocket::frame::CloseCode;
 
 /// Why a connection can't go on. After one of these its decoder yields nothing more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

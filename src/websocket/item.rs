@@ -1,7 +1,7 @@
 //! What comes out of the decoder, and by which rules.
 
 use super::CodecError;
-use crate::frame::CloseCode;
+use crate::websocket::frame::CloseCode;
 
 /// What the peer may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,10 @@
 //! The WebSocket protocol (RFC 6455) without a socket: bytes in, items out.
 //!
-//! The other direction is [`crate::frame::Frame`].
+//! The other direction is [`crate::websocket::frame::Frame`].
 
 mod decoder;
 mod error;
+pub mod frame;
 mod header;
 mod item;
 mod mask;

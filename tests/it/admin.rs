@@ -2,17 +2,16 @@
 
 use futures_util::future::BoxFuture;
 use notify_push::{
-    front::{
-        Bind, Front, Limits, Listener, Local, StrangerLimits, Strangers, Unobserved,
-        admin::{Admin, AskError, Command, MAX_WATCHERS, Revoke, Status, admin, ask},
-        routes,
-    },
+    health::Health,
     lifecycle::Tasks,
-    status::{Health, Sampler},
-    telemetry::{
-        log::{Filter, LogControl, LogFormat, build},
-        metrics::{Names, Observers, Page},
+    runtime::{
+        Page,
+        admin::{Admin, AskError, Command, MAX_WATCHERS, Revoke, Status, admin, ask},
+        status::Sampler,
     },
+    server::{Bind, Front, Limits, Listener, Local, StrangerLimits, Strangers, Unobserved, routes},
+    services::{Names, Observers},
+    telemetry::log::{Filter, LogControl, LogFormat, build},
 };
 use std::{
     sync::{Arc, Mutex},

@@ -2,14 +2,16 @@
 //! `tests/data/config-nasty`, where each `<case>.php` (or folder, read with `--glob-config`) has a
 //! `<case>.json` beside it that says what must come out.
 
-use notify_push::hosts::nextcloud::config::php::{
+use notify_push::services::nextcloud::config::php::{
     Loaded, Located, PhpError, ReadOptions, Skipped, Value, read,
 };
 use php_literal_parser::Value as Literal;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 /// The password of every nasty file.
 const SECRET: &str = "hunter2";

@@ -10,10 +10,12 @@ use crate::support::{
     settings::{server_of, store},
     sqlite::Sqlite,
 };
-use notify_push::hosts::nextcloud::readable::unreadable;
-use notify_push::store::{
-    Database as Store, DatabaseSettings, DatabaseTls, Engine, Row, STATEMENT, ServerAddress,
-    StoreError, TlsMode,
+use notify_push::{
+    client::database::{
+        Database as Store, DatabaseSettings, DatabaseTls, Engine, Row, STATEMENT, ServerAddress,
+        StoreError, TlsMode,
+    },
+    services::nextcloud::readable::unreadable,
 };
 use std::{
     os::unix::fs::{PermissionsExt, chown},
@@ -233,7 +235,7 @@ async fn a_prefix_that_is_sql_is_refused() {
 }
 
 async fn explains_what_is_wrong(database: &Database) {
-    let with = async |change: fn(&mut notify_push::store::Server)| {
+    let with = async |change: fn(&mut notify_push::client::database::Server)| {
         let mut settings = database.settings();
         change(server_of(&mut settings));
         unavailable(users_with(&settings).await)

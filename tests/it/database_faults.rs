@@ -5,11 +5,11 @@ use crate::support::{
     database::Database, mariadb::MariaDb, postgres::Postgres, settings::store, until, within,
 };
 use notify_push::{
-    condition::Condition,
-    store::{
+    client::database::{
         Database as Store, DatabaseSettings, DatabaseTls, Engine, Row, Server as Settings,
         ServerAddress, StoreError,
     },
+    health::condition::Condition,
 };
 use std::sync::{
     Arc,

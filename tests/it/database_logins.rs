@@ -3,12 +3,13 @@
 
 use crate::support::{database::Database, mariadb::MariaDb, postgres::Postgres, sqlite::Sqlite};
 use notify_push::{
-    auth::{
-        Admission, Attempt, Authenticator, Credentials, Grounds, Verdict, hashing::Hashing,
-        origin::Origins,
+    server::{client_address::Origins, peer::Peer},
+    services::nextcloud::{
+        accounts::{Accounts, Clock, Fingerprint, LoginRules, Voice},
+        login::{
+            Admission, Attempt, Authenticator, Credentials, Grounds, Verdict, hashing::Hashing,
+        },
     },
-    hosts::nextcloud::accounts::{Accounts, Clock, Fingerprint, LoginRules, Voice},
-    peer::Peer,
 };
 use sha2::{Digest, Sha512};
 use std::{

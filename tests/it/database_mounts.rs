@@ -11,13 +11,14 @@ use crate::{
     },
 };
 use notify_push::{
-    hosts::nextcloud::{
+    client::database::{Database as Store, DatabaseSettings, Engine},
+    push::recipient::Recipient,
+    services::nextcloud::{
         accounts::{Claim, Fingerprint, Revocation, Tenure},
+        audience_index,
+        audience_index::Seen,
         directory::{Directory, Mount},
     },
-    recipient::Recipient,
-    recipients::{self, Seen},
-    store::{Database as Store, DatabaseSettings, Engine},
 };
 use std::sync::{
     Arc,
@@ -99,7 +100,7 @@ async fn reads_mounts(store: Arc<Store>) {
 }
 
 async fn speaks_for_recipients(directory: &Directory) {
-    let directory: &dyn recipients::Directory = directory;
+    let directory: &dyn audience_index::Directory = directory;
     let seen = directory.what_is_seen(vec!["carol".into()]).await.unwrap();
     assert_eq!(seen, [Seen { recipient: "carol".into(), storage: 7, root: SHARED.into() }]);
     assert!(directory.who_sees(BIG).await.is_ok());

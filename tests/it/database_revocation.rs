@@ -5,8 +5,8 @@ use crate::{
     support::{database::Database, mariadb::MariaDb, postgres::Postgres, sqlite::Sqlite},
 };
 use notify_push::{
-    hosts::nextcloud::accounts::{Claim, Fingerprint, Revocation, Tenure},
-    store::StoreError,
+    client::database::StoreError,
+    services::nextcloud::accounts::{Claim, Fingerprint, Revocation, Tenure},
 };
 
 /// Sessions, each named after what it rests on.

@@ -1,8 +1,9 @@
 //! Prometheus's own checker reads the metrics page.
 
 use notify_push::{
-    notice::Topic,
-    telemetry::metrics::{CheckVerdict, Names, Observers, Page},
+    push::notice::Topic,
+    runtime::Page,
+    services::{Names, Observers, nextcloud::login::CheckVerdict},
 };
 use std::{
     io::Write,

@@ -6,10 +6,12 @@ use crate::support::{
     within,
 };
 use notify_push::{
-    auth::{Attempt, Authenticator, Credentials, Fingerprints, Grounds, Verdict, origin::Origins},
-    hosts::nextcloud::remote::{Probe, Remote, RemoteSettings, Trouble},
     lifecycle::Tasks,
-    peer::Peer,
+    server::{client_address::Origins, peer::Peer},
+    services::nextcloud::{
+        login::{Attempt, Authenticator, Credentials, Fingerprints, Grounds, Verdict},
+        remote::{Probe, Remote, RemoteSettings, Trouble},
+    },
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};

@@ -7,15 +7,15 @@ use crate::support::{
     client::Client, free_port, http, in_process, installation::Installation, until,
 };
 use notify_push::{
-    app::Daemon,
+    client::memory::Memory,
     config::Entry,
-    front::Local,
-    hosts::{
+    lifecycle::{Exit, ServiceManager, Tasks},
+    runtime::Daemon,
+    server::Local,
+    services::{
         Boxed, Clock,
         nextcloud::{Feed, Instance},
     },
-    lifecycle::{Exit, ServiceManager, Tasks},
-    source::memory::Memory,
 };
 use std::{
     sync::{

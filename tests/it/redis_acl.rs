@@ -8,8 +8,8 @@ use crate::support::{
     subscriber::{CHANNELS, Subscriber, hurried, local, settings, single},
 };
 use notify_push::{
-    secret::Secret,
-    source::redis::{Fault, Keys, RedisSettings, Topology},
+    client::redis::{Fault, Keys, RedisSettings, Topology},
+    config::secret::Secret,
 };
 
 fn keys(settings: RedisSettings) -> Keys {

@@ -6,7 +6,7 @@ use crate::support::{
     subscriber::{Subscriber, hurried, local, settings},
     until,
 };
-use notify_push::source::redis::{Keys, RedisSettings, Topology};
+use notify_push::client::redis::{Keys, RedisSettings, Topology};
 
 fn seeds<'a>(nodes: impl IntoIterator<Item = &'a Redis>) -> RedisSettings {
     settings(Topology::Cluster(nodes.into_iter().map(|node| local(node.port())).collect()))

@@ -7,11 +7,11 @@ use crate::support::{
     until, within,
 };
 use notify_push::{
-    lifecycle::Tasks,
-    source::{
+    client::{
         Delivery,
         redis::{Address, Pace},
     },
+    lifecycle::Tasks,
 };
 use std::time::Duration;
 use tokio::{

@@ -5,7 +5,7 @@ use crate::support::{
     subscriber::{hurried, local, single},
     until, within,
 };
-use notify_push::source::redis::{Address, Fault, Keys, Pace, RedisSettings};
+use notify_push::client::redis::{Address, Fault, Keys, Pace, RedisSettings};
 use std::time::Duration;
 
 fn keys(settings: RedisSettings) -> Keys {

@@ -5,7 +5,7 @@ use crate::support::{
     subscriber::{Subscriber, hurried, local, logged_in, single},
     within,
 };
-use notify_push::source::{
+use notify_push::client::{
     Delivery,
     redis::{Address, RedisSettings},
 };

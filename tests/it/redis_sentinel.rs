@@ -7,8 +7,8 @@ use crate::support::{
     until,
 };
 use notify_push::{
-    secret::Secret,
-    source::redis::{Keys, RedisSettings, Topology},
+    client::redis::{Keys, RedisSettings, Topology},
+    config::secret::Secret,
 };
 
 fn named(sentinels: &[u16], master: &str) -> RedisSettings {

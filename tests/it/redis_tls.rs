@@ -7,7 +7,7 @@ use crate::support::{
     redis::Redis,
     subscriber::{Subscriber, hurried, local, single},
 };
-use notify_push::source::redis::{Address, Keys, RedisSettings, RedisTls};
+use notify_push::client::redis::{Address, Keys, RedisSettings, RedisTls};
 use std::path::PathBuf;
 
 /// A Redis whose certificate is for these names and that asks for none from the client.

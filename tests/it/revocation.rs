@@ -15,11 +15,12 @@ use crate::{
 };
 use futures_util::stream;
 use notify_push::{
-    app::{self, Rim},
-    config::{Entry, RECHECK_ROUND},
-    front::Local,
-    hosts::{Boxed, Clock},
+    config::Entry,
     lifecycle::{ServiceManager, Tasks},
+    runtime,
+    runtime::Rim,
+    server::Local,
+    services::{Boxed, Clock, nextcloud::settings::RECHECK_ROUND},
     telemetry::log::{Filter, LogFormat, build},
 };
 use std::{
@@ -102,7 +103,7 @@ impl Hurried {
         let (subscriber, log) = build(filter, LogFormat::Json, written.clone());
         let logging = tracing::subscriber::set_default(subscriber);
         let rim = Rim { log, cores: 2, ..in_process::rim(ServiceManager::default(), clock) };
-        let daemon = app::Daemon::start(&settings, vec![host], rim).await.unwrap();
+        let daemon = runtime::Daemon::start(&settings, vec![host], rim).await.unwrap();
         let Local::Tcp(address) = daemon.local().clone() else { panic!("not TCP") };
         let tasks = Tasks::default();
         let stop = tasks.stopping().clone();

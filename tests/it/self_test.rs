@@ -8,13 +8,14 @@ use http_body_util::{BodyExt, Empty};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use notify_push::{
-    auth::{Fingerprints, origin::Origins},
-    hosts::nextcloud::{
+    lifecycle::Tasks,
+    server::client_address::Origins,
+    services::nextcloud::{
         endpoints::{Cause, KeyStore, SelfTest, routes},
         host::Cookie,
+        login::Fingerprints,
         remote::{Probe, Remote, RemoteSettings},
     },
-    lifecycle::Tasks,
 };
 use std::sync::Arc;
 

@@ -6,8 +6,8 @@ use crate::{
     support::{browser::Browser, until, webhook::Webhook},
 };
 use notify_push::{
-    front::{Bind, Front, Limits, Listener, Local, StrangerLimits, Strangers, Unobserved, routes},
     lifecycle::Tasks,
+    server::{Bind, Front, Limits, Listener, Local, StrangerLimits, Strangers, Unobserved, routes},
 };
 use std::{path::Path, sync::Arc};
 use warp::{Filter, Reply};
@@ -123,7 +123,7 @@ async fn the_bundle_that_pages_load_from_the_daemon_is_npms() {
     let licence = std::fs::read_to_string(Path::new(CLIENTS).join("socket.io-client-4.8/LICENSE"));
     assert_eq!(
         licence.expect("tests/install has been run"),
-        include_str!("../../src/hosts/webhook/socketio/bundle.LICENSE"),
+        include_str!("../../src/services/webhook/socketio/bundle.LICENSE"),
     );
 }
 

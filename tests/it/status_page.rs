@@ -6,18 +6,17 @@ use crate::support::{
     installation::Installation, until,
 };
 use notify_push::{
-    front::{
-        Bind, Front, Limits, Listener, StrangerLimits, Strangers, Unobserved,
-        admin::{Admin, Revoke, Status, admin},
-        routes,
-    },
+    health::{Dependency, Health},
     lifecycle::Tasks,
-    notice::Topic,
-    status::{Condition, Dependency, Health, Sampler},
-    telemetry::{
-        log::{Filter, LogFormat, build},
-        metrics::{Names, Observers, Page},
+    push::notice::Topic,
+    runtime::{
+        Page,
+        admin::{Admin, Revoke, Status, admin},
+        status::{Condition, Sampler},
     },
+    server::{Bind, Front, Limits, Listener, StrangerLimits, Strangers, Unobserved, routes},
+    services::{Names, Observers},
+    telemetry::log::{Filter, LogFormat, build},
 };
 use serde_json::json;
 use std::{

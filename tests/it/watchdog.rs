@@ -2,13 +2,13 @@
 
 use crate::support::in_process;
 use notify_push::{
-    app::{Daemon, Rim},
-    config::{Entry, Settings},
-    hosts::{
+    config::Entry,
+    lifecycle::ServiceManager,
+    runtime::{Daemon, Rim, settings::Settings},
+    services::{
         Boxed,
         nextcloud::{Feed, Instance},
     },
-    lifecycle::ServiceManager,
 };
 use std::{
     os::unix::net::UnixDatagram,

@@ -1,11 +1,11 @@
 //! How long it takes from a publish to the client.
 
-use super::super::stack::{HOMES, Stack, user};
 use crate::{
     crowd::{Crowd, Plan},
     daemon::Daemon,
     figures::{Figures, millis},
     options::{Binary, Options},
+    stack::{HOMES, Stack, user},
 };
 use redis::Commands;
 use std::{

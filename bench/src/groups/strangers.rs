@@ -1,12 +1,12 @@
 //! What strangers cost those who belong: the time of a log-in and of a message.
 
-use super::super::stack::{Stack, user};
 use crate::{
     crowd::{Crowd, Plan},
     daemon::Daemon,
     figures::Figures,
     guessers::Guessers,
     options::{Binary, Options},
+    stack::{Stack, user},
 };
 use redis::Commands;
 use socket2::{Domain, Socket, Type};

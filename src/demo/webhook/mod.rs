@@ -6,14 +6,15 @@ mod page;
 
 use super::{DemoError, Screen, WRONG, people, tcp, until};
 use crate::{
-    app::{Daemon, Rim},
-    config::{Entry, ProxySettings},
-    front::{Request, VisitError, Visitor},
-    hosts::{
+    client::websocket::{Request, VisitError, Visitor},
+    config::Entry,
+    lifecycle::{Exit, Signals},
+    runtime::{Daemon, Rim},
+    server::proxy_settings::ProxySettings,
+    services::{
         Boxed,
         webhook::{Webhook, book::BookLimits, settings::WebhookSettings},
     },
-    lifecycle::{Exit, Signals},
 };
 use back_end::BackEnd;
 use page::WithPage;

@@ -2,7 +2,7 @@
 //! and it asks nobody else.
 
 use super::{USER, back_end::BackEnd};
-use crate::hosts::{Ground, Prepared, Running, StartError, webhook::Webhook};
+use crate::services::{Ground, Prepared, Running, StartError, webhook::Webhook};
 use http::{
     HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE},

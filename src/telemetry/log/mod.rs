@@ -1,5 +1,7 @@
 //! The log on stderr: text, journal or JSON lines behind a filter that can be changed while running.
 
+pub mod settings;
+pub use settings::{LogSettings, LogStyle};
 mod control;
 mod filter;
 mod line;

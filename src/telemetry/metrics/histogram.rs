@@ -100,7 +100,7 @@ struct Member<const N: usize> {
 }
 
 impl<const N: usize> HistogramFamily<N> {
-    pub(super) fn new(
+    pub(crate) fn new(
         name: &str,
         help: &str,
         bounds: &'static [u64],

@@ -4,7 +4,7 @@
 
 /// A number that only grows.
 #[derive(Debug, Clone)]
-pub struct Counter(pub(super) prometheus::IntCounter);
+pub struct Counter(pub(crate) prometheus::IntCounter);
 
 impl Counter {
     /// One more.
@@ -25,7 +25,7 @@ impl Counter {
 
 /// How many of something there are right now: as many as there are guards.
 #[derive(Debug, Clone)]
-pub struct Gauge(pub(super) prometheus::IntGauge);
+pub struct Gauge(pub(crate) prometheus::IntGauge);
 
 /// Counts for one in its [`Gauge`] until it is dropped. One pointer in size.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Gauge {
     }
 
     /// One more or one fewer, for holders that are too many for a guard each.
-    pub(super) fn step(&self, up: bool) {
+    pub(crate) fn step(&self, up: bool) {
         self.0.add(if up { 1 } else { -1 });
     }
 
@@ -58,7 +58,7 @@ impl Drop for Guard {
 
 /// Something that is so or isn't.
 #[derive(Debug, Clone)]
-pub struct State(pub(super) prometheus::IntGauge);
+pub struct State(pub(crate) prometheus::IntGauge);
 
 impl State {
     /// From now on it is so, or isn't.
@@ -74,7 +74,7 @@ impl State {
 
 /// Counters under one name that differ in the values of `N` labels.
 #[derive(Debug)]
-pub struct CounterFamily<const N: usize>(pub(super) prometheus::IntCounterVec);
+pub struct CounterFamily<const N: usize>(pub(crate) prometheus::IntCounterVec);
 
 impl<const N: usize> CounterFamily<N> {
     /// The one with these values, from now on on the page even while it is 0.

@@ -64,12 +64,12 @@ macro_rules! labels {
     };
 }
 
-pub(super) use labels;
+pub(crate) use labels;
 
 #[cfg(test)]
 mod tests {
     use super::Label;
-    use crate::telemetry::metrics::{Metrics, SessionEnd};
+    use crate::{push::SessionEnd, telemetry::metrics::Metrics};
 
     #[test]
     fn every_value_has_a_counter_of_its_own() {

@@ -25,7 +25,7 @@ impl fmt::Debug for Measured {
 }
 
 impl Measured {
-    pub(super) fn new(
+    pub(crate) fn new(
         name: &str,
         help: &str,
         label: Option<&'static str>,

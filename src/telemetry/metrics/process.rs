@@ -1,11 +1,11 @@
 //! The process's own memory, descriptors and CPU time, under Prometheus's customary names.
 
-use super::original::family;
+use crate::services::nextcloud::original_metrics::family;
 use std::{fs, path::Path};
 
 /// What the kernel says of this process. Each is `None` where it can't be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Process {
+pub(crate) struct Process {
     resident_bytes: Option<u64>,
     open_fds: Option<u64>,
     max_fds: Option<u64>,
@@ -15,7 +15,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Reads it; a handful of small files in memory, cheap enough for a scrape.
-    pub(super) fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let (page, ticks) = (rustix::param::page_size(), rustix::param::clock_ticks_per_second());
         let stat = Stat::parse(&text("/proc/self/stat"));
         let boot = field(&text("/proc/stat"), "btime").and_then(|time| time.parse::<u64>().ok());
@@ -31,7 +31,7 @@ impl Process {
     }
 
     /// In the Prometheus text format.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let whole_number = |name, help, value: Option<u64>| {
             value.map(|value| family(name, "gauge", help, &[("", value)]))
         };

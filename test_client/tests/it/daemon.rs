@@ -6,7 +6,7 @@ use crate::support::{
     within,
 };
 use notify_push::{
-    app::Rim,
+    runtime::Rim,
     demo::{self, Screen},
     lifecycle::ServiceManager,
     telemetry::log::{Filter, LogFormat, build},

@@ -9,18 +9,28 @@ use crate::support::{
     reverse_proxy::{self, ReverseProxy},
 };
 use notify_push::{
-    auth::Credentials,
-    config::{self, Command, Kind, Surroundings},
-    doctor::{self, Check, Descriptors, Finding, Round, State, Step, Visit},
-    hosts::{Prepared as _, nextcloud::Instance},
+    cli::{Command, Surroundings},
+    config,
+    config::Kind,
+    doctor,
+    doctor::{Check, Descriptors, Finding, Round, State, Step, Visit},
+    services::{
+        Prepared as _,
+        nextcloud::{Instance, login::Credentials},
+    },
 };
-use std::{ffi::OsString, path::Path, sync::Arc, time::Duration, time::SystemTime};
+use std::{
+    ffi::OsString,
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 pub(super) const STATUS: &str = r#"{"installed":true,"maintenance":false,"needsDbUpgrade":false,
     "version":"32.0.1.2","versionstring":"32.0.1","productname":"Nextcloud"}"#;
 const CAPABILITIES: &str = "/ocs/v2.php/cloud/capabilities?format=json";
 
-pub(super) type Described = config::Described<Instance>;
+pub(super) type Described = notify_push::cli::Described<Instance>;
 
 /// All of it. Nextcloud and the proxy are at their own ports of 127.0.0.1, and all is well unless a
 /// test says otherwise.
@@ -100,7 +110,7 @@ impl Ward {
 /// What `notify_push doctor <arguments>` understands.
 pub(super) fn described(arguments: &[&str]) -> Described {
     let arguments = ["notify_push", "doctor"].iter().chain(arguments).map(OsString::from);
-    let command = config::load(Surroundings {
+    let command = notify_push::cli::load(Surroundings {
         arguments: arguments.collect(),
         environment: Default::default(),
         dotenv: Ok(String::new()),
@@ -133,7 +143,7 @@ async fn look_over_with(
     patience: Duration,
 ) -> Vec<Finding> {
     let descriptors = Descriptors { own: 1 << 20, daemon: None };
-    let config::Described { settings, mut hosts, rows, warnings } = described;
+    let notify_push::cli::Described { settings, mut hosts, rows, warnings } = described;
     let config::Entry { place, host, .. } = hosts.remove(0);
     #[expect(clippy::disallowed_methods, reason = "a test stands at the rim")]
     let visit = Visit {

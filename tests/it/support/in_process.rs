@@ -1,10 +1,12 @@
 //! A daemon inside the test's own process, so that what comes from outside can be made up.
 
 use notify_push::{
-    app::Rim,
-    config::{self, Command, Kind, Settings, Surroundings},
-    hosts::{Clock, nextcloud::Instance},
+    cli::{Command, Surroundings},
+    config,
+    config::Kind,
     lifecycle::ServiceManager,
+    runtime::{Rim, settings::Settings},
+    services::{Clock, nextcloud::Instance},
     telemetry::log::{Filter, LogFormat, build},
 };
 use std::io::{self, ErrorKind};
@@ -15,7 +17,7 @@ pub(crate) fn settings(arguments: &[&str], environment: &[(&str, &str)]) -> (Set
     let arguments = ["notify_push"].iter().chain(arguments);
     let usual = [("PORT", "0"), ("BIND", "127.0.0.1"), ("AUTH", "database")];
     let environment = usual.iter().chain(environment);
-    let loaded = config::load(Surroundings {
+    let loaded = notify_push::cli::load(Surroundings {
         arguments: arguments.map(|&argument| argument.into()).collect(),
         environment: environment.map(|&(name, value)| (name.into(), value.into())).collect(),
         dotenv: Err(ErrorKind::NotFound.into()),

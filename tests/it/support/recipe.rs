@@ -1,6 +1,6 @@
 //! The users of `docs/redis-acl.md`, so that the page can't promise what doesn't work.
 
-use notify_push::source::redis::RedisSettings;
+use notify_push::client::redis::RedisSettings;
 
 use super::subscriber::logged_in;
 

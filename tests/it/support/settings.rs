@@ -1,7 +1,7 @@
 //! A test's database as the daemon is told of it.
 
 use super::database::{Database, PASSWORD};
-use notify_push::store::{
+use notify_push::client::database::{
     Database as Store, DatabaseSettings, DatabaseTls, Engine, Server, ServerAddress,
 };
 use std::sync::Arc;

@@ -2,12 +2,12 @@
 
 use super::within;
 use notify_push::{
-    lifecycle::Tasks,
-    secret::Secret,
-    source::{
+    client::{
         Delivery, State,
         redis::{Address, Pace, RedisSettings, Subscription, Topology},
     },
+    config::secret::Secret,
+    lifecycle::Tasks,
 };
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};

@@ -1,7 +1,7 @@
 //! RFC 6455 section 4 and HTTP around it.
 
 use super::server::{Options, Peeker, REQUEST, Server};
-use notify_push::{front::Bind, peer::Peer};
+use notify_push::server::{Bind, peer::Peer};
 use std::os::unix::fs::PermissionsExt;
 use tokio::net::{TcpStream, UnixStream};
 

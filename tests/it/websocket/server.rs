@@ -2,12 +2,11 @@
 
 use super::echo::echo;
 use notify_push::{
-    front::{
-        Bind, Client, Front, Limits, Listener, Local, Observer, StrangerLimits, Strangers, Tls,
-        Unobserved, X_FORWARDED_FOR, routes, upgrade,
-    },
     lifecycle::Tasks,
-    peer::Peer,
+    server::{
+        Bind, Client, Front, Limits, Listener, Local, Observer, StrangerLimits, Strangers, Tls,
+        Unobserved, X_FORWARDED_FOR, peer::Peer, routes, upgrade,
+    },
     websocket::Rules,
 };
 use std::{

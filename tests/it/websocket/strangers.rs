@@ -2,8 +2,8 @@
 
 use super::server::{Options, PATIENCE, Peeker, REQUEST, Server};
 use notify_push::{
-    front::{Limits, StrangerLimits},
-    telemetry::metrics::{FrontMetrics, Metrics},
+    server::{FrontMetrics, Limits, StrangerLimits},
+    telemetry::metrics::Metrics,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{io::AsyncWriteExt, net::TcpStream};

@@ -1,7 +1,7 @@
 //! TLS: handshake, ALPN, certificates that change.
 
 use super::server::{Options, PATIENCE, Peeker, REQUEST, Server};
-use notify_push::front::{Limits, Tls, TlsFiles};
+use notify_push::server::{Limits, Tls, TlsFiles};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, ServerName},

@@ -1,0 +1,236 @@
+//! What the file of hosts may say, and what is said of its mistakes.
+
+use crate::config::{ConfigError, Entry, HostRequest, Kind, Report, setting};
+use crate::{
+    cli::{Command, Surroundings, load},
+    runtime::settings::Settings,
+    server::Bind,
+    services::nextcloud::settings::{FileLayer, InstanceSettings},
+};
+use std::{io, path::Path};
+
+/// Two Nextclouds whose config.php says nothing.
+const TWO: &str = r#"
+log = "info"
+
+[listen]
+port = 7000
+metrics_port = 7001
+
+[[host]]
+name = "a"
+path = "/a/"
+database_url = "mysql://u:hunter2@db/a"
+redis_url = ["redis://r:1", "redis://r:2"]
+
+[[host]]
+name = "b"
+server_name = "Cloud.Example.org"
+database_url_file = "/run/secret"
+redis_url = "redis://r:3"
+trusted_proxies = ["10.0.0.0/8", "::1"]
+max_connection_time = "1h"
+throttle_max_attempts = 3
+debounce_disable = false
+"#;
+
+struct Run<'a> {
+    text: &'a str,
+    arguments: &'a [&'a str],
+    environment: &'a [(&'a str, &'a str)],
+}
+
+type Loaded = Result<Command<InstanceSettings>, ConfigError>;
+
+impl Run<'_> {
+    fn load(&self) -> Loaded {
+        let silent = || FileLayer {
+            engine: Ok(None),
+            prefix: Ok(None),
+            redis: Ok(None),
+            url: Ok(None),
+            secret: Ok(None),
+            token_auth_enforced: Ok(None),
+            two_factor: Ok(None),
+            throttle: Ok(None),
+            trusted_proxies: Ok(None),
+            forwarded_headers: Ok(None),
+            warnings: Vec::new(),
+        };
+        let read = |request: &HostRequest<'_>, report: &mut Report| {
+            assert!(!request.environment.merged().contains_key("NC_dbhost"));
+            crate::services::nextcloud::settings::instance(request.layers, silent(), report)
+        };
+        let arguments = ["notify_push", "--config=/etc/hosts.toml"].into_iter();
+        load(Surroundings {
+            arguments: arguments.chain(self.arguments.iter().copied()).map(Into::into).collect(),
+            environment: self.environment.iter().map(|&(k, v)| (k.into(), v.into())).collect(),
+            dotenv: Err(io::ErrorKind::NotFound.into()),
+            read: &|path| match path.to_str() {
+                Some("/etc/hosts.toml") => Ok(self.text.to_owned()),
+                Some("/run/secret") => Ok("postgres://u:hunter2@file/db\n".into()),
+                _ => Err(io::ErrorKind::NotFound.into()),
+            },
+            exists: &|_| false,
+            kinds: &[Kind::new("nextcloud", setting::INSTANCE, &read)],
+        })
+    }
+
+    fn starts(&self) -> (Settings, Vec<Entry<InstanceSettings>>, Vec<String>) {
+        match self.load() {
+            Ok(Command::Serve { settings, hosts, warnings }) => (*settings, hosts, warnings),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn of(text: &str) -> Run<'_> {
+    Run { text, arguments: &[], environment: &[] }
+}
+
+fn error(text: &str) -> String {
+    let error = of(text).load().unwrap_err();
+    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+    format!("{error}{}", cause.unwrap_or_default())
+}
+
+#[test]
+fn each_host_has_its_own_settings_and_its_own_place() {
+    let (settings, hosts, _) = of(TWO).starts();
+    assert_eq!(settings.listen.bind, Bind::Tcp { address: None, port: 7000 });
+    assert_eq!((settings.metrics.len(), settings.log.filter.to_string()), (1, "info".into()));
+    let [a, b] = &hosts[..] else { panic!("{hosts:?}") };
+    assert_eq!(a.name.as_ref().map(ToString::to_string).as_deref(), Some("a"));
+    assert_eq!((a.place.path.as_str(), a.place.server_names.is_empty()), ("/a", true));
+    assert_eq!(
+        (b.place.path.as_str(), &b.place.server_names[..]),
+        ("", &["cloud.example.org".into()][..])
+    );
+    assert_ne!(a.host.redis, b.host.redis);
+    assert_ne!(a.host.database, b.host.database);
+    assert_eq!(b.host.proxies.trusted.len(), 2);
+    assert_eq!(b.host.auth.throttle.max_attempts, 3);
+    assert!(b.host.delivery.max_connection.is_some() && a.host.delivery.max_connection.is_none());
+    assert!(!b.host.delivery.debounce_disabled, "false is what it says");
+}
+
+#[test]
+fn switches_and_names_are_taken_as_they_are_compared() {
+    let host = |more: &str| format!("{TWO}[[host]]\nname = \"c\"\n{more}\n");
+    for wrong in
+        ["cloud.example.org:443", "cloud.example.org.", ".", "", "a..b", "[::1", "[::1]:80", "::1"]
+    {
+        let text = host(&format!("server_name = \"{wrong}\""));
+        let error = error(&text);
+        assert!(error.contains("host.server_name: expected names"), "{wrong}: {error}");
+    }
+    let error = error(&host("glob_config = \"maybe\""));
+    assert!(error.contains("host.glob_config: expected true or false"), "{error}");
+    let path = Path::new("/etc/hosts.toml");
+    for (said, glob) in [("true", true), ("\"yes\"", true), ("1", true), ("false", false)] {
+        let text =
+            host(&format!("server_name = [\"C_1.example\", \"[::1]\"]\nglob_config = {said}"));
+        let file = crate::config::services_file::parse(path, &text)
+            .unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(file.hosts[2].glob, glob, "{said}");
+        assert_eq!(file.hosts[2].place.server_names, ["c_1.example", "[::1]"]);
+    }
+}
+
+#[test]
+fn the_dump_shows_each_host_with_file_and_line_and_no_secret() {
+    let Ok(Command::Print(dump)) = (Run { arguments: &["--dump-config"], ..of(TWO) }).load() else {
+        panic!("no dump")
+    };
+    for part in [
+        "[host a]\n",
+        "[host b]\n",
+        "[daemon]\n",
+        "/etc/hosts.toml line 11: host.database_url",
+        "/etc/hosts.toml line 5: listen.port",
+        "mysql://u:***@db:3306/a",
+        "postgres://u:***@file:5432/db",
+    ] {
+        assert!(dump.contains(part), "{part} not in\n{dump}");
+    }
+    assert!(!dump.contains("hunter2"), "{dump}");
+}
+
+#[test]
+fn flags_and_variables_of_the_daemon_win_over_the_file() {
+    let run = Run { environment: &[("PORT", "7002")], ..of(TWO) };
+    assert_eq!(run.starts().0.listen.bind, Bind::Tcp { address: None, port: 7002 });
+    let run = Run { arguments: &["--port=7003"], ..run };
+    assert_eq!(run.starts().0.listen.bind, Bind::Tcp { address: None, port: 7003 });
+}
+
+#[test]
+fn what_is_said_of_one_host_is_not_taken_for_all() {
+    let environment = [("DATABASE_URL", "sqlite:///x"), ("NC_dbhost", "x")];
+    let (_, hosts, warnings) = Run { environment: &environment, ..of(TWO) }.starts();
+    assert_ne!(hosts[0].host.database, hosts[1].host.database);
+    assert!(warnings.iter().any(|text| text.contains("DATABASE_URL: not used")), "{warnings:?}");
+    let flag = Run { arguments: &["--database-url=sqlite:///x"], ..of(TWO) }.load().unwrap_err();
+    assert!(flag.to_string().contains("database_url = … into its [[host]]"), "{flag}");
+    let both = Run { arguments: &["/etc/config.php"], ..of(TWO) }.load().unwrap_err();
+    assert!(both.to_string().contains("Give one of them"), "{both}");
+}
+
+#[test]
+fn mistakes_name_file_line_key_and_remedy() {
+    let host = "[[host]]\nname = \"a\"\n";
+    let cases = [
+        ("port = 1\nx = [", "/etc/hosts.toml line 2: this is no TOML"),
+        (
+            "loglevel = 1",
+            "/etc/hosts.toml line 1: loglevel: there is no such key here, but drain_time",
+        ),
+        ("lgo = \"info\"\n", "line 1: lgo: there is no such key here. Is log meant?"),
+        ("[listen]\nprot = 1\n", "line 2: listen.prot: there is no such key here. Is port meant?"),
+        ("[listen]\nport = 1.5\n", "line 2: listen.port: expected a text, a whole number"),
+        ("listen = 1\n", "line 1: listen: expected a table that begins with [listen]"),
+        ("log = \"info\"\n", "names no host. Write [[host]]"),
+        ("[host]\nname = \"a\"\n", "line 1: host: expected tables that begin with [[host]]"),
+        ("[[host]]\npath = \"/a\"\n", "line 1: host: it has no name; expected a name"),
+        ("[[host]]\nname = \"A b\"\n", "line 2: host.name: expected a name"),
+        ("[[host]]\nname = \"a\"\nkind = \"ftp\"\n", "line 3: host.kind: this build knows no such"),
+        ("[[host]]\nname = \"a\"\npath = \"a\"\n", "line 3: host.path: expected what the path"),
+        ("[[host]]\nname = \"a\"\nserver_name = \"a/b\"\n", "line 3: host.server_name: expected"),
+        (
+            "[[host]]\nname = \"a\"\ndatabse_url = \"\"\n",
+            "host.databse_url: there is no such key here. Is database_url meant?",
+        ),
+        ("[[host]]\nname = \"a\"\nport = 1\n", "line 3: host.port: there is no such key here"),
+        (
+            "[[host]]\nname = \"a\"\n[[host]]\nname = \"a\"\n",
+            "line 3: host: there is another host a",
+        ),
+        (
+            "[[host]]\nname = \"a\"\n[[host]]\nname = \"b\"\n",
+            "the same requests would be for host a as well",
+        ),
+        (host, "host a: no database is known"),
+    ];
+    for (text, expected) in cases {
+        let error = error(text);
+        assert!(error.contains(expected), "{text}\n{error}\nlacks {expected}");
+    }
+    let twice =
+        format!("{host}database_url = \"mysql://hunter2@x/y\"\ndatabase_url_file = \"/x\"\n");
+    let error = error(&twice);
+    assert!(error.contains("line 4") && error.contains("Set one of them"), "{error}");
+    assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let load = load::<InstanceSettings>(Surroundings {
+        arguments: vec!["notify_push".into()],
+        environment: [("NOTIFY_PUSH_CONFIG".to_owned(), "/nowhere.toml".to_owned())].into(),
+        dotenv: Err(io::ErrorKind::NotFound.into()),
+        read: &|_: &Path| Err(io::ErrorKind::NotFound.into()),
+        exists: &|_| false,
+        kinds: &[],
+    });
+    assert!(load.unwrap_err().to_string().contains("/nowhere.toml"));
+}

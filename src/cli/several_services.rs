@@ -1,0 +1,104 @@
+//! Several hosts of one file, each with settings of its own.
+
+use crate::config::{
+    ConfigError, Entry, Environment,
+    layers::{Flags, Layers},
+    report::Report,
+    service_kind::{HostRequest, Kind},
+    services_file::HostTable,
+    setting,
+};
+use std::path::Path;
+
+/// Variables that replace keys of config.php: of which of several, they don't say.
+const OVERRIDES: &str = "NC_";
+
+/// Reads every host of the file. What is set for one by flags or variables would be set for all of
+/// them, so none of it counts here.
+pub(crate) fn many<H>(
+    hosts: Vec<HostTable>,
+    daemon: &Layers<'_>,
+    exists: &dyn Fn(&Path) -> bool,
+    kinds: &[Kind<'_, H>],
+    report: &mut Report,
+) -> Result<Vec<Entry<H>>, ConfigError> {
+    let environment = daemon.environment.without(OVERRIDES);
+    unused(daemon, kinds, report);
+    let mut entries = Vec::new();
+    for host in hosts {
+        let HostTable { name, place, config, glob, .. } = &host;
+        let kind = kind(kinds, None, Some(&host))?;
+        host.only(kind.settings)?;
+        let layers = Layers {
+            flags: Flags::new(),
+            environment: Environment::default(),
+            table: host.settings.clone(),
+            read: daemon.read,
+        };
+        let (file, environment) = (config.as_deref(), &environment);
+        let request = HostRequest { file, glob: *glob, layers: &layers, environment, exists };
+        report.begin(format!("host {name}"));
+        let warned = report.warnings.len();
+        let read = (kind.read)(&request, report);
+        for warning in report.warnings.iter_mut().skip(warned) {
+            *warning = format!("host {name}: {warning}");
+        }
+        let read = read.map_err(|error| ConfigError::Host(name.clone(), Box::new(error)))?;
+        entries.push(Entry { name: Some(name.clone()), place: place.clone(), host: read });
+    }
+    report.begin("daemon");
+    Ok(entries)
+}
+
+/// The kind of this name, else the one that a host says it is of, else the first there is.
+pub(crate) fn kind<'k, 'a, H>(
+    kinds: &'k [Kind<'a, H>],
+    named: Option<&str>,
+    host: Option<&HostTable>,
+) -> Result<&'k Kind<'a, H>, ConfigError> {
+    let first = kinds.first().ok_or(ConfigError::Missing {
+        what: "this build knows no kind of host",
+        remedy: "Build it with one of its features, such as nextcloud",
+    })?;
+    if let Some(kind) = kinds.iter().find(|kind| Some(kind.name) == named) {
+        return Ok(kind);
+    }
+    let Some(said) = host.and_then(|host| host.kind.as_ref()) else { return Ok(first) };
+    kinds.iter().find(|kind| kind.name == said.value).ok_or_else(|| {
+        let known: Vec<_> = kinds.iter().map(|kind| kind.name).collect();
+        let problem = format!("this build knows no such kind of host, but {}", known.join(", "));
+        ConfigError::invalid(said.source.clone(), problem)
+    })
+}
+
+/// With a file of hosts neither a config.php nor a host's flags can be given: of which host?
+pub(crate) fn alone(file: Option<&Path>, layers: &Layers<'_>) -> Result<(), ConfigError> {
+    if file.is_some() {
+        return Err(ConfigError::Usage(
+            "there are a config.php and a file of hosts. Give one of them; in the file of hosts a \
+             Nextcloud is [[host]] with name and config = \"/path/to/config.php\""
+                .into(),
+        ));
+    }
+    let given = setting::INSTANCE.iter().find(|setting| layers.flags.contains_key(setting.name));
+    given.map_or(Ok(()), |setting| {
+        let (name, key) = (setting.name, setting.key());
+        Err(ConfigError::Usage(format!(
+            "--{name} is said of a host, and there are several. Write {key} = … into its [[host]]"
+        )))
+    })
+}
+
+/// Warns of variables that count for a single host only.
+fn unused<H>(daemon: &Layers<'_>, kinds: &[Kind<'_, H>], report: &mut Report) {
+    for setting in kinds.iter().flat_map(|kind| kind.settings) {
+        for layer in daemon.environment.layers() {
+            if layer.get(setting.variable).is_some_and(|value| !value.is_empty()) {
+                let (source, key) = (layer.source(setting.variable), setting.key());
+                report.warn(format!(
+                    "{source}: not used, as there is a file of hosts. Write {key} into [[host]]"
+                ));
+            }
+        }
+    }
+}

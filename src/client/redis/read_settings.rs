@@ -1,0 +1,100 @@
+//! The Redis section.
+
+use super::super::redis::{REDIS_PORT, plain_redis, redis_urls};
+use crate::{
+    client::redis::{Address, RedisSettings, RedisTls, Topology, show_redis},
+    config::{ConfigError, Found, Layers, Report, Sourced, parse, read::over, setting},
+};
+use std::path::{Path, PathBuf};
+
+/// The section on Redis; `file` is what the host's own file says.
+pub fn redis(
+    layers: &Layers<'_>,
+    file: Found<RedisSettings>,
+    report: &mut Report,
+) -> Result<RedisSettings, ConfigError> {
+    let given = layers.texts(setting::REDIS_URL)?.map(from_urls).transpose()?;
+    let local = Topology::Single(Address::Tcp("127.0.0.1".into(), REDIS_PORT));
+    let mut redis = over(given, file)?.unwrap_or(Sourced::default(plain_redis(local)));
+    let mut shown = Vec::new();
+    let given = tls(layers, &mut shown)?;
+    match &mut redis.value.tls {
+        Some(tls) => given.apply(tls)?,
+        None if given != Given::default() => {
+            report.warn(
+                "REDIS_TLS_* and --redis-tls-* change nothing: the connection to Redis \
+                         uses no TLS. Write rediss:// in its URL, or tls:// in redis.host",
+            );
+        }
+        None => {}
+    }
+    let redis = report.keep(setting::REDIS_URL.name, redis, show_redis);
+    for row in shown {
+        report.keep(row.0, row.1, Clone::clone);
+    }
+    Ok(redis)
+}
+
+fn from_urls(urls: Sourced<Vec<String>>) -> Result<Sourced<RedisSettings>, ConfigError> {
+    let Sourced { value, source } = urls;
+    match redis_urls(&value) {
+        Ok(value) => Ok(Sourced { value, source }),
+        Err(problem) => Err(ConfigError::invalid(source, problem)),
+    }
+}
+
+/// What the TLS flags and variables say.
+#[derive(Default, PartialEq)]
+struct Given {
+    ca: Option<PathBuf>,
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+    any_name: Option<bool>,
+    any_certificate: Option<bool>,
+}
+
+type Shown = Vec<(&'static str, Sourced<String>)>;
+
+fn tls(layers: &Layers<'_>, shown: &mut Shown) -> Result<Given, ConfigError> {
+    let mut path = |setting: setting::Setting| -> Result<Option<PathBuf>, ConfigError> {
+        let Some(path) = layers.get(setting, parse::path)? else { return Ok(None) };
+        shown.push((setting.name, path.clone().map(|path| path.display().to_string())));
+        Ok(Some(path.value))
+    };
+    let (cert, key) = (path(setting::REDIS_TLS_CERT)?, path(setting::REDIS_TLS_KEY)?);
+    let ca = path(setting::REDIS_TLS_CA)?;
+    let mut switch = |setting: setting::Setting| -> Result<Option<bool>, ConfigError> {
+        let Some(on) = layers.get(setting, parse::switch)? else { return Ok(None) };
+        shown.push((setting.name, on.clone().map(|on| on.to_string())));
+        Ok(Some(on.value))
+    };
+    let any_name = switch(setting::REDIS_TLS_DONT_VALIDATE_HOSTNAME)?;
+    let any_certificate = switch(setting::REDIS_TLS_INSECURE)?;
+    Ok(Given { ca, cert, key, any_name, any_certificate })
+}
+
+impl Given {
+    /// Lays what was given over what the URL or the file says.
+    fn apply(self, tls: &mut RedisTls) -> Result<(), ConfigError> {
+        tls.verify_name = self.any_name.map_or(tls.verify_name, |any| !any);
+        tls.verify_peer = self.any_certificate.map_or(tls.verify_peer, |any| !any);
+        tls.ca = self.ca.or_else(|| tls.ca.take());
+        let before = tls.client.take();
+        let first = |pair: &(PathBuf, PathBuf)| Path::to_path_buf(&pair.0);
+        let second = |pair: &(PathBuf, PathBuf)| Path::to_path_buf(&pair.1);
+        let cert = self.cert.or_else(|| before.as_ref().map(first));
+        let key = self.key.or_else(|| before.as_ref().map(second));
+        tls.client = match (cert, key) {
+            (Some(cert), Some(key)) => Some((cert, key)),
+            (None, None) => None,
+            _ => {
+                return Err(ConfigError::Missing {
+                    what: "a client certificate towards Redis needs its key, and the key its \
+                           certificate",
+                    remedy: "Set both REDIS_TLS_CERT and REDIS_TLS_KEY, or none",
+                });
+            }
+        };
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! TLS towards Redis: certificates from files or the system, and checks that can be turned off one by one.
+
+use super::{Fault, RedisTls};
+use crate::client::{
+    tls,
+    tls::{Check, Trust},
+};
+use rustls::{
+    CertificateError, ClientConfig, Error,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+use std::{io, path::Path};
+
+/// Why a TLS handshake failed, with its remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsFault {
+    /// The certificate is for another name.
+    #[error(
+        "the certificate is for another name: use a name that is in it, or turn the name check off \
+         (--redis-tls-dont-validate-hostname, ssl_context.verify_peer_name=false)"
+    )]
+    Name,
+    /// The certificate's issuer isn't trusted.
+    #[error(
+        "the certificate is not signed by a trusted authority: give its CA file (--redis-tls-ca, ssl_context.cafile)"
+    )]
+    Issuer,
+    /// The certificate is out of date, revoked or broken.
+    #[error("the server's certificate is not valid ({0}): renew it")]
+    Certificate(Error),
+    /// The server wants a client certificate or doesn't like ours.
+    #[error(
+        "the server does not accept our client certificate ({0}): give the right one (--redis-tls-cert and --redis-tls-key, ssl_context.local_cert and local_pk)"
+    )]
+    Client(Error),
+    /// The server doesn't speak TLS.
+    #[error("the server does not speak TLS on this port: leave tls:// out or correct the port")]
+    NotTls,
+    /// No answer: a Redis without TLS waits for the end of what it takes for a command.
+    #[error(
+        "no answer to the handshake within {0} s: leave tls:// out if the port doesn't speak TLS; else the server hangs"
+    )]
+    Silent(f32),
+    /// Anything else.
+    #[error("the handshake failed ({0})")]
+    Other(io::Error),
+}
+
+impl From<io::Error> for TlsFault {
+    fn from(error: io::Error) -> Self {
+        use rustls::AlertDescription as Alert;
+        let Some(cause) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
+            return Self::Other(error);
+        };
+        match cause {
+            Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            ) => Self::Name,
+            // A bad signature is what another CA with the same name leaves.
+            Error::InvalidCertificate(
+                CertificateError::UnknownIssuer | CertificateError::BadSignature,
+            ) => Self::Issuer,
+            Error::InvalidCertificate(_) => Self::Certificate(cause.clone()),
+            Error::InvalidMessage(_) => Self::NotTls,
+            Error::AlertReceived(
+                Alert::CertificateRequired
+                | Alert::HandshakeFailure
+                | Alert::BadCertificate
+                | Alert::UnknownCA
+                | Alert::CertificateUnknown
+                | Alert::CertificateExpired,
+            ) => Self::Client(cause.clone()),
+            _ => Self::Other(error),
+        }
+    }
+}
+
+/// Reads the files and builds what a connection needs. Read anew for each connection, so that a
+/// renewed certificate is used without a restart.
+pub(super) fn client_config(settings: &RedisTls) -> Result<ClientConfig, Fault> {
+    let path = settings.ca.clone().unwrap_or_default();
+    let builder = trusted(settings)?
+        .client()
+        .map_err(|cause| Fault::TlsFile { path, cause: cause.to_string() })?;
+    let Some((cert, key)) = &settings.client else { return Ok(builder.with_no_client_auth()) };
+    let chain = certificates(cert)?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|cause| unusable(key, &cause))?;
+    builder.with_client_auth_cert(chain, private).map_err(|cause| unusable(cert, &cause))
+}
+
+fn trusted(settings: &RedisTls) -> Result<Trust, Fault> {
+    let check = match (settings.verify_peer, settings.verify_name) {
+        (false, _) => return Ok(Trust::new(Check::Nothing)),
+        (true, false) => Check::Issuer,
+        (true, true) => Check::IssuerAndName,
+    };
+    Ok(match &settings.ca {
+        Some(path) => Trust::new(check).and(certificates(path)?),
+        None => Trust::new(check).and_the_system(),
+    })
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
+    tls::certificates(path).map_err(|cause| unusable(path, &cause))
+}
+
+fn unusable(path: &Path, cause: &impl ToString) -> Fault {
+    Fault::TlsFile { path: path.to_owned(), cause: cause.to_string() }
+}

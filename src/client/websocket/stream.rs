@@ -1,0 +1,192 @@
+//! The client's end of a WebSocket over the daemon's own codec: what the visitor and the relay share.
+
+use crate::websocket::{
+    CodecError, Decoder, Item, Rules,
+    frame::{CloseCode, put_header},
+};
+use bytes::{Buf, BufMut, BytesMut};
+use std::{collections::VecDeque, io};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// What the daemon may send.
+const FROM_SERVER: Rules = Rules { masked: false, max_message: 1024 * 1024 };
+/// What is read at once; no more is decoded ahead of who listens.
+const READ: usize = 4096;
+/// First bytes of whole frames (RFC 6455 section 5.2), and the bit that says they are masked.
+const TEXT: u8 = 0x81;
+const PING: u8 = 0x89;
+const PONG: u8 = 0x8a;
+const MASKED: u8 = 0x80;
+
+/// Something whole that the daemon said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Said {
+    Text(String),
+    /// It has been answered, or is on its way to be.
+    Ping,
+    Pong,
+    /// The last there is.
+    Close(CloseCode, String),
+}
+
+/// Why nothing more can be heard.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Broken {
+    #[error("the connection broke")]
+    Connection(#[from] io::Error),
+    #[error("no WebSocket frames")]
+    Frames(#[from] CodecError),
+    #[error("the connection ended")]
+    Ended,
+}
+
+/// A connection that has become a WebSocket. Pings are answered while somebody listens.
+pub(crate) struct Conversation<S> {
+    stream: S,
+    decoder: Decoder,
+    arrived: VecDeque<Result<Said, CodecError>>,
+    /// Frames that the stream has not taken yet.
+    owed: BytesMut,
+    /// For masking keys; without it they are zero: to keep proxies from being fooled (RFC 6455
+    /// section 10.3) is of no use where there can be none.
+    rng: Option<fastrand::Rng>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
+    pub(crate) fn new(stream: S, rng: Option<fastrand::Rng>) -> Self {
+        let (decoder, arrived, owed) = (Decoder::default(), VecDeque::new(), BytesMut::new());
+        Self { stream, decoder, arrived, owed, rng }
+    }
+
+    /// The next thing the daemon says. Nothing is lost when this is dropped before it is done.
+    ///
+    /// # Errors
+    /// [`Broken`], after everything that came before.
+    pub(crate) async fn next(&mut self) -> Result<Said, Broken> {
+        loop {
+            if let Some(said) = self.arrived.pop_front() {
+                return Ok(said?);
+            }
+            self.settle().await?;
+            let mut bytes = [0; READ];
+            let count = self.stream.read(&mut bytes).await?;
+            if count == 0 {
+                return Err(Broken::Ended);
+            }
+            self.take_in(&mut bytes[..count]);
+            // What came right before the end still counts.
+            let settled = self.settle().await;
+            if self.arrived.is_empty() {
+                settled?;
+            }
+        }
+    }
+
+    /// Sends a text.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub(crate) async fn say(&mut self, text: &str) -> io::Result<()> {
+        self.put(TEXT, text.as_bytes());
+        self.settle().await
+    }
+
+    /// Sends a ping.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub(crate) async fn ping(&mut self) -> io::Result<()> {
+        self.put(PING, b"are you there");
+        self.settle().await
+    }
+
+    fn take_in(&mut self, bytes: &mut [u8]) {
+        let mut pings = Vec::new();
+        let mut items = self.decoder.feed(FROM_SERVER, bytes);
+        while let Some(item) = items.next() {
+            let said = match item {
+                Ok(Item::Text(text)) => Ok(Said::Text(text.to_owned())),
+                Ok(Item::Ping(payload)) => {
+                    pings.push(payload.to_vec());
+                    Ok(Said::Ping)
+                }
+                Ok(Item::Pong(_)) => Ok(Said::Pong),
+                Ok(Item::Close(None)) => Ok(Said::Close(CloseCode::NORMAL, String::new())),
+                Ok(Item::Close(Some(close))) => {
+                    Ok(Said::Close(close.code, close.reason.to_owned()))
+                }
+                Ok(Item::Binary(_)) => continue,
+                Err(error) => Err(error),
+            };
+            self.arrived.push_back(said);
+        }
+        for payload in pings {
+            self.put(PONG, &payload);
+        }
+    }
+
+    fn put(&mut self, first: u8, payload: &[u8]) {
+        let key = self.rng.as_mut().map_or(0, |rng| rng.u32(..)).to_be_bytes();
+        put_frame(&mut self.owed, first, payload, key);
+    }
+
+    /// Writes what is owed; what was taken is owed no more, whenever this is dropped.
+    async fn settle(&mut self) -> io::Result<()> {
+        while self.owed.has_remaining() {
+            if self.stream.write_buf(&mut self.owed).await? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A whole frame, masked as a client's must be: RFC 6455 section 5.3.
+fn put_frame(bytes: &mut BytesMut, first: u8, payload: &[u8], key: [u8; 4]) {
+    put_header(bytes, first, MASKED, payload.len());
+    bytes.put_slice(&key);
+    bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Broken, Conversation, PING, Said, TEXT, put_frame};
+    use crate::websocket::{
+        Decoder, Item, Rules,
+        frame::{CloseCode, Frame},
+    };
+    use bytes::BytesMut;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[test]
+    fn what_it_says_is_what_a_server_reads() {
+        for key in [[0; 4], [7, 0xff, 3, 0x80]] {
+            let mut bytes = BytesMut::new();
+            put_frame(&mut bytes, TEXT, "grüße".as_bytes(), key);
+            put_frame(&mut bytes, PING, b"", key);
+            let mut decoder = Decoder::default();
+            let mut items = decoder.feed(Rules::FROM_CLIENT, &mut bytes);
+            assert_eq!(items.next().unwrap().unwrap(), Item::Text("grüße"));
+            assert_eq!(items.next().unwrap().unwrap(), Item::Ping(b""));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_came_right_before_the_end_is_heard_and_then_the_end() {
+        let (near, mut far) = tokio::io::duplex(1024);
+        let mut conversation = Conversation::new(near, None);
+        for frame in [Frame::text("a"), Frame::ping(b"p"), Frame::close(CloseCode::RESTART, "bye")]
+        {
+            far.write_all(frame.bytes()).await.unwrap();
+        }
+        assert_eq!(conversation.next().await.unwrap(), Said::Text("a".to_owned()));
+        assert_eq!(conversation.next().await.unwrap(), Said::Ping);
+        let close = Said::Close(CloseCode::RESTART, "bye".to_owned());
+        assert_eq!(conversation.next().await.unwrap(), close);
+        let mut pong = [0; 7];
+        far.read_exact(&mut pong).await.unwrap();
+        assert_eq!(pong, *b"\x8a\x81\0\0\0\0p");
+        drop(far);
+        assert!(matches!(conversation.next().await, Err(Broken::Ended)));
+    }
+}

@@ -1,0 +1,40 @@
+//! Reads single settings from the layers into the report.
+
+use super::{ConfigError, Found, Layers, Report, Setting, Sourced, parse};
+use std::time::Duration;
+
+/// The setting from the layers, else what the file says.
+pub(crate) fn over<T>(upper: Option<Sourced<T>>, file: Found<T>) -> Found<T> {
+    if upper.is_some() { Ok(upper) } else { file }
+}
+
+pub(crate) fn duration(
+    layers: &Layers<'_>,
+    setting: Setting,
+    default: Duration,
+    report: &mut Report,
+) -> Result<Duration, ConfigError> {
+    let sourced = layers.get(setting, parse::duration)?.unwrap_or(Sourced::default(default));
+    Ok(report.keep(setting.name, sourced, seconds))
+}
+
+pub(crate) fn seconds(duration: &Duration) -> String {
+    format!("{} s", duration.as_secs())
+}
+
+pub(crate) fn switch(
+    layers: &Layers<'_>,
+    setting: Setting,
+    report: &mut Report,
+) -> Result<bool, ConfigError> {
+    let sourced = layers.get(setting, parse::switch)?.unwrap_or(Sourced::default(false));
+    Ok(report.keep(setting.name, sourced, bool::to_string))
+}
+
+/// What the file says, or nothing and a warning where that can't be used and can be done without.
+pub(crate) fn or_warn<T>(found: Found<T>, report: &mut Report) -> Option<Sourced<T>> {
+    found.unwrap_or_else(|error| {
+        report.warn(error.to_string());
+        None
+    })
+}

@@ -1,0 +1,159 @@
+//! Health as a whole: which dependencies count, and what is told of them to whom.
+
+use super::{
+    render::{Line, Report},
+    time_format::rfc3339,
+};
+use crate::runtime::status::Condition;
+use std::{borrow::Cow, sync::Arc, time::SystemTime};
+use tokio::time::Instant;
+
+/// The time of day.
+pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
+/// Something the daemon depends on.
+#[derive(Clone)]
+pub struct Dependency {
+    /// `redis`, `database`, `nextcloud`, `peer push2.example.org:22281`.
+    pub name: Cow<'static, str>,
+    /// Whose it is, where one daemon serves several hosts.
+    pub host: Option<Arc<str>>,
+    /// Whether that host's clients can't be told of changes, or not be let in, without it.
+    pub needed: bool,
+    /// How it is now.
+    pub condition: Arc<dyn Fn() -> Condition + Send + Sync>,
+}
+
+/// The dependencies of all hosts. Cheap to clone.
+#[derive(Clone)]
+pub struct Health {
+    dependencies: Arc<[Dependency]>,
+    clock: Clock,
+}
+
+impl Health {
+    /// Of one or more hosts.
+    pub fn new(dependencies: impl Into<Arc<[Dependency]>>, clock: Clock) -> Self {
+        Self { dependencies: dependencies.into(), clock }
+    }
+
+    /// The health of a part of it.
+    #[must_use]
+    pub fn of(&self, dependencies: impl Into<Arc<[Dependency]>>) -> Self {
+        Self { dependencies: dependencies.into(), clock: Arc::clone(&self.clock) }
+    }
+
+    /// All of them.
+    pub fn dependencies(&self) -> &[Dependency] {
+        &self.dependencies
+    }
+
+    /// The time of day.
+    pub fn wall(&self) -> SystemTime {
+        (self.clock)()
+    }
+
+    /// Whether the main job can be done: there is a host of which all that is needed is up. One
+    /// host's outage is no reason to take the others' clients away.
+    pub fn is_ready(&self) -> bool {
+        let stands =
+            |dependency: &Dependency| !dependency.needed || (dependency.condition)().is_up();
+        let whole = |host: &Dependency| {
+            self.dependencies.iter().filter(|other| other.host == host.host).all(stands)
+        };
+        self.dependencies.is_empty() || self.dependencies.iter().any(whole)
+    }
+
+    /// All there is to tell; `causes` only to whoever may know where things are and what they said.
+    pub fn report(&self, causes: bool) -> Report {
+        let (now, wall) = (Instant::now(), self.wall());
+        let line = |dependency: &Dependency| {
+            let condition = (dependency.condition)();
+            let lasted = condition.since().map(|since| now.saturating_duration_since(since));
+            let (state, why) = match &condition {
+                Condition::Untried => ("untried", None),
+                Condition::Up { .. } => ("up", None),
+                Condition::Down { why, .. } => ("down", Some(why)),
+            };
+            Line {
+                name: dependency.name.clone().into_owned(),
+                host: dependency.host.as_deref().map(str::to_owned),
+                needed: dependency.needed,
+                state: state.to_owned(),
+                since: lasted.and_then(|lasted| wall.checked_sub(lasted)).map(rfc3339),
+                seconds: lasted.map(|lasted| lasted.as_secs()),
+                why: why.filter(|_| causes).map(|why| why.to_string()),
+            }
+        };
+        let dependencies = self.dependencies.iter().map(line).collect();
+        Report { ready: self.is_ready(), dependencies }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Condition, Dependency, Health};
+    use std::{
+        sync::Arc,
+        time::{Duration, SystemTime},
+    };
+    use tokio::time::{Instant, advance};
+
+    fn dependency(name: &'static str, host: &str, needed: bool, how: &Condition) -> Dependency {
+        let how = how.clone();
+        let condition = Arc::new(move || how.clone());
+        Dependency { name: name.into(), host: Some(host.into()), needed, condition }
+    }
+
+    fn health(dependencies: Vec<Dependency>) -> Health {
+        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(86_400);
+        Health::new(dependencies, Arc::new(move || wall))
+    }
+
+    fn up() -> Condition {
+        Condition::Up { since: Instant::now() }
+    }
+
+    fn down() -> Condition {
+        Condition::Down { since: Instant::now(), why: "10.0.0.1 refused".into() }
+    }
+
+    #[test]
+    fn only_what_is_needed_counts_and_untried_is_not_up() {
+        for (needed, condition, ready) in [
+            (true, up(), true),
+            (true, down(), false),
+            (true, Condition::Untried, false),
+            (false, down(), true),
+            (false, Condition::Untried, true),
+        ] {
+            let health = health(vec![
+                dependency("redis", "a", true, &up()),
+                dependency("x", "a", needed, &condition),
+            ]);
+            assert_eq!(health.is_ready(), ready, "{needed} {condition:?}");
+        }
+    }
+
+    #[test]
+    fn one_whole_host_is_enough() {
+        let broken = dependency("redis", "a", true, &down());
+        assert!(!health(vec![broken.clone()]).is_ready());
+        assert!(health(vec![broken, dependency("redis", "b", true, &up())]).is_ready());
+        assert!(health(Vec::new()).is_ready());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_report_says_since_when_and_the_cause_only_where_it_may() {
+        let health = health(vec![dependency("redis", "a", true, &down())]);
+        advance(Duration::from_secs(62)).await;
+        let told = health.report(false);
+        assert_eq!(told.dependencies[0].since.as_deref(), Some("1970-01-01T23:58:58Z"));
+        let json = serde_json::to_string(&told).unwrap();
+        assert!(!json.contains("10.0.0.1") && json.contains(r#""seconds":62"#), "{json}");
+        let text = health.report(true).to_string();
+        let expected = "not ready\n  a redis    down     since 1970-01-01T23:58:58Z (1 min 2 s)\n\
+                        \x20            10.0.0.1 refused\n";
+        assert_eq!(text, expected);
+    }
+}

@@ -1,0 +1,92 @@
+//! A session for a client that speaks no WebSocket: a socket pair, one end for the hub, which sees a
+//! client like any other, the other for whoever carries the messages on in the client's own protocol.
+
+use crate::{
+    client::websocket::stream::{Conversation, Said},
+    server::ClientStream,
+    websocket::frame::CloseCode,
+};
+use bytes::Bytes;
+use std::io;
+use tokio::net::UnixStream;
+
+/// What the hub sends to the client of a [`Relay`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Relayed {
+    /// A text message: what a WebSocket client would read in one frame.
+    Message(Bytes),
+    /// The session has ended, for this reason; nothing comes after it.
+    Closed(CloseCode, String),
+}
+
+/// The far end of a session. Dropping it ends the session.
+///
+/// It is how mailbox, limits, drain and figures are the hub's for every kind of client. A relay that
+/// isn't listened to is a client that doesn't read: the hub ends it.
+pub struct Relay(Conversation<UnixStream>);
+
+impl Relay {
+    /// A stream for the hub, and its far end.
+    ///
+    /// # Errors
+    /// When there are no descriptors left.
+    pub fn pair() -> io::Result<(ClientStream, Self)> {
+        let (near, far) = UnixStream::pair()?;
+        Ok((ClientStream::Unix(near), Self(Conversation::new(far, None))))
+    }
+
+    /// The next thing for the client; `None` when the session ended without a word. Pings are answered
+    /// meanwhile. Nothing is lost when this is dropped before it is done.
+    pub async fn next(&mut self) -> Option<Relayed> {
+        loop {
+            match self.0.next().await {
+                Ok(Said::Text(text)) => return Some(Relayed::Message(Bytes::from(text))),
+                Ok(Said::Close(code, reason)) => return Some(Relayed::Closed(code, reason)),
+                Ok(Said::Ping | Said::Pong) => {}
+                Err(error) => {
+                    tracing::debug!(%error, "a relayed session ended");
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Relay, Relayed};
+    use crate::websocket::frame::{CloseCode, Frame};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[tokio::test]
+    async fn messages_come_whole_and_in_order_and_pings_are_answered() {
+        let (mut hub, mut relay) = Relay::pair().unwrap();
+        let long = "é".repeat(20_000);
+        let sending = async {
+            for frame in [Frame::text("1"), Frame::ping(b"x"), Frame::text(&long)] {
+                hub.write_all(frame.bytes()).await.unwrap();
+            }
+            let mut pong = [0; 7];
+            hub.read_exact(&mut pong).await.unwrap();
+            assert_eq!(pong[..2], [0x8a, 0x81]);
+            hub.write_all(Frame::close(CloseCode(4409), "replaced").bytes()).await.unwrap();
+            hub
+        };
+        let reading = async {
+            assert_eq!(relay.next().await, Some(Relayed::Message("1".into())));
+            assert_eq!(relay.next().await, Some(Relayed::Message(long.clone().into())));
+            let closed = Relayed::Closed(CloseCode(4409), "replaced".to_owned());
+            assert_eq!(relay.next().await, Some(closed));
+        };
+        let (hub, ()) = tokio::join!(sending, reading);
+        drop(hub);
+        assert_eq!(relay.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn dropping_the_far_end_ends_the_session() {
+        let (mut hub, relay) = Relay::pair().unwrap();
+        drop(relay);
+        assert_eq!(hub.read(&mut [0]).await.unwrap(), 0);
+    }
+}

@@ -1,0 +1,136 @@
+//! Made-up sockets, and what is said over them.
+
+use crate::{
+    push::hub::transport::{Transport, Watcher},
+    websocket::{Decoder, Item, Rules},
+};
+use std::{
+    cell::RefCell,
+    fmt,
+    io::{self, ErrorKind, Read, Write},
+    rc::Rc,
+};
+
+/// The far end of a made-up socket.
+#[derive(Debug, Default)]
+pub(super) struct Wire {
+    /// What the client has been sent, as far as the socket took it.
+    pub(super) sent: Vec<u8>,
+    /// What the client sends.
+    pub(super) inbound: Vec<u8>,
+    /// Bytes the socket takes before it is full; `None`: all.
+    pub(super) room: Option<usize>,
+    pub(super) gone: bool,
+    /// Writing fails.
+    pub(super) broken: bool,
+    pub(super) aborted: bool,
+    pub(super) finished: bool,
+}
+
+/// The near end of it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Socket(pub(super) Rc<RefCell<Wire>>);
+
+impl Read for Socket {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut wire = self.0.borrow_mut();
+        if wire.inbound.is_empty() {
+            return if wire.gone { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
+        }
+        let count = wire.inbound.len().min(buf.len());
+        buf[..count].copy_from_slice(&wire.inbound[..count]);
+        wire.inbound.drain(..count);
+        Ok(count)
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let mut wire = self.0.borrow_mut();
+        if wire.broken {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        let count = wire.room.unwrap_or(usize::MAX).min(buf.len());
+        if count == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        if let Some(room) = &mut wire.room {
+            *room -= count;
+        }
+        wire.sent.extend_from_slice(&buf[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Transport for Socket {
+    fn abort(self) {
+        self.0.borrow_mut().aborted = true;
+    }
+
+    fn finish(&mut self) {
+        self.0.borrow_mut().finished = true;
+    }
+}
+
+/// Watches nothing: the simulation says itself when a socket can go on.
+pub(super) struct Nobody;
+
+impl Watcher<Socket> for Nobody {
+    fn add(&mut self, _: &Socket, _: u32) -> io::Result<()> {
+        Ok(())
+    }
+    fn want_write(&mut self, _: &Socket, _: u32, _: bool) -> io::Result<()> {
+        Ok(())
+    }
+    fn remove(&mut self, _: &Socket) {}
+}
+
+/// Understands what a socket has been sent, also in pieces.
+#[derive(Default)]
+pub(super) struct Ear(Decoder);
+
+impl fmt::Debug for Ear {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ear")
+    }
+}
+
+impl Ear {
+    /// The messages that are new; a close frame reads `close <code>`.
+    pub(super) fn hear(&mut self, socket: &Socket) -> Vec<String> {
+        let mut bytes = std::mem::take(&mut socket.0.borrow_mut().sent);
+        let mut items = self.0.feed(Rules { masked: false, max_message: 1 << 20 }, &mut bytes);
+        let mut out = Vec::new();
+        while let Some(item) = items.next() {
+            out.push(match item.unwrap() {
+                Item::Text(text) => text.to_owned(),
+                Item::Ping(_) => "ping".to_owned(),
+                Item::Pong(_) => "pong".to_owned(),
+                Item::Close(close) => format!("close {}", close.unwrap().code.0),
+                Item::Binary(_) => "binary".to_owned(),
+            });
+        }
+        out
+    }
+}
+
+/// The messages in a stream of whole frames.
+pub(super) fn heard(socket: &Socket) -> Vec<String> {
+    Ear::default().hear(socket)
+}
+
+/// A masked client frame (mask 0: the payload as it is).
+pub(super) fn says(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first, 0x80 | u8::try_from(payload.len()).unwrap(), 0, 0, 0, 0];
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// Texts, one frame each.
+pub(super) fn saying(texts: &[&str]) -> Vec<u8> {
+    texts.iter().flat_map(|text| says(0x81, text.as_bytes())).collect()
+}

@@ -1,0 +1,323 @@
+//! Asks a running daemon on this machine: the commands `log`, `revoke`, `metrics`, `healthcheck`.
+
+use super::{HOST_QUERY, LOG_LEVEL, MAX_BODY, METRICS, REVOKE};
+use crate::{
+    runtime::health_routes::{HEALTH, LIVE, READY},
+    server::{Bind, ClientStream},
+};
+use http::{Method, Request, StatusCode, header::HOST};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use std::{
+    fmt, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpStream, UnixStream},
+    time::timeout,
+};
+
+/// From connecting to the end of the answer.
+pub(super) const TIME: Duration = Duration::from_secs(5);
+
+/// The longest answer read, in bytes: a filter, a number, a report.
+const MAX_ANSWER: usize = 4 * MAX_BODY;
+/// The same of the metrics, of which there are more with each host.
+const MAX_METRICS: usize = 4 << 20;
+
+/// What to ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Which filter is in force.
+    ShowLog,
+    /// Log by this one.
+    SetLog(String),
+    /// Go back to the configured one.
+    RestoreLog,
+    /// Close the sessions of a user.
+    Revoke {
+        /// Of which host, where there are several.
+        host: Option<String>,
+        /// The user's id.
+        user: String,
+    },
+    /// All the numbers.
+    Metrics,
+    /// Whether it runs.
+    Live,
+    /// Whether it can do its job, and what it depends on.
+    Ready,
+}
+
+/// Why there is no answer; each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// The settings name no metrics listener.
+    #[error(
+        "the daemon can only be asked through its metrics listener, and none is configured: give \
+         --metrics-socket-path (METRICS_SOCKET_PATH) or --metrics-port (METRICS_PORT) both to the \
+         daemon and here"
+    )]
+    NoListener,
+    /// Control is only answered over loopback.
+    #[error(
+        "the metrics listener is bound to {0} alone, and the daemon is only controlled over \
+         loopback or a unix socket: give it --metrics-socket-path (METRICS_SOCKET_PATH) as well"
+    )]
+    NotLocal(IpAddr),
+    /// Nobody listens there.
+    #[error(
+        "no daemon answers at {0}: is it running, with the same listeners as here \
+         (ADMIN_SOCKET_PATH, ADMIN_PORT, METRICS_SOCKET_PATH, METRICS_PORT, or PORT)? One whose hosts all \
+         have listeners of their own, as Phorge's have, needs METRICS_PORT or METRICS_SOCKET_PATH for this"
+    )]
+    Nobody(Place, #[source] io::Error),
+    /// A unix socket that isn't ours to use.
+    #[error("not allowed to use {0}: run this as the daemon's user, or as root")]
+    NotAllowed(Place, #[source] io::Error),
+    /// Something listens there that does not speak as a daemon does.
+    #[error("what listens at {0} did not answer as a notify_push daemon does")]
+    Strange(Place),
+    /// It took longer than five seconds.
+    #[error("the daemon at {0} did not answer within {TIME:?}")]
+    TimedOut(Place),
+    /// It refuses to be controlled from here.
+    #[error("the daemon at {0} refuses to be controlled from here")]
+    Refused(Place),
+    /// It can't do its job; what it said of it.
+    #[error("{0}")]
+    NotReady(String),
+    /// It doesn't like the question, for this reason.
+    #[error("{0}")]
+    Bad(String),
+}
+
+/// Where a daemon is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A loopback port.
+    Tcp(SocketAddr),
+    /// A unix socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// Asks the daemon whose metrics listeners these are, unix sockets first, and returns its answer
+/// without the line's end.
+///
+/// # Errors
+/// [`AskError`], of the place tried last.
+pub async fn ask(listeners: &[Bind], command: &Command) -> Result<String, AskError> {
+    let mut failed = AskError::NoListener;
+    for place in places(listeners)? {
+        match timeout(TIME, ask_at(&place, command)).await {
+            Ok(Err(error @ (AskError::Nobody(..) | AskError::NotAllowed(..)))) => failed = error,
+            Ok(answer) => return answer,
+            Err(_) => return Err(AskError::TimedOut(place)),
+        }
+    }
+    Err(failed)
+}
+
+/// Where listeners that are bound like this are reached from here.
+pub(super) fn places(listeners: &[Bind]) -> Result<Vec<Place>, AskError> {
+    let (mut unix, mut tcp, mut far) = (Vec::new(), Vec::new(), None);
+    for bind in listeners {
+        match bind {
+            Bind::Unix { path, .. } => unix.push(Place::Unix(path.clone())),
+            Bind::Tcp { address, port } => match address.filter(|ip| !ip.is_unspecified()) {
+                Some(ip) if !ip.to_canonical().is_loopback() => far = Some(ip),
+                Some(ip) => tcp.push(Place::Tcp((ip, *port).into())),
+                None => {
+                    tcp.push(Place::Tcp((Ipv6Addr::LOCALHOST, *port).into()));
+                    tcp.push(Place::Tcp((Ipv4Addr::LOCALHOST, *port).into()));
+                }
+            },
+        }
+    }
+    unix.append(&mut tcp);
+    match far {
+        Some(ip) if unix.is_empty() => Err(AskError::NotLocal(ip)),
+        _ => Ok(unix),
+    }
+}
+
+async fn ask_at(place: &Place, command: &Command) -> Result<String, AskError> {
+    let stream = connect(place).await?;
+    say(stream, place, command).await
+}
+
+/// Asks over a connection that is there already.
+pub(super) async fn say<S: AsyncRead + AsyncWrite + Unpin + Send>(
+    stream: S,
+    place: &Place,
+    command: &Command,
+) -> Result<String, AskError> {
+    let strange = || AskError::Strange(place.clone());
+    let most = if *command == Command::Metrics { MAX_METRICS } else { MAX_ANSWER };
+    let (status, body) = exchange(stream, request(command), most).await.ok_or_else(strange)?;
+    match status {
+        StatusCode::OK => Ok(body),
+        StatusCode::SERVICE_UNAVAILABLE if *command == Command::Ready => {
+            Err(AskError::NotReady(body))
+        }
+        StatusCode::BAD_REQUEST => Err(AskError::Bad(body)),
+        StatusCode::FORBIDDEN => Err(AskError::Refused(place.clone())),
+        _ => Err(strange()),
+    }
+}
+
+/// Connects to a place.
+pub(super) async fn connect(place: &Place) -> Result<ClientStream, AskError> {
+    let connected = match place {
+        Place::Tcp(address) => TcpStream::connect(address).await.map(ClientStream::Tcp),
+        Place::Unix(path) => UnixStream::connect(path).await.map(ClientStream::Unix),
+    };
+    connected.map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => AskError::NotAllowed(place.clone(), error),
+        _ => AskError::Nobody(place.clone(), error),
+    })
+}
+
+fn request(command: &Command) -> Request<Full<bytes::Bytes>> {
+    let health = |what| format!("{HEALTH}/{what}");
+    let (method, path, body) = match command {
+        Command::ShowLog => (Method::GET, LOG_LEVEL.to_owned(), ""),
+        Command::SetLog(filter) => (Method::PUT, LOG_LEVEL.to_owned(), filter.as_str()),
+        Command::RestoreLog => (Method::DELETE, LOG_LEVEL.to_owned(), ""),
+        Command::Revoke { host, user } => {
+            let host = host.as_ref().map(|name| {
+                let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
+                format!("?{HOST_QUERY}{name}").replace("%2D", "-")
+            });
+            let path = format!("{REVOKE}{}", host.unwrap_or_default());
+            (Method::POST, path, user.as_str())
+        }
+        Command::Metrics => (Method::GET, METRICS.to_owned(), ""),
+        Command::Live => (Method::GET, health(LIVE), ""),
+        Command::Ready => (Method::GET, health(READY), ""),
+    };
+    let mut request = Request::new(Full::from(body.to_owned()));
+    *request.method_mut() = method;
+    // Both are constants that are valid.
+    *request.uri_mut() = format!("/{path}").parse().unwrap_or_default();
+    request.headers_mut().insert(HOST, http::HeaderValue::from_static("localhost"));
+    request
+}
+
+/// `None` when what answers isn't HTTP, or says more than it should.
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send>(
+    stream: S,
+    request: Request<Full<bytes::Bytes>>,
+    most: usize,
+) -> Option<(StatusCode, String)> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
+    let answer = async move {
+        let response = sender.send_request(request).await.ok()?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), most).collect().await.ok()?;
+        let text = String::from_utf8(body.to_bytes().into()).ok()?;
+        Some((status, text.trim_end().to_owned()))
+    };
+    // The connection ends when the sender is dropped; its own failure shows in the answer.
+    tokio::join!(answer, connection).0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AskError, Bind, Command, Place, ask, places};
+    use std::net::IpAddr;
+    use tokio::{io::AsyncWriteExt, net::TcpListener};
+
+    fn tcp(address: Option<&str>, port: u16) -> Bind {
+        Bind::Tcp { address: address.map(|ip| ip.parse().unwrap()), port }
+    }
+
+    #[test]
+    fn unix_sockets_are_tried_first_and_loopback_stands_for_everywhere() {
+        let unix = Bind::Unix { path: "/run/x".into(), permissions: 0o660 };
+        let everywhere = [tcp(None, 1), tcp(Some("0.0.0.0"), 2), unix];
+        let found: Vec<_> = places(&everywhere).unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["/run/x", "[::1]:1", "127.0.0.1:1", "[::1]:2", "127.0.0.1:2"]);
+        assert_eq!(places(&[tcp(Some("127.0.0.9"), 3)]).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_listener_that_loopback_does_not_reach_is_told_with_its_remedy() {
+        let address: IpAddr = "192.0.2.7".parse().unwrap();
+        let error = places(&[tcp(Some("192.0.2.7"), 3)]).unwrap_err();
+        assert!(matches!(error, AskError::NotLocal(ip) if ip == address), "{error}");
+        assert!(error.to_string().contains("METRICS_SOCKET_PATH"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn without_a_daemon_the_message_says_what_to_set() {
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let nobody = ask(&[tcp(Some("127.0.0.1"), closed.port())], &Command::ShowLog).await;
+        let nobody = nobody.unwrap_err().to_string();
+        assert!(
+            nobody.contains(&closed.to_string()) && nobody.contains("METRICS_PORT"),
+            "{nobody}"
+        );
+        let none = ask(&[], &Command::RestoreLog).await.unwrap_err();
+        assert!(matches!(none, AskError::NoListener), "{none}");
+    }
+
+    async fn answered(bytes: &'static [u8]) -> AskError {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let bind = tcp(Some("127.0.0.1"), listener.local_addr().unwrap().port());
+        let server = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // The client may be gone before all of it is written.
+            for piece in bytes.chunks(512) {
+                if stream.write_all(piece).await.is_err() {
+                    break;
+                }
+            }
+            stream
+        };
+        let (answer, _stream) =
+            tokio::join!(ask(std::slice::from_ref(&bind), &Command::ShowLog), server);
+        answer.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn whatever_else_listens_there_is_recognized_within_bounds() {
+        const LONG: &[u8] = &{
+            let mut long = [b'x'; 9000];
+            let head = *b"HTTP/1.1 200 OK\r\ncontent-length: 8000\r\n\r\n";
+            let mut at = 0;
+            while at < head.len() {
+                long[at] = head[at];
+                at += 1;
+            }
+            long
+        };
+        for bytes in [
+            b"220 smtp ready\r\n".as_slice(),
+            b"HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n",
+            LONG,
+        ] {
+            let error = answered(bytes).await;
+            assert!(matches!(error, AskError::Strange(Place::Tcp(_))), "{error}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_daemon_that_hangs_is_not_waited_for() {
+        assert!(matches!(answered(b"").await, AskError::TimedOut(_)));
+    }
+}

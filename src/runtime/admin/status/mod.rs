@@ -1,0 +1,161 @@
+//! The status page: one document that asks nobody else for anything, fed by server-sent events.
+
+mod events;
+mod page;
+
+use super::trust::{is_from_page, may_control, may_look};
+use crate::{
+    runtime::status::{Play, Sampler},
+    server::{Origin, text},
+    telemetry::log::LogControl,
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use page::Page;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use warp::{
+    Filter, Rejection,
+    reply::{Reply, Response},
+};
+
+/// Where the page is; its events are below it.
+const STATUS: &str = "status";
+const EVENTS: &str = "events";
+const ACT: &str = "act";
+
+/// How many may look at once; beyond, the page tries again later.
+pub const MAX_WATCHERS: usize = 16;
+
+const FAR: &str = "The status page is shown over loopback or a unix socket only.\n\
+    From elsewhere: ssh -L 9867:127.0.0.1:<port> <this host>, then http://localhost:9867/status\n";
+
+/// What the page shows. Cheap to clone.
+#[derive(Clone)]
+pub struct Status {
+    /// Takes the samples.
+    pub sampler: Arc<Sampler>,
+    /// The log, for its recent warnings.
+    pub log: LogControl,
+    /// In a demo, what visitors can do.
+    pub play: Option<Play>,
+    /// Those who look are let go when the process stops.
+    pub stopping: CancellationToken,
+}
+
+/// `GET /status`, its events, and in a demo what its buttons do; `/` leads there.
+pub(super) fn status(
+    status: Status,
+) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
+    let desk = Arc::new(Desk {
+        page: Page::new(),
+        places: Arc::new(Semaphore::new(MAX_WATCHERS)),
+        status,
+    });
+    let request =
+        warp::method().and(warp::ext::optional::<Origin>()).and(warp::header::headers_cloned());
+    let home = Arc::clone(&desk);
+    let home = warp::path::end().and(request).map(
+        move |method: Method, origin: Option<Origin>, headers: HeaderMap| {
+            home.home(&method, origin.as_ref(), &headers)
+        },
+    );
+    let shown = Arc::clone(&desk);
+    let shown = warp::path(STATUS).and(warp::path::end()).and(request).map(
+        move |method: Method, origin: Option<Origin>, headers: HeaderMap| {
+            shown.show(&method, origin.as_ref(), &headers)
+        },
+    );
+    let told = Arc::clone(&desk);
+    let told = warp::path(STATUS).and(warp::path(EVENTS)).and(warp::path::end()).and(request).map(
+        move |method: Method, origin: Option<Origin>, headers: HeaderMap| {
+            told.tell(&method, origin.as_ref(), &headers)
+        },
+    );
+    let acts = warp::path(STATUS)
+        .and(warp::path(ACT))
+        .and(warp::path::param())
+        .and(warp::path::end())
+        .and(request)
+        .then(move |what: String, method: Method, origin: Option<Origin>, headers: HeaderMap| {
+            let desk = Arc::clone(&desk);
+            async move { desk.act(what, &method, origin.as_ref(), &headers).await }
+        });
+    home.or(shown).unify().or(told).unify().or(acts).unify()
+}
+
+struct Desk {
+    page: Page,
+    places: Arc<Semaphore>,
+    status: Status,
+}
+
+impl Desk {
+    fn home(&self, method: &Method, origin: Option<&Origin>, headers: &HeaderMap) -> Response {
+        if !is_get(method) || !origin.is_some_and(|origin| may_look(origin, headers)) {
+            return text(StatusCode::NOT_FOUND, "Not found\n");
+        }
+        let there = HeaderValue::from_static("/status");
+        let reply = text(StatusCode::SEE_OTHER, "");
+        warp::reply::with_header(reply, header::LOCATION, there).into_response()
+    }
+
+    /// The document holds no figures: a link from anywhere may lead here.
+    fn show(&self, method: &Method, origin: Option<&Origin>, headers: &HeaderMap) -> Response {
+        if !origin.is_some_and(|origin| may_look(origin, headers)) {
+            return text(StatusCode::FORBIDDEN, FAR);
+        }
+        if !is_get(method) {
+            return super::routes::not_allowed("GET, HEAD");
+        }
+        let socket = self.status.play.as_ref().and_then(|play| play.socket.get());
+        self.page.response(socket.map(String::as_str))
+    }
+
+    fn tell(&self, method: &Method, origin: Option<&Origin>, headers: &HeaderMap) -> Response {
+        if !origin.is_some_and(|origin| asks_itself(origin, headers)) {
+            return text(StatusCode::FORBIDDEN, "Forbidden\n");
+        }
+        if *method != Method::GET {
+            return super::routes::not_allowed("GET");
+        }
+        match Arc::clone(&self.places).try_acquire_owned() {
+            Ok(place) => {
+                let known = headers.contains_key("last-event-id");
+                events::reply(self.status.clone(), place, known)
+            }
+            Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "Too many look already\n"),
+        }
+    }
+
+    async fn act(
+        &self,
+        what: String,
+        method: &Method,
+        origin: Option<&Origin>,
+        headers: &HeaderMap,
+    ) -> Response {
+        let Some(play) = &self.status.play else {
+            return text(StatusCode::NOT_FOUND, "Not found\n");
+        };
+        if !origin.is_some_and(|origin| asks_itself(origin, headers)) {
+            return text(StatusCode::FORBIDDEN, "Forbidden\n");
+        }
+        if *method != Method::POST {
+            return super::routes::not_allowed("POST");
+        }
+        match (play.act)(what).await {
+            true => text(StatusCode::OK, "done\n"),
+            false => text(StatusCode::NOT_FOUND, "Not found\n"),
+        }
+    }
+}
+
+/// The page we served, or a program on this machine.
+fn asks_itself(origin: &Origin, headers: &HeaderMap) -> bool {
+    may_control(origin, headers) || is_from_page(origin, headers)
+}
+
+fn is_get(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}

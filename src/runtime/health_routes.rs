@@ -1,0 +1,66 @@
+//! `/health/live` and `/health/ready`, as load balancers and containers ask for them.
+
+use crate::{health::Health, server::text};
+use http::{
+    HeaderValue, Method, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE},
+};
+use warp::{
+    Filter, Rejection,
+    reply::{Reply, Response},
+};
+
+/// Where they are.
+pub(super) const HEALTH: &str = "health";
+pub(super) const LIVE: &str = "live";
+pub(super) const READY: &str = "ready";
+
+/// What strangers are told: `/health/live` answers 200 as long as anything is answered at all,
+/// `/health/ready` 200 or 503; no word on why.
+pub fn health(
+    health: Health,
+) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
+    let ready = move || match health.is_ready() {
+        true => text(StatusCode::OK, "ready\n"),
+        false => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+    };
+    let ready = warp::path(READY)
+        .and(warp::path::end())
+        .and(warp::method())
+        .map(move |method: Method| answer(&method, &ready));
+    warp::path(HEALTH).and(live().or(ready).unify())
+}
+
+/// The process runs and answers.
+pub(super) fn live()
+-> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
+    warp::path(LIVE)
+        .and(warp::path::end())
+        .and(warp::method())
+        .map(|method: Method| answer(&method, || text(StatusCode::OK, "live\n")))
+}
+
+/// The report with each dependency as JSON; causes only `with_causes`.
+pub(super) fn report(health: &Health, method: &Method, with_causes: bool) -> Response {
+    answer(method, || {
+        let report = health.report(with_causes);
+        let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        // Texts, numbers and switches always serialize.
+        let body = serde_json::to_string(&report).unwrap_or_default() + "\n";
+        let mut response = warp::reply::with_status(body, status).into_response();
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(CONTENT_TYPE, json);
+        response
+    })
+}
+
+fn answer(method: &Method, respond: impl FnOnce() -> Response) -> Response {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed\n");
+        refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return refused;
+    }
+    let mut response = respond();
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,135 @@
+//! The page that Prometheus reads: the daemon's own numbers, those of its hosts, the process's.
+
+use crate::{
+    server::FrontMetrics,
+    services::{
+        Observers,
+        nextcloud::{Snapshot, original_metrics},
+    },
+    telemetry::metrics::{Metrics, MetricsError, process::Process},
+};
+use std::sync::Arc;
+
+/// A host's numbers by the original's names, now.
+pub type Original = Arc<dyn Fn() -> Snapshot + Send + Sync>;
+
+/// Everything that one daemon publishes. Cheap to clone.
+#[derive(Clone)]
+pub struct Page {
+    /// For the listeners.
+    pub front: Arc<FrontMetrics>,
+    metrics: Vec<Metrics>,
+    originals: Vec<(Option<String>, Original)>,
+}
+
+impl Page {
+    /// A page without hosts; `version` is this program's.
+    ///
+    /// # Errors
+    /// [`MetricsError`], when a name is given twice.
+    pub fn new(version: &str) -> Result<Self, MetricsError> {
+        let metrics = Metrics::new(None)?;
+        metrics.build_info(version)?;
+        let front = Arc::new(FrontMetrics::register(&metrics)?);
+        Ok(Self { front, metrics: vec![metrics], originals: Vec::new() })
+    }
+
+    /// The page of a daemon whose only host's parts count with these.
+    ///
+    /// # Errors
+    /// [`MetricsError`], when a name is given twice.
+    pub fn single(version: &str, observers: &Observers) -> Result<Self, MetricsError> {
+        let mut page = Self::new(version)?;
+        let (metrics, observers) = (observers.metrics().clone(), observers.clone());
+        page.add(None, metrics, Some(Arc::new(move || observers.snapshot())));
+        Ok(page)
+    }
+
+    /// Adds a host's numbers, and those by the original's names, which get its name as label.
+    pub fn add(&mut self, name: Option<&str>, metrics: Metrics, original: Option<Original>) {
+        self.metrics.push(metrics);
+        self.originals.extend(original.map(|original| (name.map(str::to_owned), original)));
+    }
+
+    /// The page.
+    ///
+    /// # Errors
+    /// [`MetricsError`], see [`Metrics::text`].
+    pub fn text(&self) -> Result<String, MetricsError> {
+        let snapshots: Vec<_> =
+            self.originals.iter().map(|(name, now)| (name.as_deref(), now())).collect();
+        Ok(Metrics::text(&self.metrics)?
+            + &Process::read().text()
+            + &original_metrics::text(&snapshots))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arc, Page};
+    use crate::{
+        push::notice::Topic,
+        services::{Names, Observers},
+    };
+    use std::time::Duration;
+
+    const NAMES: Names<'_> = Names {
+        host: None,
+        topics: &["file", "activity", "notification"],
+        channels: &["notify_activity"],
+        methods: &["ticket"],
+    };
+
+    #[test]
+    fn several_hosts_share_a_family_and_are_told_apart_by_a_label() {
+        let mut page = Page::new("0").unwrap();
+        for (name, sessions) in [("a", 1), ("b", 2)] {
+            let observers = Observers::register(Names { host: Some(name), ..NAMES }).unwrap();
+            observers.hub.told(Topic(0), sessions, Duration::ZERO, Duration::ZERO);
+            let metrics = observers.metrics().clone();
+            page.add(Some(name), metrics, Some(Arc::new(move || observers.snapshot())));
+        }
+        let page = page.text().unwrap();
+        for line in [
+            "\nnotify_push_messages_sent_total{topic=\"file\",host=\"a\"} 1\n",
+            "\nnotify_push_messages_sent_total{topic=\"file\",host=\"b\"} 2\n",
+            "\nmessage_count_total{type=\"file\",host=\"b\"} 2\n",
+            "\nactive_user_count{host=\"a\"} 0\n",
+        ] {
+            assert!(page.contains(line), "{line} not in\n{page}");
+        }
+        let types: Vec<_> = page.lines().filter(|line| line.starts_with("# TYPE")).collect();
+        let mut once = types.clone();
+        once.sort_unstable();
+        once.dedup();
+        assert_eq!(once.len(), types.len(), "each family is declared once:\n{page}");
+    }
+
+    #[test]
+    fn both_families_of_names_show_the_same_numbers() {
+        let observers = Observers::register(Names { host: None, ..NAMES }).unwrap();
+        let _guards = (observers.hub.connections.enter(), observers.hub.users.enter());
+        let wait = Duration::from_millis(100);
+        observers.hub.told(Topic(1), 40, wait, wait / 100);
+        observers.hub.delivered(wait, 2);
+        observers.source.received("notify_activity");
+        observers.store.queried(false, Duration::from_millis(1));
+        let page = Page::single("0", &observers).unwrap().text().unwrap();
+        for line in [
+            "\nnotify_push_connections 1\n",
+            "\nactive_connection_count 1\n",
+            "\nnotify_push_messages_sent_total{topic=\"activity\"} 40\n",
+            "\nmessage_count_total{type=\"activity\"} 40\n",
+            "\nnotify_push_delivery_seconds_bucket{topic=\"activity\",le=\"0.1\"} 40\n",
+            "\nnotify_push_debounce_seconds_sum 3.96\n",
+            "\nnotify_push_lateness_seconds_count 42\n",
+            "\nnotify_push_messages_sent_total{topic=\"custom\"} 2\n",
+            "\nmessage_count_total{type=\"custom\"} 2\n",
+            "\nevent_count_total 1\n",
+            "\nmapping_query_count 1\n",
+            "\nnotify_push_mapping_query_errors_total 1\n",
+        ] {
+            assert!(page.contains(line), "{line} not in\n{page}");
+        }
+    }
+}

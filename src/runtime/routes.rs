@@ -1,0 +1,114 @@
+//! Which host answers a request of the shared listener.
+
+use super::daemon::Placed;
+use crate::{
+    config::Place,
+    health::Health,
+    server::{Routes, routes},
+};
+use http::{HeaderMap, Uri, header::HOST};
+use std::cmp::Reverse;
+use warp::{Filter, filters::BoxedFilter, reply::Response};
+
+/// The routes of all hosts. The longest path is looked at first, and a host that is known by name
+/// before one that isn't; whether the daemon can do its job is answered where no host wants the path.
+pub(super) fn all(hosts: &[Placed], health: &Health) -> Routes {
+    let mut order: Vec<&Placed> = hosts.iter().collect();
+    order.sort_by_key(|host| Reverse((host.place.path.len(), !host.place.server_names.is_empty())));
+    let placed = order.into_iter().map(|host| {
+        let own = host.health(health);
+        below(&host.place, host.running.routes.clone().or(healthy(own)).unify().boxed())
+    });
+    let fallback = healthy(health.clone());
+    let placed = placed.collect::<Vec<_>>();
+    routes(match first_of(&placed) {
+        Some(placed) => placed.or(fallback).unify().boxed(),
+        None => fallback,
+    })
+}
+
+/// Whichever takes a request first, in this order; nested no deeper than the logarithm of how many
+/// there are, as each level takes some of the stack.
+fn first_of(filters: &[BoxedFilter<(Response,)>]) -> Option<BoxedFilter<(Response,)>> {
+    let (front, back) = filters.split_at(filters.len() / 2);
+    match (front, back) {
+        ([], []) => None,
+        ([], [only]) => Some(only.clone()),
+        _ => Some(first_of(front)?.or(first_of(back)?).unify().boxed()),
+    }
+}
+
+/// `/health/…`, also below `/push`, which is all that a proxy passes on.
+fn healthy(health: Health) -> BoxedFilter<(Response,)> {
+    let open = crate::runtime::health_routes::health(health);
+    open.clone().or(warp::path("push").and(open)).unify().boxed()
+}
+
+/// A host's routes at its place.
+fn below(place: &Place, routes: BoxedFilter<(Response,)>) -> BoxedFilter<(Response,)> {
+    let mut filter = routes;
+    for segment in place.path.rsplit('/').filter(|segment| !segment.is_empty()) {
+        filter = warp::path(segment.to_owned()).and(filter).boxed();
+    }
+    if place.server_names.is_empty() {
+        return filter;
+    }
+    let names = place.server_names.clone();
+    let asked = warp::header::headers_cloned()
+        .and_then(move |headers: HeaderMap| {
+            let known = server_name(&headers).is_some_and(|name| names.contains(&name));
+            std::future::ready(if known { Ok(()) } else { Err(warp::reject::not_found()) })
+        })
+        .untuple_one();
+    asked.and(filter).boxed()
+}
+
+/// The name that a client asked for, in lower case and without a port.
+fn server_name(headers: &HeaderMap) -> Option<String> {
+    let host = headers.get(HOST)?.to_str().ok()?;
+    let name = Uri::try_from(host).ok()?.host()?.to_ascii_lowercase();
+    Some(name.trim_end_matches('.').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BoxedFilter, Filter, Response, first_of};
+    use bytes::Bytes;
+    use http::{Request, StatusCode};
+    use http_body_util::{BodyExt, Empty};
+    use hyper::service::Service;
+    use hyper_util::service::TowerToHyperService;
+
+    /// Takes paths of its own number and above, and says which one it is.
+    fn numbered(number: u16) -> BoxedFilter<(Response,)> {
+        warp::path::param()
+            .and_then(move |asked: u16| async move {
+                let taken = asked >= number;
+                taken.then(|| Response::new(number.to_string().into())).ok_or_else(warp::reject)
+            })
+            .boxed()
+    }
+
+    async fn answer(all: &BoxedFilter<(Response,)>, path: &str) -> (StatusCode, String) {
+        let service = TowerToHyperService::new(warp::service(all.clone()));
+        let request = Request::builder().uri(path).body(Empty::<Bytes>::new()).unwrap();
+        let reply = service.call(request).await.unwrap();
+        let status = reply.status();
+        let body = reply.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_first_that_takes_a_request_answers_however_many_there_are() {
+        assert!(first_of(&[]).is_none());
+        for count in [1_u16, 2, 3, 7, 1000] {
+            let filters: Vec<_> = (1..=count).rev().map(numbered).collect();
+            let all = first_of(&filters).unwrap();
+            for asked in [1, count / 2 + 1, count] {
+                let path = format!("/{asked}");
+                assert_eq!(answer(&all, &path).await, (StatusCode::OK, asked.to_string()));
+            }
+            assert_eq!(answer(&all, "/0").await.0, StatusCode::NOT_FOUND);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Listeners, and what strangers may use up there.
+
+use crate::{
+    config::{ConfigError, Layers, Report, Sourced, parse, read::switch, setting},
+    runtime::settings::Settings,
+    server::{Bind, ListenSettings, StrangerLimits, TlsFiles},
+};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::Path,
+};
+
+/// For clients, unless it is said.
+pub const DEFAULT_PORT: u16 = 7867;
+const DEFAULT_PERMISSIONS: u32 = 0o660;
+/// Whoever may open the control endpoint may change the log and close connections.
+const ADMIN_PERMISSIONS: u32 = 0o600;
+
+/// What a crowd may use up that has not logged in: all clients of a large installation that come
+/// back at once through one proxy.
+const DEFAULT_STRANGERS: StrangerLimits = StrangerLimits { total: 16_384, per_address: 256 };
+
+pub(super) fn listen(
+    layers: &Layers<'_>,
+    port: u16,
+    report: &mut Report,
+) -> Result<ListenSettings, ConfigError> {
+    let socket = layers.get(setting::SOCKET_PATH, parse::path)?;
+    let port = layers.get(setting::PORT, parse::port)?.unwrap_or(Sourced::default(port));
+    let permissions = permissions(layers)?;
+    let bind = match socket {
+        Some(socket) => {
+            let path = report.keep(setting::SOCKET_PATH.name, socket, |path| shown(path));
+            let permissions = report
+                .keep(setting::SOCKET_PERMISSIONS.name, permissions, |bits| format!("{bits:04o}"));
+            Bind::Unix { path, permissions }
+        }
+        None => {
+            let port = report.keep(setting::PORT.name, port, u16::to_string);
+            let address = layers.get(setting::BIND, parse::address)?;
+            let address =
+                report.keep_some(setting::BIND.name, address, ":: or 0.0.0.0", IpAddr::to_string);
+            Bind::Tcp { address, port }
+        }
+    };
+    let proxy_protocol = switch(layers, setting::PROXY_PROTOCOL, report)?;
+    Ok(ListenSettings { bind, tls: tls(layers, report)?, proxy_protocol })
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn permissions(layers: &Layers<'_>) -> Result<Sourced<u32>, ConfigError> {
+    let given = layers.get(setting::SOCKET_PERMISSIONS, parse::permissions)?;
+    Ok(given.unwrap_or(Sourced::default(DEFAULT_PERMISSIONS)))
+}
+
+fn tls(layers: &Layers<'_>, report: &mut Report) -> Result<Option<TlsFiles>, ConfigError> {
+    let mut file = |setting: setting::Setting| -> Result<_, ConfigError> {
+        let path = layers.get(setting, parse::path)?;
+        Ok(report.keep_some(setting.name, path, "off", |path| shown(path)))
+    };
+    match (file(setting::TLS_CERT)?, file(setting::TLS_KEY)?) {
+        (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key, chain: None })),
+        (None, None) => Ok(None),
+        _ => Err(ConfigError::Missing {
+            what: "TLS for clients needs both a certificate and its key",
+            remedy: "Set both --tls-cert and --tls-key (TLS_CERT and TLS_KEY), or none",
+        }),
+    }
+}
+
+/// Port and socket may both be there.
+pub(super) fn metrics(
+    layers: &Layers<'_>,
+    report: &mut Report,
+) -> Result<Vec<ListenSettings>, ConfigError> {
+    let address = layers.get(setting::BIND, parse::address)?.map(|address| address.value);
+    let names = (setting::METRICS_PORT, setting::METRICS_SOCKET_PATH);
+    plain_listeners(layers, report, names, address, permissions(layers)?.value)
+}
+
+/// The same on loopback, and with a socket for the daemon's own user.
+pub(super) fn admin(
+    layers: &Layers<'_>,
+    report: &mut Report,
+) -> Result<Vec<ListenSettings>, ConfigError> {
+    let loopback = Some(Ipv4Addr::LOCALHOST.into());
+    let names = (setting::ADMIN_PORT, setting::ADMIN_SOCKET);
+    plain_listeners(layers, report, names, loopback, ADMIN_PERMISSIONS)
+}
+
+/// All listeners that answer control requests, those for nothing else first.
+pub fn control_listeners(layers: &Layers<'_>) -> Result<Vec<ListenSettings>, ConfigError> {
+    let mut unshown = Report::default();
+    let mut listeners = admin(layers, &mut unshown)?;
+    listeners.extend(metrics(layers, &mut unshown)?);
+    Ok(listeners)
+}
+
+/// The listener for clients.
+pub fn clients_listener(layers: &Layers<'_>) -> Result<ListenSettings, ConfigError> {
+    listen(layers, DEFAULT_PORT, &mut Report::default())
+}
+
+fn plain_listeners(
+    layers: &Layers<'_>,
+    report: &mut Report,
+    (port, socket): (setting::Setting, setting::Setting),
+    address: Option<IpAddr>,
+    permissions: u32,
+) -> Result<Vec<ListenSettings>, ConfigError> {
+    let number = layers.get(port, parse::port)?;
+    let path = layers.get(socket, parse::path)?;
+    let number = report.keep_some(port.name, number, "off", u16::to_string);
+    let path = report.keep_some(socket.name, path, "off", |path| shown(path));
+    let tcp = number.map(|port| Bind::Tcp { address, port });
+    let unix = path.map(|path| Bind::Unix { path, permissions });
+    let binds = tcp.into_iter().chain(unix);
+    Ok(binds.map(|bind| ListenSettings { bind, tls: None, proxy_protocol: false }).collect())
+}
+
+/// No two listeners may want the same place.
+pub(super) fn distinct(settings: &Settings) -> Result<(), ConfigError> {
+    let all = || settings.metrics.iter().chain(&settings.admin).chain([&settings.listen]);
+    let clash = |a: &ListenSettings, b: &ListenSettings| match (&a.bind, &b.bind) {
+        (Bind::Tcp { port: a, .. }, Bind::Tcp { port: b, .. }) => a == b && *a != 0,
+        (Bind::Unix { path: a, .. }, Bind::Unix { path: b, .. }) => a == b,
+        _ => false,
+    };
+    let twice = all().enumerate().any(|(n, a)| all().skip(n + 1).any(|b| clash(a, b)));
+    if !twice {
+        return Ok(());
+    }
+    Err(ConfigError::Missing {
+        what: "two listeners are to have the same port or socket",
+        remedy: "Give PORT, METRICS_PORT and ADMIN_PORT different numbers, and SOCKET_PATH, \
+                 METRICS_SOCKET_PATH and ADMIN_SOCKET_PATH different paths",
+    })
+}
+
+pub(super) fn strangers(
+    layers: &Layers<'_>,
+    report: &mut Report,
+) -> Result<StrangerLimits, ConfigError> {
+    let mut limit = |setting: setting::Setting, default| -> Result<usize, ConfigError> {
+        let given = layers.get(setting, parse::positive)?;
+        Ok(report.keep(setting.name, given.unwrap_or(Sourced::default(default)), usize::to_string))
+    };
+    Ok(StrangerLimits {
+        total: limit(setting::MAX_UNAUTHENTICATED, DEFAULT_STRANGERS.total)?,
+        per_address: limit(
+            setting::MAX_UNAUTHENTICATED_PER_ADDRESS,
+            DEFAULT_STRANGERS.per_address,
+        )?,
+    })
+}

@@ -1,0 +1,108 @@
+//! HTTP/1.1 on one connection: hyper with limits, warp's routes inside.
+
+use super::{ClientStream, Front, Refused, Stranger};
+use hyper::{
+    body::Incoming,
+    server::conn::http1,
+    service::{Service, service_fn},
+};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use tokio::time::{sleep, timeout};
+
+/// The longest head of a request: what Apache and nginx let through in practice. Clients send along
+/// the cookies of the host they share a name with.
+const MAX_HEAD: usize = 16 * 1024;
+
+/// The shortest time a client is given for a head, even if its handshake took long.
+const MIN_HEAD_TIME: Duration = Duration::from_secs(1);
+
+/// Where a request came from; each carries it as an extension.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The socket's remote address; `None` for a unix socket.
+    pub address: Option<SocketAddr>,
+    /// The HTTP version of the request, which warp doesn't tell.
+    pub version: http::Version,
+    /// The connection's place among the strangers.
+    pub(crate) stranger: Stranger,
+}
+
+impl Origin {
+    /// A place among the strangers for a session that began here and may outlive the connection.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn another(&self) -> Result<Stranger, Refused> {
+        self.stranger.another()
+    }
+
+    /// See [`Stranger::claims`].
+    pub fn claims(&self) {
+        self.stranger.claims();
+    }
+
+    /// See [`Stranger::joins`].
+    pub fn joins(&self) {
+        self.stranger.joins();
+    }
+}
+
+/// Answers requests until the client goes, its time is up, the process stops, or the connection
+/// becomes a WebSocket.
+pub(super) async fn serve(
+    front: &Front,
+    stream: ClientStream,
+    address: Option<SocketAddr>,
+    stranger: Stranger,
+    head: Duration,
+) {
+    let routes = TowerToHyperService::new(warp::service(front.routes.clone()));
+    let service = service_fn(|mut request: hyper::Request<Incoming>| {
+        let origin = Origin { address, version: request.version(), stranger: stranger.clone() };
+        request.extensions_mut().insert(origin);
+        let (answering, observer) = (routes.call(request), Arc::clone(&front.observer));
+        async move { answering.await.inspect(|answer| observer.answered(answer.status())) }
+    });
+    let connection = builder(front.limits.head.min(head.max(MIN_HEAD_TIME)))
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => Ok(ended),
+        () = strangers_time(front.limits.requests, &stranger) => {
+            connection.as_mut().graceful_shutdown();
+            timeout(front.limits.last_answer, connection).await
+        }
+        () = front.tasks.stopping().cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            timeout(front.limits.last_answer, connection).await
+        }
+    };
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, peer = ?address, "connection ended"),
+        Err(_) => tracing::debug!(peer = ?address, "connection cut: its last answer took too long"),
+    }
+}
+
+/// Over when a connection has had its time, unless it belongs to a session by then.
+async fn strangers_time(time: Duration, stranger: &Stranger) {
+    sleep(time).await;
+    if stranger.has_joined() {
+        std::future::pending().await
+    }
+}
+
+fn builder(head_time: Duration) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_time)
+        .max_header_size(MAX_HEAD)
+        .max_buf_size(MAX_HEAD);
+    builder
+}

@@ -1,0 +1,144 @@
+//! From an HTTP request to a WebSocket: the 101 is ours, and of the connection only the bare stream
+//! remains.
+
+mod handshake;
+
+use super::{ClientStream, Stranger, forwarded, http::Origin};
+use crate::{lifecycle::Tasks, server::peer::Peer};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use std::{convert::Infallible, future::Future, sync::Arc};
+use warp::{Filter, reply::Response};
+
+/// A client whose connection has become a WebSocket. Nothing has been read of it but `leftover`.
+#[derive(Debug)]
+pub struct Client {
+    /// The connection.
+    pub stream: ClientStream,
+    /// What the client sent right behind its request: the first bytes of the WebSocket stream.
+    pub leftover: Bytes,
+    /// Who it is, as far as the connection tells.
+    pub peer: Peer,
+    /// Its place among the strangers: drop it when the client has logged in.
+    pub stranger: Stranger,
+}
+
+/// Turns what the filters extract into a reply and, if it is a 101, hands the client to `handler`
+/// in a task of its own once the 101 is written. The handler is dropped at its next await if the
+/// stranger must make room for another before [`Stranger::claims`] is called.
+///
+/// `names` are the headers that carry the forwarded chain, in order of preference.
+pub fn upgrade<H, F>(
+    tasks: Tasks,
+    names: Arc<[HeaderName]>,
+    handler: H,
+) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static
+where
+    H: Fn(Client) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    handshake().map(move |asked: Handshake| asked.accept(&tasks, &names, handler.clone()))
+}
+
+/// Any request, for routes that look at it before they make a WebSocket of it
+/// ([`Handshake::accept`]).
+pub fn handshake()
+-> impl Filter<Extract = (Handshake,), Error = Infallible> + Clone + Send + Sync + 'static {
+    warp::method()
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::optional::<Origin>())
+        .and(warp::ext::optional::<OnUpgrade>())
+        .map(|method, headers, origin, pending| Handshake {
+            method,
+            headers,
+            origin,
+            pending,
+            agreed: None,
+        })
+}
+
+/// What a request says that matters here.
+pub struct Handshake {
+    method: Method,
+    headers: HeaderMap,
+    origin: Option<Origin>,
+    pending: Option<OnUpgrade>,
+    /// The subprotocol that the reply agrees to.
+    agreed: Option<HeaderValue>,
+}
+
+impl Handshake {
+    /// Whether it asks for a WebSocket at all, if only badly.
+    pub fn is_for_websocket(&self) -> bool {
+        use handshake::Refusal::{Method, NoUpgrade};
+        let Some(origin) = &self.origin else { return false };
+        let verdict = handshake::check(&self.method, origin.version, &self.headers);
+        !matches!(verdict, Err(Method | NoUpgrade))
+    }
+
+    /// The same request; the reply agrees to the first subprotocol that it offers, if it offers any.
+    #[must_use]
+    pub fn agreeing(mut self) -> Self {
+        self.agreed = handshake::protocol(&self.headers);
+        self
+    }
+
+    /// [`upgrade`] for this one request.
+    pub fn accept<F>(
+        self,
+        tasks: &Tasks,
+        names: &[HeaderName],
+        handler: impl FnOnce(Client) -> F + Send + 'static,
+    ) -> Response
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (reply, accepted) = self.judge(names);
+        if let Some((pending, origin, peer)) = accepted {
+            let eviction = origin.stranger.eviction();
+            let served = async move {
+                if let Some(client) = take_over(pending, origin, peer).await {
+                    handler(client).await;
+                }
+            };
+            tasks.spawn(async move { eviction.run_until_cancelled(served).await });
+        }
+        reply
+    }
+
+    /// The reply, and what to go on with if it is a 101.
+    fn judge(self, names: &[HeaderName]) -> (Response, Option<(OnUpgrade, Origin, Peer)>) {
+        let (Some(origin), pending) = (self.origin, self.pending) else {
+            return (handshake::Refusal::NoUpgrade.reply(), None);
+        };
+        match (handshake::check(&self.method, origin.version, &self.headers), pending) {
+            (Ok(accept), Some(pending)) => {
+                let forwarded = forwarded::chain(&self.headers, names);
+                let peer = Peer { address: origin.address, forwarded };
+                (accept.reply(self.agreed), Some((pending, origin, peer)))
+            }
+            (Ok(_), None) => (handshake::Refusal::NoUpgrade.reply(), None),
+            (Err(refusal), _) => (refusal.reply(), None),
+        }
+    }
+}
+
+/// Waits for the 101 to be written, then strips HTTP off the stream.
+async fn take_over(pending: OnUpgrade, origin: Origin, peer: Peer) -> Option<Client> {
+    let upgraded = match pending.await {
+        Ok(upgraded) => upgraded,
+        Err(error) => {
+            tracing::debug!(%error, "a client was gone before it was upgraded");
+            return None;
+        }
+    };
+    let Ok(parts) = upgraded.downcast::<TokioIo<ClientStream>>() else {
+        tracing::error!("an upgraded stream is not one of ours");
+        return None;
+    };
+    // Copied: the buffer it lies in is eight kilobytes and would live as long as they do.
+    let leftover = Bytes::copy_from_slice(&parts.read_buf);
+    Some(Client { stream: parts.io.into_inner(), leftover, peer, stranger: origin.stranger })
+}

@@ -1,0 +1,56 @@
+//! What is not counted as it happens but read off its owner when the metrics are asked for.
+
+use crate::{
+    health::{Health, Queue},
+    push::hub::Hub,
+    runtime::status::Condition,
+    telemetry::metrics::{Metrics, MetricsError, Reading},
+};
+use std::sync::Arc;
+
+/// Registers the gauges of one host: its queues, what its clients wait for, what it depends on.
+pub fn register(
+    metrics: &Metrics,
+    health: &Health,
+    hub: &Hub,
+    queues: &[Queue],
+) -> Result<(), MetricsError> {
+    const DEPTH: &str = "How much waits in a queue.";
+    const CAPACITY: &str = "How much may wait in a queue.";
+    const UP: &str = "1 while it answers, 0 while it doesn't; none before it was asked.";
+    const WAITING: &str = "Changes that wait in clients' outboxes, merged by topic.";
+    const BLOCKED: &str = "Clients whose socket is full.";
+    const READY: &str = "1 while the daemon can do its job.";
+    let up = health.dependencies().iter().map(|dependency| {
+        let condition = Arc::clone(&dependency.condition);
+        let up = move || match condition() {
+            Condition::Untried => f64::NAN,
+            condition => f64::from(u8::from(condition.is_up())),
+        };
+        (dependency.name.clone().into_owned(), Arc::new(up) as Reading)
+    });
+    metrics.measured("dependency_up", UP, "dependency", up.collect::<Vec<_>>())?;
+    let depth = queues.iter().map(|queue| {
+        let depth = Arc::clone(&queue.depth);
+        reading(queue.name, move || depth())
+    });
+    metrics.measured("queue_depth", DEPTH, "queue", depth.collect::<Vec<_>>())?;
+    let capacity = queues.iter().map(|queue| {
+        let capacity = queue.capacity;
+        reading(queue.name, move || capacity)
+    });
+    metrics.measured("queue_capacity", CAPACITY, "queue", capacity.collect::<Vec<_>>())?;
+    let (waiting, blocked, health) = (hub.clone(), hub.clone(), health.clone());
+    metrics.measured_one("changes_waiting", WAITING, one(move || waiting.depths().waiting))?;
+    metrics.measured_one("clients_blocked", BLOCKED, one(move || blocked.depths().blocked))?;
+    metrics.measured_one("ready", READY, one(move || usize::from(health.is_ready())))
+}
+
+fn reading(name: &str, read: impl Fn() -> usize + Send + Sync + 'static) -> (String, Reading) {
+    (name.to_owned(), one(read))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no queue holds more than 2^53")]
+fn one(read: impl Fn() -> usize + Send + Sync + 'static) -> Reading {
+    Arc::new(move || read() as f64)
+}

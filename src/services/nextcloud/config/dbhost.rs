@@ -1,0 +1,167 @@
+//! `dbhost` and `dbport`: a host, a port, a socket, and PHP's habits with `localhost`.
+
+use crate::client::database::ServerAddress;
+use std::{
+    net::Ipv6Addr,
+    path::{Path, PathBuf},
+};
+
+/// Where MySQL's socket usually is.
+const MYSQL_SOCKETS: &[&str] = &[
+    "/run/mysqld/mysqld.sock",
+    "/var/run/mysqld/mysqld.sock",
+    "/var/lib/mysql/mysql.sock",
+    "/run/mysql/mysql.sock",
+    "/tmp/mysql.sock",
+];
+
+/// Where PostgreSQL's sockets usually are.
+const POSTGRES_FOLDERS: &[&str] = &["/var/run/postgresql", "/run/postgresql", "/tmp"];
+
+/// The two servers there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    MySql,
+    Postgres,
+}
+
+impl Kind {
+    fn port(self) -> u16 {
+        match self {
+            Self::MySql => 3306,
+            Self::Postgres => 5432,
+        }
+    }
+}
+
+/// Where the server is. `host` is `dbhost`; `port` is `dbport`, which counts where `host` has none.
+/// `exists` tells whether there is something at a path. None: the port is no port.
+pub(super) fn address(
+    kind: Kind,
+    host: &str,
+    port: Option<u16>,
+    exists: &dyn Fn(&Path) -> bool,
+) -> Option<ServerAddress> {
+    let (name, own) = split(host.trim());
+    let port = port.filter(|port| *port != 0);
+    if let Some(socket) = own.filter(|own| own.starts_with('/')) {
+        return Some(ServerAddress::Unix(socket.into(), port.unwrap_or(kind.port())));
+    }
+    let port = match own.filter(|own| !own.is_empty()) {
+        Some(own) => Some(own.parse().ok()?),
+        None => port,
+    };
+    let number = port.unwrap_or(kind.port());
+    let tcp = |name: &str| Some(ServerAddress::Tcp(name.to_owned(), number));
+    match (kind, name) {
+        (_, name) if name.starts_with('/') => Some(ServerAddress::Unix(name.into(), number)),
+        // mysqlnd takes the name `localhost` for the default socket, libpq does not.
+        (Kind::MySql, "" | "localhost") if port.is_none() => match mysql_socket(exists) {
+            Some(socket) => Some(ServerAddress::Unix(socket, number)),
+            None => tcp("localhost"),
+        },
+        (Kind::Postgres, "") => match postgres_folder(number, exists) {
+            Some(folder) => Some(ServerAddress::Unix(folder, number)),
+            None => tcp("localhost"),
+        },
+        (_, "") => tcp("localhost"),
+        (_, name) => tcp(name),
+    }
+}
+
+/// Host and what stands behind its colon, as Nextcloud cuts it; an IPv6 address may go without its
+/// brackets.
+fn split(host: &str) -> (&str, Option<&str>) {
+    if host.parse::<Ipv6Addr>().is_ok() || host.starts_with('/') {
+        return (host, None);
+    }
+    let (name, own) = match host.rsplit_once(':') {
+        Some((name, own)) if !own.contains(']') => (name, Some(own)),
+        _ => (host, None),
+    };
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    (bare.unwrap_or(name), own)
+}
+
+/// The first socket that is there; else the first whose folder is, since the server may start
+/// after us.
+fn mysql_socket(exists: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
+    let sockets = || MYSQL_SOCKETS.iter().map(Path::new);
+    let there = sockets().find(|socket| exists(socket));
+    let own_folder = |socket: &&Path| {
+        socket.parent().is_some_and(|folder| folder != Path::new("/tmp") && exists(folder))
+    };
+    there.or_else(|| sockets().find(own_folder)).map(Path::to_path_buf)
+}
+
+fn postgres_folder(port: u16, exists: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
+    let folders = || POSTGRES_FOLDERS.iter().map(Path::new);
+    let socket = format!(".s.PGSQL.{port}");
+    let there = folders().find(|folder| exists(&folder.join(&socket)));
+    let own = |folder: &&Path| *folder != Path::new("/tmp") && exists(folder);
+    there.or_else(|| folders().find(own)).map(Path::to_path_buf)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(host: &str, port: u16) -> Option<ServerAddress> {
+        Some(ServerAddress::Tcp(host.into(), port))
+    }
+
+    fn unix(path: &str, port: u16) -> Option<ServerAddress> {
+        Some(ServerAddress::Unix(path.into(), port))
+    }
+
+    #[test]
+    fn mysql_hosts() {
+        let nothing = |_: &Path| false;
+        for (host, port, expected) in [
+            ("db", None, tcp("db", 3306)),
+            ("db", Some(3307), tcp("db", 3307)),
+            ("db:3308", Some(3307), tcp("db", 3308)),
+            ("db:", None, tcp("db", 3306)),
+            ("[::1]:3307", None, tcp("::1", 3307)),
+            ("[::1]", None, tcp("::1", 3306)),
+            ("fd00::1:2", None, tcp("fd00::1:2", 3306)),
+            ("localhost:/run/my.sock", None, unix("/run/my.sock", 3306)),
+            (":/run/my.sock", None, unix("/run/my.sock", 3306)),
+            ("/run/my.sock", None, unix("/run/my.sock", 3306)),
+            ("localhost:3306", None, tcp("localhost", 3306)),
+            ("localhost", Some(3307), tcp("localhost", 3307)),
+            ("localhost", Some(0), tcp("localhost", 3306)),
+            ("db:port", None, None),
+        ] {
+            assert_eq!(address(Kind::MySql, host, port, &nothing), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn localhost_is_the_first_mysql_socket_that_is_there_or_may_come() {
+        let at = |path: &'static str| move |asked: &Path| asked == Path::new(path);
+        for (there, expected) in [
+            ("/var/lib/mysql/mysql.sock", unix("/var/lib/mysql/mysql.sock", 3306)),
+            ("/run/mysqld", unix("/run/mysqld/mysqld.sock", 3306)),
+            ("/tmp", tcp("localhost", 3306)),
+        ] {
+            for host in ["localhost", ""] {
+                assert_eq!(address(Kind::MySql, host, None, &at(there)), expected, "{there}");
+            }
+        }
+    }
+
+    #[test]
+    fn postgres_hosts() {
+        let all = |_: &Path| true;
+        for (host, port, expected) in [
+            ("localhost", None, tcp("localhost", 5432)),
+            ("", None, unix("/var/run/postgresql", 5432)),
+            ("/run/pg", Some(5433), unix("/run/pg", 5433)),
+            ("localhost:/run/pg", None, unix("/run/pg", 5432)),
+            ("pg:5433", None, tcp("pg", 5433)),
+        ] {
+            assert_eq!(address(Kind::Postgres, host, port, &all), expected, "{host}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Nextcloud's configuration: `config.php`, read as far as it can be read without PHP.
+
+mod database;
+mod dbhost;
+mod keys;
+mod log_in;
+pub mod php;
+mod proxies;
+mod redis;
+mod redis_tls;
+mod url;
+
+use crate::{
+    config::ConfigError,
+    services::nextcloud::settings::{FileLayer, FileRequest},
+};
+use keys::Keys;
+
+/// Reads `config.php`, with `NC_<key>` variables over it: the lowest layer of the settings.
+///
+/// # Errors
+/// When the file can't be read as a whole. Keys that can't be used are errors inside the layer.
+pub fn read(request: &FileRequest<'_>) -> Result<FileLayer, ConfigError> {
+    let keys = Keys::read(request)?;
+    let mut warnings = keys.skipped();
+    Ok(FileLayer {
+        engine: database::engine(&keys, request.exists),
+        prefix: database::prefix(&keys),
+        redis: redis::redis(&keys),
+        url: url::url(&keys, &mut warnings),
+        secret: log_in::secret(&keys),
+        token_auth_enforced: log_in::token_auth_enforced(&keys),
+        two_factor: log_in::two_factor(&keys),
+        throttle: log_in::throttle(&keys),
+        trusted_proxies: proxies::trusted(&keys, &mut warnings),
+        forwarded_headers: proxies::headers(&keys, &mut warnings),
+        warnings,
+    })
+}
+
+#[cfg(test)]
+mod tests;

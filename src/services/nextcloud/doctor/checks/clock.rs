@@ -1,0 +1,102 @@
+//! All agree on the time: how old a log-in may be is counted in seconds.
+
+use crate::services::nextcloud::doctor::{
+    outcome::{Check, Finding},
+    patient::Tools,
+};
+use std::time::{Duration, UNIX_EPOCH};
+
+/// More than this is a hint, in milliseconds.
+const NOTABLE: i64 = 5_000;
+/// More than this is wrong: Nextcloud believes a stored password for five minutes, a ticket lives 15 s.
+const TOO_MUCH: i64 = 60_000;
+
+/// Somebody's clock beside ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::services::nextcloud::doctor) struct Reading {
+    whose: &'static str,
+    /// In milliseconds: positive when theirs is ahead.
+    ahead: i64,
+}
+
+impl Reading {
+    /// Of two times since 1970.
+    pub(in crate::services::nextcloud::doctor) fn new(
+        whose: &'static str,
+        theirs: Duration,
+        ours: Duration,
+    ) -> Self {
+        let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        Self { whose, ahead: millis(theirs).saturating_sub(millis(ours)) }
+    }
+
+    /// Of a clock that tells whole seconds: it is half a second behind on average.
+    pub(in crate::services::nextcloud::doctor) fn coarse(
+        whose: &'static str,
+        theirs: Duration,
+        ours: Duration,
+    ) -> Self {
+        Self::new(whose, theirs + Duration::from_millis(500), ours)
+    }
+
+    fn text(&self) -> String {
+        let seconds = (self.ahead.unsigned_abs() + 500) / 1000;
+        match (seconds, self.ahead > 0) {
+            (0 | 1, _) => format!("{} agrees", self.whose),
+            (_, true) => format!("{} is {seconds} s ahead", self.whose),
+            (_, false) => format!("{} is {seconds} s behind", self.whose),
+        }
+    }
+}
+
+/// Our time of day, since 1970.
+pub(in crate::services::nextcloud::doctor) fn since_1970(tools: &Tools) -> Duration {
+    (tools.clock)().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO)
+}
+
+/// Compares all clocks that could be read.
+pub(in crate::services::nextcloud::doctor) fn judge(readings: &[Reading]) -> Finding {
+    if readings.is_empty() {
+        return Finding::skipped(Check::Clock, "nobody could be asked for the time");
+    }
+    let seen = readings.iter().map(Reading::text).collect::<Vec<_>>().join(", ");
+    let worst = readings.iter().map(|reading| reading.ahead.saturating_abs()).max().unwrap_or(0);
+    if worst <= NOTABLE {
+        return Finding::fine(Check::Clock, seen);
+    }
+    let finding = match worst <= TOO_MUCH {
+        true => Finding::hint(Check::Clock, seen),
+        false => Finding::wrong(Check::Clock, seen),
+    };
+    finding
+        .why(
+            "whether a password has expired, or was checked by Nextcloud within the last five \
+             minutes, is decided with this host's clock",
+        )
+        .advise("Keep the clocks of all hosts right with NTP:")
+        .run("timedatectl set-ntp true; timedatectl timesync-status")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Reading, judge};
+    use crate::doctor::finding::State;
+    use std::time::Duration;
+
+    fn reading(theirs: u64, ours: u64) -> Reading {
+        Reading::new("Redis", Duration::from_secs(theirs), Duration::from_secs(ours))
+    }
+
+    #[test]
+    fn the_worst_clock_decides() {
+        assert_eq!(judge(&[]).state, State::Skipped);
+        assert_eq!(judge(&[reading(101, 100)]).state, State::Fine);
+        let behind = judge(&[reading(100, 100), reading(90, 100)]);
+        assert_eq!(
+            (behind.state, &*behind.seen),
+            (State::Hint, "Redis agrees, Redis is 10 s behind")
+        );
+        let ahead = judge(&[reading(400, 100)]);
+        assert_eq!((ahead.state, &*ahead.seen), (State::Wrong, "Redis is 300 s ahead"));
+    }
+}

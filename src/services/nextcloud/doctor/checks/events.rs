@@ -1,0 +1,165 @@
+//! What is published in Redis arrives here.
+
+use crate::{
+    client::{
+        Delivery, State,
+        redis::{Fault, Keys, Pace, Subscription, Topology},
+    },
+    services::nextcloud::{
+        channels::CHANNELS,
+        doctor::{
+            outcome::{Check, Finding, Outcome},
+            patient::{Patient, Tools, quoted},
+        },
+        settings::InstanceSettings,
+    },
+};
+use std::time::Duration;
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+/// The rights of docs/redis-acl.md, for a single server (also behind sentinels) and for a cluster.
+const RIGHTS: &str = "resetkeys resetchannels -@all +subscribe +ping +get +set +select +role \
+    %R~test-token %R~notify_push_app_version %W~notify_push_version %W~notify_push_metrics &notify_*";
+const CLUSTER_RIGHTS: &str = "resetkeys resetchannels -@all +subscribe +ping +get +set +cluster|info \
+    +cluster|slots +asking %R~test-token %R~notify_push_app_version %W~notify_push_version \
+    %W~notify_push_metrics &notify_*";
+
+/// Whom our own events are for: no host has a user whose name begins with a control character, so
+/// that no client of anybody hears them.
+pub(in crate::services::nextcloud::doctor) const NOBODY: &str = "\u{1}doctor";
+/// What an app publishes for a user's clients.
+pub(in crate::services::nextcloud::doctor) const CUSTOM: &str = "notify_custom";
+/// A published message has arrived long before.
+const ARRIVAL: Duration = Duration::from_secs(8);
+const QUEUE: usize = 64;
+
+const WHY: &str = "Nextcloud tells of changes on Redis channels, and the daemon must hear them all";
+
+/// Whether we may publish, which a daemon need not.
+pub(in crate::services::nextcloud::doctor) struct Heard {
+    pub(in crate::services::nextcloud::doctor) may_publish: bool,
+}
+
+/// Subscribes as the daemon does, and publishes for nobody.
+pub(in crate::services::nextcloud::doctor) async fn check(
+    patient: &Patient,
+    tools: &mut Tools,
+    keys: &Keys,
+) -> Outcome<Heard> {
+    let settings = patient.settings();
+    let (queue, mut deliveries) = mpsc::channel(QUEUE);
+    let (state, mut watched) = watch::channel(State::Starting);
+    let subscription = Subscription {
+        settings: settings.redis.clone(),
+        channels: CHANNELS,
+        pace: Pace::default(),
+        rng: tools.rng.fork(),
+    };
+    let mark = tools.rng.u64(..).to_string();
+    let listening = Box::pin(subscription.run(queue, state, CancellationToken::new()));
+    let judging = async {
+        let state = watched.wait_for(|state| *state != State::Starting).await.map(|s| s.clone());
+        match state {
+            Ok(State::Away { why, .. }) => Outcome::bad(deaf(settings, &why)),
+            _ => round_trip(keys, &mut deliveries, &mark).await,
+        }
+    };
+    tokio::select! {
+        outcome = judging => outcome,
+        () = listening => Outcome::bad(Finding::wrong(Check::Events, "the subscription ended")),
+    }
+}
+
+/// A message for nobody, as JSON.
+pub(in crate::services::nextcloud::doctor) fn message(mark: &str) -> String {
+    serde_json::json!({ "user": NOBODY, "message": "doctor", "body": mark }).to_string()
+}
+
+async fn round_trip(
+    keys: &Keys,
+    deliveries: &mut mpsc::Receiver<Delivery>,
+    mark: &str,
+) -> Outcome<Heard> {
+    let all = format!("listening on all {} channels", CHANNELS.len());
+    match keys.publish(CUSTOM, message(mark)).await {
+        Err(Fault::Forbidden { .. }) => {
+            let seen = format!("{all}; this Redis user may not publish, which is as it should be");
+            return Outcome::good(Finding::fine(Check::Events, seen), Heard { may_publish: false });
+        }
+        Err(fault) => {
+            return Outcome::bad(Finding::wrong(Check::Events, fault.to_string()).why(WHY));
+        }
+        Ok(()) => {}
+    }
+    match timeout(ARRIVAL, arrival(deliveries, mark)).await {
+        Ok(true) => {
+            let seen = format!("{all}; a published message came back");
+            Outcome::good(Finding::fine(Check::Events, seen), Heard { may_publish: true })
+        }
+        _ => Outcome::bad(
+            Finding::wrong(
+                Check::Events,
+                format!("{all}, but a published message did not come back"),
+            )
+            .why(WHY)
+            .advise(
+                "Something between here and Redis takes commands and passes no messages on: a \
+                     proxy for Redis, or a cluster whose nodes don't reach each other. Look at:",
+            )
+            .run("redis-cli PUBSUB CHANNELS 'notify_*'; redis-cli CLUSTER INFO"),
+        ),
+    }
+}
+
+async fn arrival(deliveries: &mut mpsc::Receiver<Delivery>, mark: &str) -> bool {
+    while let Some(delivery) = deliveries.recv().await {
+        if let Delivery::Message(message, _) = delivery
+            && message.channel == CUSTOM
+            && String::from_utf8_lossy(&message.payload).contains(mark)
+        {
+            return true;
+        }
+    }
+    false
+}
+
+fn deaf(settings: &InstanceSettings, why: &str) -> Finding {
+    let finding = Finding::wrong(Check::Events, why).why(WHY);
+    if why.contains("grant the Redis user") {
+        return finding
+            .advise(
+                "Give the daemon's Redis user the rights of docs/redis-acl.md, as a Redis \
+                 administrator; a user that is in an ACL file is saved with ACL SAVE:",
+            )
+            .run(grant(settings));
+    }
+    finding.advise("Mend the connection, then run this again.")
+}
+
+/// The command that grants what the daemon needs.
+pub(in crate::services::nextcloud::doctor) fn grant(settings: &InstanceSettings) -> String {
+    let user = settings.redis.user.as_deref().unwrap_or("default");
+    let rights = match settings.redis.topology {
+        Topology::Cluster(_) => CLUSTER_RIGHTS,
+        Topology::Single(_) | Topology::Sentinel { .. } => RIGHTS,
+    };
+    let words = rights.split(' ').map(quoted).collect::<Vec<_>>().join(" ");
+    format!("redis-cli ACL SETUSER {} {words}", quoted(user))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CLUSTER_RIGHTS, RIGHTS};
+
+    #[test]
+    fn the_rights_are_those_of_the_page() {
+        let page = include_str!("../../../../../docs/redis-acl.md");
+        for rights in [RIGHTS, CLUSTER_RIGHTS] {
+            assert!(page.contains(&format!(" on >CHANGE-ME {rights}\n")), "{rights}");
+        }
+    }
+}

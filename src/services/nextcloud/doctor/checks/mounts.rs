@@ -1,0 +1,64 @@
+//! Who sees a storage can be looked up, and quickly.
+
+use super::database::number;
+use crate::{
+    client::database::{Database, StoreError},
+    services::nextcloud::{
+        directory::Directory,
+        doctor::outcome::{Check, Finding},
+    },
+};
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// A look-up that takes longer is a hint: an index may be missing.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// Looks up one storage as a change would.
+pub(in crate::services::nextcloud::doctor) async fn check(
+    database: &Arc<Database>,
+    occ: &str,
+) -> Finding {
+    match look_up(database).await {
+        Ok(None) => Finding::hint(Check::Mounts, "Nextcloud has no mounts yet")
+            .why("users get theirs with their first request; until then nobody is told of changes")
+            .advise("Log in to Nextcloud once, then run this again."),
+        Ok(Some((storage, users, took))) => judge(storage, users, took, occ),
+        Err(error) => Finding::wrong(Check::Mounts, error.to_string())
+            .why("this query tells whom a change concerns"),
+    }
+}
+
+async fn look_up(database: &Arc<Database>) -> Result<Option<(i64, usize, Duration)>, StoreError> {
+    let latest = number(database, "SELECT MAX(storage_id) FROM {p}mounts").await?;
+    let Some(storage) = latest else { return Ok(None) };
+    let directory = Directory::new(Arc::clone(database), |_, _| {});
+    let (begun, mut users) = (Instant::now(), 0);
+    directory.mounts_on(storage, &mut |_| users += 1).await?;
+    Ok(Some((storage, users, begun.elapsed())))
+}
+
+fn judge(storage: i64, users: usize, took: Duration, occ: &str) -> Finding {
+    let s = if users == 1 { "" } else { "s" };
+    let found = format!("found {users} mount{s} of storage {storage}");
+    let millis = took.as_millis();
+    if took < SLOW {
+        return Finding::fine(Check::Mounts, format!("{found} in {millis} ms"));
+    }
+    Finding::hint(Check::Mounts, format!("{found}, but it took {millis} ms"))
+        .why("each first change of a storage waits for this query")
+        .advise("Add the indices that are missing, and see what else the database is busy with:")
+        .run(format!("{occ} db:add-missing-indices"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, judge};
+    use crate::doctor::finding::State;
+
+    #[test]
+    fn a_slow_look_up_is_a_hint() {
+        assert_eq!(judge(1, 1, Duration::from_millis(3), "occ").state, State::Fine);
+        assert_eq!(judge(1, 9, Duration::from_secs(2), "occ").state, State::Hint);
+    }
+}

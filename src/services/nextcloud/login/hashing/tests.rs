@@ -1,0 +1,186 @@
+//! The pool: bounds, fairness, and what happens to those who leave.
+
+use super::{Hashing, MAX_WAITING, MAX_WAITING_OF_ONE, Uncheckable, Unusable};
+use crate::{
+    config::secret::Secret,
+    server::{client_address::Origins, peer::Peer},
+};
+use std::{
+    future::Future,
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+/// Cheap, and fits `right`.
+const HASH: &str = "$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$rc9SVIMTq5NJGXhhEkKX2z34B0IX900+yu18TYBLKbM";
+
+/// Holds the workers up until it is opened.
+#[derive(Clone, Default)]
+struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    fn open(&self) {
+        *self.0.0.lock().unwrap() = true;
+        self.0.1.notify_all();
+    }
+
+    fn pass(&self) {
+        let (open, opened) = &*self.0;
+        drop(opened.wait_while(open.lock().unwrap(), |open| !*open).unwrap());
+    }
+}
+
+fn pool(at_once: usize) -> Hashing {
+    Hashing::new(at_once, Origins::new(vec![]), Arc::new(|_| true))
+}
+
+fn gated(at_once: usize) -> (Hashing, Gate) {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let welcome = Arc::new(move |_| {
+        held.pass();
+        true
+    });
+    (Hashing::new(at_once, Origins::new(vec![]), welcome), gate)
+}
+
+fn peer(last: u8) -> Peer {
+    Peer { address: Some(([192, 0, 2, last], 1).into()), forwarded: vec![] }
+}
+
+/// Polls once, so that it stands in the queue.
+async fn standing<F: Future>(future: F) -> std::pin::Pin<Box<F>> {
+    let mut future = Box::pin(future);
+    assert!(futures_util::poll!(&mut future).is_pending());
+    future
+}
+
+#[tokio::test]
+async fn tells_right_from_wrong_from_unusable() {
+    let pool = pool(1);
+    assert_eq!(pool.verify(HASH, &"right".into(), &peer(1)).await, Ok(true));
+    assert_eq!(pool.verify(HASH, &"wrong".into(), &peer(1)).await, Ok(false));
+    let unusable = Err(Uncheckable::Unusable(Unusable::Unknown));
+    assert_eq!(pool.verify("md5", &"right".into(), &peer(1)).await, unusable);
+}
+
+#[tokio::test]
+async fn one_client_cannot_fill_the_queue() {
+    let (pool, gate) = gated(1);
+    let (right, flooder) = (Secret::new("right"), peer(1));
+    let mut waiting = Vec::new();
+    // One is being checked, or about to be, besides those that wait.
+    for _ in 0..MAX_WAITING_OF_ONE {
+        waiting.push(standing(pool.verify(HASH, &right, &flooder)).await);
+    }
+    while pool.waiting() == MAX_WAITING_OF_ONE {
+        tokio::task::yield_now().await;
+    }
+    waiting.push(standing(pool.verify(HASH, &right, &flooder)).await);
+    assert_eq!(pool.verify(HASH, &right, &flooder).await, Err(Uncheckable::Busy));
+
+    let elsewhere = peer(2);
+    let other = standing(pool.verify(HASH, &right, &elsewhere)).await;
+    gate.open();
+    assert_eq!(other.await, Ok(true));
+    for one in waiting {
+        assert_eq!(one.await, Ok(true));
+    }
+}
+
+/// Counted in checks, since a check's time depends on the machine: before the own one there are the
+/// one that runs already and the one whose turn it is.
+#[tokio::test]
+async fn a_flood_from_one_client_delays_others_by_two_checks_at_most() {
+    let (gate, turns) = (Gate::default(), Arc::new(Mutex::new(Vec::new())));
+    let (held, noted) = (gate.clone(), Arc::clone(&turns));
+    let welcome = Arc::new(move |origin| {
+        held.pass();
+        noted.lock().unwrap().push(origin);
+        true
+    });
+    let pool = Hashing::new(1, Origins::new(vec![]), welcome);
+    let (wrong, right) = (Secret::new("wrong"), Secret::new("right"));
+    let (flooder, elsewhere) = (peer(1), peer(2));
+    let mut flood = Vec::new();
+    for _ in 0..MAX_WAITING_OF_ONE {
+        flood.push(standing(pool.verify(HASH, &wrong, &flooder)).await);
+    }
+    let other = standing(pool.verify(HASH, &right, &elsewhere)).await;
+    gate.open();
+    assert_eq!(other.await, Ok(true));
+    futures_util::future::join_all(flood).await;
+    let other = Origins::new(vec![]).of(&elsewhere);
+    let before = turns.lock().unwrap().iter().position(|origin| *origin == other);
+    assert!(before.is_some_and(|before| before <= 2), "{before:?}");
+}
+
+#[tokio::test]
+async fn a_full_queue_makes_room_for_a_newcomer_at_the_cost_of_the_longest_lane() {
+    let (pool, gate) = gated(1);
+    let right = Secret::new("right");
+    let peers: Vec<_> = (1..=8).map(peer).collect();
+    let local = Peer::default();
+    let mut crowd = vec![standing(pool.verify(HASH, &right, &local)).await];
+    while pool.waiting() > 0 {
+        tokio::task::yield_now().await;
+    }
+    for n in 0..MAX_WAITING {
+        crowd.push(standing(pool.verify(HASH, &right, &peers[n % 8])).await);
+    }
+    assert_eq!(pool.waiting(), MAX_WAITING);
+
+    let newcomer = peer(99);
+    let newcomer = standing(pool.verify(HASH, &right, &newcomer)).await;
+    assert_eq!(pool.waiting(), MAX_WAITING);
+    // Its own lane would be the longest: it is the one that is sent away.
+    assert_eq!(pool.verify(HASH, &right, &peers[0]).await, Err(Uncheckable::Busy));
+
+    gate.open();
+    assert_eq!(newcomer.await, Ok(true));
+    let mut sent_away = 0;
+    for one in crowd {
+        sent_away += usize::from(one.await == Err(Uncheckable::Busy));
+    }
+    assert_eq!(sent_away, 1);
+}
+
+#[tokio::test]
+async fn who_leaves_gives_the_turn_up() {
+    let (gate, turns) = (Gate::default(), Arc::new(Mutex::new(0)));
+    let (held, counted) = (gate.clone(), Arc::clone(&turns));
+    let welcome = Arc::new(move |_| {
+        held.pass();
+        *counted.lock().unwrap() += 1;
+        true
+    });
+    let pool = Hashing::new(1, Origins::new(vec![]), welcome);
+    let (right, peers) = (Secret::new("right"), [peer(1), peer(2), peer(3)]);
+    let first = standing(pool.verify(HASH, &right, &peers[0])).await;
+    let leaver = standing(pool.verify(HASH, &right, &peers[1])).await;
+    let last = standing(pool.verify(HASH, &right, &peers[2])).await;
+    drop(leaver);
+    gate.open();
+    assert_eq!((first.await, last.await), (Ok(true), Ok(true)));
+    assert_eq!(*turns.lock().unwrap(), 2);
+}
+
+#[tokio::test]
+async fn who_is_no_longer_welcome_when_the_turn_comes_is_not_checked() {
+    let pool = Hashing::new(1, Origins::new(vec![]), Arc::new(|_| false));
+    assert_eq!(pool.verify(HASH, &"right".into(), &peer(1)).await, Err(Uncheckable::Busy));
+}
+
+#[tokio::test]
+async fn a_panic_costs_one_answer_and_no_worker() {
+    let first = AtomicUsize::new(0);
+    let welcome = Arc::new(move |_| {
+        assert!(first.fetch_add(1, Ordering::SeqCst) > 0, "boom");
+        true
+    });
+    let pool = Hashing::new(1, Origins::new(vec![]), welcome);
+    assert_eq!(pool.verify(HASH, &"right".into(), &peer(1)).await, Err(Uncheckable::Busy));
+    assert_eq!(pool.verify(HASH, &"right".into(), &peer(1)).await, Ok(true));
+}

@@ -1,0 +1,240 @@
+//! The rules one by one, and what holds whatever happens.
+
+use super::{
+    Claimant, LAST_DELAY, LAST_DELAY_OF_A_NAME, MAX_DELAYED_LOCAL, MAX_FAILURES, RIGHT_FOR, Ruling,
+    Throttle, WINDOW, WRONG_FOR,
+};
+use crate::{server::client_address::Origin, services::nextcloud::login::Fingerprint};
+use proptest::prelude::*;
+use std::time::Duration;
+use tokio::time::Instant;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn network(last: u8) -> Origin {
+    Origin::Network([192, 0, 2, last].into())
+}
+
+/// A claim with its own fingerprint, as `Fingerprints` would make it.
+fn claim(origin: Origin, name: u64, password: u32) -> Claimant {
+    let mut claim = Fingerprint::default();
+    let from = match origin {
+        Origin::Local => 0,
+        Origin::Network(std::net::IpAddr::V4(v4)) => v4.octets()[3],
+        Origin::Network(_) => 255,
+    };
+    claim[0] = from;
+    claim[1] = u8::try_from(name).unwrap();
+    claim[2..6].copy_from_slice(&password.to_le_bytes());
+    Claimant { origin, name, claim }
+}
+
+fn throttle() -> (Throttle, Instant) {
+    let now = Instant::now();
+    (Throttle::new(MAX_FAILURES, now), now)
+}
+
+/// Fails with that many different passwords.
+fn fail(throttle: &mut Throttle, origin: Origin, name: u64, times: usize, now: Instant) {
+    for password in 1000..1000 + u32::try_from(times).unwrap() {
+        throttle.failed(&claim(origin, name, password), now);
+    }
+}
+
+#[test]
+fn delays_double_as_nextclouds_and_then_the_network_is_refused() {
+    let (mut throttle, now) = throttle();
+    let mut rulings = Vec::new();
+    for failures in 0..=MAX_FAILURES {
+        let who = claim(network(1), 1, u32::try_from(failures).unwrap());
+        let ruling = throttle.rule(&who, now);
+        if matches!(ruling, Ruling::Wait(_)) {
+            throttle.waited(&who);
+        }
+        rulings.push(ruling);
+        throttle.failed(&who, now);
+    }
+    let wait = |millis| Ruling::Wait(Duration::from_millis(millis));
+    let delays = [200, 400, 800, 1600, 3200, 6400, 12_800, 25_000, 25_000].map(wait);
+    assert_eq!(rulings[0], Ruling::Go);
+    assert_eq!(rulings[1..10], delays);
+    assert_eq!(rulings[10], Ruling::Refuse(WINDOW));
+}
+
+#[test]
+fn a_refused_network_is_refused_whatever_it_brings_until_the_window_has_passed() {
+    let (mut throttle, now) = throttle();
+    fail(&mut throttle, network(1), 1, MAX_FAILURES, now);
+    let other_user = claim(network(1), 2, 1);
+    let almost = now + WINDOW - SECOND;
+    assert_eq!(throttle.rule(&other_user, almost), Ruling::Refuse(SECOND));
+    assert!(!throttle.welcomes(network(1), almost));
+    assert_eq!(throttle.rule(&other_user, now + WINDOW), Ruling::Go);
+    assert!(throttle.welcomes(network(1), now + WINDOW));
+}
+
+#[test]
+fn other_networks_notice_nothing() {
+    let (mut throttle, now) = throttle();
+    fail(&mut throttle, network(1), 1, MAX_FAILURES, now);
+    assert_eq!(throttle.rule(&claim(network(2), 2, 1), now), Ruling::Go);
+}
+
+#[test]
+fn a_claim_that_was_right_passes_a_refused_network_until_it_fails() {
+    let (mut throttle, now) = throttle();
+    let known = claim(network(1), 2, 1);
+    throttle.succeeded(&known, now);
+    fail(&mut throttle, network(1), 1, MAX_FAILURES, now);
+    assert_eq!(throttle.rule(&known, now), Ruling::Go);
+    // The same user with another password is a stranger.
+    assert!(matches!(throttle.rule(&claim(network(1), 2, 9), now), Ruling::Refuse(_)));
+    throttle.failed(&known, now + SECOND);
+    assert_eq!(throttle.rule(&known, now + SECOND), Ruling::KnownWrong);
+}
+
+#[test]
+fn what_was_right_long_ago_is_no_longer_known() {
+    let (mut throttle, now) = throttle();
+    let known = claim(network(1), 2, 1);
+    throttle.succeeded(&known, now);
+    assert!(throttle.right.contains(&known.claim, now + RIGHT_FOR - SECOND));
+    let later = now + 2 * RIGHT_FOR;
+    fail(&mut throttle, network(1), 1, MAX_FAILURES, later);
+    assert!(matches!(throttle.rule(&known, later), Ruling::Refuse(_)));
+}
+
+#[test]
+fn a_looping_client_is_answered_from_memory_and_counts_once() {
+    let (mut throttle, now) = throttle();
+    let looping = claim(network(1), 1, 1);
+    throttle.failed(&looping, now);
+    for second in 0..WRONG_FOR.as_secs() {
+        let now = now + Duration::from_secs(second);
+        assert_eq!(throttle.rule(&looping, now), Ruling::KnownWrong);
+    }
+    let later = now + WRONG_FOR;
+    assert_eq!(throttle.rule(&looping, later), Ruling::Wait(Duration::from_millis(200)));
+}
+
+#[test]
+fn a_success_of_the_same_user_from_there_has_wrong_claims_looked_at_again() {
+    let (mut throttle, now) = throttle();
+    let disabled_then = claim(network(1), 1, 1);
+    throttle.failed(&disabled_then, now);
+    throttle.succeeded(&claim(network(2), 1, 2), now + SECOND);
+    assert_eq!(throttle.rule(&disabled_then, now + SECOND), Ruling::KnownWrong, "elsewhere");
+    throttle.succeeded(&claim(network(1), 1, 2), now + SECOND);
+    assert_eq!(throttle.rule(&disabled_then, now + SECOND), Ruling::Go);
+    throttle.failed(&disabled_then, now + 2 * SECOND);
+    assert_eq!(throttle.rule(&disabled_then, now + 2 * SECOND), Ruling::KnownWrong);
+}
+
+#[test]
+fn a_success_takes_back_the_users_own_failures_and_nobody_elses() {
+    let (mut throttle, now) = throttle();
+    fail(&mut throttle, network(1), 1, 5, now);
+    fail(&mut throttle, network(1), 2, 4, now);
+    throttle.succeeded(&claim(network(1), 1, 1), now);
+    let next = claim(network(1), 3, 1);
+    assert_eq!(throttle.rule(&next, now), Ruling::Wait(Duration::from_millis(1600)));
+}
+
+#[test]
+fn a_client_that_reconnects_gives_nobody_new_tries() {
+    let (mut throttle, now) = throttle();
+    let known = claim(network(1), 1, 1);
+    throttle.succeeded(&known, now);
+    fail(&mut throttle, network(1), 1, MAX_FAILURES, now);
+    throttle.succeeded(&known, now);
+    assert!(!throttle.welcomes(network(1), now));
+}
+
+#[test]
+fn a_name_that_fails_from_all_over_slows_down_but_is_never_refused() {
+    let (mut throttle, now) = throttle();
+    for last in 1..=9 {
+        fail(&mut throttle, network(last), 1, 1, now);
+    }
+    let user = claim(network(200), 1, 1);
+    assert_eq!(throttle.rule(&user, now), Ruling::Go);
+    for last in 10..=100 {
+        fail(&mut throttle, network(last), 1, 9, now);
+    }
+    assert_eq!(throttle.rule(&user, now), Ruling::Wait(LAST_DELAY_OF_A_NAME));
+    throttle.waited(&user);
+    throttle.succeeded(&user, now);
+    assert_eq!(throttle.rule(&user, now), Ruling::Go, "known now");
+    assert_eq!(throttle.rule(&claim(network(200), 2, 1), now), Ruling::Go, "another name");
+}
+
+#[test]
+fn where_networks_cannot_be_told_apart_a_name_waits_and_only_that_name() {
+    let (mut throttle, now) = throttle();
+    fail(&mut throttle, Origin::Local, 1, 50, now);
+    assert!(throttle.welcomes(Origin::Local, now));
+    for password in 0..MAX_DELAYED_LOCAL {
+        let who = claim(Origin::Local, 1, u32::try_from(password).unwrap());
+        assert_eq!(throttle.rule(&who, now), Ruling::Wait(LAST_DELAY));
+    }
+    let one_more = claim(Origin::Local, 1, 99);
+    assert_eq!(throttle.rule(&one_more, now), Ruling::Refuse(LAST_DELAY));
+    throttle.waited(&one_more);
+    assert_eq!(throttle.rule(&one_more, now), Ruling::Wait(LAST_DELAY));
+    assert_eq!(throttle.rule(&claim(Origin::Local, 2, 1), now), Ruling::Go);
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Try { origin: u8, name: u64, password: u32, right: bool },
+    Later(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0u8..3, 0u64..3, 0u32..40, prop::bool::weighted(0.1))
+            .prop_map(|(origin, name, password, right)| Step::Try { origin, name, password, right }),
+        1 => (0u64..600).prop_map(Step::Later),
+    ]
+}
+
+proptest! {
+    /// As strict as Nextcloud whatever happens: no network has more than ten failures within a
+    /// window, those taken back by a first success of the same user aside; and no network is held
+    /// up by another's failures beyond the delay of a name.
+    #[test]
+    fn no_network_guesses_more_than_it_may(steps in prop::collection::vec(step(), 0..300)) {
+        let (mut throttle, mut now) = throttle();
+        let mut failed: Vec<(u8, u64, Instant)> = Vec::new();
+        for step in steps {
+            let (origin, name, password, right) = match step {
+                Step::Later(seconds) => { now += Duration::from_secs(seconds); continue }
+                Step::Try { origin, name, password, right } => (origin, name, password, right),
+            };
+            let who = claim(network(origin), name, password);
+            let known = throttle.right.contains(&who.claim, now);
+            let failures = failed.iter().filter(|(o, _, at)| *o == origin && now < *at + WINDOW).count();
+            match throttle.rule(&who, now) {
+                Ruling::Refuse(later) => {
+                    prop_assert!(later <= WINDOW && failures >= MAX_FAILURES);
+                    continue;
+                }
+                Ruling::KnownWrong => continue,
+                Ruling::Go => (),
+                Ruling::Wait(delay) => {
+                    prop_assert!(failures > 0 || delay <= LAST_DELAY_OF_A_NAME);
+                    throttle.waited(&who);
+                }
+            }
+            prop_assert!(failures < MAX_FAILURES || known);
+            if right {
+                throttle.succeeded(&who, now);
+                failed.retain(|(o, n, _)| known || (*o, *n) != (origin, name));
+            } else {
+                throttle.failed(&who, now);
+                failed.push((origin, name, now));
+            }
+        }
+        prop_assert!(throttle.delayed.is_empty());
+    }
+}

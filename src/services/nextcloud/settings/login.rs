@@ -1,0 +1,77 @@
+//! Who may log in, and what a wrong password costs.
+
+use crate::config::secret::Secret;
+use std::{fmt, time::Duration};
+
+/// Log-ins: `specs/nextcloud.md` section 7.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthSettings {
+    /// Whom to ask after the tickets, in this order; never empty, nobody twice.
+    pub steps: Vec<AuthStep>,
+    /// config.php's `secret`, which app passwords are hashed with. None: app passwords are not
+    /// decided from the database.
+    pub secret: Option<Secret>,
+    /// config.php's `token_auth_enforced`: account passwords are refused.
+    pub token_auth_enforced: bool,
+    /// For whom config.php enforces a second factor.
+    pub two_factor: TwoFactor,
+    /// What a wrong password costs.
+    pub throttle: ThrottleSettings,
+    /// How long a session decided by Nextcloud lasts before Nextcloud is asked again.
+    pub reauth_interval: Duration,
+    /// In this time every session is looked at in the database once: [`RECHECK_ROUND`].
+    pub recheck_round: Duration,
+}
+
+/// With the queries themselves a look at everybody stays below the promised minute. Nothing that an
+/// operator sets: a promise.
+pub const RECHECK_ROUND: Duration = Duration::from_secs(28);
+
+/// One of those who are asked whether a password is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthStep {
+    /// Nextcloud's tables.
+    Database,
+    /// Nextcloud over HTTP.
+    Nextcloud,
+}
+
+impl fmt::Display for AuthStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Database => "database",
+            Self::Nextcloud => "nextcloud",
+        })
+    }
+}
+
+/// For whom a second factor is enforced: `twofactor_enforced*` in config.php.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TwoFactor {
+    /// `twofactor_enforced`; the groups below mean nothing without it.
+    pub enforced: bool,
+    /// Only for members of these; empty: for everybody.
+    pub groups: Vec<String>,
+    /// But not for members of these.
+    pub excluded_groups: Vec<String>,
+}
+
+/// What failed log-ins cost a client address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ThrottleSettings {
+    /// `auth.bruteforce.protection.enabled`.
+    pub enabled: bool,
+    /// Failures in 30 minutes after which an address is refused: `auth.bruteforce.max-attempts`.
+    pub max_attempts: u32,
+    /// Leading bits of an IPv4 address that count as one client, at most 32.
+    pub ipv4_prefix: u8,
+    /// The same for IPv6, at most 128: `security.ipv6_normalized_subnet_size`.
+    pub ipv6_prefix: u8,
+}
+
+impl Default for ThrottleSettings {
+    /// Nextcloud's own: `specs/nextcloud.md` section 7.
+    fn default() -> Self {
+        Self { enabled: true, max_attempts: 10, ipv4_prefix: 32, ipv6_prefix: 56 }
+    }
+}

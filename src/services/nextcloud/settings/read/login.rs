@@ -1,0 +1,132 @@
+//! The section on log-ins.
+
+use super::super::{AuthSettings, AuthStep, RECHECK_ROUND, ThrottleSettings, TwoFactor};
+use crate::config::{
+    ConfigError, Found, Layers, Report, Sourced, parse,
+    read::{duration, or_warn},
+    report::listed,
+    secret::Secret,
+    setting,
+};
+use std::time::Duration;
+
+const DEFAULT_REAUTH: Duration = Duration::from_secs(60 * 60);
+
+/// What the file says on log-ins.
+pub(super) struct Inputs {
+    pub(super) secret: Found<Secret>,
+    pub(super) token_auth_enforced: Found<bool>,
+    pub(super) two_factor: Found<TwoFactor>,
+    pub(super) throttle: Found<ThrottleSettings>,
+}
+
+/// `nextcloud`: whether there is one to ask.
+pub(super) fn auth(
+    layers: &Layers<'_>,
+    inputs: Inputs,
+    nextcloud: bool,
+    report: &mut Report,
+) -> Result<AuthSettings, ConfigError> {
+    let steps = steps(layers, nextcloud, report)?;
+    let by_database = steps.contains(&AuthStep::Database);
+    let secret = secret(layers, inputs.secret, by_database, report)?;
+    let enforced = strictest(inputs.token_auth_enforced, true, report);
+    let everybody = TwoFactor { enforced: true, ..TwoFactor::default() };
+    let two_factor = strictest(inputs.two_factor, everybody, report);
+    Ok(AuthSettings {
+        steps,
+        secret,
+        token_auth_enforced: report.keep("token-auth-enforced", enforced, bool::to_string),
+        two_factor: report.keep("twofactor-enforced", two_factor, show_two_factor),
+        throttle: throttle(layers, inputs.throttle, report)?,
+        reauth_interval: duration(layers, setting::REAUTH_INTERVAL, DEFAULT_REAUTH, report)?,
+        recheck_round: RECHECK_ROUND,
+    })
+}
+
+/// What the file says; where that is not known, the strictest.
+fn strictest<T: Default>(found: Found<T>, strict: T, report: &mut Report) -> Sourced<T> {
+    match found {
+        Ok(found) => found.unwrap_or_else(|| Sourced::default(T::default())),
+        Err(error) => {
+            report.warn(format!("{error}. Taken as enforced until then"));
+            Sourced::default(strict)
+        }
+    }
+}
+
+fn steps(
+    layers: &Layers<'_>,
+    nextcloud: bool,
+    report: &mut Report,
+) -> Result<Vec<AuthStep>, ConfigError> {
+    let given = layers.get(setting::AUTH, parse::auth_steps)?;
+    let steps = match given {
+        Some(given) if given.value.contains(&AuthStep::Nextcloud) && !nextcloud => {
+            return Err(ConfigError::invalid(
+                given.source,
+                "Nextcloud is to be asked, but its URL is not known. Set --nextcloud-url or \
+                 NEXTCLOUD_URL, or overwrite.cli.url in config.php",
+            ));
+        }
+        Some(given) => given,
+        None if nextcloud => Sourced::default(vec![AuthStep::Database, AuthStep::Nextcloud]),
+        None => Sourced::default(vec![AuthStep::Database]),
+    };
+    Ok(report.keep(setting::AUTH.name, steps, |steps| listed(steps, "nobody")))
+}
+
+fn secret(
+    layers: &Layers<'_>,
+    file: Found<Secret>,
+    needed: bool,
+    report: &mut Report,
+) -> Result<Option<Secret>, ConfigError> {
+    let given =
+        layers.get(setting::NEXTCLOUD_SECRET, |text| Ok::<_, String>(Secret::from(text)))?;
+    let secret = given.or_else(|| or_warn(file, report));
+    let secret = secret.filter(|secret| !secret.value.is_empty());
+    if secret.is_none() && needed {
+        report.warn(
+            "config.php's secret is not known: app passwords are not decided from the database. \
+             Give the path of config.php as argument, or set NEXTCLOUD_SECRET_FILE",
+        );
+    }
+    let name = setting::NEXTCLOUD_SECRET.name;
+    Ok(report.keep_some(name, secret, "none", Secret::to_string))
+}
+
+fn show_two_factor(two_factor: &TwoFactor) -> String {
+    let TwoFactor { enforced, groups, excluded_groups } = two_factor;
+    match (enforced, groups.is_empty(), excluded_groups.is_empty()) {
+        (false, ..) => "false".into(),
+        (true, true, true) => "true".into(),
+        (true, true, false) => format!("true, but not for {}", listed(excluded_groups, "")),
+        (true, false, true) => format!("for {}", listed(groups, "")),
+        (true, false, false) => {
+            format!("for {}, but not for {}", listed(groups, ""), listed(excluded_groups, ""))
+        }
+    }
+}
+
+/// The file says how Nextcloud throttles; flags and variables change single numbers of it.
+fn throttle(
+    layers: &Layers<'_>,
+    file: Found<ThrottleSettings>,
+    report: &mut Report,
+) -> Result<ThrottleSettings, ConfigError> {
+    let file = or_warn(file, report).unwrap_or(Sourced::default(ThrottleSettings::default()));
+    let max = layers.get(setting::THROTTLE_MAX_ATTEMPTS, parse::count::<u32>)?;
+    let v4 = layers.get(setting::THROTTLE_IPV4_PREFIX, |text| parse::bits(text, 32))?;
+    let v6 = layers.get(setting::THROTTLE_IPV6_PREFIX, |text| parse::bits(text, 128))?;
+    let max = max.unwrap_or_else(|| file.clone().map(|file| file.max_attempts));
+    let v4 = v4.unwrap_or_else(|| file.clone().map(|file| file.ipv4_prefix));
+    let v6 = v6.unwrap_or_else(|| file.clone().map(|file| file.ipv6_prefix));
+    let enabled = file.map(|file| file.enabled);
+    Ok(ThrottleSettings {
+        enabled: report.keep("throttle", enabled, bool::to_string),
+        max_attempts: report.keep(setting::THROTTLE_MAX_ATTEMPTS.name, max, u32::to_string),
+        ipv4_prefix: report.keep(setting::THROTTLE_IPV4_PREFIX.name, v4, u8::to_string),
+        ipv6_prefix: report.keep(setting::THROTTLE_IPV6_PREFIX.name, v6, u8::to_string),
+    })
+}

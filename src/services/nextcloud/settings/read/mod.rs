@@ -1,0 +1,43 @@
+//! Reads the settings of one Nextcloud from the layers and config.php.
+
+mod database;
+mod delivery;
+mod login;
+mod remote;
+
+use super::{FileLayer, InstanceSettings};
+use crate::{
+    client::redis::read_settings::redis,
+    config::{ConfigError, Layers, Report},
+    server::proxy_settings::proxies,
+};
+
+/// Puts the settings of one Nextcloud together, whose config.php says `file`.
+pub fn instance(
+    layers: &Layers<'_>,
+    file: FileLayer,
+    report: &mut Report,
+) -> Result<InstanceSettings, ConfigError> {
+    report.warnings.extend(file.warnings);
+    let database = database::database(layers, file.engine, file.prefix, report)?;
+    let redis = redis(layers, file.redis, report)?;
+    let nextcloud = remote::nextcloud(layers, file.url, database.is_some(), report)?;
+    let inputs = login::Inputs {
+        secret: file.secret,
+        token_auth_enforced: file.token_auth_enforced,
+        two_factor: file.two_factor,
+        throttle: file.throttle,
+    };
+    let auth = login::auth(layers, inputs, nextcloud.url.is_some(), report)?;
+    if database.is_none() {
+        database::not_needed(&auth, report)?;
+    }
+    Ok(InstanceSettings {
+        database,
+        redis,
+        nextcloud,
+        auth,
+        proxies: proxies(layers, file.trusted_proxies, file.forwarded_headers, report)?,
+        delivery: delivery::delivery(layers, report)?,
+    })
+}

@@ -1,0 +1,369 @@
+//! What one server is told: Aphlict's own file, where there is one, below the settings of this program.
+
+use super::{AphlictFile, ServerKind};
+use crate::{
+    config::{
+        ConfigError, Flag, HostRequest, Layers, Report, Setting, Source, Sourced, parse,
+        parse::list,
+        setting::{DRAIN_TIME, MAX_CONNECTIONS, TRUSTED_PROXIES},
+    },
+    runtime::settings::DEFAULT_DRAIN,
+    server::{Bind, ListenSettings, TlsFiles},
+};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use url::Url;
+
+/// As Phorge's guide has them.
+pub const CLIENT_PORT: u16 = 22280;
+const ADMIN_PORT: u16 = 22281;
+
+/// Ids that a browser may subscribe to. Its leader tab never unsubscribes: this is a long day's work in
+/// many tabs, and a browser that is closed for it comes back with the ids of its open tabs.
+const MAX_SUBSCRIPTIONS: usize = 8192;
+
+/// Permissions of a unix socket.
+const SOCKET_PERMISSIONS: u32 = 0o660;
+
+const CLIENT_LISTEN: Setting = Setting::plain("client-listen", "CLIENT_LISTEN");
+const CLIENT_TLS_CERT: Setting = Setting::plain("client-tls-cert", "CLIENT_TLS_CERT");
+const CLIENT_TLS_KEY: Setting = Setting::plain("client-tls-key", "CLIENT_TLS_KEY");
+const PUBLISH_LISTEN: Setting = Setting::plain("publish-listen", "PUBLISH_LISTEN");
+const PUBLISH_TLS_CERT: Setting = Setting::plain("publish-tls-cert", "PUBLISH_TLS_CERT");
+const PUBLISH_TLS_KEY: Setting = Setting::plain("publish-tls-key", "PUBLISH_TLS_KEY");
+const PEERS: Setting = Setting::plain("peers", "PEERS");
+const PEERS_CA: Setting = Setting::plain("peers-ca", "PEERS_CA");
+const SUBSCRIPTIONS: Setting = Setting::plain("max-subscriptions", "MAX_SUBSCRIPTIONS");
+const PIDFILE: Setting = Setting::plain("pidfile", "PIDFILE");
+const ALLOW_ROOT: Setting = Setting::plain("allow-root", "ALLOW_ROOT");
+
+/// What can be set for one server.
+pub const SETTINGS: &[Setting] = &[
+    CLIENT_LISTEN,
+    CLIENT_TLS_CERT,
+    CLIENT_TLS_KEY,
+    PUBLISH_LISTEN,
+    PUBLISH_TLS_CERT,
+    PUBLISH_TLS_KEY,
+    PEERS,
+    PEERS_CA,
+    SUBSCRIPTIONS,
+    MAX_CONNECTIONS,
+    TRUSTED_PROXIES,
+    PIDFILE,
+    ALLOW_ROOT,
+];
+
+/// The same as flags.
+pub const FLAGS: &[Flag] = &[
+    flag(
+        CLIENT_LISTEN,
+        "addresses",
+        "Where browsers connect, or shared: at the daemon's own listener [CLIENT_LISTEN; default 22280]",
+    ),
+    flag(CLIENT_TLS_CERT, "file", "Certificate chain shown to them, PEM [CLIENT_TLS_CERT]"),
+    flag(CLIENT_TLS_KEY, "file", "Its key, PEM [CLIENT_TLS_KEY]"),
+    flag(
+        PUBLISH_LISTEN,
+        "addresses",
+        "Where Phorge and peers publish: nobody has to say who it is there [PUBLISH_LISTEN; default \
+         127.0.0.1:22281]",
+    ),
+    flag(PUBLISH_TLS_CERT, "file", "Certificate chain shown to them, PEM [PUBLISH_TLS_CERT]"),
+    flag(PUBLISH_TLS_KEY, "file", "Its key, PEM [PUBLISH_TLS_KEY]"),
+    flag(PEERS, "urls", "Where the other servers of the cluster are published to [PEERS]"),
+    flag(PEERS_CA, "file", "CA of these, PEM, besides the system's [PEERS_CA]"),
+    flag(
+        SUBSCRIPTIONS,
+        "number",
+        "Ids that a browser may subscribe to [MAX_SUBSCRIPTIONS; default 8192]",
+    ),
+    flag(
+        MAX_CONNECTIONS,
+        "number",
+        "Browsers at once, 0 for any number [MAX_CONNECTIONS; default 0]",
+    ),
+    flag(
+        TRUSTED_PROXIES,
+        "networks",
+        "Networks of proxies in front, behind which many share an address [TRUSTED_PROXIES; default \
+         loopback]",
+    ),
+    flag(PIDFILE, "file", "Where start leaves the process' number [PIDFILE]"),
+    Flag {
+        setting: ALLOW_ROOT,
+        value: None,
+        help: "Let start and restart run the server as root [ALLOW_ROOT=true]",
+    },
+];
+
+const fn flag(setting: Setting, value: &'static str, help: &'static str) -> Flag {
+    Flag { setting, value: Some(value), help }
+}
+
+/// What one server is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhorgeSettings {
+    /// Where browsers connect; empty: at the daemon's shared listener.
+    pub clients: Vec<ListenSettings>,
+    /// Where publishers and peers connect.
+    pub admins: Vec<ListenSettings>,
+    /// The admin servers of the cluster.
+    pub peers: Vec<Url>,
+    /// Whose certificates they may have besides those of the system's authorities.
+    pub peers_ca: Option<PathBuf>,
+    /// Ids that a browser may subscribe to.
+    pub max_subscriptions: usize,
+    /// Browsers at once, if that is limited.
+    pub max_connections: Option<usize>,
+    /// Networks of the proxies in front.
+    pub trusted: Vec<IpNet>,
+    /// Where `start` leaves the process' number.
+    pub pidfile: PathBuf,
+    /// Where the log goes of what `start` started.
+    pub log: PathBuf,
+    /// Whether `start` may run the server as root.
+    pub allow_root: bool,
+    /// Over how long the daemon sees its browsers off, which `stop` waits for.
+    pub drain_time: Duration,
+}
+
+impl PhorgeSettings {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn read(request: &HostRequest<'_>, report: &mut Report) -> Result<Self, ConfigError> {
+        let layers = request.layers;
+        let mut file = request.file.map(|path| Known::read(path, layers)).transpose()?;
+        for note in file.iter_mut().flat_map(|file| std::mem::take(&mut file.says.notes)) {
+            report.warn(note);
+        }
+        let file = file.as_ref();
+        let clients = Listening::new(CLIENT_LISTEN, CLIENT_TLS_CERT, CLIENT_TLS_KEY);
+        let clients = clients.read(layers, file, ServerKind::Client, report)?;
+        let admins = Listening::new(PUBLISH_LISTEN, PUBLISH_TLS_CERT, PUBLISH_TLS_KEY);
+        let admins = admins.read(layers, file, ServerKind::Admin, report)?;
+        let peers = layers.get(PEERS, urls)?;
+        let peers =
+            peers.or_else(|| file.map(|file| file.value("cluster", file.says.cluster.clone())));
+        let peers = peers.unwrap_or(Sourced::default(Vec::new()));
+        let subscriptions = layers.get(SUBSCRIPTIONS, parse::positive)?;
+        let most = layers.get(MAX_CONNECTIONS, parse::count::<usize>)?;
+        let trusted = layers.get(TRUSTED_PROXIES, parse::networks)?;
+        let pidfile = layers.get(PIDFILE, parse::path)?;
+        let pidfile =
+            pidfile.or_else(|| file.map(|file| file.value("pidfile", file.says.pidfile.clone())));
+        let allow_root = layers.get(ALLOW_ROOT, parse::switch)?;
+        // The daemon's own; what is wrong with it is said there.
+        let drain_time = layers.get(DRAIN_TIME, parse::duration)?;
+        let ca = layers.get(PEERS_CA, parse::path)?;
+        Ok(Self {
+            clients,
+            admins,
+            peers: report.keep(PEERS.name, peers, |peers| listed(peers.iter())),
+            peers_ca: report.keep_some(PEERS_CA.name, ca, "the system's", shown),
+            max_subscriptions: report.keep(
+                SUBSCRIPTIONS.name,
+                subscriptions.unwrap_or(Sourced::default(MAX_SUBSCRIPTIONS)),
+                ToString::to_string,
+            ),
+            max_connections: Some(report.keep(
+                MAX_CONNECTIONS.name,
+                most.unwrap_or(Sourced::default(0)),
+                ToString::to_string,
+            ))
+            .filter(|most| *most > 0),
+            trusted: report.keep(
+                TRUSTED_PROXIES.name,
+                trusted.unwrap_or(Sourced::default(loopback())),
+                |networks| listed(networks.iter()),
+            ),
+            pidfile: report.keep(
+                PIDFILE.name,
+                pidfile.unwrap_or(Sourced::default("/var/tmp/aphlict/pid/aphlict.pid".into())),
+                shown,
+            ),
+            log: file
+                .and_then(|file| file.says.logs.first().cloned())
+                .unwrap_or_else(|| "/var/log/aphlict.log".into()),
+            allow_root: report.keep(
+                ALLOW_ROOT.name,
+                allow_root.unwrap_or(Sourced::default(false)),
+                ToString::to_string,
+            ),
+            drain_time: drain_time.map_or(DEFAULT_DRAIN, |time| time.value),
+        })
+    }
+}
+
+/// Aphlict's file with its text, to say where in it something stands.
+struct Known<'a> {
+    path: &'a Path,
+    text: String,
+    says: AphlictFile,
+}
+
+impl<'a> Known<'a> {
+    fn read(path: &'a Path, layers: &Layers<'_>) -> Result<Self, ConfigError> {
+        let text = layers
+            .read(path)
+            .map_err(|source| ConfigError::HostsFile { path: path.to_owned(), source })?;
+        let says =
+            AphlictFile::parse(path, &text).map_err(|fault| ConfigError::File(fault.into()))?;
+        Ok(Self { path, text, says })
+    }
+
+    fn value<T>(&self, key: &str, value: T) -> Sourced<T> {
+        let at = self.text.find(&format!("\"{key}\"")).unwrap_or_default();
+        let before = self.text.get(..at).unwrap_or_default().matches('\n').count();
+        let line = u32::try_from(before + 1).unwrap_or(u32::MAX);
+        Sourced {
+            value,
+            source: Source::File { file: self.path.into(), line, key: key.to_owned() },
+        }
+    }
+}
+
+/// The settings of one kind of listener.
+struct Listening {
+    listen: Setting,
+    cert: Setting,
+    key: Setting,
+}
+
+impl Listening {
+    fn new(listen: Setting, cert: Setting, key: Setting) -> Self {
+        Self { listen, cert, key }
+    }
+
+    fn read(
+        &self,
+        layers: &Layers<'_>,
+        file: Option<&Known<'_>>,
+        kind: ServerKind,
+        report: &mut Report,
+    ) -> Result<Vec<ListenSettings>, ConfigError> {
+        let given = layers.get(self.listen, |text| binds(text, kind))?;
+        let tls = self.tls(layers)?;
+        let listening = match (given, file) {
+            (Some(given), _) => given.map(|binds| with_tls(binds, tls.as_ref())),
+            (None, Some(file)) if tls.is_none() => {
+                let own = file.says.servers.iter().filter(|server| server.kind == kind);
+                file.value("servers", own.map(|server| server.listen.clone()).collect())
+            }
+            (None, Some(_)) => {
+                let problem = "the file of Aphlict says where to listen, and with what certificate. \
+                               Write it there (ssl.cert, ssl.key), or say where to listen as well";
+                return Err(ConfigError::Usage(format!("--{}: {problem}", self.cert.name)));
+            }
+            (None, None) => Sourced::default(with_tls(vec![usual(kind)], tls.as_ref())),
+        };
+        Ok(report.keep(self.listen.name, listening, |all| {
+            if all.is_empty() { "shared".to_owned() } else { listed(all.iter().map(place)) }
+        }))
+    }
+
+    fn tls(&self, layers: &Layers<'_>) -> Result<Option<TlsFiles>, ConfigError> {
+        let [cert, key] = [self.cert, self.key].map(|setting| layers.get(setting, parse::path));
+        match (cert?, key?) {
+            (Some(cert), Some(key)) => {
+                Ok(Some(TlsFiles { cert: cert.value, key: key.value, chain: None }))
+            }
+            (None, None) => Ok(None),
+            (Some(Sourced { source, .. }), None) | (None, Some(Sourced { source, .. })) => {
+                let problem = "a certificate and its key are given together. Give both";
+                Err(ConfigError::invalid(source, problem))
+            }
+        }
+    }
+}
+
+fn with_tls(binds: Vec<Bind>, tls: Option<&TlsFiles>) -> Vec<ListenSettings> {
+    let listen = |bind| ListenSettings { bind, tls: tls.cloned(), proxy_protocol: false };
+    binds.into_iter().map(listen).collect()
+}
+
+/// Browsers come from anywhere; publishers, who need not say who they are, from this machine.
+fn usual(kind: ServerKind) -> Bind {
+    match kind {
+        ServerKind::Client => tcp(None, CLIENT_PORT),
+        ServerKind::Admin => tcp(Some(Ipv4Addr::LOCALHOST.into()), ADMIN_PORT),
+    }
+}
+
+fn tcp(address: Option<IpAddr>, port: u16) -> Bind {
+    Bind::Tcp { address, port }
+}
+
+/// `22280`, `127.0.0.1:22280`, `/run/aphlict.sock`, several of them, or `shared` for clients.
+fn binds(text: &str, kind: ServerKind) -> Result<Vec<Bind>, String> {
+    if kind == ServerKind::Client && text.trim() == "shared" {
+        return Ok(Vec::new());
+    }
+    let bind = |part: &str| {
+        if part.starts_with('/') {
+            return Some(Bind::Unix { path: part.into(), permissions: SOCKET_PERMISSIONS });
+        }
+        if let (Ok(port), Bind::Tcp { address, .. }) = (part.parse(), usual(kind)) {
+            return Some(tcp(address, port));
+        }
+        let address: SocketAddr = part.parse().ok()?;
+        Some(tcp(Some(address.ip()), address.port()))
+    };
+    let binds: Option<Vec<_>> = list(text).map(bind).collect();
+    binds.filter(|binds| !binds.is_empty()).ok_or_else(|| {
+        "expected a port, an address with a port or the path of a unix socket, such as \
+         127.0.0.1:22280"
+            .to_owned()
+    })
+}
+
+/// Whether nothing follows a URL's path, and no login stands before its host: it would be shown.
+pub(super) fn is_bare(url: &Url) -> bool {
+    let login = !url.username().is_empty() || url.password().is_some();
+    !login && url.query().is_none() && url.fragment().is_none()
+}
+
+/// The peers' admin servers.
+fn urls(text: &str) -> Result<Vec<Url>, String> {
+    let url = |part: &str| {
+        let url = Url::parse(part).ok()?;
+        let fine = ["http", "https"].contains(&url.scheme())
+            && url.has_host()
+            && url.path() == "/"
+            && is_bare(&url);
+        fine.then_some(url)
+    };
+    let urls: Option<Vec<_>> = list(text).map(url).collect();
+    urls.ok_or_else(|| {
+        "expected addresses of admin servers such as http://push2.example.org:22281".to_owned()
+    })
+}
+
+fn loopback() -> Vec<IpNet> {
+    let v4 = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
+    vec![v4.into(), Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128).into()]
+}
+
+fn place(listen: &ListenSettings) -> String {
+    match &listen.bind {
+        Bind::Tcp { address: None, port } => format!("*:{port}"),
+        Bind::Tcp { address: Some(address), port } => SocketAddr::new(*address, *port).to_string(),
+        Bind::Unix { path, .. } => path.display().to_string(),
+    }
+}
+
+fn listed(values: impl Iterator<Item = impl ToString>) -> String {
+    let texts: Vec<_> = values.map(|value| value.to_string()).collect();
+    if texts.is_empty() { "none".to_owned() } else { texts.join(",") }
+}
+
+#[expect(clippy::ptr_arg, reason = "what a report asks for")]
+fn shown(path: &PathBuf) -> String {
+    path.display().to_string()
+}

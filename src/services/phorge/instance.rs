@@ -1,0 +1,151 @@
+//! Which of the instances that share a server a client or a message belongs to (`specs/aphlict.md`
+//! section 4), and what its ids are called in the hub.
+
+use crate::push::recipient::Recipient;
+use percent_encoding::percent_decode_str;
+use std::{borrow::Cow, fmt};
+
+/// The instance of those who name none.
+const DEFAULT: &str = "default";
+
+/// The longest name of an instance, in bytes: with each id of a message it is written once more.
+pub const MAX_NAME: usize = 256;
+
+/// A name that is longer than [`MAX_NAME`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the instance's name is longer than {MAX_NAME} bytes")]
+pub struct TooLong;
+
+/// One Phorge among those that share a server. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Instance(Recipient);
+
+impl Instance {
+    /// What a publisher means: the query parameter `instance`, percent-encoding undone. Of several the
+    /// first counts.
+    ///
+    /// # Errors
+    /// [`TooLong`].
+    pub fn of_query(query: &str) -> Result<Self, TooLong> {
+        let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+        let named = pairs.find(|(name, _)| name == "instance");
+        Self::named(&named.map(|(_, name)| name).unwrap_or_default())
+    }
+
+    /// What a client means: what stands between the first `~` of its path and the next, without
+    /// slashes, percent-encoding undone as it is for publishers.
+    ///
+    /// # Errors
+    /// [`TooLong`].
+    pub fn of_path(path: &str) -> Result<Self, TooLong> {
+        let marked = path.split('~').nth(1).unwrap_or_default();
+        let decoded = percent_decode_str(marked).decode_utf8().unwrap_or(Cow::Borrowed(marked));
+        Self::named(&decoded.replace('/', ""))
+    }
+
+    /// One that nobody can guess, and no Phorge has.
+    pub fn unguessable(rng: &mut fastrand::Rng) -> Self {
+        Self(Recipient::from(format!("probe-{:032x}", rng.u128(..))))
+    }
+
+    fn named(name: &str) -> Result<Self, TooLong> {
+        if name.len() > MAX_NAME {
+            return Err(TooLong);
+        }
+        Ok(Self(Recipient::from(if name.is_empty() { DEFAULT } else { name })))
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// What all its clients listen as, whatever they subscribe to.
+    pub fn home(&self) -> &Recipient {
+        &self.0
+    }
+
+    /// What clients that subscribe to an id listen as. None where no client can be: the instance's name
+    /// has a slash, which no client's has, so that `a/b` with the id `c` isn't taken for `a` with `b/c`.
+    pub fn recipient(&self, id: &str) -> Option<Recipient> {
+        self.may_have_clients().then(|| Self::recipient_at(&self.0, id))
+    }
+
+    /// Whether a client can belong to it. To what `home` is called otherwise, one may listen who belongs
+    /// to another instance.
+    pub fn may_have_clients(&self) -> bool {
+        !self.0.contains('/')
+    }
+
+    /// The same for a client, of which the hub knows the home.
+    pub fn recipient_at(home: &Recipient, id: &str) -> Recipient {
+        Recipient::from(format!("{home}/{id}"))
+    }
+}
+
+impl fmt::Display for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Instance, MAX_NAME, TooLong};
+
+    #[test]
+    fn the_table_of_paths() {
+        for (path, name) in [
+            ("/ws/~acme/", "acme"),
+            ("/~a/b~c/", "ab"),
+            ("/~/", "default"),
+            ("/ws/", "default"),
+            ("/", "default"),
+            ("/~~acme/", "default"),
+            ("/~acme", "acme"),
+            ("/ws/~__proto__/", "__proto__"),
+            ("/ws/~gr%C3%BCn/", "grün"),
+            ("/ws/~a%2Fb/", "ab"),
+            ("/ws/~%ff/", "%ff"),
+        ] {
+            assert_eq!(Instance::of_path(path).unwrap().name(), name, "{path}");
+        }
+    }
+
+    #[test]
+    fn publishers_say_it_in_the_query() {
+        for (query, name) in [
+            ("instance=acme", "acme"),
+            ("", "default"),
+            ("instance=", "default"),
+            ("x=1&instance=a%20b%2Fc", "a b/c"),
+            ("instance=a+b", "a b"),
+            ("instance=one&instance=two", "one"),
+            ("instances=acme", "default"),
+            ("instance=toString", "toString"),
+        ] {
+            assert_eq!(Instance::of_query(query).unwrap().name(), name, "{query}");
+        }
+    }
+
+    #[test]
+    fn instances_do_not_meet_in_a_recipient() {
+        let acme = Instance::of_query("instance=acme").unwrap();
+        assert_eq!(acme.recipient("x/y").unwrap().as_str(), "acme/x/y");
+        assert_eq!(Instance::of_query("instance=acme/x").unwrap().recipient("y"), None);
+        assert_ne!(acme.recipient("").as_ref(), Some(acme.home()));
+    }
+
+    #[test]
+    fn a_name_has_an_end() {
+        let (longest, longer) = ("x".repeat(MAX_NAME), "x".repeat(MAX_NAME + 1));
+        assert_eq!(Instance::of_path(&format!("/~{longest}/")).unwrap().name(), longest);
+        assert_eq!(Instance::of_path(&format!("/~{longer}/")), Err(TooLong));
+        assert_eq!(Instance::of_query(&format!("instance={longest}")).unwrap().name(), longest);
+        assert_eq!(Instance::of_query(&format!("instance={longer}")), Err(TooLong));
+        // What counts is what is held: each of these is one byte of three.
+        let escaped = "%61".repeat(MAX_NAME);
+        assert_eq!(Instance::of_path(&escaped).unwrap().name(), "default");
+        assert!(Instance::of_path(&format!("/~{escaped}/")).is_ok());
+    }
+}

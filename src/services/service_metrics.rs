@@ -1,0 +1,74 @@
+//! What the parts of one host count, put together.
+
+use super::nextcloud::{Snapshot, SourceMetrics, login::AuthMetrics};
+use crate::{
+    client::database::StoreMetrics,
+    push::{HubMetrics, notice::Topic},
+    telemetry::metrics::{Metrics, MetricsError},
+};
+use std::sync::Arc;
+
+/// Names that label the numbers and belong to the host.
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'a> {
+    /// What the host is called, where it has a name: the label `host` of all its numbers.
+    pub host: Option<&'a str>,
+    /// Kinds of change, in the order of [`Topic`]; the original's numbers need file, activity and
+    /// notification in this order.
+    pub topics: &'a [&'static str],
+    /// Channels that are listened to.
+    pub channels: &'a [&'static str],
+    /// Authenticators.
+    pub methods: &'a [&'static str],
+}
+
+/// One observer for each part, to be handed to it.
+#[derive(Debug, Clone)]
+pub struct Observers {
+    /// For the hub and its sessions.
+    pub hub: Arc<HubMetrics>,
+    /// For the source and the pipeline.
+    pub source: Arc<SourceMetrics>,
+    /// For the log-in chain.
+    pub auth: Arc<AuthMetrics>,
+    /// For the lookup of mounts.
+    pub store: Arc<StoreMetrics>,
+    metrics: Metrics,
+}
+
+impl Observers {
+    /// Registers everything in a registry of its own.
+    ///
+    /// # Errors
+    /// [`MetricsError`], when a name is given twice.
+    pub fn register(names: Names<'_>) -> Result<Self, MetricsError> {
+        let metrics = Metrics::new(names.host)?;
+        Ok(Self {
+            hub: Arc::new(HubMetrics::register(&metrics, names.topics)?),
+            source: Arc::new(SourceMetrics::register(&metrics, names.channels)?),
+            auth: Arc::new(AuthMetrics::register(&metrics, names.methods)?),
+            store: Arc::new(StoreMetrics::register(&metrics)?),
+            metrics,
+        })
+    }
+
+    /// The registry, for whoever has something of its own to register.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The original's numbers, now.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            active_connection_count: self.hub.connections.get(),
+            active_user_count: self.hub.users.get(),
+            total_connection_count: self.hub.connections_total.get(),
+            mapping_query_count: self.store.mapping_queries.get(),
+            events_received: self.source.received_so_far(),
+            messages_sent_file: self.hub.told_so_far(Topic(0)),
+            messages_sent_activity: self.hub.told_so_far(Topic(1)),
+            messages_sent_notification: self.hub.told_so_far(Topic(2)),
+            messages_sent_custom: self.hub.custom.get(),
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Server-sent events (HTML standard, section 9.2): for clients that nothing but plain HTTP reaches.
+
+use super::{
+    claim::Claim,
+    cors,
+    door::{Door, Refused},
+    envelope::Envelope,
+    id::MessageId,
+};
+use crate::{
+    lifecycle::Tasks,
+    push::{Relay, Relayed},
+    server::{Origin, peer, peer::Peer, text},
+    websocket::frame::CloseCode,
+};
+use bytes::Bytes;
+use futures_util::{Stream, stream::unfold};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+};
+use std::{
+    convert::Infallible,
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use url::form_urlencoded;
+use warp::{
+    Filter,
+    filters::BoxedFilter,
+    reply::{Reply, Response},
+};
+
+/// A comment is sent after so long a silence: proxies cut what is silent.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// When a browser comes back, in milliseconds: from the first on, spread over the second.
+const COME_BACK: u64 = 1_000;
+const SPREAD: u64 = 4_000;
+/// When nobody can say whether it may come in: a browser gives up for good at any other status.
+const LATER: &str = "retry: 10000\n: try later\n\n";
+/// Taken over by a newer connection, this one is to come back no more; a browser can't be told so but
+/// by the longest time it understands.
+const REPLACED: &str = "retry: 2147483647\nevent: replaced\ndata: {}\n\n";
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// `GET /events/{userId}?connectionId=…`. `names` are the headers that say who a client is; streams end
+/// with `tasks`.
+pub fn event_stream(
+    door: Door,
+    tasks: &Tasks,
+    names: Arc<[HeaderName]>,
+) -> BoxedFilter<(Response,)> {
+    let stopping = tasks.stopping().clone();
+    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    warp::path("events")
+        .and(warp::path::param::<String>())
+        .and(warp::path::end())
+        .and(warp::get())
+        .and(query)
+        .and(warp::header::headers_cloned())
+        .and(peer(names))
+        .and(warp::ext::optional::<Origin>())
+        .then(move |user: String, query: String, headers: HeaderMap, peer: Peer, origin| {
+            let (door, stopping) = (door.clone(), stopping.clone());
+            async move {
+                let answer = match Asked::read(&user, &query, &headers) {
+                    Some(asked) => open(door, asked, &peer, origin, stopping).await,
+                    None => Err(Refused::Malformed),
+                };
+                cors::allow(answer.unwrap_or_else(refusal), &headers)
+            }
+        })
+        .boxed()
+}
+
+/// What a request says.
+#[derive(Debug, PartialEq, Eq)]
+struct Asked {
+    claim: Claim,
+    since: Option<MessageId>,
+}
+
+impl Asked {
+    /// The header is what browsers send when they come back; the parameter is for the first time.
+    fn read(user: &str, query: &str, headers: &HeaderMap) -> Option<Self> {
+        let parameter = |wanted: &str| {
+            let mut all = form_urlencoded::parse(query.as_bytes());
+            all.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
+        };
+        let user = percent_encoding::percent_decode_str(user).decode_utf8().ok()?;
+        let claim = Claim::new(user, parameter("connectionId")?)?;
+        let header = headers.get(LAST_EVENT_ID).map(|id| id.to_str());
+        let since = match header.transpose().ok()?.filter(|id| !id.is_empty()) {
+            Some(id) => Some(id.to_owned()),
+            None => parameter("since"),
+        };
+        let since = since.map(|id| id.parse()).transpose().ok()?;
+        Some(Self { claim, since })
+    }
+}
+
+async fn open(
+    door: Door,
+    asked: Asked,
+    peer: &Peer,
+    origin: Option<Origin>,
+    stopping: CancellationToken,
+) -> Result<Response, Refused> {
+    let (stream, relay) = Relay::pair().map_err(|error| {
+        tracing::warn!(%error, "no descriptors left for an event stream");
+        Refused::TryLater
+    })?;
+    let Asked { claim, since } = asked;
+    let first = format!("retry: {}\n: registered\n\n", come_back(&claim));
+    if let Some(origin) = &origin {
+        origin.claims();
+    }
+    door.enter(claim, peer, stream, Bytes::new(), since).await?;
+    if let Some(origin) = origin {
+        origin.joins();
+    }
+    Ok(answer(events(relay, first, stopping)))
+}
+
+/// Everybody is sent away at the same moment when the daemon ends, and doesn't come back at the same.
+fn come_back(claim: &Claim) -> u64 {
+    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(claim);
+    COME_BACK + hash % SPREAD
+}
+
+fn answer(
+    events: impl Stream<Item = Result<Bytes, Infallible>> + Send + Sync + 'static,
+) -> Response {
+    let mut answer = warp::reply::stream(events).into_response();
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // nginx would keep events until it has a buffer full.
+    let unbuffered = HeaderName::from_static("x-accel-buffering");
+    headers.insert(unbuffered, HeaderValue::from_static("no"));
+    answer
+}
+
+fn refusal(refused: Refused) -> Response {
+    match refused {
+        Refused::Malformed => text(StatusCode::BAD_REQUEST, "malformed\n"),
+        Refused::Unknown => text(StatusCode::NOT_FOUND, "unknown\n"),
+        Refused::Throttled | Refused::TryLater | Refused::Full => {
+            let once = futures_util::future::ready(Ok(Bytes::from_static(LATER.as_bytes())));
+            answer(futures_util::stream::once(once))
+        }
+    }
+}
+
+/// What comes next of a stream.
+enum Next {
+    First(String),
+    More,
+    Over,
+}
+
+fn events(
+    relay: Relay,
+    first: String,
+    stopping: CancellationToken,
+) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + Sync + 'static {
+    unfold((relay, Next::First(first), stopping), async |(mut relay, next, stopping)| {
+        let (event, next) = match next {
+            Next::First(first) => (Bytes::from(first), Next::More),
+            Next::More => stopping.run_until_cancelled(heard(&mut relay)).await??,
+            Next::Over => return None,
+        };
+        Some((Ok(event), (relay, next, stopping)))
+    })
+}
+
+/// The next event; none: the end, after which a browser comes back.
+async fn heard(relay: &mut Relay) -> Option<(Bytes, Next)> {
+    loop {
+        let Ok(relayed) = timeout(HEARTBEAT, relay.next()).await else {
+            return Some((Bytes::from_static(b":\n\n"), Next::More));
+        };
+        match relayed? {
+            Relayed::Message(text) => {
+                if let Some(event) = event(&text) {
+                    return Some((Bytes::from(event), Next::More));
+                }
+            }
+            Relayed::Closed(CloseCode(4409), _) => {
+                return Some((Bytes::from_static(REPLACED.as_bytes()), Next::Over));
+            }
+            Relayed::Closed(..) => return None,
+        }
+    }
+}
+
+/// A message as an event. White space in the value may be line ends, which are the end of a line here.
+fn event(text: &[u8]) -> Option<String> {
+    let Envelope { id, message } = Envelope::read(text)?;
+    let mut event = format!("id: {id}\n");
+    for line in message.get().split(['\n', '\r']) {
+        event.push_str("data: ");
+        event.push_str(line);
+        event.push('\n');
+    }
+    event.push('\n');
+    Some(event)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Asked, Claim, MessageId, event, events};
+    use crate::{
+        push::Relay,
+        websocket::frame::{CloseCode, Frame},
+    };
+    use futures_util::{FutureExt, StreamExt};
+    use http::{HeaderMap, HeaderValue};
+    use std::pin::pin;
+    use tokio::io::AsyncWriteExt;
+    use tokio_util::sync::CancellationToken;
+
+    fn asked(user: &str, query: &str, last: Option<&'static str>) -> Option<Asked> {
+        let mut headers = HeaderMap::new();
+        if let Some(last) = last {
+            headers.insert("last-event-id", HeaderValue::from_static(last));
+        }
+        Asked::read(user, query, &headers)
+    }
+
+    #[test]
+    fn a_request_names_a_pair_and_where_to_go_on() {
+        let claim = Claim::new("a/b é", "c&1").unwrap();
+        let wanted = |since| Some(Asked { claim: claim.clone(), since });
+        let pair = "connectionId=c%261";
+        assert_eq!(asked("a%2Fb%20%C3%A9", pair, None), wanted(None));
+        assert_eq!(asked("a%2Fb%20%C3%A9", pair, Some("12")), wanted(Some(MessageId(12))));
+        let since = "connectionId=c%261&since=7";
+        assert_eq!(asked("a%2Fb%20%C3%A9", since, None), wanted(Some(MessageId(7))));
+        // Where it came back to counts, not where it once began.
+        assert_eq!(asked("a%2Fb%20%C3%A9", since, Some("12")), wanted(Some(MessageId(12))));
+        for (user, query, last) in [("u", "", None), ("%ff", pair, None), ("u", pair, Some("x"))] {
+            assert_eq!(asked(user, query, last), None);
+        }
+    }
+
+    #[test]
+    fn a_value_of_several_lines_is_one_event() {
+        let text = b"{\"id\":\"7\",\"message\":{\n  \"a\": \"\\n\"\r}}";
+        assert_eq!(event(text).unwrap(), "id: 7\ndata: {\ndata:   \"a\": \"\\n\"\ndata: }\n\n");
+        assert_eq!(event(b"{\"registered\":true}"), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_filled_and_a_newer_connection_ends_it_for_good() {
+        let (mut hub, relay) = Relay::pair().unwrap();
+        let mut events = pin!(events(relay, "first".into(), CancellationToken::new()));
+        assert_eq!(events.next().await.unwrap().unwrap(), "first");
+        assert_eq!(events.next().await.unwrap().unwrap(), ":\n\n");
+        hub.write_all(Frame::close(CloseCode(4409), "").bytes()).await.unwrap();
+        assert_eq!(events.next().await.unwrap().unwrap(), super::REPLACED);
+        assert!(events.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_stream_ends_when_the_daemon_does() {
+        let (_hub, relay) = Relay::pair().unwrap();
+        let stopping = CancellationToken::new();
+        let mut events = pin!(events(relay, String::new(), stopping.clone()));
+        assert!(events.next().await.is_some() && events.next().now_or_never().is_none());
+        stopping.cancel();
+        assert!(events.next().await.is_none());
+    }
+}

@@ -1,0 +1,156 @@
+//! Private webhook URLs: whoever knows one may send its owner messages, and nothing else.
+
+mod call;
+mod capability;
+mod rates;
+mod signature;
+mod wish;
+
+pub use call::Answer;
+pub use capability::Capability;
+pub use rates::Rates;
+pub use signature::{SIGNATURE, TIMESTAMP, TOLERANCE};
+pub use wish::{Asked, Made, Scope, Wish};
+
+use super::{
+    book::{Book, BookError, Hook, Listed},
+    claim::{Claim, Target},
+};
+use crate::{config::secret::Secret, health::Clock};
+use rustls::crypto::SecureRandom;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+/// Random bytes in a capability and in a secret.
+const RANDOM: usize = 32;
+/// Random bytes in an id, which is no secret.
+const RANDOM_ID: usize = 8;
+
+/// What hooks may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookRules {
+    /// How long a hook lives unless its owner says.
+    pub usual: Duration,
+    /// How long it may live at most.
+    pub longest: Duration,
+    /// Calls of one hook in a minute, and at once after a quiet minute.
+    pub per_minute: u32,
+    /// What URLs begin with: scheme, host and the host's place; a path where nobody says more.
+    pub base: String,
+}
+
+/// Why nothing comes of a wish: the closed set of what a client reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum HookError {
+    /// What it says isn't understood.
+    #[error("malformed")]
+    Malformed,
+    /// As many hooks as allowed.
+    #[error("full")]
+    Full,
+    /// Nobody can say right now.
+    #[error("try later")]
+    TryLater,
+}
+
+impl From<BookError> for HookError {
+    fn from(error: BookError) -> Self {
+        match error {
+            BookError::Full(_) => Self::Full,
+            BookError::Away(why) => {
+                tracing::debug!("hooks can't be looked up: {why}");
+                Self::TryLater
+            }
+        }
+    }
+}
+
+/// Makes hooks and answers those who call them. Cheap to clone.
+#[derive(Clone)]
+pub struct Hooks(Arc<Parts>);
+
+struct Parts {
+    book: Arc<dyn Book>,
+    clock: Clock,
+    random: &'static dyn SecureRandom,
+    rules: HookRules,
+    rates: Mutex<Rates>,
+}
+
+impl Hooks {
+    /// Hooks that stand in this book.
+    pub fn new(book: Arc<dyn Book>, clock: Clock, rules: HookRules) -> Self {
+        let random = rustls::crypto::ring::default_provider().secure_random;
+        let rates = Mutex::new(Rates::new(rules.per_minute));
+        Self(Arc::new(Parts { book, clock, random, rules, rates }))
+    }
+
+    /// What a connected client asks for, and the answer it is sent: one JSON object.
+    pub async fn ask(&self, claim: &Claim, asked: &Asked) -> serde_json::Value {
+        let answer = match asked {
+            Asked::Revoke { revoke } => {
+                // Of one user's clients each may revoke what any of them has made.
+                let user = Target::User(claim.user.clone());
+                let revoked = self.revoke(&user, revoke).await;
+                revoked.map(|revoked| serde_json::json!({ "revoked": revoked }))
+            }
+            Asked::Make(wish) => {
+                let to = match wish.to {
+                    Some(Scope::User) => Target::User(claim.user.clone()),
+                    Some(Scope::Connection) | None => Target::Connection(claim.clone()),
+                };
+                self.make(to, wish).await.map(|made| made.json())
+            }
+        };
+        answer.unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }))
+    }
+
+    /// Makes a hook.
+    ///
+    /// # Errors
+    /// [`HookError`].
+    pub async fn make(&self, to: Target, wish: &Wish) -> Result<Made, HookError> {
+        let Parts { book, clock, rules, .. } = &*self.0;
+        let lifetime = wish.seconds.map_or(rules.usual, Duration::from_secs);
+        if lifetime.is_zero() || lifetime > rules.longest {
+            return Err(HookError::Malformed);
+        }
+        let capability = Capability::new(&self.random::<RANDOM>()?);
+        let secret = match wish.signed {
+            true => Some(Secret::from(capability::text(&self.random::<RANDOM>()?))),
+            false => None,
+        };
+        let id = self.random::<RANDOM_ID>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hook = Hook { id, to, expires: clock() + lifetime, secret };
+        book.add_hook(&capability.key(), &hook).await?;
+        let url = format!("{}/hook/{}", rules.base, capability.expose());
+        Ok(Made { hook, url: Secret::from(url) })
+    }
+
+    /// A user's hooks.
+    ///
+    /// # Errors
+    /// [`HookError::TryLater`].
+    pub async fn list(&self, user: &str) -> Result<Vec<Listed>, HookError> {
+        Ok(self.0.book.hooks(user).await?)
+    }
+
+    /// Revokes a hook; says whether it was there.
+    ///
+    /// # Errors
+    /// [`HookError::TryLater`].
+    pub async fn revoke(&self, owner: &Target, id: &str) -> Result<bool, HookError> {
+        Ok(self.0.book.remove_hook(owner, id).await?)
+    }
+
+    fn random<const N: usize>(&self) -> Result<[u8; N], HookError> {
+        let mut bytes = [0; N];
+        self.0.random.fill(&mut bytes).map_err(|_| HookError::TryLater)?;
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! How often hooks are called: a bucket of tokens for each.
+
+use crate::services::webhook::book::HookKey;
+use std::{collections::HashMap, time::Duration};
+use tokio::time::Instant;
+
+/// Hooks that are counted at once; past it the buckets that are full again are forgotten, then nobody
+/// new may call.
+const MOST: usize = 65_536;
+/// Full buckets are looked for no more often than this: it takes a look at all.
+const SWEEP: Duration = Duration::from_secs(1);
+/// What the rate counts in.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Counts calls, also of hooks that there aren't: a caller can't tell by it. The clock is passed in.
+#[derive(Debug)]
+pub struct Rates {
+    per_minute: u32,
+    buckets: HashMap<HookKey, Bucket>,
+    swept: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    /// When it was, or will be, full: a call moves it on by its share of a minute.
+    full_at: Instant,
+}
+
+impl Rates {
+    /// So many calls in a minute, and as many at once after a quiet one.
+    pub fn new(per_minute: u32) -> Self {
+        Self { per_minute: per_minute.max(1), buckets: HashMap::new(), swept: None }
+    }
+
+    /// Other calls are allowed from now on.
+    pub fn allow(&mut self, per_minute: u32) {
+        self.per_minute = per_minute.max(1);
+    }
+
+    /// Counts a call; false: one too many, which isn't counted.
+    pub fn take(&mut self, hook: HookKey, now: Instant) -> bool {
+        if self.buckets.len() >= MOST && !self.buckets.contains_key(&hook) {
+            if self.swept.is_some_and(|swept| now.duration_since(swept) < SWEEP) {
+                return false;
+            }
+            self.swept = Some(now);
+            self.buckets.retain(|_, bucket| bucket.full_at > now);
+            if self.buckets.len() >= MOST {
+                return false;
+            }
+        }
+        let bucket = self.buckets.entry(hook).or_insert(Bucket { full_at: now });
+        let full_at = bucket.full_at.max(now) + MINUTE / self.per_minute;
+        let fits = full_at <= now + MINUTE;
+        if fits {
+            bucket.full_at = full_at;
+        }
+        fits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HookKey, MINUTE, MOST, Rates};
+    use tokio::time::Instant;
+
+    fn key(number: usize) -> HookKey {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&number.to_be_bytes());
+        HookKey(key)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_minutes_calls_at_once_and_then_at_the_rate() {
+        let (mut rates, now) = (Rates::new(60), Instant::now());
+        assert_eq!((0..100).filter(|_| rates.take(key(1), now)).count(), 60);
+        assert!(rates.take(key(2), now), "others notice nothing");
+        let later = now + MINUTE / 6;
+        assert_eq!((0..100).filter(|_| rates.take(key(1), later)).count(), 10);
+        let much_later = later + 10 * MINUTE;
+        assert_eq!((0..100).filter(|_| rates.take(key(1), much_later)).count(), 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_guesses_is_bounded_and_ends() {
+        let (mut rates, now) = (Rates::new(60), Instant::now());
+        assert_eq!((0..2 * MOST).filter(|number| rates.take(key(*number), now)).count(), MOST);
+        assert!(rates.take(key(3 * MOST), now + MINUTE));
+        assert_eq!(rates.buckets.len(), 1);
+    }
+}

@@ -1,0 +1,70 @@
+//! The daemon's probe of itself, the way of a client: a WebSocket, a message for it. It needs no Redis:
+//! a daemon that waits for one is alive.
+
+use crate::{
+    client::websocket::{Request, VisitError, Visitor},
+    config::Place,
+    push::{Room, hub::Hub, notice::Notice},
+    services::{
+        Probe, ProbeError, Stream,
+        webhook::{claim::Claim, id::MessageId, value::Value},
+    },
+};
+use futures_util::{FutureExt, future::BoxFuture};
+use std::sync::{Mutex, PoisonError};
+use tokio::time::Instant;
+
+/// What the probe's name begins with: no back end has a user whose name begins with a control
+/// character.
+const NAME: &str = "\u{1}probe";
+
+/// Knows the way.
+pub(super) struct WayBack {
+    hub: Hub,
+    room: Room,
+    claim: Claim,
+    rng: Mutex<fastrand::Rng>,
+}
+
+/// A pair for the probe of one daemon, which nobody can guess: its client always finds a place.
+pub(super) fn claim(rng: &mut fastrand::Rng) -> Claim {
+    let random = |rng: &mut fastrand::Rng| format!("{:032x}", rng.u128(..));
+    Claim { user: format!("{NAME} {}", random(rng)), connection: random(rng) }
+}
+
+impl WayBack {
+    pub(super) fn new(hub: Hub, room: Room, claim: Claim, rng: fastrand::Rng) -> Self {
+        Self { hub, room, claim, rng: Mutex::new(rng) }
+    }
+
+    async fn visit(&self, stream: Box<dyn Stream>, place: &Place) -> Result<(), ProbeError> {
+        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner).fork();
+        let message = format!("probe {:016x}", rng.u64(..));
+        let _aside = self.room.aside();
+        let host = place.server_names.first().map_or("localhost", String::as_str).to_owned();
+        let path = format!("{}/ws?probe", place.path);
+        let mut visitor = Visitor::upgrade(stream, &Request { host, path }, rng).await?;
+        let Claim { user, connection } = &self.claim;
+        let pair = serde_json::json!({ "userId": user, "connectionId": connection });
+        visitor.say(&serde_json::json!({ "register": pair }).to_string()).await?;
+        match visitor.next().await?.as_str() {
+            r#"{"registered":true}"# => {}
+            other => return Err(VisitError::Refused(other.to_owned()).into()),
+        }
+        let notice = Notice::Opaque(Value::text(&message).frame(MessageId::default()));
+        self.hub.tell(self.claim.home(), notice, Instant::now()).await?;
+        let expected = format!(r#"{{"id":"{}","message":"{message}"}}"#, MessageId::default());
+        while visitor.next().await? != expected {}
+        Ok(())
+    }
+}
+
+impl Probe for WayBack {
+    fn go<'a>(
+        &'a self,
+        stream: Box<dyn Stream>,
+        place: &'a Place,
+    ) -> BoxFuture<'a, Result<(), ProbeError>> {
+        self.visit(stream, place).boxed()
+    }
+}

@@ -1,0 +1,87 @@
+//! A connection lent to the library: what was read of it already comes first, and it can be cut from
+//! outside, which the library then takes for the client's going.
+
+use crate::server::stream::ClientStream;
+use bytes::{Buf, Bytes};
+use std::{
+    future::Future,
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+/// A WebSocket's bytes, after the 101.
+pub struct Lent {
+    stream: ClientStream,
+    leftover: Bytes,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl Lent {
+    /// Lends a connection until `cut` is cancelled.
+    pub fn new(stream: ClientStream, leftover: Bytes, cut: &CancellationToken) -> Self {
+        Self { stream, leftover, cut: Box::pin(cut.clone().cancelled_owned()) }
+    }
+}
+
+impl AsyncRead for Lent {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.cut.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        if self.leftover.has_remaining() {
+            let take = self.leftover.len().min(buf.remaining());
+            buf.put_slice(&self.leftover.split_to(take));
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Lent {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CancellationToken, Lent};
+    use crate::server::stream::ClientStream;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::UnixStream,
+    };
+
+    #[tokio::test]
+    async fn what_was_read_comes_first_and_a_cut_is_the_end() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let cut = CancellationToken::new();
+        let mut lent = Lent::new(ClientStream::Unix(near), "abc".into(), &cut);
+        far.write_all(b"d").await.unwrap();
+        let mut read = [0; 4];
+        lent.read_exact(&mut read).await.unwrap();
+        assert_eq!(&read, b"abcd");
+        let waiting = async { lent.read(&mut read).await.unwrap() };
+        let (count, ()) = tokio::join!(waiting, async { cut.cancel() });
+        assert_eq!(count, 0);
+    }
+}
