@@ -1,29 +1,31 @@
-//! `notify_push demo` at the rim: the screen, the log, the folder for temporary files.
+//! `notify_push demo` at the environment: the screen, the log, the folder for temporary files.
 
-use crate::{Failure, examination, failure, in_the_world};
+use crate::{Failure, examination, failure, with_environment};
 use notify_push::{
-    cli::Play,
+    cli::DemoKind,
     demo,
-    demo::Screen,
-    telemetry::log::{Filter, LogSettings},
+    demo::DemoScreen,
+    telemetry::log::{LogFilter, LogSettings},
 };
 use std::{io, process::ExitCode};
 
 /// Plays to the end, or until it is told to end.
-pub(super) fn demo(play: Play, once: bool) -> Result<ExitCode, Failure> {
-    let screen = Screen::new(io::stdout(), examination::colours());
+pub(super) fn demo(play: DemoKind, once: bool) -> Result<ExitCode, Failure> {
+    let screen = DemoScreen::new(io::stdout(), examination::colours());
     let settings = match play {
-        Play::Nextcloud => LogSettings::default(),
+        DemoKind::Nextcloud => LogSettings::default(),
         // That nothing outlives a restart is no surprise in a demo.
-        Play::Webhook => {
-            let filter = Filter::parse("error").map_err(failure)?;
+        DemoKind::Webhook => {
+            let filter = LogFilter::parse("error").map_err(failure)?;
             LogSettings { filter, ..LogSettings::default() }
         }
     };
-    in_the_world(&settings, async |rim| {
+    with_environment(&settings, async |environment| {
         let played = match play {
-            Play::Nextcloud => demo::run(once, rim, &std::env::temp_dir(), screen).await,
-            Play::Webhook => demo::webhook::run(once, rim, screen).await,
+            DemoKind::Nextcloud => {
+                demo::run(once, environment, &std::env::temp_dir(), screen).await
+            }
+            DemoKind::Webhook => demo::webhook::run(once, environment, screen).await,
         };
         played.map_err(failure)
     })

@@ -1,12 +1,12 @@
-//! `notify_push doctor` at the rim: the password, the terminal, the time of day.
+//! `notify_push doctor` at the environment: the password, the terminal, the time of day.
 
 use crate::{Failure, failure, runtime};
 use notify_push::{
-    cli::{Described, DoctorOptions},
-    config::{ConfigError, Entry, HostName, secret::Secret},
+    cli::{DoctorOptions, LoadedConfig},
+    config::{ConfigError, ServiceEntry, ServiceName, secret::Secret},
     doctor,
-    doctor::{Descriptors, Finding, Round, Style, Visit},
-    services::{Boxed, nextcloud::login::Credentials},
+    doctor::{CheckFinding, CheckRun, DescriptorLimits, DiagnosisContext, ReportStyle},
+    services::{BoxedService, nextcloud::login::LoginCredentials},
 };
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::{
@@ -19,16 +19,16 @@ use std::{
 };
 
 /// Passwords are shorter.
-const LONGEST: u64 = 4096;
+const MAX_PASSWORD_LENGTH: u64 = 4096;
 
 /// Looks everything over and prints what was found. Ends with 0 when nothing is wrong, else with 1.
 pub(super) fn run(
-    described: Result<Box<Described<Boxed>>, ConfigError>,
+    described: Result<Box<LoadedConfig<BoxedService>>, ConfigError>,
     file: Option<&Path>,
     options: &DoctorOptions,
 ) -> Result<ExitCode, Failure> {
-    let style = Style { colours: !options.json && colours() };
-    let tell = |text: String| {
+    let style = ReportStyle { colours: !options.json && colours() };
+    let print_text = |text: String| {
         // Whoever reads may have gone; the exit code still says how it is.
         if !options.json {
             let _ = print(&text);
@@ -36,20 +36,21 @@ pub(super) fn run(
     };
     let findings = match described {
         Ok(described) => {
-            tell(style.heading());
+            print_text(style.heading());
             let mut all = Vec::new();
             for (name, subject) in subjects(*described, file, options)? {
                 if let Some(name) = &name {
-                    tell(format!("host {name}\n"));
+                    print_text(format!("host {name}\n"));
                 }
-                let found = examine(subject, &mut |finding| tell(style.finding(finding)))?;
+                let found =
+                    diagnose_service(subject, &mut |finding| print_text(style.finding(finding)))?;
                 all.extend(found.into_iter().map(|finding| (name.clone(), finding)));
             }
             all
         }
         Err(error) => {
             let finding = doctor::unusable(&error);
-            tell(style.heading() + &style.finding(&finding));
+            print_text(style.heading() + &style.finding(&finding));
             vec![(None, finding)]
         }
     };
@@ -65,17 +66,17 @@ fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-fn examine(
-    Subject { host, visit, descriptors }: Subject,
-    tell: &mut (dyn FnMut(&Finding) + Send),
-) -> Result<Vec<Finding>, Failure> {
-    let mut round = Round::new(tell);
-    doctor::begin(&mut round, &visit, descriptors);
+fn diagnose_service(
+    Subject { host, context, descriptors }: Subject,
+    print_text: &mut (dyn FnMut(&CheckFinding) + Send),
+) -> Result<Vec<CheckFinding>, Failure> {
+    let mut round = CheckRun::new(print_text);
+    doctor::begin(&mut round, &context, descriptors);
     let runtime = runtime(1)?;
-    runtime.block_on(host.look_over(visit, &mut round));
+    runtime.block_on(host.diagnose(context, &mut round));
     // A name that is still being looked up in a thread must not keep us.
     runtime.shutdown_background();
-    Ok(round.into_told())
+    Ok(round.into_findings())
 }
 
 /// Whether what is printed may have colours.
@@ -87,28 +88,28 @@ pub(super) fn colours() -> bool {
 
 /// A host to be looked over.
 struct Subject {
-    host: Boxed,
-    visit: Visit,
-    descriptors: Descriptors,
+    host: BoxedService,
+    context: DiagnosisContext,
+    descriptors: DescriptorLimits,
 }
 
 /// Every host, with its name where it has one.
 #[expect(clippy::disallowed_methods, reason = "this is where the outside comes in")]
 fn subjects(
-    described: Described<Boxed>,
+    described: LoadedConfig<BoxedService>,
     file: Option<&Path>,
     options: &DoctorOptions,
-) -> Result<Vec<(Option<HostName>, Subject)>, Failure> {
+) -> Result<Vec<(Option<ServiceName>, Subject)>, Failure> {
     let credentials = match &options.user {
         None => None,
         Some(user) => {
             let password = password(user, options.password_file.as_deref())?;
-            Some(Credentials { user: user.clone(), password })
+            Some(LoginCredentials { user: user.clone(), password })
         }
     };
-    let Described { settings, hosts, rows, warnings } = described;
-    let subject = |Entry { name, place, host }: Entry<Boxed>| {
-        let visit = Visit {
+    let LoadedConfig { settings, hosts, rows, warnings } = described;
+    let subject = |ServiceEntry { name, place, host }: ServiceEntry<BoxedService>| {
+        let context = DiagnosisContext {
             listen: settings.listen.clone(),
             place,
             rows: rows.clone(),
@@ -120,7 +121,7 @@ fn subjects(
             rng: fastrand::Rng::new(),
         };
         let descriptors = doctor::descriptors(&settings.listen.bind);
-        (name, Subject { host, visit, descriptors })
+        (name, Subject { host, context, descriptors })
     };
     Ok(hosts.into_iter().map(subject).collect())
 }
@@ -145,16 +146,16 @@ fn password(user: &str, file: Option<&Path>) -> Result<Secret, Failure> {
 
 fn line(input: impl BufRead) -> io::Result<String> {
     let mut text = String::new();
-    input.take(LONGEST).read_line(&mut text)?;
+    input.take(MAX_PASSWORD_LENGTH).read_line(&mut text)?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 fn ask(user: &str) -> io::Result<String> {
     // First: what is typed as soon as it is asked for must not show, nor get lost.
-    let quiet = Quiet::begin()?;
+    let echo_guard = Quiet::begin()?;
     write!(io::stderr(), "Password of {user}: ")?;
     let text = line(io::stdin().lock());
-    drop(quiet);
+    drop(echo_guard);
     writeln!(io::stderr())?;
     text
 }
@@ -165,9 +166,9 @@ struct Quiet(Termios);
 impl Quiet {
     fn begin() -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
-        let mut quiet = before.clone();
-        quiet.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(io::stdin(), OptionalActions::Flush, &quiet)?;
+        let mut echo_guard = before.clone();
+        echo_guard.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(io::stdin(), OptionalActions::Flush, &echo_guard)?;
         Ok(Self(before))
     }
 }

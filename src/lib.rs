@@ -1,7 +1,7 @@
 //! `notify_push`: tells exactly the clients concerned that something changed.
 //!
 //! ```text
-//! source ─Message▶ host.decode ─Event▶ recipients ─[Recipient]▶ hub ─Notice▶ outbox ▶ session ─Frame▶ stream ▶ client
+//! source ─Message▶ host.decode ─Event▶ recipients ─[Recipient]▶ hub ─Notice▶ pending_notices ▶ session ─Frame▶ stream ▶ client
 //!                                                     auth chain ◀─Credentials─ front ◀──────────────────────┘
 //! ```
 //!

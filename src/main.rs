@@ -8,20 +8,24 @@ mod examination;
 use demonstration::demo;
 use listenfd::ListenFd;
 use notify_push::{
-    cli::{Described, LogAction, Surroundings},
-    config::{self, ConfigError, Entry},
-    lifecycle::{Activation, Exit, ServiceManager, log_panics},
-    runtime::{self,
-        Fresh, Rim, settings::Settings, admin,
-        admin::AskError,
-        status::view::{Scrape, view},
+    cli::{LoadInputs, LoadedConfig, LogAction},
+    config,
+    config::{ConfigError, ServiceEntry},
+    lifecycle::{ExitReason, ServiceManager, SocketActivation, log_panics},
+    runtime,
+    runtime::{
+        ReloadedConfig, RuntimeEnvironment, admin,
+        admin::AdminClientError,
+        settings::DaemonSettings,
+        status::metrics_view::{MetricsScrape, view},
     },
-    server::{Bind, Opening},
-    services::{self, Boxed, Invocation},
+    server::{BindAddress, ConnectionPreamble},
+    services,
+    services::{BoxedService, ProgramInvocation},
     telemetry::{
         error_chain::chain,
         log,
-        log::{LogSettings, Stderr},
+        log::{LogSettings, StderrKind},
     },
 };
 use std::{
@@ -41,7 +45,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// After the last task has ended nothing of the runtime is waited for longer than this.
 const RUNTIME_END: Duration = Duration::from_millis(200);
 
-type Command = notify_push::cli::Command<Boxed>;
+type Command = notify_push::cli::ProgramCommand<BoxedService>;
 
 fn main() -> ExitCode {
     match load().map_err(Failure::from).and_then(run) {
@@ -76,7 +80,7 @@ fn load() -> Result<Command, ConfigError> {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
-    notify_push::cli::load(Surroundings {
+    notify_push::cli::load(LoadInputs {
         arguments: std::env::args_os().collect(),
         environment: std::env::vars_os().filter_map(text).collect(),
         dotenv: config::read_text(
@@ -98,13 +102,13 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Act { described, action } => act(&described, action),
         Command::Log { action, endpoints } => {
             let command = match action {
-                LogAction::Set(filter) => admin::Command::SetLog(filter),
-                LogAction::Restore => admin::Command::RestoreLog,
+                LogAction::Set(filter) => admin::AdminCommand::SetLog(filter),
+                LogAction::Restore => admin::AdminCommand::RestoreLog,
             };
             ask(&endpoints, &command)
         }
         Command::Revoke { user, host, endpoints } => {
-            ask(&endpoints, &admin::Command::Revoke { host, user })
+            ask(&endpoints, &admin::AdminCommand::Revoke { host, user })
         }
         Command::Healthcheck { live, endpoints, clients, opening } => {
             healthcheck(&endpoints, &clients, opening, live)
@@ -118,14 +122,15 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
 }
 
 /// Something else than to serve, by a host that can.
-fn act(described: &Described<Boxed>, action: &str) -> Result<ExitCode, Failure> {
+fn act(described: &LoadedConfig<BoxedService>, action: &str) -> Result<ExitCode, Failure> {
     let program = std::env::current_exe().map_err(failure)?;
-    let invocation = Invocation { program, arguments: std::env::args_os().skip(1).collect() };
+    let invocation =
+        ProgramInvocation { program, arguments: std::env::args_os().skip(1).collect() };
     let mut out = io::stdout();
     for warning in &described.warnings {
         writeln!(io::stderr(), "notify_push: {warning}").map_err(failure)?;
     }
-    for Entry { host, .. } in &described.hosts {
+    for ServiceEntry { host, .. } in &described.hosts {
         let said = host.act(action, &invocation).map_err(|error| failure(&*error))?;
         write!(out, "{said}").map_err(failure)?;
     }
@@ -133,31 +138,34 @@ fn act(described: &Described<Boxed>, action: &str) -> Result<ExitCode, Failure> 
 }
 
 fn serve(
-    settings: Settings,
-    hosts: Vec<Entry<Boxed>>,
+    settings: DaemonSettings,
+    hosts: Vec<ServiceEntry<BoxedService>>,
     warnings: &[String],
 ) -> Result<ExitCode, Failure> {
-    in_the_world(&settings.log.clone(), async |rim| {
+    with_environment(&settings.log.clone(), async |environment| {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
-        let reread = Arc::new(reread);
-        runtime::serve(settings, hosts, rim, reread).await.map(Exit::code).map_err(failure)
+        let reload_settings = Arc::new(reload_settings);
+        runtime::serve(settings, hosts, environment, reload_settings)
+            .await
+            .map(ExitReason::code)
+            .map_err(failure)
     })
 }
 
 /// It plays with two kinds of host.
 #[cfg(not(all(feature = "nextcloud", feature = "webhook")))]
-fn demo(_: notify_push::cli::Play, _: bool) -> Result<ExitCode, Failure> {
+fn demo(_: notify_push::cli::DemoKind, _: bool) -> Result<ExitCode, Failure> {
     let message = "this build has no demo: it takes the features nextcloud and webhook".to_owned();
     Err(Failure { message, code: 2 })
 }
 
 /// What the settings are now: arguments and environment stay as they were, files may not.
-fn reread() -> Result<Fresh, String> {
+fn reload_settings() -> Result<ReloadedConfig, String> {
     match load().map_err(|error| chain(&error))? {
         Command::Serve { settings, hosts, warnings } => {
-            Ok(Fresh { settings: *settings, hosts, warnings })
+            Ok(ReloadedConfig { settings: *settings, hosts, warnings })
         }
         _ => Err("the arguments ask for something else than to serve".to_owned()),
     }
@@ -165,12 +173,12 @@ fn reread() -> Result<Fresh, String> {
 
 /// Does something that needs a log, a runtime and whatever else comes from outside.
 #[expect(clippy::disallowed_methods, reason = "this is where the outside comes in")]
-fn in_the_world(
+fn with_environment(
     settings: &LogSettings,
-    work: impl AsyncFnOnce(Rim) -> Result<u8, Failure>,
+    work: impl AsyncFnOnce(RuntimeEnvironment) -> Result<u8, Failure>,
 ) -> Result<ExitCode, Failure> {
     let sockets = sockets()?;
-    let stderr = Stderr::detect(std::env::var_os("JOURNAL_STREAM").as_deref());
+    let stderr = StderrKind::detect(std::env::var_os("JOURNAL_STREAM").as_deref());
     let format = settings.format(stderr);
     let (log, _guard) = log::install(settings.filter.clone(), format).map_err(failure)?;
     log_panics();
@@ -179,7 +187,7 @@ fn in_the_world(
             .map_err(failure)?
             .with_sockets(sockets);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let rim = Rim {
+    let environment = RuntimeEnvironment {
         log,
         manager,
         clock: Arc::new(SystemTime::now),
@@ -188,30 +196,31 @@ fn in_the_world(
         play: None,
     };
     let runtime = runtime(cores)?;
-    let code = runtime.block_on(work(rim));
+    let code = runtime.block_on(work(environment));
     runtime.shutdown_timeout(RUNTIME_END);
     Ok(ExitCode::from(code?))
 }
 
 /// Sockets that the service manager bound for us. To be called before there are threads.
 #[expect(clippy::disallowed_methods, reason = "sd_listen_fds(3) is part of the environment")]
-fn sockets() -> Result<Activation, Failure> {
+fn sockets() -> Result<SocketActivation, Failure> {
     let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
-    Activation::new(ListenFd::from_env(), &names).map_err(failure)
+    SocketActivation::new(ListenFd::from_env(), &names).map_err(failure)
 }
 
-fn ask(endpoints: &[Bind], command: &admin::Command) -> Result<ExitCode, Failure> {
+fn ask(endpoints: &[BindAddress], command: &admin::AdminCommand) -> Result<ExitCode, Failure> {
     let answer = runtime(1)?.block_on(admin::ask(endpoints, command)).map_err(failure)?;
     writeln!(io::stdout(), "{answer}").map_err(failure)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Two looks, and what grew between them.
-fn metrics(endpoints: &[Bind], over: Duration) -> Result<ExitCode, Failure> {
+fn metrics(endpoints: &[BindAddress], over: Duration) -> Result<ExitCode, Failure> {
     let text = runtime(1)?.block_on(async {
         let look = async || {
-            let page = admin::ask(endpoints, &admin::Command::Metrics).await.map_err(failure)?;
-            Ok::<_, Failure>((Scrape::parse(&page), Instant::now()))
+            let page =
+                admin::ask(endpoints, &admin::AdminCommand::Metrics).await.map_err(failure)?;
+            Ok::<_, Failure>((MetricsScrape::parse(&page), Instant::now()))
         };
         let (before, begun) = look().await?;
         tokio::time::sleep(over).await;
@@ -224,15 +233,15 @@ fn metrics(endpoints: &[Bind], over: Duration) -> Result<ExitCode, Failure> {
 
 /// Exit code 0 or 1, as containers want it; the report goes to stdout either way.
 fn healthcheck(
-    endpoints: &[Bind],
-    clients: &Bind,
-    opening: Opening,
+    endpoints: &[BindAddress],
+    clients: &BindAddress,
+    opening: ConnectionPreamble,
     live: bool,
 ) -> Result<ExitCode, Failure> {
     let asked = admin::healthcheck(endpoints, clients, opening, live);
     let (report, code) = match runtime(1)?.block_on(asked) {
         Ok(report) => (report, ExitCode::SUCCESS),
-        Err(AskError::NotReady(report)) => (report, ExitCode::FAILURE),
+        Err(AdminClientError::NotReady(report)) => (report, ExitCode::FAILURE),
         Err(error) => return Err(failure(error)),
     };
     writeln!(io::stdout(), "{report}").map_err(failure)?;

@@ -2,8 +2,8 @@
 
 use crate::{
     options::Binary,
-    proc::{self, Reading},
-    stack::{Stack, free_port},
+    proc::{self, ProcessUsage},
+    stack::{ServerStack, free_port},
 };
 use std::{
     error::Error,
@@ -34,7 +34,7 @@ impl Daemon {
     /// Starts it on the stack, with more environment variables.
     pub fn start(
         binary: &Binary,
-        stack: &Stack,
+        stack: &ServerStack,
         more: &[(&str, &str)],
     ) -> Result<Self, Box<dyn Error>> {
         Self::start_at(binary, stack, more, free_port()?)
@@ -43,7 +43,7 @@ impl Daemon {
     /// The same, on this port.
     pub fn start_at(
         binary: &Binary,
-        stack: &Stack,
+        stack: &ServerStack,
         more: &[(&str, &str)],
         port: u16,
     ) -> Result<Self, Box<dyn Error>> {
@@ -78,7 +78,7 @@ impl Daemon {
     /// Until clients can connect and events are heard. Returns when it was ready.
     fn wait_for(
         &mut self,
-        stack: &Stack,
+        stack: &ServerStack,
         listeners: usize,
         begun: Instant,
     ) -> Result<Duration, Box<dyn Error>> {
@@ -100,7 +100,7 @@ impl Daemon {
     }
 
     /// Its memory and processor time now.
-    pub fn read(&self) -> std::io::Result<Reading> {
+    pub fn read(&self) -> std::io::Result<ProcessUsage> {
         proc::read(self.child.id())
     }
 

@@ -4,12 +4,12 @@ use crate::proc;
 use std::{fs, time::Duration};
 
 /// Watches the processor time that is neither ours nor our children's.
-pub struct Watch {
+pub struct DisturbanceWatch {
     machine: Duration,
     own: Duration,
 }
 
-impl Watch {
+impl DisturbanceWatch {
     /// Begins now.
     pub fn begin() -> Self {
         Self { machine: proc::machine_cpu(), own: family() }

@@ -18,23 +18,23 @@ const AT_ONCE: u64 = 64;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// They stop when dropped.
-pub struct Guessers {
-    shared: Arc<Shared>,
+pub struct PasswordGuessers {
+    shared: Arc<GuesserCounters>,
     threads: Vec<JoinHandle<()>>,
 }
 
 #[derive(Default)]
-struct Shared {
+struct GuesserCounters {
     stop: AtomicBool,
     begun: AtomicU64,
     wrong: AtomicU64,
     later: AtomicU64,
 }
 
-impl Guessers {
+impl PasswordGuessers {
     /// Lets them loose on this port.
     pub fn start(port: u16) -> Self {
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::<GuesserCounters>::default();
         let guesser = |_| {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
@@ -52,7 +52,7 @@ impl Guessers {
     }
 }
 
-impl Drop for Guessers {
+impl Drop for PasswordGuessers {
     fn drop(&mut self) {
         self.shared.stop.store(true, Relaxed);
         for thread in self.threads.drain(..) {
@@ -62,7 +62,7 @@ impl Drop for Guessers {
     }
 }
 
-impl Shared {
+impl GuesserCounters {
     fn guess(&self, port: u16) {
         let number = self.begun.fetch_add(1, Relaxed);
         match attempt(port, number) {

@@ -7,15 +7,15 @@ const KINDS: [&str; 5] = ["TCP", "sock_inode_cache", "filp", "dentry", "eventpol
 
 /// How many objects of each kind there are, and how large one is (`/proc/slabinfo`, slabinfo(5)).
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Slabs([Slab; KINDS.len()]);
+pub struct SlabTable([SlabUsage; KINDS.len()]);
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Slab {
+struct SlabUsage {
     objects: u64,
     size: u64,
 }
 
-impl Slabs {
+impl SlabTable {
     /// Reads them. `None` where we may not: only root may.
     pub fn read() -> Option<Self> {
         let table = fs::read_to_string("/proc/slabinfo").ok()?;
@@ -39,18 +39,18 @@ impl Slabs {
 }
 
 /// `name active_objects objects size …`
-fn slab(table: &str, kind: &str) -> Option<Slab> {
+fn slab(table: &str, kind: &str) -> Option<SlabUsage> {
     let mut columns = table
         .lines()
         .map(str::split_whitespace)
         .find_map(|mut columns| (columns.next() == Some(kind)).then_some(columns))?;
     let objects = columns.next()?.parse().ok()?;
-    Some(Slab { objects, size: columns.nth(1)?.parse().ok()? })
+    Some(SlabUsage { objects, size: columns.nth(1)?.parse().ok()? })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Slab, Slabs, slab};
+    use super::{SlabTable, SlabUsage, slab};
 
     #[test]
     fn a_slab_is_read_by_its_whole_name() {
@@ -62,8 +62,9 @@ mod tests {
 
     #[test]
     fn what_others_opened_meanwhile_is_not_counted() {
-        let of = |objects| Slab { objects, size: 100 };
-        let (before, after) = (Slabs([of(10); 5]), Slabs([of(60), of(35), of(10), of(10), of(10)]));
+        let of = |objects| SlabUsage { objects, size: 100 };
+        let (before, after) =
+            (SlabTable([of(10); 5]), SlabTable([of(60), of(35), of(10), of(10), of(10)]));
         assert_eq!(after.each_since(&before, 50).round(), 150.0);
         assert_eq!(after.each_since(&before, 25).round(), 200.0);
     }

@@ -16,7 +16,7 @@ mod report;
 mod stack;
 
 use clap::Parser;
-use options::{Binary, Instead, Options};
+use options::{BenchCommand, Binary, Options};
 use std::{error::Error, process::ExitCode};
 
 fn main() -> ExitCode {
@@ -31,18 +31,18 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    if let Some(Instead::Plot { lines, folder }) = &options.instead {
+    if let Some(BenchCommand::Plot { lines, folder }) = &options.instead {
         return plot::draw(lines, folder);
     }
     let binaries = options.binaries()?;
-    let mut report = report::Report::new(options.json.as_deref(), &binaries)?;
+    let mut report = report::BenchReport::new(options.json.as_deref(), &binaries)?;
     proc::raise_descriptor_limit();
     for round in 0..options.rounds {
         for group in &options.groups() {
             for binary in in_turn(&binaries, round) {
                 let label = binary.label.clone();
                 report::progress(&format!("round {} · {} · {label}", round + 1, group.name()));
-                let quiet = disturbance::Watch::begin();
+                let quiet = disturbance::DisturbanceWatch::begin();
                 let figures = group.run(options, binary)?;
                 report.add(&label, group.name(), &figures, &quiet.end())?;
                 if !group.needs_daemon() {

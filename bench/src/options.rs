@@ -13,7 +13,7 @@ use std::{
 pub struct Options {
     /// What to do instead.
     #[command(subcommand)]
-    pub instead: Option<Instead>,
+    pub instead: Option<BenchCommand>,
     /// What to measure; all of it if nothing is named.
     #[arg(value_enum)]
     groups: Vec<Group>,
@@ -34,8 +34,8 @@ pub struct Options {
     #[arg(long, default_value_t = 20)]
     pub seconds: u64,
     /// The database.
-    #[arg(long, value_enum, default_value_t = Db::Mariadb)]
-    pub db: Db,
+    #[arg(long, value_enum, default_value_t = DatabaseKind::Mariadb)]
+    pub db: DatabaseKind,
     /// Appends one JSON object a line for each measurement.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -52,7 +52,7 @@ pub struct Options {
 
 /// What the bench does besides measuring.
 #[derive(Debug, Subcommand)]
-pub enum Instead {
+pub enum BenchCommand {
     /// Draws memory and processor time against the number of connections.
     Plot {
         /// JSON lines of the group `growth`, as `--json` wrote them.
@@ -65,7 +65,7 @@ pub enum Instead {
 
 /// Which database the daemon reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Db {
+pub enum DatabaseKind {
     /// A MariaDB server of our own.
     Mariadb,
     /// A SQLite file.

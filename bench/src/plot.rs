@@ -9,18 +9,18 @@ use std::{collections::BTreeMap, error::Error, fmt::Write as _, fs, path::Path};
 
 /// The original, 1.4.0, on two cores (issue 4 of this project): memory before anybody is there and
 /// for each connection, processor time for each connection and second.
-const ORIGINAL: Original = Original { base_mb: 13.0, kb_each: 12.6, micros_each: 6.8 };
+const ORIGINAL: OriginalSlope = OriginalSlope { base_mb: 13.0, kb_each: 12.6, micros_each: 6.8 };
 const ORIGINAL_NAME: &str = "Nextcloud's daemon 1.4.0 (line from its measured slope, another run)";
 const OUR_NAME: &str = "this daemon (measured)";
 
-struct Original {
+struct OriginalSlope {
     base_mb: f64,
     kb_each: f64,
     micros_each: f64,
 }
 
 /// A line with its name and colour.
-struct Line {
+struct PlotLine {
     name: &'static str,
     colour: &'static str,
     points: Vec<(f64, f64)>,
@@ -55,8 +55,8 @@ pub fn draw(lines: &Path, folder: &Path) -> Result<(), Box<dyn Error>> {
     ];
     for (file, title, theirs, ours) in drawings {
         let theirs =
-            Line { name: ORIGINAL_NAME, colour: "#b3541e", points: theirs, measured: false };
-        let ours = Line { name: OUR_NAME, colour: "#1e6fb3", points: ours, measured: true };
+            PlotLine { name: ORIGINAL_NAME, colour: "#b3541e", points: theirs, measured: false };
+        let ours = PlotLine { name: OUR_NAME, colour: "#1e6fb3", points: ours, measured: true };
         let path = folder.join(file);
         fs::write(&path, svg(title, &[theirs, ours])?)?;
         progress(&format!("{} written", path.display()));
@@ -86,7 +86,7 @@ const BOTTOM: f64 = 320.0;
 const TOP: f64 = 70.0;
 const RIGHT: f64 = 700.0;
 
-fn svg(title: &str, lines: &[Line]) -> Result<String, std::fmt::Error> {
+fn svg(title: &str, lines: &[PlotLine]) -> Result<String, std::fmt::Error> {
     let points = || lines.iter().flat_map(|line| &line.points);
     let right = round_up(points().map(|(x, _)| *x).fold(1.0, f64::max));
     let top = round_up(points().map(|(_, y)| *y).fold(f64::MIN_POSITIVE, f64::max));
@@ -133,7 +133,7 @@ fn axes(
     Ok(())
 }
 
-fn legend(out: &mut String, Line { name, colour, .. }: &Line, y: f64) -> std::fmt::Result {
+fn legend(out: &mut String, PlotLine { name, colour, .. }: &PlotLine, y: f64) -> std::fmt::Result {
     writeln!(
         out,
         "<rect x=\"{LEFT}\" y=\"{:.1}\" width=\"14\" height=\"4\" fill=\"{colour}\"/>\n\
@@ -145,7 +145,7 @@ fn legend(out: &mut String, Line { name, colour, .. }: &Line, y: f64) -> std::fm
 
 fn curve(
     out: &mut String,
-    line: &Line,
+    line: &PlotLine,
     place: impl Fn((f64, f64)) -> (f64, f64),
 ) -> std::fmt::Result {
     let places: Vec<_> = line.points.iter().map(|point| place(*point)).collect();
@@ -180,7 +180,7 @@ fn short(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Line, growth, round_up, svg};
+    use super::{PlotLine, growth, round_up, svg};
 
     #[test]
     fn only_our_own_growth_is_read_and_the_last_run_counts() {
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn every_measured_point_is_drawn_inside_the_axes() {
         let points = vec![(0.0, 0.0), (10.0, 5.0)];
-        let line = Line { name: "n", colour: "red", points, measured: true };
+        let line = PlotLine { name: "n", colour: "red", points, measured: true };
         let drawn = svg("t", &[line]).unwrap();
         assert_eq!(drawn.matches("<circle").count(), 2);
         assert!(

@@ -14,7 +14,7 @@ pub fn raise_descriptor_limit() {
 
 /// A process, read at one moment.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Reading {
+pub struct ProcessUsage {
     /// Proportional set size, in bytes: its memory, with its share of what is shared.
     pub pss: u64,
     /// Processor time used so far, in user and kernel mode.
@@ -24,7 +24,7 @@ pub struct Reading {
 }
 
 /// Reads a process.
-pub fn read(pid: u32) -> io::Result<Reading> {
+pub fn read(pid: u32) -> io::Result<ProcessUsage> {
     let smaps = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
     let mut switches = 0;
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
@@ -33,7 +33,7 @@ pub fn read(pid: u32) -> io::Result<Reading> {
             + number(&status, "nonvoluntary_ctxt_switches:").unwrap_or(0);
     }
     let pss = number(&smaps, "Pss:").unwrap_or(0) * 1024;
-    Ok(Reading { pss, cpu: cpu(pid)?, switches })
+    Ok(ProcessUsage { pss, cpu: cpu(pid)?, switches })
 }
 
 /// Processor time of a process, from `stat` fields 14 and 15 (proc(5)).

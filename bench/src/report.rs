@@ -16,16 +16,16 @@ pub fn progress(line: &str) {
 }
 
 /// Group and figure, in the order they were first measured, to the values by binary.
-type Rows = Vec<((&'static str, &'static str, &'static str), BTreeMap<String, Vec<f64>>)>;
+type MeasuredRows = Vec<((&'static str, &'static str, &'static str), BTreeMap<String, Vec<f64>>)>;
 
 /// Everything measured so far.
-pub struct Report {
+pub struct BenchReport {
     json: Option<File>,
     labels: Vec<String>,
-    rows: Rows,
+    rows: MeasuredRows,
 }
 
-impl Report {
+impl BenchReport {
     /// Opens the file for JSON lines, if there is to be one.
     pub fn new(json: Option<&Path>, binaries: &[Binary]) -> io::Result<Self> {
         let open = |path| OpenOptions::new().create(true).append(true).open(path);
@@ -134,7 +134,7 @@ fn tail(text: &str, length: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::Report;
+    use super::BenchReport;
     use crate::{figures::Figures, options::Binary};
     use std::time::Duration;
 
@@ -142,7 +142,7 @@ mod tests {
     fn the_table_shows_medians_and_how_ours_compares() {
         let binaries =
             ["ours", "1: other"].map(|label| Binary { path: "/".into(), label: label.into() });
-        let mut report = Report::new(None, &binaries).unwrap();
+        let mut report = BenchReport::new(None, &binaries).unwrap();
         for (label, values) in [("ours", [9.0, 1.0, 2.0]), ("1: other", [4.0, 8.0, 0.0])] {
             for value in values {
                 let mut figures = Figures::default();

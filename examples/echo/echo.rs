@@ -1,8 +1,8 @@
 //! Sends every message back, and otherwise follows RFC 6455 for servers.
 
 use notify_push::{
-    server::Client,
-    websocket::{Close, Decoder, Item, Rules, frame::Frame},
+    server::UpgradedClient,
+    websocket::{CloseFrame, DecodedItem, DecoderRules, FrameDecoder, frame::Frame},
 };
 use std::{io, time::Duration};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 const GOODBYE: Duration = Duration::from_secs(5);
 
 /// Echoes until the client closes the connection or violates the protocol.
-pub(crate) async fn echo(mut client: Client, rules: Rules) {
+pub(crate) async fn echo(mut client: UpgradedClient, rules: DecoderRules) {
     let served = converse(&mut client, rules).await;
     if served.is_ok() {
         // Read the client's remaining data, so that a reset doesn't discard our close frame.
@@ -20,8 +20,8 @@ pub(crate) async fn echo(mut client: Client, rules: Rules) {
     }
 }
 
-async fn converse(client: &mut Client, rules: Rules) -> io::Result<()> {
-    let mut decoder = Decoder::default();
+async fn converse(client: &mut UpgradedClient, rules: DecoderRules) -> io::Result<()> {
+    let mut decoder = FrameDecoder::default();
     let mut buffer = vec![0; 64 * 1024];
     let mut unread = std::mem::take(&mut client.leftover).to_vec();
     loop {
@@ -43,17 +43,17 @@ async fn converse(client: &mut Client, rules: Rules) -> io::Result<()> {
 }
 
 /// Returns the response to these bytes, and whether the connection is finished.
-fn answer(decoder: &mut Decoder, rules: Rules, bytes: &mut [u8]) -> (Vec<Frame>, bool) {
+fn answer(decoder: &mut FrameDecoder, rules: DecoderRules, bytes: &mut [u8]) -> (Vec<Frame>, bool) {
     let mut answers = Vec::new();
     let mut items = decoder.feed(rules, bytes);
     while let Some(item) = items.next() {
         answers.push(match item {
-            Ok(Item::Text(text)) => Frame::text(text),
-            Ok(Item::Binary(bytes)) => Frame::binary(bytes),
-            Ok(Item::Ping(payload)) => Frame::pong(payload),
-            Ok(Item::Pong(_)) => continue,
-            Ok(Item::Close(None)) => Frame::close_empty(),
-            Ok(Item::Close(Some(Close { code, .. }))) => Frame::close(code, ""),
+            Ok(DecodedItem::Text(text)) => Frame::text(text),
+            Ok(DecodedItem::Binary(bytes)) => Frame::binary(bytes),
+            Ok(DecodedItem::Ping(payload)) => Frame::pong(payload),
+            Ok(DecodedItem::Pong(_)) => continue,
+            Ok(DecodedItem::Close(None)) => Frame::close_empty(),
+            Ok(DecodedItem::Close(Some(CloseFrame { code, .. }))) => Frame::close(code, ""),
             Err(error) => Frame::close(error.close_code(), &error.to_string()),
         });
     }
@@ -61,7 +61,7 @@ fn answer(decoder: &mut Decoder, rules: Rules, bytes: &mut [u8]) -> (Vec<Frame>,
     (answers, over)
 }
 
-async fn say_goodbye(client: &mut Client) -> io::Result<()> {
+async fn say_goodbye(client: &mut UpgradedClient) -> io::Result<()> {
     client.stream.shutdown().await?;
     tokio::io::copy(&mut client.stream, &mut tokio::io::sink()).await.map(drop)
 }

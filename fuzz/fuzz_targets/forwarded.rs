@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use {notify_push::server::client_address::Origin, notify_push::server::client_address::Origins, notify_push::server::client_address::hop, notify_push::server::peer::Peer};
+use {notify_push::server::client_address::ClientNetwork, notify_push::server::client_address::ClientAddressResolver, notify_push::server::client_address::hop, notify_push::server::peer::ConnectionPeer};
 use std::net::SocketAddr;
 
 fuzz_target!(|input: (bool, &str)| {
@@ -14,12 +14,12 @@ fuzz_target!(|input: (bool, &str)| {
             assert_eq!(hop(&ip.to_string()), Some(ip));
         }
     }
-    let origins = Origins::new(vec!["10.0.0.0/8".parse().expect("a network")]);
+    let origins = ClientAddressResolver::new(vec!["10.0.0.0/8".parse().expect("a network")]);
     let peer = if trusted { "10.1.2.3:4" } else { "192.0.2.7:4" };
     let address: Option<SocketAddr> = peer.parse().ok();
-    let bare = origins.of(&Peer { address, forwarded: Vec::new() });
-    let found = origins.of(&Peer { address, forwarded });
+    let bare = origins.of(&ConnectionPeer { address, forwarded: Vec::new() });
+    let found = origins.of(&ConnectionPeer { address, forwarded });
     if !trusted {
-        assert!(found == bare && matches!(found, Origin::Network(_)));
+        assert!(found == bare && matches!(found, ClientNetwork::Network(_)));
     }
 });

@@ -1,27 +1,27 @@
 //! What the process is asked to do, with everything it needs to know for it.
 
 use crate::{
-    config::{ConfigError, Entry, Row},
-    runtime::settings::Settings,
-    server::{Bind, Opening},
+    config::{ConfigError, ServiceEntry, SettingRow},
+    runtime::settings::DaemonSettings,
+    server::{BindAddress, ConnectionPreamble},
 };
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
 /// Which kind of host the demo shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Play {
+pub enum DemoKind {
     /// A Nextcloud whose files change.
     Nextcloud,
     /// Private webhook URLs.
     Webhook,
 }
 
-impl Play {
+impl DemoKind {
     /// What they are called; the first is what is shown if nothing is said.
     pub const NAMES: [&'static str; 2] = ["nextcloud", "webhook"];
 }
 
-impl FromStr for Play {
+impl FromStr for DemoKind {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
@@ -35,20 +35,20 @@ impl FromStr for Play {
 
 /// One run of the program; `H` is what the kinds make of the hosts' settings.
 #[derive(Debug)]
-pub enum Command<H> {
+pub enum ProgramCommand<H> {
     /// Serve until told to stop.
     Serve {
         /// With these settings.
-        settings: Box<Settings>,
+        settings: Box<DaemonSettings>,
         /// For these hosts; never empty.
-        hosts: Vec<Entry<H>>,
+        hosts: Vec<ServiceEntry<H>>,
         /// To be logged as soon as there is a log.
         warnings: Vec<String>,
     },
     /// What a kind of host is asked to do besides.
     Act {
         /// The host, with all there is to say of it.
-        described: Box<Described<H>>,
+        described: Box<LoadedConfig<H>>,
         /// The word for it.
         action: &'static str,
     },
@@ -57,7 +57,7 @@ pub enum Command<H> {
     /// Check everything and say what mends it.
     Doctor {
         /// What is to be looked over, or why the settings can't be used.
-        described: Result<Box<Described<H>>, ConfigError>,
+        described: Result<Box<LoadedConfig<H>>, ConfigError>,
         /// config.php, if one was named.
         file: Option<PathBuf>,
         /// How.
@@ -66,7 +66,7 @@ pub enum Command<H> {
     /// Show the main job with nothing installed.
     Demo {
         /// Of which kind of host.
-        play: Play,
+        play: DemoKind,
         /// End after each kind of message has been seen.
         once: bool,
     },
@@ -75,7 +75,7 @@ pub enum Command<H> {
         /// How.
         action: LogAction,
         /// The listeners to ask, the first that is there; never empty.
-        endpoints: Vec<Bind>,
+        endpoints: Vec<BindAddress>,
     },
     /// Close a user's connections in a running daemon.
     Revoke {
@@ -84,37 +84,37 @@ pub enum Command<H> {
         /// Of which host, where there are several.
         host: Option<String>,
         /// The listeners to ask, the first that is there; never empty.
-        endpoints: Vec<Bind>,
+        endpoints: Vec<BindAddress>,
     },
     /// Say whether a running daemon can do its job.
     Healthcheck {
         /// Only whether it runs.
         live: bool,
         /// The listeners to ask, the first that is there; may be empty.
-        endpoints: Vec<Bind>,
+        endpoints: Vec<BindAddress>,
         /// Where clients connect, for when there is none.
-        clients: Bind,
+        clients: BindAddress,
         /// How they begin.
-        opening: Opening,
+        opening: ConnectionPreamble,
     },
     /// Show what a running daemon counts.
     Metrics {
         /// How long to watch for the rates.
         over: Duration,
         /// The listeners to ask, the first that is there; never empty.
-        endpoints: Vec<Bind>,
+        endpoints: Vec<BindAddress>,
     },
 }
 
 /// Settings with what there is to tell of them.
 #[derive(Debug)]
-pub struct Described<H> {
+pub struct LoadedConfig<H> {
     /// The daemon's.
-    pub settings: Settings,
+    pub settings: DaemonSettings,
     /// Its hosts; never empty.
-    pub hosts: Vec<Entry<H>>,
+    pub hosts: Vec<ServiceEntry<H>>,
     /// Each with its source, as `--dump-config` prints them.
-    pub rows: Vec<Row>,
+    pub rows: Vec<SettingRow>,
     /// What an operator should hear that stops nothing.
     pub warnings: Vec<String>,
 }

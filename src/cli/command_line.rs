@@ -1,6 +1,6 @@
 //! The command line: only what lies here knows structopt.
 //!
-//! A new command is one variant of [`Order`], a new flag one field and one line in `flags.rs`, a new
+//! A new command is one variant of [`CliSubcommand`], a new flag one field and one line in `flags.rs`, a new
 //! kind of host no change at all; values are read elsewhere, in the same way as those of environment variables.
 #![cfg_attr(
     doc,
@@ -10,12 +10,12 @@
 mod completions;
 mod doctor;
 mod flags;
-mod kinds;
+mod service_commands;
 
-use super::{DoctorOptions, LogAction, Play};
-use crate::config::{ConfigError, Kind, layers::Flags};
-use doctor::{Asked, Doctor};
-use flags::{Control, Everything, Given};
+use super::{DemoKind, DoctorOptions, LogAction};
+use crate::config::{ConfigError, ServiceKind, layers::FlagValues};
+use doctor::{DoctorArguments, DoctorTask};
+use flags::{AllFlags, ControlFlags, FlagCollector};
 use std::{ffi::OsString, path::PathBuf};
 use structopt::{
     StructOpt,
@@ -23,13 +23,13 @@ use structopt::{
 };
 
 /// What the command line asks for.
-pub(crate) struct Line {
-    pub(crate) flags: Flags,
-    pub(crate) task: Task,
+pub(crate) struct ParsedArguments {
+    pub(crate) flags: FlagValues,
+    pub(crate) task: CliTask,
 }
 
 /// What is to be done.
-pub(crate) enum Task {
+pub(crate) enum CliTask {
     Serve {
         file: Option<PathBuf>,
         glob: bool,
@@ -39,7 +39,7 @@ pub(crate) enum Task {
     Host {
         kind: &'static str,
         file: Option<PathBuf>,
-        what: Ask,
+        what: ServiceTask,
     },
     Doctor {
         file: Option<PathBuf>,
@@ -47,7 +47,7 @@ pub(crate) enum Task {
         options: DoctorOptions,
     },
     Demo {
-        play: Play,
+        play: DemoKind,
         once: bool,
     },
     Log(LogAction),
@@ -65,7 +65,7 @@ pub(crate) enum Task {
 }
 
 /// What is to be done with the only host.
-pub(crate) enum Ask {
+pub(crate) enum ServiceTask {
     Serve,
     Dump,
     Doctor,
@@ -85,7 +85,7 @@ pub(crate) enum Ask {
     settings = &[AppSettings::DisableHelpSubcommand],
     setting = AppSettings::DeriveDisplayOrder
 )]
-struct Options {
+struct CliOptions {
     /// The config.php of Nextcloud
     #[structopt(name = "config.php", parse(from_os_str))]
     file: Option<PathBuf>,
@@ -99,19 +99,19 @@ struct Options {
     #[structopt(short = "V", long)]
     version: bool,
     #[structopt(flatten)]
-    settings: Everything,
+    settings: AllFlags,
     #[structopt(subcommand)]
-    order: Option<Order>,
+    order: Option<CliSubcommand>,
 }
 
 #[derive(StructOpt)]
-enum Order {
-    Doctor(Box<Doctor>),
+enum CliSubcommand {
+    Doctor(Box<DoctorArguments>),
     /// Show the main job with nothing installed: a small Nextcloud database, events, a client
     Demo {
         /// Of which kind of host: nextcloud or webhook
-        #[structopt(possible_values = &Play::NAMES, default_value = Play::NAMES[0])]
-        play: Play,
+        #[structopt(possible_values = &DemoKind::NAMES, default_value = DemoKind::NAMES[0])]
+        play: DemoKind,
         /// End after each kind of message has been seen
         #[structopt(long)]
         once: bool,
@@ -125,7 +125,7 @@ enum Order {
         #[structopt(long, conflicts_with = "level")]
         restore: bool,
         #[structopt(flatten)]
-        control: Control,
+        control: ControlFlags,
     },
     /// Print a completion script, to be put where the shell looks for them
     Completions {
@@ -141,7 +141,7 @@ enum Order {
         #[structopt(long, value_name = "name")]
         host: Option<String>,
         #[structopt(flatten)]
-        control: Control,
+        control: ControlFlags,
     },
     /// Say whether a running daemon can do its job, and what it depends on; exit code 0 or 1
     Healthcheck {
@@ -149,7 +149,7 @@ enum Order {
         #[structopt(long)]
         live: bool,
         #[structopt(flatten)]
-        control: Control,
+        control: ControlFlags,
     },
     /// Show what a running daemon counts, with rates, for people
     Metrics {
@@ -157,27 +157,31 @@ enum Order {
         #[structopt(long, value_name = "time")]
         over: Option<String>,
         #[structopt(flatten)]
-        control: Control,
+        control: ControlFlags,
     },
 }
 
 /// Reads the arguments, the program's name first.
 pub(crate) fn parse<H>(
     arguments: Vec<OsString>,
-    kinds: &[Kind<'_, H>],
-) -> Result<Line, ConfigError> {
+    kinds: &[ServiceKind<'_, H>],
+) -> Result<ParsedArguments, ConfigError> {
     let shown = arguments.clone();
-    let matches =
-        match kinds::with_commands(Options::clap(), kinds).get_matches_from_safe(arguments) {
-            Ok(matches) => matches,
-            Err(error) if error.kind == ErrorKind::HelpDisplayed => {
-                return Ok(Line { flags: Flags::new(), task: Task::Print(tidy(&error.message)) });
-            }
-            Err(error) => return Err(ConfigError::Usage(without_secrets(error.message, &shown))),
-        };
-    match kinds::line(&matches, kinds) {
+    let matches = match service_commands::with_commands(CliOptions::clap(), kinds)
+        .get_matches_from_safe(arguments)
+    {
+        Ok(matches) => matches,
+        Err(error) if error.kind == ErrorKind::HelpDisplayed => {
+            return Ok(ParsedArguments {
+                flags: FlagValues::new(),
+                task: CliTask::Print(tidy(&error.message)),
+            });
+        }
+        Err(error) => return Err(ConfigError::Usage(without_secrets(error.message, &shown))),
+    };
+    match service_commands::line(&matches, kinds) {
         Some(line) => Ok(line),
-        None => Options::from_clap(&matches).into_line(kinds),
+        None => CliOptions::from_clap(&matches).into_line(kinds),
     }
 }
 
@@ -200,40 +204,48 @@ fn without_secrets(mut message: String, arguments: &[OsString]) -> String {
     message.trim_start_matches("error: ").to_owned()
 }
 
-impl Options {
-    fn into_line<H>(self, kinds: &[Kind<'_, H>]) -> Result<Line, ConfigError> {
-        let mut given = Given::default();
+impl CliOptions {
+    fn into_line<H>(self, kinds: &[ServiceKind<'_, H>]) -> Result<ParsedArguments, ConfigError> {
+        let mut given = FlagCollector::default();
         self.settings.flags(&mut given);
         let task = match self.order {
-            _ if self.version => Task::Print(version()),
-            None => Task::Serve { file: self.file, glob: self.glob_config, dump: self.dump_config },
-            Some(Order::Doctor(doctor)) => {
-                let Asked { file, glob, options } = doctor.into_asked(&mut given)?;
-                Task::Doctor { file: file.or(self.file), glob: glob || self.glob_config, options }
+            _ if self.version => CliTask::Print(version()),
+            None => {
+                CliTask::Serve { file: self.file, glob: self.glob_config, dump: self.dump_config }
             }
-            Some(Order::Completions { shell }) => Task::Print(completions::script(shell, kinds)),
-            Some(Order::Demo { play, once }) => Task::Demo { play, once },
-            Some(Order::Log { level, restore, control }) => {
+            Some(CliSubcommand::Doctor(doctor)) => {
+                let DoctorTask { file, glob, options } = doctor.into_asked(&mut given)?;
+                CliTask::Doctor {
+                    file: file.or(self.file),
+                    glob: glob || self.glob_config,
+                    options,
+                }
+            }
+            Some(CliSubcommand::Completions { shell }) => {
+                CliTask::Print(completions::script(shell, kinds))
+            }
+            Some(CliSubcommand::Demo { play, once }) => CliTask::Demo { play, once },
+            Some(CliSubcommand::Log { level, restore, control }) => {
                 control.flags(&mut given);
-                Task::Log(match level {
+                CliTask::Log(match level {
                     Some(level) if !restore => LogAction::Set(level),
                     _ => LogAction::Restore,
                 })
             }
-            Some(Order::Revoke { user, host, control }) => {
+            Some(CliSubcommand::Revoke { user, host, control }) => {
                 control.flags(&mut given);
-                Task::Revoke { user, host }
+                CliTask::Revoke { user, host }
             }
-            Some(Order::Healthcheck { live, control }) => {
+            Some(CliSubcommand::Healthcheck { live, control }) => {
                 control.flags(&mut given);
-                Task::Healthcheck { live }
+                CliTask::Healthcheck { live }
             }
-            Some(Order::Metrics { over, control }) => {
+            Some(CliSubcommand::Metrics { over, control }) => {
                 control.flags(&mut given);
-                Task::Metrics { over }
+                CliTask::Metrics { over }
             }
         };
-        Ok(Line { flags: given.0, task })
+        Ok(ParsedArguments { flags: given.0, task })
     }
 }
 

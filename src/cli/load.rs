@@ -1,23 +1,23 @@
 //! From arguments, environment and files to what the process is asked to do.
 
 use super::{
-    Command, Described, DoctorOptions, LogAction,
-    command_line::{self, Ask, Line, Task},
-    several_services::{alone, kind, many},
+    DoctorOptions, LoadedConfig, LogAction, ProgramCommand, command_line,
+    command_line::{CliTask, ParsedArguments, ServiceTask},
+    several_services::{alone, kind, read_services},
 };
 use crate::{
     config::{
-        ConfigError, Entry, Environment,
-        layers::{Layers, ReadFile},
+        ConfigError, EnvironmentVariables, ServiceEntry,
+        layers::{ReadFile, SettingLayers},
         parse,
-        report::Report,
-        service_kind::{HostRequest, Kind},
+        report::SettingsReport,
+        service_kind::{ServiceConfigRequest, ServiceKind},
         services_file,
-        services_file::{HostTable, HostsFile, Table},
+        services_file::{ServiceTable, ServicesFile, SettingTable},
         setting,
     },
-    runtime::settings::{self, DEFAULT_PORT},
-    server::Bind,
+    runtime::{settings, settings::DEFAULT_PORT},
+    server::BindAddress,
 };
 use std::{collections::BTreeMap, ffi::OsString, io, path::Path, time::Duration};
 
@@ -27,7 +27,7 @@ const WATCHED: Duration = Duration::from_secs(1);
 const WATCHED_AT_MOST: Duration = Duration::from_hours(1);
 
 /// What is around the process, as values and probes.
-pub struct Surroundings<'a, H> {
+pub struct LoadInputs<'a, H> {
     /// The arguments, the program's name first.
     pub arguments: Vec<OsString>,
     /// The environment.
@@ -39,70 +39,82 @@ pub struct Surroundings<'a, H> {
     /// Whether there is a file, a folder or a socket at a path.
     pub exists: &'a dyn Fn(&Path) -> bool,
     /// The kinds of host there are; the first is what a daemon without a file of hosts serves.
-    pub kinds: &'a [Kind<'a, H>],
+    pub kinds: &'a [ServiceKind<'a, H>],
 }
 
 /// Finds out what the process is asked to do.
-pub fn load<H>(surroundings: Surroundings<'_, H>) -> Result<Command<H>, ConfigError> {
-    let Surroundings { arguments, environment, dotenv, read, exists, kinds } = surroundings;
-    let Line { flags, task } = command_line::parse(arguments, kinds)?;
+pub fn load<H>(surroundings: LoadInputs<'_, H>) -> Result<ProgramCommand<H>, ConfigError> {
+    let LoadInputs { arguments, environment, dotenv, read, exists, kinds } = surroundings;
+    let ParsedArguments { flags, task } = command_line::parse(arguments, kinds)?;
     let unreadable = unreadable(&dotenv);
-    let layers = move || -> Result<Layers<'_>, ConfigError> {
-        let environment = Environment::new(environment, dotenv.as_deref().ok())?;
-        Ok(Layers { flags, environment, table: Table::default(), read })
+    let layers = move || -> Result<SettingLayers<'_>, ConfigError> {
+        let environment = EnvironmentVariables::new(environment, dotenv.as_deref().ok())?;
+        Ok(SettingLayers { flags, environment, table: SettingTable::default(), read })
     };
     match task {
-        Task::Print(text) => Ok(Command::Print(text)),
-        Task::Demo { play, once } => Ok(Command::Demo { play, once }),
-        Task::Log(action) => log(&daemon_layers(layers()?)?.0, action),
-        Task::Revoke { user, host } => {
+        CliTask::Print(text) => Ok(ProgramCommand::Print(text)),
+        CliTask::Demo { play, once } => Ok(ProgramCommand::Demo { play, once }),
+        CliTask::Log(action) => log(&daemon_layers(layers()?)?.0, action),
+        CliTask::Revoke { user, host } => {
             let endpoints = endpoints(&daemon_layers(layers()?)?.0)?;
-            Ok(Command::Revoke { user, host, endpoints })
+            Ok(ProgramCommand::Revoke { user, host, endpoints })
         }
-        Task::Healthcheck { live } => healthcheck(&daemon_layers(layers()?)?.0, live),
-        Task::Metrics { over } => {
+        CliTask::Healthcheck { live } => healthcheck(&daemon_layers(layers()?)?.0, live),
+        CliTask::Metrics { over } => {
             let over = over.as_deref().map_or(Ok(WATCHED), parse::duration);
             let over = over.map_err(ConfigError::Usage)?.min(WATCHED_AT_MOST);
-            Ok(Command::Metrics { over, endpoints: endpoints(&daemon_layers(layers()?)?.0)? })
+            Ok(ProgramCommand::Metrics {
+                over,
+                endpoints: endpoints(&daemon_layers(layers()?)?.0)?,
+            })
         }
-        Task::Serve { file, glob, dump } => {
-            let sought = Sought { kind: None, file: file.as_deref(), glob, exists };
-            let described = describe(&sought, layers()?, kinds, Report::warning(unreadable))?;
+        CliTask::Serve { file, glob, dump } => {
+            let location = ConfigLocation { kind: None, file: file.as_deref(), glob, exists };
+            let described =
+                describe(&location, layers()?, kinds, SettingsReport::warning(unreadable))?;
             Ok(serve(described, dump))
         }
-        Task::Host { kind, file, what } => {
+        CliTask::Host { kind, file, what } => {
             let kind = Some(kind);
-            let sought = Sought { kind, file: file.as_deref(), glob: false, exists };
-            let described = layers()
-                .and_then(|layers| describe(&sought, layers, kinds, Report::warning(unreadable)));
+            let location = ConfigLocation { kind, file: file.as_deref(), glob: false, exists };
+            let described = layers().and_then(|layers| {
+                describe(&location, layers, kinds, SettingsReport::warning(unreadable))
+            });
             Ok(match what {
-                Ask::Serve => serve(described?, false),
-                Ask::Dump => serve(described?, true),
-                Ask::Act(action) => Command::Act { described: Box::new(described?), action },
-                Ask::Doctor => {
+                ServiceTask::Serve => serve(described?, false),
+                ServiceTask::Dump => serve(described?, true),
+                ServiceTask::Act(action) => {
+                    ProgramCommand::Act { described: Box::new(described?), action }
+                }
+                ServiceTask::Doctor => {
                     let options = DoctorOptions::default();
-                    Command::Doctor { described: described.map(Box::new), file: None, options }
+                    ProgramCommand::Doctor {
+                        described: described.map(Box::new),
+                        file: None,
+                        options,
+                    }
                 }
             })
         }
-        Task::Doctor { file, glob, options } => {
-            let sought = Sought { kind: None, file: file.as_deref(), glob, exists };
-            let described = layers()
-                .and_then(|layers| describe(&sought, layers, kinds, Report::warning(unreadable)));
-            Ok(Command::Doctor { described: described.map(Box::new), file, options })
+        CliTask::Doctor { file, glob, options } => {
+            let location = ConfigLocation { kind: None, file: file.as_deref(), glob, exists };
+            let described = layers().and_then(|layers| {
+                describe(&location, layers, kinds, SettingsReport::warning(unreadable))
+            });
+            Ok(ProgramCommand::Doctor { described: described.map(Box::new), file, options })
         }
     }
 }
 
 /// The layers of the daemon's own settings, and the hosts, where a file names them.
 fn daemon_layers(
-    mut layers: Layers<'_>,
-) -> Result<(Layers<'_>, Option<Vec<HostTable>>), ConfigError> {
+    mut layers: SettingLayers<'_>,
+) -> Result<(SettingLayers<'_>, Option<Vec<ServiceTable>>), ConfigError> {
     let Some(path) = layers.get(setting::CONFIG, parse::path)? else { return Ok((layers, None)) };
     let path = path.value;
     let text = (layers.read)(&path)
         .map_err(|source| ConfigError::HostsFile { path: path.clone(), source })?;
-    let HostsFile { daemon, hosts } = services_file::parse(&path, &text)?;
+    let ServicesFile { daemon, hosts } = services_file::parse(&path, &text)?;
     layers.table = daemon;
     Ok((layers, Some(hosts)))
 }
@@ -113,7 +125,7 @@ fn unreadable(dotenv: &io::Result<String>) -> Option<String> {
 }
 
 /// Where settings are to be found.
-struct Sought<'a> {
+struct ConfigLocation<'a> {
     /// The kind of the only host, where that is said.
     kind: Option<&'static str>,
     file: Option<&'a Path>,
@@ -123,12 +135,12 @@ struct Sought<'a> {
 
 /// Everything there is to say before something is begun.
 fn describe<H>(
-    sought: &Sought<'_>,
-    layers: Layers<'_>,
-    kinds: &[Kind<'_, H>],
-    mut report: Report,
-) -> Result<Described<H>, ConfigError> {
-    let &Sought { kind: named, file, glob, exists } = sought;
+    location: &ConfigLocation<'_>,
+    layers: SettingLayers<'_>,
+    kinds: &[ServiceKind<'_, H>],
+    mut report: SettingsReport,
+) -> Result<LoadedConfig<H>, ConfigError> {
+    let &ConfigLocation { kind: named, file, glob, exists } = location;
     let (layers, hosts) = match named {
         Some(_) => (layers, None),
         None => daemon_layers(layers)?,
@@ -137,37 +149,37 @@ fn describe<H>(
     let hosts = match hosts {
         Some(hosts) => {
             alone(file, &layers)?;
-            many(hosts, &layers, exists, kinds, &mut report)?
+            read_services(hosts, &layers, exists, kinds, &mut report)?
         }
         None => {
             let environment = &layers.environment;
-            let request = HostRequest { file, glob, layers: &layers, environment, exists };
+            let request = ServiceConfigRequest { file, glob, layers: &layers, environment, exists };
             let kind = kind(kinds, named, None)?;
             port = kind.port;
-            vec![Entry::only((kind.read)(&request, &mut report)?)]
+            vec![ServiceEntry::only((kind.read)(&request, &mut report)?)]
         }
     };
     let settings = settings::settings(&layers, port, &mut report)?;
-    Ok(Described { settings, hosts, rows: report.rows, warnings: report.warnings })
+    Ok(LoadedConfig { settings, hosts, rows: report.rows, warnings: report.warnings })
 }
 
-fn serve<H>(described: Described<H>, dump: bool) -> Command<H> {
-    let Described { settings, hosts, rows, warnings } = described;
+fn serve<H>(described: LoadedConfig<H>, dump: bool) -> ProgramCommand<H> {
+    let LoadedConfig { settings, hosts, rows, warnings } = described;
     if dump {
-        return Command::Print(Report::of(rows, warnings).text());
+        return ProgramCommand::Print(SettingsReport::of(rows, warnings).text());
     }
-    Command::Serve { settings: Box::new(settings), hosts, warnings }
+    ProgramCommand::Serve { settings: Box::new(settings), hosts, warnings }
 }
 
-fn log<H>(layers: &Layers<'_>, action: LogAction) -> Result<Command<H>, ConfigError> {
+fn log<H>(layers: &SettingLayers<'_>, action: LogAction) -> Result<ProgramCommand<H>, ConfigError> {
     if let LogAction::Set(filter) = &action {
         parse::filter(filter).map_err(ConfigError::Usage)?;
     }
-    Ok(Command::Log { action, endpoints: endpoints(layers)? })
+    Ok(ProgramCommand::Log { action, endpoints: endpoints(layers)? })
 }
 
 /// Where a daemon with these settings can be controlled, what is for control alone first.
-fn endpoints(layers: &Layers<'_>) -> Result<Vec<Bind>, ConfigError> {
+fn endpoints(layers: &SettingLayers<'_>) -> Result<Vec<BindAddress>, ConfigError> {
     let listeners = settings::control_listeners(layers)?;
     if listeners.is_empty() {
         return Err(ConfigError::Missing {
@@ -180,19 +192,22 @@ fn endpoints(layers: &Layers<'_>) -> Result<Vec<Bind>, ConfigError> {
     Ok(listeners.into_iter().map(|listener| listener.bind).collect())
 }
 
-fn healthcheck<H>(layers: &Layers<'_>, live: bool) -> Result<Command<H>, ConfigError> {
+fn healthcheck<H>(
+    layers: &SettingLayers<'_>,
+    live: bool,
+) -> Result<ProgramCommand<H>, ConfigError> {
     let control = settings::control_listeners(layers)?;
     let endpoints = control.into_iter().map(|listener| listener.bind).collect();
     let clients = settings::clients_listener(layers)?;
     let opening = clients.opening();
-    Ok(Command::Healthcheck { live, endpoints, clients: clients.bind, opening })
+    Ok(ProgramCommand::Healthcheck { live, endpoints, clients: clients.bind, opening })
 }
 
 #[cfg(test)]
 mod changes;
 #[cfg(test)]
-mod kinds;
-#[cfg(test)]
 mod precedence;
+#[cfg(test)]
+mod service_kinds;
 #[cfg(test)]
 mod tests;

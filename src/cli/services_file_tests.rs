@@ -1,11 +1,13 @@
 //! What the file of hosts may say, and what is said of its mistakes.
 
-use crate::config::{ConfigError, Entry, HostRequest, Kind, Report, setting};
 use crate::{
-    cli::{Command, Surroundings, load},
-    runtime::settings::Settings,
-    server::Bind,
-    services::nextcloud::settings::{FileLayer, InstanceSettings},
+    cli::{LoadInputs, ProgramCommand, load},
+    config::{
+        ConfigError, ServiceConfigRequest, ServiceEntry, ServiceKind, SettingsReport, setting,
+    },
+    runtime::settings::DaemonSettings,
+    server::BindAddress,
+    services::nextcloud::settings::{ConfigFileLayer, NextcloudServiceSettings},
 };
 use std::{io, path::Path};
 
@@ -34,17 +36,17 @@ throttle_max_attempts = 3
 debounce_disable = false
 "#;
 
-struct Run<'a> {
+struct ServicesFileCase<'a> {
     text: &'a str,
     arguments: &'a [&'a str],
     environment: &'a [(&'a str, &'a str)],
 }
 
-type Loaded = Result<Command<InstanceSettings>, ConfigError>;
+type LoadedCommand = Result<ProgramCommand<NextcloudServiceSettings>, ConfigError>;
 
-impl Run<'_> {
-    fn load(&self) -> Loaded {
-        let silent = || FileLayer {
+impl ServicesFileCase<'_> {
+    fn load(&self) -> LoadedCommand {
+        let silent = || ConfigFileLayer {
             engine: Ok(None),
             prefix: Ok(None),
             redis: Ok(None),
@@ -57,12 +59,16 @@ impl Run<'_> {
             forwarded_headers: Ok(None),
             warnings: Vec::new(),
         };
-        let read = |request: &HostRequest<'_>, report: &mut Report| {
+        let read = |request: &ServiceConfigRequest<'_>, report: &mut SettingsReport| {
             assert!(!request.environment.merged().contains_key("NC_dbhost"));
-            crate::services::nextcloud::settings::instance(request.layers, silent(), report)
+            crate::services::nextcloud::settings::read_settings(
+                request.layers,
+                silent(),
+                report,
+            )
         };
         let arguments = ["notify_push", "--config=/etc/hosts.toml"].into_iter();
-        load(Surroundings {
+        load(LoadInputs {
             arguments: arguments.chain(self.arguments.iter().copied()).map(Into::into).collect(),
             environment: self.environment.iter().map(|&(k, v)| (k.into(), v.into())).collect(),
             dotenv: Err(io::ErrorKind::NotFound.into()),
@@ -72,20 +78,20 @@ impl Run<'_> {
                 _ => Err(io::ErrorKind::NotFound.into()),
             },
             exists: &|_| false,
-            kinds: &[Kind::new("nextcloud", setting::INSTANCE, &read)],
+            kinds: &[ServiceKind::new("nextcloud", setting::INSTANCE, &read)],
         })
     }
 
-    fn starts(&self) -> (Settings, Vec<Entry<InstanceSettings>>, Vec<String>) {
+    fn starts(&self) -> (DaemonSettings, Vec<ServiceEntry<NextcloudServiceSettings>>, Vec<String>) {
         match self.load() {
-            Ok(Command::Serve { settings, hosts, warnings }) => (*settings, hosts, warnings),
+            Ok(ProgramCommand::Serve { settings, hosts, warnings }) => (*settings, hosts, warnings),
             other => panic!("{other:?}"),
         }
     }
 }
 
-fn of(text: &str) -> Run<'_> {
-    Run { text, arguments: &[], environment: &[] }
+fn of(text: &str) -> ServicesFileCase<'_> {
+    ServicesFileCase { text, arguments: &[], environment: &[] }
 }
 
 fn error(text: &str) -> String {
@@ -97,7 +103,7 @@ fn error(text: &str) -> String {
 #[test]
 fn each_host_has_its_own_settings_and_its_own_place() {
     let (settings, hosts, _) = of(TWO).starts();
-    assert_eq!(settings.listen.bind, Bind::Tcp { address: None, port: 7000 });
+    assert_eq!(settings.listen.bind, BindAddress::Tcp { address: None, port: 7000 });
     assert_eq!((settings.metrics.len(), settings.log.filter.to_string()), (1, "info".into()));
     let [a, b] = &hosts[..] else { panic!("{hosts:?}") };
     assert_eq!(a.name.as_ref().map(ToString::to_string).as_deref(), Some("a"));
@@ -139,7 +145,9 @@ fn switches_and_names_are_taken_as_they_are_compared() {
 
 #[test]
 fn the_dump_shows_each_host_with_file_and_line_and_no_secret() {
-    let Ok(Command::Print(dump)) = (Run { arguments: &["--dump-config"], ..of(TWO) }).load() else {
+    let Ok(ProgramCommand::Print(dump)) =
+        (ServicesFileCase { arguments: &["--dump-config"], ..of(TWO) }).load()
+    else {
         panic!("no dump")
     };
     for part in [
@@ -158,21 +166,23 @@ fn the_dump_shows_each_host_with_file_and_line_and_no_secret() {
 
 #[test]
 fn flags_and_variables_of_the_daemon_win_over_the_file() {
-    let run = Run { environment: &[("PORT", "7002")], ..of(TWO) };
-    assert_eq!(run.starts().0.listen.bind, Bind::Tcp { address: None, port: 7002 });
-    let run = Run { arguments: &["--port=7003"], ..run };
-    assert_eq!(run.starts().0.listen.bind, Bind::Tcp { address: None, port: 7003 });
+    let run = ServicesFileCase { environment: &[("PORT", "7002")], ..of(TWO) };
+    assert_eq!(run.starts().0.listen.bind, BindAddress::Tcp { address: None, port: 7002 });
+    let run = ServicesFileCase { arguments: &["--port=7003"], ..run };
+    assert_eq!(run.starts().0.listen.bind, BindAddress::Tcp { address: None, port: 7003 });
 }
 
 #[test]
 fn what_is_said_of_one_host_is_not_taken_for_all() {
     let environment = [("DATABASE_URL", "sqlite:///x"), ("NC_dbhost", "x")];
-    let (_, hosts, warnings) = Run { environment: &environment, ..of(TWO) }.starts();
+    let (_, hosts, warnings) = ServicesFileCase { environment: &environment, ..of(TWO) }.starts();
     assert_ne!(hosts[0].host.database, hosts[1].host.database);
     assert!(warnings.iter().any(|text| text.contains("DATABASE_URL: not used")), "{warnings:?}");
-    let flag = Run { arguments: &["--database-url=sqlite:///x"], ..of(TWO) }.load().unwrap_err();
+    let flag = ServicesFileCase { arguments: &["--database-url=sqlite:///x"], ..of(TWO) }
+        .load()
+        .unwrap_err();
     assert!(flag.to_string().contains("database_url = … into its [[host]]"), "{flag}");
-    let both = Run { arguments: &["/etc/config.php"], ..of(TWO) }.load().unwrap_err();
+    let both = ServicesFileCase { arguments: &["/etc/config.php"], ..of(TWO) }.load().unwrap_err();
     assert!(both.to_string().contains("Give one of them"), "{both}");
 }
 
@@ -224,7 +234,7 @@ fn mistakes_name_file_line_key_and_remedy() {
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    let load = load::<InstanceSettings>(Surroundings {
+    let load = load::<NextcloudServiceSettings>(LoadInputs {
         arguments: vec!["notify_push".into()],
         environment: [("NOTIFY_PUSH_CONFIG".to_owned(), "/nowhere.toml".to_owned())].into(),
         dotenv: Err(io::ErrorKind::NotFound.into()),

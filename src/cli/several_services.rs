@@ -1,11 +1,11 @@
 //! Several hosts of one file, each with settings of its own.
 
 use crate::config::{
-    ConfigError, Entry, Environment,
-    layers::{Flags, Layers},
-    report::Report,
-    service_kind::{HostRequest, Kind},
-    services_file::HostTable,
+    ConfigError, EnvironmentVariables, ServiceEntry,
+    layers::{FlagValues, SettingLayers},
+    report::SettingsReport,
+    service_kind::{ServiceConfigRequest, ServiceKind},
+    services_file::ServiceTable,
     setting,
 };
 use std::path::Path;
@@ -15,28 +15,29 @@ const OVERRIDES: &str = "NC_";
 
 /// Reads every host of the file. What is set for one by flags or variables would be set for all of
 /// them, so none of it counts here.
-pub(crate) fn many<H>(
-    hosts: Vec<HostTable>,
-    daemon: &Layers<'_>,
+pub(crate) fn read_services<H>(
+    hosts: Vec<ServiceTable>,
+    daemon: &SettingLayers<'_>,
     exists: &dyn Fn(&Path) -> bool,
-    kinds: &[Kind<'_, H>],
-    report: &mut Report,
-) -> Result<Vec<Entry<H>>, ConfigError> {
+    kinds: &[ServiceKind<'_, H>],
+    report: &mut SettingsReport,
+) -> Result<Vec<ServiceEntry<H>>, ConfigError> {
     let environment = daemon.environment.without(OVERRIDES);
     unused(daemon, kinds, report);
     let mut entries = Vec::new();
     for host in hosts {
-        let HostTable { name, place, config, glob, .. } = &host;
+        let ServiceTable { name, place, config, glob, .. } = &host;
         let kind = kind(kinds, None, Some(&host))?;
         host.only(kind.settings)?;
-        let layers = Layers {
-            flags: Flags::new(),
-            environment: Environment::default(),
+        let layers = SettingLayers {
+            flags: FlagValues::new(),
+            environment: EnvironmentVariables::default(),
             table: host.settings.clone(),
             read: daemon.read,
         };
         let (file, environment) = (config.as_deref(), &environment);
-        let request = HostRequest { file, glob: *glob, layers: &layers, environment, exists };
+        let request =
+            ServiceConfigRequest { file, glob: *glob, layers: &layers, environment, exists };
         report.begin(format!("host {name}"));
         let warned = report.warnings.len();
         let read = (kind.read)(&request, report);
@@ -44,7 +45,7 @@ pub(crate) fn many<H>(
             *warning = format!("host {name}: {warning}");
         }
         let read = read.map_err(|error| ConfigError::Host(name.clone(), Box::new(error)))?;
-        entries.push(Entry { name: Some(name.clone()), place: place.clone(), host: read });
+        entries.push(ServiceEntry { name: Some(name.clone()), place: place.clone(), host: read });
     }
     report.begin("daemon");
     Ok(entries)
@@ -52,10 +53,10 @@ pub(crate) fn many<H>(
 
 /// The kind of this name, else the one that a host says it is of, else the first there is.
 pub(crate) fn kind<'k, 'a, H>(
-    kinds: &'k [Kind<'a, H>],
+    kinds: &'k [ServiceKind<'a, H>],
     named: Option<&str>,
-    host: Option<&HostTable>,
-) -> Result<&'k Kind<'a, H>, ConfigError> {
+    host: Option<&ServiceTable>,
+) -> Result<&'k ServiceKind<'a, H>, ConfigError> {
     let first = kinds.first().ok_or(ConfigError::Missing {
         what: "this build knows no kind of host",
         remedy: "Build it with one of its features, such as nextcloud",
@@ -72,7 +73,7 @@ pub(crate) fn kind<'k, 'a, H>(
 }
 
 /// With a file of hosts neither a config.php nor a host's flags can be given: of which host?
-pub(crate) fn alone(file: Option<&Path>, layers: &Layers<'_>) -> Result<(), ConfigError> {
+pub(crate) fn alone(file: Option<&Path>, layers: &SettingLayers<'_>) -> Result<(), ConfigError> {
     if file.is_some() {
         return Err(ConfigError::Usage(
             "there are a config.php and a file of hosts. Give one of them; in the file of hosts a \
@@ -90,7 +91,11 @@ pub(crate) fn alone(file: Option<&Path>, layers: &Layers<'_>) -> Result<(), Conf
 }
 
 /// Warns of variables that count for a single host only.
-fn unused<H>(daemon: &Layers<'_>, kinds: &[Kind<'_, H>], report: &mut Report) {
+fn unused<H>(
+    daemon: &SettingLayers<'_>,
+    kinds: &[ServiceKind<'_, H>],
+    report: &mut SettingsReport,
+) {
     for setting in kinds.iter().flat_map(|kind| kind.settings) {
         for layer in daemon.environment.layers() {
             if layer.get(setting.variable).is_some_and(|value| !value.is_empty()) {

@@ -4,27 +4,27 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The first wait is at most this.
-const FIRST: Duration = Duration::from_millis(250);
+const FIRST_DELAY: Duration = Duration::from_millis(250);
 
 /// No wait is longer. Ten seconds, because a try costs one refused connection while every second
 /// away is a second of lost events; twenty daemons waiting 5–10 s ask a server twice or thrice a
 /// second between them, which no server notices.
-pub const LONGEST: Duration = Duration::from_secs(10);
+pub const MAX_DELAY: Duration = Duration::from_secs(10);
 
-/// A connection that lived this long was healthy: the next loss starts over with `FIRST`. One that
+/// A connection that lived this long was healthy: the next loss starts over with `FIRST_DELAY`. One that
 /// was lost sooner goes on where the waits had got to, so that a server which accepts and drops us
 /// at once isn't hammered.
-pub const HEALTHY: Duration = Duration::from_secs(60);
+pub const HEALTHY_AFTER: Duration = Duration::from_secs(60);
 
 /// The waits between tries of one connection. Time and chance are passed in.
 #[derive(Debug)]
-pub struct Backoff {
+pub struct ReconnectBackoff {
     rng: fastrand::Rng,
     failures: u32,
     since: Option<Instant>,
 }
 
-impl Backoff {
+impl ReconnectBackoff {
     /// Nothing has failed yet.
     pub fn new(rng: fastrand::Rng) -> Self {
         Self { rng, failures: 0, since: None }
@@ -38,10 +38,10 @@ impl Backoff {
     /// The try failed or the connection was lost: how long to wait now. Between half of the step
     /// and all of it, so that many daemons don't come back at the same instant.
     pub fn wait(&mut self, now: Instant) -> Duration {
-        if self.since.take().is_some_and(|since| now.duration_since(since) >= HEALTHY) {
+        if self.since.take().is_some_and(|since| now.duration_since(since) >= HEALTHY_AFTER) {
             self.failures = 0;
         }
-        let step = FIRST.saturating_mul(1 << self.failures.min(16)).min(LONGEST);
+        let step = FIRST_DELAY.saturating_mul(1 << self.failures.min(16)).min(MAX_DELAY);
         self.failures = self.failures.saturating_add(1);
         step.mul_f64(0.5 + self.rng.f64() / 2.0)
     }
@@ -49,29 +49,29 @@ impl Backoff {
 
 #[cfg(test)]
 mod tests {
-    use super::{Backoff, FIRST, HEALTHY, LONGEST};
+    use super::{FIRST_DELAY, HEALTHY_AFTER, MAX_DELAY, ReconnectBackoff};
     use std::time::Duration;
     use tokio::time::Instant;
 
-    fn backoff() -> Backoff {
-        Backoff::new(fastrand::Rng::with_seed(7))
+    fn backoff() -> ReconnectBackoff {
+        ReconnectBackoff::new(fastrand::Rng::with_seed(7))
     }
 
     #[test]
     fn grows_to_its_limit_and_stays_there_jittered() {
         let (mut backoff, now) = (backoff(), Instant::now());
         let first = backoff.wait(now);
-        assert!(first >= FIRST / 2 && first <= FIRST, "{first:?}");
+        assert!(first >= FIRST_DELAY / 2 && first <= FIRST_DELAY, "{first:?}");
         let waits: Vec<Duration> = (0..100).map(|_| backoff.wait(now)).collect();
-        assert!(waits.iter().all(|wait| *wait <= LONGEST));
-        assert!(waits[10..].iter().all(|wait| *wait >= LONGEST / 2));
+        assert!(waits.iter().all(|wait| *wait <= MAX_DELAY));
+        assert!(waits[10..].iter().all(|wait| *wait >= MAX_DELAY / 2));
         assert!(waits[10..].iter().any(|wait| *wait != waits[10]), "no jitter");
     }
 
     #[test]
     fn two_daemons_do_not_wait_alike() {
         let now = Instant::now();
-        let mut other = Backoff::new(fastrand::Rng::with_seed(8));
+        let mut other = ReconnectBackoff::new(fastrand::Rng::with_seed(8));
         assert_ne!(backoff().wait(now), other.wait(now));
     }
 
@@ -83,7 +83,7 @@ mod tests {
             backoff.wait(now + Duration::from_secs(1));
         }
         backoff.connected(now);
-        assert!(backoff.wait(now + HEALTHY - Duration::from_millis(1)) >= LONGEST / 2);
+        assert!(backoff.wait(now + HEALTHY_AFTER - Duration::from_millis(1)) >= MAX_DELAY / 2);
     }
 
     #[test]
@@ -93,17 +93,17 @@ mod tests {
             backoff.wait(now);
         }
         backoff.connected(now);
-        assert!(backoff.wait(now + HEALTHY) <= FIRST);
+        assert!(backoff.wait(now + HEALTHY_AFTER) <= FIRST_DELAY);
     }
 
     #[test]
     fn failing_tries_after_a_healthy_time_grow_again() {
         let (mut backoff, now) = (backoff(), Instant::now());
         backoff.connected(now);
-        backoff.wait(now + HEALTHY);
+        backoff.wait(now + HEALTHY_AFTER);
         for _ in 0..10 {
-            backoff.wait(now + HEALTHY * 2);
+            backoff.wait(now + HEALTHY_AFTER * 2);
         }
-        assert!(backoff.wait(now + HEALTHY * 9) >= LONGEST / 2);
+        assert!(backoff.wait(now + HEALTHY_AFTER * 9) >= MAX_DELAY / 2);
     }
 }

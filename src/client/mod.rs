@@ -1,24 +1,24 @@
 //! Where messages come from: Redis, memory; later HTTP and Kafka.
 
 pub mod database;
-mod own_listener;
+mod self_connection;
 pub mod tls;
 pub mod websocket;
-pub use own_listener::{from_here, introduce_ourselves, to_ourselves};
+pub use self_connection::{loopback_reachable, self_tls_connector, send_proxy_preamble};
 pub mod backoff;
-mod complaint;
 pub mod memory;
+mod outage_log;
 pub mod redis;
 mod state;
 
-pub use state::State;
+pub use state::SourceState;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
 /// Bytes from a source, with the name of the channel they came on.
 #[derive(Debug, Clone)]
-pub struct Message {
+pub struct SourceMessage {
     /// The channel, one of those the host asked for.
     pub channel: &'static str,
     /// The payload, untouched: cheap to hand on and to take apart. A slice of it keeps all of it, so
@@ -28,9 +28,9 @@ pub struct Message {
 
 /// What a source hands on.
 #[derive(Debug)]
-pub enum Delivery {
+pub enum SourceEvent {
     /// A message, and when it was read from the source: what its delivery is timed from.
-    Message(Message, Instant),
+    Message(SourceMessage, Instant),
     /// The source was away and is back: anything may have been missed since.
     Gap,
 }

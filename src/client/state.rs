@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 /// The state of a supervised source, as its watchers see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
+pub enum SourceState {
     /// The first try is still under way.
     Starting,
     /// Messages arrive.
@@ -22,7 +22,7 @@ pub enum State {
     },
 }
 
-impl State {
+impl SourceState {
     /// Whether messages arrive.
     pub fn is_connected(&self) -> bool {
         matches!(self, Self::Connected { .. })

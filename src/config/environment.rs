@@ -1,24 +1,24 @@
 //! The environment of the process and the environment file beside it.
 
-use super::{ConfigError, Source};
+use super::{ConfigError, SettingSource};
 use std::collections::BTreeMap;
 
 /// Variables of the process, and those of `.env`, which hold where the process has none.
 ///
 /// Some of them are secrets, so this has no `Debug`.
 #[derive(Default)]
-pub struct Environment {
+pub struct EnvironmentVariables {
     process: BTreeMap<String, String>,
     dotenv: BTreeMap<String, String>,
 }
 
 /// One of the two layers.
-pub(crate) struct Layer<'a> {
+pub(crate) struct EnvironmentLayer<'a> {
     variables: &'a BTreeMap<String, String>,
-    source: fn(String) -> Source,
+    source: fn(String) -> SettingSource,
 }
 
-impl Environment {
+impl EnvironmentVariables {
     /// `dotenv` is the content of the `.env` file, when there is one.
     pub fn new(
         process: BTreeMap<String, String>,
@@ -28,10 +28,10 @@ impl Environment {
     }
 
     /// Both, the stronger first.
-    pub(crate) fn layers(&self) -> [Layer<'_>; 2] {
+    pub(crate) fn layers(&self) -> [EnvironmentLayer<'_>; 2] {
         [
-            Layer { variables: &self.process, source: Source::Environment },
-            Layer { variables: &self.dotenv, source: Source::DotEnv },
+            EnvironmentLayer { variables: &self.process, source: SettingSource::Environment },
+            EnvironmentLayer { variables: &self.dotenv, source: SettingSource::DotEnv },
         ]
     }
 
@@ -52,19 +52,23 @@ impl Environment {
         Self { process: keep(&self.process), dotenv: keep(&self.dotenv) }
     }
 
-    /// Where a variable of [`Environment::merged`] comes from.
-    pub fn source(&self, name: &str) -> Source {
+    /// Where a variable of [`EnvironmentVariables::merged`] comes from.
+    pub fn source(&self, name: &str) -> SettingSource {
         let known = self.process.contains_key(name);
-        if known { Source::Environment(name.to_owned()) } else { Source::DotEnv(name.to_owned()) }
+        if known {
+            SettingSource::Environment(name.to_owned())
+        } else {
+            SettingSource::DotEnv(name.to_owned())
+        }
     }
 }
 
-impl<'a> Layer<'a> {
+impl<'a> EnvironmentLayer<'a> {
     pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
         self.variables.get(name).map(String::as_str)
     }
 
-    pub(crate) fn source(&self, name: &str) -> Source {
+    pub(crate) fn source(&self, name: &str) -> SettingSource {
         (self.source)(name.to_owned())
     }
 }
@@ -95,9 +99,9 @@ fn line_of(content: &str, error: &dotenvy::Error) -> usize {
 mod tests {
     use super::*;
 
-    fn environment(process: &[(&str, &str)], dotenv: &str) -> Result<Environment, String> {
+    fn environment(process: &[(&str, &str)], dotenv: &str) -> Result<EnvironmentVariables, String> {
         let process = process.iter().map(|&(name, value)| (name.into(), value.into())).collect();
-        Environment::new(process, Some(dotenv)).map_err(|error| error.to_string())
+        EnvironmentVariables::new(process, Some(dotenv)).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -105,8 +109,8 @@ mod tests {
         let both = environment(&[("A", "1")], "A=2\nexport B=\"x y\" # why\n").unwrap();
         let merged = both.merged();
         assert_eq!((merged["A"].as_str(), merged["B"].as_str()), ("1", "x y"));
-        assert_eq!(both.source("A"), Source::Environment("A".into()));
-        assert_eq!(both.source("B"), Source::DotEnv("B".into()));
+        assert_eq!(both.source("A"), SettingSource::Environment("A".into()));
+        assert_eq!(both.source("B"), SettingSource::DotEnv("B".into()));
     }
 
     #[test]

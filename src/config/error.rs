@@ -1,6 +1,6 @@
 //! Why the daemon cannot start with the settings it was given.
 
-use super::Source;
+use super::SettingSource;
 use std::{io, path::PathBuf};
 
 /// A fault in the settings. The text names place and remedy, and never a value: it may be a secret.
@@ -13,7 +13,7 @@ pub enum ConfigError {
     #[error("{at}: {problem}")]
     Invalid {
         /// Where it was given.
-        at: Source,
+        at: SettingSource,
         /// What is wrong and what was expected.
         problem: String,
     },
@@ -21,7 +21,7 @@ pub enum ConfigError {
     #[error("{at} could not be evaluated: {why}. {remedy}")]
     NotEvaluated {
         /// Where it was given.
-        at: Source,
+        at: SettingSource,
         /// Why, without any value.
         why: &'static str,
         /// What would supply it.
@@ -85,7 +85,7 @@ pub enum ConfigError {
     },
     /// In what is said of one of several hosts.
     #[error("host {0}")]
-    Host(super::HostName, #[source] Box<ConfigError>),
+    Host(super::ServiceName, #[source] Box<ConfigError>),
     /// The host's own file can't be read.
     #[error(transparent)]
     File(Box<dyn std::error::Error + Send + Sync>),
@@ -102,7 +102,7 @@ impl ConfigError {
     }
 
     /// A value that can't be what it is.
-    pub fn invalid(at: Source, problem: impl Into<String>) -> Self {
+    pub fn invalid(at: SettingSource, problem: impl Into<String>) -> Self {
         Self::Invalid { at, problem: problem.into() }
     }
 }

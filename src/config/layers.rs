@@ -1,10 +1,10 @@
 //! The layers above the host's file: command line over environment over `.env` over the file of hosts.
 
 use super::{
-    ConfigError, Environment, Source, Sourced,
-    environment::Layer,
-    services_file::{Said, Table},
-    setting::{Kind, Setting},
+    ConfigError, EnvironmentVariables, SettingSource, SourcedValue,
+    environment::EnvironmentLayer,
+    services_file::{SettingTable, TableValue},
+    setting::{Setting, SettingKind},
 };
 use std::{
     collections::BTreeMap,
@@ -33,26 +33,29 @@ pub fn read_text(path: &Path) -> io::Result<String> {
 }
 
 /// What the flags say: the setting's name to its values; a switch's value is `true`.
-pub type Flags = BTreeMap<&'static str, Vec<String>>;
+pub type FlagValues = BTreeMap<&'static str, Vec<String>>;
 
 /// Command line, environment and file of hosts, in which settings are looked up.
-pub struct Layers<'a> {
-    pub(crate) flags: Flags,
-    pub(crate) environment: Environment,
-    pub(crate) table: Table,
+pub struct SettingLayers<'a> {
+    pub(crate) flags: FlagValues,
+    pub(crate) environment: EnvironmentVariables,
+    pub(crate) table: SettingTable,
     pub(crate) read: ReadFile<'a>,
 }
 
-impl Layers<'_> {
+impl SettingLayers<'_> {
     /// All values given for a setting in the strongest layer that has any; one, unless a flag was
     /// repeated.
     ///
     /// # Errors
     /// [`ConfigError`]: a file of a secret that can't be read, or a variable given twice.
-    pub fn texts(&self, setting: Setting) -> Result<Option<Sourced<Vec<String>>>, ConfigError> {
+    pub fn texts(
+        &self,
+        setting: Setting,
+    ) -> Result<Option<SourcedValue<Vec<String>>>, ConfigError> {
         if let Some(values) = self.flags.get(setting.name) {
-            let source = Source::CommandLine(setting.name);
-            return Ok(Some(Sourced { value: values.clone(), source }));
+            let source = SettingSource::CommandLine(setting.name);
+            return Ok(Some(SourcedValue { value: values.clone(), source }));
         }
         for layer in self.environment.layers() {
             if let Some(found) = self.variable(&layer, setting)? {
@@ -61,8 +64,8 @@ impl Layers<'_> {
         }
         match self.table.get(setting)? {
             None => Ok(None),
-            Some(Said::Values(values)) => Ok(Some(values)),
-            Some(Said::InFile(path)) => {
+            Some(TableValue::Values(values)) => Ok(Some(values)),
+            Some(TableValue::InFile(path)) => {
                 let name = path.source.to_string();
                 let value = self.secret_file(name, Path::new(&path.value))?;
                 Ok(Some(value.map(|text| vec![text])))
@@ -78,15 +81,15 @@ impl Layers<'_> {
         &self,
         setting: Setting,
         parse: impl Fn(&str) -> Result<T, E>,
-    ) -> Result<Option<Sourced<T>>, ConfigError> {
-        let Some(Sourced { value, source }) = self.texts(setting)? else { return Ok(None) };
+    ) -> Result<Option<SourcedValue<T>>, ConfigError> {
+        let Some(SourcedValue { value, source }) = self.texts(setting)? else { return Ok(None) };
         // A list in the file is one value; of a repeated flag the last counts.
         let text = match &source {
-            Source::File { .. } => value.join(","),
+            SettingSource::File { .. } => value.join(","),
             _ => value.last().cloned().unwrap_or_default(),
         };
         match parse(&text) {
-            Ok(value) => Ok(Some(Sourced { value, source })),
+            Ok(value) => Ok(Some(SourcedValue { value, source })),
             Err(problem) => Err(ConfigError::invalid(source, problem)),
         }
     }
@@ -101,30 +104,38 @@ impl Layers<'_> {
 
     fn variable(
         &self,
-        layer: &Layer<'_>,
+        layer: &EnvironmentLayer<'_>,
         setting: Setting,
-    ) -> Result<Option<Sourced<String>>, ConfigError> {
-        let usable = |text: &&str| setting.kind == Kind::MayBeEmpty || !text.is_empty();
+    ) -> Result<Option<SourcedValue<String>>, ConfigError> {
+        let usable = |text: &&str| setting.kind == SettingKind::MayBeEmpty || !text.is_empty();
         let plain = layer.get(setting.variable).filter(usable);
-        let twin = format!("{}_FILE", setting.variable);
-        let file = layer.get(&twin).filter(|path| setting.kind == Kind::Secret && !path.is_empty());
+        let file_variable = format!("{}_FILE", setting.variable);
+        let file = layer
+            .get(&file_variable)
+            .filter(|path| setting.kind == SettingKind::Secret && !path.is_empty());
         match (plain, file) {
             (Some(_), Some(_)) => Err(ConfigError::Twice { variable: setting.variable }),
             (Some(text), None) => {
                 let source = layer.source(setting.variable);
-                Ok(Some(Sourced { value: text.to_owned(), source }))
+                Ok(Some(SourcedValue { value: text.to_owned(), source }))
             }
-            (None, Some(path)) => self.secret_file(twin.clone(), Path::new(path)).map(Some),
+            (None, Some(path)) => {
+                self.secret_file(file_variable.clone(), Path::new(path)).map(Some)
+            }
             (None, None) => Ok(None),
         }
     }
 
-    fn secret_file(&self, variable: String, path: &Path) -> Result<Sourced<String>, ConfigError> {
+    fn secret_file(
+        &self,
+        variable: String,
+        path: &Path,
+    ) -> Result<SourcedValue<String>, ConfigError> {
         match (self.read)(path) {
             Ok(text) => {
                 let value = text.strip_suffix('\n').unwrap_or(&text);
                 let value = value.strip_suffix('\r').unwrap_or(value).to_owned();
-                Ok(Sourced { value, source: Source::SecretFile(variable) })
+                Ok(SourcedValue { value, source: SettingSource::SecretFile(variable) })
             }
             Err(source) => Err(ConfigError::SecretFile { variable, path: path.to_owned(), source }),
         }
@@ -134,7 +145,7 @@ impl Layers<'_> {
 #[cfg(test)]
 mod tests {
     use super::read_text;
-    use crate::config::{services_file, services_file::MAX_HOSTS};
+    use crate::config::{services_file, services_file::MAX_SERVICES};
     use std::fmt::Write as _;
 
     #[test]
@@ -146,7 +157,7 @@ mod tests {
     #[test]
     fn as_many_hosts_as_there_may_be_fit_into_a_file_with_all_their_settings() {
         let mut text = String::new();
-        for number in 0..MAX_HOSTS {
+        for number in 0..MAX_SERVICES {
             let settings = format!("database_url = \"mysql://user:{:x<700}@db/name\"", "");
             write!(text, "[[host]]\nname = \"n{number}\"\npath = \"/n{number}\"\n{settings}\n")
                 .unwrap();
@@ -156,6 +167,6 @@ mod tests {
         let text = read_text(file.path()).unwrap();
         let hosts =
             services_file::parse(file.path(), &text).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(hosts.hosts.len(), MAX_HOSTS);
+        assert_eq!(hosts.hosts.len(), MAX_SERVICES);
     }
 }

@@ -6,7 +6,7 @@
 pub(crate) mod recent_map;
 pub mod secret;
 pub mod service_entry;
-pub use service_entry::{Entry, HostName, Place};
+pub use service_entry::{ServiceEntry, ServiceName, ServiceRoute};
 pub mod read;
 pub mod url;
 
@@ -26,14 +26,14 @@ pub mod setting;
 
 mod source;
 
-pub use change::{Change, Effect};
+pub use change::{ChangeEffect, SettingChange};
 
-pub use environment::Environment;
+pub use environment::EnvironmentVariables;
 pub use error::ConfigError;
 
-pub use layers::{Layers, ReadFile, read_text};
+pub use layers::{ReadFile, SettingLayers, read_text};
 pub use parse::{header, network};
-pub use report::{Report, Row};
-pub use service_kind::{Action, Flag, HostRequest, Kind};
-pub use setting::{INSTANCE, Kind as SettingKind, Setting};
-pub use source::{Found, Source, Sourced};
+pub use report::{SettingRow, SettingsReport};
+pub use service_kind::{ServiceAction, ServiceConfigRequest, ServiceFlag, ServiceKind};
+pub use setting::{INSTANCE, Setting, SettingKind};
+pub use source::{ConfigFileValue, SettingSource, SourcedValue};

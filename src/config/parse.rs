@@ -2,17 +2,17 @@
 
 use crate::{
     services::nextcloud::settings::AuthStep,
-    telemetry::log::{BadFilter, Filter, LogStyle},
+    telemetry::log::{LogFilter, LogFilterError, LogStyle},
 };
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 /// What was expected.
-pub type Expected = String;
+pub type ExpectedFormat = String;
 
 /// Yes or no.
-pub fn switch(text: &str) -> Result<bool, Expected> {
+pub fn switch(text: &str) -> Result<bool, ExpectedFormat> {
     match text.trim().to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),
@@ -21,29 +21,29 @@ pub fn switch(text: &str) -> Result<bool, Expected> {
 }
 
 /// A port; 0: any.
-pub fn port(text: &str) -> Result<u16, Expected> {
+pub fn port(text: &str) -> Result<u16, ExpectedFormat> {
     text.trim().parse().map_err(|_| "expected a port number from 0 to 65535".into())
 }
 
 /// A number from 0 on.
-pub fn count<N: std::str::FromStr>(text: &str) -> Result<N, Expected> {
+pub fn count<N: std::str::FromStr>(text: &str) -> Result<N, ExpectedFormat> {
     text.trim().parse().map_err(|_| "expected a number that is not negative, nor huge".into())
 }
 
 /// A number from 1 on.
-pub fn positive(text: &str) -> Result<usize, Expected> {
+pub fn positive(text: &str) -> Result<usize, ExpectedFormat> {
     count(text).ok().filter(|number| *number > 0).ok_or("expected a number from 1 on".into())
 }
 
 /// A prefix length.
-pub fn bits(text: &str, most: u8) -> Result<u8, Expected> {
+pub fn bits(text: &str, most: u8) -> Result<u8, ExpectedFormat> {
     let bits = text.trim().trim_start_matches('/').parse().ok();
     bits.filter(|bits| (1..=most).contains(bits))
         .ok_or_else(|| format!("expected a number of bits from 1 to {most}"))
 }
 
 /// An address without a port.
-pub fn address(text: &str) -> Result<IpAddr, Expected> {
+pub fn address(text: &str) -> Result<IpAddr, ExpectedFormat> {
     let text = text.trim();
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     bare.parse().map_err(|_| {
@@ -52,14 +52,14 @@ pub fn address(text: &str) -> Result<IpAddr, Expected> {
 }
 
 /// `0660`, `660`, `0o660`.
-pub fn permissions(text: &str) -> Result<u32, Expected> {
+pub fn permissions(text: &str) -> Result<u32, ExpectedFormat> {
     let digits = text.trim().trim_start_matches("0o");
     let bits = u32::from_str_radix(digits, 8).ok().filter(|bits| *bits <= 0o777);
     bits.ok_or_else(|| "expected permissions in octal, such as 0660".into())
 }
 
 /// A path, as it is.
-pub fn path(text: &str) -> Result<PathBuf, Expected> {
+pub fn path(text: &str) -> Result<PathBuf, ExpectedFormat> {
     Ok(PathBuf::from(text))
 }
 
@@ -67,7 +67,7 @@ pub fn path(text: &str) -> Result<PathBuf, Expected> {
 const MAX_SECONDS: u64 = 1 << 32;
 
 /// Seconds; with `s`, `m`, `h` or `d` behind the number, what they say.
-pub fn duration(text: &str) -> Result<Duration, Expected> {
+pub fn duration(text: &str) -> Result<Duration, ExpectedFormat> {
     let text = text.trim();
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match text.get(digits.len()..).unwrap_or_default() {
@@ -86,12 +86,12 @@ pub fn duration(text: &str) -> Result<Duration, Expected> {
 }
 
 /// What to log.
-pub fn filter(text: &str) -> Result<Filter, Expected> {
-    Filter::parse(text).map_err(|error: BadFilter| error.to_string())
+pub fn filter(text: &str) -> Result<LogFilter, ExpectedFormat> {
+    LogFilter::parse(text).map_err(|error: LogFilterError| error.to_string())
 }
 
 /// How the log looks.
-pub fn log_style(text: &str) -> Result<LogStyle, Expected> {
+pub fn log_style(text: &str) -> Result<LogStyle, ExpectedFormat> {
     match text.trim() {
         "text" => Ok(LogStyle::Text),
         "json" => Ok(LogStyle::Json),
@@ -105,7 +105,7 @@ pub fn list(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Who decides log-ins, in order.
-pub fn auth_steps(text: &str) -> Result<Vec<AuthStep>, Expected> {
+pub fn auth_steps(text: &str) -> Result<Vec<AuthStep>, ExpectedFormat> {
     const EXPECTED: &str = "expected database, nextcloud or both, the first to be asked first, \
                             such as database,nextcloud";
     let mut steps = Vec::new();
@@ -131,7 +131,7 @@ pub fn network(text: &str) -> Option<IpNet> {
 }
 
 /// Several of them.
-pub fn networks(text: &str) -> Result<Vec<IpNet>, Expected> {
+pub fn networks(text: &str) -> Result<Vec<IpNet>, ExpectedFormat> {
     let networks = list(text).map(network).collect::<Option<Vec<_>>>();
     networks.ok_or_else(|| "expected addresses and networks such as 127.0.0.1, 10.0.0.0/8".into())
 }
@@ -147,7 +147,7 @@ pub fn header(text: &str) -> Option<HeaderName> {
 }
 
 /// Several of them, one at least.
-pub fn headers(text: &str) -> Result<Vec<HeaderName>, Expected> {
+pub fn headers(text: &str) -> Result<Vec<HeaderName>, ExpectedFormat> {
     let names = list(text).map(header).collect::<Option<Vec<_>>>();
     names
         .filter(|names| !names.is_empty())
@@ -155,13 +155,13 @@ pub fn headers(text: &str) -> Result<Vec<HeaderName>, Expected> {
 }
 
 /// What can stand in a header.
-pub fn user_agent(text: &str) -> Result<String, Expected> {
+pub fn user_agent(text: &str) -> Result<String, ExpectedFormat> {
     HeaderValue::from_str(text).map_err(|_| "expected text without line breaks".to_owned())?;
     Ok(text.to_owned())
 }
 
 /// `major.minor.patch`
-pub fn version(text: &str) -> Result<String, Expected> {
+pub fn version(text: &str) -> Result<String, ExpectedFormat> {
     let text = text.trim();
     let numeric = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     if text.split('.').count() == 3 && text.split('.').all(numeric) {
@@ -172,7 +172,7 @@ pub fn version(text: &str) -> Result<String, Expected> {
 }
 
 /// What names of tables begin with.
-pub fn table_prefix(text: &str) -> Result<String, Expected> {
+pub fn table_prefix(text: &str) -> Result<String, ExpectedFormat> {
     if text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         Ok(text.to_owned())
     } else {

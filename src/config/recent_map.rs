@@ -12,7 +12,7 @@ pub(crate) const SPARE: usize = 64;
 
 /// A bounded map whose entries end by themselves. The clock is passed in.
 #[derive(Debug)]
-pub(crate) struct Recent<K, V> {
+pub(crate) struct RecentMap<K, V> {
     entries: HashMap<K, (V, Instant)>,
     /// When each entry ends, in order. May name entries that were taken: they go with time.
     ends: VecDeque<(Instant, K)>,
@@ -20,7 +20,7 @@ pub(crate) struct Recent<K, V> {
     lifetime: Duration,
 }
 
-impl<K: Clone + Eq + Hash, V> Recent<K, V> {
+impl<K: Clone + Eq + Hash, V> RecentMap<K, V> {
     /// Remembers up to `limit` entries for `lifetime` each.
     pub(crate) fn new(limit: usize, lifetime: Duration) -> Self {
         Self { entries: HashMap::new(), ends: VecDeque::new(), limit, lifetime }
@@ -31,7 +31,7 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
     pub(crate) fn insert(&mut self, key: K, value: V, now: Instant) {
         self.tidy(now);
         while self.ends.len() >= self.limit {
-            self.forget_oldest();
+            self.evict_oldest();
         }
         let end = now + self.lifetime;
         self.entries.insert(key.clone(), (value, end));
@@ -56,7 +56,7 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
     /// Forgets what has ended, and gives its memory back.
     pub(crate) fn tidy(&mut self, now: Instant) {
         while self.ends.front().is_some_and(|(end, _)| *end <= now) {
-            self.forget_oldest();
+            self.evict_oldest();
         }
         let room = SPARE + 8 * self.ends.len();
         if self.ends.capacity() > room || self.entries.capacity() > room {
@@ -65,7 +65,7 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
         }
     }
 
-    fn forget_oldest(&mut self) {
+    fn evict_oldest(&mut self) {
         let Some((end, key)) = self.ends.pop_front() else { return };
         // The same key may have been inserted again since: that entry stays.
         if self.entries.get(&key).is_some_and(|(_, ends)| *ends == end) {
@@ -76,7 +76,7 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
 
 #[cfg(test)]
 mod tests {
-    use super::Recent;
+    use super::RecentMap;
     use std::time::Duration;
     use tokio::time::Instant;
 
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn an_entry_ends_by_itself() {
-        let (mut recent, now) = (Recent::new(4, LIFE), Instant::now());
+        let (mut recent, now) = (RecentMap::new(4, LIFE), Instant::now());
         recent.insert('a', 1, now);
         assert_eq!(recent.get(&'a', now + LIFE - Duration::from_nanos(1)), Some(&1));
         assert_eq!(recent.get(&'a', now + LIFE), None);
@@ -93,14 +93,14 @@ mod tests {
 
     #[test]
     fn what_is_taken_is_gone() {
-        let (mut recent, now) = (Recent::new(4, LIFE), Instant::now());
+        let (mut recent, now) = (RecentMap::new(4, LIFE), Instant::now());
         recent.insert('a', 1, now);
         assert_eq!((recent.take(&'a', now), recent.take(&'a', now)), (Some(1), None));
     }
 
     #[test]
     fn the_oldest_makes_room_and_a_renewed_entry_is_young() {
-        let (mut recent, now) = (Recent::new(3, LIFE), Instant::now());
+        let (mut recent, now) = (RecentMap::new(3, LIFE), Instant::now());
         for (key, value) in [('a', 1), ('b', 2), ('a', 3), ('c', 4)] {
             recent.insert(key, value, now + Duration::from_secs(value));
         }
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn what_a_crowd_took_is_given_back() {
-        let (mut recent, now) = (Recent::new(10_000, LIFE), Instant::now());
+        let (mut recent, now) = (RecentMap::new(10_000, LIFE), Instant::now());
         for n in 0..10_000 {
             recent.insert(n, n, now);
         }
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn nothing_grows_without_bound() {
-        let (mut recent, now) = (Recent::new(3, LIFE), Instant::now());
+        let (mut recent, now) = (RecentMap::new(3, LIFE), Instant::now());
         for n in 0..1000 {
             recent.insert(n % 2, n, now);
             recent.take(&(n % 2), now);

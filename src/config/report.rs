@@ -1,19 +1,19 @@
 //! Which values hold and where they come from: what `--dump-config` prints.
 
-use super::{Source, Sourced};
+use super::{SettingSource, SourcedValue};
 use std::fmt::Write as _;
 
 /// Fills up while the settings are put together.
 #[derive(Debug, Default)]
-pub struct Report {
-    pub(crate) rows: Vec<Row>,
+pub struct SettingsReport {
+    pub(crate) rows: Vec<SettingRow>,
     heading: Option<String>,
     pub(crate) warnings: Vec<String>,
 }
 
 /// A setting as it may be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct SettingRow {
     /// The host that begins with this row, where there are several.
     pub heading: Option<String>,
     /// Its name: that of the flag.
@@ -21,17 +21,17 @@ pub struct Row {
     /// Its value, without secrets.
     pub value: String,
     /// Who said so.
-    pub source: Source,
+    pub source: SettingSource,
 }
 
-impl Report {
+impl SettingsReport {
     /// One that begins with these warnings.
     pub(crate) fn warning(warnings: impl IntoIterator<Item = String>) -> Self {
         Self { warnings: warnings.into_iter().collect(), ..Self::default() }
     }
 
     /// One with these rows and warnings.
-    pub(crate) fn of(rows: Vec<Row>, warnings: Vec<String>) -> Self {
+    pub(crate) fn of(rows: Vec<SettingRow>, warnings: Vec<String>) -> Self {
         Self { rows, heading: None, warnings }
     }
 
@@ -39,12 +39,12 @@ impl Report {
     pub fn keep<T>(
         &mut self,
         name: &'static str,
-        sourced: Sourced<T>,
+        sourced: SourcedValue<T>,
         show: impl FnOnce(&T) -> String,
     ) -> T {
         let value = show(&sourced.value);
         let heading = self.heading.take();
-        self.rows.push(Row { heading, name, value, source: sourced.source });
+        self.rows.push(SettingRow { heading, name, value, source: sourced.source });
         sourced.value
     }
 
@@ -52,13 +52,13 @@ impl Report {
     pub fn keep_some<T>(
         &mut self,
         name: &'static str,
-        sourced: Option<Sourced<T>>,
+        sourced: Option<SourcedValue<T>>,
         absent: &str,
         show: impl FnOnce(&T) -> String,
     ) -> Option<T> {
         match sourced {
             Some(sourced) => Some(self.keep(name, sourced, show)),
-            None => self.keep(name, Sourced::default(None), |_| absent.to_owned()),
+            None => self.keep(name, SourcedValue::default(None), |_| absent.to_owned()),
         }
     }
 
@@ -74,11 +74,12 @@ impl Report {
 
     /// One line for each setting: name, value, source; then the warnings.
     pub(crate) fn text(&self) -> String {
-        let width = |of: fn(&Row) -> usize| self.rows.iter().map(of).max().unwrap_or_default();
+        let width =
+            |of: fn(&SettingRow) -> usize| self.rows.iter().map(of).max().unwrap_or_default();
         let (names, values) = (width(|row| row.name.len()), width(|row| row.value.chars().count()));
         let values = values.min(MAX_COLUMN);
         let mut text = String::new();
-        for Row { heading, name, value, source } in &self.rows {
+        for SettingRow { heading, name, value, source } in &self.rows {
             if let Some(heading) = heading {
                 let _ = writeln!(text, "[{heading}]");
             }

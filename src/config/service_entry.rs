@@ -4,9 +4,9 @@ use std::{fmt, sync::Arc};
 
 /// A host's name in log, metrics and commands: lower-case letters, digits and `-`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct HostName(Arc<str>);
+pub struct ServiceName(Arc<str>);
 
-impl HostName {
+impl ServiceName {
     /// The longest name, in bytes.
     pub const MAX: usize = 32;
 
@@ -23,7 +23,7 @@ impl HostName {
     }
 }
 
-impl fmt::Display for HostName {
+impl fmt::Display for ServiceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -31,7 +31,7 @@ impl fmt::Display for HostName {
 
 /// Which of a listener's requests are for a host: all, unless something is said.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Place {
+pub struct ServiceRoute {
     /// The names that clients know the host by (`Host` header), lower case; empty: any.
     pub server_names: Vec<String>,
     /// What the path begins with: `/a`, without a slash at its end; empty: anything.
@@ -40,33 +40,33 @@ pub struct Place {
 
 /// A host in the settings. `H` is whatever its kind makes of what is said of it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry<H> {
+pub struct ServiceEntry<H> {
     /// Its name; none where it is the only one and nobody gave it a name.
-    pub name: Option<HostName>,
+    pub name: Option<ServiceName>,
     /// Which requests are for it.
-    pub place: Place,
+    pub place: ServiceRoute,
     /// The host.
     pub host: H,
 }
 
-impl<H> Entry<H> {
+impl<H> ServiceEntry<H> {
     /// The only host of a daemon: without a name, and every request is for it.
     pub fn only(host: H) -> Self {
-        Self { name: None, place: Place::default(), host }
+        Self { name: None, place: ServiceRoute::default(), host }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::HostName;
+    use super::ServiceName;
 
     #[test]
     fn names_are_short_and_plain() {
-        for name in ["a", "cloud-1", "0", &"x".repeat(HostName::MAX)] {
-            assert_eq!(HostName::parse(name).unwrap().as_str(), name);
+        for name in ["a", "cloud-1", "0", &"x".repeat(ServiceName::MAX)] {
+            assert_eq!(ServiceName::parse(name).unwrap().as_str(), name);
         }
-        for name in ["", "A", "a b", "a.b", "ü", "a\"b", &"x".repeat(HostName::MAX + 1)] {
-            assert_eq!(HostName::parse(name), None, "{name}");
+        for name in ["", "A", "a b", "a.b", "ü", "a\"b", &"x".repeat(ServiceName::MAX + 1)] {
+            assert_eq!(ServiceName::parse(name), None, "{name}");
         }
     }
 }

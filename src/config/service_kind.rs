@@ -1,11 +1,11 @@
 //! The kinds of host, as the settings know them: a name, and who reads what is said of one.
 
-use super::{ConfigError, Environment, Layers, Report, Setting};
+use super::{ConfigError, EnvironmentVariables, Setting, SettingLayers, SettingsReport};
 use crate::runtime::settings::DEFAULT_PORT;
 use std::path::Path;
 
 /// A kind of host; `H` is what it makes of its settings.
-pub struct Kind<'a, H> {
+pub struct ServiceKind<'a, H> {
     /// What it is called: `nextcloud`. `notify_push <name>` serves one of it, and nothing else.
     pub name: &'static str,
     /// What that does, for the help.
@@ -17,18 +17,18 @@ pub struct Kind<'a, H> {
     /// What can be set for one.
     pub settings: &'a [Setting],
     /// The flags for it, under its name.
-    pub flags: &'a [Flag],
+    pub flags: &'a [ServiceFlag],
     /// What can be asked of one by a word.
-    pub actions: &'a [Action],
+    pub actions: &'a [ServiceAction],
     /// Help for these.
     pub action: &'static str,
     /// Reads its settings.
-    pub read: ReadHost<'a, H>,
+    pub read: ReadService<'a, H>,
 }
 
 /// A flag of a kind of host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Flag {
+pub struct ServiceFlag {
     /// What it sets.
     pub setting: Setting,
     /// What its value is, in a word; none: it is a switch.
@@ -39,35 +39,39 @@ pub struct Flag {
 
 /// Something that is asked of a kind of host by a word: `notify_push phorge stop`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Action {
+pub struct ServiceAction {
     /// The word.
     pub name: &'static str,
     /// Whether it is just to serve.
     pub serves: bool,
 }
 
-impl<'a, H> Kind<'a, H> {
+impl<'a, H> ServiceKind<'a, H> {
     /// A kind that is only served without a name, or in a file of hosts.
-    pub const fn new(name: &'static str, settings: &'a [Setting], read: ReadHost<'a, H>) -> Self {
+    pub const fn new(
+        name: &'static str,
+        settings: &'a [Setting],
+        read: ReadService<'a, H>,
+    ) -> Self {
         let (about, file, port) = ("", None, DEFAULT_PORT);
         Self { name, about, file, port, settings, flags: &[], actions: &[], action: "", read }
     }
 }
 
 /// Makes a host of its settings, noting each in the report.
-pub type ReadHost<'a, H> =
-    &'a (dyn Fn(&HostRequest<'_>, &mut Report) -> Result<H, ConfigError> + Sync);
+pub type ReadService<'a, H> =
+    &'a (dyn Fn(&ServiceConfigRequest<'_>, &mut SettingsReport) -> Result<H, ConfigError> + Sync);
 
 /// What is known of a host whose settings are to be read.
-pub struct HostRequest<'a> {
+pub struct ServiceConfigRequest<'a> {
     /// The host's own configuration file, if one was named.
     pub file: Option<&'a Path>,
     /// `--glob-config`: also those beside it.
     pub glob: bool,
     /// What stands over that file.
-    pub layers: &'a Layers<'a>,
+    pub layers: &'a SettingLayers<'a>,
     /// What the file may look at, and what may override its keys.
-    pub environment: &'a Environment,
+    pub environment: &'a EnvironmentVariables,
     /// Whether there is a file, a folder or a socket at a path.
     pub exists: &'a dyn Fn(&Path) -> bool,
 }

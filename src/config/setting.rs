@@ -10,12 +10,12 @@ pub struct Setting {
     /// Its environment variable.
     pub variable: &'static str,
     /// What an empty variable and a `*_FILE` twin mean.
-    pub kind: Kind,
+    pub kind: SettingKind,
 }
 
 /// How a setting's variable is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum SettingKind {
     /// Empty means not set.
     Plain,
     /// Empty is a value.
@@ -32,15 +32,15 @@ impl Setting {
 
     /// One that may be given in a file, and never shows.
     pub const fn secret(name: &'static str, variable: &'static str) -> Self {
-        of_kind(name, variable, Kind::Secret)
+        of_kind(name, variable, SettingKind::Secret)
     }
 }
 
 const fn plain(name: &'static str, variable: &'static str) -> Setting {
-    Setting { name, flag: true, variable, kind: Kind::Plain }
+    Setting { name, flag: true, variable, kind: SettingKind::Plain }
 }
 
-const fn of_kind(name: &'static str, variable: &'static str, kind: Kind) -> Setting {
+const fn of_kind(name: &'static str, variable: &'static str, kind: SettingKind) -> Setting {
     Setting { name, flag: true, variable, kind }
 }
 
@@ -55,11 +55,11 @@ macro_rules! settings {
 
 settings! {
     /// URL of the database.
-    DATABASE_URL = of_kind("database-url", "DATABASE_URL", Kind::Secret);
+    DATABASE_URL = of_kind("database-url", "DATABASE_URL", SettingKind::Secret);
     /// Prefix of the tables.
-    DATABASE_PREFIX = of_kind("database-prefix", "DATABASE_PREFIX", Kind::MayBeEmpty);
+    DATABASE_PREFIX = of_kind("database-prefix", "DATABASE_PREFIX", SettingKind::MayBeEmpty);
     /// URL of Redis, repeated for a cluster.
-    REDIS_URL = of_kind("redis-url", "REDIS_URL", Kind::Secret);
+    REDIS_URL = of_kind("redis-url", "REDIS_URL", SettingKind::Secret);
     /// Client certificate towards Redis.
     REDIS_TLS_CERT = plain("redis-tls-cert", "REDIS_TLS_CERT");
     /// Its key.
@@ -83,7 +83,7 @@ settings! {
     COMPAT_VERSION = plain("compat-version", "COMPAT_VERSION");
     /// config.php's `secret`. No flag: everybody can read a command line.
     NEXTCLOUD_SECRET =
-        Setting { name: "nextcloud-secret", flag: false, variable: "NEXTCLOUD_SECRET", kind: Kind::Secret };
+        Setting { name: "nextcloud-secret", flag: false, variable: "NEXTCLOUD_SECRET", kind: SettingKind::Secret };
     /// Who is asked whether a password is right.
     AUTH = plain("auth", "AUTH");
     /// How long a session decided by Nextcloud lasts before it is asked again.
@@ -128,7 +128,7 @@ settings! {
     /// Longest wait between two messages of one kind.
     MAX_DEBOUNCE_TIME = plain("max-debounce-time", "MAX_DEBOUNCE_TIME");
     /// Whether everything is told at once: set at all, whatever the value.
-    DEBOUNCE_DISABLE = of_kind("debounce-disable", "DEBOUNCE_DISABLE", Kind::MayBeEmpty);
+    DEBOUNCE_DISABLE = of_kind("debounce-disable", "DEBOUNCE_DISABLE", SettingKind::MayBeEmpty);
     /// Members of a crowd told in a second.
     PUSH_RATE = plain("push-rate", "PUSH_RATE");
     /// How long a connection may last.
@@ -148,7 +148,7 @@ settings! {
 /// The file of settings and hosts. It says where settings are, so it stands in no file itself.
 pub const CONFIG: Setting = plain("config", "NOTIFY_PUSH_CONFIG");
 
-/// The daemon's listeners and what strangers may use up there.
+/// The daemon's listeners and what unauthenticated_clients may use up there.
 pub const LISTEN: &[Setting] = &[
     PORT,
     BIND,

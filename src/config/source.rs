@@ -5,7 +5,7 @@ use std::{fmt, path::Path, sync::Arc};
 
 /// Where a value was given, as an operator would look for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum SettingSource {
     /// A flag: `port` for `--port`.
     CommandLine(&'static str),
     /// An environment variable of the process.
@@ -27,7 +27,7 @@ pub enum Source {
     Default,
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for SettingSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CommandLine(name) => write!(f, "command line --{name}"),
@@ -42,25 +42,25 @@ impl fmt::Display for Source {
 
 /// A value and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sourced<T> {
+pub struct SourcedValue<T> {
     /// The value.
     pub value: T,
     /// Where it was given.
-    pub source: Source,
+    pub source: SettingSource,
 }
 
-impl<T> Sourced<T> {
+impl<T> SourcedValue<T> {
     /// What holds where nobody says anything.
     pub fn default(value: T) -> Self {
-        Self { value, source: Source::Default }
+        Self { value, source: SettingSource::Default }
     }
 
     /// The same source with another value.
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Sourced<U> {
-        Sourced { value: change(self.value), source: self.source }
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> SourcedValue<U> {
+        SourcedValue { value: change(self.value), source: self.source }
     }
 }
 
 /// What a configuration file says about one setting. An unusable value stops the start only if no
 /// stronger layer gives the setting.
-pub type Found<T> = Result<Option<Sourced<T>>, ConfigError>;
+pub type ConfigFileValue<T> = Result<Option<SourcedValue<T>>, ConfigError>;

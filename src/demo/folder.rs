@@ -9,9 +9,9 @@ use std::{
 
 /// A new folder that only we can enter; removed with everything in it when dropped.
 #[derive(Debug)]
-pub struct Folder(PathBuf);
+pub struct DemoFolder(PathBuf);
 
-impl Folder {
+impl DemoFolder {
     /// Makes one in `parent`, under a name that nobody knows beforehand.
     ///
     /// # Errors
@@ -29,7 +29,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for DemoFolder {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
             tracing::warn!("the demo's folder could not be removed: {error}");
@@ -39,13 +39,13 @@ impl Drop for Folder {
 
 #[cfg(test)]
 mod tests {
-    use super::Folder;
+    use super::DemoFolder;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn it_is_ours_alone_and_gone_afterwards() {
         let parent = tempfile::tempdir().unwrap();
-        let folder = Folder::new(parent.path(), &mut fastrand::Rng::with_seed(1)).unwrap();
+        let folder = DemoFolder::new(parent.path(), &mut fastrand::Rng::with_seed(1)).unwrap();
         let path = folder.path().to_owned();
         std::fs::write(path.join("file"), "x").unwrap();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);

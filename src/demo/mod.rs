@@ -2,32 +2,32 @@
 //! told what Nextcloud would publish, with two real clients.
 
 mod folder;
-mod people;
+mod page_actions;
+mod runner;
 mod screen;
-mod stage;
-mod story;
-mod visit;
+mod script;
+mod users;
 pub mod webhook;
 
-pub use screen::Screen;
+pub use screen::DemoScreen;
 
 use crate::{
     client::{
         database,
-        database::StoreError,
-        memory::{Ended, Memory},
-        websocket::VisitError,
+        database::DatabaseClientError,
+        memory::{MemorySource, SourceClosed},
+        websocket::WebSocketClientError,
     },
-    lifecycle::{Exit, Signal, Signals},
-    runtime::{Daemon, Rim, StartError},
-    server::Local,
+    lifecycle::{ExitReason, ProcessSignal, SignalStream},
+    runtime::{Daemon, DaemonStartError, RuntimeEnvironment},
+    server::LocalAddress,
 };
-use folder::Folder;
+use folder::DemoFolder;
 use futures_util::{Stream, StreamExt, stream};
-use people::{Person, log_in};
-use stage::{Fault, Stage};
+use runner::{ScriptFault, ScriptRunner};
 use std::{future::Future, io, net::SocketAddr, path::Path, pin::pin};
 use tokio::sync::mpsc;
+use users::{DemoPerson, log_in};
 
 /// Nextcloud's tables and the demo's users.
 const TABLES: &str = include_str!("tables.sql");
@@ -42,24 +42,24 @@ pub enum DemoError {
     /// No place for the database: give another one with TMPDIR.
     #[error("no folder for the demo's database can be made in the temporary folder (TMPDIR)")]
     Folder(#[source] io::Error),
-    /// See [`StoreError`].
+    /// See [`DatabaseClientError`].
     #[error(transparent)]
-    Tables(#[from] StoreError),
+    Tables(#[from] DatabaseClientError),
     /// The system refuses signal handlers.
     #[error("the system refuses signal handlers")]
     Signals(#[source] io::Error),
-    /// See [`StartError`].
+    /// See [`DaemonStartError`].
     #[error(transparent)]
-    Start(#[from] StartError),
+    Start(#[from] DaemonStartError),
     /// The daemon does not listen where it was told to.
     #[error("the daemon listens on {0}, not on a TCP port")]
-    Address(Local),
-    /// See [`VisitError`].
+    Address(LocalAddress),
+    /// See [`WebSocketClientError`].
     #[error("a client of the demo hears nothing more")]
-    Client(#[from] VisitError),
-    /// See [`Ended`].
+    Client(#[from] WebSocketClientError),
+    /// See [`SourceClosed`].
     #[error(transparent)]
-    Ended(#[from] Ended),
+    Ended(#[from] SourceClosed),
     /// The demo's own back end gets no answer.
     #[error("the demo's back end does not reach the daemon")]
     BackEnd(#[source] io::Error),
@@ -76,33 +76,34 @@ pub enum DemoError {
 /// [`DemoError`].
 pub async fn run(
     once: bool,
-    mut rim: Rim,
+    mut environment: RuntimeEnvironment,
     temporary: &Path,
-    screen: Screen,
+    screen: DemoScreen,
 ) -> Result<u8, DemoError> {
-    let signals = Signals::listen().map_err(DemoError::Signals)?;
-    let folder = Folder::new(temporary, &mut rim.rng).map_err(DemoError::Folder)?;
+    let signals = SignalStream::listen().map_err(DemoError::Signals)?;
+    let folder = DemoFolder::new(temporary, &mut environment.rng).map_err(DemoError::Folder)?;
     let database = folder.path().join("owncloud.db");
     database::create(&database, TABLES).await?;
     let (sender, queue) = mpsc::channel(QUEUE);
-    let (memory, rng) = (Memory::new(sender), rim.rng.fork());
-    let visit = visit::play(memory.clone());
-    rim.play = Some(visit.clone());
-    let host = people::host(database, queue);
-    let daemon = Daemon::start(&people::settings(), host, rim).await?;
+    let (memory, rng) = (MemorySource::new(sender), environment.rng.fork());
+    let visit = page_actions::demo_controls(memory.clone());
+    environment.play = Some(visit.clone());
+    let host = users::host(database, queue);
+    let daemon = Daemon::start(&users::settings(), host, environment).await?;
     let address = tcp(daemon.local())?;
     let page = match daemon.watched() {
-        Some(Local::Tcp(page)) => *page,
+        Some(LocalAddress::Tcp(page)) => *page,
         _ => address,
     };
     // Set here and nowhere else.
     let _ = visit.socket.set(format!("ws://{address}/push/ws"));
     let mut end = None;
-    let play =
-        async { end = Some(play(once, Places { address, page }, memory, screen, rng).await) };
+    let play = async {
+        end = Some(play(once, DemoAddresses { address, page }, memory, screen, rng).await)
+    };
     let exit = daemon.run(pin!(until(Box::pin(play), signals))).await;
     match (exit, end) {
-        (Exit::Clean, Some(played)) => {
+        (ExitReason::Clean, Some(played)) => {
             played.map(|faults| if faults.is_empty() { 0 } else { WRONG })
         }
         (exit, _) => Ok(exit.code()),
@@ -110,62 +111,66 @@ pub async fn run(
 }
 
 /// The port the daemon listens on.
-fn tcp(local: &Local) -> Result<SocketAddr, DemoError> {
+fn tcp(local: &LocalAddress) -> Result<SocketAddr, DemoError> {
     match local {
-        Local::Tcp(address) => Ok(*address),
+        LocalAddress::Tcp(address) => Ok(*address),
         other => Err(DemoError::Address(other.clone())),
     }
 }
 
 /// The signals, with the end of the play among them. The first of all ends the play.
-fn until(play: impl Future<Output = ()> + Unpin, signals: Signals) -> impl Stream<Item = Signal> {
+fn until(
+    play: impl Future<Output = ()> + Unpin,
+    signals: SignalStream,
+) -> impl Stream<Item = ProcessSignal> {
     stream::unfold((Some(play), signals), async |(play, mut signals)| {
         let signal = match play {
             None => signals.next().await?,
             Some(play) => tokio::select! {
                 signal = signals.next() => signal?,
-                () = play => Signal::Terminate,
+                () = play => ProcessSignal::Terminate,
             },
         };
         // A terminal that is closed sends SIGHUP; there are no files here to be read again.
-        let signal = if signal == Signal::Hangup { Signal::Terminate } else { signal };
+        let signal =
+            if signal == ProcessSignal::Hangup { ProcessSignal::Terminate } else { signal };
         Some((signal, (None, signals)))
     })
 }
 
 /// Where clients connect, and where the page is.
 #[derive(Debug, Clone, Copy)]
-struct Places {
+struct DemoAddresses {
     address: SocketAddr,
     page: SocketAddr,
 }
 
 async fn play(
     once: bool,
-    places: Places,
-    memory: Memory,
-    mut screen: Screen,
+    addresses: DemoAddresses,
+    memory: MemorySource,
+    mut screen: DemoScreen,
     mut rng: fastrand::Rng,
-) -> Result<Vec<Fault>, DemoError> {
-    let Places { address, page } = places;
+) -> Result<Vec<ScriptFault>, DemoError> {
+    let DemoAddresses { address, page } = addresses;
     screen.introduction(address, page)?;
-    let alice = log_in(address, Person::Alice, rng.fork()).await?;
-    let bob = log_in(address, Person::Bob, rng.fork()).await?;
-    let mut stage = Stage { memory, alice, bob, screen };
+    let alice = log_in(address, DemoPerson::Alice, rng.fork()).await?;
+    let bob = log_in(address, DemoPerson::Bob, rng.fork()).await?;
+    let mut runner = ScriptRunner { memory, alice, bob, screen };
     let mut faults = Vec::new();
-    for step in story::tour() {
-        faults.extend(stage.play(&step, stage::BRIEF).await?);
+    for step in script::tour() {
+        faults.extend(runner.play(&step, runner::TOUR_PAUSE).await?);
     }
     if faults.is_empty() {
-        stage.screen.success()?;
+        runner.screen.success()?;
     }
     if once {
         return Ok(faults);
     }
-    stage.screen.invitation(address, page)?;
+    runner.screen.connect_instructions(address, page)?;
     let mut turn = 0;
     loop {
-        stage.play(&story::everyday(turn), stage::LONG).await?;
+        runner.play(&script::recurring_step(turn), runner::LOOP_PAUSE).await?;
         turn += 1;
     }
 }

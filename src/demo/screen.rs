@@ -1,6 +1,6 @@
 //! What the demo looks like: 80 columns, colours only where somebody sees them.
 
-use super::people::Person;
+use super::users::DemoPerson;
 use std::{
     fmt::Display,
     io::{self, Write},
@@ -9,14 +9,14 @@ use std::{
 };
 
 /// Where the demo is shown.
-pub struct Screen {
+pub struct DemoScreen {
     out: Box<dyn Write + Send>,
     colours: bool,
 }
 
 /// SGR parameters of a terminal: ECMA-48 section 8.3.117.
 #[derive(Clone, Copy)]
-enum Ink {
+enum ScreenColour {
     Bold = 1,
     Dim = 2,
     Red = 31,
@@ -33,7 +33,7 @@ const FINDING: &str = "\
 notification and custom. bob heard of the shared folder, and nothing of the
 diary.";
 
-impl Screen {
+impl DemoScreen {
     /// Writes to `out`, which is a terminal that takes colours or isn't.
     pub fn new(out: impl Write + Send + 'static, colours: bool) -> Self {
         Self { out: Box::new(out), colours }
@@ -42,18 +42,22 @@ impl Screen {
     /// The first lines.
     pub fn introduction(&mut self, address: SocketAddr, page: SocketAddr) -> io::Result<()> {
         let title = format!("notify_push demo on ws://{address}/push/ws");
-        let title = self.inked(Ink::Bold, &title);
-        let page = self.inked(Ink::Bold, &format!("http://{page}/status"));
+        let title = self.inked(ScreenColour::Bold, &title);
+        let page = self.inked(ScreenColour::Bold, &format!("http://{page}/status"));
         writeln!(self.out, "{title}\nIts status page: {page}\n\n{INTRODUCTION}")?;
         self.out.flush()
     }
 
     /// How to listen oneself.
-    pub fn invitation(&mut self, address: SocketAddr, page: SocketAddr) -> io::Result<()> {
-        let (url, bob) = (format!("ws://{address}/push/ws"), Person::Bob);
+    pub fn connect_instructions(
+        &mut self,
+        address: SocketAddr,
+        page: SocketAddr,
+    ) -> io::Result<()> {
+        let (url, bob) = (format!("ws://{address}/push/ws"), DemoPerson::Bob);
         let (name, password) = (bob.name(), bob.password());
-        let title =
-            self.inked(Ink::Bold, "Listen as bob from another terminal, with any of these:");
+        let title = self
+            .inked(ScreenColour::Bold, "Listen as bob from another terminal, with any of these:");
         writeln!(
             self.out,
             "{title}\n\n  \
@@ -71,7 +75,7 @@ impl Screen {
 
     /// A heading and what is to be said below it.
     pub fn title(&mut self, title: &str, text: &str) -> io::Result<()> {
-        let title = self.inked(Ink::Bold, title);
+        let title = self.inked(ScreenColour::Bold, title);
         writeln!(self.out, "{title}\n\n{text}")?;
         self.out.flush()
     }
@@ -84,7 +88,7 @@ impl Screen {
 
     /// What arrived.
     pub fn good(&mut self, text: &str) -> io::Result<()> {
-        let text = self.inked(Ink::Green, text);
+        let text = self.inked(ScreenColour::Green, text);
         self.line(&text)
     }
 
@@ -95,34 +99,35 @@ impl Screen {
     }
 
     /// Somebody heard of it so long after it.
-    pub fn heard(&mut self, after: Duration, who: Person, text: &str) -> io::Result<()> {
-        let text = self.inked(Ink::Green, text);
+    pub fn heard(&mut self, after: Duration, who: DemoPerson, text: &str) -> io::Result<()> {
+        let text = self.inked(ScreenColour::Green, text);
         writeln!(self.out, "{:>7} ms  {:<5}  {text}", after.as_millis(), who.name())?;
         self.out.flush()
     }
 
     /// Somebody heard nothing of it, which is right.
-    pub fn silence(&mut self, who: Person) -> io::Result<()> {
-        let nothing = self.inked(Ink::Dim, "(nothing)");
+    pub fn silence(&mut self, who: DemoPerson) -> io::Result<()> {
+        let nothing = self.inked(ScreenColour::Dim, "(nothing)");
         writeln!(self.out, "{:>10}  {:<5}  {nothing}", "", who.name())?;
         self.out.flush()
     }
 
     /// What should not have happened.
     pub fn fault(&mut self, fault: &dyn Display) -> io::Result<()> {
-        let text = self.inked(Ink::Red, &format!("WRONG: {fault}"));
+        let text = self.inked(ScreenColour::Red, &format!("WRONG: {fault}"));
         writeln!(self.out, "{text}")?;
         self.out.flush()
     }
 
     /// All is well.
     pub fn success(&mut self) -> io::Result<()> {
-        let good = self.inked(Ink::Green, "Each kind of message was heard by those concerned");
+        let good =
+            self.inked(ScreenColour::Green, "Each kind of message was heard by those concerned");
         writeln!(self.out, "\n{good}: file, file_id, activity,\n{FINDING}")?;
         self.out.flush()
     }
 
-    fn inked(&self, ink: Ink, text: &str) -> String {
+    fn inked(&self, ink: ScreenColour, text: &str) -> String {
         match self.colours {
             true => format!("\x1b[{}m{text}\x1b[0m", ink as u8),
             false => text.to_owned(),
@@ -132,16 +137,16 @@ impl Screen {
 
 #[cfg(test)]
 mod tests {
-    use super::{Person, Screen};
+    use super::{DemoPerson, DemoScreen};
     use std::{
         io::{self, Write},
         sync::mpsc,
         time::Duration,
     };
 
-    struct Sent(mpsc::Sender<Vec<u8>>);
+    struct ScreenCapture(mpsc::Sender<Vec<u8>>);
 
-    impl Write for Sent {
+    impl Write for ScreenCapture {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.send(bytes.to_vec()).map_err(io::Error::other)?;
             Ok(bytes.len())
@@ -153,13 +158,13 @@ mod tests {
 
     fn shown(colours: bool) -> String {
         let (sender, bytes) = mpsc::channel();
-        let mut screen = Screen::new(Sent(sender), colours);
+        let mut screen = DemoScreen::new(ScreenCapture(sender), colours);
         let address = "127.0.0.1:65535".parse().unwrap();
         screen.introduction(address, address).unwrap();
-        screen.heard(Duration::from_millis(101), Person::Bob, "notify_file_id [12]").unwrap();
-        screen.silence(Person::Bob).unwrap();
+        screen.heard(Duration::from_millis(101), DemoPerson::Bob, "notify_file_id [12]").unwrap();
+        screen.silence(DemoPerson::Bob).unwrap();
         screen.success().unwrap();
-        screen.invitation(address, address).unwrap();
+        screen.connect_instructions(address, address).unwrap();
         drop(screen);
         String::from_utf8(bytes.into_iter().flatten().collect()).unwrap()
     }

@@ -1,8 +1,8 @@
 //! How many files and connections a process may have open.
 
 use crate::{
-    doctor::finding::{Check, Finding},
-    server::Bind,
+    doctor::finding::{CheckFinding, CheckId},
+    server::BindAddress,
 };
 use rustix::process::{Resource, getrlimit};
 use std::{
@@ -14,16 +14,19 @@ use std::{
 const ENOUGH: u64 = 65_536;
 
 /// Judges the limits.
-pub(super) fn judge(limits: Descriptors) -> Finding {
+pub(super) fn judge(limits: DescriptorLimits) -> CheckFinding {
     let (limit, whose) = match limits.daemon {
         Some((id, limit)) => (limit, format!("the running daemon (process {id})")),
         None => (limits.own, "a process started from here".to_owned()),
     };
     if limit >= ENOUGH {
         let number = if limit == u64::MAX { "any number of".to_owned() } else { limit.to_string() };
-        return Finding::fine(Check::Descriptors, format!("{whose} may open {number} files"));
+        return CheckFinding::fine(
+            CheckId::Descriptors,
+            format!("{whose} may open {number} files"),
+        );
     }
-    Finding::hint(Check::Descriptors, format!("{whose} may open {limit} files"))
+    CheckFinding::hint(CheckId::Descriptors, format!("{whose} may open {limit} files"))
         .why(
             "each client takes one; beyond the limit new clients are not let in. The unit in \
              systemd/ sets 1048576",
@@ -36,7 +39,7 @@ pub(super) fn judge(limits: Descriptors) -> Finding {
 
 /// How many files and connections may be open at once; `u64::MAX` is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Descriptors {
+pub struct DescriptorLimits {
     /// In this process.
     pub own: u64,
     /// In the running daemon, with its process id, where that can be seen.
@@ -44,14 +47,14 @@ pub struct Descriptors {
 }
 
 /// Reads the limits of this process and of whoever listens at `bind`.
-pub fn descriptors(bind: &Bind) -> Descriptors {
+pub fn descriptors(bind: &BindAddress) -> DescriptorLimits {
     let own = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let daemon = listener(bind).and_then(|id| Some((id, limit(id)?)));
-    Descriptors { own, daemon }
+    DescriptorLimits { own, daemon }
 }
 
 /// The process that holds the listening socket; none without the right to look.
-fn listener(bind: &Bind) -> Option<u32> {
+fn listener(bind: &BindAddress) -> Option<u32> {
     let inode = inode(bind)?;
     let link = PathBuf::from(format!("socket:[{inode}]"));
     let mut processes = fs::read_dir("/proc").ok()?.flatten();
@@ -67,14 +70,16 @@ fn listener(bind: &Bind) -> Option<u32> {
 }
 
 /// The number of the listening socket: proc_net(5).
-fn inode(bind: &Bind) -> Option<u64> {
+fn inode(bind: &BindAddress) -> Option<u64> {
     let table = |name: &str| fs::read_to_string(Path::new("/proc/net").join(name));
     match bind {
-        Bind::Tcp { port, .. } => {
+        BindAddress::Tcp { port, .. } => {
             let tables = [table("tcp"), table("tcp6")];
             tables.iter().flatten().find_map(|table| tcp_inode(table, *port))
         }
-        Bind::Unix { path, .. } => unix_inode(&table("unix").ok()?, &path.display().to_string()),
+        BindAddress::Unix { path, .. } => {
+            unix_inode(&table("unix").ok()?, &path.display().to_string())
+        }
     }
 }
 
@@ -105,15 +110,15 @@ fn limit(id: u32) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Descriptors, ENOUGH, judge, tcp_inode, unix_inode};
-    use crate::doctor::finding::State;
+    use super::{DescriptorLimits, ENOUGH, judge, tcp_inode, unix_inode};
+    use crate::doctor::finding::FindingState;
 
     #[test]
     fn the_running_daemons_limit_counts() {
-        let of = |own, daemon| judge(Descriptors { own, daemon });
-        assert_eq!(of(1024, Some((7, ENOUGH))).state, State::Fine);
-        assert_eq!(of(ENOUGH, Some((7, 1024))).state, State::Hint);
-        assert_eq!(of(1024, None).state, State::Hint);
+        let of = |own, daemon| judge(DescriptorLimits { own, daemon });
+        assert_eq!(of(1024, Some((7, ENOUGH))).state, FindingState::Fine);
+        assert_eq!(of(ENOUGH, Some((7, 1024))).state, FindingState::Hint);
+        assert_eq!(of(1024, None).state, FindingState::Hint);
         assert!(of(0, Some((7, u64::MAX))).seen.contains("(process 7) may open any number"));
     }
 

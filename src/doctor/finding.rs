@@ -2,7 +2,7 @@
 
 /// A check, in the order in which they are run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Check {
+pub enum CheckId {
     /// What the daemon is told, and by whom.
     Settings,
     /// How many files and connections a process may have open.
@@ -34,14 +34,14 @@ pub enum Check {
     /// An event comes out at the other end.
     Delivery,
     /// A real account is let in.
-    LogIn,
+    Login,
     /// A silent connection stays.
     Idle,
     /// What only one kind of host has, by its name in the report.
     Own(&'static str),
 }
 
-impl Check {
+impl CheckId {
     /// All of them but the kinds' own, in order.
     pub const ALL: [Self; 17] = [
         Self::Settings,
@@ -59,7 +59,7 @@ impl Check {
         Self::Endpoint,
         Self::Proxies,
         Self::Delivery,
-        Self::LogIn,
+        Self::Login,
         Self::Idle,
     ];
 
@@ -81,7 +81,7 @@ impl Check {
             Self::Endpoint => "endpoint",
             Self::Proxies => "proxies",
             Self::Delivery => "delivery",
-            Self::LogIn => "log-in",
+            Self::Login => "log-in",
             Self::Idle => "idle",
             Self::Own(name) => name,
         }
@@ -90,7 +90,7 @@ impl Check {
 
 /// How it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum FindingState {
     /// As it should be.
     Fine,
     /// It works, and could be better.
@@ -103,7 +103,7 @@ pub enum State {
 
 /// A piece of a remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum RemedyStep {
     /// In words.
     Do(String),
     /// A command for a shell, exactly as it is to be run.
@@ -116,11 +116,11 @@ pub enum Step {
 
 /// What one check found out about one thing. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct CheckFinding {
     /// Which check.
-    pub check: Check,
+    pub check: CheckId,
     /// How it is.
-    pub state: State,
+    pub state: FindingState,
     /// What was seen.
     pub seen: String,
     /// Particulars of it, each for a line of its own.
@@ -128,33 +128,33 @@ pub struct Finding {
     /// Why it matters; empty where all is well.
     pub why: Box<str>,
     /// What mends it.
-    pub remedy: Vec<Step>,
+    pub remedy: Vec<RemedyStep>,
 }
 
-impl Finding {
-    fn new(check: Check, state: State, seen: impl Into<String>) -> Self {
+impl CheckFinding {
+    fn new(check: CheckId, state: FindingState, seen: impl Into<String>) -> Self {
         let (why, remedy) = (Box::default(), Vec::new());
         Self { check, state, seen: seen.into(), details: Vec::new(), why, remedy }
     }
 
     /// All is well.
-    pub fn fine(check: Check, seen: impl Into<String>) -> Self {
-        Self::new(check, State::Fine, seen)
+    pub fn fine(check: CheckId, seen: impl Into<String>) -> Self {
+        Self::new(check, FindingState::Fine, seen)
     }
 
     /// It works, and could be better.
-    pub fn hint(check: Check, seen: impl Into<String>) -> Self {
-        Self::new(check, State::Hint, seen)
+    pub fn hint(check: CheckId, seen: impl Into<String>) -> Self {
+        Self::new(check, FindingState::Hint, seen)
     }
 
     /// It doesn't work.
-    pub fn wrong(check: Check, seen: impl Into<String>) -> Self {
-        Self::new(check, State::Wrong, seen)
+    pub fn wrong(check: CheckId, seen: impl Into<String>) -> Self {
+        Self::new(check, FindingState::Wrong, seen)
     }
 
     /// Not looked at: `because` completes "skipped because …".
-    pub fn skipped(check: Check, because: impl AsRef<str>) -> Self {
-        Self::new(check, State::Skipped, format!("skipped because {}", because.as_ref()))
+    pub fn skipped(check: CheckId, because: impl AsRef<str>) -> Self {
+        Self::new(check, FindingState::Skipped, format!("skipped because {}", because.as_ref()))
     }
 
     /// The same with a particular more.
@@ -171,25 +171,25 @@ impl Finding {
 
     /// The same with something to do, in words.
     pub fn advise(self, text: impl Into<String>) -> Self {
-        self.step(Step::Do(text.into()))
+        self.step(RemedyStep::Do(text.into()))
     }
 
     /// The same with a command to run.
     pub fn run(self, command: impl Into<String>) -> Self {
-        self.step(Step::Shell(command.into()))
+        self.step(RemedyStep::Shell(command.into()))
     }
 
     /// The same with a statement for the database.
     pub fn sql(self, statement: impl Into<String>) -> Self {
-        self.step(Step::Sql(statement.into()))
+        self.step(RemedyStep::Sql(statement.into()))
     }
 
     /// The same with lines to paste into a file.
     pub fn paste(self, lines: impl Into<String>) -> Self {
-        self.step(Step::Lines(lines.into()))
+        self.step(RemedyStep::Lines(lines.into()))
     }
 
-    fn step(mut self, step: Step) -> Self {
+    fn step(mut self, step: RemedyStep) -> Self {
         self.remedy.push(step);
         self
     }

@@ -1,22 +1,22 @@
 //! Looks everything over that has to work, and says what mends what doesn't.
 //!
-//! What has to work is for each kind of host to say ([`crate::services::Prepared::look_over`]); what it
-//! finds are plain values ([`Finding`]), told in a [`Round`], and the report is a pure function of
+//! What has to work is for each kind of host to say ([`crate::services::Service::diagnose`]); what it
+//! finds are plain values ([`CheckFinding`]), told in a [`CheckRun`], and the report is a pure function of
 //! them.
 
+mod check_run;
+mod context;
 mod descriptors;
 pub mod finding;
 mod outcome;
 mod report;
-mod round;
 mod settings;
-mod visit;
 mod wrap;
 
-pub use crate::doctor::finding::{Check, Finding, State, Step};
-pub use descriptors::{Descriptors, descriptors};
-pub use outcome::Outcome;
-pub use report::{Style, is_wrong, json};
-pub use round::{LIMIT, Round};
-pub use settings::bad as unusable;
-pub use visit::{Visit, begin};
+pub use crate::doctor::finding::{CheckFinding, CheckId, FindingState, RemedyStep};
+pub use check_run::{CheckRun, LIMIT};
+pub use context::{DiagnosisContext, begin};
+pub use descriptors::{DescriptorLimits, descriptors};
+pub use outcome::CheckOutcome;
+pub use report::{ReportStyle, is_wrong, json};
+pub use settings::invalid_settings as unusable;

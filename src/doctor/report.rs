@@ -2,8 +2,8 @@
 
 use super::wrap;
 use crate::{
-    config::HostName,
-    doctor::finding::{Finding, State, Step},
+    config::ServiceName,
+    doctor::finding::{CheckFinding, FindingState, RemedyStep},
 };
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -18,7 +18,7 @@ const PASTED: usize = 4;
 
 /// SGR parameters of a terminal: ECMA-48 section 8.3.117.
 #[derive(Clone, Copy)]
-enum Ink {
+enum ReportColour {
     Bold = 1,
     Dim = 2,
     Red = 31,
@@ -28,28 +28,34 @@ enum Ink {
 
 /// How the text looks.
 #[derive(Debug, Clone, Copy)]
-pub struct Style {
+pub struct ReportStyle {
     /// Whether it is for a terminal that takes colours.
     pub colours: bool,
 }
 
-impl Style {
+impl ReportStyle {
     /// The first line.
     pub fn heading(self) -> String {
         let title = concat!("notify_push ", env!("CARGO_PKG_VERSION"), " doctor");
-        format!("{}\n\n", self.inked(Ink::Bold, title))
+        format!("{}\n\n", self.inked(ReportColour::Bold, title))
     }
 
     /// One finding.
-    pub fn finding(self, finding: &Finding) -> String {
+    pub fn finding(self, finding: &CheckFinding) -> String {
         let (mark, ink) = mark(finding.state);
         let name = format!("{:<1$}", finding.check.name(), SEEN - NAME);
-        let dim = finding.state == State::Skipped;
-        let mut text = format!("{} {}", self.inked(ink, mark), self.inked(Ink::Bold, &name));
+        let dim = finding.state == FindingState::Skipped;
+        let mut text =
+            format!("{} {}", self.inked(ink, mark), self.inked(ReportColour::Bold, &name));
         let seen = wrap::prose(&finding.seen, WIDTH - SEEN);
-        self.hang(&mut text, &seen, if dim { Some(Ink::Dim) } else { None });
+        self.hang(&mut text, &seen, if dim { Some(ReportColour::Dim) } else { None });
         for detail in &finding.details {
-            self.block(&mut text, SEEN, &wrap::prose(detail, WIDTH - SEEN), Some(Ink::Dim));
+            self.block(
+                &mut text,
+                SEEN,
+                &wrap::prose(detail, WIDTH - SEEN),
+                Some(ReportColour::Dim),
+            );
         }
         if !finding.why.is_empty() {
             let why = format!("Why: {}", finding.why);
@@ -60,19 +66,19 @@ impl Style {
     }
 
     /// The last lines.
-    pub fn summary<'f>(self, findings: impl IntoIterator<Item = &'f Finding>) -> String {
+    pub fn summary<'f>(self, findings: impl IntoIterator<Item = &'f CheckFinding>) -> String {
         let (mut fine, mut hints, mut wrong, mut skipped) = (0, 0, 0, 0);
         for finding in findings {
             *match finding.state {
-                State::Fine => &mut fine,
-                State::Hint => &mut hints,
-                State::Wrong => &mut wrong,
-                State::Skipped => &mut skipped,
+                FindingState::Fine => &mut fine,
+                FindingState::Hint => &mut hints,
+                FindingState::Wrong => &mut wrong,
+                FindingState::Skipped => &mut skipped,
             } += 1;
         }
         let (ink, verdict) = match wrong {
-            0 => (Ink::Green, "Nothing is wrong"),
-            _ => (Ink::Red, "Something is wrong"),
+            0 => (ReportColour::Green, "Nothing is wrong"),
+            _ => (ReportColour::Red, "Something is wrong"),
         };
         let verdict = self.inked(ink, verdict);
         let s = if hints == 1 { "" } else { "s" };
@@ -80,17 +86,17 @@ impl Style {
     }
 
     /// The whole of it.
-    pub fn text(self, findings: &[Finding]) -> String {
+    pub fn text(self, findings: &[CheckFinding]) -> String {
         let body: String = findings.iter().map(|finding| self.finding(finding)).collect();
         self.heading() + &body + &self.summary(findings)
     }
 
-    fn remedy(self, text: &mut String, remedy: &[Step]) {
+    fn remedy(self, text: &mut String, remedy: &[RemedyStep]) {
         let mut pasted = false;
         for (number, step) in remedy.iter().enumerate() {
             let width = WIDTH - PASTED;
             let lines = match step {
-                Step::Do(words) => {
+                RemedyStep::Do(words) => {
                     let words = if number == 0 { format!("Do: {words}") } else { words.clone() };
                     let close = if pasted { "\n" } else { "" };
                     text.push_str(close);
@@ -98,14 +104,14 @@ impl Style {
                     self.block(text, SEEN, &wrap::prose(&words, WIDTH - SEEN), None);
                     continue;
                 }
-                Step::Shell(command) => wrap::shell(command, width),
-                Step::Sql(statement) => wrap::sql(statement, width),
-                Step::Lines(lines) => lines.lines().map(str::to_owned).collect(),
+                RemedyStep::Shell(command) => wrap::shell(command, width),
+                RemedyStep::Sql(statement) => wrap::sql(statement, width),
+                RemedyStep::Lines(lines) => lines.lines().map(str::to_owned).collect(),
             };
             let open = if pasted { "" } else { "\n" };
             text.push_str(open);
             pasted = true;
-            self.block(text, PASTED, &lines, Some(Ink::Bold));
+            self.block(text, PASTED, &lines, Some(ReportColour::Bold));
         }
         if pasted {
             text.push('\n');
@@ -113,7 +119,7 @@ impl Style {
     }
 
     /// Lines of which the first stands behind what is there already.
-    fn hang(self, text: &mut String, lines: &[String], ink: Option<Ink>) {
+    fn hang(self, text: &mut String, lines: &[String], ink: Option<ReportColour>) {
         let (first, rest) = lines.split_first().map_or(("", lines), |(first, rest)| (first, rest));
         let first = ink.map_or_else(|| first.to_owned(), |ink| self.inked(ink, first));
         // Writing to a String can't fail.
@@ -121,14 +127,14 @@ impl Style {
         self.block(text, SEEN, rest, ink);
     }
 
-    fn block(self, text: &mut String, indent: usize, lines: &[String], ink: Option<Ink>) {
+    fn block(self, text: &mut String, indent: usize, lines: &[String], ink: Option<ReportColour>) {
         for line in lines {
             let line = ink.map_or_else(|| line.clone(), |ink| self.inked(ink, line));
             let _ = writeln!(text, "{:indent$}{line}", "");
         }
     }
 
-    fn inked(self, ink: Ink, text: &str) -> String {
+    fn inked(self, ink: ReportColour, text: &str) -> String {
         match self.colours {
             true => format!("\x1b[{}m{text}\x1b[0m", ink as u8),
             false => text.to_owned(),
@@ -136,18 +142,18 @@ impl Style {
     }
 }
 
-fn mark(state: State) -> (&'static str, Ink) {
+fn mark(state: FindingState) -> (&'static str, ReportColour) {
     match state {
-        State::Fine => ("✓", Ink::Green),
-        State::Hint => ("!", Ink::Yellow),
-        State::Wrong => ("✗", Ink::Red),
-        State::Skipped => ("–", Ink::Dim),
+        FindingState::Fine => ("✓", ReportColour::Green),
+        FindingState::Hint => ("!", ReportColour::Yellow),
+        FindingState::Wrong => ("✗", ReportColour::Red),
+        FindingState::Skipped => ("–", ReportColour::Dim),
     }
 }
 
 /// The same for programs, each finding with the name of its host where that has one. Names and shapes
 /// stay; fields may be added.
-pub fn json(findings: &[(Option<HostName>, Finding)]) -> String {
+pub fn json(findings: &[(Option<ServiceName>, CheckFinding)]) -> String {
     let wrong = is_wrong(findings.iter().map(|(_, finding)| finding));
     let report = json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -157,18 +163,18 @@ pub fn json(findings: &[(Option<HostName>, Finding)]) -> String {
     format!("{report:#}\n")
 }
 
-fn value(host: Option<&HostName>, finding: &Finding) -> Value {
+fn value(host: Option<&ServiceName>, finding: &CheckFinding) -> Value {
     let state = match finding.state {
-        State::Fine => "fine",
-        State::Hint => "hint",
-        State::Wrong => "wrong",
-        State::Skipped => "skipped",
+        FindingState::Fine => "fine",
+        FindingState::Hint => "hint",
+        FindingState::Wrong => "wrong",
+        FindingState::Skipped => "skipped",
     };
-    let step = |step: &Step| match step {
-        Step::Do(text) => json!({ "do": text }),
-        Step::Shell(text) => json!({ "shell": text }),
-        Step::Sql(text) => json!({ "sql": text }),
-        Step::Lines(text) => json!({ "lines": text }),
+    let step = |step: &RemedyStep| match step {
+        RemedyStep::Do(text) => json!({ "do": text }),
+        RemedyStep::Shell(text) => json!({ "shell": text }),
+        RemedyStep::Sql(text) => json!({ "sql": text }),
+        RemedyStep::Lines(text) => json!({ "lines": text }),
     };
     let mut value = json!({
         "check": finding.check.name(),
@@ -185,26 +191,26 @@ fn value(host: Option<&HostName>, finding: &Finding) -> Value {
 }
 
 /// Whether something doesn't work.
-pub fn is_wrong<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> bool {
-    findings.into_iter().any(|finding| finding.state == State::Wrong)
+pub fn is_wrong<'f>(findings: impl IntoIterator<Item = &'f CheckFinding>) -> bool {
+    findings.into_iter().any(|finding| finding.state == FindingState::Wrong)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{HostName, Style, json};
-    use crate::doctor::finding::{Check, Finding};
+    use super::{ReportStyle, ServiceName, json};
+    use crate::doctor::finding::{CheckFinding, CheckId};
 
-    fn findings() -> Vec<Finding> {
+    fn findings() -> Vec<CheckFinding> {
         vec![
-            Finding::fine(Check::Redis, "127.0.0.1:6379 answers"),
-            Finding::hint(Check::Clock, "Redis is 7 s ahead").why("app passwords expire").advise("Run NTP"),
-            Finding::wrong(Check::Proxies, "a very long story of what was seen, told at length")
+            CheckFinding::fine(CheckId::Redis, "127.0.0.1:6379 answers"),
+            CheckFinding::hint(CheckId::Clock, "Redis is 7 s ahead").why("app passwords expire").advise("Run NTP"),
+            CheckFinding::wrong(CheckId::Proxies, "a very long story of what was seen, told at length")
                 .detail("client → 10.0.0.7 → daemon")
                 .why("Nextcloud throttles log-ins by address")
                 .advise("Let Nextcloud believe the proxy:")
                 .run("sudo -u www-data php /var/www/nextcloud/occ config:system:set trusted_proxies 3 --value=10.0.0.7")
                 .advise("Then run this again."),
-            Finding::skipped(Check::Idle, "endpoint failed"),
+            CheckFinding::skipped(CheckId::Idle, "endpoint failed"),
         ]
     }
 
@@ -231,12 +237,12 @@ Something is wrong: 1 fine, 1 hint, 1 wrong, 1 skipped.
 
     #[test]
     fn the_text_is_aligned_and_plain_without_colours() {
-        assert_eq!(Style { colours: false }.text(&findings()), TEXT);
+        assert_eq!(ReportStyle { colours: false }.text(&findings()), TEXT);
     }
 
     #[test]
     fn colours_change_nothing_but_colours() {
-        let coloured = Style { colours: true }.text(&findings());
+        let coloured = ReportStyle { colours: true }.text(&findings());
         assert!(coloured.contains("\x1b[31m✗\x1b[0m"));
         let mut plain = String::new();
         for (number, part) in coloured.split('\x1b').enumerate() {
@@ -247,7 +253,7 @@ Something is wrong: 1 fine, 1 hint, 1 wrong, 1 skipped.
 
     #[test]
     fn json_holds_everything() {
-        let host = HostName::parse("a");
+        let host = ServiceName::parse("a");
         let named: Vec<_> = findings().into_iter().map(|found| (host.clone(), found)).collect();
         let read: serde_json::Value = serde_json::from_str(&json(&named)).unwrap();
         assert_eq!(read["fine"], false);

@@ -1,28 +1,28 @@
 //! What the daemon is told, and by whom.
 
 use crate::{
-    config::{ConfigError, Row, Source},
-    doctor::finding::{Check, Finding},
+    config::{ConfigError, SettingRow, SettingSource},
+    doctor::finding::{CheckFinding, CheckId},
 };
 
 /// Settings that hold.
-pub(super) fn good(rows: &[Row], warnings: &[String]) -> Vec<Finding> {
-    let given = |row: &&Row| row.source != Source::Default;
+pub(super) fn valid(rows: &[SettingRow], warnings: &[String]) -> Vec<CheckFinding> {
+    let given = |row: &&SettingRow| row.source != SettingSource::Default;
     let count = rows.iter().filter(given).count();
-    let mut finding = Finding::fine(
-        Check::Settings,
+    let mut finding = CheckFinding::fine(
+        CheckId::Settings,
         format!("{count} are given, the others are at their defaults"),
     );
-    for Row { name, value, source, .. } in rows.iter().filter(given) {
+    for SettingRow { name, value, source, .. } in rows.iter().filter(given) {
         finding = finding.detail(format!("{name} = {value} ({source})"));
     }
-    let hint = |warning: &String| Finding::hint(Check::Settings, warning.clone());
+    let hint = |warning: &String| CheckFinding::hint(CheckId::Settings, warning.clone());
     std::iter::once(finding).chain(warnings.iter().map(hint)).collect()
 }
 
 /// Settings that can't be used.
-pub fn bad(error: &ConfigError) -> Finding {
-    Finding::wrong(Check::Settings, error.to_string())
+pub fn invalid_settings(error: &ConfigError) -> CheckFinding {
+    CheckFinding::wrong(CheckId::Settings, error.to_string())
         .why("the daemon does not start with these settings, and nothing else can be checked")
         .advise(
             "Correct it where it is given. Settings are taken from the command line, else from \

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 /// How a dependency is, as far as its users know.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Condition {
+pub enum DependencyState {
     /// Nobody has needed it yet, or the first try is still under way.
     Untried,
     /// It answers.
@@ -22,7 +22,7 @@ pub enum Condition {
     },
 }
 
-impl Condition {
+impl DependencyState {
     /// Whether it answers.
     pub fn is_up(&self) -> bool {
         matches!(self, Self::Up { .. })

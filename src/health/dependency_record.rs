@@ -1,15 +1,15 @@
 //! The condition of what the daemon depends on, where only its answers tell.
 
-use crate::{client, health::condition::Condition};
+use crate::{client, health::condition::DependencyState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
-impl From<&client::State> for Condition {
-    fn from(state: &client::State) -> Self {
+impl From<&client::SourceState> for DependencyState {
+    fn from(state: &client::SourceState) -> Self {
         match state {
-            client::State::Starting => Self::Untried,
-            client::State::Connected { since } => Self::Up { since: *since },
-            client::State::Away { since, why } => {
+            client::SourceState::Starting => Self::Untried,
+            client::SourceState::Connected { since } => Self::Up { since: *since },
+            client::SourceState::Away { since, why } => {
                 Self::Down { since: *since, why: Arc::clone(why) }
             }
         }
@@ -18,20 +18,20 @@ impl From<&client::State> for Condition {
 
 /// The condition of something that is only known from how it answers: written by whoever asks it.
 #[derive(Debug)]
-pub struct Record(Mutex<Condition>);
+pub struct DependencyRecord(Mutex<DependencyState>);
 
-impl Default for Record {
+impl Default for DependencyRecord {
     fn default() -> Self {
-        Self(Mutex::new(Condition::Untried))
+        Self(Mutex::new(DependencyState::Untried))
     }
 }
 
-impl Record {
+impl DependencyRecord {
     /// It answered.
     pub fn succeeded(&self, now: Instant) {
         let mut condition = self.lock();
         if !condition.is_up() {
-            *condition = Condition::Up { since: now };
+            *condition = DependencyState::Up { since: now };
         }
     }
 
@@ -39,40 +39,40 @@ impl Record {
     pub fn failed(&self, why: impl Into<Arc<str>>, now: Instant) {
         let mut condition = self.lock();
         let since = match &*condition {
-            Condition::Down { since, .. } => *since,
+            DependencyState::Down { since, .. } => *since,
             _ => now,
         };
-        *condition = Condition::Down { since, why: why.into() };
+        *condition = DependencyState::Down { since, why: why.into() };
     }
 
     /// How it is.
-    pub fn get(&self) -> Condition {
+    pub fn get(&self) -> DependencyState {
         self.lock().clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Condition> {
+    fn lock(&self) -> MutexGuard<'_, DependencyState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Condition, Record};
+    use super::{DependencyRecord, DependencyState};
     use std::time::Duration;
     use tokio::time::Instant;
 
     #[test]
     fn since_is_the_moment_it_became_so_and_the_cause_is_the_latest() {
-        let (record, start) = (Record::default(), Instant::now());
+        let (record, start) = (DependencyRecord::default(), Instant::now());
         let later = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(record.get(), Condition::Untried);
+        assert_eq!(record.get(), DependencyState::Untried);
         record.succeeded(start);
         record.succeeded(later(5));
-        assert_eq!(record.get(), Condition::Up { since: start });
+        assert_eq!(record.get(), DependencyState::Up { since: start });
         record.failed("refused", later(7));
         record.failed("late", later(9));
-        assert_eq!(record.get(), Condition::Down { since: later(7), why: "late".into() });
+        assert_eq!(record.get(), DependencyState::Down { since: later(7), why: "late".into() });
         record.succeeded(later(11));
-        assert_eq!(record.get(), Condition::Up { since: later(11) });
+        assert_eq!(record.get(), DependencyState::Up { since: later(11) });
     }
 }

@@ -2,12 +2,12 @@
 
 pub mod condition;
 mod dependency_record;
-mod queue;
+mod queue_gauge;
 mod render;
 mod report;
 mod time_format;
-pub use dependency_record::Record;
-pub use queue::Queue;
-pub use render::{Line, Report};
-pub use report::{Clock, Dependency, Health};
-pub use time_format::{lasting, rfc3339};
+pub use dependency_record::DependencyRecord;
+pub use queue_gauge::QueueGauge;
+pub use render::{DependencyReport, HealthReport};
+pub use report::{HealthRegistry, ServiceDependency, WallClock};
+pub use time_format::{format_duration, rfc3339};

@@ -1,19 +1,19 @@
 //! Health as a whole: which dependencies count, and what is told of them to whom.
 
 use super::{
-    render::{Line, Report},
+    render::{DependencyReport, HealthReport},
     time_format::rfc3339,
 };
-use crate::runtime::status::Condition;
+use crate::runtime::status::DependencyState;
 use std::{borrow::Cow, sync::Arc, time::SystemTime};
 use tokio::time::Instant;
 
 /// The time of day.
-pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+pub type WallClock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 /// Something the daemon depends on.
 #[derive(Clone)]
-pub struct Dependency {
+pub struct ServiceDependency {
     /// `redis`, `database`, `nextcloud`, `peer push2.example.org:22281`.
     pub name: Cow<'static, str>,
     /// Whose it is, where one daemon serves several hosts.
@@ -21,35 +21,35 @@ pub struct Dependency {
     /// Whether that host's clients can't be told of changes, or not be let in, without it.
     pub needed: bool,
     /// How it is now.
-    pub condition: Arc<dyn Fn() -> Condition + Send + Sync>,
+    pub condition: Arc<dyn Fn() -> DependencyState + Send + Sync>,
 }
 
 /// The dependencies of all hosts. Cheap to clone.
 #[derive(Clone)]
-pub struct Health {
-    dependencies: Arc<[Dependency]>,
-    clock: Clock,
+pub struct HealthRegistry {
+    dependencies: Arc<[ServiceDependency]>,
+    clock: WallClock,
 }
 
-impl Health {
+impl HealthRegistry {
     /// Of one or more hosts.
-    pub fn new(dependencies: impl Into<Arc<[Dependency]>>, clock: Clock) -> Self {
+    pub fn new(dependencies: impl Into<Arc<[ServiceDependency]>>, clock: WallClock) -> Self {
         Self { dependencies: dependencies.into(), clock }
     }
 
     /// The health of a part of it.
     #[must_use]
-    pub fn of(&self, dependencies: impl Into<Arc<[Dependency]>>) -> Self {
+    pub fn of(&self, dependencies: impl Into<Arc<[ServiceDependency]>>) -> Self {
         Self { dependencies: dependencies.into(), clock: Arc::clone(&self.clock) }
     }
 
     /// All of them.
-    pub fn dependencies(&self) -> &[Dependency] {
+    pub fn dependencies(&self) -> &[ServiceDependency] {
         &self.dependencies
     }
 
     /// The time of day.
-    pub fn wall(&self) -> SystemTime {
+    pub fn wall_time(&self) -> SystemTime {
         (self.clock)()
     }
 
@@ -57,65 +57,70 @@ impl Health {
     /// host's outage is no reason to take the others' clients away.
     pub fn is_ready(&self) -> bool {
         let stands =
-            |dependency: &Dependency| !dependency.needed || (dependency.condition)().is_up();
-        let whole = |host: &Dependency| {
+            |dependency: &ServiceDependency| !dependency.needed || (dependency.condition)().is_up();
+        let whole = |host: &ServiceDependency| {
             self.dependencies.iter().filter(|other| other.host == host.host).all(stands)
         };
         self.dependencies.is_empty() || self.dependencies.iter().any(whole)
     }
 
     /// All there is to tell; `causes` only to whoever may know where things are and what they said.
-    pub fn report(&self, causes: bool) -> Report {
-        let (now, wall) = (Instant::now(), self.wall());
-        let line = |dependency: &Dependency| {
+    pub fn report(&self, causes: bool) -> HealthReport {
+        let (now, wall_time) = (Instant::now(), self.wall_time());
+        let line = |dependency: &ServiceDependency| {
             let condition = (dependency.condition)();
             let lasted = condition.since().map(|since| now.saturating_duration_since(since));
             let (state, why) = match &condition {
-                Condition::Untried => ("untried", None),
-                Condition::Up { .. } => ("up", None),
-                Condition::Down { why, .. } => ("down", Some(why)),
+                DependencyState::Untried => ("untried", None),
+                DependencyState::Up { .. } => ("up", None),
+                DependencyState::Down { why, .. } => ("down", Some(why)),
             };
-            Line {
+            DependencyReport {
                 name: dependency.name.clone().into_owned(),
                 host: dependency.host.as_deref().map(str::to_owned),
                 needed: dependency.needed,
                 state: state.to_owned(),
-                since: lasted.and_then(|lasted| wall.checked_sub(lasted)).map(rfc3339),
+                since: lasted.and_then(|lasted| wall_time.checked_sub(lasted)).map(rfc3339),
                 seconds: lasted.map(|lasted| lasted.as_secs()),
                 why: why.filter(|_| causes).map(|why| why.to_string()),
             }
         };
         let dependencies = self.dependencies.iter().map(line).collect();
-        Report { ready: self.is_ready(), dependencies }
+        HealthReport { ready: self.is_ready(), dependencies }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Condition, Dependency, Health};
+    use super::{DependencyState, HealthRegistry, ServiceDependency};
     use std::{
         sync::Arc,
         time::{Duration, SystemTime},
     };
     use tokio::time::{Instant, advance};
 
-    fn dependency(name: &'static str, host: &str, needed: bool, how: &Condition) -> Dependency {
+    fn dependency(
+        name: &'static str,
+        host: &str,
+        needed: bool,
+        how: &DependencyState,
+    ) -> ServiceDependency {
         let how = how.clone();
         let condition = Arc::new(move || how.clone());
-        Dependency { name: name.into(), host: Some(host.into()), needed, condition }
+        ServiceDependency { name: name.into(), host: Some(host.into()), needed, condition }
     }
 
-    fn health(dependencies: Vec<Dependency>) -> Health {
-        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(86_400);
-        Health::new(dependencies, Arc::new(move || wall))
+    fn health(dependencies: Vec<ServiceDependency>) -> HealthRegistry {
+        let wall_time = SystemTime::UNIX_EPOCH + Duration::from_secs(86_400);
+        HealthRegistry::new(dependencies, Arc::new(move || wall_time))
     }
 
-    fn up() -> Condition {
-        Condition::Up { since: Instant::now() }
+    fn up() -> DependencyState {
+        DependencyState::Up { since: Instant::now() }
     }
 
-    fn down() -> Condition {
-        Condition::Down { since: Instant::now(), why: "10.0.0.1 refused".into() }
+    fn down() -> DependencyState {
+        DependencyState::Down { since: Instant::now(), why: "10.0.0.1 refused".into() }
     }
 
     #[test]
@@ -123,9 +128,9 @@ mod tests {
         for (needed, condition, ready) in [
             (true, up(), true),
             (true, down(), false),
-            (true, Condition::Untried, false),
+            (true, DependencyState::Untried, false),
             (false, down(), true),
-            (false, Condition::Untried, true),
+            (false, DependencyState::Untried, true),
         ] {
             let health = health(vec![
                 dependency("redis", "a", true, &up()),

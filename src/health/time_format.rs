@@ -25,7 +25,7 @@ fn date(days: u64) -> (u64, u64, u64) {
 }
 
 /// `12 s`, `5 min`, `3 h 12 min`, `9 d 4 h`: the two largest units.
-pub fn lasting(time: Duration) -> String {
+pub fn format_duration(time: Duration) -> String {
     let seconds = time.as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match (days, hours, minutes) {
@@ -38,7 +38,7 @@ pub fn lasting(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{lasting, rfc3339};
+    use super::{format_duration, rfc3339};
     use std::time::{Duration, UNIX_EPOCH};
 
     #[test]
@@ -64,7 +64,7 @@ mod tests {
             (11_520, "3 h 12 min"),
             (792_000, "9 d 4 h"),
         ] {
-            assert_eq!(lasting(Duration::from_secs(seconds)), expected);
+            assert_eq!(format_duration(Duration::from_secs(seconds)), expected);
         }
     }
 }

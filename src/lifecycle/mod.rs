@@ -1,19 +1,19 @@
 //! Signals, drain, tracked tasks, service-manager notification.
 
-mod activation;
 mod panics;
 mod run;
-mod service;
+mod service_manager;
 mod shutdown;
 mod signals;
+mod socket_activation;
 mod tasks;
 mod watchdog;
 
-pub use activation::{Activation, ActivationError};
 pub use panics::log_panics;
-pub use run::{Exit, Reload, run};
-pub use service::{NotifyError, ServiceManager};
-pub use shutdown::Shutdown;
-pub use signals::{Signal, Signals};
-pub use tasks::Tasks;
+pub use run::{ExitReason, ReloadHandler, run};
+pub use service_manager::{ServiceManager, ServiceManagerError};
+pub use shutdown::ShutdownSequence;
+pub use signals::{ProcessSignal, SignalStream};
+pub use socket_activation::{SocketActivation, SocketActivationError};
+pub use tasks::TaskGroup;
 pub use watchdog::feed_watchdog;

@@ -14,19 +14,19 @@ fn log(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     let thread = std::thread::current();
     let thread = thread.name().unwrap_or("unnamed");
-    let said = panic.payload().downcast_ref::<&'static str>().copied();
-    let said = said.unwrap_or("(a formatted message, left out)");
-    tracing::error!(place, thread, "panic, a defect of this program: {said}");
+    let message = panic.payload().downcast_ref::<&'static str>().copied();
+    let message = message.unwrap_or("(a formatted message, left out)");
+    tracing::error!(place, thread, "panic, a defect of this program: {message}");
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::telemetry::log::{Filter, LogFormat, build};
+    use crate::telemetry::log::{LogFilter, LogFormat, build};
     use std::{io, sync::mpsc};
 
-    struct Sent(mpsc::Sender<String>);
+    struct LineSender(mpsc::Sender<String>);
 
-    impl io::Write for Sent {
+    impl io::Write for LineSender {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let line = String::from_utf8_lossy(bytes).into_owned();
             self.0.send(line).map_err(io::Error::other)?;
@@ -47,8 +47,8 @@ mod tests {
 
     fn logged(body: impl FnOnce() + std::panic::UnwindSafe) -> String {
         let (sender, lines) = mpsc::channel();
-        let writer = move || Sent(sender.clone());
-        let (log, _control) = build(Filter::default(), LogFormat::Journal, writer);
+        let writer = move || LineSender(sender.clone());
+        let (log, _control) = build(LogFilter::default(), LogFormat::Journal, writer);
         tracing::subscriber::with_default(log, || assert!(std::panic::catch_unwind(body).is_err()));
         lines.recv().unwrap()
     }

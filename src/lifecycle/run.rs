@@ -1,116 +1,118 @@
 //! The life of the process from READY to its exit code.
 
-use super::{ServiceManager, Shutdown, Signal, Tasks};
+use super::{ProcessSignal, ServiceManager, ShutdownSequence, TaskGroup};
 use futures_util::{Stream, StreamExt, future::BoxFuture};
 use std::time::Duration;
 use tokio::time::timeout;
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
+pub enum ExitReason {
     /// Asked to, and done in order.
     Clean,
     /// Asked a second time while still at it: at once, without waiting for anything.
-    AtOnce(Signal),
+    Immediately(ProcessSignal),
     /// A core task of this name ended or panicked.
-    Death(&'static str),
+    CoreTaskFailed(&'static str),
 }
 
-impl Exit {
+impl ExitReason {
     /// The process's exit code.
     pub fn code(self) -> u8 {
         match self {
             Self::Clean => 0,
-            Self::Death(_) => 1,
-            Self::AtOnce(signal) => signal.exit_code(),
+            Self::CoreTaskFailed(_) => 1,
+            Self::Immediately(signal) => signal.exit_code(),
         }
     }
 }
 
 /// Whatever is read again on SIGHUP.
-pub trait Reload: Send {
+pub trait ReloadHandler: Send {
     /// Reads it and takes it in; says in one line what came of it.
     fn reload(&mut self) -> BoxFuture<'_, String>;
 }
 
 // A reload reads a few files; one that hangs may not keep the process from hearing SIGTERM.
-const RELOAD_AT_MOST: Duration = Duration::from_secs(5);
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Says READY, then waits for the end and brings it about.
 ///
 /// SIGHUP calls `reload`. The first SIGTERM or SIGINT, or the death of a core task, starts
-/// `shutdown`; a second one cuts it short. After [`Exit::AtOnce`] the caller must not wait for the
+/// `shutdown`; a second one cuts it short. After [`ExitReason::Immediately`] the caller must not wait for the
 /// runtime's blocking threads.
 pub async fn run<S>(
-    tasks: &Tasks,
+    tasks: &TaskGroup,
     mut signals: S,
     manager: &ServiceManager,
-    shutdown: Shutdown,
-    reload: &mut dyn Reload,
-) -> Exit
+    shutdown: ShutdownSequence,
+    reload: &mut dyn ReloadHandler,
+) -> ExitReason
 where
-    S: Stream<Item = Signal> + Unpin,
+    S: Stream<Item = ProcessSignal> + Unpin,
 {
     manager.ready();
-    let end = until_the_end(tasks, &mut signals, manager, reload).await;
+    let end = wait_for_shutdown(tasks, &mut signals, manager, reload).await;
     manager.stopping(shutdown.total());
     tokio::select! {
         late = shutdown.run() => {
             tracing::info!(?late, "ended");
             end
         }
-        signal = asked_to_end(&mut signals) => {
+        signal = wait_for_termination(&mut signals) => {
             tracing::warn!(?signal, "asked while ending: ending at once");
-            if end == Exit::Clean { Exit::AtOnce(signal) } else { end }
+            if end == ExitReason::Clean { ExitReason::Immediately(signal) } else { end }
         }
     }
 }
 
-async fn until_the_end<S>(
-    tasks: &Tasks,
+async fn wait_for_shutdown<S>(
+    tasks: &TaskGroup,
     signals: &mut S,
     manager: &ServiceManager,
-    reload: &mut dyn Reload,
-) -> Exit
+    reload: &mut dyn ReloadHandler,
+) -> ExitReason
 where
-    S: Stream<Item = Signal> + Unpin,
+    S: Stream<Item = ProcessSignal> + Unpin,
 {
     loop {
         let signal = tokio::select! {
             name = tasks.death() => {
                 tracing::error!(part = name, "a part this daemon can't do without has died: ending");
-                return Exit::Death(name);
+                return ExitReason::CoreTaskFailed(name);
             }
             signal = next(signals) => signal,
         };
-        if signal != Signal::Hangup {
+        if signal != ProcessSignal::Hangup {
             tracing::info!(?signal, "asked to end");
-            return Exit::Clean;
+            return ExitReason::Clean;
         }
         manager.reloading();
-        let told = timeout(RELOAD_AT_MOST, reload.reload()).await.unwrap_or_else(|_| {
+        let summary = timeout(RELOAD_TIMEOUT, reload.reload()).await.unwrap_or_else(|_| {
             tracing::error!(
                 "reading the settings again took too long: what the log doesn't call changed stays \
                  as it was, certificates too"
             );
             "reading the settings again took too long: not all of it was taken in".to_owned()
         });
-        manager.status(&told);
+        manager.status(&summary);
         manager.ready();
     }
 }
 
-async fn asked_to_end(signals: &mut (impl Stream<Item = Signal> + Unpin)) -> Signal {
+async fn wait_for_termination(
+    signals: &mut (impl Stream<Item = ProcessSignal> + Unpin),
+) -> ProcessSignal {
     loop {
         match next(signals).await {
-            Signal::Hangup => {}
+            ProcessSignal::Hangup => {}
             signal => return signal,
         }
     }
 }
 
 // A stream of signals that ends has nothing more to say; that is no reason to end.
-async fn next(signals: &mut (impl Stream<Item = Signal> + Unpin)) -> Signal {
+async fn next(signals: &mut (impl Stream<Item = ProcessSignal> + Unpin)) -> ProcessSignal {
     match signals.next().await {
         Some(signal) => signal,
         None => std::future::pending().await,
@@ -119,24 +121,27 @@ async fn next(signals: &mut (impl Stream<Item = Signal> + Unpin)) -> Signal {
 
 #[cfg(test)]
 mod tests {
-    use super::{BoxFuture, Exit, Reload, ServiceManager, Shutdown, Signal, Tasks, run};
+    use super::{
+        BoxFuture, ExitReason, ProcessSignal, ReloadHandler, ServiceManager, ShutdownSequence,
+        TaskGroup, run,
+    };
     use futures_util::stream;
     use std::time::Duration;
     use tokio::time::Instant;
 
-    fn hanging() -> Shutdown {
-        let tasks = Tasks::default();
+    fn hanging() -> ShutdownSequence {
+        let tasks = TaskGroup::default();
         tasks.spawn(std::future::pending::<()>());
-        Shutdown::within(Duration::from_secs(9)).then("hung", tasks, Duration::from_secs(3))
+        ShutdownSequence::within(Duration::from_secs(9)).then("hung", tasks, Duration::from_secs(3))
     }
 
     #[derive(Default)]
-    struct Counted {
+    struct CountingReload {
         reloads: u32,
         hangs: bool,
     }
 
-    impl Reload for Counted {
+    impl ReloadHandler for CountingReload {
         fn reload(&mut self) -> BoxFuture<'_, String> {
             self.reloads += 1;
             let hangs = self.hangs;
@@ -146,8 +151,12 @@ mod tests {
         }
     }
 
-    async fn life(tasks: &Tasks, signals: &[Signal], shutdown: Shutdown) -> (Exit, u32) {
-        let mut counted = Counted::default();
+    async fn life(
+        tasks: &TaskGroup,
+        signals: &[ProcessSignal],
+        shutdown: ShutdownSequence,
+    ) -> (ExitReason, u32) {
+        let mut counted = CountingReload::default();
         let signals = stream::iter(signals.to_vec());
         let exit = run(tasks, signals, &ServiceManager::default(), shutdown, &mut counted).await;
         (exit, counted.reloads)
@@ -156,57 +165,58 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_first_signal_ends_in_order_and_the_exit_is_clean() {
         let begun = Instant::now();
-        let (exit, _) = life(&Tasks::default(), &[Signal::Terminate], hanging()).await;
-        assert_eq!((exit, exit.code()), (Exit::Clean, 0));
+        let (exit, _) = life(&TaskGroup::default(), &[ProcessSignal::Terminate], hanging()).await;
+        assert_eq!((exit, exit.code()), (ExitReason::Clean, 0));
         assert_eq!(begun.elapsed(), Duration::from_secs(3));
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_second_signal_ends_at_once() {
         let begun = Instant::now();
-        let signals = [Signal::Terminate, Signal::Hangup, Signal::Interrupt];
-        let (exit, _) = life(&Tasks::default(), &signals, hanging()).await;
-        assert_eq!((exit, exit.code()), (Exit::AtOnce(Signal::Interrupt), 130));
+        let signals = [ProcessSignal::Terminate, ProcessSignal::Hangup, ProcessSignal::Interrupt];
+        let (exit, _) = life(&TaskGroup::default(), &signals, hanging()).await;
+        assert_eq!((exit, exit.code()), (ExitReason::Immediately(ProcessSignal::Interrupt), 130));
         assert_eq!(begun.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_hangup_reloads_and_ends_nothing() {
-        let signals = [Signal::Hangup, Signal::Hangup, Signal::Interrupt];
+        let signals = [ProcessSignal::Hangup, ProcessSignal::Hangup, ProcessSignal::Interrupt];
         let (exit, reloads) =
-            life(&Tasks::default(), &signals, Shutdown::within(Duration::from_secs(9))).await;
-        assert_eq!((exit, reloads), (Exit::Clean, 2));
+            life(&TaskGroup::default(), &signals, ShutdownSequence::within(Duration::from_secs(9)))
+                .await;
+        assert_eq!((exit, reloads), (ExitReason::Clean, 2));
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_death_of_a_core_task_ends_the_process_with_an_error() {
-        let tasks = Tasks::default();
+        let tasks = TaskGroup::default();
         tasks.group().core("source", async { panic!("boom") });
-        let (exit, _) = life(&tasks, &[], Shutdown::within(Duration::from_secs(9))).await;
-        assert_eq!((exit, exit.code()), (Exit::Death("source"), 1));
+        let (exit, _) = life(&tasks, &[], ShutdownSequence::within(Duration::from_secs(9))).await;
+        assert_eq!((exit, exit.code()), (ExitReason::CoreTaskFailed("source"), 1));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_death_stays_the_reason_when_a_signal_cuts_the_end_short() {
-        let (tasks, begun) = (Tasks::default(), Instant::now());
+        let (tasks, begun) = (TaskGroup::default(), Instant::now());
         tasks.core("source", async {});
         tasks.death().await;
         let manager = ServiceManager::default();
         let signals = Box::pin(stream::once(async {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            Signal::Terminate
+            ProcessSignal::Terminate
         }));
-        let exit = run(&tasks, signals, &manager, hanging(), &mut Counted::default()).await;
-        assert_eq!((exit, begun.elapsed().as_secs()), (Exit::Death("source"), 1));
+        let exit = run(&tasks, signals, &manager, hanging(), &mut CountingReload::default()).await;
+        assert_eq!((exit, begun.elapsed().as_secs()), (ExitReason::CoreTaskFailed("source"), 1));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_reload_that_hangs_does_not_keep_the_process_from_ending() {
-        let signals = stream::iter([Signal::Hangup, Signal::Terminate]);
-        let (tasks, manager) = (Tasks::default(), ServiceManager::default());
-        let mut hanging = Counted { hangs: true, ..Counted::default() };
-        let shutdown = Shutdown::within(Duration::from_secs(9));
+        let signals = stream::iter([ProcessSignal::Hangup, ProcessSignal::Terminate]);
+        let (tasks, manager) = (TaskGroup::default(), ServiceManager::default());
+        let mut hanging = CountingReload { hangs: true, ..CountingReload::default() };
+        let shutdown = ShutdownSequence::within(Duration::from_secs(9));
         let exit = run(&tasks, signals, &manager, shutdown, &mut hanging).await;
-        assert_eq!(exit, Exit::Clean);
+        assert_eq!(exit, ExitReason::Clean);
     }
 }

@@ -1,23 +1,23 @@
 //! Ends the parts of the process one after the other, each within its time.
 
-use super::Tasks;
+use super::TaskGroup;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 /// The parts to end, in order: listeners, so that nobody comes; sources, so that nothing new is
 /// told; sessions, which say good-bye to their clients.
-pub struct Shutdown {
+pub struct ShutdownSequence {
     total: Duration,
-    phases: Vec<Phase>,
+    phases: Vec<ShutdownPhase>,
 }
 
-struct Phase {
+struct ShutdownPhase {
     name: &'static str,
-    tasks: Tasks,
+    tasks: TaskGroup,
     at_most: Duration,
 }
 
-impl Shutdown {
+impl ShutdownSequence {
     /// All of it takes no longer than `total`.
     pub fn within(total: Duration) -> Self {
         Self { total, phases: Vec::new() }
@@ -28,11 +28,11 @@ impl Shutdown {
         self.total
     }
 
-    /// Next, this group of tasks ([`Tasks::group`]): told to stop, then waited for, `at_most` so
+    /// Next, this group of tasks ([`TaskGroup::group`]): told to stop, then waited for, `at_most` so
     /// long and never beyond the whole's time.
     #[must_use]
-    pub fn then(mut self, name: &'static str, tasks: Tasks, at_most: Duration) -> Self {
-        self.phases.push(Phase { name, tasks, at_most });
+    pub fn then(mut self, name: &'static str, tasks: TaskGroup, at_most: Duration) -> Self {
+        self.phases.push(ShutdownPhase { name, tasks, at_most });
         self
     }
 
@@ -41,7 +41,7 @@ impl Shutdown {
     pub async fn run(self) -> Vec<&'static str> {
         let end = Instant::now() + self.total;
         let mut late = Vec::new();
-        for Phase { name, tasks, at_most } in self.phases {
+        for ShutdownPhase { name, tasks, at_most } in self.phases {
             tasks.stopping().cancel();
             let deadline = end.min(Instant::now() + at_most);
             if timeout_at(deadline, tasks.ended()).await.is_err() {
@@ -55,7 +55,7 @@ impl Shutdown {
 
 #[cfg(test)]
 mod tests {
-    use super::{Shutdown, Tasks};
+    use super::{ShutdownSequence, TaskGroup};
     use std::{
         sync::{Arc, Mutex},
         time::Duration,
@@ -67,9 +67,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_phase_begins_when_the_one_before_has_ended() {
-        let tasks = Tasks::default();
+        let tasks = TaskGroup::default();
         let told = Arc::new(Mutex::new(Vec::new()));
-        let mut shutdown = Shutdown::within(TOTAL);
+        let mut shutdown = ShutdownSequence::within(TOTAL);
         for name in ["listeners", "sources", "sessions"] {
             let (group, told) = (tasks.group(), Arc::clone(&told));
             let stop = group.stopping().clone();
@@ -90,20 +90,20 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_part_that_hangs_delays_the_others_only_so_long() {
-        let (hung, good) = (Tasks::default(), Tasks::default());
+        let (hung, good) = (TaskGroup::default(), TaskGroup::default());
         hung.spawn(std::future::pending::<()>());
         let begun = Instant::now();
         let shutdown =
-            Shutdown::within(TOTAL).then("hung", hung, SECOND).then("good", good, SECOND);
+            ShutdownSequence::within(TOTAL).then("hung", hung, SECOND).then("good", good, SECOND);
         assert_eq!(shutdown.run().await, ["hung"]);
         assert_eq!(begun.elapsed(), SECOND);
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_whole_is_bounded_whatever_the_phases_ask_for() {
-        let mut shutdown = Shutdown::within(TOTAL);
+        let mut shutdown = ShutdownSequence::within(TOTAL);
         for name in ["a", "b", "c"] {
-            let tasks = Tasks::default();
+            let tasks = TaskGroup::default();
             tasks.spawn(std::future::pending::<()>());
             shutdown = shutdown.then(name, tasks, 5 * SECOND);
         }

@@ -10,7 +10,7 @@ use tokio::signal::unix::{self, SignalKind};
 
 /// A signal that means something to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
+pub enum ProcessSignal {
     /// SIGTERM: end.
     Terminate,
     /// SIGINT, Ctrl-C: end.
@@ -19,7 +19,7 @@ pub enum Signal {
     Hangup,
 }
 
-impl Signal {
+impl ProcessSignal {
     /// What a shell reports of a process that this signal ended: 128 and its number.
     pub fn exit_code(self) -> u8 {
         128 + match self {
@@ -30,15 +30,15 @@ impl Signal {
     }
 }
 
-/// The signals as they arrive. From [`Signals::listen`] on they no longer end the process.
+/// The signals as they arrive. From [`SignalStream::listen`] on they no longer end the process.
 ///
 /// Several of one kind in a row may arrive as one.
 #[derive(Debug)]
-pub struct Signals {
-    kinds: [(Signal, unix::Signal); 3],
+pub struct SignalStream {
+    kinds: [(ProcessSignal, unix::Signal); 3],
 }
 
-impl Signals {
+impl SignalStream {
     /// Takes the signals over.
     ///
     /// # Errors
@@ -47,18 +47,18 @@ impl Signals {
         let kind = |signal, kind| Ok::<_, io::Error>((signal, unix::signal(kind)?));
         Ok(Self {
             kinds: [
-                kind(Signal::Terminate, SignalKind::terminate())?,
-                kind(Signal::Interrupt, SignalKind::interrupt())?,
-                kind(Signal::Hangup, SignalKind::hangup())?,
+                kind(ProcessSignal::Terminate, SignalKind::terminate())?,
+                kind(ProcessSignal::Interrupt, SignalKind::interrupt())?,
+                kind(ProcessSignal::Hangup, SignalKind::hangup())?,
             ],
         })
     }
 }
 
-impl Stream for Signals {
-    type Item = Signal;
+impl Stream for SignalStream {
+    type Item = ProcessSignal;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Signal>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ProcessSignal>> {
         for (signal, arrivals) in &mut self.kinds {
             if arrivals.poll_recv(cx) == Poll::Ready(Some(())) {
                 return Poll::Ready(Some(*signal));
@@ -70,17 +70,17 @@ impl Stream for Signals {
 
 #[cfg(test)]
 mod tests {
-    use super::{Signal, Signals};
+    use super::{ProcessSignal, SignalStream};
     use futures_util::StreamExt;
     use rustix::process::{Signal as Number, getpid, kill_process};
 
     #[tokio::test]
     async fn signals_arrive_instead_of_ending_the_process() {
-        let mut signals = Signals::listen().unwrap();
+        let mut signals = SignalStream::listen().unwrap();
         for (number, signal) in [
-            (Number::HUP, Signal::Hangup),
-            (Number::INT, Signal::Interrupt),
-            (Number::TERM, Signal::Terminate),
+            (Number::HUP, ProcessSignal::Hangup),
+            (Number::INT, ProcessSignal::Interrupt),
+            (Number::TERM, ProcessSignal::Terminate),
         ] {
             kill_process(getpid(), number).unwrap();
             assert_eq!(signals.next().await, Some(signal));

@@ -7,14 +7,14 @@ use tracing::{Instrument, Span};
 
 /// Handle to all tasks of the process (or of one test). Cheap to clone.
 #[derive(Clone)]
-pub struct Tasks {
+pub struct TaskGroup {
     tracker: TaskTracker,
     stop: CancellationToken,
-    death: Arc<Death>,
+    death: Arc<CoreTaskExit>,
     span: Span,
 }
 
-impl Default for Tasks {
+impl Default for TaskGroup {
     fn default() -> Self {
         Self {
             tracker: TaskTracker::new(),
@@ -26,14 +26,14 @@ impl Default for Tasks {
 }
 
 #[derive(Default)]
-struct Death {
+struct CoreTaskExit {
     of: std::sync::OnceLock<&'static str>,
     happened: Notify,
 }
 
-impl Tasks {
+impl TaskGroup {
     /// A part of the process that stops apart from the rest, for shutting down in order: it has its
-    /// own [`Tasks::stopping`] and [`Tasks::ended`], while the death of one of its core tasks is
+    /// own [`TaskGroup::stopping`] and [`TaskGroup::ended`], while the death of one of its core tasks is
     /// told by all. When `self` stops, so does the group.
     #[must_use]
     pub fn group(&self) -> Self {
@@ -61,8 +61,8 @@ impl Tasks {
         tokio::spawn(self.tracker.track_future(future).instrument(self.span.clone()))
     }
 
-    /// A task the process can't do without: it runs until [`Tasks::stopping`]; if it ends or panics
-    /// before, [`Tasks::death`] says so and the process ends with an error.
+    /// A task the process can't do without: it runs until [`TaskGroup::stopping`]; if it ends or panics
+    /// before, [`TaskGroup::death`] says so and the process ends with an error.
     pub fn core<F>(&self, name: &'static str, future: F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -95,7 +95,7 @@ impl Tasks {
     }
 
     /// Resolves when every task has ended; call [`CancellationToken::cancel`] on
-    /// [`Tasks::stopping`] before, and bound the wait.
+    /// [`TaskGroup::stopping`] before, and bound the wait.
     pub async fn ended(&self) {
         self.tracker.close();
         self.tracker.wait().await;
@@ -104,18 +104,18 @@ impl Tasks {
 
 #[cfg(test)]
 mod tests {
-    use super::Tasks;
+    use super::TaskGroup;
 
     #[tokio::test]
     async fn a_panic_in_a_core_task_is_told_by_name() {
-        let tasks = Tasks::default();
+        let tasks = TaskGroup::default();
         tasks.core("source", async { panic!("boom") });
         assert_eq!(tasks.death().await, "source");
     }
 
     #[tokio::test]
     async fn a_group_stops_alone_but_its_deaths_concern_everybody() {
-        let tasks = Tasks::default();
+        let tasks = TaskGroup::default();
         let (first, second) = (tasks.group(), tasks.group());
         let stop = first.stopping().clone();
         first.core("listener", async move { stop.cancelled().await });
@@ -130,7 +130,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_core_task_that_ends_after_stop_is_no_death() {
-        let tasks = Tasks::default();
+        let tasks = TaskGroup::default();
         let stop = tasks.stopping().clone();
         tasks.core("hub", async move { stop.cancelled().await });
         tasks.stopping().cancel();

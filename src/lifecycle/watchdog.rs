@@ -53,13 +53,13 @@ mod tests {
     use tokio::time::{Instant, timeout};
     use tokio_util::sync::CancellationToken;
 
-    struct Manager {
+    struct FakeServiceManager {
         socket: UnixDatagram,
-        told: ServiceManager,
+        client: ServiceManager,
         _folder: tempfile::TempDir,
     }
 
-    impl Manager {
+    impl FakeServiceManager {
         fn with_watchdog(usec: &str) -> Self {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("notify");
@@ -70,40 +70,40 @@ mod tests {
                 "WATCHDOG_USEC" => Some(usec.into()),
                 _ => None,
             };
-            let told = ServiceManager::from_environment(variable, 1).unwrap();
-            Self { socket, told, _folder: folder }
+            let client = ServiceManager::from_environment(variable, 1).unwrap();
+            Self { socket, client, _folder: folder }
         }
 
-        fn meals(&self) -> usize {
+        fn keep_alives(&self) -> usize {
             let mut buffer = [0; 64];
             let heard = || self.socket.recv(&mut buffer).ok().map(|length| length == 10);
             std::iter::from_fn(heard).filter(|alive| *alive).count()
         }
     }
 
-    async fn for_a_while<F: Future>(seconds: u64, future: F) {
+    async fn run_for<F: Future>(seconds: u64, future: F) {
         assert!(timeout(Duration::from_secs(seconds), future).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_daemon_that_works_is_fed_for_at_half_the_interval() {
-        let manager = Manager::with_watchdog("20000000");
+        let manager = FakeServiceManager::with_watchdog("20000000");
         let probe = async || Ok::<_, &str>(());
-        for_a_while(35, feed_watchdog(&manager.told, probe, CancellationToken::new())).await;
-        assert_eq!(manager.meals(), 4);
+        run_for(35, feed_watchdog(&manager.client, probe, CancellationToken::new())).await;
+        assert_eq!(manager.keep_alives(), 4);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_daemon_that_hangs_is_not_fed_for() {
-        let manager = Manager::with_watchdog("20000000");
+        let manager = FakeServiceManager::with_watchdog("20000000");
         let probe = || std::future::pending::<Result<(), &str>>();
-        for_a_while(100, feed_watchdog(&manager.told, probe, CancellationToken::new())).await;
-        assert_eq!(manager.meals(), 0);
+        run_for(100, feed_watchdog(&manager.client, probe, CancellationToken::new())).await;
+        assert_eq!(manager.keep_alives(), 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_hiccup_leaves_no_gap_as_long_as_the_interval() {
-        let manager = Manager::with_watchdog("16000000");
+        let manager = FakeServiceManager::with_watchdog("16000000");
         let (turn, good) = (Cell::new(0), RefCell::new(Vec::new()));
         let begun = Instant::now();
         let probe = async || {
@@ -114,14 +114,16 @@ mod tests {
             good.borrow_mut().push(begun.elapsed().as_secs());
             Ok(())
         };
-        for_a_while(20, feed_watchdog(&manager.told, probe, CancellationToken::new())).await;
+        run_for(20, feed_watchdog(&manager.client, probe, CancellationToken::new())).await;
         assert_eq!(*good.borrow(), [0, 10, 18]);
-        assert_eq!(manager.meals(), 3);
+        assert_eq!(manager.keep_alives(), 3);
     }
 
     #[tokio::test(start_paused = true)]
     async fn ends_when_told_to_with_and_without_a_watchdog() {
-        for manager in [Manager::with_watchdog("1000000").told, ServiceManager::default()] {
+        for manager in
+            [FakeServiceManager::with_watchdog("1000000").client, ServiceManager::default()]
+        {
             let stop = CancellationToken::new();
             let probe = async || Ok::<_, &str>(());
             let feeding = feed_watchdog(&manager, probe, stop.clone());

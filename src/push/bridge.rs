@@ -2,7 +2,7 @@
 //! client like any other, the other for whoever carries the messages on in the client's own protocol.
 
 use crate::{
-    client::websocket::stream::{Conversation, Said},
+    client::websocket::stream::{WebSocketEvent, WebSocketStream},
     server::ClientStream,
     websocket::frame::CloseCode,
 };
@@ -10,9 +10,9 @@ use bytes::Bytes;
 use std::io;
 use tokio::net::UnixStream;
 
-/// What the hub sends to the client of a [`Relay`].
+/// What the hub sends to the client of a [`SessionBridge`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Relayed {
+pub enum BridgeEvent {
     /// A text message: what a WebSocket client would read in one frame.
     Message(Bytes),
     /// The session has ended, for this reason; nothing comes after it.
@@ -21,28 +21,32 @@ pub enum Relayed {
 
 /// The far end of a session. Dropping it ends the session.
 ///
-/// It is how mailbox, limits, drain and figures are the hub's for every kind of client. A relay that
+/// It is how mailbox, limits, drain and figures are the hub's for every kind of client. A bridge that
 /// isn't listened to is a client that doesn't read: the hub ends it.
-pub struct Relay(Conversation<UnixStream>);
+pub struct SessionBridge(WebSocketStream<UnixStream>);
 
-impl Relay {
+impl SessionBridge {
     /// A stream for the hub, and its far end.
     ///
     /// # Errors
     /// When there are no descriptors left.
     pub fn pair() -> io::Result<(ClientStream, Self)> {
         let (near, far) = UnixStream::pair()?;
-        Ok((ClientStream::Unix(near), Self(Conversation::new(far, None))))
+        Ok((ClientStream::Unix(near), Self(WebSocketStream::new(far, None))))
     }
 
     /// The next thing for the client; `None` when the session ended without a word. Pings are answered
     /// meanwhile. Nothing is lost when this is dropped before it is done.
-    pub async fn next(&mut self) -> Option<Relayed> {
+    pub async fn next(&mut self) -> Option<BridgeEvent> {
         loop {
             match self.0.next().await {
-                Ok(Said::Text(text)) => return Some(Relayed::Message(Bytes::from(text))),
-                Ok(Said::Close(code, reason)) => return Some(Relayed::Closed(code, reason)),
-                Ok(Said::Ping | Said::Pong) => {}
+                Ok(WebSocketEvent::Text(text)) => {
+                    return Some(BridgeEvent::Message(Bytes::from(text)));
+                }
+                Ok(WebSocketEvent::Close(code, reason)) => {
+                    return Some(BridgeEvent::Closed(code, reason));
+                }
+                Ok(WebSocketEvent::Ping | WebSocketEvent::Pong) => {}
                 Err(error) => {
                     tracing::debug!(%error, "a relayed session ended");
                     return None;
@@ -54,13 +58,13 @@ impl Relay {
 
 #[cfg(test)]
 mod tests {
-    use super::{Relay, Relayed};
+    use super::{BridgeEvent, SessionBridge};
     use crate::websocket::frame::{CloseCode, Frame};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[tokio::test]
     async fn messages_come_whole_and_in_order_and_pings_are_answered() {
-        let (mut hub, mut relay) = Relay::pair().unwrap();
+        let (mut hub, mut bridge) = SessionBridge::pair().unwrap();
         let long = "é".repeat(20_000);
         let sending = async {
             for frame in [Frame::text("1"), Frame::ping(b"x"), Frame::text(&long)] {
@@ -73,20 +77,20 @@ mod tests {
             hub
         };
         let reading = async {
-            assert_eq!(relay.next().await, Some(Relayed::Message("1".into())));
-            assert_eq!(relay.next().await, Some(Relayed::Message(long.clone().into())));
-            let closed = Relayed::Closed(CloseCode(4409), "replaced".to_owned());
-            assert_eq!(relay.next().await, Some(closed));
+            assert_eq!(bridge.next().await, Some(BridgeEvent::Message("1".into())));
+            assert_eq!(bridge.next().await, Some(BridgeEvent::Message(long.clone().into())));
+            let closed = BridgeEvent::Closed(CloseCode(4409), "replaced".to_owned());
+            assert_eq!(bridge.next().await, Some(closed));
         };
         let (hub, ()) = tokio::join!(sending, reading);
         drop(hub);
-        assert_eq!(relay.next().await, None);
+        assert_eq!(bridge.next().await, None);
     }
 
     #[tokio::test]
     async fn dropping_the_far_end_ends_the_session() {
-        let (mut hub, relay) = Relay::pair().unwrap();
-        drop(relay);
+        let (mut hub, bridge) = SessionBridge::pair().unwrap();
+        drop(bridge);
         assert_eq!(hub.read(&mut [0]).await.unwrap(), 0);
     }
 }

@@ -19,16 +19,16 @@ use warp::{Filter, filters::BoxedFilter, reply::Response};
 pub const PROBE: &str = "probe";
 
 /// After how many seconds a client for whom there is no room may try again.
-const COME_BACK: HeaderValue = HeaderValue::from_static("30");
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("30");
 
 /// A host's room for clients that have logged in. Cheap to clone; all clones are one.
 ///
 /// Strangers take none of it: they have a limit of their own, and could keep everybody else out. Who
 /// is handed over to the hub at the moment is in neither count: those few may be too many.
 #[derive(Clone)]
-pub struct Room(Arc<Shared>);
+pub struct ConnectionLimit(Arc<ConnectionLimitState>);
 
-struct Shared {
+struct ConnectionLimitState {
     /// `usize::MAX`: as many as there are descriptors for.
     most: AtomicUsize,
     entering: AtomicUsize,
@@ -41,13 +41,13 @@ struct Shared {
 
 /// A client's place on its way in; free again when dropped.
 #[derive(Debug)]
-pub struct Seat(Room);
+pub struct ConnectionPermit(ConnectionLimit);
 
 /// Room for one more, as long as it is held.
 #[derive(Debug)]
-pub struct Aside(Room);
+pub struct ExemptPermit(ConnectionLimit);
 
-impl Room {
+impl ConnectionLimit {
     /// For `most` clients (`None`: any number), where `here` says how many have a session; `refused`
     /// is told of each that is sent away. Whoever listens as `probe` always finds a place.
     pub fn new(
@@ -56,7 +56,7 @@ impl Room {
         here: impl Fn() -> usize + Send + Sync + 'static,
         refused: impl Fn() + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(ConnectionLimitState {
             most: AtomicUsize::new(most.unwrap_or(usize::MAX)),
             entering: AtomicUsize::new(0),
             aside: AtomicUsize::new(0),
@@ -72,11 +72,11 @@ impl Room {
     }
 
     /// A place for whoever has logged in as this recipient.
-    pub fn enter(&self, recipient: &Recipient) -> Option<Seat> {
+    pub fn enter(&self, recipient: &Recipient) -> Option<ConnectionPermit> {
         self.0.entering.fetch_add(1, Relaxed);
-        let seat = Seat(self.clone());
+        let permit = ConnectionPermit(self.clone());
         if self.taken() <= self.0.most.load(Relaxed) || *recipient == self.0.probe {
-            return Some(seat);
+            return Some(permit);
         }
         (self.0.refused)();
         None
@@ -88,12 +88,12 @@ impl Room {
         let query = warp::query::raw().or(warp::any().map(String::new)).unify();
         let full = warp::header::headers_cloned().and(query).and_then(
             move |headers: HeaderMap, query: String| {
-                let turned_away = headers.contains_key(SEC_WEBSOCKET_KEY)
+                let rejected = headers.contains_key(SEC_WEBSOCKET_KEY)
                     && query != PROBE
                     && room.taken() >= room.0.most.load(Relaxed);
-                std::future::ready(if turned_away {
+                std::future::ready(if rejected {
                     (room.0.refused)();
-                    Ok(come_back())
+                    Ok(retry_later())
                 } else {
                     Err(warp::reject::not_found())
                 })
@@ -104,9 +104,9 @@ impl Room {
 
     /// Room for the probe besides: it takes no client's place. (It may leave a moment after this is
     /// dropped, and a client be sent back that would find a place now.)
-    pub fn aside(&self) -> Aside {
+    pub fn aside(&self) -> ExemptPermit {
         self.0.aside.fetch_add(1, Relaxed);
-        Aside(self.clone())
+        ExemptPermit(self.clone())
     }
 
     fn taken(&self) -> usize {
@@ -115,26 +115,26 @@ impl Room {
     }
 }
 
-fn come_back() -> Response {
+fn retry_later() -> Response {
     let words = "No room for more clients, come back later\n";
     let mut reply = text(StatusCode::SERVICE_UNAVAILABLE, words);
-    reply.headers_mut().insert(RETRY_AFTER, COME_BACK);
+    reply.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
     reply
 }
 
-impl Drop for Seat {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.0.0.entering.fetch_sub(1, Relaxed);
     }
 }
 
-impl Drop for Aside {
+impl Drop for ExemptPermit {
     fn drop(&mut self) {
         self.0.0.aside.fetch_sub(1, Relaxed);
     }
 }
 
-impl fmt::Debug for Room {
+impl fmt::Debug for ConnectionLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Room").field(&self.taken()).finish()
     }
@@ -142,39 +142,39 @@ impl fmt::Debug for Room {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, AtomicUsize, Filter, Recipient, Relaxed, Response, Room};
+    use super::{Arc, AtomicUsize, ConnectionLimit, Filter, Recipient, Relaxed, Response};
     use bytes::Bytes;
     use http::Request;
     use http_body_util::Empty;
     use hyper::service::Service;
     use hyper_util::service::TowerToHyperService;
 
-    struct Scene {
-        room: Room,
+    struct ConnectionLimitFixture {
+        room: ConnectionLimit,
         here: Arc<AtomicUsize>,
         refused: Arc<AtomicUsize>,
     }
 
-    fn scene(most: usize) -> Scene {
+    fn scene(most: usize) -> ConnectionLimitFixture {
         let (here, refused) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
         let (inside, outside) = (Arc::clone(&here), Arc::clone(&refused));
         let count = move || {
             outside.fetch_add(1, Relaxed);
         };
         let probe = Recipient::from("probe");
-        let room = Room::new(Some(most), probe, move || inside.load(Relaxed), count);
-        Scene { room, here, refused }
+        let room = ConnectionLimit::new(Some(most), probe, move || inside.load(Relaxed), count);
+        ConnectionLimitFixture { room, here, refused }
     }
 
     #[test]
     fn who_is_here_and_who_is_coming_in_fill_it_together() {
-        let Scene { room, here, refused } = scene(2);
+        let ConnectionLimitFixture { room, here, refused } = scene(2);
         let alice = Recipient::from("alice");
         here.store(1, Relaxed);
-        let seat = room.enter(&alice).unwrap();
+        let permit = room.enter(&alice).unwrap();
         assert!(room.enter(&alice).is_none() && room.enter(&alice).is_none());
         assert_eq!(refused.load(Relaxed), 2);
-        drop(seat);
+        drop(permit);
         assert!(room.enter(&alice).is_some());
         here.store(2, Relaxed);
         assert!(room.enter(&alice).is_none());
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn another_limit_counts_for_those_who_come_later() {
-        let Scene { room, here, .. } = scene(1);
+        let ConnectionLimitFixture { room, here, .. } = scene(1);
         let alice = Recipient::from("alice");
         here.store(5, Relaxed);
         assert!(room.enter(&alice).is_none());
@@ -195,7 +195,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_host_tells_clients_when_to_come_back_and_answers_everybody_else() {
-        let Scene { room, here, refused } = scene(1);
+        let ConnectionLimitFixture { room, here, refused } = scene(1);
         let routes = room.before(warp::any().map(Response::default).boxed());
         let service = TowerToHyperService::new(warp::service(routes));
         let answer = async |key: &'static str, uri: &'static str| {
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn the_probe_gets_in_where_nobody_else_does_and_takes_no_place() {
-        let Scene { room, here, refused } = scene(1);
+        let ConnectionLimitFixture { room, here, refused } = scene(1);
         here.store(1, Relaxed);
         assert!(room.enter(&Recipient::from("probe")).is_some());
         assert_eq!(refused.load(Relaxed), 0);

@@ -1,16 +1,16 @@
 //! What the hub and its sessions count.
 
 use crate::{
-    push::notice::Topic,
+    push::notice::TopicId,
     telemetry::metrics::{
-        Counter, Counters, Gauge, Histogram, Metrics, MetricsError, label::labels,
+        Counter, Gauge, Histogram, LabeledCounters, MetricsError, MetricsRegistry, label::labels,
     },
 };
 use std::time::Duration;
 
 labels! {
     /// Why a logged-in session ended.
-    pub SessionEnd {
+    pub SessionEndLabel {
         /// The client said good-bye.
         Client = "client",
         /// The connection broke or was reset.
@@ -30,7 +30,7 @@ labels! {
         /// A newer connection took its place.
         Replaced = "replaced",
         /// It wanted more subscriptions than a session may have.
-        Overfull = "overfull",
+        LimitExceeded = "limit_exceeded",
         /// We are going down.
         Shutdown = "shutdown",
         /// Something failed on our side.
@@ -40,7 +40,7 @@ labels! {
 
 labels! {
     /// Why a client got no session.
-    pub SessionRefusal {
+    pub SessionRefusalLabel {
         /// Its host has as many clients as it may (`MAX_CONNECTIONS`).
         Full = "full",
         /// Its user has as many sessions as one may have.
@@ -62,14 +62,14 @@ pub struct HubMetrics {
     /// Opaque messages handed to sockets.
     pub custom: Counter,
     /// Sessions that ended, by reason.
-    pub ends: Counters<SessionEnd>,
+    pub ends: LabeledCounters<SessionEndLabel>,
     /// Sessions that had to be closed because their mailbox was full.
     pub overflows: Counter,
     /// Clients that got no session, by reason.
-    pub refused: Counters<SessionRefusal>,
+    pub refused: LabeledCounters<SessionRefusalLabel>,
     /// Times that a client's socket was found full.
     pub blocked: Counter,
-    changes: Vec<Told>,
+    changes: Vec<TopicMetrics>,
     custom_delivery: Histogram,
     debounce: Histogram,
     lateness: Histogram,
@@ -77,7 +77,7 @@ pub struct HubMetrics {
 
 /// One topic.
 #[derive(Debug)]
-struct Told {
+struct TopicMetrics {
     sent: Counter,
     delivery: Histogram,
 }
@@ -104,7 +104,10 @@ impl HubMetrics {
     ///
     /// # Errors
     /// [`MetricsError`].
-    pub fn register(metrics: &Metrics, topics: &[&'static str]) -> Result<Self, MetricsError> {
+    pub fn register(
+        metrics: &MetricsRegistry,
+        topics: &[&'static str],
+    ) -> Result<Self, MetricsError> {
         const SENT: &str = "Messages handed to clients' sockets.";
         let sent = metrics.counter_family("messages_sent_total", SENT, ["topic"])?;
         const REFUSED: &str = "Clients that got no session.";
@@ -115,7 +118,7 @@ impl HubMetrics {
         const LATENESS: &str = "The part of it that is not.";
         let delivery =
             metrics.histogram_family("delivery_seconds", DELIVERY, DELIVERY_MICROS, ["topic"])?;
-        let told = |topic: &&'static str| Told {
+        let notified = |topic: &&'static str| TopicMetrics {
             sent: sent.with([topic]),
             delivery: delivery.with([topic]),
         };
@@ -123,7 +126,7 @@ impl HubMetrics {
             connections: metrics.gauge("connections", "Sessions logged in.")?,
             users: metrics.gauge("users", "Users with at least one session.")?,
             connections_total: metrics.counter("connections_total", "Sessions begun.")?,
-            changes: topics.iter().map(told).collect(),
+            changes: topics.iter().map(notified).collect(),
             custom: sent.with([CUSTOM]),
             ends: metrics.counters("sessions_ended_total", "Sessions ended.", "reason")?,
             overflows: metrics.counter("mailbox_overflows_total", "Mailboxes found full.")?,
@@ -137,18 +140,18 @@ impl HubMetrics {
 
     /// A change of this topic has been handed to `sessions` sockets, so long after its event
     /// arrived, of which `late` was not meant.
-    pub fn told(&self, topic: Topic, sessions: u64, after: Duration, late: Duration) {
-        if let Some(told) = self.changes.get(topic.index()) {
-            told.sent.add(sessions);
-            told.delivery.observe_many(after, sessions);
+    pub fn notified(&self, topic: TopicId, sessions: u64, after: Duration, late: Duration) {
+        if let Some(notified) = self.changes.get(topic.index()) {
+            notified.sent.add(sessions);
+            notified.delivery.observe_many(after, sessions);
         }
         self.debounce.observe_many(after.saturating_sub(late), sessions);
         self.lateness.observe_many(late, sessions);
     }
 
     /// How many messages of this topic have been handed to sockets.
-    pub fn told_so_far(&self, topic: Topic) -> u64 {
-        self.changes.get(topic.index()).map_or(0, |told| told.sent.get())
+    pub fn sent_count(&self, topic: TopicId) -> u64 {
+        self.changes.get(topic.index()).map_or(0, |notified| notified.sent.get())
     }
 
     /// An opaque message was written to `sessions` sockets so long after its event arrived: all of

@@ -1,32 +1,32 @@
 //! The certificates that listeners show: read again together with the settings.
 
-use crate::server::{Tls, TlsError, TlsFiles};
+use crate::server::{ReloadableTls, TlsError, TlsFiles};
 use std::sync::Arc;
 
 /// The certificates in use.
 #[derive(Default)]
-pub(super) struct Certificates {
+pub(super) struct ServerCertificates {
     /// Those of the daemon's listeners.
-    pub(super) shared: Vec<Arc<Tls>>,
+    pub(super) shared: Vec<Arc<ReloadableTls>>,
     /// Those of the hosts' own.
-    pub(super) own: Vec<Arc<Tls>>,
+    pub(super) own: Vec<Arc<ReloadableTls>>,
 }
 
-impl Certificates {
+impl ServerCertificates {
     /// Reads all of them again, the daemon's from these files; a broken one stays as it was.
     pub(super) async fn reload(&self, files: Option<&TlsFiles>) {
         if let Some(files) = files {
             for tls in &self.shared {
-                told(tls.replace(files.clone()).await);
+                log_failure(tls.replace(files.clone()).await);
             }
         }
         for tls in &self.own {
-            told(tls.reload().await);
+            log_failure(tls.reload().await);
         }
     }
 }
 
-fn told(read: Result<(), TlsError>) {
+fn log_failure(read: Result<(), TlsError>) {
     if let Err(error) = read {
         tracing::error!("certificate not read again: {error}");
     }

@@ -1,205 +1,216 @@
 //! A daemon from its first listener to its last goodbye.
 
 use super::{
-    Rim, StartError,
-    listeners::{Listeners, Served},
-    probe::{Entrance, Probe},
-    reload::{Following, Live, Reread},
+    DaemonStartError, RuntimeEnvironment,
+    listeners::{DaemonListeners, ListenerContext},
+    reload::{ConfigReader, LiveSettings, ReloadableService},
+    self_probe::{DaemonProbe, ProbeEndpoint},
 };
 use crate::{
-    config::{Entry, HostName, Place},
-    health::{Dependency, Health},
+    config::{ServiceEntry, ServiceName, ServiceRoute},
+    health::{HealthRegistry, ServiceDependency},
     lifecycle,
-    lifecycle::{Exit, ServiceManager, Shutdown, Signal, Tasks, feed_watchdog},
-    runtime::{Page, Settings},
-    server::{Local, client_address::Origins},
-    services::{Boxed, Clock, Ground, Groups, Running},
+    lifecycle::{
+        ExitReason, ProcessSignal, ServiceManager, ShutdownSequence, TaskGroup, feed_watchdog,
+    },
+    runtime::{DaemonSettings, MetricsPage},
+    server::{LocalAddress, client_address::ClientAddressResolver},
+    services::{BoxedService, RunningService, ServiceContext, TaskGroups, WallClock},
 };
 use futures_util::Stream;
 use ipnet::IpNet;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 /// How long listeners and sources may take to end; sessions get the drain time of the settings.
-const BRIEFLY: Duration = Duration::from_secs(1);
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// Beyond the drain time, for clients that don't answer a close frame.
-const GOODBYE: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A daemon that serves its clients.
 pub struct Daemon {
-    tasks: Tasks,
-    shutdown: Shutdown,
-    live: Box<Live>,
+    tasks: TaskGroup,
+    shutdown: ShutdownSequence,
+    live: Box<LiveSettings>,
     manager: ServiceManager,
-    local: Local,
-    own: Vec<Local>,
-    watched: Option<Local>,
-    probe: Probe,
+    local: LocalAddress,
+    own: Vec<LocalAddress>,
+    watched: Option<LocalAddress>,
+    probe: DaemonProbe,
 }
 
 /// A host that runs, with what the settings say of it.
-pub(super) struct Placed {
-    pub(super) name: Option<HostName>,
-    pub(super) place: Place,
-    pub(super) running: Running,
+pub(super) struct StartedService {
+    pub(super) name: Option<ServiceName>,
+    pub(super) place: ServiceRoute,
+    pub(super) running: RunningService,
     /// Where its probe begins, if not at the shared listener.
-    pub(super) entrance: Option<Entrance>,
+    pub(super) entrance: Option<ProbeEndpoint>,
 }
 
-impl Placed {
+impl StartedService {
     /// What it depends on, under its name.
-    pub(super) fn dependencies(&self) -> Vec<Dependency> {
+    pub(super) fn dependencies(&self) -> Vec<ServiceDependency> {
         let host: Option<Arc<str>> = self.name.as_ref().map(|name| name.as_str().into());
-        let own = |dependency: &Dependency| Dependency { host: host.clone(), ..dependency.clone() };
+        let own = |dependency: &ServiceDependency| ServiceDependency {
+            host: host.clone(),
+            ..dependency.clone()
+        };
         self.running.dependencies.iter().map(own).collect()
     }
 
     /// Whether this host alone can do its job.
-    pub(super) fn health(&self, whole: &Health) -> Health {
+    pub(super) fn health(&self, whole: &HealthRegistry) -> HealthRegistry {
         whole.of(self.dependencies())
     }
 }
 
 /// What all hosts are started with.
-struct Beginning<'a> {
-    settings: &'a Settings,
-    groups: Groups,
-    rim: Rim,
+struct ServiceStarter<'a> {
+    settings: &'a DaemonSettings,
+    groups: TaskGroups,
+    environment: RuntimeEnvironment,
 }
 
 impl Daemon {
     /// Binds, puts everything together and serves.
     ///
     /// # Errors
-    /// [`StartError`]: nothing has been served then.
+    /// [`DaemonStartError`]: nothing has been served then.
     pub async fn start(
-        settings: &Settings,
-        entries: Vec<Entry<Boxed>>,
-        mut rim: Rim,
-    ) -> Result<Self, StartError> {
-        apart(&entries)?;
-        let shared = !entries.iter().all(|entry| entry.host.is_apart());
-        let sockets = rim.manager.take_sockets();
-        let mut listeners = Listeners::bind(settings, sockets, shared).await?;
-        let tasks = Tasks::default();
-        let groups =
-            Groups { listeners: tasks.group(), sources: tasks.group(), sessions: tasks.group() };
-        let origins = Origins::new(proxies(&entries));
-        let mut beginning = Beginning { settings, groups, rim };
+        settings: &DaemonSettings,
+        entries: Vec<ServiceEntry<BoxedService>>,
+        mut environment: RuntimeEnvironment,
+    ) -> Result<Self, DaemonStartError> {
+        check_no_shared_source(&entries)?;
+        let shared = !entries.iter().all(|entry| entry.host.has_own_listeners());
+        let sockets = environment.manager.take_sockets();
+        let mut listeners = DaemonListeners::bind(settings, sockets, shared).await?;
+        let tasks = TaskGroup::default();
+        let groups = TaskGroups {
+            listeners: tasks.group(),
+            sources: tasks.group(),
+            sessions: tasks.group(),
+        };
+        let origins = ClientAddressResolver::new(proxies(&entries));
+        let mut beginning = ServiceStarter { settings, groups, environment };
         let mut hosts = beginning.start(entries)?;
-        let Beginning { groups, rim, .. } = beginning;
+        let ServiceStarter { groups, environment, .. } = beginning;
         listeners.open(&mut hosts, &groups).await?;
         let (local, own, watched) = (listeners.local()?, listeners.own()?, listeners.watched()?);
-        let probe = Probe::new(listeners.entrance(settings)?.as_ref(), &hosts);
+        let probe = DaemonProbe::new(listeners.entrance(settings)?.as_ref(), &hosts);
         let page = page(&hosts)?;
-        let health = health(&hosts, &rim.clock);
-        let (log, shared, play) = (rim.log.clone(), origins.clone(), rim.play);
-        let served = Served { hosts: &hosts, origins: shared, page, health, log, play };
-        let (certificates, strangers) = listeners.serve(served, settings, &groups.listeners);
-        let live = Box::new(Live {
+        let health = health(&hosts, &environment.clock);
+        let (log, shared, play) = (environment.log.clone(), origins.clone(), environment.play);
+        let served = ListenerContext { hosts: &hosts, origins: shared, page, health, log, play };
+        let (certificates, pre_auth) = listeners.serve(served, settings, &groups.listeners);
+        let live = Box::new(LiveSettings {
             settings: settings.clone(),
-            hosts: hosts.into_iter().map(Following::from).collect(),
-            reread: None,
-            log: rim.log,
+            hosts: hosts.into_iter().map(ReloadableService::from).collect(),
+            reload_settings: None,
+            log: environment.log,
             origins,
-            strangers,
+            pre_auth,
             certificates,
         });
-        let drain = settings.drain_time + GOODBYE;
-        let shutdown = Shutdown::within(2 * BRIEFLY + drain)
-            .then("listeners", groups.listeners, BRIEFLY)
-            .then("sources", groups.sources, BRIEFLY)
+        let drain = settings.drain_time + CLOSE_TIMEOUT;
+        let shutdown = ShutdownSequence::within(2 * STOP_TIMEOUT + drain)
+            .then("listeners", groups.listeners, STOP_TIMEOUT)
+            .then("sources", groups.sources, STOP_TIMEOUT)
             .then("sessions", groups.sessions, drain);
-        let manager = rim.manager;
+        let manager = environment.manager;
         Ok(Self { tasks, shutdown, live, manager, local, own, watched, probe })
     }
 
     /// The same daemon, which on SIGHUP reads its settings again; without it, certificates alone.
     #[must_use]
-    pub fn rereading(mut self, reread: Reread) -> Self {
-        self.live.reread = Some(reread);
+    pub fn rereading(mut self, reload_settings: ConfigReader) -> Self {
+        self.live.reload_settings = Some(reload_settings);
         self
     }
 
     /// Where clients connect: the shared listener, else the first of a host's own.
-    pub fn local(&self) -> &Local {
+    pub fn local(&self) -> &LocalAddress {
         &self.local
     }
 
-    /// Where the hosts' own listeners are, host by host in the order of their doorways.
-    pub fn own(&self) -> &[Local] {
+    /// Where the hosts' own listeners are, host by host in the order of their service_listeners.
+    pub fn own(&self) -> &[LocalAddress] {
         &self.own
     }
 
     /// Where it is watched and controlled, the first of such listeners.
-    pub fn watched(&self) -> Option<&Local> {
+    pub fn watched(&self) -> Option<&LocalAddress> {
         self.watched.as_ref()
     }
 
     /// Goes on until a signal asks it to end, and ends in order.
-    pub async fn run(self, signals: impl Stream<Item = Signal> + Unpin) -> Exit {
+    pub async fn run(self, signals: impl Stream<Item = ProcessSignal> + Unpin) -> ExitReason {
         let Self { tasks, shutdown, mut live, manager, probe, .. } = self;
         let stop = tasks.stopping().clone();
         tokio::select! {
             exit = lifecycle::run(&tasks, signals, &manager, shutdown, &mut *live) => exit,
             // Fed until the very end: a daemon that sees its clients off is not hung.
-            () = feed_watchdog(&manager, || probe.go(), stop) => Exit::Clean,
+            () = feed_watchdog(&manager, || probe.go(), stop) => ExitReason::Clean,
         }
     }
 }
 
-impl Beginning<'_> {
+impl ServiceStarter<'_> {
     /// Starts every host, or none: one that can't start is a mistake in the settings, and whoever
     /// starts the daemon is there to read of it.
-    fn start(&mut self, entries: Vec<Entry<Boxed>>) -> Result<Vec<Placed>, StartError> {
-        let start = |Entry { name, place, host }: Entry<Boxed>| {
-            let ground = self.ground(name.clone(), place.clone());
-            match (host.start(ground), name) {
-                (Ok(running), name) => Ok(Placed { name, place, running, entrance: None }),
-                (Err(error), Some(name)) => Err(StartError::NamedHost(name, error)),
-                (Err(error), None) => Err(StartError::Host(error)),
+    fn start(
+        &mut self,
+        entries: Vec<ServiceEntry<BoxedService>>,
+    ) -> Result<Vec<StartedService>, DaemonStartError> {
+        let start = |ServiceEntry { name, place, host }: ServiceEntry<BoxedService>| {
+            let context = self.context(name.clone(), place.clone());
+            match (host.start(context), name) {
+                (Ok(running), name) => Ok(StartedService { name, place, running, entrance: None }),
+                (Err(error), Some(name)) => Err(DaemonStartError::NamedHost(name, error)),
+                (Err(error), None) => Err(DaemonStartError::Host(error)),
             }
         };
         entries.into_iter().map(start).collect()
     }
 
-    fn ground(&mut self, name: Option<HostName>, place: Place) -> Ground {
-        Ground {
+    fn context(&mut self, name: Option<ServiceName>, place: ServiceRoute) -> ServiceContext {
+        ServiceContext {
             groups: self.groups.of(name.as_ref()),
             name,
             place,
-            log: self.rim.log.clone(),
-            clock: self.rim.clock.clone(),
-            rng: self.rim.rng.fork(),
-            cores: self.rim.cores,
+            log: self.environment.log.clone(),
+            clock: self.environment.clock.clone(),
+            rng: self.environment.rng.fork(),
+            cores: self.environment.cores,
             drain_time: self.settings.drain_time,
         }
     }
 }
 
 /// What all hosts depend on.
-fn health(hosts: &[Placed], clock: &Clock) -> Health {
-    let dependencies: Vec<_> = hosts.iter().flat_map(Placed::dependencies).collect();
-    Health::new(dependencies, Arc::clone(clock))
+fn health(hosts: &[StartedService], clock: &WallClock) -> HealthRegistry {
+    let dependencies: Vec<_> = hosts.iter().flat_map(StartedService::dependencies).collect();
+    HealthRegistry::new(dependencies, Arc::clone(clock))
 }
 
 /// The numbers of the daemon and of all its hosts.
-fn page(hosts: &[Placed]) -> Result<Page, StartError> {
-    let mut page = Page::new(env!("CARGO_PKG_VERSION"))?;
-    for Placed { name, running, .. } in hosts {
-        let name = name.as_ref().map(HostName::as_str);
+fn page(hosts: &[StartedService]) -> Result<MetricsPage, DaemonStartError> {
+    let mut page = MetricsPage::new(env!("CARGO_PKG_VERSION"))?;
+    for StartedService { name, running, .. } in hosts {
+        let name = name.as_ref().map(ServiceName::as_str);
         page.add(name, running.metrics.clone(), running.snapshot.clone());
     }
     Ok(page)
 }
 
 /// No two hosts may listen at one place.
-fn apart(entries: &[Entry<Boxed>]) -> Result<(), StartError> {
-    let mut taken: HashMap<String, HostName> = HashMap::new();
-    for Entry { name, host, .. } in entries {
+fn check_no_shared_source(entries: &[ServiceEntry<BoxedService>]) -> Result<(), DaemonStartError> {
+    let mut taken: HashMap<String, ServiceName> = HashMap::new();
+    for ServiceEntry { name, host, .. } in entries {
         let Some(name) = name else { continue };
-        for place in host.listens_to() {
+        for place in host.inputs() {
             if let Some(other) = taken.get(&place).filter(|other| *other != name) {
-                return Err(StartError::SameSource(other.clone(), name.clone(), place));
+                return Err(DaemonStartError::SharedRedis(other.clone(), name.clone(), place));
             }
             taken.insert(place, name.clone());
         }
@@ -208,6 +219,6 @@ fn apart(entries: &[Entry<Boxed>]) -> Result<(), StartError> {
 }
 
 /// The proxies of all hosts: the listener doesn't know yet for which of them a connection is.
-fn proxies(entries: &[Entry<Boxed>]) -> Vec<IpNet> {
+fn proxies(entries: &[ServiceEntry<BoxedService>]) -> Vec<IpNet> {
     entries.iter().flat_map(|entry| entry.host.trusted_proxies().iter().copied()).collect()
 }

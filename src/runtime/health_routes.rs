@@ -1,6 +1,6 @@
 //! `/health/live` and `/health/ready`, as load balancers and containers ask for them.
 
-use crate::{health::Health, server::text};
+use crate::{health::HealthRegistry, server::text};
 use http::{
     HeaderValue, Method, StatusCode,
     header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE},
@@ -15,10 +15,10 @@ pub(super) const HEALTH: &str = "health";
 pub(super) const LIVE: &str = "live";
 pub(super) const READY: &str = "ready";
 
-/// What strangers are told: `/health/live` answers 200 as long as anything is answered at all,
+/// What unauthenticated_clients are told: `/health/live` answers 200 as long as anything is answered at all,
 /// `/health/ready` 200 or 503; no word on why.
 pub fn health(
-    health: Health,
+    health: HealthRegistry,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
     let ready = move || match health.is_ready() {
         true => text(StatusCode::OK, "ready\n"),
@@ -41,7 +41,7 @@ pub(super) fn live()
 }
 
 /// The report with each dependency as JSON; causes only `with_causes`.
-pub(super) fn report(health: &Health, method: &Method, with_causes: bool) -> Response {
+pub(super) fn report(health: &HealthRegistry, method: &Method, with_causes: bool) -> Response {
     answer(method, || {
         let report = health.report(with_causes);
         let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -1,72 +1,76 @@
 //! Binds early, so that a mistake ends the start, and serves late, when everything behind is there.
 
-use super::{StartError, certificates::Certificates, daemon::Placed, probe::Entrance, routes::all};
+use super::{
+    DaemonStartError, certificates::ServerCertificates, daemon::StartedService, routes::all,
+    self_probe::ProbeEndpoint,
+};
 use crate::{
-    health::Health,
-    lifecycle::{Activation, Tasks},
+    health::HealthRegistry,
+    lifecycle::{SocketActivation, TaskGroup},
     runtime::{
-        Page, Settings, admin,
-        admin::{Admin, Status},
-        status::{Play, Sampler},
+        DaemonSettings, MetricsPage, admin,
+        admin::{AdminApi, StatusContext},
+        status::{DemoControls, StatusSampler},
     },
     server::{
-        Front, Limits, ListenError, ListenSettings, Listener, Local, RELOAD_INTERVAL, Routes,
-        Strangers, Tls, TlsFiles, Unobserved, client_address::Origins, routes,
+        BoundListener, ConnectionTimeouts, HttpRoutes, HttpServer, ListenError, ListenSettings,
+        LocalAddress, NoopConnectionObserver, PreAuthLimiter, RELOAD_INTERVAL, ReloadableTls,
+        TlsFiles, client_address::ClientAddressResolver, routes,
     },
-    services::{Audience, Doorway, Groups, until_stopped},
+    services::{ListenerAudience, ServiceListener, TaskGroups, spawn_until_stopped},
     telemetry::log::LogControl,
 };
 use std::{net::IpAddr, os::fd::OwnedFd, slice, sync::Arc};
 
 /// Everything that is bound.
-pub(super) struct Listeners {
+pub(super) struct DaemonListeners {
     /// Empty only where every host has its own.
-    clients: Vec<Bound>,
-    metrics: Vec<Bound>,
-    control: Vec<Bound>,
-    own: Vec<Own>,
+    clients: Vec<DaemonListener>,
+    metrics: Vec<DaemonListener>,
+    control: Vec<DaemonListener>,
+    own: Vec<BoundServiceListener>,
 }
 
 /// A host's own listener.
-struct Own {
+struct BoundServiceListener {
     name: &'static str,
-    bound: Bound,
-    routes: Routes,
-    audience: Audience,
+    bound: DaemonListener,
+    routes: HttpRoutes,
+    audience: ListenerAudience,
     proxy_protocol: bool,
-    tasks: Tasks,
+    tasks: TaskGroup,
 }
 
-struct Bound {
-    listener: Listener,
-    tls: Option<Arc<Tls>>,
+struct DaemonListener {
+    listener: BoundListener,
+    tls: Option<Arc<ReloadableTls>>,
 }
 
 /// What listeners answer with.
-pub(super) struct Served<'a> {
+pub(super) struct ListenerContext<'a> {
     /// Who answers clients.
-    pub(super) hosts: &'a [Placed],
+    pub(super) hosts: &'a [StartedService],
     /// Behind whom many clients share an address.
-    pub(super) origins: Origins,
+    pub(super) origins: ClientAddressResolver,
     /// What whoever watches sees.
-    pub(super) page: Page,
+    pub(super) page: MetricsPage,
     /// Whether the daemon can do its job.
-    pub(super) health: Health,
+    pub(super) health: HealthRegistry,
     /// What whoever controls may change.
     pub(super) log: LogControl,
     /// In a demo, what visitors of the status page can do.
-    pub(super) play: Option<Play>,
+    pub(super) play: Option<DemoControls>,
 }
 
-impl Listeners {
+impl DaemonListeners {
     /// Binds them all, but where the service manager has bound some already; nobody is accepted
-    /// yet. Those of hosts come later ([`Listeners::open`]); `shared` says whether any host needs others.
+    /// yet. Those of hosts come later ([`DaemonListeners::open`]); `shared` says whether any host needs others.
     pub(super) async fn bind(
-        settings: &Settings,
-        passed: Activation,
+        settings: &DaemonSettings,
+        passed: SocketActivation,
         shared: bool,
-    ) -> Result<Self, StartError> {
-        let Activation { clients, metrics, control } = passed;
+    ) -> Result<Self, DaemonStartError> {
+        let SocketActivation { clients, metrics, control } = passed;
         let for_clients = if shared { slice::from_ref(&settings.listen) } else { &[] };
         Ok(Self {
             metrics: bind_all(&settings.metrics, metrics).await?,
@@ -79,21 +83,23 @@ impl Listeners {
     /// Binds the hosts' own; each host knows from then on where its probe begins.
     pub(super) async fn open(
         &mut self,
-        hosts: &mut [Placed],
-        tasks: &Groups,
-    ) -> Result<(), StartError> {
+        hosts: &mut [StartedService],
+        tasks: &TaskGroups,
+    ) -> Result<(), DaemonStartError> {
         for host in hosts {
             let tasks = tasks.of(host.name.as_ref()).listeners;
-            let doorways = std::mem::take(&mut host.running.doorways);
-            for (number, Doorway { name, listen, routes: answers, audience }) in (0..).zip(doorways)
+            let service_listeners = std::mem::take(&mut host.running.service_listeners);
+            for (number, ServiceListener { name, listen, routes: answers, audience }) in
+                (0..).zip(service_listeners)
             {
-                let bound = serving(Listener::bind(&listen.bind)?, listen.tls.as_ref()).await?;
+                let bound =
+                    with_tls(BoundListener::bind(&listen.bind)?, listen.tls.as_ref()).await?;
                 let local = bound.listener.local()?;
-                if host.running.probe_at == Some(number) {
-                    host.entrance = Some(Entrance { local, opening: listen.opening() });
+                if host.running.probe_listener == Some(number) {
+                    host.entrance = Some(ProbeEndpoint { local, opening: listen.opening() });
                 }
                 let (tasks, proxy_protocol) = (tasks.clone(), listen.proxy_protocol);
-                self.own.push(Own {
+                self.own.push(BoundServiceListener {
                     name,
                     bound,
                     routes: routes(answers),
@@ -107,26 +113,29 @@ impl Listeners {
     }
 
     /// Where clients connect: the shared listener, else the first of a host's own for them.
-    pub(super) fn local(&self) -> Result<Local, ListenError> {
-        let own = self.own.iter().filter(|own| own.audience == Audience::Clients);
+    pub(super) fn local(&self) -> Result<LocalAddress, ListenError> {
+        let own = self.own.iter().filter(|own| own.audience == ListenerAudience::Clients);
         let mut all = self.clients.iter().chain(own.map(|own| &own.bound));
         all.next().map_or(Err(ListenError::None), |bound| bound.listener.local())
     }
 
     /// Where the hosts' own listeners are, in their order.
-    pub(super) fn own(&self) -> Result<Vec<Local>, ListenError> {
+    pub(super) fn own(&self) -> Result<Vec<LocalAddress>, ListenError> {
         self.own.iter().map(|own| own.bound.listener.local()).collect()
     }
 
     /// Where a client of the shared listener begins, if there is one.
-    pub(super) fn entrance(&self, settings: &Settings) -> Result<Option<Entrance>, ListenError> {
+    pub(super) fn entrance(
+        &self,
+        settings: &DaemonSettings,
+    ) -> Result<Option<ProbeEndpoint>, ListenError> {
         let Some(bound) = self.clients.first() else { return Ok(None) };
         let local = bound.listener.local()?;
-        Ok(Some(Entrance { local, opening: settings.listen.opening() }))
+        Ok(Some(ProbeEndpoint { local, opening: settings.listen.opening() }))
     }
 
     /// Where the daemon is watched, if anywhere: what is for control alone first.
-    pub(super) fn watched(&self) -> Result<Option<Local>, ListenError> {
+    pub(super) fn watched(&self) -> Result<Option<LocalAddress>, ListenError> {
         let mut bound = self.control.iter().chain(&self.metrics);
         bound.next().map(|bound| bound.listener.local()).transpose()
     }
@@ -134,45 +143,48 @@ impl Listeners {
     /// Serves them until the group stops.
     pub(super) fn serve(
         self,
-        served: Served<'_>,
-        settings: &Settings,
-        tasks: &Tasks,
-    ) -> (Certificates, [Strangers; 2]) {
+        served: ListenerContext<'_>,
+        settings: &DaemonSettings,
+        tasks: &TaskGroup,
+    ) -> (ServerCertificates, [PreAuthLimiter; 2]) {
         let origins = served.origins.clone();
         let trusted = move |address| origins.trusts(address);
         let observer = Arc::clone(&served.page.front);
-        let strangers =
-            Strangers::new(settings.strangers.clone(), trusted.clone(), observer.clone());
-        let mut certificates = Certificates::default();
+        let pre_auth =
+            PreAuthLimiter::new(settings.pre_auth.clone(), trusted.clone(), observer.clone());
+        let mut certificates = ServerCertificates::default();
         let client_routes = all(served.hosts, &served.health);
-        // Whoever watches must get through while strangers crowd the door.
-        let unseen = Arc::new(Unobserved);
-        let watchers = Strangers::new(settings.strangers.clone(), trusted.clone(), unseen);
-        let front = |routes: Routes, strangers: &Strangers| Front {
+        // Whoever watches must get through while pre_auth crowd the door.
+        let unobserved = Arc::new(NoopConnectionObserver);
+        let operator_limiter =
+            PreAuthLimiter::new(settings.pre_auth.clone(), trusted.clone(), unobserved);
+        let front = |routes: HttpRoutes, pre_auth: &PreAuthLimiter| HttpServer {
             routes,
-            strangers: strangers.clone(),
-            limits: Limits::default(),
+            pre_auth: pre_auth.clone(),
+            limits: ConnectionTimeouts::default(),
             tasks: tasks.clone(),
             observer: observer.clone(),
         };
         for bound in self.clients {
             let bound = bound.introduced(settings.listen.proxy_protocol, &trusted);
-            let tls = start("clients", bound, front(client_routes.clone(), &strangers), tasks);
+            let tls = start("clients", bound, front(client_routes.clone(), &pre_auth), tasks);
             certificates.shared.extend(tls);
         }
-        for Own { name, bound, routes, audience, proxy_protocol, tasks } in self.own {
+        for BoundServiceListener { name, bound, routes, audience, proxy_protocol, tasks } in
+            self.own
+        {
             let bound = bound.introduced(proxy_protocol, &trusted);
-            let strangers = match audience {
-                Audience::Clients => &strangers,
-                Audience::Operators => &watchers,
+            let pre_auth = match audience {
+                ListenerAudience::Clients => &pre_auth,
+                ListenerAudience::Operators => &operator_limiter,
             };
-            let front = Front { tasks: tasks.clone(), ..front(routes, strangers) };
+            let front = HttpServer { tasks: tasks.clone(), ..front(routes, pre_auth) };
             let tls = start(name, bound, front, &tasks);
             certificates.own.extend(tls);
         }
-        let watched: Vec<Bound> = self.metrics.into_iter().chain(self.control).collect();
+        let watched: Vec<DaemonListener> = self.metrics.into_iter().chain(self.control).collect();
         if watched.is_empty() {
-            return (certificates, [strangers, watchers]);
+            return (certificates, [pre_auth, operator_limiter]);
         }
         let play = served.play.clone();
         let admin = served.admin();
@@ -182,23 +194,23 @@ impl Listeners {
             certificates.shared.extend(start(
                 "control",
                 bound,
-                front(admin_routes.clone(), &watchers),
+                front(admin_routes.clone(), &operator_limiter),
                 tasks,
             ));
         }
-        (certificates, [strangers, watchers])
+        (certificates, [pre_auth, operator_limiter])
     }
 }
 
-impl Served<'_> {
+impl ListenerContext<'_> {
     /// What whoever watches or controls is answered.
-    fn admin(self) -> Admin {
+    fn admin(self) -> AdminApi {
         let page = self.page;
-        let revoke = |host: &Placed| {
+        let revoke = |host: &StartedService| {
             let name = host.name.as_ref().map(ToString::to_string);
             (name, Arc::clone(&host.running.revoke))
         };
-        Admin {
+        AdminApi {
             page: Arc::new(move || page.text()),
             log: self.log,
             health: self.health,
@@ -208,16 +220,17 @@ impl Served<'_> {
 }
 
 /// What the status page shows; its history is kept from now on.
-fn status(admin: &Admin, play: Option<Play>, tasks: &Tasks) -> Status {
+fn status(admin: &AdminApi, play: Option<DemoControls>, tasks: &TaskGroup) -> StatusContext {
     let (page, log) = (Arc::clone(&admin.page), admin.log.clone());
-    let sampler = Sampler::new(admin.health.clone(), move || page().ok(), move || log.current());
+    let sampler =
+        StatusSampler::new(admin.health.clone(), move || page().ok(), move || log.current());
     let (sampler, stopping) = (Arc::new(sampler), tasks.stopping().clone());
     let keeping = Arc::clone(&sampler);
-    until_stopped(tasks, "history", async move { keeping.keep_history().await });
-    Status { sampler, log: admin.log.clone(), play, stopping }
+    spawn_until_stopped(tasks, "history", async move { keeping.record_history().await });
+    StatusContext { sampler, log: admin.log.clone(), play, stopping }
 }
 
-impl Bound {
+impl DaemonListener {
     /// The same, where clients are introduced by proxies if that is `wanted`.
     fn introduced(
         mut self,
@@ -226,19 +239,24 @@ impl Bound {
     ) -> Self {
         if wanted {
             let may = trusted.clone();
-            self.listener = self.listener.introduced_by(move |ip| ip.is_none_or(&may));
+            self.listener = self.listener.require_proxy_header(move |ip| ip.is_none_or(&may));
         }
         self
     }
 }
 
 /// Serves a listener, and watches its certificate if it has one.
-fn start(name: &str, bound: Bound, front: Front, tasks: &Tasks) -> Option<Arc<Tls>> {
+fn start(
+    name: &str,
+    bound: DaemonListener,
+    front: HttpServer,
+    tasks: &TaskGroup,
+) -> Option<Arc<ReloadableTls>> {
     if let Ok(local) = bound.listener.local() {
         tracing::info!("{name}: listening on {local}");
     }
     if let Some(watched) = bound.tls.clone() {
-        until_stopped(tasks, "certificates", async move {
+        spawn_until_stopped(tasks, "certificates", async move {
             watched.watch(RELOAD_INTERVAL).await;
         });
     }
@@ -248,27 +266,33 @@ fn start(name: &str, bound: Bound, front: Front, tasks: &Tasks) -> Option<Arc<Tl
 }
 
 /// What the service manager passed takes the place of what is set.
-async fn bind_all(set: &[ListenSettings], passed: Vec<OwnedFd>) -> Result<Vec<Bound>, StartError> {
+async fn bind_all(
+    set: &[ListenSettings],
+    passed: Vec<OwnedFd>,
+) -> Result<Vec<DaemonListener>, DaemonStartError> {
     let mut bound = Vec::new();
     if passed.is_empty() {
         for listen in set {
-            bound.push(serving(Listener::bind(&listen.bind)?, listen.tls.as_ref()).await?);
+            bound.push(with_tls(BoundListener::bind(&listen.bind)?, listen.tls.as_ref()).await?);
         }
         return Ok(bound);
     }
     let tls = set.first().and_then(|listen| listen.tls.as_ref());
     for socket in passed {
-        let listener = Listener::inherited(socket)?;
+        let listener = BoundListener::inherited(socket)?;
         tracing::info!("the service manager listens for us on {}", listener.local()?);
-        bound.push(serving(listener, tls).await?);
+        bound.push(with_tls(listener, tls).await?);
     }
     Ok(bound)
 }
 
-async fn serving(listener: Listener, tls: Option<&TlsFiles>) -> Result<Bound, StartError> {
+async fn with_tls(
+    listener: BoundListener,
+    tls: Option<&TlsFiles>,
+) -> Result<DaemonListener, DaemonStartError> {
     let tls = match tls {
-        Some(files) => Some(Arc::new(Tls::load(files.clone()).await?)),
+        Some(files) => Some(Arc::new(ReloadableTls::load(files.clone()).await?)),
         None => None,
     };
-    Ok(Bound { listener, tls })
+    Ok(DaemonListener { listener, tls })
 }

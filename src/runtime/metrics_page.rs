@@ -1,36 +1,36 @@
 //! The page that Prometheus reads: the daemon's own numbers, those of its hosts, the process's.
 
 use crate::{
-    server::FrontMetrics,
+    server::ServerMetrics,
     services::{
-        Observers,
-        nextcloud::{Snapshot, original_metrics},
+        ServiceMetrics,
+        nextcloud::{CompatSnapshot, original_metrics},
     },
-    telemetry::metrics::{Metrics, MetricsError, process::Process},
+    telemetry::metrics::{MetricsError, MetricsRegistry, process::ProcessMetrics},
 };
 use std::sync::Arc;
 
 /// A host's numbers by the original's names, now.
-pub type Original = Arc<dyn Fn() -> Snapshot + Send + Sync>;
+pub type CompatSnapshotFn = Arc<dyn Fn() -> CompatSnapshot + Send + Sync>;
 
 /// Everything that one daemon publishes. Cheap to clone.
 #[derive(Clone)]
-pub struct Page {
+pub struct MetricsPage {
     /// For the listeners.
-    pub front: Arc<FrontMetrics>,
-    metrics: Vec<Metrics>,
-    originals: Vec<(Option<String>, Original)>,
+    pub front: Arc<ServerMetrics>,
+    metrics: Vec<MetricsRegistry>,
+    originals: Vec<(Option<String>, CompatSnapshotFn)>,
 }
 
-impl Page {
+impl MetricsPage {
     /// A page without hosts; `version` is this program's.
     ///
     /// # Errors
     /// [`MetricsError`], when a name is given twice.
     pub fn new(version: &str) -> Result<Self, MetricsError> {
-        let metrics = Metrics::new(None)?;
+        let metrics = MetricsRegistry::new(None)?;
         metrics.build_info(version)?;
-        let front = Arc::new(FrontMetrics::register(&metrics)?);
+        let front = Arc::new(ServerMetrics::register(&metrics)?);
         Ok(Self { front, metrics: vec![metrics], originals: Vec::new() })
     }
 
@@ -38,7 +38,7 @@ impl Page {
     ///
     /// # Errors
     /// [`MetricsError`], when a name is given twice.
-    pub fn single(version: &str, observers: &Observers) -> Result<Self, MetricsError> {
+    pub fn single(version: &str, observers: &ServiceMetrics) -> Result<Self, MetricsError> {
         let mut page = Self::new(version)?;
         let (metrics, observers) = (observers.metrics().clone(), observers.clone());
         page.add(None, metrics, Some(Arc::new(move || observers.snapshot())));
@@ -46,7 +46,12 @@ impl Page {
     }
 
     /// Adds a host's numbers, and those by the original's names, which get its name as label.
-    pub fn add(&mut self, name: Option<&str>, metrics: Metrics, original: Option<Original>) {
+    pub fn add(
+        &mut self,
+        name: Option<&str>,
+        metrics: MetricsRegistry,
+        original: Option<CompatSnapshotFn>,
+    ) {
         self.metrics.push(metrics);
         self.originals.extend(original.map(|original| (name.map(str::to_owned), original)));
     }
@@ -54,26 +59,26 @@ impl Page {
     /// The page.
     ///
     /// # Errors
-    /// [`MetricsError`], see [`Metrics::text`].
+    /// [`MetricsError`], see [`MetricsRegistry::text`].
     pub fn text(&self) -> Result<String, MetricsError> {
         let snapshots: Vec<_> =
             self.originals.iter().map(|(name, now)| (name.as_deref(), now())).collect();
-        Ok(Metrics::text(&self.metrics)?
-            + &Process::read().text()
+        Ok(MetricsRegistry::text(&self.metrics)?
+            + &ProcessMetrics::read().text()
             + &original_metrics::text(&snapshots))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, Page};
+    use super::{Arc, MetricsPage};
     use crate::{
-        push::notice::Topic,
-        services::{Names, Observers},
+        push::notice::TopicId,
+        services::{MetricLabelNames, ServiceMetrics},
     };
     use std::time::Duration;
 
-    const NAMES: Names<'_> = Names {
+    const NAMES: MetricLabelNames<'_> = MetricLabelNames {
         host: None,
         topics: &["file", "activity", "notification"],
         channels: &["notify_activity"],
@@ -82,10 +87,11 @@ mod tests {
 
     #[test]
     fn several_hosts_share_a_family_and_are_told_apart_by_a_label() {
-        let mut page = Page::new("0").unwrap();
+        let mut page = MetricsPage::new("0").unwrap();
         for (name, sessions) in [("a", 1), ("b", 2)] {
-            let observers = Observers::register(Names { host: Some(name), ..NAMES }).unwrap();
-            observers.hub.told(Topic(0), sessions, Duration::ZERO, Duration::ZERO);
+            let observers =
+                ServiceMetrics::register(MetricLabelNames { host: Some(name), ..NAMES }).unwrap();
+            observers.hub.notified(TopicId(0), sessions, Duration::ZERO, Duration::ZERO);
             let metrics = observers.metrics().clone();
             page.add(Some(name), metrics, Some(Arc::new(move || observers.snapshot())));
         }
@@ -107,14 +113,14 @@ mod tests {
 
     #[test]
     fn both_families_of_names_show_the_same_numbers() {
-        let observers = Observers::register(Names { host: None, ..NAMES }).unwrap();
+        let observers = ServiceMetrics::register(MetricLabelNames { host: None, ..NAMES }).unwrap();
         let _guards = (observers.hub.connections.enter(), observers.hub.users.enter());
         let wait = Duration::from_millis(100);
-        observers.hub.told(Topic(1), 40, wait, wait / 100);
+        observers.hub.notified(TopicId(1), 40, wait, wait / 100);
         observers.hub.delivered(wait, 2);
         observers.source.received("notify_activity");
         observers.store.queried(false, Duration::from_millis(1));
-        let page = Page::single("0", &observers).unwrap().text().unwrap();
+        let page = MetricsPage::single("0", &observers).unwrap().text().unwrap();
         for line in [
             "\nnotify_push_connections 1\n",
             "\nactive_connection_count 1\n",

@@ -5,46 +5,46 @@ pub mod health_routes;
 pub mod metrics_page;
 pub mod settings;
 pub mod status;
-pub use metrics_page::{Original, Page};
+pub use metrics_page::{CompatSnapshotFn, MetricsPage};
 
 mod certificates;
 mod daemon;
 mod listeners;
-mod probe;
 mod reload;
 mod routes;
+mod self_probe;
 
 pub use daemon::Daemon;
-pub use reload::{Fresh, Reread};
+pub use reload::{ConfigReader, ReloadedConfig};
 
 use crate::{
-    config::{Entry, HostName},
-    lifecycle::{Exit, ServiceManager, Signals},
-    runtime::{settings::Settings, status::Play},
+    config::{ServiceEntry, ServiceName},
+    lifecycle::{ExitReason, ServiceManager, SignalStream},
+    runtime::{settings::DaemonSettings, status::DemoControls},
     services,
-    services::{Boxed, Clock},
+    services::{BoxedService, WallClock},
     telemetry::log::LogControl,
 };
 
-/// What comes from outside the program: the rim, so that all within gets it as a value.
-pub struct Rim {
+/// What comes from outside the program: the environment, so that all within gets it as a value.
+pub struct RuntimeEnvironment {
     /// The log.
     pub log: LogControl,
     /// Who started us.
     pub manager: ServiceManager,
     /// The time of day.
-    pub clock: Clock,
+    pub clock: WallClock,
     /// Chance, for jitter.
     pub rng: fastrand::Rng,
     /// Processors, for how much is done at once.
     pub cores: usize,
     /// In a demo, what visitors of its page can do.
-    pub play: Option<Play>,
+    pub play: Option<DemoControls>,
 }
 
 /// Why the daemon can't start.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum DaemonStartError {
     /// See [`crate::server::ListenError`].
     #[error(transparent)]
     Listen(#[from] crate::server::ListenError),
@@ -56,17 +56,17 @@ pub enum StartError {
     Metrics(#[from] crate::telemetry::metrics::MetricsError),
     /// The only host.
     #[error(transparent)]
-    Host(#[from] services::StartError),
+    Host(#[from] services::ServiceStartError),
     /// One of several hosts.
     #[error("host {0} can't start")]
-    NamedHost(HostName, #[source] services::StartError),
+    NamedHost(ServiceName, #[source] services::ServiceStartError),
     /// Two hosts that could not be kept apart.
     #[error(
         "hosts {0} and {1} listen to the same Redis, {2}. Redis publishes to all its databases, so \
          each host would hear the other's changes and even its log-in tickets. Give each Nextcloud a \
          Redis of its own (another port, socket or server) in 'redis' of its config.php"
     )]
-    SameSource(HostName, HostName, String),
+    SharedRedis(ServiceName, ServiceName, String),
     /// The system refuses signal handlers.
     #[error("the system refuses signals")]
     Signals(#[source] std::io::Error),
@@ -75,14 +75,14 @@ pub enum StartError {
 /// Runs the daemon until it is told to end; SIGHUP has it read its settings again.
 ///
 /// # Errors
-/// [`StartError`]: nothing has been served then.
+/// [`DaemonStartError`]: nothing has been served then.
 pub async fn serve(
-    settings: Settings,
-    hosts: Vec<Entry<Boxed>>,
-    rim: Rim,
-    reread: Reread,
-) -> Result<Exit, StartError> {
-    let signals = Signals::listen().map_err(StartError::Signals)?;
-    let daemon = Daemon::start(&settings, hosts, rim).await?;
-    Ok(daemon.rereading(reread).run(signals).await)
+    settings: DaemonSettings,
+    hosts: Vec<ServiceEntry<BoxedService>>,
+    environment: RuntimeEnvironment,
+    reload_settings: ConfigReader,
+) -> Result<ExitReason, DaemonStartError> {
+    let signals = SignalStream::listen().map_err(DaemonStartError::Signals)?;
+    let daemon = Daemon::start(&settings, hosts, environment).await?;
+    Ok(daemon.rereading(reload_settings).run(signals).await)
 }

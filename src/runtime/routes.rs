@@ -1,10 +1,10 @@
 //! Which host answers a request of the shared listener.
 
-use super::daemon::Placed;
+use super::daemon::StartedService;
 use crate::{
-    config::Place,
-    health::Health,
-    server::{Routes, routes},
+    config::ServiceRoute,
+    health::HealthRegistry,
+    server::{HttpRoutes, routes},
 };
 use http::{HeaderMap, Uri, header::HOST};
 use std::cmp::Reverse;
@@ -12,14 +12,14 @@ use warp::{Filter, filters::BoxedFilter, reply::Response};
 
 /// The routes of all hosts. The longest path is looked at first, and a host that is known by name
 /// before one that isn't; whether the daemon can do its job is answered where no host wants the path.
-pub(super) fn all(hosts: &[Placed], health: &Health) -> Routes {
-    let mut order: Vec<&Placed> = hosts.iter().collect();
+pub(super) fn all(hosts: &[StartedService], health: &HealthRegistry) -> HttpRoutes {
+    let mut order: Vec<&StartedService> = hosts.iter().collect();
     order.sort_by_key(|host| Reverse((host.place.path.len(), !host.place.server_names.is_empty())));
     let placed = order.into_iter().map(|host| {
         let own = host.health(health);
-        below(&host.place, host.running.routes.clone().or(healthy(own)).unify().boxed())
+        below(&host.place, host.running.routes.clone().or(health_routes(own)).unify().boxed())
     });
-    let fallback = healthy(health.clone());
+    let fallback = health_routes(health.clone());
     let placed = placed.collect::<Vec<_>>();
     routes(match first_of(&placed) {
         Some(placed) => placed.or(fallback).unify().boxed(),
@@ -39,13 +39,13 @@ fn first_of(filters: &[BoxedFilter<(Response,)>]) -> Option<BoxedFilter<(Respons
 }
 
 /// `/health/…`, also below `/push`, which is all that a proxy passes on.
-fn healthy(health: Health) -> BoxedFilter<(Response,)> {
+fn health_routes(health: HealthRegistry) -> BoxedFilter<(Response,)> {
     let open = crate::runtime::health_routes::health(health);
     open.clone().or(warp::path("push").and(open)).unify().boxed()
 }
 
 /// A host's routes at its place.
-fn below(place: &Place, routes: BoxedFilter<(Response,)>) -> BoxedFilter<(Response,)> {
+fn below(place: &ServiceRoute, routes: BoxedFilter<(Response,)>) -> BoxedFilter<(Response,)> {
     let mut filter = routes;
     for segment in place.path.rsplit('/').filter(|segment| !segment.is_empty()) {
         filter = warp::path(segment.to_owned()).and(filter).boxed();

@@ -1,6 +1,6 @@
 //! Where a log-in attempt comes from: the client's address behind trusted proxies, cut to a prefix.
 
-use crate::server::peer::Peer;
+use crate::server::peer::ConnectionPeer;
 use ipnet::IpNet;
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -16,7 +16,7 @@ const MAX_ELEMENT: usize = 128;
 
 /// The network that attempts are counted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Origin {
+pub enum ClientNetwork {
     /// Nobody can tell: a unix socket, loopback or a trusted proxy that names no client. Everybody
     /// behind it looks alike.
     Local,
@@ -26,24 +26,28 @@ pub enum Origin {
 
 /// Whether attempts from there are still welcome; asked when an attempt's turn comes, since much
 /// may have happened while it waited in a queue.
-pub type Welcome = Arc<dyn Fn(Origin) -> bool + Send + Sync>;
+pub type StillAllowed = Arc<dyn Fn(ClientNetwork) -> bool + Send + Sync>;
 
 /// Whom to believe, and how much of an address makes one client. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
-pub struct Origins(Arc<RwLock<Rules>>);
+pub struct ClientAddressResolver(Arc<RwLock<TrustedProxyRules>>);
 
 #[derive(Debug)]
-struct Rules {
+struct TrustedProxyRules {
     trusted: Vec<IpNet>,
     v4_bits: u8,
     v6_bits: u8,
 }
 
-impl Origins {
+impl ClientAddressResolver {
     /// Trusts `proxies` and loopback. One client is an IPv4 address or an IPv6 /56, as for
     /// Nextcloud: `specs/nextcloud.md` section 7.
     pub fn new(proxies: Vec<IpNet>) -> Self {
-        Self(Arc::new(RwLock::new(Rules { trusted: proxies, v4_bits: 32, v6_bits: 56 })))
+        Self(Arc::new(RwLock::new(TrustedProxyRules {
+            trusted: proxies,
+            v4_bits: 32,
+            v6_bits: 56,
+        })))
     }
 
     /// Other prefix lengths, in bits; longer ones than the address has mean all of it.
@@ -70,22 +74,22 @@ impl Origins {
     /// Walks the chain from the nearest proxy towards the client as long as the hop that speaks is
     /// trusted. Behind nothing but trusted hops the farthest one counts (a client in a network that
     /// was declared trusted); what is no address ends the walk, and the hop that said it counts.
-    pub fn of(&self, peer: &Peer) -> Origin {
+    pub fn of(&self, peer: &ConnectionPeer) -> ClientNetwork {
         self.rules().of(peer)
     }
 
-    fn rules(&self) -> RwLockReadGuard<'_, Rules> {
+    fn rules(&self) -> RwLockReadGuard<'_, TrustedProxyRules> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Rules {
+impl TrustedProxyRules {
     fn trusts(&self, ip: IpAddr) -> bool {
         let ip = ip.to_canonical();
         ip.is_loopback() || self.trusted.iter().any(|net| net.contains(&ip))
     }
 
-    fn of(&self, peer: &Peer) -> Origin {
+    fn of(&self, peer: &ConnectionPeer) -> ClientNetwork {
         let mut client = peer.ip();
         let mut hops = peer.forwarded.iter().rev().take(MAX_HOPS);
         while client.is_none_or(|ip| self.trusts(ip)) {
@@ -94,12 +98,12 @@ impl Rules {
         }
         match client {
             Some(ip) if peer.ip() != Some(ip) || !self.trusts(ip) => self.network(ip),
-            _ => Origin::Local,
+            _ => ClientNetwork::Local,
         }
     }
 
-    fn network(&self, ip: IpAddr) -> Origin {
-        Origin::Network(match ip {
+    fn network(&self, ip: IpAddr) -> ClientNetwork {
+        ClientNetwork::Network(match ip {
             IpAddr::V4(v4) => {
                 let mask = u32::MAX.checked_shl(u32::from(32 - self.v4_bits)).unwrap_or(0);
                 Ipv4Addr::from_bits(v4.to_bits() & mask).into()
@@ -143,8 +147,8 @@ fn forwarded_for(element: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Origin, Origins, hop};
-    use crate::server::peer::Peer;
+    use super::{ClientAddressResolver, ClientNetwork, hop};
+    use crate::server::peer::ConnectionPeer;
     use proptest::prelude::*;
     use std::net::IpAddr;
 
@@ -152,18 +156,18 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn peer(address: &str, forwarded: &[&str]) -> Peer {
+    fn peer(address: &str, forwarded: &[&str]) -> ConnectionPeer {
         let address = (!address.is_empty()).then(|| (ip(address), 4711).into());
-        Peer { address, forwarded: forwarded.iter().map(ToString::to_string).collect() }
+        ConnectionPeer { address, forwarded: forwarded.iter().map(ToString::to_string).collect() }
     }
 
-    fn origin(address: &str, forwarded: &[&str]) -> Origin {
-        Origins::new(vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()])
+    fn origin(address: &str, forwarded: &[&str]) -> ClientNetwork {
+        ClientAddressResolver::new(vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()])
             .of(&peer(address, forwarded))
     }
 
-    fn network(text: &str) -> Origin {
-        Origin::Network(ip(text))
+    fn network(text: &str) -> ClientNetwork {
+        ClientNetwork::Network(ip(text))
     }
 
     #[test]
@@ -219,10 +223,10 @@ mod tests {
 
     #[test]
     fn who_names_no_client_is_local() {
-        assert_eq!(origin("", &[]), Origin::Local);
-        assert_eq!(origin("::1", &[]), Origin::Local);
-        assert_eq!(origin("10.0.0.1", &[]), Origin::Local);
-        assert_eq!(origin("10.0.0.1", &["unknown"]), Origin::Local);
+        assert_eq!(origin("", &[]), ClientNetwork::Local);
+        assert_eq!(origin("::1", &[]), ClientNetwork::Local);
+        assert_eq!(origin("10.0.0.1", &[]), ClientNetwork::Local);
+        assert_eq!(origin("10.0.0.1", &["unknown"]), ClientNetwork::Local);
     }
 
     #[test]
@@ -232,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_proxy_that_is_trusted_later_is_believed_from_then_on_by_all_clones() {
-        let origins = Origins::new(Vec::new());
+        let origins = ClientAddressResolver::new(Vec::new());
         let (clone, peer) = (origins.clone(), peer("10.0.0.1", &["203.0.113.5"]));
         assert_eq!(clone.of(&peer), network("10.0.0.1"));
         origins.trust(vec!["10.0.0.0/8".parse().unwrap()]);
@@ -241,8 +245,9 @@ mod tests {
 
     #[test]
     fn prefixes_are_settable_to_the_extremes() {
-        let at =
-            |v4, v6, address| Origins::new(vec![]).with_prefixes(v4, v6).of(&peer(address, &[]));
+        let at = |v4, v6, address| {
+            ClientAddressResolver::new(vec![]).with_prefixes(v4, v6).of(&peer(address, &[]))
+        };
         assert_eq!(at(24, 64, "192.0.2.7"), network("192.0.2.0"));
         assert_eq!(at(0, 0, "192.0.2.7"), network("0.0.0.0"));
         assert_eq!(at(0, 0, "2001:db8::1"), network("::"));

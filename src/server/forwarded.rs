@@ -1,7 +1,7 @@
 //! What the proxies in front say of the client's address.
 
-use super::http::Origin;
-use crate::server::peer::Peer;
+use super::http::RequestOrigin;
+use crate::server::peer::ConnectionPeer;
 use http::{HeaderMap, HeaderName};
 use std::{convert::Infallible, sync::Arc};
 use warp::Filter;
@@ -15,9 +15,9 @@ pub(super) const MAX_HOPS: usize = 32;
 /// Who a request comes from: the socket's address and the chain in the first of `names` that it has.
 pub fn peer(
     names: Arc<[HeaderName]>,
-) -> impl Filter<Extract = (Peer,), Error = Infallible> + Clone + Send + Sync + 'static {
-    warp::header::headers_cloned().and(warp::ext::optional::<Origin>()).map(
-        move |headers: HeaderMap, origin: Option<Origin>| Peer {
+) -> impl Filter<Extract = (ConnectionPeer,), Error = Infallible> + Clone + Send + Sync + 'static {
+    warp::header::headers_cloned().and(warp::ext::optional::<RequestOrigin>()).map(
+        move |headers: HeaderMap, origin: Option<RequestOrigin>| ConnectionPeer {
             address: origin.and_then(|origin| origin.address),
             forwarded: chain(&headers, &names),
         },

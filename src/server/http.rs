@@ -1,6 +1,6 @@
 //! HTTP/1.1 on one connection: hyper with limits, warp's routes inside.
 
-use super::{ClientStream, Front, Refused, Stranger};
+use super::{ClientStream, HttpServer, PreAuthConnection, RefusalReason};
 use hyper::{
     body::Incoming,
     server::conn::http1,
@@ -22,47 +22,51 @@ const MIN_HEAD_TIME: Duration = Duration::from_secs(1);
 
 /// Where a request came from; each carries it as an extension.
 #[derive(Debug, Clone)]
-pub struct Origin {
+pub struct RequestOrigin {
     /// The socket's remote address; `None` for a unix socket.
     pub address: Option<SocketAddr>,
     /// The HTTP version of the request, which warp doesn't tell.
     pub version: http::Version,
-    /// The connection's place among the strangers.
-    pub(crate) stranger: Stranger,
+    /// The connection's place among the pre_auth.
+    pub(crate) pre_auth_connection: PreAuthConnection,
 }
 
-impl Origin {
-    /// A place among the strangers for a session that began here and may outlive the connection.
+impl RequestOrigin {
+    /// A place among the pre_auth for a session that began here and may outlive the connection.
     ///
     /// # Errors
     /// Why there is none.
-    pub fn another(&self) -> Result<Stranger, Refused> {
-        self.stranger.another()
+    pub fn another(&self) -> Result<PreAuthConnection, RefusalReason> {
+        self.pre_auth_connection.another()
     }
 
-    /// See [`Stranger::claims`].
-    pub fn claims(&self) {
-        self.stranger.claims();
+    /// See [`PreAuthConnection::protect_from_eviction`].
+    pub fn protect_from_eviction(&self) {
+        self.pre_auth_connection.protect_from_eviction();
     }
 
-    /// See [`Stranger::joins`].
-    pub fn joins(&self) {
-        self.stranger.joins();
+    /// See [`PreAuthConnection::mark_joined`].
+    pub fn mark_joined(&self) {
+        self.pre_auth_connection.mark_joined();
     }
 }
 
 /// Answers requests until the client goes, its time is up, the process stops, or the connection
 /// becomes a WebSocket.
 pub(super) async fn serve(
-    front: &Front,
+    front: &HttpServer,
     stream: ClientStream,
     address: Option<SocketAddr>,
-    stranger: Stranger,
+    pre_auth_connection: PreAuthConnection,
     head: Duration,
 ) {
     let routes = TowerToHyperService::new(warp::service(front.routes.clone()));
     let service = service_fn(|mut request: hyper::Request<Incoming>| {
-        let origin = Origin { address, version: request.version(), stranger: stranger.clone() };
+        let origin = RequestOrigin {
+            address,
+            version: request.version(),
+            pre_auth_connection: pre_auth_connection.clone(),
+        };
         request.extensions_mut().insert(origin);
         let (answering, observer) = (routes.call(request), Arc::clone(&front.observer));
         async move { answering.await.inspect(|answer| observer.answered(answer.status())) }
@@ -73,7 +77,7 @@ pub(super) async fn serve(
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => Ok(ended),
-        () = strangers_time(front.limits.requests, &stranger) => {
+        () = pre_auth_deadline(front.limits.requests, &pre_auth_connection) => {
             connection.as_mut().graceful_shutdown();
             timeout(front.limits.last_answer, connection).await
         }
@@ -90,9 +94,9 @@ pub(super) async fn serve(
 }
 
 /// Over when a connection has had its time, unless it belongs to a session by then.
-async fn strangers_time(time: Duration, stranger: &Stranger) {
+async fn pre_auth_deadline(time: Duration, pre_auth_connection: &PreAuthConnection) {
     sleep(time).await;
-    if stranger.has_joined() {
+    if pre_auth_connection.is_joined() {
         std::future::pending().await
     }
 }

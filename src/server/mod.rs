@@ -5,7 +5,7 @@ mod metrics;
 pub mod peer;
 pub mod proxy_settings;
 pub mod stream;
-pub use metrics::{FrontMetrics, Refusal};
+pub use metrics::{ConnectionRefusalLabel, ServerMetrics};
 mod accept;
 
 mod forwarded;
@@ -13,26 +13,26 @@ mod forwarded;
 mod http;
 mod listen;
 
-mod observe;
+mod observer;
 
 mod reply;
 
+mod pre_auth;
 mod settings;
-mod strangers;
 mod tls;
 mod upgrade;
 
 pub use crate::{runtime::health_routes::health, server::stream::ClientStream};
-pub use accept::{Front, Limits};
+pub use accept::{ConnectionTimeouts, HttpServer};
 pub use forwarded::{X_FORWARDED_FOR, peer};
-pub use http::Origin;
-pub use listen::{Introducers, ListenError, Listener, Local};
+pub use http::RequestOrigin;
+pub use listen::{BoundListener, ListenError, LocalAddress, ProxyHeaderPolicy};
 
-pub use observe::{Observer, Refused, Unobserved};
+pub use observer::{ConnectionObserver, NoopConnectionObserver, RefusalReason};
 
-pub use reply::{Routes, routes, text};
+pub use reply::{HttpRoutes, routes, text};
 
-pub use settings::{Bind, ListenSettings, Opening, StrangerLimits, TlsFiles};
-pub use strangers::{Stranger, Strangers};
-pub use tls::{RELOAD_INTERVAL, Tls, TlsError};
-pub use upgrade::{Client, Handshake, handshake, upgrade};
+pub use pre_auth::{PreAuthConnection, PreAuthLimiter};
+pub use settings::{BindAddress, ConnectionPreamble, ListenSettings, PreAuthLimits, TlsFiles};
+pub use tls::{RELOAD_INTERVAL, ReloadableTls, TlsError};
+pub use upgrade::{UpgradedClient, WebSocketHandshake, handshake, upgrade};

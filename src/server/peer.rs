@@ -7,14 +7,14 @@ use std::net::{IpAddr, SocketAddr};
 /// `forwarded` is what the proxies in front say (`X-Forwarded-For`, in the order received, elements
 /// trimmed, otherwise untouched: they may be forged and need not be addresses).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Peer {
+pub struct ConnectionPeer {
     /// The socket's remote address; `None` for a unix socket.
     pub address: Option<SocketAddr>,
     /// The elements of the forwarded chain, client first, nearest proxy last.
     pub forwarded: Vec<String>,
 }
 
-impl Peer {
+impl ConnectionPeer {
     /// The address of the socket itself, without its port, IPv4-mapped IPv6 unwrapped.
     pub fn ip(&self) -> Option<IpAddr> {
         self.address.map(|address| address.ip().to_canonical())

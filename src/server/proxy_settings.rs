@@ -1,7 +1,8 @@
 //! The section on proxies.
 
 use crate::config::{
-    ConfigError, Found, Layers, Report, Sourced, parse, read::or_warn, report::listed, setting,
+    ConfigError, ConfigFileValue, SettingLayers, SettingsReport, SourcedValue, parse,
+    read::or_warn, report::listed, setting,
 };
 use http::HeaderName;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -28,19 +29,21 @@ impl ProxySettings {
 
 /// `TRUSTED_PROXIES` as it is; without it, what the file says and loopback.
 pub fn proxies(
-    layers: &Layers<'_>,
-    trusted: Found<Vec<IpNet>>,
-    headers: Found<Vec<HeaderName>>,
-    report: &mut Report,
+    layers: &SettingLayers<'_>,
+    trusted: ConfigFileValue<Vec<IpNet>>,
+    headers: ConfigFileValue<Vec<HeaderName>>,
+    report: &mut SettingsReport,
 ) -> Result<ProxySettings, ConfigError> {
     let given = layers.get(setting::TRUSTED_PROXIES, parse::networks)?;
     let trusted = match given {
         Some(given) => given,
-        None => or_warn(trusted, report).unwrap_or(Sourced::default(Vec::new())).map(with_loopback),
+        None => {
+            or_warn(trusted, report).unwrap_or(SourcedValue::default(Vec::new())).map(with_loopback)
+        }
     };
     let given = layers.get(setting::FORWARDED_FOR_HEADERS, parse::headers)?;
     let headers = given.or_else(|| or_warn(headers, report));
-    let headers = headers.unwrap_or(Sourced::default(vec![X_FORWARDED_FOR]));
+    let headers = headers.unwrap_or(SourcedValue::default(vec![X_FORWARDED_FOR]));
     let none = "none";
     Ok(ProxySettings {
         trusted: report.keep(setting::TRUSTED_PROXIES.name, trusted, |nets| listed(nets, none)),

@@ -10,15 +10,15 @@ use warp::{
 };
 
 /// All that one listener answers.
-pub type Routes = BoxedFilter<(Response,)>;
+pub type HttpRoutes = BoxedFilter<(Response,)>;
 
 /// Makes the routes of a listener out of a filter; what it rejects is answered in plain words.
-pub fn routes<F, R>(filter: F) -> Routes
+pub fn routes<F, R>(filter: F) -> HttpRoutes
 where
     F: Filter<Extract = (R,), Error = Rejection> + Clone + Send + Sync + 'static,
     R: Reply + 'static,
 {
-    filter.map(Reply::into_response).recover(refuse).unify().boxed()
+    filter.map(Reply::into_response).recover(render_rejection).unify().boxed()
 }
 
 /// A short plain text.
@@ -26,8 +26,8 @@ pub fn text(status: StatusCode, text: &'static str) -> Response {
     warp::reply::with_status(text, status).into_response()
 }
 
-async fn refuse(rejection: Rejection) -> Result<Response, Infallible> {
-    let (status, words) = judge(&rejection);
+async fn render_rejection(rejection: Rejection) -> Result<Response, Infallible> {
+    let (status, words) = status_for(&rejection);
     if status.is_server_error() {
         tracing::warn!("a request was rejected in a way nobody foresaw");
         tracing::debug!(?rejection, "unforeseen rejection");
@@ -35,7 +35,7 @@ async fn refuse(rejection: Rejection) -> Result<Response, Infallible> {
     Ok(text(status, words))
 }
 
-fn judge(rejection: &Rejection) -> (StatusCode, &'static str) {
+fn status_for(rejection: &Rejection) -> (StatusCode, &'static str) {
     if rejection.is_not_found() {
         (StatusCode::NOT_FOUND, "Not found\n")
     } else if rejection.find::<reject::MethodNotAllowed>().is_some() {

@@ -4,7 +4,7 @@ use std::{net::IpAddr, path::PathBuf};
 
 /// Where a listener is bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Bind {
+pub enum BindAddress {
     /// A TCP port.
     Tcp {
         /// The address; `None` means `::` (dual stack), falling back to `0.0.0.0`.
@@ -36,7 +36,7 @@ pub struct TlsFiles {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenSettings {
     /// Where.
-    pub bind: Bind,
+    pub bind: BindAddress,
     /// TLS, when this listener speaks it.
     pub tls: Option<TlsFiles>,
     /// Whether each connection begins with a header of the PROXY protocol, from a trusted proxy.
@@ -45,15 +45,15 @@ pub struct ListenSettings {
 
 impl ListenSettings {
     /// How a connection to it begins.
-    pub fn opening(&self) -> Opening {
-        let tls = self.tls.is_some() && matches!(self.bind, Bind::Tcp { .. });
-        Opening { tls, proxy_protocol: self.proxy_protocol }
+    pub fn opening(&self) -> ConnectionPreamble {
+        let tls = self.tls.is_some() && matches!(self.bind, BindAddress::Tcp { .. });
+        ConnectionPreamble { tls, proxy_protocol: self.proxy_protocol }
     }
 }
 
 /// How a connection begins, before HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Opening {
+pub struct ConnectionPreamble {
     /// With a TLS handshake; not on a unix socket.
     pub tls: bool,
     /// And before that with a header of the PROXY protocol.
@@ -62,7 +62,7 @@ pub struct Opening {
 
 /// What clients that have not logged in may use up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StrangerLimits {
+pub struct PreAuthLimits {
     /// Connections that have not logged in, in all.
     pub total: usize,
     /// The same from one client address (the socket's own; unlimited for unix sockets, loopback
@@ -72,16 +72,19 @@ pub struct StrangerLimits {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bind, ListenSettings, Opening, TlsFiles};
+    use super::{BindAddress, ConnectionPreamble, ListenSettings, TlsFiles};
 
     #[test]
     fn a_unix_socket_begins_without_tls_whatever_certificate_is_set() {
         let tls = Some(TlsFiles { cert: "cert.pem".into(), key: "key.pem".into(), chain: None });
-        let tcp = Bind::Tcp { address: None, port: 1 };
-        let unix = Bind::Unix { path: "/run/x".into(), permissions: 0o660 };
+        let tcp = BindAddress::Tcp { address: None, port: 1 };
+        let unix = BindAddress::Unix { path: "/run/x".into(), permissions: 0o660 };
         for (bind, encrypted) in [(tcp, true), (unix, false)] {
             let listen = ListenSettings { bind, tls: tls.clone(), proxy_protocol: true };
-            assert_eq!(listen.opening(), Opening { tls: encrypted, proxy_protocol: true });
+            assert_eq!(
+                listen.opening(),
+                ConnectionPreamble { tls: encrypted, proxy_protocol: true }
+            );
         }
     }
 }

@@ -56,20 +56,20 @@ pub enum TlsError {
 }
 
 /// The certificate in use. New connections get the newest, old ones keep theirs.
-pub struct Tls {
-    current: RwLock<Current>,
+pub struct ReloadableTls {
+    current: RwLock<LoadedCertificate>,
 }
 
-struct Current {
+struct LoadedCertificate {
     files: TlsFiles,
     acceptor: TlsAcceptor,
-    stamp: Stamp,
+    stamp: FileStamps,
 }
 
 /// What tells that a file has been replaced: when it was written, how long it is, its inode.
-type Stamp = [Option<(SystemTime, u64, u64)>; 3];
+type FileStamps = [Option<(SystemTime, u64, u64)>; 3];
 
-impl Tls {
+impl ReloadableTls {
     /// Reads the files; broken ones end the start.
     pub async fn load(files: TlsFiles) -> Result<Self, TlsError> {
         Ok(Self { current: RwLock::new(read(files).await?) })
@@ -82,7 +82,7 @@ impl Tls {
 
     /// Reads the files again, changed or not. If they are broken the old ones stay in use.
     pub async fn reload(&self) -> Result<(), TlsError> {
-        let (files, _) = self.in_use();
+        let (files, _) = self.current_files();
         self.replace(files).await
     }
 
@@ -100,7 +100,7 @@ impl Tls {
         let mut refused = None;
         loop {
             tokio::time::sleep(interval).await;
-            let (files, known) = self.in_use();
+            let (files, known) = self.current_files();
             let stamp = stamp(&files).await;
             if stamp == known || refused == Some(stamp) {
                 continue;
@@ -113,17 +113,17 @@ impl Tls {
         }
     }
 
-    fn in_use(&self) -> (TlsFiles, Stamp) {
+    fn current_files(&self) -> (TlsFiles, FileStamps) {
         let current = self.current();
         (current.files.clone(), current.stamp)
     }
 
-    fn current(&self) -> RwLockReadGuard<'_, Current> {
+    fn current(&self) -> RwLockReadGuard<'_, LoadedCertificate> {
         self.current.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn read(files: TlsFiles) -> Result<Current, TlsError> {
+async fn read(files: TlsFiles) -> Result<LoadedCertificate, TlsError> {
     // Before the contents: a change in between is seen the next time.
     let stamp = stamp(&files).await;
     let (mut cert, key) = (contents(&files.cert).await?, contents(&files.key).await?);
@@ -132,10 +132,10 @@ async fn read(files: TlsFiles) -> Result<Current, TlsError> {
         cert.extend_from_slice(&contents(chain).await?);
     }
     let config = config(&files, &cert, &key)?;
-    Ok(Current { files, acceptor: TlsAcceptor::from(Arc::new(config)), stamp })
+    Ok(LoadedCertificate { files, acceptor: TlsAcceptor::from(Arc::new(config)), stamp })
 }
 
-async fn stamp(files: &TlsFiles) -> Stamp {
+async fn stamp(files: &TlsFiles) -> FileStamps {
     let chain = match &files.chain {
         Some(chain) => stamp_of(chain).await,
         None => None,

@@ -1,19 +1,19 @@
 //! What is not counted as it happens but read off its owner when the metrics are asked for.
 
 use crate::{
-    health::{Health, Queue},
+    health::{HealthRegistry, QueueGauge},
     push::hub::Hub,
-    runtime::status::Condition,
-    telemetry::metrics::{Metrics, MetricsError, Reading},
+    runtime::status::DependencyState,
+    telemetry::metrics::{GaugeReader, MetricsError, MetricsRegistry},
 };
 use std::sync::Arc;
 
 /// Registers the gauges of one host: its queues, what its clients wait for, what it depends on.
 pub fn register(
-    metrics: &Metrics,
-    health: &Health,
+    metrics: &MetricsRegistry,
+    health: &HealthRegistry,
     hub: &Hub,
-    queues: &[Queue],
+    queues: &[QueueGauge],
 ) -> Result<(), MetricsError> {
     const DEPTH: &str = "How much waits in a queue.";
     const CAPACITY: &str = "How much may wait in a queue.";
@@ -24,10 +24,10 @@ pub fn register(
     let up = health.dependencies().iter().map(|dependency| {
         let condition = Arc::clone(&dependency.condition);
         let up = move || match condition() {
-            Condition::Untried => f64::NAN,
+            DependencyState::Untried => f64::NAN,
             condition => f64::from(u8::from(condition.is_up())),
         };
-        (dependency.name.clone().into_owned(), Arc::new(up) as Reading)
+        (dependency.name.clone().into_owned(), Arc::new(up) as GaugeReader)
     });
     metrics.measured("dependency_up", UP, "dependency", up.collect::<Vec<_>>())?;
     let depth = queues.iter().map(|queue| {
@@ -41,16 +41,16 @@ pub fn register(
     });
     metrics.measured("queue_capacity", CAPACITY, "queue", capacity.collect::<Vec<_>>())?;
     let (waiting, blocked, health) = (hub.clone(), hub.clone(), health.clone());
-    metrics.measured_one("changes_waiting", WAITING, one(move || waiting.depths().waiting))?;
-    metrics.measured_one("clients_blocked", BLOCKED, one(move || blocked.depths().blocked))?;
-    metrics.measured_one("ready", READY, one(move || usize::from(health.is_ready())))
+    metrics.polled_gauge("changes_waiting", WAITING, one(move || waiting.depths().waiting))?;
+    metrics.polled_gauge("clients_blocked", BLOCKED, one(move || blocked.depths().blocked))?;
+    metrics.polled_gauge("ready", READY, one(move || usize::from(health.is_ready())))
 }
 
-fn reading(name: &str, read: impl Fn() -> usize + Send + Sync + 'static) -> (String, Reading) {
+fn reading(name: &str, read: impl Fn() -> usize + Send + Sync + 'static) -> (String, GaugeReader) {
     (name.to_owned(), one(read))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no queue holds more than 2^53")]
-fn one(read: impl Fn() -> usize + Send + Sync + 'static) -> Reading {
+fn one(read: impl Fn() -> usize + Send + Sync + 'static) -> GaugeReader {
     Arc::new(move || read() as f64)
 }

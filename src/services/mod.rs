@@ -1,34 +1,34 @@
 //! The systems we push for: one folder and one line of [`kinds`] each.
 
-mod observe;
+mod observer_impls;
 mod service_metrics;
-pub use service_metrics::{Names, Observers};
-pub mod clients;
+pub use service_metrics::{MetricLabelNames, ServiceMetrics};
+mod context;
 pub mod gauges;
-mod ground;
 #[cfg(feature = "nextcloud")]
 pub mod nextcloud;
 #[cfg(feature = "phorge")]
 pub mod phorge;
-mod running;
+mod service;
+pub mod sessions;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 
-pub use crate::health::Clock;
-pub use ground::{Ground, Groups, until_stopped};
-pub use running::{
-    ActError, Adopts, Audience, Doorway, Invocation, Prepared, Probe, ProbeError, Running,
-    StartError, Stream,
+pub use crate::health::WallClock;
+pub use context::{ServiceContext, TaskGroups, spawn_until_stopped};
+pub use service::{
+    ActionError, ByteStream, ListenerAudience, ProgramInvocation, RunningService, SelfProbe,
+    SelfProbeError, Service, ServiceListener, ServiceReload, ServiceStartError,
 };
 
-use crate::config::Kind;
+use crate::config::ServiceKind;
 
 /// A host whose settings are known.
-pub type Boxed = Box<dyn Prepared>;
+pub type BoxedService = Box<dyn Service>;
 
 /// The registry: a line for each kind that this build has. The first is what a daemon without a file of
 /// hosts serves.
-pub fn kinds() -> Vec<Kind<'static, Boxed>> {
+pub fn kinds() -> Vec<ServiceKind<'static, BoxedService>> {
     vec![
         #[cfg(feature = "nextcloud")]
         nextcloud::KIND,

@@ -1,19 +1,19 @@
 //! What the parts of one host count, put together.
 
-use super::nextcloud::{Snapshot, SourceMetrics, login::AuthMetrics};
+use super::nextcloud::{CompatSnapshot, SourceMetrics, login::AuthMetrics};
 use crate::{
-    client::database::StoreMetrics,
-    push::{HubMetrics, notice::Topic},
-    telemetry::metrics::{Metrics, MetricsError},
+    client::database::DatabaseMetrics,
+    push::{HubMetrics, notice::TopicId},
+    telemetry::metrics::{MetricsError, MetricsRegistry},
 };
 use std::sync::Arc;
 
 /// Names that label the numbers and belong to the host.
 #[derive(Debug, Clone, Copy)]
-pub struct Names<'a> {
+pub struct MetricLabelNames<'a> {
     /// What the host is called, where it has a name: the label `host` of all its numbers.
     pub host: Option<&'a str>,
-    /// Kinds of change, in the order of [`Topic`]; the original's numbers need file, activity and
+    /// Kinds of change, in the order of [`TopicId`]; the original's numbers need file, activity and
     /// notification in this order.
     pub topics: &'a [&'static str],
     /// Channels that are listened to.
@@ -24,7 +24,7 @@ pub struct Names<'a> {
 
 /// One observer for each part, to be handed to it.
 #[derive(Debug, Clone)]
-pub struct Observers {
+pub struct ServiceMetrics {
     /// For the hub and its sessions.
     pub hub: Arc<HubMetrics>,
     /// For the source and the pipeline.
@@ -32,42 +32,42 @@ pub struct Observers {
     /// For the log-in chain.
     pub auth: Arc<AuthMetrics>,
     /// For the lookup of mounts.
-    pub store: Arc<StoreMetrics>,
-    metrics: Metrics,
+    pub store: Arc<DatabaseMetrics>,
+    metrics: MetricsRegistry,
 }
 
-impl Observers {
+impl ServiceMetrics {
     /// Registers everything in a registry of its own.
     ///
     /// # Errors
     /// [`MetricsError`], when a name is given twice.
-    pub fn register(names: Names<'_>) -> Result<Self, MetricsError> {
-        let metrics = Metrics::new(names.host)?;
+    pub fn register(names: MetricLabelNames<'_>) -> Result<Self, MetricsError> {
+        let metrics = MetricsRegistry::new(names.host)?;
         Ok(Self {
             hub: Arc::new(HubMetrics::register(&metrics, names.topics)?),
             source: Arc::new(SourceMetrics::register(&metrics, names.channels)?),
             auth: Arc::new(AuthMetrics::register(&metrics, names.methods)?),
-            store: Arc::new(StoreMetrics::register(&metrics)?),
+            store: Arc::new(DatabaseMetrics::register(&metrics)?),
             metrics,
         })
     }
 
     /// The registry, for whoever has something of its own to register.
-    pub fn metrics(&self) -> &Metrics {
+    pub fn metrics(&self) -> &MetricsRegistry {
         &self.metrics
     }
 
     /// The original's numbers, now.
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot {
+    pub fn snapshot(&self) -> CompatSnapshot {
+        CompatSnapshot {
             active_connection_count: self.hub.connections.get(),
             active_user_count: self.hub.users.get(),
             total_connection_count: self.hub.connections_total.get(),
             mapping_query_count: self.store.mapping_queries.get(),
-            events_received: self.source.received_so_far(),
-            messages_sent_file: self.hub.told_so_far(Topic(0)),
-            messages_sent_activity: self.hub.told_so_far(Topic(1)),
-            messages_sent_notification: self.hub.told_so_far(Topic(2)),
+            events_received: self.source.received_count(),
+            messages_sent_file: self.hub.sent_count(TopicId(0)),
+            messages_sent_activity: self.hub.sent_count(TopicId(1)),
+            messages_sent_notification: self.hub.sent_count(TopicId(2)),
             messages_sent_custom: self.hub.custom.get(),
         }
     }

@@ -20,10 +20,13 @@ mod tests {
 
     #[derive(Debug, thiserror::Error)]
     #[error("cannot read the file")]
-    struct Outer(#[source] io::Error);
+    struct WrappedError(#[source] io::Error);
 
     #[test]
     fn causes_follow_what_they_caused() {
-        assert_eq!(chain(&Outer(io::Error::other("no disk"))), "cannot read the file: no disk");
+        assert_eq!(
+            chain(&WrappedError(io::Error::other("no disk"))),
+            "cannot read the file: no disk"
+        );
     }
 }

@@ -25,10 +25,10 @@ pub enum CodecError {
     ControlFragmented,
     /// RFC 6455 section 5.4.
     #[error("continuation of nothing")]
-    NothingToContinue,
+    UnexpectedContinuation,
     /// RFC 6455 section 5.4: messages don't interleave.
     #[error("new message inside an unfinished one")]
-    MessageInMessage,
+    InterleavedMessage,
     /// RFC 6455 section 5.5.1: one byte is no code.
     #[error("close frame of one byte")]
     CloseLength,
@@ -38,7 +38,7 @@ pub enum CodecError {
     /// RFC 6455 section 8.1.
     #[error("text is not UTF-8")]
     Utf8,
-    /// A message above [`crate::websocket::Rules::max_message`].
+    /// A message above [`crate::websocket::DecoderRules::max_message`].
     #[error("message above the limit")]
     TooBig,
 }

@@ -1,6 +1,6 @@
 //! The head of a frame: RFC 6455 section 5.2.
 
-use super::{CodecError, Rules};
+use super::{CodecError, DecoderRules};
 
 /// The longest head: two bytes, a 64-bit length and a masking key.
 pub(super) const MAX_HEADER: usize = 14;
@@ -39,7 +39,7 @@ impl Opcode {
 
 /// The head of a frame, checked for everything that needs no context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Header {
+pub(super) struct FrameHeader {
     pub(super) fin: bool,
     pub(super) opcode: Opcode,
     pub(super) length: u64,
@@ -47,10 +47,13 @@ pub(super) struct Header {
     pub(super) key: [u8; 4],
 }
 
-impl Header {
+impl FrameHeader {
     /// Reads a head at the start of `bytes` and says how long it is. `None`: more bytes are needed.
     /// What is wrong is said as soon as it can be seen.
-    pub(super) fn parse(rules: Rules, bytes: &[u8]) -> Result<Option<(Self, usize)>, CodecError> {
+    pub(super) fn parse(
+        rules: DecoderRules,
+        bytes: &[u8],
+    ) -> Result<Option<(Self, usize)>, CodecError> {
         let Some(&first) = bytes.first() else { return Ok(None) };
         if first & 0x70 != 0 {
             return Err(CodecError::ReservedBits);
@@ -93,7 +96,7 @@ fn parse_length(bytes: &[u8], short: u8) -> Result<Option<(u64, usize)>, CodecEr
     Ok(Some((length, end)))
 }
 
-fn parse_key(rules: Rules, bytes: &[u8], start: usize) -> Option<([u8; 4], usize)> {
+fn parse_key(rules: DecoderRules, bytes: &[u8], start: usize) -> Option<([u8; 4], usize)> {
     if !rules.masked {
         return Some(([0; 4], start));
     }

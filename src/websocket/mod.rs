@@ -2,19 +2,19 @@
 //!
 //! The other direction is [`crate::websocket::frame::Frame`].
 
+mod decoded;
 mod decoder;
 mod error;
 pub mod frame;
 mod header;
-mod item;
 mod mask;
 mod partial;
 
 #[cfg(test)]
-mod cases;
-#[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod rfc_cases;
 
-pub use decoder::{Decoder, Items};
+pub use decoded::{CloseFrame, DecodedItem, DecoderRules};
+pub use decoder::{DecodedItems, FrameDecoder};
 pub use error::CodecError;
-pub use item::{Close, Item, Rules};

@@ -2,13 +2,13 @@
 
 use super::{
     CodecError,
-    header::{Header, MAX_HEADER, Opcode},
+    header::{FrameHeader, MAX_HEADER, Opcode},
     mask,
 };
 
 /// Everything half-read. Boxed, so that its absence costs eight bytes.
 #[derive(Default)]
-pub(super) struct Partial {
+pub(super) struct PartialFrames {
     /// The first bytes of a frame whose head is incomplete.
     head: [u8; MAX_HEADER],
     head_length: u8,
@@ -25,7 +25,7 @@ pub(super) struct Partial {
 /// A frame being read.
 #[derive(Clone, Copy)]
 pub(super) struct OpenFrame {
-    pub(super) header: Header,
+    pub(super) header: FrameHeader,
     /// How much of its payload has been read.
     pub(super) read: u64,
 }
@@ -38,7 +38,7 @@ pub(super) struct OpenMessage {
     verified: usize,
 }
 
-impl Partial {
+impl PartialFrames {
     /// What remains after an error: nothing, but nothing more is read.
     pub(super) fn ended() -> Self {
         Self { ended: true, ..Self::default() }
@@ -65,12 +65,12 @@ impl Partial {
     }
 
     /// The head is complete.
-    pub(super) fn forget_head(&mut self) {
+    pub(super) fn clear_head(&mut self) {
         self.head_length = 0;
     }
 
     /// Starts reading the payload of a frame.
-    pub(super) fn open(&mut self, header: Header) {
+    pub(super) fn open(&mut self, header: FrameHeader) {
         if matches!(header.opcode, Opcode::Text | Opcode::Binary) {
             let text = header.opcode == Opcode::Text;
             self.message = Some(OpenMessage { text, data: Vec::new(), verified: 0 });
@@ -78,7 +78,7 @@ impl Partial {
         self.frame = Some(OpenFrame { header, read: 0 });
     }
 
-    /// Takes the next bytes of the open frame's payload (no more than it lacks), unmasking them.
+    /// Takes the next bytes of the open frame's payload (no more than it missing), unmasking them.
     pub(super) fn take(
         &mut self,
         frame: &mut OpenFrame,
@@ -92,13 +92,13 @@ impl Partial {
         }
         match &mut self.message {
             Some(message) => message.append(bytes),
-            None => Err(CodecError::NothingToContinue),
+            None => Err(CodecError::UnexpectedContinuation),
         }
     }
 }
 
 impl OpenFrame {
-    pub(super) fn lacks(&self) -> u64 {
+    pub(super) fn missing(&self) -> u64 {
         self.header.length - self.read
     }
 }

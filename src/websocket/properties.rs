@@ -1,15 +1,15 @@
 //! What holds for any bytes, cut in any way.
 
 use super::{
-    Decoder, Rules,
-    cases::{Owned, decode, frame},
+    DecoderRules, FrameDecoder,
+    rfc_cases::{OwnedItem, decode, frame},
 };
 use proptest::{collection::vec, prelude::*};
 
-const RULES: Rules = Rules { masked: true, max_message: 300 };
+const RULES: DecoderRules = DecoderRules { masked: true, max_message: 300 };
 
 /// A legal message in fragments, perhaps with a ping between them, and what it must come out as.
-fn message() -> impl Strategy<Value = (Vec<u8>, Vec<Owned>)> {
+fn message() -> impl Strategy<Value = (Vec<u8>, Vec<OwnedItem>)> {
     ("\\PC{0,40}", vec(0..160_usize, 0..4), any::<bool>()).prop_map(|(text, mut cuts, ping)| {
         cuts.iter_mut().for_each(|cut| *cut = (*cut).min(text.len()));
         cuts.sort_unstable();
@@ -20,11 +20,11 @@ fn message() -> impl Strategy<Value = (Vec<u8>, Vec<Owned>)> {
             bytes.extend(frame(first, &text.as_bytes()[start..end]));
             if ping && index + 1 < cuts.len() {
                 bytes.extend(frame(0x89, b"p"));
-                items.push(Owned::Ping(b"p".into()));
+                items.push(OwnedItem::Ping(b"p".into()));
             }
             start = end;
         }
-        items.push(Owned::Text(text));
+        items.push(OwnedItem::Text(text));
         (bytes, items)
     })
 }
@@ -50,7 +50,7 @@ proptest! {
         lengths in vec(1..40_usize, 1..8),
     ) {
         let bytes: Vec<u8> = messages.iter().flat_map(|(bytes, _)| bytes.clone()).collect();
-        let expected: Vec<Owned> = messages.into_iter().flat_map(|(_, items)| items).collect();
+        let expected: Vec<OwnedItem> = messages.into_iter().flat_map(|(_, items)| items).collect();
         prop_assert_eq!(&decode(RULES, [&bytes[..]]), &expected);
         prop_assert_eq!(&decode(RULES, pieces(&bytes, &lengths)), &expected);
     }
@@ -77,7 +77,7 @@ proptest! {
                 frame(opcode | if *fin { 0x80 } else { 0 }, &vec![b'x'; *length])
             })
             .collect();
-        let mut decoder = Decoder::default();
+        let mut decoder = FrameDecoder::default();
         for piece in pieces(&bytes, &lengths) {
             let mut piece = piece.to_vec();
             let mut items = decoder.feed(RULES, &mut piece);

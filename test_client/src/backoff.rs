@@ -8,12 +8,12 @@ const LONGEST: Duration = Duration::from_secs(60);
 const HEALTHY: Duration = Duration::from_secs(60);
 
 /// The pauses between attempts.
-pub struct Backoff {
+pub struct RetryBackoff {
     next: Duration,
     rng: fastrand::Rng,
 }
 
-impl Backoff {
+impl RetryBackoff {
     /// Begins with the shortest.
     pub fn new(rng: fastrand::Rng) -> Self {
         Self { next: FIRST, rng }
@@ -32,12 +32,12 @@ impl Backoff {
 
 #[cfg(test)]
 mod tests {
-    use super::{Backoff, FIRST, HEALTHY, LONGEST};
+    use super::{FIRST, HEALTHY, LONGEST, RetryBackoff};
     use std::time::Duration;
 
     #[test]
     fn pauses_double_up_to_the_longest_and_begin_again_after_a_healthy_connection() {
-        let mut backoff = Backoff::new(fastrand::Rng::with_seed(4));
+        let mut backoff = RetryBackoff::new(fastrand::Rng::with_seed(4));
         let mut whole = FIRST;
         for _ in 0..10 {
             let pause = backoff.pause(Duration::ZERO);

@@ -21,18 +21,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST: usize = 4 * 1024 * 1024;
 
 /// A connection, with TLS or without.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+pub trait ClientStream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> ClientStream for T {}
 
 /// A WebSocket over either.
-pub type Socket = WebSocketStream<Box<dyn Stream>>;
+pub type ClientSocket = WebSocketStream<Box<dyn ClientStream>>;
 
 /// Connects to a `ws:` or `wss:` address.
-pub async fn connect(url: &Url, tls: &Arc<ClientConfig>) -> Result<Socket, Failure> {
+pub async fn connect(url: &Url, tls: &Arc<ClientConfig>) -> Result<ClientSocket, Failure> {
     let late = || Failure::NoPush(url.clone(), "no answer in time".to_owned());
     let tcp = timeout(PATIENCE, tcp(url)).await.map_err(|_| late())?;
     let tcp = tcp.map_err(|error| Failure::NoPush(url.clone(), error.to_string()))?;
-    let stream: Box<dyn Stream> = match url.scheme() {
+    let stream: Box<dyn ClientStream> = match url.scheme() {
         "wss" => {
             let silent = |_| Failure::Tls(url.to_string(), "no answer to the handshake".to_owned());
             let secured = timeout(PATIENCE, secure(url, tcp, Arc::clone(tls))).await;
@@ -59,7 +59,7 @@ async fn secure(
     url: &Url,
     tcp: TcpStream,
     tls: Arc<ClientConfig>,
-) -> Result<impl Stream + use<>, Failure> {
+) -> Result<impl ClientStream + use<>, Failure> {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let broken = |why: String| Failure::Tls(url.to_string(), why);
     let name = ServerName::try_from(host).map_err(|error| broken(error.to_string()))?;

@@ -16,7 +16,7 @@ const OCS: (&str, &str) = ("OCS-APIRequest", "true");
 
 /// Where push is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoints {
+pub struct PushEndpoints {
     /// Where clients connect.
     pub websocket: Url,
     /// Where tickets are handed out.
@@ -44,7 +44,11 @@ impl Nextcloud {
     }
 
     /// What the capabilities say.
-    pub async fn endpoints(&self, user: &str, password: &Password) -> Result<Endpoints, Failure> {
+    pub async fn endpoints(
+        &self,
+        user: &str,
+        password: &Password,
+    ) -> Result<PushEndpoints, Failure> {
         // Without credentials first: a redirect or a wrong host must not get to see them.
         self.status().await?;
         let url = self.url("ocs/v2.php/cloud/capabilities?format=json")?;
@@ -158,7 +162,7 @@ async fn text(place: &str, mut answer: Response) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
-fn endpoints(answer: &Value) -> Result<Endpoints, Failure> {
+fn endpoints(answer: &Value) -> Result<PushEndpoints, Failure> {
     let Some(capabilities) = answer.pointer("/ocs/data/capabilities") else {
         let why = "no capabilities in its answer".to_owned();
         return Err(Failure::NotNextcloud("the capabilities' address".to_owned(), why));
@@ -176,7 +180,7 @@ fn endpoints(answer: &Value) -> Result<Endpoints, Failure> {
     if !matches!(websocket.scheme(), "ws" | "wss") {
         return Err(Failure::NoEndpoint(format!("{websocket} is no ws(s):// address")));
     }
-    Ok(Endpoints { websocket, pre_auth: url("pre_auth")? })
+    Ok(PushEndpoints { websocket, pre_auth: url("pre_auth")? })
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ impl Failure {
     }
 
     /// Whether it may be gone by itself after a while, once it has worked.
-    pub fn may_pass(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         !matches!(self.exit_code(), 1..=2 | 5 | 10)
     }
 
@@ -192,10 +192,10 @@ mod tests {
 
     #[test]
     fn only_what_may_pass_is_tried_again() {
-        assert!(Failure::Lost("x".to_owned()).may_pass());
-        assert!(Failure::Maintenance.may_pass());
-        assert!(Failure::Upgrade("ws://a".parse().unwrap(), 502).may_pass());
-        assert!(!Failure::Credentials("the daemon").may_pass());
-        assert!(!Failure::TooFew(1, 2, 3).may_pass());
+        assert!(Failure::Lost("x".to_owned()).is_transient());
+        assert!(Failure::Maintenance.is_transient());
+        assert!(Failure::Upgrade("ws://a".parse().unwrap(), 502).is_transient());
+        assert!(!Failure::Credentials("the daemon").is_transient());
+        assert!(!Failure::TooFew(1, 2, 3).is_transient());
     }
 }

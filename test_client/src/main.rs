@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 
 #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
 fn run(options: Options, output: &mut Output) -> Result<(), Failure> {
-    let sources = password::Sources {
+    let sources = password::PasswordSources {
         argument: options.password.clone(),
         file: options.password_file.clone(),
         environment: std::env::var("NEXTCLOUD_PASSWORD").ok(),

@@ -10,7 +10,7 @@ use url::Url;
 
 /// What happens.
 #[derive(Debug)]
-pub enum Happening<'a> {
+pub enum ProbeEvent<'a> {
     /// Nextcloud has said where push is.
     Found(&'a Url),
     /// The WebSocket is open.
@@ -37,7 +37,7 @@ impl Output {
 
     /// Prints it with the time of day.
     #[expect(clippy::disallowed_methods, reason = "what is printed here is the time of day")]
-    pub fn tell(&mut self, happening: &Happening<'_>) -> Result<(), Failure> {
+    pub fn tell(&mut self, happening: &ProbeEvent<'_>) -> Result<(), Failure> {
         let time = rfc3339(SystemTime::now());
         let line = if self.json { object(&time, happening) } else { line(&time, happening) };
         self.print(&line).map_err(Failure::Io)
@@ -64,13 +64,13 @@ impl Output {
     }
 }
 
-fn line(time: &str, happening: &Happening<'_>) -> String {
+fn line(time: &str, happening: &ProbeEvent<'_>) -> String {
     let (kind, rest) = match happening {
-        Happening::Found(url) => ("found", url.to_string()),
-        Happening::Connected(url) => ("connected", url.to_string()),
-        Happening::Authenticated(user) => ("authenticated", format!("as {user}")),
-        Happening::Message(message, text) => (message.kind(), details(message, text)),
-        Happening::Again(failure, pause) => {
+        ProbeEvent::Found(url) => ("found", url.to_string()),
+        ProbeEvent::Connected(url) => ("connected", url.to_string()),
+        ProbeEvent::Authenticated(user) => ("authenticated", format!("as {user}")),
+        ProbeEvent::Message(message, text) => (message.kind(), details(message, text)),
+        ProbeEvent::Again(failure, pause) => {
             ("again", format!("in {:.1} s: {failure}", pause.as_secs_f64()))
         }
     };
@@ -90,7 +90,7 @@ fn details(message: &Message, text: &str) -> String {
     }
 }
 
-/// A terminal must not obey what a server says.
+/// A terminal must not execute what a server says.
 fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
@@ -101,29 +101,29 @@ fn printable(text: &str) -> String {
         .collect()
 }
 
-fn object(time: &str, happening: &Happening<'_>) -> String {
+fn object(time: &str, happening: &ProbeEvent<'_>) -> String {
     let mut object = Map::new();
     let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
     put("time", time.into());
     match happening {
-        Happening::Found(url) => {
+        ProbeEvent::Found(url) => {
             put("kind", "found".into());
             put("url", url.as_str().into());
         }
-        Happening::Connected(url) => {
+        ProbeEvent::Connected(url) => {
             put("kind", "connected".into());
             put("url", url.as_str().into());
         }
-        Happening::Authenticated(user) => {
+        ProbeEvent::Authenticated(user) => {
             put("kind", "authenticated".into());
             put("user", (*user).into());
         }
-        Happening::Again(failure, pause) => {
+        ProbeEvent::Again(failure, pause) => {
             put("kind", "again".into());
             put("seconds", pause.as_secs_f64().into());
             put("cause", failure.to_string().into());
         }
-        Happening::Message(message, text) => {
+        ProbeEvent::Message(message, text) => {
             put("kind", message.kind().into());
             match message {
                 Message::File(ids) => drop(put("ids", json!(ids))),
@@ -141,7 +141,7 @@ fn object(time: &str, happening: &Happening<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Happening, line, object};
+    use super::{ProbeEvent, line, object};
     use crate::{failure::Failure, message::Message};
     use serde_json::{Value, json};
     use std::time::Duration;
@@ -150,7 +150,7 @@ mod tests {
 
     fn both(text: &str) -> (String, Value) {
         let message = Message::parse(text);
-        let happening = Happening::Message(&message, text);
+        let happening = ProbeEvent::Message(&message, text);
         let object = serde_json::from_str(&object(TIME, &happening)).unwrap();
         (line(TIME, &happening), object)
     }
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn the_pause_before_the_next_attempt_is_told_with_its_cause() {
         let failure = Failure::Lost("closed by the daemon".to_owned());
-        let again = Happening::Again(&failure, Duration::from_millis(1250));
+        let again = ProbeEvent::Again(&failure, Duration::from_millis(1250));
         assert!(line(TIME, &again).contains("in 1.2 s: the connection ended: closed"));
         let object: Value = serde_json::from_str(&object(TIME, &again)).unwrap();
         assert_eq!(object["seconds"], 1.25);

@@ -15,7 +15,7 @@ const LONGEST: u64 = 4096;
 pub struct Password(String);
 
 /// What there is to choose from.
-pub struct Sources {
+pub struct PasswordSources {
     /// On the command line.
     pub argument: Option<String>,
     /// `--password-file`.
@@ -46,8 +46,12 @@ impl fmt::Debug for Password {
 }
 
 /// The first source that says anything.
-pub fn read(sources: Sources, user: &str, input: &mut impl BufRead) -> Result<Password, Failure> {
-    let Sources { argument, file, environment, terminal } = sources;
+pub fn read(
+    sources: PasswordSources,
+    user: &str,
+    input: &mut impl BufRead,
+) -> Result<Password, Failure> {
+    let PasswordSources { argument, file, environment, terminal } = sources;
     let text = match (argument, file, environment) {
         (Some(dash), _, _) if dash == "-" => line(input)?,
         (Some(text), _, _) => text,
@@ -71,28 +75,28 @@ fn line(input: &mut impl BufRead) -> Result<String, Failure> {
 fn ask(user: &str, input: &mut impl BufRead) -> Result<String, Failure> {
     let mut stderr = io::stderr();
     // First: what is typed as soon as it is asked for must not show, nor get lost.
-    let quiet = Quiet::begin().map_err(Failure::Io)?;
+    let echo_guard = EchoGuard::begin().map_err(Failure::Io)?;
     write!(stderr, "Password of {user}: ").map_err(Failure::Io)?;
     let text = line(input);
-    drop(quiet);
+    drop(echo_guard);
     writeln!(stderr).map_err(Failure::Io)?;
     text
 }
 
 /// A terminal that doesn't show what is typed, until this is dropped.
-struct Quiet(Termios);
+struct EchoGuard(Termios);
 
-impl Quiet {
+impl EchoGuard {
     fn begin() -> io::Result<Self> {
         let before = tcgetattr(rustix::stdio::stdin())?;
-        let mut quiet = before.clone();
-        quiet.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(rustix::stdio::stdin(), OptionalActions::Flush, &quiet)?;
+        let mut echo_guard = before.clone();
+        echo_guard.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(rustix::stdio::stdin(), OptionalActions::Flush, &echo_guard)?;
         Ok(Self(before))
     }
 }
 
-impl Drop for Quiet {
+impl Drop for EchoGuard {
     fn drop(&mut self) {
         // The terminal is gone: then there is nothing to be put right.
         let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Flush, &self.0);
@@ -101,13 +105,13 @@ impl Drop for Quiet {
 
 #[cfg(test)]
 mod tests {
-    use super::{Sources, read};
+    use super::{PasswordSources, read};
     use crate::failure::Failure;
 
-    const NONE: Sources =
-        Sources { argument: None, file: None, environment: None, terminal: false };
+    const NONE: PasswordSources =
+        PasswordSources { argument: None, file: None, environment: None, terminal: false };
 
-    fn of(sources: Sources) -> Result<String, Failure> {
+    fn of(sources: PasswordSources) -> Result<String, Failure> {
         read(sources, "bob", &mut &b"typed \r\nmore"[..]).map(|password| password.0)
     }
 
@@ -116,22 +120,28 @@ mod tests {
         let environment = Some("from the environment".to_owned());
         let argument = Some("argument".to_owned());
         assert_eq!(
-            of(Sources { environment: environment.clone(), ..NONE }).unwrap(),
+            of(PasswordSources { environment: environment.clone(), ..NONE }).unwrap(),
             "from the environment"
         );
-        assert_eq!(of(Sources { argument, environment, ..NONE }).unwrap(), "argument");
+        assert_eq!(of(PasswordSources { argument, environment, ..NONE }).unwrap(), "argument");
     }
 
     #[test]
     fn a_dash_reads_one_line_and_keeps_its_blanks() {
-        assert_eq!(of(Sources { argument: Some("-".to_owned()), ..NONE }).unwrap(), "typed ");
+        assert_eq!(
+            of(PasswordSources { argument: Some("-".to_owned()), ..NONE }).unwrap(),
+            "typed "
+        );
     }
 
     #[test]
     fn of_a_file_the_first_line_counts() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "secret\n\n").unwrap();
-        assert_eq!(of(Sources { file: Some(file.path().into()), ..NONE }).unwrap(), "secret");
+        assert_eq!(
+            of(PasswordSources { file: Some(file.path().into()), ..NONE }).unwrap(),
+            "secret"
+        );
     }
 
     #[test]
@@ -139,6 +149,6 @@ mod tests {
         let failure = of(NONE).unwrap_err();
         assert!(matches!(failure, Failure::NoPassword));
         assert!(failure.remedy().contains("NEXTCLOUD_PASSWORD"));
-        assert!(of(Sources { environment: Some(String::new()), ..NONE }).is_err());
+        assert!(of(PasswordSources { environment: Some(String::new()), ..NONE }).is_err());
     }
 }

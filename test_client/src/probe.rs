@@ -1,13 +1,13 @@
 //! The probe's course: discover, connect, log in, listen, and again.
 
 use crate::{
-    backoff::Backoff,
+    backoff::RetryBackoff,
     connect::connect,
-    discover::{Endpoints, Nextcloud},
+    discover::{Nextcloud, PushEndpoints},
     failure::Failure,
     message::Message,
     options::{Options, Target},
-    output::{Happening, Output},
+    output::{Output, ProbeEvent},
     password::Password,
     session::Session,
     trust,
@@ -22,7 +22,7 @@ pub struct Probe {
     password: Password,
     tls: Arc<ClientConfig>,
     nextcloud: Option<Nextcloud>,
-    backoff: Backoff,
+    backoff: RetryBackoff,
     heard: u64,
 }
 
@@ -35,7 +35,7 @@ impl Probe {
             Target::Push(_) if options.pre_auth => return Err(Failure::NothingToAsk),
             Target::Push(_) => None,
         };
-        let (tls, backoff) = (Arc::new(tls), Backoff::new(rng));
+        let (tls, backoff) = (Arc::new(tls), RetryBackoff::new(rng));
         Ok(Self { options, password, tls, nextcloud, backoff, heard: 0 })
     }
 
@@ -63,11 +63,11 @@ impl Probe {
             };
             let mut held = since.elapsed();
             session = loop {
-                if self.options.no_reconnect || !failure.may_pass() {
+                if self.options.no_reconnect || !failure.is_transient() {
                     return Err(failure);
                 }
                 let pause = self.backoff.pause(held);
-                output.tell(&Happening::Again(&failure, pause))?;
+                output.tell(&ProbeEvent::Again(&failure, pause))?;
                 sleep(pause).await;
                 match self.log_in(&endpoints, output).await {
                     Ok(session) => break session,
@@ -77,35 +77,39 @@ impl Probe {
         }
     }
 
-    async fn discover(&self, output: &mut Output) -> Result<Endpoints, Failure> {
+    async fn discover(&self, output: &mut Output) -> Result<PushEndpoints, Failure> {
         let (user, password) = (&self.options.user, &self.password);
         match (&self.nextcloud, &self.options.url) {
             (Some(nextcloud), _) => {
                 let endpoints = nextcloud.endpoints(user, password).await?;
-                output.tell(&Happening::Found(&endpoints.websocket))?;
+                output.tell(&ProbeEvent::Found(&endpoints.websocket))?;
                 Ok(endpoints)
             }
             (None, Target::Push(url) | Target::Nextcloud(url)) => {
-                Ok(Endpoints { websocket: url.clone(), pre_auth: None })
+                Ok(PushEndpoints { websocket: url.clone(), pre_auth: None })
             }
         }
     }
 
-    async fn log_in(&self, endpoints: &Endpoints, output: &mut Output) -> Result<Session, Failure> {
+    async fn log_in(
+        &self,
+        endpoints: &PushEndpoints,
+        output: &mut Output,
+    ) -> Result<Session, Failure> {
         let (user, ids) = (&self.options.user, !self.options.no_listen_ids);
         let url = &endpoints.websocket;
         let socket = connect(url, &self.tls).await?;
-        output.tell(&Happening::Connected(url))?;
+        output.tell(&ProbeEvent::Connected(url))?;
         // A ticket lasts 15 s: it is asked for at the last moment.
         let session = match self.ticket(endpoints).await? {
             Some(ticket) => Session::log_in(socket, "", &ticket, ids).await?,
             None => Session::log_in(socket, user, &self.password, ids).await?,
         };
-        output.tell(&Happening::Authenticated(user))?;
+        output.tell(&ProbeEvent::Authenticated(user))?;
         Ok(session)
     }
 
-    async fn ticket(&self, endpoints: &Endpoints) -> Result<Option<Password>, Failure> {
+    async fn ticket(&self, endpoints: &PushEndpoints) -> Result<Option<Password>, Failure> {
         let Some(nextcloud) = self.nextcloud.as_ref().filter(|_| self.options.pre_auth) else {
             return Ok(None);
         };
@@ -118,7 +122,7 @@ impl Probe {
     async fn hear(&mut self, mut session: Session, output: &mut Output) -> Result<(), Failure> {
         loop {
             let text = session.next().await?;
-            output.tell(&Happening::Message(&Message::parse(&text), &text))?;
+            output.tell(&ProbeEvent::Message(&Message::parse(&text), &text))?;
             self.heard += 1;
             if Some(self.heard) == self.options.wanted() {
                 session.end().await;

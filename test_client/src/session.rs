@@ -1,6 +1,6 @@
 //! One conversation with the daemon: `specs/nextcloud.md` section 3.
 
-use crate::{connect::Socket, failure::Failure, password::Password};
+use crate::{connect::ClientSocket, failure::Failure, password::Password};
 use futures_util::{SinkExt, StreamExt};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -13,14 +13,14 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 /// A connection that is logged in.
 pub struct Session {
-    socket: Socket,
+    socket: ClientSocket,
     pinged: bool,
 }
 
 impl Session {
     /// Logs in, with an empty user name when the password is a ticket.
     pub async fn log_in(
-        socket: Socket,
+        socket: ClientSocket,
         user: &str,
         password: &Password,
         ids: bool,
@@ -112,7 +112,7 @@ fn closed(frame: Option<CloseFrame>) -> String {
 #[cfg(test)]
 mod tests {
     use super::{SILENCE, Session};
-    use crate::{connect::Stream, failure::Failure};
+    use crate::{connect::ClientStream, failure::Failure};
     use futures_util::StreamExt;
     use tokio::time::Instant;
     use tokio_tungstenite::{
@@ -123,7 +123,7 @@ mod tests {
     /// A session that is logged in, and the daemon's end of it.
     async fn pair() -> (Session, WebSocketStream<tokio::io::DuplexStream>) {
         let (near, far) = tokio::io::duplex(1024);
-        let near: Box<dyn Stream> = Box::new(near);
+        let near: Box<dyn ClientStream> = Box::new(near);
         let socket = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
         let daemon = WebSocketStream::from_raw_socket(far, Role::Server, None).await;
         (Session { socket, pinged: false }, daemon)

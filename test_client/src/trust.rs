@@ -30,7 +30,7 @@ pub fn config(insecure: bool, ca: Option<&Path>) -> Result<ClientConfig, Failure
                 .map_err(|error| setup(&error))?,
         ),
     };
-    let verifier = Verifier { provider: Arc::clone(&provider), insecure, chain, pinned };
+    let verifier = ServerVerifier { provider: Arc::clone(&provider), insecure, chain, pinned };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| setup(&error))?
@@ -86,7 +86,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
 }
 
 #[derive(Debug)]
-struct Verifier {
+struct ServerVerifier {
     provider: Arc<CryptoProvider>,
     insecure: bool,
     chain: Option<Arc<WebPkiServerVerifier>>,
@@ -94,7 +94,7 @@ struct Verifier {
     pinned: Vec<CertificateDer<'static>>,
 }
 
-impl ServerCertVerifier for Verifier {
+impl ServerCertVerifier for ServerVerifier {
     fn verify_server_cert(
         &self,
         end: &CertificateDer<'_>,

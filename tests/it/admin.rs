@@ -2,16 +2,22 @@
 
 use futures_util::future::BoxFuture;
 use notify_push::{
-    health::Health,
-    lifecycle::Tasks,
+    health::HealthRegistry,
+    lifecycle::TaskGroup,
     runtime::{
-        Page,
-        admin::{Admin, AskError, Command, MAX_WATCHERS, Revoke, Status, admin, ask},
-        status::Sampler,
+        MetricsPage,
+        admin::{
+            AdminApi, AdminClientError, AdminCommand, MAX_WATCHERS, RevokeSessions, StatusContext,
+            admin, ask,
+        },
+        status::StatusSampler,
     },
-    server::{Bind, Front, Limits, Listener, Local, StrangerLimits, Strangers, Unobserved, routes},
-    services::{Names, Observers},
-    telemetry::log::{Filter, LogControl, LogFormat, build},
+    server::{
+        BindAddress, BoundListener, ConnectionTimeouts, HttpServer, LocalAddress,
+        NoopConnectionObserver, PreAuthLimiter, PreAuthLimits, routes,
+    },
+    services::{MetricLabelNames, ServiceMetrics},
+    telemetry::log::{LogControl, LogFilter, LogFormat, build},
 };
 use std::{
     sync::{Arc, Mutex},
@@ -22,69 +28,69 @@ use tokio::{
     net::TcpStream,
 };
 
-struct Daemon {
-    tasks: Tasks,
-    tcp: Bind,
-    unix: Bind,
+struct AdminFixture {
+    tasks: TaskGroup,
+    tcp: BindAddress,
+    unix: BindAddress,
     log: LogControl,
     revoked: Arc<Mutex<Vec<String>>>,
     _folder: tempfile::TempDir,
 }
 
-impl Daemon {
+impl AdminFixture {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let unix = Bind::Unix { path: folder.path().join("admin"), permissions: 0o660 };
-        let names = Names { host: None, topics: &["file"], channels: &[], methods: &[] };
-        let observers = Observers::register(names).unwrap();
-        let page = Page::single("0", &observers).unwrap();
-        let (_, log) = build(Filter::default(), LogFormat::Json, std::io::sink);
+        let unix = BindAddress::Unix { path: folder.path().join("admin"), permissions: 0o660 };
+        let names = MetricLabelNames { host: None, topics: &["file"], channels: &[], methods: &[] };
+        let observers = ServiceMetrics::register(names).unwrap();
+        let page = MetricsPage::single("0", &observers).unwrap();
+        let (_, log) = build(LogFilter::default(), LogFormat::Json, std::io::sink);
         let revoked = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&revoked);
         let revoke = move |user: &str| {
             heard.lock().unwrap().push(user.to_owned());
             Box::pin(std::future::ready(3_usize)) as BoxFuture<'static, usize>
         };
-        let health = Health::new([], Arc::new(|| SystemTime::UNIX_EPOCH));
+        let health = HealthRegistry::new([], Arc::new(|| SystemTime::UNIX_EPOCH));
         let (numbers, filter) = (page.clone(), log.clone());
         let (numbers, current) = (move || numbers.text().ok(), move || filter.current());
-        let tasks = Tasks::default();
-        let status = Status {
-            sampler: Arc::new(Sampler::new(health.clone(), numbers, current)),
+        let tasks = TaskGroup::default();
+        let status = StatusContext {
+            sampler: Arc::new(StatusSampler::new(health.clone(), numbers, current)),
             log: log.clone(),
             play: None,
             stopping: tasks.stopping().clone(),
         };
-        let asked = Admin {
+        let asked = AdminApi {
             page: Arc::new(move || page.text()),
             log: log.clone(),
-            hosts: [(None, Arc::new(revoke) as Revoke)].into(),
+            hosts: [(None, Arc::new(revoke) as RevokeSessions)].into(),
             health,
         };
         let filter = admin(asked, status);
-        let strangers = StrangerLimits { total: 99, per_address: 99 };
-        let front = Front {
+        let pre_auth = PreAuthLimits { total: 99, per_address: 99 };
+        let front = HttpServer {
             routes: routes(filter),
-            strangers: Strangers::new(strangers, |_| false, Arc::new(Unobserved)),
-            limits: Limits::default(),
+            pre_auth: PreAuthLimiter::new(pre_auth, |_| false, Arc::new(NoopConnectionObserver)),
+            limits: ConnectionTimeouts::default(),
             tasks,
-            observer: Arc::new(Unobserved),
+            observer: Arc::new(NoopConnectionObserver),
         };
         let tasks = front.tasks.clone();
-        let loopback = Bind::Tcp { address: Some([127, 0, 0, 1].into()), port: 0 };
+        let loopback = BindAddress::Tcp { address: Some([127, 0, 0, 1].into()), port: 0 };
         let bound = [&loopback, &unix].map(|bind| {
-            let listener = Listener::bind(bind).unwrap();
+            let listener = BoundListener::bind(bind).unwrap();
             let local = listener.local().unwrap();
             tasks.spawn(front.clone().serve(listener, None));
             local
         });
-        let Local::Tcp(address) = bound[0] else { panic!("not TCP") };
-        let tcp = Bind::Tcp { address: Some(address.ip()), port: address.port() };
+        let LocalAddress::Tcp(address) = bound[0] else { panic!("not TCP") };
+        let tcp = BindAddress::Tcp { address: Some(address.ip()), port: address.port() };
         Self { tasks, tcp, unix, log, revoked, _folder: folder }
     }
 
     async fn raw(&self, request: &str) -> String {
-        let Bind::Tcp { port, .. } = self.tcp else { panic!("not TCP") };
+        let BindAddress::Tcp { port, .. } = self.tcp else { panic!("not TCP") };
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
@@ -102,7 +108,7 @@ impl Daemon {
     }
 }
 
-impl Drop for Daemon {
+impl Drop for AdminFixture {
     fn drop(&mut self) {
         self.tasks.stopping().cancel();
     }
@@ -110,43 +116,47 @@ impl Drop for Daemon {
 
 #[tokio::test]
 async fn the_command_changes_the_filter_of_the_running_daemon_and_restores_it() {
-    let daemon = Daemon::start();
+    let daemon = AdminFixture::start();
     for bind in [&daemon.tcp, &daemon.unix] {
         let bind = std::slice::from_ref(bind);
-        let set = Command::SetLog("notify_push=debug".into());
+        let set = AdminCommand::SetLog("notify_push=debug".into());
         assert_eq!(ask(bind, &set).await.unwrap(), "notify_push=debug");
         assert_eq!(daemon.log.current(), "notify_push=debug");
-        assert_eq!(ask(bind, &Command::ShowLog).await.unwrap(), "notify_push=debug");
-        assert_eq!(ask(bind, &Command::RestoreLog).await.unwrap(), "warn");
+        assert_eq!(ask(bind, &AdminCommand::ShowLog).await.unwrap(), "notify_push=debug");
+        assert_eq!(ask(bind, &AdminCommand::RestoreLog).await.unwrap(), "warn");
         assert_eq!(daemon.log.current(), "warn");
     }
 }
 
 #[tokio::test]
 async fn a_filter_that_is_none_is_explained_and_changes_nothing() {
-    let daemon = Daemon::start();
-    let asked = ask(std::slice::from_ref(&daemon.tcp), &Command::SetLog("verbose".into())).await;
+    let daemon = AdminFixture::start();
+    let asked =
+        ask(std::slice::from_ref(&daemon.tcp), &AdminCommand::SetLog("verbose".into())).await;
     let error = asked.unwrap_err();
-    assert!(matches!(&error, AskError::Bad(text) if text.contains("\"verbose\"")), "{error}");
+    assert!(
+        matches!(&error, AdminClientError::BadRequest(text) if text.contains("\"verbose\"")),
+        "{error}"
+    );
     assert_eq!(daemon.log.current(), "warn");
 }
 
-fn revoke(user: &str) -> Command {
-    Command::Revoke { host: None, user: user.to_owned() }
+fn revoke(user: &str) -> AdminCommand {
+    AdminCommand::Revoke { host: None, user: user.to_owned() }
 }
 
 #[tokio::test]
 async fn revoke_names_the_user_and_hears_how_many_sessions_there_were() {
-    let daemon = Daemon::start();
+    let daemon = AdminFixture::start();
     let bind = std::slice::from_ref(&daemon.unix);
     assert_eq!(ask(bind, &revoke("bob b/ö@x")).await.unwrap(), "3");
     assert_eq!(*daemon.revoked.lock().unwrap(), ["bob b/ö@x"]);
-    assert!(matches!(ask(bind, &revoke("")).await, Err(AskError::Bad(_))));
+    assert!(matches!(ask(bind, &revoke("")).await, Err(AdminClientError::BadRequest(_))));
 }
 
 #[tokio::test]
 async fn metrics_are_typed_text_for_anybody() {
-    let daemon = Daemon::start();
+    let daemon = AdminFixture::start();
     for headers in ["", "x-forwarded-for: 192.0.2.1\r\n"] {
         let answer = daemon.say("GET /metrics", headers, "").await;
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
@@ -159,7 +169,7 @@ async fn metrics_are_typed_text_for_anybody() {
 
 #[tokio::test]
 async fn whoever_was_forwarded_controls_nothing_and_learns_nothing() {
-    let daemon = Daemon::start();
+    let daemon = AdminFixture::start();
     for line in ["GET /log-level", "PUT /log-level", "DELETE /log-level", "POST /revoke"] {
         for header in ["x-forwarded-for: 127.0.0.1", "via: 1.1 x", "origin: http://localhost"] {
             let answer = daemon.say(line, &format!("{header}\r\n"), "trace").await;
@@ -177,7 +187,7 @@ async fn whoever_was_forwarded_controls_nothing_and_learns_nothing() {
 
 #[tokio::test]
 async fn other_methods_and_paths_are_refused_by_name() {
-    let daemon = Daemon::start();
+    let daemon = AdminFixture::start();
     for (line, allow) in [
         ("POST /metrics", "GET, HEAD"),
         ("POST /log-level", "GET, HEAD, PUT, DELETE"),
@@ -196,7 +206,7 @@ async fn other_methods_and_paths_are_refused_by_name() {
 
 #[tokio::test]
 async fn a_body_beyond_the_limit_is_refused_however_it_is_sent() {
-    let daemon = Daemon::start();
+    let daemon = AdminFixture::start();
     let long = "a".repeat(1025);
     let answer = daemon.say("PUT /log-level", "", &long).await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
@@ -213,7 +223,7 @@ async fn a_body_beyond_the_limit_is_refused_however_it_is_sent() {
 
 #[tokio::test]
 async fn the_status_page_brings_its_policy_and_is_shown_on_this_machine_alone() {
-    let daemon = Daemon::start();
+    let daemon = AdminFixture::start();
     let page = daemon.say("GET /status", "sec-fetch-site: cross-site\r\n", "").await;
     assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
     assert!(page.contains("content-security-policy: default-src 'none';"), "{page}");
@@ -228,8 +238,8 @@ async fn the_status_page_brings_its_policy_and_is_shown_on_this_machine_alone() 
 }
 
 /// A connection to the events, read up to the first sample.
-async fn watch(daemon: &Daemon, headers: &str) -> (TcpStream, String) {
-    let Bind::Tcp { port, .. } = daemon.tcp else { panic!("not TCP") };
+async fn watch(daemon: &AdminFixture, headers: &str) -> (TcpStream, String) {
+    let BindAddress::Tcp { port, .. } = daemon.tcp else { panic!("not TCP") };
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let request = format!("GET /status/events HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -245,7 +255,7 @@ async fn watch(daemon: &Daemon, headers: &str) -> (TcpStream, String) {
 
 #[tokio::test]
 async fn so_many_may_look_and_no_more_and_nobody_from_another_page() {
-    let daemon = Daemon::start();
+    let daemon = AdminFixture::start();
     let mut looking = Vec::new();
     for _ in 0..MAX_WATCHERS {
         let (stream, heard) = watch(&daemon, "sec-fetch-site: same-origin\r\n").await;
@@ -271,7 +281,7 @@ async fn so_many_may_look_and_no_more_and_nobody_from_another_page() {
 
 #[tokio::test]
 async fn only_the_page_itself_may_set_the_log_level_from_a_browser() {
-    let daemon = Daemon::start();
+    let daemon = AdminFixture::start();
     for others in [
         "sec-fetch-site: cross-site\r\norigin: http://evil.example\r\n",
         "sec-fetch-site: same-site\r\norigin: http://localhost:3000\r\n",

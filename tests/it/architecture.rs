@@ -171,7 +171,7 @@ fn every_foreign_crate_has_its_owner() {
         ("redis::", &["source/redis"]),
         (
             "reqwest::",
-            &["hosts/nextcloud/remote", "hosts/phorge/peers", "hosts/phorge/server/look_over"],
+            &["hosts/nextcloud/remote", "hosts/phorge/peers", "hosts/phorge/server/diagnose"],
         ),
         ("structopt::", &["config/command_line"]),
         ("prometheus::", &["telemetry/metrics"]),

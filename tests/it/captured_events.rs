@@ -2,7 +2,7 @@
 //! the real daemon hear of exactly what concerns them, on each of the three databases.
 
 use crate::support::{
-    captured::{Action, actions},
+    captured::{CapturedAction, actions},
     client::Client,
     daemon::Daemon,
     installation::Installation,
@@ -35,7 +35,7 @@ const BETTER: [(&str, &str); 6] = [
 
 /// What one client hears of one action.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-struct Heard {
+struct ReceivedEvents {
     /// Ids of changed files.
     ids: BTreeSet<i64>,
     /// Something changed, nobody knows what.
@@ -44,7 +44,7 @@ struct Heard {
     notification: bool,
 }
 
-impl Heard {
+impl ReceivedEvents {
     fn take(&mut self, text: &str) {
         match text.split_once(' ') {
             Some(("notify_file_id", _)) => self.ids.extend(ids(text)),
@@ -75,22 +75,22 @@ fn ids(text: &str) -> Vec<i64> {
 }
 
 /// A connected user, and a place of which this user hears.
-struct Listener {
+struct ConnectedUser {
     client: Client,
     place: (i64, String),
 }
 
 /// The installation as it is at one moment of the capture.
-struct Scene {
+struct CapturedInstallation {
     installation: Installation,
     daemon: Daemon,
-    listeners: BTreeMap<&'static str, Listener>,
+    listeners: BTreeMap<&'static str, ConnectedUser>,
     /// Which parts of alice's storage a user sees.
     parts: BTreeMap<&'static str, Vec<&'static str>>,
     markers: i64,
 }
 
-impl Scene {
+impl CapturedInstallation {
     async fn set(installation: Installation) -> Self {
         for (user, storage, root) in HOMES {
             installation.user_with_home(user, storage, root).await;
@@ -113,7 +113,7 @@ impl Scene {
                 Client::log_in(&self.daemon.url(), user, &format!("{user}-password")).await;
             client.wants_ids().await;
             let place = (storage, "files/marker".to_owned());
-            self.listeners.insert(user, Listener { client, place });
+            self.listeners.insert(user, ConnectedUser { client, place });
         }
     }
 
@@ -164,7 +164,7 @@ impl Scene {
     }
 
     /// Publishes what Nextcloud published and returns what the users hear.
-    async fn play(&mut self, action: &Action) -> BTreeMap<&'static str, Heard> {
+    async fn play(&mut self, action: &CapturedAction) -> BTreeMap<&'static str, ReceivedEvents> {
         for (channel, payload) in &action.published {
             self.installation.redis.publish(channel, payload).await;
         }
@@ -177,10 +177,10 @@ impl Scene {
     }
 
     /// What a user hears up to a marker, which is a change that comes after the others.
-    async fn hears(&mut self, user: &str, expected: &Heard) -> Heard {
+    async fn hears(&mut self, user: &str, expected: &ReceivedEvents) -> ReceivedEvents {
         let Self { installation, listeners, markers, .. } = self;
-        let Listener { client, place } = listeners.get_mut(user).unwrap();
-        let mut heard = Heard::default();
+        let ConnectedUser { client, place } = listeners.get_mut(user).unwrap();
+        let mut heard = ReceivedEvents::default();
         'marked: loop {
             *markers += 1;
             installation.changed(place.0, &place.1, *markers).await;
@@ -204,13 +204,13 @@ impl Scene {
     }
 
     /// What section 2 of the specification says that each user hears.
-    fn expected(&self, action: &Action) -> BTreeMap<&'static str, Heard> {
+    fn expected(&self, action: &CapturedAction) -> BTreeMap<&'static str, ReceivedEvents> {
         let hears = |(user, _, _)| (user, self.expected_of(user, action));
         HOMES.map(hears).into_iter().collect()
     }
 
-    fn expected_of(&self, user: &str, action: &Action) -> Heard {
-        let mut heard = Heard::default();
+    fn expected_of(&self, user: &str, action: &CapturedAction) -> ReceivedEvents {
+        let mut heard = ReceivedEvents::default();
         for (channel, payload) in &action.published {
             let payload: Value = serde_json::from_str(payload).unwrap();
             let concerned = payload["user"] == user;
@@ -247,14 +247,14 @@ impl Scene {
 }
 
 /// What the original daemon told a user.
-fn originally(action: &Action, user: &str) -> Heard {
-    let mut heard = Heard::default();
+fn originally(action: &CapturedAction, user: &str) -> ReceivedEvents {
+    let mut heard = ReceivedEvents::default();
     action.told.iter().filter(|(to, _)| *to == user).for_each(|(_, text)| heard.take(text));
     heard
 }
 
 async fn everyone_hears_what_concerns_them(installation: Installation) {
-    let mut scene = Scene::set(installation).await;
+    let mut scene = CapturedInstallation::set(installation).await;
     let mut different = Vec::new();
     for action in actions() {
         if action.title == "occ notify_push:reset" {

@@ -17,7 +17,7 @@ use std::{
 const SECRET: &str = "hunter2";
 
 #[derive(Deserialize)]
-struct Case {
+struct ConfigCase {
     #[serde(default)]
     environment: BTreeMap<String, String>,
     /// `values` (`{dir}` is the folder of all cases) and `skipped` (key to line and reason), or `error`
@@ -118,7 +118,7 @@ fn nasty_files_give_what_is_written_beside_them() {
     let folder = data("config-nasty");
     let cases = files(&folder, "json");
     for expected in &cases {
-        let case: Case = serde_json::from_str(&std::fs::read_to_string(expected).unwrap())
+        let case: ConfigCase = serde_json::from_str(&std::fs::read_to_string(expected).unwrap())
             .unwrap_or_else(|error| panic!("{}: {error}", expected.display()));
         let directory = expected.with_extension("");
         let glob = directory.is_dir();

@@ -3,8 +3,8 @@
 
 use crate::support::{
     client::Client,
-    listeners::{Listeners, allow_descriptors},
-    scene::{APP_PASSWORD, Scene},
+    listeners::{LoggedInClients, allow_descriptors},
+    scene::{APP_PASSWORD, AliceFixture},
     until,
 };
 use futures_util::future::join_all;
@@ -21,7 +21,7 @@ const SLACK: u64 = 7 << 20;
 #[tokio::test]
 async fn one_client_more_than_a_user_may_have_is_sent_away_and_counted() {
     const REFUSED: &str = "notify_push_sessions_refused_total{reason=\"too_many\"}";
-    let scene = Scene::start(&[]).await;
+    let scene = AliceFixture::start(&[]).await;
     let mut inside = join_all((0..PER_USER).map(|_| scene.alice())).await;
     assert_eq!(scene.metric(REFUSED).await, 0);
     let mut one_more = Client::connect(&scene.daemon.url()).await;
@@ -40,7 +40,7 @@ async fn one_client_more_than_a_user_may_have_is_sent_away_and_counted() {
 
 /// What the daemon holds once that falls no more: jemalloc gives pages back a second after they fell
 /// idle.
-async fn settled(scene: &Scene) -> u64 {
+async fn settled(scene: &AliceFixture) -> u64 {
     let (mut least, mut looks) = (u64::MAX, 0);
     until("memory falls no more", async || {
         let now = scene.memory();
@@ -64,15 +64,15 @@ fn people(count: usize) -> Vec<(String, String)> {
 async fn ten_thousand_clients_dropped_at_once_leave_nothing_behind() {
     let people = people(10_000);
     allow_descriptors(12_000);
-    let scene = Scene::start(&[]).await;
+    let scene = AliceFixture::start(&[]).await;
     scene.installation.people(&people).await;
     drop(scene.alice().await);
     scene.is_empty_again(scene.sockets()).await;
     let sockets = scene.sockets();
-    drop(Listeners::log_in(&scene.daemon.address(), people[..100].to_vec()).await);
+    drop(LoggedInClients::log_in(&scene.daemon.address(), people[..100].to_vec()).await);
     scene.is_empty_again(sockets).await;
     let base = settled(&scene).await;
-    let crowd = Listeners::log_in(&scene.daemon.address(), people).await;
+    let crowd = LoggedInClients::log_in(&scene.daemon.address(), people).await;
     assert_eq!(scene.metric("active_connection_count").await, 10_000);
     assert_eq!(scene.metric("active_user_count").await, 10_000);
     drop(crowd);

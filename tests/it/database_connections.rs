@@ -2,7 +2,7 @@
 
 use crate::support::{
     Folder,
-    certificates::{Certificates, Pair},
+    certificates::{CertificatePair, Certificates},
     database::{Database, PASSWORD},
     folder,
     mariadb::MariaDb,
@@ -12,10 +12,10 @@ use crate::support::{
 };
 use notify_push::{
     client::database::{
-        Database as Store, DatabaseSettings, DatabaseTls, Engine, Row, STATEMENT, ServerAddress,
-        StoreError, TlsMode,
+        Database as Store, DatabaseAddress, DatabaseClientError, DatabaseEngine, DatabaseSettings,
+        DatabaseTls, DatabaseTlsMode, STATEMENT, SqlRow,
     },
-    services::nextcloud::readable::unreadable,
+    services::nextcloud::table_access::unreadable_tables,
 };
 use std::{
     os::unix::fs::{PermissionsExt, chown},
@@ -25,42 +25,42 @@ use std::{
 const USERS: &str = "SELECT COUNT(*) FROM {p}users";
 
 /// How many users there are.
-async fn users(store: &Store) -> Result<i64, StoreError> {
+async fn users(store: &Store) -> Result<i64, DatabaseClientError> {
     let mut count = -1;
     let statement = store.statement(USERS);
-    let mut each = |row: &Row<'_>| {
+    let mut each = |row: &SqlRow<'_>| {
         count = row.int(0)?.unwrap_or(-1);
         Ok(())
     };
     store.query(&statement, &[], &mut each).await.map(|()| count)
 }
 
-async fn users_with(settings: &DatabaseSettings) -> Result<i64, StoreError> {
+async fn users_with(settings: &DatabaseSettings) -> Result<i64, DatabaseClientError> {
     users(&store(settings)).await
 }
 
 /// The settings with another way to the server.
-fn at(database: &Database, address: ServerAddress) -> DatabaseSettings {
+fn at(database: &Database, address: DatabaseAddress) -> DatabaseSettings {
     let mut settings = database.settings();
     server_of(&mut settings).address = address;
     settings
 }
 
-fn with_tls(database: &Database, mode: TlsMode, ca: Option<PathBuf>) -> DatabaseSettings {
+fn with_tls(database: &Database, mode: DatabaseTlsMode, ca: Option<PathBuf>) -> DatabaseSettings {
     let mut settings = database.settings();
     server_of(&mut settings).tls = DatabaseTls { mode, ca, cert: None, key: None };
     settings
 }
 
-fn with_client(mut settings: DatabaseSettings, client: Pair) -> DatabaseSettings {
+fn with_client(mut settings: DatabaseSettings, client: CertificatePair) -> DatabaseSettings {
     let tls = &mut server_of(&mut settings).tls;
     (tls.cert, tls.key) = (Some(client.cert), Some(client.key));
     settings
 }
 
-fn unavailable(outcome: Result<i64, StoreError>) -> String {
+fn unavailable(outcome: Result<i64, DatabaseClientError>) -> String {
     match outcome {
-        Err(StoreError::Unavailable(why)) => {
+        Err(DatabaseClientError::Unavailable(why)) => {
             assert!(!why.contains(PASSWORD), "{why}");
             why.to_string()
         }
@@ -68,9 +68,9 @@ fn unavailable(outcome: Result<i64, StoreError>) -> String {
     }
 }
 
-fn broken(outcome: Result<i64, StoreError>) -> String {
+fn broken(outcome: Result<i64, DatabaseClientError>) -> String {
     match outcome {
-        Err(StoreError::Broken(why)) => why.to_string(),
+        Err(DatabaseClientError::Broken(why)) => why.to_string(),
         other => panic!("{other:?}"),
     }
 }
@@ -79,20 +79,20 @@ fn broken(outcome: Result<i64, StoreError>) -> String {
 async fn unix_sockets_are_reached() {
     let mariadb = MariaDb::shared().await;
     let database = mariadb.nextcloud().await;
-    let socket = ServerAddress::Unix(mariadb.socket(), 0);
+    let socket = DatabaseAddress::Unix(mariadb.socket(), 0);
     assert_eq!(users_with(&at(&database, socket)).await, Ok(0));
 
     let postgres = Postgres::shared().await;
     let database = postgres.nextcloud().await;
-    let socket = ServerAddress::Unix(postgres.socket_folder().to_owned(), postgres.port());
+    let socket = DatabaseAddress::Unix(postgres.socket_folder().to_owned(), postgres.port());
     assert_eq!(users_with(&at(&database, socket)).await, Ok(0));
 }
 
 #[tokio::test]
 async fn a_socket_that_asks_for_verified_tls_needs_none() {
     let mariadb = MariaDb::shared().await;
-    let mut settings = at(&mariadb.nextcloud().await, ServerAddress::Unix(mariadb.socket(), 0));
-    server_of(&mut settings).tls.mode = TlsMode::VerifyFull;
+    let mut settings = at(&mariadb.nextcloud().await, DatabaseAddress::Unix(mariadb.socket(), 0));
+    server_of(&mut settings).tls.mode = DatabaseTlsMode::VerifyFull;
     assert_eq!(users_with(&settings).await, Ok(0));
 }
 
@@ -102,36 +102,36 @@ async fn verifies(database: &Database, ours: &Certificates) {
     let asked = async |mode, ca: Option<&Certificates>| {
         users_with(&with_tls(database, mode, ca.map(Certificates::ca))).await
     };
-    assert_eq!(asked(TlsMode::VerifyFull, Some(ours)).await, Ok(0), "the CA alone");
-    assert_eq!(asked(TlsMode::VerifyCa, Some(ours)).await, Ok(0));
-    assert_eq!(asked(TlsMode::Require, None).await, Ok(0));
-    assert_eq!(asked(TlsMode::Prefer, None).await, Ok(0));
+    assert_eq!(asked(DatabaseTlsMode::VerifyFull, Some(ours)).await, Ok(0), "the CA alone");
+    assert_eq!(asked(DatabaseTlsMode::VerifyCa, Some(ours)).await, Ok(0));
+    assert_eq!(asked(DatabaseTlsMode::Require, None).await, Ok(0));
+    assert_eq!(asked(DatabaseTlsMode::Prefer, None).await, Ok(0));
     for (mode, ca) in [
-        (TlsMode::VerifyFull, Some(&others)),
-        (TlsMode::VerifyCa, Some(&others)),
-        (TlsMode::VerifyFull, None),
+        (DatabaseTlsMode::VerifyFull, Some(&others)),
+        (DatabaseTlsMode::VerifyCa, Some(&others)),
+        (DatabaseTlsMode::VerifyFull, None),
     ] {
         let why = unavailable(asked(mode, ca).await);
         assert!(why.contains("certificate") && why.contains("CA file"), "{mode:?}: {why}");
     }
-    unavailable(asked(TlsMode::Disable, None).await);
+    unavailable(asked(DatabaseTlsMode::Disable, None).await);
 }
 
 /// A server whose certificate names somebody else.
 async fn checks_the_name(database: &Database, ours: &Certificates) {
     let asked = async |mode| users_with(&with_tls(database, mode, Some(ours.ca()))).await;
-    assert_eq!(asked(TlsMode::VerifyCa).await, Ok(0));
-    let why = unavailable(asked(TlsMode::VerifyFull).await);
+    assert_eq!(asked(DatabaseTlsMode::VerifyCa).await, Ok(0));
+    let why = unavailable(asked(DatabaseTlsMode::VerifyFull).await);
     assert!(why.contains("not valid for name"), "{why}");
 }
 
 async fn wants_a_client_certificate(database: &Database, ours: &Certificates) {
-    let settings = with_tls(database, TlsMode::VerifyFull, Some(ours.ca()));
+    let settings = with_tls(database, DatabaseTlsMode::VerifyFull, Some(ours.ca()));
     unavailable(users_with(&settings).await);
     assert_eq!(users_with(&with_client(settings, ours.client())).await, Ok(0));
 }
 
-async fn mariadb_with(pair: &Pair, ca: &Path) -> MariaDb {
+async fn mariadb_with(pair: &CertificatePair, ca: &Path) -> MariaDb {
     let option = |name: &str, path: &Path| format!("--ssl-{name}={}", path.display());
     let options = [option("cert", &pair.cert), option("key", &pair.key), option("ca", ca)];
     let mut options: Vec<&str> = options.iter().map(String::as_str).collect();
@@ -170,7 +170,7 @@ fn private_copy(key: &Path) -> (Folder, PathBuf) {
 }
 
 /// A PostgreSQL that lets in over TCP whom this line of `pg_hba.conf` lets in.
-async fn postgres_with(pair: &Pair, ca: &Path, rule: &str) -> (Postgres, Folder) {
+async fn postgres_with(pair: &CertificatePair, ca: &Path, rule: &str) -> (Postgres, Folder) {
     let (folder, key) = private_copy(&pair.key);
     let rules = folder.path().join("pg_hba.conf");
     std::fs::write(&rules, format!("local all all trust\n{rule}\n")).unwrap();
@@ -231,11 +231,11 @@ async fn a_prefix_that_is_sql_is_refused() {
     let settings = Sqlite::create().await.database().settings();
     let settings = DatabaseSettings { prefix: "oc_users; --".to_owned(), ..settings };
     let refused = Store::new(&settings, fastrand::Rng::new()).err();
-    assert_eq!(refused, Some(StoreError::Prefix("oc_users; --".to_owned())));
+    assert_eq!(refused, Some(DatabaseClientError::Prefix("oc_users; --".to_owned())));
 }
 
 async fn explains_what_is_wrong(database: &Database) {
-    let with = async |change: fn(&mut notify_push::client::database::Server)| {
+    let with = async |change: fn(&mut notify_push::client::database::DatabaseServer)| {
         let mut settings = database.settings();
         change(server_of(&mut settings));
         unavailable(users_with(&settings).await)
@@ -244,7 +244,8 @@ async fn explains_what_is_wrong(database: &Database) {
     assert!(password.contains("dbpassword") && !password.contains("wrong-one"), "{password}");
     let name = with(|server| server.database = "nowhere".to_owned()).await;
     assert!(name.contains("dbname") && name.contains("nowhere"), "{name}");
-    let port = with(|server| server.address = ServerAddress::Tcp("127.0.0.1".to_owned(), 1)).await;
+    let port =
+        with(|server| server.address = DatabaseAddress::Tcp("127.0.0.1".to_owned(), 1)).await;
     assert!(port.contains("127.0.0.1:1") && port.contains("dbhost"), "{port}");
     let prefix = DatabaseSettings { prefix: "other_".to_owned(), ..database.settings() };
     let prefix = broken(users_with(&prefix).await);
@@ -262,7 +263,7 @@ async fn a_missing_sqlite_file_is_not_made() {
     let folder = folder("nothing");
     let file = folder.path().join("owncloud.db");
     let settings =
-        DatabaseSettings { engine: Engine::Sqlite(file.clone()), prefix: "oc_".to_owned() };
+        DatabaseSettings { engine: DatabaseEngine::Sqlite(file.clone()), prefix: "oc_".to_owned() };
     let why = unavailable(users_with(&settings).await);
     assert!(why.contains("owncloud.db") && why.contains("does the file exist"), "{why}");
     assert!(!file.exists());
@@ -282,7 +283,7 @@ async fn refuses_to_write(database: &Database) {
     let store = database.store();
     let write = store.statement("INSERT INTO {p}users (uid) VALUES ('mallory')");
     let outcome = store.query(&write, &[], &mut |_| Ok(())).await;
-    assert!(matches!(outcome, Err(StoreError::Broken(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(DatabaseClientError::Broken(_))), "{outcome:?}");
     assert_eq!(users(&store).await, Ok(0));
 }
 
@@ -296,7 +297,7 @@ async fn nothing_is_ever_written() {
 async fn number(database: &Database, sql: &str) -> i64 {
     let store = database.store();
     let mut number = -1;
-    let mut each = |row: &Row<'_>| {
+    let mut each = |row: &SqlRow<'_>| {
         number = row.int(0)?.unwrap_or(-1);
         Ok(())
     };
@@ -349,7 +350,7 @@ async fn a_missing_right_is_told_with_the_line_that_grants_it() {
     let mariadb = MariaDb::shared().await;
     let database = mariadb.nextcloud().await;
     let settings = stranger(&database, "reader").await;
-    let Engine::MySql(server) = &settings.engine else { panic!("MariaDB") };
+    let DatabaseEngine::MySql(server) = &settings.engine else { panic!("MariaDB") };
     let name = &server.database;
     let administrator = mariadb.administrator();
     let create = "CREATE USER reader@'%' IDENTIFIED BY 'reader''s'";
@@ -358,10 +359,10 @@ async fn a_missing_right_is_told_with_the_line_that_grants_it() {
     let why = broken(users_with(&settings).await);
     let remedy = format!("GRANT SELECT ON `{name}`.`oc_users` TO 'reader'@'<host>';");
     assert!(why.contains(&remedy), "{why}");
-    let complaints = unreadable(&store(&settings)).await.unwrap();
+    let complaints = unreadable_tables(&store(&settings)).await.unwrap();
     let granted = complaints.iter().filter(|why| why.to_string().contains("oc_mounts")).count();
     assert_eq!((complaints.len(), granted), (5, 0), "{complaints:?}");
-    assert_eq!(unreadable(&database.store()).await, Ok(vec![]));
+    assert_eq!(unreadable_tables(&database.store()).await, Ok(vec![]));
 
     let postgres = Postgres::shared().await;
     let settings = stranger(&postgres.nextcloud().await, "reader").await;

@@ -6,10 +6,10 @@ use crate::support::{
 };
 use notify_push::{
     client::database::{
-        Database as Store, DatabaseSettings, DatabaseTls, Engine, Row, Server as Settings,
-        ServerAddress, StoreError,
+        Database as Store, DatabaseAddress, DatabaseClientError, DatabaseEngine,
+        DatabaseServer as Settings, DatabaseSettings, DatabaseTls, SqlRow,
     },
-    health::condition::Condition,
+    health::condition::DependencyState,
 };
 use std::sync::{
     Arc,
@@ -17,46 +17,46 @@ use std::sync::{
 };
 use tokio::net::TcpListener;
 
-async fn ask(store: &Store) -> Result<(), StoreError> {
+async fn ask(store: &Store) -> Result<(), DatabaseClientError> {
     let statement = store.statement("SELECT COUNT(*) FROM {p}users");
     store.query(&statement, &[], &mut |_| Ok(())).await
 }
 
-fn is_unavailable(outcome: &Result<(), StoreError>) -> bool {
-    matches!(outcome, Err(StoreError::Unavailable(_)))
+fn is_unavailable(outcome: &Result<(), DatabaseClientError>) -> bool {
+    matches!(outcome, Err(DatabaseClientError::Unavailable(_)))
 }
 
 /// Runs what looks after the store besides.
 async fn tended<T>(store: &Store, test: impl Future<Output = T>) -> T {
     tokio::select! {
         outcome = test => outcome,
-        () = store.tend() => unreachable!("it never ends"),
+        () = store.monitor() => unreachable!("it never ends"),
     }
 }
 
-async fn becomes(store: &Store, what: &str, wanted: impl Fn(&Condition) -> bool) {
+async fn becomes(store: &Store, what: &str, wanted: impl Fn(&DependencyState) -> bool) {
     let mut health = store.health();
     let what = format!("{what}: {:?}", *health.borrow());
     within(&what, health.wait_for(wanted)).await.expect("the store lives");
 }
 
-fn up(health: &Condition) -> bool {
-    matches!(health, Condition::Up { .. })
+fn up(health: &DependencyState) -> bool {
+    matches!(health, DependencyState::Up { .. })
 }
 
-fn down(health: &Condition) -> bool {
-    matches!(health, Condition::Down { .. })
+fn down(health: &DependencyState) -> bool {
+    matches!(health, DependencyState::Down { .. })
 }
 
 /// A server of the test's own that can be killed, frozen and started again.
-trait Victim {
+trait FaultyServer {
     async fn come_back(&mut self);
     fn kill_it(&mut self);
     fn freeze(&self);
     fn thaw(&self);
 }
 
-impl Victim for MariaDb {
+impl FaultyServer for MariaDb {
     async fn come_back(&mut self) {
         self.restart().await;
     }
@@ -71,7 +71,7 @@ impl Victim for MariaDb {
     }
 }
 
-impl Victim for Postgres {
+impl FaultyServer for Postgres {
     async fn come_back(&mut self) {
         self.restart().await;
     }
@@ -86,7 +86,7 @@ impl Victim for Postgres {
     }
 }
 
-async fn survives(server: &mut impl Victim, database: &Database) {
+async fn survives(server: &mut impl FaultyServer, database: &Database) {
     server.kill_it();
     let store = database.store();
     tended(&store, async {
@@ -108,7 +108,7 @@ async fn survives(server: &mut impl Victim, database: &Database) {
 
 /// Nobody asked while it was away: the connections that waited are dead, and the first question
 /// after is answered all the same.
-async fn restarted_unnoticed(server: &mut impl Victim, store: &Store) {
+async fn restarted_unnoticed(server: &mut impl FaultyServer, store: &Store) {
     let (one, two) = tokio::join!(ask(store), ask(store));
     assert_eq!((one, two), (Ok(()), Ok(())));
     server.come_back().await;
@@ -116,7 +116,7 @@ async fn restarted_unnoticed(server: &mut impl Victim, store: &Store) {
     assert_eq!((one, two), (Ok(()), Ok(())));
 }
 
-async fn thaws(server: &impl Victim, database: &Database) {
+async fn thaws(server: &impl FaultyServer, database: &Database) {
     let store = database.store();
     assert_eq!(ask(&store).await, Ok(()));
     server.freeze();
@@ -171,8 +171,8 @@ async fn an_absent_database_is_not_hammered() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let settings = DatabaseSettings {
-        engine: Engine::MySql(Settings {
-            address: ServerAddress::Tcp("127.0.0.1".to_owned(), port),
+        engine: DatabaseEngine::MySql(Settings {
+            address: DatabaseAddress::Tcp("127.0.0.1".to_owned(), port),
             user: None,
             password: None,
             database: "nextcloud".to_owned(),
@@ -200,7 +200,7 @@ async fn a_slow_query_delays_only_its_caller() {
     let database = MariaDb::shared().await.nextcloud().await;
     let store = database.store();
     let slow = store.statement("SELECT SLEEP(60)");
-    let mut each = |_: &Row<'_>| Ok(());
+    let mut each = |_: &SqlRow<'_>| Ok(());
     let slow = store.query(&slow, &[], &mut each);
     tokio::pin!(slow);
     tokio::select! {

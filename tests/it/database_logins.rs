@@ -3,11 +3,14 @@
 
 use crate::support::{database::Database, mariadb::MariaDb, postgres::Postgres, sqlite::Sqlite};
 use notify_push::{
-    server::{client_address::Origins, peer::Peer},
+    server::{client_address::ClientAddressResolver, peer::ConnectionPeer},
     services::nextcloud::{
-        accounts::{Accounts, Clock, Fingerprint, LoginRules, Voice},
+        accounts::{
+            ChainPosition, DatabaseAuthenticator, LoginRules, PasswordFingerprinter, WallClock,
+        },
         login::{
-            Admission, Attempt, Authenticator, Credentials, Grounds, Verdict, hashing::Hashing,
+            AuthMethod, AuthVerdict, AuthenticatedClient, Authenticator, LoginAttempt,
+            LoginCredentials, hashing::HashingPool,
         },
     },
 };
@@ -35,7 +38,7 @@ const FIRST_ID: i64 = 9_007_199_254_740_993;
 
 /// What the database step says.
 #[derive(Debug, Clone, PartialEq)]
-enum Said {
+enum DatabaseDecision {
     /// In as this user, with this app password or with the account password.
     Yes(&'static str, Option<i64>),
     No,
@@ -44,19 +47,19 @@ enum Said {
     Unavailable,
 }
 
-use Said::{No, Nothing};
+use DatabaseDecision::{No, Nothing};
 
-fn token(id: i64, user: &'static str) -> Said {
-    Said::Yes(user, Some(FIRST_ID + id))
+fn token(id: i64, user: &'static str) -> DatabaseDecision {
+    DatabaseDecision::Yes(user, Some(FIRST_ID + id))
 }
 
-fn account(user: &'static str) -> Said {
-    Said::Yes(user, None)
+fn account(user: &'static str) -> DatabaseDecision {
+    DatabaseDecision::Yes(user, None)
 }
 
 /// Who sends what, and what is said with Nextcloud asked next and with nobody asked next.
-fn observed() -> Vec<(&'static str, &'static str, Said, Said)> {
-    let right = |who: Said| (who.clone(), who);
+fn observed() -> Vec<(&'static str, &'static str, DatabaseDecision, DatabaseDecision)> {
+    let right = |who: DatabaseDecision| (who.clone(), who);
     let refused = || (Nothing, No);
     let left = || (Nothing, Nothing);
     [
@@ -124,23 +127,23 @@ async fn fill(database: &Database) {
             ('totp', 'dave', 1), ('backup_codes', 'erin', 1), ('totp', 'erin', 0)",
         )
         .await;
-    let by_email = Row { login: Some("alice@example.com"), ..ALICE };
+    let by_email = TokenRow { login: Some("alice@example.com"), ..ALICE };
     for (id, password, row) in [
         (1, "permanent-token-of-alice", ALICE),
-        (2, "expired-token-of-alice-x", Row { expires: NOW - 1, ..ALICE }),
-        (3, "unexpired-token-of-alice", Row { expires: NOW + 1, ..ALICE }),
-        (4, "invalid-token-of-alice-x", Row { invalid: true, ..ALICE }),
-        (5, "version1-token-of-alice-", Row { version: 1, ..ALICE }),
-        (6, "wiped-token-of-alice-xxx", Row { kind: 2, ..ALICE }),
-        (7, "session-token-of-alice-x", Row { kind: 0, ..ALICE }),
-        (8, "stale-check-token-alice-", Row { checked: Some(NOW - 300), ..ALICE }),
-        (9, "fresh-check-token-alice-", Row { checked: Some(NOW - 299), ..ALICE }),
-        (10, "without-secret-token-xxx", Row { secret: "", ..ALICE }),
+        (2, "expired-token-of-alice-x", TokenRow { expires: NOW - 1, ..ALICE }),
+        (3, "unexpired-token-of-alice", TokenRow { expires: NOW + 1, ..ALICE }),
+        (4, "invalid-token-of-alice-x", TokenRow { invalid: true, ..ALICE }),
+        (5, "version1-token-of-alice-", TokenRow { version: 1, ..ALICE }),
+        (6, "wiped-token-of-alice-xxx", TokenRow { kind: 2, ..ALICE }),
+        (7, "session-token-of-alice-x", TokenRow { kind: 0, ..ALICE }),
+        (8, "stale-check-token-alice-", TokenRow { checked: Some(NOW - 300), ..ALICE }),
+        (9, "fresh-check-token-alice-", TokenRow { checked: Some(NOW - 299), ..ALICE }),
+        (10, "without-secret-token-xxx", TokenRow { secret: "", ..ALICE }),
         (11, "token-made-by-email-xxxx", by_email),
         (12, "21-bytes-are-too-few-", ALICE),
-        (13, "token-of-disabled-carol-", Row { user: "carol", ..ALICE }),
-        (14, "token-of-lars-from-ldap-", Row { user: "lars", ..ALICE }),
-        (15, "token-of-dave-two-factor", Row { user: "dave", ..ALICE }),
+        (13, "token-of-disabled-carol-", TokenRow { user: "carol", ..ALICE }),
+        (14, "token-of-lars-from-ldap-", TokenRow { user: "lars", ..ALICE }),
+        (15, "token-of-dave-two-factor", TokenRow { user: "dave", ..ALICE }),
     ] {
         database.execute(&row.insert(FIRST_ID + id, password)).await;
     }
@@ -148,7 +151,7 @@ async fn fill(database: &Database) {
 
 /// A row of `authtoken`.
 #[derive(Clone, Copy)]
-pub(crate) struct Row {
+pub(crate) struct TokenRow {
     pub(crate) user: &'static str,
     login: Option<&'static str>,
     kind: i64,
@@ -160,7 +163,7 @@ pub(crate) struct Row {
     checked: Option<i64>,
 }
 
-pub(crate) const ALICE: Row = Row {
+pub(crate) const ALICE: TokenRow = TokenRow {
     user: "alice",
     login: None,
     kind: 1,
@@ -171,7 +174,7 @@ pub(crate) const ALICE: Row = Row {
     checked: None,
 };
 
-impl Row {
+impl TokenRow {
     pub(crate) fn insert(&self, id: i64, password: &str) -> String {
         let Self { user, kind, expires, invalid, version, secret, .. } = self;
         let mut digest = String::new();
@@ -191,50 +194,60 @@ impl Row {
     }
 }
 
-pub(crate) fn clock() -> Clock {
+pub(crate) fn clock() -> WallClock {
     Arc::new(|| UNIX_EPOCH + Duration::from_secs(NOW.unsigned_abs()))
 }
 
-fn rules(voice: Voice) -> LoginRules {
+fn rules(chain_position: ChainPosition) -> LoginRules {
     LoginRules {
         secret: SECRET.into(),
         token_auth_enforced: false,
         two_factor_enforced: false,
-        voice,
+        chain_position,
     }
 }
 
-fn hashing() -> Hashing {
-    Hashing::new(2, Origins::new(vec![]), Arc::new(|_| true))
+fn hashing() -> HashingPool {
+    HashingPool::new(2, ClientAddressResolver::new(vec![]), Arc::new(|_| true))
 }
 
-fn accounts(database: &Database, rules: LoginRules) -> Accounts {
-    Accounts::new(database.store(), rules, hashing(), Fingerprint::default(), clock())
+fn accounts(database: &Database, rules: LoginRules) -> DatabaseAuthenticator {
+    DatabaseAuthenticator::new(
+        database.store(),
+        rules,
+        hashing(),
+        PasswordFingerprinter::default(),
+        clock(),
+    )
 }
 
-async fn ask(accounts: &Accounts, user: &str, password: &str) -> Said {
-    let credentials = Credentials { user: user.to_owned(), password: password.into() };
-    let attempt = Attempt { credentials, peer: Peer::default() };
+async fn ask(accounts: &DatabaseAuthenticator, user: &str, password: &str) -> DatabaseDecision {
+    let credentials = LoginCredentials { user: user.to_owned(), password: password.into() };
+    let attempt = LoginAttempt { credentials, peer: ConnectionPeer::default() };
     match accounts.check(&attempt).await {
-        Verdict::Accept(Admission { recipient, grounds }) => {
+        AuthVerdict::Accept(AuthenticatedClient { recipient, auth_method }) => {
             let known = ["alice", "Bob", "dave", "erin"].into_iter();
             let user = known.into_iter().find(|known| *known == recipient.as_str());
-            match grounds {
-                Grounds::AppPassword(id) => Said::Yes(user.expect("canonical"), Some(id)),
-                Grounds::AccountPassword(_) => Said::Yes(user.expect("canonical"), None),
+            match auth_method {
+                AuthMethod::AppPassword(id) => {
+                    DatabaseDecision::Yes(user.expect("canonical"), Some(id))
+                }
+                AuthMethod::AccountPassword(_) => {
+                    DatabaseDecision::Yes(user.expect("canonical"), None)
+                }
                 other => panic!("{other:?}"),
             }
         }
-        Verdict::Reject => No,
-        Verdict::Abstain => Nothing,
-        Verdict::Unavailable => Said::Unavailable,
+        AuthVerdict::Reject => No,
+        AuthVerdict::Abstain => Nothing,
+        AuthVerdict::Unavailable => DatabaseDecision::Unavailable,
     }
 }
 
 async fn answers_as_observed(database: &Database) {
     fill(database).await;
-    let followed = accounts(database, rules(Voice::Followed));
-    let alone = accounts(database, rules(Voice::Alone));
+    let followed = accounts(database, rules(ChainPosition::BeforeNextcloud));
+    let alone = accounts(database, rules(ChainPosition::LastStep));
     for (user, password, with_next, without) in observed() {
         assert_eq!(ask(&followed, user, password).await, with_next, "followed {user} {password}");
         assert_eq!(ask(&alone, user, password).await, without, "alone {user} {password}");
@@ -242,14 +255,14 @@ async fn answers_as_observed(database: &Database) {
 }
 
 async fn obeys_config_php(database: &Database) {
-    for voice in [Voice::Followed, Voice::Alone] {
-        let enforced = LoginRules { token_auth_enforced: true, ..rules(voice) };
+    for chain_position in [ChainPosition::BeforeNextcloud, ChainPosition::LastStep] {
+        let enforced = LoginRules { token_auth_enforced: true, ..rules(chain_position) };
         let enforced = accounts(database, enforced);
-        let refused = if voice == Voice::Alone { No } else { Nothing };
+        let refused = if chain_position == ChainPosition::LastStep { No } else { Nothing };
         assert_eq!(ask(&enforced, "alice", "right").await, refused);
         let app_password = ask(&enforced, "alice", "permanent-token-of-alice").await;
         assert_eq!(app_password, token(1, "alice"));
-        let two_factor = LoginRules { two_factor_enforced: true, ..rules(voice) };
+        let two_factor = LoginRules { two_factor_enforced: true, ..rules(chain_position) };
         let two_factor = accounts(database, two_factor);
         assert_eq!(ask(&two_factor, "alice", "right").await, Nothing);
         assert_eq!(ask(&two_factor, "alice", "wrong").await, refused);
@@ -261,7 +274,7 @@ async fn obeys_config_php(database: &Database) {
 async fn without_the_secret_what_may_be_an_app_password_is_not_refused() {
     let sqlite = Sqlite::create().await;
     fill(&sqlite.database()).await;
-    let secretless = LoginRules { secret: "".into(), ..rules(Voice::Alone) };
+    let secretless = LoginRules { secret: "".into(), ..rules(ChainPosition::LastStep) };
     let secretless = accounts(&sqlite.database(), secretless);
     assert_eq!(ask(&secretless, "alice", "permanent-token-of-alice").await, Nothing);
     assert_eq!(ask(&secretless, "alice", "without-secret-token-xxx").await, token(10, "alice"));
@@ -282,10 +295,10 @@ async fn mariadb_answers_as_nextcloud_does() {
     answers_as_observed(&database).await;
     obeys_config_php(&database).await;
     // MariaDB compares with trailing blanks ignored: the canonical id is what counts.
-    let alone = accounts(&database, rules(Voice::Alone));
+    let alone = accounts(&database, rules(ChainPosition::LastStep));
     assert_eq!(ask(&alone, "alice  ", "right").await, account("alice"));
     // Unsigned: beyond 2038 is not in the past.
-    let late = Row { expires: 4_000_000_000, ..ALICE };
+    let late = TokenRow { expires: 4_000_000_000, ..ALICE };
     database.execute(&late.insert(FIRST_ID + 99, "expires-in-the-year-2096")).await;
     assert_eq!(ask(&alone, "alice", "expires-in-the-year-2096").await, token(99, "alice"));
 }
@@ -300,28 +313,43 @@ async fn postgresql_answers_as_nextcloud_does() {
 #[tokio::test]
 async fn without_tables_nobody_is_let_in_or_refused() {
     let database = MariaDb::shared().await.empty().await;
-    for voice in [Voice::Followed, Voice::Alone] {
-        let accounts = accounts(&database, rules(voice));
-        assert_eq!(ask(&accounts, "alice", "right").await, Said::Unavailable);
+    for chain_position in [ChainPosition::BeforeNextcloud, ChainPosition::LastStep] {
+        let accounts = accounts(&database, rules(chain_position));
+        assert_eq!(ask(&accounts, "alice", "right").await, DatabaseDecision::Unavailable);
         let app_password = ask(&accounts, "alice", "permanent-token-of-alice").await;
-        assert_eq!(app_password, Said::Unavailable);
+        assert_eq!(app_password, DatabaseDecision::Unavailable);
     }
 }
 
 /// How many hashes an attempt costs; none is really computed.
-async fn hashes(database: &Database, voice: Voice, user: &str, password: &str) -> usize {
+async fn hashes(
+    database: &Database,
+    chain_position: ChainPosition,
+    user: &str,
+    password: &str,
+) -> usize {
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&asked);
     let welcome = Arc::new(move |_| {
         counter.fetch_add(1, Ordering::Relaxed);
         false
     });
-    let hashing = Hashing::new(1, Origins::new(vec![]), welcome);
-    let fingerprint = Fingerprint::default();
-    let accounts = Accounts::new(database.store(), rules(voice), hashing, fingerprint, clock());
+    let hashing = HashingPool::new(1, ClientAddressResolver::new(vec![]), welcome);
+    let fingerprint = PasswordFingerprinter::default();
+    let accounts = DatabaseAuthenticator::new(
+        database.store(),
+        rules(chain_position),
+        hashing,
+        fingerprint,
+        clock(),
+    );
     let said = ask(&accounts, user, password).await;
     let spent = asked.load(Ordering::Relaxed);
-    assert_eq!(said == Said::Unavailable, spent > 0, "too busy to compare is no answer");
+    assert_eq!(
+        said == DatabaseDecision::Unavailable,
+        spent > 0,
+        "too busy to compare is no answer"
+    );
     spent
 }
 
@@ -333,12 +361,20 @@ async fn strangers_learn_nothing_from_the_time_it_takes() {
     fill(&database).await;
     for user in ["alice", "nobody", "lars", "carol", "dave", "frank"] {
         for password in ["wrong", "wrong and as long as an app password"] {
-            for voice in [Voice::Alone, Voice::Followed] {
-                assert_eq!(hashes(&database, voice, user, password).await, 1, "{user} {voice:?}");
+            for chain_position in [ChainPosition::LastStep, ChainPosition::BeforeNextcloud] {
+                assert_eq!(
+                    hashes(&database, chain_position, user, password).await,
+                    1,
+                    "{user} {chain_position:?}"
+                );
             }
         }
     }
     for password in ["permanent-token-of-alice", "expired-token-of-alice-x", "0"] {
-        assert_eq!(hashes(&database, Voice::Alone, "alice", password).await, 0, "{password}");
+        assert_eq!(
+            hashes(&database, ChainPosition::LastStep, "alice", password).await,
+            0,
+            "{password}"
+        );
     }
 }

@@ -11,13 +11,13 @@ use crate::{
     },
 };
 use notify_push::{
-    client::database::{Database as Store, DatabaseSettings, Engine},
+    client::database::{Database as Store, DatabaseEngine, DatabaseSettings},
     push::recipient::Recipient,
     services::nextcloud::{
-        accounts::{Claim, Fingerprint, Revocation, Tenure},
-        audience_index,
-        audience_index::Seen,
-        directory::{Directory, Mount},
+        accounts::{PasswordFingerprinter, RevocationBasis, RevocationChecker, SessionCheck},
+        audience,
+        audience::VisibleMount,
+        mount_store::{MountStore, StorageMount},
     },
 };
 use std::sync::{
@@ -51,27 +51,27 @@ async fn fill(database: &Database) {
     database.execute(&paths).await;
 }
 
-type Rows = Vec<(i64, String, String)>;
+type MountRows = Vec<(i64, String, String)>;
 
-fn row(mount: Mount<'_>) -> (i64, String, String) {
+fn row(mount: StorageMount<'_>) -> (i64, String, String) {
     (mount.storage, mount.root.to_owned(), mount.user.to_owned())
 }
 
-fn expected(rows: &[(i64, &str, &str)]) -> Rows {
+fn expected(rows: &[(i64, &str, &str)]) -> MountRows {
     rows.iter().map(|(storage, root, user)| (*storage, (*root).into(), (*user).into())).collect()
 }
 
-async fn on(directory: &Directory, storage: i64) -> Rows {
-    let mut rows = Rows::new();
-    directory.mounts_on(storage, &mut |mount| rows.push(row(mount))).await.unwrap();
+async fn on(directory: &MountStore, storage: i64) -> MountRows {
+    let mut rows = MountRows::new();
+    directory.mounts_of_storage(storage, &mut |mount| rows.push(row(mount))).await.unwrap();
     rows.sort();
     rows
 }
 
-async fn of(directory: &Directory, users: &[&str]) -> Rows {
+async fn of(directory: &MountStore, users: &[&str]) -> MountRows {
     let users: Vec<Recipient> = users.iter().map(|user| Recipient::from(*user)).collect();
-    let mut rows = Rows::new();
-    directory.mounts_of_many(&users, &mut |mount| rows.push(row(mount))).await.unwrap();
+    let mut rows = MountRows::new();
+    directory.mounts_of_users(&users, &mut |mount| rows.push(row(mount))).await.unwrap();
     rows.sort();
     rows
 }
@@ -81,7 +81,7 @@ const SHARED: &str = "files/Größe & 'Ruhm'";
 async fn reads_mounts(store: Arc<Store>) {
     let asked = Arc::new(AtomicU32::new(0));
     let counter = Arc::clone(&asked);
-    let directory = Directory::new(store, move |_, _| {
+    let directory = MountStore::new(store, move |_, _| {
         counter.fetch_add(1, Ordering::Relaxed);
     });
     let seen = on(&directory, BIG).await;
@@ -90,8 +90,8 @@ async fn reads_mounts(store: Arc<Store>) {
     all.sort();
     assert_eq!(seen, all, "each once, without those whose root has no path");
     assert_eq!(on(&directory, 8).await, []);
-    let of_users = of(&directory, &["carol", "alice", "stranger", "alice"]).await;
-    assert_eq!(of_users, expected(&[(7, SHARED, "carol"), (BIG, "", "alice")]));
+    let by_users = of(&directory, &["carol", "alice", "stranger", "alice"]).await;
+    assert_eq!(by_users, expected(&[(7, SHARED, "carol"), (BIG, "", "alice")]));
     assert_eq!(of(&directory, &[]).await, []);
     assert_eq!(asked.load(Ordering::Relaxed), 2, "storages are counted, not users");
     assert_eq!(directory.count_on(BIG).await, Ok(5), "rows, not users");
@@ -99,18 +99,22 @@ async fn reads_mounts(store: Arc<Store>) {
     speaks_for_recipients(&directory).await;
 }
 
-async fn speaks_for_recipients(directory: &Directory) {
-    let directory: &dyn audience_index::Directory = directory;
-    let seen = directory.what_is_seen(vec!["carol".into()]).await.unwrap();
-    assert_eq!(seen, [Seen { recipient: "carol".into(), storage: 7, root: SHARED.into() }]);
-    assert!(directory.who_sees(BIG).await.is_ok());
+async fn speaks_for_recipients(directory: &MountStore) {
+    let directory: &dyn audience::MountDirectory = directory;
+    let seen = directory.visible_mounts(vec!["carol".into()]).await.unwrap();
+    assert_eq!(seen, [VisibleMount { recipient: "carol".into(), storage: 7, root: SHARED.into() }]);
+    assert!(directory.list_storage(BIG).await.is_ok());
 }
 
 async fn revokes(store: Arc<Store>) {
-    let revocation = Revocation::new(store, Fingerprint::default(), clock());
-    let tenure = |session, claim| Tenure { session, recipient: "alice".into(), claim };
-    let tenures = [tenure(1, Claim::Token(1)), tenure(2, Claim::Token(2)), tenure(3, Claim::User)];
-    assert_eq!(revocation.revoked(&tenures).await, Ok(vec![2]));
+    let revocation = RevocationChecker::new(store, PasswordFingerprinter::default(), clock());
+    let session_check = |session, claim| SessionCheck { session, recipient: "alice".into(), claim };
+    let session_checks = [
+        session_check(1, RevocationBasis::Token(1)),
+        session_check(2, RevocationBasis::Token(2)),
+        session_check(3, RevocationBasis::User),
+    ];
+    assert_eq!(revocation.revoked(&session_checks).await, Ok(vec![2]));
 }
 
 async fn fill_accounts(database: &Database) {
@@ -135,7 +139,7 @@ async fn mariadb_says_who_sees_what_to_a_reader() {
     fill(&database).await;
     fill_accounts(&database).await;
     let settings = as_reader(&database, "sixtables");
-    let Engine::MySql(server) = &settings.engine else { panic!("MariaDB") };
+    let DatabaseEngine::MySql(server) = &settings.engine else { panic!("MariaDB") };
     let administrator = mariadb.administrator();
     administrator.execute("CREATE USER sixtables@'%' IDENTIFIED BY 'six'").await;
     for table in TABLES {
@@ -180,7 +184,7 @@ async fn an_unreadable_path_leaves_out_one_mount() {
     let database = sqlite.database();
     fill(&database).await;
     database.execute("UPDATE oc_filecache SET path = CAST(x'ff' AS TEXT) WHERE fileid = 12").await;
-    let directory = Directory::new(database.store(), |_, _| ());
+    let directory = MountStore::new(database.store(), |_, _| ());
     let rest = expected(&[(BIG, "", "alice"), (BIG, "files/other", "bob")]);
     assert_eq!(on(&directory, BIG).await, rest);
 }
@@ -191,7 +195,7 @@ async fn many_users_are_asked_about_in_pieces() {
     let sqlite = Sqlite::create().await;
     let database = sqlite.database();
     fill(&database).await;
-    let directory = Directory::new(database.store(), |_, _| {});
+    let directory = MountStore::new(database.store(), |_, _| {});
     let mut users: Vec<String> = (0..1000).map(|n| format!("user{n}")).collect();
     users.push("carol".to_owned());
     let users: Vec<&str> = users.iter().map(String::as_str).collect();

@@ -5,26 +5,28 @@ use crate::{
     support::{database::Database, mariadb::MariaDb, postgres::Postgres, sqlite::Sqlite},
 };
 use notify_push::{
-    client::database::StoreError,
-    services::nextcloud::accounts::{Claim, Fingerprint, Revocation, Tenure},
+    client::database::DatabaseClientError,
+    services::nextcloud::accounts::{
+        PasswordFingerprinter, RevocationBasis, RevocationChecker, SessionCheck,
+    },
 };
 
 /// Sessions, each named after what it rests on.
-fn tenures(fingerprint: &Fingerprint) -> Vec<Tenure<&'static str>> {
-    let account = Claim::Account(fingerprint.of(HASH));
+fn session_checks(fingerprint: &PasswordFingerprinter) -> Vec<SessionCheck<&'static str>> {
+    let account = RevocationBasis::Account(fingerprint.of(HASH));
     [
-        ("app password", "alice", Claim::Token(1)),
-        ("same app password", "alice", Claim::Token(1)),
-        ("other app password", "alice", Claim::Token(2)),
+        ("app password", "alice", RevocationBasis::Token(1)),
+        ("same app password", "alice", RevocationBasis::Token(1)),
+        ("other app password", "alice", RevocationBasis::Token(2)),
         ("account password", "alice", account),
-        ("ticket", "alice", Claim::User),
-        ("bob's app password", "Bob", Claim::Token(3)),
+        ("ticket", "alice", RevocationBasis::User),
+        ("bob's app password", "Bob", RevocationBasis::Token(3)),
         ("bob's account password", "Bob", account),
-        ("bob's ticket", "Bob", Claim::User),
-        ("from LDAP", "lars", Claim::User),
-        ("demo", "nobody", Claim::Nothing),
+        ("bob's ticket", "Bob", RevocationBasis::User),
+        ("from LDAP", "lars", RevocationBasis::User),
+        ("demo", "nobody", RevocationBasis::Nothing),
     ]
-    .map(|(session, recipient, claim)| Tenure { session, recipient: recipient.into(), claim })
+    .map(|(session, recipient, claim)| SessionCheck { session, recipient: recipient.into(), claim })
     .into()
 }
 
@@ -75,13 +77,13 @@ async fn finds_whom_to_send_away(database: &Database) {
     for (id, row) in [(1, ALICE), (2, ALICE), (3, bob)] {
         database.execute(&row.insert(id, &format!("app-password-number-{id:03}"))).await;
     }
-    let fingerprint = Fingerprint::default();
-    let tenures = tenures(&fingerprint);
-    let revocation = Revocation::new(database.store(), fingerprint, clock());
+    let fingerprint = PasswordFingerprinter::default();
+    let session_checks = session_checks(&fingerprint);
+    let revocation = RevocationChecker::new(database.store(), fingerprint, clock());
     for (change, ended, back) in changes() {
-        assert_eq!(revocation.revoked(&tenures).await, Ok(vec![]), "before {change}");
+        assert_eq!(revocation.revoked(&session_checks).await, Ok(vec![]), "before {change}");
         database.execute(&change).await;
-        assert_eq!(revocation.revoked(&tenures).await, Ok(ended.to_vec()), "{change}");
+        assert_eq!(revocation.revoked(&session_checks).await, Ok(ended.to_vec()), "{change}");
         if !back.is_empty() {
             database.execute(&back).await;
         }
@@ -106,10 +108,11 @@ async fn on_postgresql() {
 #[tokio::test]
 async fn a_database_that_cannot_say_sends_nobody_away() {
     let store = MariaDb::shared().await.empty().await.store();
-    let fingerprint = Fingerprint::default();
-    let tenures = tenures(&fingerprint);
-    let outcome = Revocation::new(store, fingerprint, clock()).revoked(&tenures).await;
-    assert!(matches!(outcome, Err(StoreError::Broken(_))), "{outcome:?}");
+    let fingerprint = PasswordFingerprinter::default();
+    let session_checks = session_checks(&fingerprint);
+    let outcome =
+        RevocationChecker::new(store, fingerprint, clock()).revoked(&session_checks).await;
+    assert!(matches!(outcome, Err(DatabaseClientError::Broken(_))), "{outcome:?}");
 }
 
 /// More sessions than fit one query, all but one in order.
@@ -117,17 +120,21 @@ async fn a_database_that_cannot_say_sends_nobody_away() {
 async fn hundreds_of_sessions_are_looked_at_together() {
     let sqlite = Sqlite::create().await;
     let database = sqlite.database();
-    let fingerprint = Fingerprint::default();
+    let fingerprint = PasswordFingerprinter::default();
     let mut users = Vec::new();
-    let mut tenures = Vec::new();
+    let mut session_checks = Vec::new();
     for n in 0..600 {
         users.push(format!("('user{n}', 'user{n}', '{HASH}')"));
-        let claim = Claim::Account(fingerprint.of(HASH));
-        tenures.push(Tenure { session: n, recipient: format!("user{n}").into(), claim });
+        let claim = RevocationBasis::Account(fingerprint.of(HASH));
+        session_checks.push(SessionCheck {
+            session: n,
+            recipient: format!("user{n}").into(),
+            claim,
+        });
     }
     let insert = "INSERT INTO oc_users (uid, uid_lower, password) VALUES";
     database.execute(&format!("{insert} {}", users.join(","))).await;
     database.execute("DELETE FROM oc_users WHERE uid = 'user321'").await;
-    let revocation = Revocation::new(database.store(), fingerprint, clock());
-    assert_eq!(revocation.revoked(&tenures).await, Ok(vec![321]));
+    let revocation = RevocationChecker::new(database.store(), fingerprint, clock());
+    assert_eq!(revocation.revoked(&session_checks).await, Ok(vec![321]));
 }

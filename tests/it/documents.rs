@@ -5,7 +5,7 @@ pub(crate) mod blocks;
 mod commands;
 mod configuration;
 
-use blocks::{Block, blocks};
+use blocks::{CodeBlock, blocks};
 use std::path::{Path, PathBuf};
 
 /// The top of the project.
@@ -37,7 +37,7 @@ fn is_markdown(path: &Path) -> bool {
 }
 
 /// What is wrong with a block; nothing if all is well.
-fn complaint(block: &Block) -> Option<String> {
+fn complaint(block: &CodeBlock) -> Option<String> {
     match block.language.as_str() {
         "sh" => commands::complaint(&block.text),
         "nginx" => configuration::nginx(&block.text),

@@ -8,12 +8,12 @@ use tokio::{
 };
 
 /// A stream as a browser reads it, without one.
-struct Events {
+struct RawEventStream {
     stream: TcpStream,
     read: String,
 }
 
-impl Events {
+impl RawEventStream {
     async fn open(host: &Webhook, path: &str, last: Option<&str>) -> Self {
         let address = host.daemon.address();
         let mut stream = TcpStream::connect(&address).await.expect("it listens");
@@ -50,7 +50,7 @@ async fn a_stream_tells_and_goes_on_where_it_broke_off() {
     let host = Webhook::start().await;
     host.register("a%2Fb", "c%201").await;
     let path = "/events/a%2Fb?connectionId=c%201";
-    let mut events = Events::open(&host, path, None).await;
+    let mut events = RawEventStream::open(&host, path, None).await;
     let head = events.says(": registered").await;
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     for line in ["text/event-stream", "access-control-allow-origin: *", "x-accel-buffering: no"] {
@@ -61,7 +61,7 @@ async fn a_stream_tells_and_goes_on_where_it_broke_off() {
     drop(events);
     let second = host.push("a%2Fb", "2").await;
     let third = host.push("a%2Fb", "3").await;
-    let mut events = Events::open(&host, path, Some(&first)).await;
+    let mut events = RawEventStream::open(&host, path, Some(&first)).await;
     let told = format!("id: {second}\ndata: 2\n\n");
     events.says(&told).await;
     let read = events.says(&format!("id: {third}\ndata: 3\n\n")).await;
@@ -91,9 +91,9 @@ async fn a_newer_connection_ends_a_stream_for_good() {
     let host = Webhook::start().await;
     host.register("alice", "c1").await;
     let path = "/events/alice?connectionId=c1";
-    let mut older = Events::open(&host, path, None).await;
+    let mut older = RawEventStream::open(&host, path, None).await;
     older.says(": registered").await;
-    let mut newer = Events::open(&host, path, None).await;
+    let mut newer = RawEventStream::open(&host, path, None).await;
     newer.says(": registered").await;
     older.says("retry: 2147483647\nevent: replaced\n").await;
     host.push("alice", "1").await;
@@ -105,7 +105,7 @@ async fn the_daemon_ends_with_streams_open() {
     let mut host = Webhook::start().await;
     host.register("alice", "c1").await;
     let path = "/events/alice?connectionId=c1";
-    let mut events = Events::open(&host, path, None).await;
+    let mut events = RawEventStream::open(&host, path, None).await;
     events.says(": registered").await;
     host.daemon.signal(Signal::TERM);
     let read = events.ends().await;

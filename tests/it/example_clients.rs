@@ -5,7 +5,7 @@ use crate::support::{Folder, Server, daemon::Daemon, folder, installation::Insta
 use std::path::{Path, PathBuf};
 
 /// How a client is run: a program and what comes before the address and the user's name.
-struct Language {
+struct ClientProgram {
     program: String,
     before: Vec<String>,
 }
@@ -14,24 +14,24 @@ fn source(name: &str) -> String {
     format!("{}/examples/clients/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-fn javascript() -> Language {
+fn javascript() -> ClientProgram {
     // What Node 22 has without asking.
     let before = vec!["--experimental-websocket".to_owned(), source("client.mjs")];
-    Language { program: "node".to_owned(), before }
+    ClientProgram { program: "node".to_owned(), before }
 }
 
-fn python() -> Language {
+fn python() -> ClientProgram {
     // Debian's own, which finds Debian's packages.
-    Language { program: "/usr/bin/python3".to_owned(), before: vec![source("client.py")] }
+    ClientProgram { program: "/usr/bin/python3".to_owned(), before: vec![source("client.py")] }
 }
 
-fn rust() -> Language {
+fn rust() -> ClientProgram {
     let built = Path::new(env!("CARGO_BIN_EXE_notify_push")).with_file_name("examples/client");
     assert!(built.exists(), "cargo build --example client makes {}", built.display());
-    Language { program: built.display().to_string(), before: Vec::new() }
+    ClientProgram { program: built.display().to_string(), before: Vec::new() }
 }
 
-impl Language {
+impl ClientProgram {
     fn start(self, folder: &Folder, url: &str, password: &str) -> Server {
         let input: PathBuf = folder.path().join("password");
         std::fs::write(&input, password).expect("our own folder");
@@ -49,7 +49,7 @@ async fn says(client: &Server, times: usize, text: &str) {
 }
 
 /// What any client of ours has to do.
-async fn does_all_of_it(language: Language) {
+async fn does_all_of_it(language: ClientProgram) {
     let installation = Installation::start().await;
     installation.user_with_home("alice", 1, 1).await;
     let mut daemon = installation.daemon(&[]).await;
@@ -84,7 +84,7 @@ async fn revoked(daemon: &Daemon, client: &mut Server) {
 }
 
 /// A wrong password is told and not tried again.
-async fn gives_up(language: Language) {
+async fn gives_up(language: ClientProgram) {
     let installation = Installation::start().await;
     installation.user("alice", "alice-password").await;
     let daemon = installation.daemon(&[]).await;

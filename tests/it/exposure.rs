@@ -9,7 +9,7 @@ use crate::support::{
     folder, free_port, http,
     installation::{Installation, SECRET},
     mariadb::MariaDb,
-    nextcloud::{Answer, Nextcloud, Setup},
+    nextcloud::{Answer, Nextcloud, NextcloudSetup},
     redis::Redis,
     until,
 };
@@ -132,7 +132,7 @@ async fn the_metrics_listener_gives_strangers_numbers_and_no_control() {
 }
 
 /// An installation in which every secret can be told from anything else.
-struct Secrets {
+struct MarkedSecrets {
     installation: Installation,
     nextcloud: Nextcloud,
     redis: Redis,
@@ -175,7 +175,7 @@ fn holds_no_secret(what: &str, text: &str) {
     }
 }
 
-impl Secrets {
+impl MarkedSecrets {
     async fn prepare() -> Self {
         let mariadb = MariaDb::shared().await;
         let installation = Installation::on(mariadb.nextcloud().await).await;
@@ -185,7 +185,7 @@ impl Secrets {
         redis.set("test-token", TOKEN).await;
         let to_redis = FaultProxy::to(format!("127.0.0.1:{}", redis.port())).await;
         let to_database = FaultProxy::to(format!("127.0.0.1:{}", mariadb.port())).await;
-        let nextcloud = Nextcloud::start(Setup::default()).await;
+        let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
         let database = installation.database.url();
         let database =
             database.replace(&mariadb.port().to_string(), &to_database.port().to_string());
@@ -232,7 +232,7 @@ fn file(folder: &Path, name: &str, text: &str) -> String {
 
 #[tokio::test]
 async fn no_secret_appears_in_log_metrics_settings_or_process_list() {
-    let setting = Secrets::prepare().await;
+    let setting = MarkedSecrets::prepare().await;
     let config = setting.installation.config_php("").display().to_string();
     let daemon = Daemon::start(&[&config], &setting.environment()).await;
     setting.redis.subscribed("notify_pre_auth").await;

@@ -8,7 +8,7 @@ use crate::support::{
     faults::{Fault, FaultProxy},
     installation::Installation,
     mariadb::MariaDb,
-    nextcloud::{Nextcloud, Setup},
+    nextcloud::{Nextcloud, NextcloudSetup},
     postgres::Postgres,
     until,
 };
@@ -242,7 +242,7 @@ impl BehindNextcloud {
         let installation = Installation::start().await;
         installation.user("alice", "unused").await;
         installation.app_password("alice", APP_PASSWORD).await;
-        let nextcloud = Nextcloud::start(Setup::default()).await;
+        let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
         nextcloud.account("lars", "from LDAP", "lars");
         let server = nextcloud.url().trim_start_matches("http://").to_owned();
         let proxy = FaultProxy::to(server).await;

@@ -16,12 +16,12 @@ use tokio::{
 const SILENCE: Duration = Duration::from_millis(200);
 
 /// A server that answers each byte with the same byte, and the proxy in front of it.
-struct Echo {
+struct EchoServer {
     proxy: FaultProxy,
     _server: JoinSet<()>,
 }
 
-impl Echo {
+impl EchoServer {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -52,7 +52,7 @@ async fn echoed(stream: &mut TcpStream, sent: &[u8]) -> std::io::Result<Vec<u8>>
 
 #[tokio::test]
 async fn without_fault_it_forwards_both_ways_and_the_end_of_either() {
-    let echo = Echo::start().await;
+    let echo = EchoServer::start().await;
     let mut stream = echo.connect().await;
     assert_eq!(echoed(&mut stream, b"hello").await.unwrap(), b"hello");
     assert_eq!(echo.proxy.connections(), 1);
@@ -66,7 +66,7 @@ async fn without_fault_it_forwards_both_ways_and_the_end_of_either() {
 
 #[tokio::test]
 async fn a_cut_closes_what_is_open_and_what_comes() {
-    let echo = Echo::start().await;
+    let echo = EchoServer::start().await;
     let mut stream = echo.connect().await;
     echoed(&mut stream, b"hello").await.unwrap();
     echo.proxy.set(Fault::Cut);
@@ -78,7 +78,7 @@ async fn a_cut_closes_what_is_open_and_what_comes() {
 
 #[tokio::test]
 async fn a_reset_is_an_error_to_the_client() {
-    let echo = Echo::start().await;
+    let echo = EchoServer::start().await;
     let mut stream = echo.connect().await;
     echoed(&mut stream, b"hello").await.unwrap();
     echo.proxy.reset_connections().await;
@@ -89,7 +89,7 @@ async fn a_reset_is_an_error_to_the_client() {
 
 #[tokio::test]
 async fn a_stall_holds_everything_back_and_loses_nothing() {
-    let echo = Echo::start().await;
+    let echo = EchoServer::start().await;
     let mut stream = echo.connect().await;
     echoed(&mut stream, b"hello").await.unwrap();
     echo.proxy.set(Fault::Stall);
@@ -103,7 +103,7 @@ async fn a_stall_holds_everything_back_and_loses_nothing() {
 
 #[tokio::test]
 async fn slow_is_slow_and_complete() {
-    let echo = Echo::start().await;
+    let echo = EchoServer::start().await;
     let mut stream = echo.connect().await;
     echo.proxy.set(Fault::Slow(1));
     assert_eq!(echoed(&mut stream, b"byte by byte").await.unwrap(), b"byte by byte");
@@ -111,7 +111,7 @@ async fn slow_is_slow_and_complete() {
 
 #[tokio::test]
 async fn a_half_open_connection_stays_silent_for_good() {
-    let echo = Echo::start().await;
+    let echo = EchoServer::start().await;
     let mut stream = echo.connect().await;
     echoed(&mut stream, b"hello").await.unwrap();
     echo.proxy.set(Fault::HalfOpen);
@@ -123,7 +123,7 @@ async fn a_half_open_connection_stays_silent_for_good() {
 
 #[tokio::test]
 async fn garbage_has_the_length_of_the_answer() {
-    let echo = Echo::start().await;
+    let echo = EchoServer::start().await;
     let mut stream = echo.connect().await;
     echo.proxy.set(Fault::Garbage);
     let sent = [7; 64];

@@ -5,8 +5,8 @@ use crate::support::{
     daemon::Daemon,
     faults::{Fault, FaultProxy},
     installation::CHANNELS,
-    nextcloud::{Nextcloud, Setup},
-    scene::{APP_PASSWORD, STRANGERS, Scene},
+    nextcloud::{Nextcloud, NextcloudSetup},
+    scene::{APP_PASSWORD, AliceFixture, STRANGERS},
     until, until_promised, within,
 };
 use futures_util::future::join_all;
@@ -37,7 +37,7 @@ async fn silent(number: u16, port: u16) -> TcpStream {
 
 #[tokio::test]
 async fn five_thousand_silent_sockets_do_not_keep_one_client_out() {
-    let scene = Scene::start(&[("MAX_UNAUTHENTICATED", "1000")]).await;
+    let scene = AliceFixture::start(&[("MAX_UNAUTHENTICATED", "1000")]).await;
     let mut early = scene.alice().await;
     let base = scene.sockets();
     let mut crowd = Vec::new();
@@ -65,9 +65,9 @@ async fn said_to(daemon: &Daemon, address: &str, password: &str) -> String {
 
 #[tokio::test]
 async fn who_fails_too_often_is_not_even_looked_at_and_others_are() {
-    let nextcloud = Nextcloud::start(Setup::default()).await;
+    let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
     nextcloud.account("lars", "right", "lars");
-    let scene = Scene::start(&[
+    let scene = AliceFixture::start(&[
         ("AUTH", "database,nextcloud"),
         ("NEXTCLOUD_URL", &nextcloud.url()),
         ("THROTTLE_MAX_ATTEMPTS", "3"),
@@ -109,7 +109,7 @@ async fn guesses(daemon: &Daemon) {
 
 #[tokio::test]
 async fn a_flood_of_guesses_starves_neither_delivery_nor_right_app_passwords() {
-    let scene = Scene::start(&[]).await;
+    let scene = AliceFixture::start(&[]).await;
     let mut alice = scene.alice().await;
     let goes_on = async {
         let waiting = async || (scene.metric(STRANGERS).await >= GUESSERS as u64 / 2).then_some(());
@@ -133,7 +133,7 @@ async fn a_flood_of_guesses_starves_neither_delivery_nor_right_app_passwords() {
 
 #[tokio::test]
 async fn a_client_that_stops_reading_is_gone_with_its_queue() {
-    let scene = Scene::start(&[]).await;
+    let scene = AliceFixture::start(&[]).await;
     drop(scene.alice().await);
     scene.is_empty_again(scene.sockets()).await;
     let base = scene.sockets();
@@ -153,7 +153,7 @@ async fn a_client_that_stops_reading_is_gone_with_its_queue() {
 /// Slow by nature: it waits for the promised time.
 #[tokio::test]
 async fn clients_that_vanish_without_a_word_are_found_out() {
-    let scene = Scene::start(&[]).await;
+    let scene = AliceFixture::start(&[]).await;
     let proxy = FaultProxy::to(scene.daemon.address()).await;
     let url = format!("ws://127.0.0.1:{}/ws", proxy.port());
     let mut alice = scene.alice().await;
@@ -176,7 +176,7 @@ async fn clients_that_vanish_without_a_word_are_found_out() {
 
 #[tokio::test]
 async fn without_descriptors_those_inside_stay_and_others_come_in_once_there_are_some() {
-    let scene = Scene::start(&[]).await;
+    let scene = AliceFixture::start(&[]).await;
     let mut alice = scene.alice().await;
     scene.hears(&mut alice).await;
     let all = std::fs::read_dir(format!("/proc/{}/fd", scene.daemon.id())).unwrap().count();
@@ -197,7 +197,7 @@ async fn without_descriptors_those_inside_stay_and_others_come_in_once_there_are
 
 #[tokio::test]
 async fn a_megabyte_of_garbage_on_every_channel_disturbs_nobody() {
-    let scene = Scene::start(&[]).await;
+    let scene = AliceFixture::start(&[]).await;
     let mut alice = scene.alice().await;
     let mut noise = vec![0; MEGABYTE];
     fastrand::Rng::with_seed(7).fill(&mut noise);

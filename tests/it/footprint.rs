@@ -2,8 +2,8 @@
 //! guards against a step back. `bench/` measures what it costs in the world.
 
 use crate::support::{
-    client::Client, crowd::Crowd, daemon::Daemon, free_port, http, installation::Installation,
-    until,
+    client::Client, crowd::IdleConnections, daemon::Daemon, free_port, http,
+    installation::Installation, until,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
@@ -67,11 +67,11 @@ fn number(text: &str, name: &str) -> u64 {
 async fn an_idle_client_costs_little_memory_and_wakes_nobody() {
     allow_many_sockets();
     let installation = Installation::start().await;
-    Crowd::register(&installation, 0..EARLY + CROWD).await;
+    IdleConnections::register(&installation, 0..EARLY + CROWD).await;
     let daemon = installation.daemon(&[("LOG", "warn")]).await;
-    let early = Crowd::log_in(&daemon, 0..EARLY).await;
+    let early = IdleConnections::log_in(&daemon, 0..EARLY).await;
     let before = settled(&daemon).await;
-    let crowd = Crowd::log_in(&daemon, EARLY..EARLY + CROWD).await;
+    let crowd = IdleConnections::log_in(&daemon, EARLY..EARLY + CROWD).await;
     let each = settled(&daemon).await.saturating_sub(before) / u64::from(CROWD);
     assert!(each <= BYTES_EACH, "{each} bytes for a client");
     rests(&daemon).await;

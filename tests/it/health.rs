@@ -5,7 +5,7 @@ use crate::support::{
     daemon::Daemon,
     folder, free_port, http,
     installation::Installation,
-    nextcloud::{Nextcloud, Setup},
+    nextcloud::{Nextcloud, NextcloudSetup},
     until,
 };
 use serde_json::Value;
@@ -35,7 +35,7 @@ fn states(report: &Value) -> Vec<(&str, &str, bool)> {
 
 #[tokio::test]
 async fn readiness_follows_redis_and_says_since_when_and_why() {
-    let nextcloud = Nextcloud::start(Setup::default()).await;
+    let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
     let mut installation = Installation::start().await;
     let port = free_port().to_string();
     let variables = [("METRICS_PORT", &*port), ("NEXTCLOUD_URL", &nextcloud.url())];

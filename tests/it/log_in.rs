@@ -6,7 +6,7 @@ use crate::support::{
     faults::{Fault, FaultProxy},
     installation::Installation,
     mariadb::MariaDb,
-    nextcloud::{Answer, Nextcloud, Setup},
+    nextcloud::{Answer, Nextcloud, NextcloudSetup},
 };
 
 /// What a client hears that has shown wrong credentials (`specs/nextcloud.md` section 3).
@@ -102,7 +102,7 @@ async fn a_database_that_is_away_is_no_wrong_password() {
 #[tokio::test]
 async fn nextcloud_decides_what_the_database_cannot_and_learns_who_asks() {
     let (installation, nextcloud) =
-        (Installation::start().await, Nextcloud::start(Setup::default()).await);
+        (Installation::start().await, Nextcloud::start(NextcloudSetup::default()).await);
     installation.user("alice", "correct horse").await;
     nextcloud.account("ldap-user@example.com", "from LDAP", "ldap-user");
     let url = nextcloud.url();
@@ -124,7 +124,7 @@ async fn nextcloud_decides_what_the_database_cannot_and_learns_who_asks() {
 #[tokio::test]
 async fn a_nextcloud_in_trouble_is_no_wrong_password() {
     let (installation, nextcloud) =
-        (Installation::start().await, Nextcloud::start(Setup::default()).await);
+        (Installation::start().await, Nextcloud::start(NextcloudSetup::default()).await);
     let url = nextcloud.url();
     let daemon = installation.daemon(&[("AUTH", "nextcloud"), ("NEXTCLOUD_URL", &url)]).await;
     for status in [500, 502, 503, 400, 429] {

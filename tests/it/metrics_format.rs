@@ -1,9 +1,9 @@
 //! Prometheus's own checker reads the metrics page.
 
 use notify_push::{
-    push::notice::Topic,
-    runtime::Page,
-    services::{Names, Observers, nextcloud::login::CheckVerdict},
+    push::notice::TopicId,
+    runtime::MetricsPage,
+    services::{MetricLabelNames, ServiceMetrics, nextcloud::login::AuthDecisionLabel},
 };
 use std::{
     io::Write,
@@ -21,7 +21,7 @@ const ORIGINAL: [&str; 5] = [
 ];
 
 fn page() -> String {
-    let observers = Observers::register(Names {
+    let observers = ServiceMetrics::register(MetricLabelNames {
         host: None,
         topics: &["file", "activity", "notification"],
         channels: &["notify_storage_update", "notify_activity"],
@@ -29,10 +29,10 @@ fn page() -> String {
     })
     .unwrap();
     let _guard = observers.hub.connections.enter();
-    observers.hub.told(Topic(0), 3, Duration::from_millis(100), Duration::ZERO);
+    observers.hub.notified(TopicId(0), 3, Duration::from_millis(100), Duration::ZERO);
     observers.hub.delivered(Duration::from_micros(80), 1);
-    observers.auth.checked("database", CheckVerdict::Accept, Duration::from_millis(2));
-    Page::single("1.2.3 \"quoted\\\"\n", &observers).unwrap().text().unwrap()
+    observers.auth.checked("database", AuthDecisionLabel::Accept, Duration::from_millis(2));
+    MetricsPage::single("1.2.3 \"quoted\\\"\n", &observers).unwrap().text().unwrap()
 }
 
 fn complaints(page: &str) -> Vec<String> {

@@ -2,15 +2,18 @@
 
 use crate::support::{
     folder,
-    nextcloud::{Answer, Asked, Nextcloud, Setup},
+    nextcloud::{Answer, Nextcloud, NextcloudSetup, ReceivedRequest},
     within,
 };
 use notify_push::{
-    lifecycle::Tasks,
-    server::{client_address::Origins, peer::Peer},
+    lifecycle::TaskGroup,
+    server::{client_address::ClientAddressResolver, peer::ConnectionPeer},
     services::nextcloud::{
-        login::{Attempt, Authenticator, Credentials, Fingerprints, Grounds, Verdict},
-        remote::{Probe, Remote, RemoteSettings, Trouble},
+        http::{NextcloudAuthenticator, NextcloudClientSettings, NextcloudError, SelfTestClient},
+        login::{
+            AuthMethod, AuthVerdict, Authenticator, ClaimFingerprinter, LoginAttempt,
+            LoginCredentials,
+        },
     },
 };
 use std::{sync::Arc, time::Duration};
@@ -18,48 +21,63 @@ use tokio::time::{Instant, timeout};
 
 const UID: &str = "/index.php/apps/notify_push/uid";
 
-fn settings(nextcloud: &Nextcloud) -> RemoteSettings {
-    RemoteSettings::new(nextcloud.url().parse().unwrap())
+fn settings(nextcloud: &Nextcloud) -> NextcloudClientSettings {
+    NextcloudClientSettings::new(nextcloud.url().parse().unwrap())
 }
 
-fn remote(settings: RemoteSettings) -> Remote {
-    let prints = Fingerprints::new([7; 32]);
-    Remote::new(settings, Tasks::default(), Origins::new(vec![]), prints, Arc::new(|_| true))
+fn remote(settings: NextcloudClientSettings) -> NextcloudAuthenticator {
+    let prints = ClaimFingerprinter::new([7; 32]);
+    NextcloudAuthenticator::new(
+        settings,
+        TaskGroup::default(),
+        ClientAddressResolver::new(vec![]),
+        prints,
+        Arc::new(|_| true),
+    )
 }
 
-fn attempt(user: &str, password: &str) -> Attempt {
+fn attempt(user: &str, password: &str) -> LoginAttempt {
     from(user, password, "203.0.113.5")
 }
 
 /// Through a proxy on loopback.
-fn from(user: &str, password: &str, client: &str) -> Attempt {
-    Attempt {
-        credentials: Credentials { user: user.into(), password: password.into() },
-        peer: Peer { address: Some(([127, 0, 0, 1], 4711).into()), forwarded: vec![client.into()] },
+fn from(user: &str, password: &str, client: &str) -> LoginAttempt {
+    LoginAttempt {
+        credentials: LoginCredentials { user: user.into(), password: password.into() },
+        peer: ConnectionPeer {
+            address: Some(([127, 0, 0, 1], 4711).into()),
+            forwarded: vec![client.into()],
+        },
     }
 }
 
 /// The canonical id, `no`, or `later`.
-async fn said(remote: &Remote, attempt: &Attempt) -> String {
+async fn said(remote: &NextcloudAuthenticator, attempt: &LoginAttempt) -> String {
     match within("Nextcloud's answer", remote.check(attempt)).await {
-        Verdict::Accept(admission) => admission.recipient.to_string(),
-        Verdict::Reject => "no".to_owned(),
-        Verdict::Unavailable => "later".to_owned(),
-        Verdict::Abstain => "not mine".to_owned(),
+        AuthVerdict::Accept(authenticated) => authenticated.recipient.to_string(),
+        AuthVerdict::Reject => "no".to_owned(),
+        AuthVerdict::Unavailable => "later".to_owned(),
+        AuthVerdict::Abstain => "not mine".to_owned(),
     }
 }
 
 #[tokio::test]
 async fn asks_with_the_clients_credentials_and_chain_and_believes_the_canonical_id() {
-    let nextcloud = Nextcloud::start(Setup { base: "/nextcloud", ..Setup::default() }).await;
+    let nextcloud =
+        Nextcloud::start(NextcloudSetup { base: "/nextcloud", ..NextcloudSetup::default() }).await;
     nextcloud.account("ALICE@example.com", "s3cr:et ü", "alice");
-    let remote = remote(RemoteSettings { user_agent: "pusher".into(), ..settings(&nextcloud) });
+    let remote =
+        remote(NextcloudClientSettings { user_agent: "pusher".into(), ..settings(&nextcloud) });
     let attempt = attempt("ALICE@example.com", "s3cr:et ü");
-    let Verdict::Accept(admission) = remote.check(&attempt).await else { panic!("not let in") };
-    assert_eq!(&*admission.recipient, "alice");
-    let Grounds::Host(again) = admission.grounds else { panic!("Nextcloud is not asked again") };
+    let AuthVerdict::Accept(authenticated) = remote.check(&attempt).await else {
+        panic!("not let in")
+    };
+    assert_eq!(&*authenticated.recipient, "alice");
+    let AuthMethod::Host(again) = authenticated.auth_method else {
+        panic!("Nextcloud is not asked again")
+    };
     assert_eq!(again.credentials.password, attempt.credentials.password);
-    let expected = Asked {
+    let expected = ReceivedRequest {
         method: "GET".into(),
         path: UID.into(),
         user: Some("ALICE@example.com".into()),
@@ -73,7 +91,7 @@ async fn asks_with_the_clients_credentials_and_chain_and_believes_the_canonical_
 
 #[tokio::test]
 async fn only_401_is_a_no() {
-    let nextcloud = Nextcloud::start(Setup::default()).await;
+    let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
     let remote = remote(settings(&nextcloud));
     assert_eq!(said(&remote, &attempt("alice", "wrong")).await, "no");
     nextcloud.answer(UID, Some(Answer::new(401, "Account disabled")));
@@ -99,7 +117,7 @@ async fn only_401_is_a_no() {
 
 #[tokio::test]
 async fn each_log_in_is_asked_about_anew() {
-    let nextcloud = Nextcloud::start(Setup::default()).await;
+    let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
     nextcloud.account("alice", "right", "alice");
     let (remote, alice) = (remote(settings(&nextcloud)), attempt("alice", "right"));
     assert_eq!(said(&remote, &alice).await, "alice");
@@ -109,9 +127,9 @@ async fn each_log_in_is_asked_about_anew() {
 
 #[tokio::test]
 async fn one_connection_serves_right_and_wrong_passwords() {
-    let nextcloud = Nextcloud::start(Setup::default()).await;
+    let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
     nextcloud.account("alice", "right", "alice");
-    let remote = remote(RemoteSettings { at_once: 1, ..settings(&nextcloud) });
+    let remote = remote(NextcloudClientSettings { at_once: 1, ..settings(&nextcloud) });
     for n in 0..20 {
         assert_eq!(said(&remote, &attempt("alice", &n.to_string())).await, "no");
         assert_eq!(said(&remote, &attempt("alice", "right")).await, "alice");
@@ -121,8 +139,8 @@ async fn one_connection_serves_right_and_wrong_passwords() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let nextcloud = Nextcloud::start(Setup::default()).await;
-    let elsewhere = Nextcloud::start(Setup::default()).await;
+    let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
+    let elsewhere = Nextcloud::start(NextcloudSetup::default()).await;
     elsewhere.account("alice", "right", "alice");
     let to = format!("{}{UID}", elsewhere.url());
     nextcloud.answer(UID, Some(Answer::redirect(302, to)));
@@ -132,7 +150,7 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn nobody_there_is_no_no() {
-    let gone = Nextcloud::start(Setup::default()).await;
+    let gone = Nextcloud::start(NextcloudSetup::default()).await;
     let settings = settings(&gone);
     drop(gone);
     assert_eq!(said(&remote(settings), &attempt("alice", "right")).await, "later");
@@ -140,36 +158,37 @@ async fn nobody_there_is_no_no() {
 
 #[tokio::test]
 async fn a_self_signed_certificate_needs_trust() {
-    let nextcloud = Nextcloud::start(Setup { tls: true, ..Setup::default() }).await;
+    let nextcloud =
+        Nextcloud::start(NextcloudSetup { tls: true, ..NextcloudSetup::default() }).await;
     nextcloud.account("alice", "right", "alice");
     let alice = attempt("alice", "right");
     let strict = settings(&nextcloud);
     assert_eq!(said(&remote(strict.clone()), &alice).await, "later");
     assert_eq!(nextcloud.asked(), []);
 
-    let lax = RemoteSettings { allow_self_signed: true, ..strict.clone() };
+    let lax = NextcloudClientSettings { allow_self_signed: true, ..strict.clone() };
     assert_eq!(said(&remote(lax), &alice).await, "alice");
 
     let folder = folder("ca");
     let file = folder.path().join("ca.pem");
     std::fs::write(&file, nextcloud.certificate()).unwrap();
-    let trusting = RemoteSettings { ca: Some(file), ..strict.clone() };
+    let trusting = NextcloudClientSettings { ca: Some(file), ..strict.clone() };
     assert_eq!(said(&remote(trusting.clone()), &alice).await, "alice");
 
     let by_ip = nextcloud.url().replace("localhost", "127.0.0.1").parse().unwrap();
-    let other_name = RemoteSettings { url: by_ip, ..trusting };
+    let other_name = NextcloudClientSettings { url: by_ip, ..trusting };
     assert_eq!(said(&remote(other_name), &alice).await, "later");
 
-    let missing = RemoteSettings { ca: Some("/nowhere/ca.pem".into()), ..strict };
+    let missing = NextcloudClientSettings { ca: Some("/nowhere/ca.pem".into()), ..strict };
     assert_eq!(said(&remote(missing), &alice).await, "later");
 }
 
 #[tokio::test]
 async fn a_crowd_waits_here_and_not_at_nextcloud() {
     let delay = Duration::from_millis(5);
-    let setup = Setup { delay, workers: 4, backlog: Some(0), ..Setup::default() };
+    let setup = NextcloudSetup { delay, workers: 4, backlog: Some(0), ..NextcloudSetup::default() };
     let nextcloud = Nextcloud::start(setup).await;
-    let remote = remote(RemoteSettings { at_once: 4, ..settings(&nextcloud) });
+    let remote = remote(NextcloudClientSettings { at_once: 4, ..settings(&nextcloud) });
     let crowd = (0..200).map(|n| {
         let name = format!("user{n}");
         nextcloud.account(&name, "right", &name);
@@ -184,7 +203,7 @@ async fn a_crowd_waits_here_and_not_at_nextcloud() {
 
 #[tokio::test]
 async fn the_same_claim_made_many_times_is_asked_about_once() {
-    let setup = Setup { delay: Duration::from_millis(50), ..Setup::default() };
+    let setup = NextcloudSetup { delay: Duration::from_millis(50), ..NextcloudSetup::default() };
     let nextcloud = Nextcloud::start(setup).await;
     nextcloud.account("alice", "right", "alice");
     let (remote, alice) = (remote(settings(&nextcloud)), attempt("alice", "right"));
@@ -197,9 +216,13 @@ async fn the_same_claim_made_many_times_is_asked_about_once() {
 #[tokio::test]
 async fn impatient_clients_all_get_in_and_nobodys_turn_is_wasted() {
     const CLIENTS: usize = 120;
-    let setup = Setup { delay: Duration::from_millis(20), workers: 4, ..Setup::default() };
+    let setup = NextcloudSetup {
+        delay: Duration::from_millis(20),
+        workers: 4,
+        ..NextcloudSetup::default()
+    };
     let nextcloud = Nextcloud::start(setup).await;
-    let remote = remote(RemoteSettings { at_once: 4, ..settings(&nextcloud) });
+    let remote = remote(NextcloudClientSettings { at_once: 4, ..settings(&nextcloud) });
     let crowd = (0..CLIENTS).map(|n| {
         let name = format!("user{n}");
         nextcloud.account(&name, "right", &name);
@@ -217,12 +240,12 @@ async fn impatient_clients_all_get_in_and_nobodys_turn_is_wasted() {
 
 #[tokio::test]
 async fn who_leaves_before_the_turn_is_not_asked_about_and_later_finds_the_answer() {
-    let setup = Setup { delay: Duration::from_millis(50), ..Setup::default() };
+    let setup = NextcloudSetup { delay: Duration::from_millis(50), ..NextcloudSetup::default() };
     let nextcloud = Nextcloud::start(setup).await;
     for user in ["first", "leaver", "last"] {
         nextcloud.account(user, "right", user);
     }
-    let remote = remote(RemoteSettings { at_once: 1, ..settings(&nextcloud) });
+    let remote = remote(NextcloudClientSettings { at_once: 1, ..settings(&nextcloud) });
     let (first, leaver, last) =
         (attempt("first", "right"), attempt("leaver", "right"), attempt("last", "right"));
     {
@@ -240,7 +263,7 @@ async fn who_leaves_before_the_turn_is_not_asked_about_and_later_finds_the_answe
 
 #[tokio::test]
 async fn an_address_that_nextcloud_throttles_is_left_alone_for_a_while() {
-    let nextcloud = Nextcloud::start(Setup::default()).await;
+    let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
     let remote = remote(settings(&nextcloud));
     nextcloud.answer(UID, Some(Answer::new(429, "")));
     assert_eq!(said(&remote, &from("alice", "a", "203.0.113.5")).await, "later");
@@ -253,10 +276,16 @@ async fn an_address_that_nextcloud_throttles_is_left_alone_for_a_while() {
 
 #[tokio::test]
 async fn who_is_not_welcome_any_more_is_not_asked_about() {
-    let nextcloud = Nextcloud::start(Setup::default()).await;
-    let (tasks, prints) = (Tasks::default(), Fingerprints::new([7; 32]));
+    let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
+    let (tasks, prints) = (TaskGroup::default(), ClaimFingerprinter::new([7; 32]));
     let unwelcome = Arc::new(|_| false);
-    let remote = Remote::new(settings(&nextcloud), tasks, Origins::new(vec![]), prints, unwelcome);
+    let remote = NextcloudAuthenticator::new(
+        settings(&nextcloud),
+        tasks,
+        ClientAddressResolver::new(vec![]),
+        prints,
+        unwelcome,
+    );
     assert_eq!(said(&remote, &attempt("alice", "right")).await, "later");
     assert_eq!(nextcloud.asked(), []);
 }
@@ -264,9 +293,11 @@ async fn who_is_not_welcome_any_more_is_not_asked_about() {
 #[tokio::test]
 async fn while_nextcloud_hangs_a_client_is_told_within_35_s_and_recovery_is_noticed() {
     let hang = Duration::from_secs(3600);
-    let nextcloud = Nextcloud::start(Setup { delay: hang, workers: 100, ..Setup::default() }).await;
+    let nextcloud =
+        Nextcloud::start(NextcloudSetup { delay: hang, workers: 100, ..NextcloudSetup::default() })
+            .await;
     nextcloud.account("alice", "right", "alice");
-    let remote = remote(RemoteSettings { at_once: 1, ..settings(&nextcloud) });
+    let remote = remote(NextcloudClientSettings { at_once: 1, ..settings(&nextcloud) });
     let (asked, queued) = (attempt("bob", "right"), attempt("alice", "right"));
     let mut waiting =
         Box::pin(futures_util::future::join(remote.check(&asked), remote.check(&queued)));
@@ -275,7 +306,7 @@ async fn while_nextcloud_hangs_a_client_is_told_within_35_s_and_recovery_is_noti
     tokio::time::pause();
     let before = Instant::now();
     let told = waiting.await;
-    assert!(matches!(told, (Verdict::Unavailable, Verdict::Unavailable)));
+    assert!(matches!(told, (AuthVerdict::Unavailable, AuthVerdict::Unavailable)));
     assert!(before.elapsed() <= Duration::from_secs(35), "{:?}", before.elapsed());
     tokio::time::resume();
     nextcloud.delay(Duration::ZERO);
@@ -284,7 +315,7 @@ async fn while_nextcloud_hangs_a_client_is_told_within_35_s_and_recovery_is_noti
 
 #[tokio::test]
 async fn tickets_and_unspeakable_names_never_reach_nextcloud() {
-    let nextcloud = Nextcloud::start(Setup::default()).await;
+    let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
     let remote = remote(settings(&nextcloud));
     assert_eq!(said(&remote, &attempt("", "ticket")).await, "not mine");
     assert_eq!(said(&remote, &attempt("ali:ce", "x")).await, "no");
@@ -293,9 +324,9 @@ async fn tickets_and_unspeakable_names_never_reach_nextcloud() {
 
 #[tokio::test]
 async fn the_self_test_asks_with_its_token() {
-    let nextcloud = Nextcloud::start(Setup::default()).await;
+    let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
     nextcloud.cookie("119367958");
-    let probe = Probe::new(&remote(settings(&nextcloud)));
+    let probe = SelfTestClient::new(&remote(settings(&nextcloud)));
     assert_eq!(probe.test_cookie("t0ken").await.unwrap(), "119367958");
     let ip = "1.2.3.4".parse().unwrap();
     assert_eq!(probe.test_remote("t0ken", ip).await.unwrap(), "1.2.3.4");
@@ -303,5 +334,5 @@ async fn the_self_test_asks_with_its_token() {
     assert!(nextcloud.asked().iter().all(|asked| asked.token.as_deref() == Some("t0ken")));
 
     nextcloud.answer("*", Some(Answer::new(400, "")));
-    assert_eq!(probe.test_cookie("t0ken").await, Err(Trouble::Untrusted));
+    assert_eq!(probe.test_cookie("t0ken").await, Err(NextcloudError::Untrusted));
 }

@@ -5,7 +5,7 @@ use crate::support::{
     daemon::Daemon,
     free_port, http,
     installation::Installation,
-    nextcloud::{Nextcloud, Setup},
+    nextcloud::{Nextcloud, NextcloudSetup},
     until,
 };
 
@@ -21,7 +21,7 @@ async fn daemon(environment: &[(&str, &str)]) -> (Installation, Daemon) {
 
 #[tokio::test]
 async fn the_self_test_passes_with_and_without_the_prefix() {
-    let nextcloud = Nextcloud::start(Setup::default()).await;
+    let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
     nextcloud.cookie("483634358");
     let (installation, daemon) = daemon(&[("NEXTCLOUD_URL", &nextcloud.url())]).await;
     installation.redis.publish("notify_test_cookie", "483634358").await;

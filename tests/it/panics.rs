@@ -7,14 +7,14 @@ use crate::support::{
     client::Client, free_port, http, in_process, installation::Installation, until,
 };
 use notify_push::{
-    client::memory::Memory,
-    config::Entry,
-    lifecycle::{Exit, ServiceManager, Tasks},
+    client::memory::MemorySource,
+    config::ServiceEntry,
+    lifecycle::{ExitReason, ServiceManager, TaskGroup},
     runtime::Daemon,
-    server::Local,
+    server::LocalAddress,
     services::{
-        Boxed, Clock,
-        nextcloud::{Feed, Instance},
+        BoxedService, WallClock,
+        nextcloud::{NextcloudEventSource, NextcloudService},
     },
 };
 use std::{
@@ -31,16 +31,16 @@ const APP_PASSWORD: &str =
 const NEVER: Duration = Duration::from_secs(3600);
 
 /// A daemon that knows alice, whose clock can be broken.
-struct Scene {
+struct BrokenClockFixture {
     _installation: Installation,
-    memory: Memory,
+    memory: MemorySource,
     url: String,
     metrics: String,
     broken: Arc<AtomicBool>,
-    exit: JoinHandle<Exit>,
+    exit: JoinHandle<ExitReason>,
 }
 
-impl Scene {
+impl BrokenClockFixture {
     async fn start(recheck_round: Duration) -> Self {
         let installation = Installation::start().await;
         installation.user("alice", "unused").await;
@@ -51,20 +51,20 @@ impl Scene {
         let (settings, mut instance) = in_process::settings(&[&config], &metrics);
         instance.settings.auth.recheck_round = recheck_round;
         let (inlet, queue) = mpsc::channel(16);
-        let instance = Instance { feed: Feed::Memory(queue), ..instance };
-        let hosts = vec![Entry::<Boxed>::only(Box::new(instance))];
+        let instance = NextcloudService { feed: NextcloudEventSource::Memory(queue), ..instance };
+        let hosts = vec![ServiceEntry::<BoxedService>::only(Box::new(instance))];
         let broken = Arc::new(AtomicBool::new(false));
-        let rim = in_process::rim(ServiceManager::default(), clock(&broken));
-        let daemon = Daemon::start(&settings, hosts, rim).await.unwrap();
-        let Local::Tcp(address) = daemon.local() else { panic!("not TCP") };
+        let environment = in_process::environment(ServiceManager::default(), clock(&broken));
+        let daemon = Daemon::start(&settings, hosts, environment).await.unwrap();
+        let LocalAddress::Tcp(address) = daemon.local() else { panic!("not TCP") };
         let url = format!("ws://{address}/ws");
         Self {
             _installation: installation,
-            memory: Memory::new(inlet),
+            memory: MemorySource::new(inlet),
             url,
             metrics: format!("127.0.0.1:{port}"),
             broken,
-            exit: Tasks::default().spawn(daemon.run(futures_util::stream::pending())),
+            exit: TaskGroup::default().spawn(daemon.run(futures_util::stream::pending())),
         }
     }
 
@@ -80,7 +80,7 @@ impl Scene {
 }
 
 /// Tells the time of day, but panics once when it is broken.
-fn clock(broken: &Arc<AtomicBool>) -> Clock {
+fn clock(broken: &Arc<AtomicBool>) -> WallClock {
     let broken = Arc::clone(broken);
     Arc::new(move || {
         assert!(!broken.swap(false, Ordering::SeqCst), "a clock that a test has broken");
@@ -90,7 +90,7 @@ fn clock(broken: &Arc<AtomicBool>) -> Clock {
 
 #[tokio::test]
 async fn a_panic_in_one_connection_ends_that_connection_alone() {
-    let scene = Scene::start(NEVER).await;
+    let scene = BrokenClockFixture::start(NEVER).await;
     let mut alice = scene.alice().await;
     scene.broken.store(true, Ordering::SeqCst);
     let mut unlucky = Client::connect(&scene.url).await;
@@ -112,11 +112,11 @@ async fn a_panic_in_one_connection_ends_that_connection_alone() {
 
 #[tokio::test]
 async fn a_panic_in_a_part_that_is_needed_ends_the_daemon_with_an_error() {
-    let scene = Scene::start(Duration::from_millis(100)).await;
+    let scene = BrokenClockFixture::start(Duration::from_millis(100)).await;
     let mut alice = scene.alice().await;
     scene.hears(&mut alice).await;
     scene.broken.store(true, Ordering::SeqCst);
     assert!(alice.closed().await.is_some_and(|(code, _)| [1001, 1012].contains(&code)));
     let exit = scene.exit.await.unwrap();
-    assert_eq!((exit, exit.code()), (Exit::Death("recheck"), 1));
+    assert_eq!((exit, exit.code()), (ExitReason::CoreTaskFailed("recheck"), 1));
 }

@@ -13,12 +13,12 @@ const USER: &str = "PHID-USER-aaaabbbbccccdddd1111";
 const TASK: &str = "PHID-TASK-eeeeffffgggghhhh2222";
 
 /// Phorge's web server, of which one page is enough.
-struct Pages {
+struct PageServer {
     port: u16,
     _tasks: JoinSet<()>,
 }
 
-impl Pages {
+impl PageServer {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -44,7 +44,7 @@ impl Pages {
 }
 
 /// A browser whose tab leads, once it subscribes.
-async fn leading(server: &Aphlict, pages: &Pages) -> Browser {
+async fn leading(server: &Aphlict, pages: &PageServer) -> Browser {
     let browser = Browser::start().await;
     let ws = format!("ws://{}/ws/~acme/%3Finstance=acme", server.clients());
     browser.open(&format!("http://127.0.0.1:{}/?ws={ws}", pages.port)).await;
@@ -55,7 +55,7 @@ async fn leading(server: &Aphlict, pages: &Pages) -> Browser {
 
 #[tokio::test]
 async fn a_tab_hears_comes_back_hears_what_it_missed_and_nothing_twice() {
-    let (server, pages) = (Aphlict::start().await, Pages::start().await);
+    let (server, pages) = (Aphlict::start().await, PageServer::start().await);
     let browser = leading(&server, &pages).await;
     server.tell("acme", &[USER], "first").await;
     server.tell("acme", &[USER, TASK], "second").await;
@@ -78,7 +78,7 @@ async fn a_tab_hears_comes_back_hears_what_it_missed_and_nothing_twice() {
 
 #[tokio::test]
 async fn a_tab_finds_a_server_that_was_restarted() {
-    let (mut server, pages) = (Aphlict::start().await, Pages::start().await);
+    let (mut server, pages) = (Aphlict::start().await, PageServer::start().await);
     let browser = leading(&server, &pages).await;
     assert_eq!(server.daemon.stop().await.code(), Some(0));
     browser.shows("#status", |text| text == "closed 1").await;

@@ -2,7 +2,7 @@
 //! told of it, and a server that is away misses nothing for a while.
 
 use crate::support::{
-    phorge::{Aphlict, Leader, Ports},
+    phorge::{Aphlict, AphlictPorts, LeaderTab},
     until,
 };
 use rustix::process::Signal;
@@ -23,7 +23,7 @@ const TRIES: usize = 5;
 /// Three servers, each of which lists all three, itself included.
 async fn mesh() -> [Aphlict; 3] {
     for _ in 0..TRIES {
-        let ports: [Ports; 3] = Ports::several();
+        let ports: [AphlictPorts; 3] = AphlictPorts::several();
         let everybody = listing(&ports.map(|ports| ports.admin));
         let mut servers = Vec::new();
         for own in ports {
@@ -42,7 +42,7 @@ fn listing(admins: &[u16]) -> impl Fn(&mut Value) + use<> {
     move |file| file["cluster"] = json!(cluster)
 }
 
-async fn browsers(servers: &[Aphlict; 3]) -> [Leader; 3] {
+async fn browsers(servers: &[Aphlict; 3]) -> [LeaderTab; 3] {
     let [a, b, c] = servers;
     let mut browsers = [a.browser("").await, b.browser("").await, c.browser("").await];
     for browser in &mut browsers {
@@ -181,7 +181,7 @@ async fn the_longest_message_that_one_takes_its_peers_take_too() {
 #[tokio::test]
 async fn a_server_does_not_miss_itself_before_it_listens() {
     for _ in 0..TRIES {
-        let ports = Ports::free();
+        let ports = AphlictPorts::free();
         let Some(server) = Aphlict::at(ports, &listing(&[ports.admin])).await else { continue };
         server.tell("", &["a"], "1").await;
         server.daemon.logs("a peer is known").await;
@@ -251,13 +251,13 @@ async fn a_message_that_a_second_server_got_after_a_time_out_is_told_once() {
 }
 
 /// In a peer's place: keeps what is posted to it and answers with this fingerprint.
-struct Peer {
+struct FakePeer {
     port: u16,
     posted: Arc<Mutex<Vec<String>>>,
     _tasks: JoinSet<()>,
 }
 
-impl Peer {
+impl FakePeer {
     async fn start(fingerprint: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -308,7 +308,7 @@ async fn answer(mut stream: TcpStream, fingerprint: &str, posted: Arc<Mutex<Vec<
 
 #[tokio::test]
 async fn what_a_peer_is_sent_is_whole_and_nothing_that_it_has_handled() {
-    let peer = Peer::start("PeerPeerPeerPeer").await;
+    let peer = FakePeer::start("PeerPeerPeerPeer").await;
     let server = Aphlict::with(listing(&[peer.port])).await;
     let text = r#"{"subscribers":["a"],"key":7391827364518273645,"text":"grüße"}"#;
     server.publish("a%2Fb%20%C3%BC", text).await;

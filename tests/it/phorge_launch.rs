@@ -2,7 +2,7 @@
 
 use crate::support::{
     Folder, folder, http,
-    phorge::{Ports, write},
+    phorge::{AphlictPorts, write},
     until,
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -17,15 +17,15 @@ use tokio::net::TcpListener;
 const TRIES: usize = 5;
 
 /// A server in the background, stopped when dropped.
-struct Background {
+struct BackgroundServer {
     folder: Folder,
     file: PathBuf,
-    ports: Ports,
+    ports: AphlictPorts,
 }
 
-impl Background {
+impl BackgroundServer {
     fn new(change: impl Fn(&mut Value)) -> Self {
-        let (folder, ports) = (folder("background"), Ports::free());
+        let (folder, ports) = (folder("background"), AphlictPorts::free());
         let file = write(folder.path(), ports, &change);
         Self { folder, file, ports }
     }
@@ -82,7 +82,7 @@ impl Background {
     }
 }
 
-impl Drop for Background {
+impl Drop for BackgroundServer {
     fn drop(&mut self) {
         self.run("stop");
     }
@@ -90,7 +90,7 @@ impl Drop for Background {
 
 #[tokio::test]
 async fn start_status_restart_and_stop() {
-    let server = Background::started();
+    let server = BackgroundServer::started();
     let first = server.pid().unwrap();
     server.serves().await;
     let (code, said) = server.run("status");
@@ -110,7 +110,7 @@ async fn start_status_restart_and_stop() {
 
 #[tokio::test]
 async fn a_server_that_dies_is_run_again() {
-    let server = Background::started();
+    let server = BackgroundServer::started();
     let first = server.server().unwrap();
     kill_process(first, Signal::KILL).unwrap();
     until("another server runs", async || server.server().filter(|pid| *pid != first)).await;
@@ -122,11 +122,11 @@ async fn a_server_that_dies_is_run_again() {
 
 #[tokio::test]
 async fn what_stands_in_the_way_of_a_start_is_said() {
-    let server = Background::new(|file| file["servers"][0]["type"] = json!("both"));
+    let server = BackgroundServer::new(|file| file["servers"][0]["type"] = json!("both"));
     let (code, said) = server.run("start");
     assert_eq!((code, said.contains("servers[0].type: expected")), (1, true), "{said}");
     let (server, taken) = loop {
-        let server = Background::new(|file| file["servers"][0]["port"] = json!(0));
+        let server = BackgroundServer::new(|file| file["servers"][0]["port"] = json!(0));
         // Somebody may have been quicker to take it.
         if let Ok(taken) = TcpListener::bind(("127.0.0.1", server.ports.admin)).await {
             break (server, taken);
@@ -142,7 +142,7 @@ async fn what_stands_in_the_way_of_a_start_is_said() {
 
 #[tokio::test]
 async fn a_process_that_got_the_number_later_is_left_alone() {
-    let server = Background::new(|_| {});
+    let server = BackgroundServer::new(|_| {});
     let pidfile = server.folder.path().join("pid/aphlict.pid");
     std::fs::create_dir(pidfile.parent().unwrap()).unwrap();
     let mut other = Command::new("sleep").arg("1000").spawn().unwrap();
@@ -156,7 +156,7 @@ async fn a_process_that_got_the_number_later_is_left_alone() {
 
 #[test]
 fn root_starts_nothing_unless_that_is_said() {
-    let server = Background::new(|_| {});
+    let server = BackgroundServer::new(|_| {});
     let output = server.run_with("start", &[]);
     if rustix::process::geteuid().is_root() {
         let said = String::from_utf8(output.stderr).unwrap();

@@ -5,7 +5,7 @@ use crate::support::{
     certificates::Certificates,
     client::Client,
     folder, free_port, http,
-    phorge::{Aphlict, Leader, Ports},
+    phorge::{Aphlict, AphlictPorts, LeaderTab},
     until,
 };
 use serde_json::{Value, json};
@@ -15,14 +15,14 @@ const SHIPPED: &str = include_str!("../../nginx/phorge.conf");
 const TRIES: usize = 5;
 
 /// nginx with our file.
-struct Nginx {
+struct NginxProxy {
     server: Server,
     plain: u16,
     tls: u16,
     _folder: Folder,
 }
 
-impl Nginx {
+impl NginxProxy {
     async fn start(servers: &[Aphlict], certificates: &Certificates) -> Self {
         for _ in 0..TRIES {
             let (folder, plain, tls) = (folder("nginx"), free_port(), free_port());
@@ -52,8 +52,8 @@ impl Nginx {
         .await
     }
 
-    async fn browser(&self) -> Leader {
-        Leader(Client::connect(&format!("ws://127.0.0.1:{}/ws/~acme/", self.plain)).await)
+    async fn browser(&self) -> LeaderTab {
+        LeaderTab(Client::connect(&format!("ws://127.0.0.1:{}/ws/~acme/", self.plain)).await)
     }
 }
 
@@ -84,9 +84,8 @@ fn write(folder: &Folder, ports: [u16; 2], servers: &[Aphlict], certificates: &C
 
 async fn two_servers() -> Vec<Aphlict> {
     for _ in 0..TRIES {
-        let ports: [Ports; 2] = Ports::several();
-        let peer =
-            |ports: &Ports| json!({"host": "127.0.0.1", "port": ports.admin, "protocol": "http"});
+        let ports: [AphlictPorts; 2] = AphlictPorts::several();
+        let peer = |ports: &AphlictPorts| json!({"host": "127.0.0.1", "port": ports.admin, "protocol": "http"});
         let cluster: Vec<Value> = ports.iter().map(peer).collect();
         let mut servers = Vec::new();
         for own in ports {
@@ -102,11 +101,11 @@ async fn two_servers() -> Vec<Aphlict> {
 #[tokio::test]
 async fn browsers_are_served_through_nginx_by_whichever_server_is_there() {
     let (mut servers, certificates) = (two_servers().await, Certificates::new());
-    let nginx = Nginx::start(&servers, &certificates).await;
+    let nginx = NginxProxy::start(&servers, &certificates).await;
     let answer = http::get(&format!("127.0.0.1:{}", nginx.plain), "/ws/", &[]).await;
     assert_eq!((answer.status, answer.body.as_str()), (501, "HTTP/501 Use Websockets\n"));
     let url = format!("wss://localhost:{}/ws/~acme/?instance=acme", nginx.tls);
-    let mut tls = Leader(Client::connect_tls(&url, &certificates, &[]).await);
+    let mut tls = LeaderTab(Client::connect_tls(&url, &certificates, &[]).await);
     let mut plain = nginx.browser().await;
     for browser in [&mut tls, &mut plain] {
         browser.subscribe(&["a"]).await;

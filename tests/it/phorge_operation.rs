@@ -6,7 +6,7 @@ use crate::support::{
     client::Client,
     daemon::Daemon,
     folder, free_port, http,
-    phorge::{Aphlict, Leader, Ports, publish, write},
+    phorge::{Aphlict, AphlictPorts, LeaderTab, publish, write},
     until,
 };
 use rustix::process::Signal;
@@ -24,18 +24,18 @@ fn run(arguments: &[&str]) -> (i32, String) {
 
 /// Two servers in one daemon: `old` has Aphlict's file and ports, `new` its browsers at the daemon's own
 /// listener, below `/new`.
-struct Both {
+struct TwoPhorgeServers {
     daemon: Daemon,
-    old: Ports,
+    old: AphlictPorts,
     publish: String,
     metrics: String,
     _folder: Folder,
 }
 
-impl Both {
+impl TwoPhorgeServers {
     async fn start() -> Self {
         for _ in 0..TRIES {
-            let (folder, old) = (folder("both"), Ports::free());
+            let (folder, old) = (folder("both"), AphlictPorts::free());
             let (publish, metrics) = (free_port(), free_port().to_string());
             let file = hosts(folder.path(), old, publish);
             let variables = [("METRICS_PORT", &*metrics), ("LOG", "notify_push=debug")];
@@ -50,16 +50,16 @@ impl Both {
         panic!("no free ports for two servers");
     }
 
-    async fn browser_of_new(&self) -> Leader {
-        Leader(Client::connect(&format!("ws://{}/new/ws/~acme/", self.daemon.address())).await)
+    async fn browser_of_new(&self) -> LeaderTab {
+        LeaderTab(Client::connect(&format!("ws://{}/new/ws/~acme/", self.daemon.address())).await)
     }
 
-    async fn browser_of_old(&self) -> Leader {
-        Leader(Client::connect(&format!("ws://127.0.0.1:{}/ws/~acme/", self.old.client)).await)
+    async fn browser_of_old(&self) -> LeaderTab {
+        LeaderTab(Client::connect(&format!("ws://127.0.0.1:{}/ws/~acme/", self.old.client)).await)
     }
 }
 
-fn hosts(folder: &Path, old: Ports, publish: u16) -> String {
+fn hosts(folder: &Path, old: AphlictPorts, publish: u16) -> String {
     let config = write(folder, old, &|_| {});
     let text = format!(
         "[[host]]\nname = \"old\"\nkind = \"phorge\"\nconfig = \"{}\"\n\n\
@@ -78,7 +78,7 @@ fn message(unique: &str) -> String {
 
 #[tokio::test]
 async fn two_servers_in_one_daemon_are_apart() {
-    let both = Both::start().await;
+    let both = TwoPhorgeServers::start().await;
     let (mut old, mut new) = (both.browser_of_old().await, both.browser_of_new().await);
     old.subscribe(&["a"]).await;
     new.subscribe(&["a"]).await;
@@ -109,7 +109,7 @@ async fn two_servers_in_one_daemon_are_apart() {
 
 #[tokio::test]
 async fn an_operator_closes_an_instance_or_who_listens_to_an_id() {
-    let both = Both::start().await;
+    let both = TwoPhorgeServers::start().await;
     let (mut one, mut two) = (both.browser_of_old().await, both.browser_of_old().await);
     one.subscribe(&["a"]).await;
     two.subscribe(&["b"]).await;
@@ -131,7 +131,7 @@ async fn an_operator_closes_an_instance_or_who_listens_to_an_id() {
 
 #[tokio::test]
 async fn a_server_that_is_full_sends_browsers_back() {
-    let both = Both::start().await;
+    let both = TwoPhorgeServers::start().await;
     let (mut one, two) = (both.browser_of_new().await, both.browser_of_new().await);
     one.subscribe(&["a"]).await;
     let url = format!("ws://{}/new/ws/", both.daemon.address());
@@ -144,7 +144,7 @@ async fn a_server_that_is_full_sends_browsers_back() {
 
 #[tokio::test]
 async fn nobody_gets_into_a_full_server_as_its_probe() {
-    let both = Both::start().await;
+    let both = TwoPhorgeServers::start().await;
     let (mut one, mut two) = (both.browser_of_new().await, both.browser_of_new().await);
     one.subscribe(&["a"]).await;
     two.subscribe(&["a"]).await;
@@ -164,7 +164,7 @@ async fn the_watchdog_is_fed_over_a_browsers_way_which_leaves_no_trace() {
     // A probe that was here a moment ago may still have the place.
     let url = format!("ws://{}/ws/", server.clients());
     let connect = async || Client::connect_with(&url, &[]).await.ok();
-    let mut only = Leader(until("there is room", connect).await);
+    let mut only = LeaderTab(until("there is room", connect).await);
     only.subscribe(&["a"]).await;
     for _ in 0..3 {
         server.daemon.notifies("WATCHDOG=1").await;
@@ -276,7 +276,7 @@ async fn the_doctor_looks_at_the_shared_listener_as_those_who_know_the_hosts_nam
 #[test]
 fn what_holds_and_who_said_it_can_be_seen_before_a_start() {
     let folder = folder("dump");
-    let file = write(folder.path(), Ports { client: 22280, admin: 22281 }, &|file| {
+    let file = write(folder.path(), AphlictPorts { client: 22280, admin: 22281 }, &|file| {
         file["cluster"] = json!([{"host": "push2", "port": 22281, "protocol": "https"}]);
     });
     let file = file.display().to_string();

@@ -5,7 +5,7 @@ use crate::support::{
     certificates::Certificates,
     client::Client,
     folder,
-    phorge::{Aphlict, Leader},
+    phorge::{Aphlict, LeaderTab},
     until,
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
@@ -91,7 +91,7 @@ async fn peers_over_https_are_trusted_by_the_authority_that_is_set() {
     })
     .await;
     let url = format!("wss://localhost:{}/ws/", hearing.ports.client);
-    let mut browser = Leader(Client::connect_tls(&url, &certificates, &[]).await);
+    let mut browser = LeaderTab(Client::connect_tls(&url, &certificates, &[]).await);
     browser.subscribe(&["a"]).await;
     let peer = json!({"host": "localhost", "port": hearing.ports.admin, "protocol": "https"});
     let cluster = |file: &mut Value| file["cluster"] = json!([peer]);

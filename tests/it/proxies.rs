@@ -21,7 +21,7 @@ use tokio_tungstenite::{accept_async, tungstenite::Message};
 
 /// In the daemon's place: shows each request as it arrived, as the body of its answer or as the first
 /// text of a WebSocket that then echoes.
-struct Mirror {
+struct EchoBackend {
     port: u16,
     _tasks: JoinSet<()>,
 }
@@ -29,7 +29,7 @@ struct Mirror {
 /// How often a mirror pings that does.
 const PING: Duration = Duration::from_millis(100);
 
-impl Mirror {
+impl EchoBackend {
     async fn start() -> Self {
         Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
@@ -124,13 +124,13 @@ async fn passes_plain_requests_through(proxy: &ReverseProxy) {
     assert!(!answer.body.contains("upgrade"), "{}", answer.body);
 }
 
-async fn asks_again_at_once_after_a_restart(proxy: &ReverseProxy, mirror: Mirror) {
+async fn asks_again_at_once_after_a_restart(proxy: &ReverseProxy, mirror: EchoBackend) {
     let port = mirror.port;
     drop(mirror);
     let answer = http::get(&proxy.address(), "/push/test/cookie", &[]).await;
     assert!((502..=504).contains(&answer.status), "{answer:?}");
     let listener = within("the port", TcpListener::bind(("127.0.0.1", port))).await.unwrap();
-    let _mirror = Mirror::on(listener);
+    let _mirror = EchoBackend::on(listener);
     passes_plain_requests_through(proxy).await;
 }
 
@@ -175,7 +175,7 @@ const CLAIM: [(&str, &str); 1] = [("x-forwarded-for", "203.0.113.7")];
 /// Everything reaches the daemon's port, with the client's address at the end of the chain; a proxy
 /// that knows none before itself may leave out what the client claims.
 async fn passes_everything_through(kind: Kind, chain: &[&str]) {
-    let (mirror, certificates) = (Mirror::start().await, Certificates::new());
+    let (mirror, certificates) = (EchoBackend::start().await, Certificates::new());
     let proxy = ReverseProxy::start(kind, mirror.port, &certificates).await;
     serving(&proxy).await;
     let plain = Client::connect_with(&proxy.url(), &CLAIM).await.unwrap();
@@ -224,9 +224,9 @@ async fn traefik_passes_everything_through_with_our_file() {
 }
 
 /// A proxy that ends what is silent, and how it says so in our file: as shipped, and for other seconds.
-type Ending = (Kind, &'static str, fn(u32) -> String);
+type ProxyTimeout = (Kind, &'static str, fn(u32) -> String);
 
-const ENDING: [Ending; 3] = [
+const ENDING: [ProxyTimeout; 3] = [
     (Kind::Nginx, "proxy_read_timeout 10m;", |s| format!("proxy_read_timeout {s}s;")),
     (Kind::Apache, " timeout=600\n", |s| format!(" timeout={s}\n")),
     (Kind::HaProxy, "timeout tunnel 10m", |s| format!("timeout tunnel {s}s")),
@@ -236,7 +236,7 @@ const ENDING: [Ending; 3] = [
 /// that holds for WebSockets (in Apache beside its own `Timeout`).
 #[tokio::test]
 async fn a_silent_connection_lasts_as_long_as_our_files_say() {
-    let (mirror, certificates) = (Mirror::start().await, Certificates::new());
+    let (mirror, certificates) = (EchoBackend::start().await, Certificates::new());
     let ending = ENDING.map(|(kind, part, other)| {
         let (certificates, port) = (&certificates, mirror.port);
         async move {
@@ -254,7 +254,7 @@ async fn a_silent_connection_lasts_as_long_as_our_files_say() {
 /// for more than ten seconds.
 #[tokio::test]
 async fn pings_keep_a_connection_open_beyond_the_proxys_time() {
-    let (mirror, certificates) = (Mirror::pinging().await, Certificates::new());
+    let (mirror, certificates) = (EchoBackend::pinging().await, Certificates::new());
     let lasting = ENDING.map(|(kind, part, other)| {
         let (certificates, port) = (&certificates, mirror.port);
         async move {

@@ -7,7 +7,7 @@ use crate::support::{
     daemon::Daemon,
     folder, free_port, http,
     installation::Installation,
-    nextcloud::{Nextcloud, Setup},
+    nextcloud::{Nextcloud, NextcloudSetup},
     until, within,
 };
 use std::{net::Ipv4Addr, path::Path, process::Command};
@@ -22,17 +22,17 @@ const CLIENT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 77);
 /// How often a start is tried with another port.
 const TRIES: usize = 5;
 
-struct Scene {
+struct ProxyProtocolFixture {
     _installation: Installation,
     nextcloud: Nextcloud,
     daemon: Daemon,
 }
 
-impl Scene {
+impl ProxyProtocolFixture {
     /// A daemon that leaves log-ins to Nextcloud, which is told where each comes from.
     async fn start(environment: &[(&str, &str)]) -> Self {
         let (installation, nextcloud) =
-            (Installation::start().await, Nextcloud::start(Setup::default()).await);
+            (Installation::start().await, Nextcloud::start(NextcloudSetup::default()).await);
         nextcloud.account("alice", "password", "alice");
         let url = nextcloud.url();
         let all = [("AUTH", "nextcloud"), ("NEXTCLOUD_URL", &url), ("PROXY_PROTOCOL", "true")];
@@ -57,13 +57,13 @@ async fn from_elsewhere(port: u16) -> TcpStream {
 }
 
 /// A proxy for bytes.
-struct Bytes {
+struct ByteProxy {
     port: u16,
     _server: Server,
     _folder: Folder,
 }
 
-impl Bytes {
+impl ByteProxy {
     async fn start(launch: impl Fn(&Path, u16) -> Server) -> Self {
         for _ in 0..TRIES {
             let (folder, port) = (folder("bytes"), free_port());
@@ -120,12 +120,12 @@ fn launch(folder: &Path, program: &str, text: &str, arguments: &'static [&'stati
 
 #[tokio::test]
 async fn haproxy_and_nginx_introduce_clients_in_both_versions() {
-    let scene = Scene::start(&[]).await;
+    let scene = ProxyProtocolFixture::start(&[]).await;
     for send in ["send-proxy", "send-proxy-v2"] {
-        let haproxy = Bytes::haproxy(scene.daemon.port(), send).await;
+        let haproxy = ByteProxy::haproxy(scene.daemon.port(), send).await;
         scene.is_known_behind(haproxy.port).await;
     }
-    let nginx = Bytes::nginx(scene.daemon.port()).await;
+    let nginx = ByteProxy::nginx(scene.daemon.port()).await;
     scene.is_known_behind(nginx.port).await;
 }
 
@@ -134,8 +134,8 @@ async fn the_header_comes_before_tls() {
     let certificates = Certificates::new();
     let pair = certificates.server();
     let (cert, key) = (pair.cert.display().to_string(), pair.key.display().to_string());
-    let scene = Scene::start(&[("TLS_CERT", &cert), ("TLS_KEY", &key)]).await;
-    let haproxy = Bytes::haproxy(scene.daemon.port(), "send-proxy-v2").await;
+    let scene = ProxyProtocolFixture::start(&[("TLS_CERT", &cert), ("TLS_KEY", &key)]).await;
+    let haproxy = ByteProxy::haproxy(scene.daemon.port(), "send-proxy-v2").await;
     let url = format!("wss://localhost:{}/ws", haproxy.port);
     let mut client = Client::connect_tls(&url, &certificates, &[]).await;
     assert_eq!(client.credentials("alice", "password").await, "authenticated");
@@ -155,7 +155,7 @@ const REQUEST: &[u8] = b"GET /test/cookie HTTP/1.0\r\n\r\n";
 
 #[tokio::test]
 async fn who_is_not_introduced_is_not_heard() {
-    let scene = Scene::start(&[]).await;
+    let scene = ProxyProtocolFixture::start(&[]).await;
     let port = scene.daemon.port();
     assert!(!is_answered(port, REQUEST).await);
     let long = [b"PROXY UNKNOWN ", &[b'x'; 4096][..], b"\r\n", REQUEST].concat();
@@ -165,7 +165,7 @@ async fn who_is_not_introduced_is_not_heard() {
 
 #[tokio::test]
 async fn without_the_setting_nobody_is_believed_who_introduces() {
-    let scene = Scene::start(&[("PROXY_PROTOCOL", "false")]).await;
+    let scene = ProxyProtocolFixture::start(&[("PROXY_PROTOCOL", "false")]).await;
     let introduced = [b"PROXY TCP4 203.0.113.7 127.0.0.1 1 2\r\n", REQUEST].concat();
     let mut stream = from_elsewhere(scene.daemon.port()).await;
     stream.write_all(&introduced).await.unwrap();
@@ -178,7 +178,7 @@ async fn without_the_setting_nobody_is_believed_who_introduces() {
 /// The daemon goes a client's way through its own listener, and so does `healthcheck`.
 #[tokio::test]
 async fn the_daemon_introduces_itself_to_itself() {
-    let scene = Scene::start(&[("WATCHDOG_USEC", "1000000")]).await;
+    let scene = ProxyProtocolFixture::start(&[("WATCHDOG_USEC", "1000000")]).await;
     scene.daemon.notifies("WATCHDOG=1").await;
     let port = scene.daemon.port().to_string();
     let checked = Command::new(env!("CARGO_BIN_EXE_notify_push"))

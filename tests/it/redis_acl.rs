@@ -8,12 +8,12 @@ use crate::support::{
     subscriber::{CHANNELS, Subscriber, hurried, local, settings, single},
 };
 use notify_push::{
-    client::redis::{Fault, Keys, RedisSettings, Topology},
+    client::redis::{RedisClient, RedisClientError, RedisSettings, RedisTopology},
     config::secret::Secret,
 };
 
-fn keys(settings: RedisSettings) -> Keys {
-    Keys::new(settings, hurried(), fastrand::Rng::with_seed(7))
+fn keys(settings: RedisSettings) -> RedisClient {
+    RedisClient::new(settings, hurried(), fastrand::Rng::with_seed(7))
 }
 
 async fn refused(redis: &Redis) -> Vec<redis::Value> {
@@ -27,7 +27,7 @@ async fn hears(subscriber: &mut Subscriber, redis: &Redis) {
     }
 }
 
-async fn reaches_its_keys(keys: &Keys) {
+async fn reaches_its_keys(keys: &RedisClient) {
     for key in ["notify_push_version", "notify_push_metrics"] {
         keys.set(key, "x").await.unwrap();
     }
@@ -53,18 +53,21 @@ async fn the_daemon_can_neither_forge_a_ticket_nor_touch_other_keys() {
     let redis = Redis::start_with(&user("notify_push")).await;
     let keys = keys(as_user("notify_push", single(local(redis.port()))));
     let forged = keys.publish("notify_pre_auth", r#"{"user":"admin","token":"t"}"#).await;
-    assert!(matches!(forged, Err(Fault::Forbidden { .. })), "{forged:?}");
+    assert!(matches!(forged, Err(RedisClientError::Forbidden { .. })), "{forged:?}");
     for key in ["test-token", "oc_session"] {
-        assert!(matches!(keys.set(key, "x").await, Err(Fault::Forbidden { .. })), "{key}");
+        assert!(
+            matches!(keys.set(key, "x").await, Err(RedisClientError::Forbidden { .. })),
+            "{key}"
+        );
     }
-    assert!(matches!(keys.get("oc_session").await, Err(Fault::Forbidden { .. })));
+    assert!(matches!(keys.get("oc_session").await, Err(RedisClientError::Forbidden { .. })));
 }
 
 #[tokio::test]
 async fn the_daemons_rights_are_enough_in_a_cluster() {
     let cluster = RedisCluster::start_with(&user("notify_push_cluster")).await;
     let seeds = cluster.nodes.iter().map(|node| local(node.port())).collect();
-    let login = as_user("notify_push_cluster", settings(Topology::Cluster(seeds)));
+    let login = as_user("notify_push_cluster", settings(RedisTopology::Cluster(seeds)));
     let mut subscriber = Subscriber::start(login.clone());
     subscriber.connected().await;
     hears(&mut subscriber, &cluster.nodes[1]).await;
@@ -87,7 +90,7 @@ async fn the_daemons_rights_are_enough_with_sentinels() {
     servers.master.query::<()>(&grant).await;
     let login = as_user(
         "notify_push",
-        settings(Topology::Sentinel {
+        settings(RedisTopology::Sentinel {
             sentinels: vec![local(servers.port())],
             master: MASTER.to_owned(),
             user: Some("notify_push_sentinel".to_owned()),

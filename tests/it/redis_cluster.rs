@@ -6,14 +6,14 @@ use crate::support::{
     subscriber::{Subscriber, hurried, local, settings},
     until,
 };
-use notify_push::client::redis::{Keys, RedisSettings, Topology};
+use notify_push::client::redis::{RedisClient, RedisSettings, RedisTopology};
 
 fn seeds<'a>(nodes: impl IntoIterator<Item = &'a Redis>) -> RedisSettings {
-    settings(Topology::Cluster(nodes.into_iter().map(|node| local(node.port())).collect()))
+    settings(RedisTopology::Cluster(nodes.into_iter().map(|node| local(node.port())).collect()))
 }
 
-fn keys(settings: RedisSettings) -> Keys {
-    Keys::new(settings, hurried(), fastrand::Rng::with_seed(7))
+fn keys(settings: RedisSettings) -> RedisClient {
+    RedisClient::new(settings, hurried(), fastrand::Rng::with_seed(7))
 }
 
 /// Where the subscription is.

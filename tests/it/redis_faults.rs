@@ -8,10 +8,10 @@ use crate::support::{
 };
 use notify_push::{
     client::{
-        Delivery,
-        redis::{Address, Pace},
+        SourceEvent,
+        redis::{RedisAddress, RedisTimeouts},
     },
-    lifecycle::Tasks,
+    lifecycle::TaskGroup,
 };
 use std::time::Duration;
 use tokio::{
@@ -61,8 +61,11 @@ async fn a_frozen_redis_is_noticed_by_ping_and_its_return_is_a_gap() {
 #[tokio::test]
 async fn a_quiet_redis_that_answers_pings_is_kept() {
     let redis = Redis::start().await;
-    let pace =
-        Pace { silence: Duration::from_millis(5), answer: Duration::from_secs(20), ..hurried() };
+    let pace = RedisTimeouts {
+        silence: Duration::from_millis(5),
+        answer: Duration::from_secs(20),
+        ..hurried()
+    };
     let mut subscriber = Subscriber::start_with(single(local(redis.port())), 8, pace);
     subscriber.connected().await;
     until("a hundred pings", async || {
@@ -218,16 +221,16 @@ async fn missing_rights_are_told_with_the_rules_that_grant_them() {
 
 #[tokio::test]
 async fn a_name_that_does_not_resolve_is_told() {
-    let nowhere = Address::Tcp("redis.invalid".into(), 6379);
+    let nowhere = RedisAddress::Tcp("redis.invalid".into(), 6379);
     let why = Subscriber::start(single(nowhere)).away().await;
     assert!(why.contains("redis.invalid does not resolve") || why.contains("resolving"), "{why}");
 }
 
 /// A server that says something to everyone who connects, and reads on.
-async fn speaking(words: &'static [u8]) -> Address {
+async fn speaking(words: &'static [u8]) -> RedisAddress {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let tasks = Tasks::default();
+    let tasks = TaskGroup::default();
     tasks.clone().spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             tasks.spawn(async move {
@@ -266,6 +269,6 @@ async fn the_queue_ends_when_it_is_told_to_stop() {
     subscriber.connected().await;
     subscriber.stop();
     let ended =
-        async { while let Some(Delivery::Message(..)) = subscriber.arriving.recv().await {} };
+        async { while let Some(SourceEvent::Message(..)) = subscriber.arriving.recv().await {} };
     within("the end of the queue", ended).await;
 }

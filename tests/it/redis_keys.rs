@@ -5,17 +5,19 @@ use crate::support::{
     subscriber::{hurried, local, single},
     until, within,
 };
-use notify_push::client::redis::{Address, Fault, Keys, Pace, RedisSettings};
+use notify_push::client::redis::{
+    RedisAddress, RedisClient, RedisClientError, RedisSettings, RedisTimeouts,
+};
 use std::time::Duration;
 
-fn keys(settings: RedisSettings) -> Keys {
-    Keys::new(settings, hurried(), fastrand::Rng::with_seed(7))
+fn keys(settings: RedisSettings) -> RedisClient {
+    RedisClient::new(settings, hurried(), fastrand::Rng::with_seed(7))
 }
 
 #[tokio::test]
 async fn what_is_set_is_read_by_others_and_back() {
     let redis = Redis::start().await;
-    let keys = keys(single(Address::Unix(redis.socket())));
+    let keys = keys(single(RedisAddress::Unix(redis.socket())));
     assert_eq!(keys.get("test-token").await.unwrap(), None);
     redis.set("test-token", "told").await;
     assert_eq!(keys.get("test-token").await.unwrap().as_deref(), Some(b"told".as_slice()));
@@ -43,17 +45,16 @@ async fn a_restart_goes_unnoticed_between_two_commands() {
 #[tokio::test]
 async fn a_frozen_redis_is_given_up_in_time_and_works_again_when_it_thaws() {
     let redis = Redis::start().await;
-    let pace = Pace { command: Duration::from_millis(300), ..hurried() };
-    let keys = Keys::new(single(local(redis.port())), pace, fastrand::Rng::with_seed(7));
+    let pace = RedisTimeouts { command: Duration::from_millis(300), ..hurried() };
+    let keys = RedisClient::new(single(local(redis.port())), pace, fastrand::Rng::with_seed(7));
     keys.set("a", "1").await.unwrap();
     redis.pause();
     let many = (0..20).map(|_| keys.get("a"));
     let answers = within("an end to it", futures_util::future::join_all(many)).await;
-    assert!(
-        answers
-            .iter()
-            .all(|answer| matches!(answer, Err(Fault::Late { .. } | Fault::Silent { .. })))
-    );
+    assert!(answers.iter().all(|answer| matches!(
+        answer,
+        Err(RedisClientError::Late { .. } | RedisClientError::Silent { .. })
+    )));
     redis.resume();
     until("the key", async || keys.get("a").await.ok().flatten()).await;
 }

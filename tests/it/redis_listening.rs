@@ -6,8 +6,8 @@ use crate::support::{
     within,
 };
 use notify_push::client::{
-    Delivery,
-    redis::{Address, RedisSettings},
+    SourceEvent,
+    redis::{RedisAddress, RedisSettings},
 };
 
 async fn hears_everything(redis: &Redis, settings: RedisSettings) -> Subscriber {
@@ -30,13 +30,13 @@ async fn hears_over_tcp() {
 #[tokio::test]
 async fn hears_by_host_name() {
     let redis = Redis::start().await;
-    hears_everything(&redis, single(Address::Tcp("localhost".into(), redis.port()))).await;
+    hears_everything(&redis, single(RedisAddress::Tcp("localhost".into(), redis.port()))).await;
 }
 
 #[tokio::test]
 async fn hears_over_a_unix_socket() {
     let redis = Redis::start().await;
-    hears_everything(&redis, single(Address::Unix(redis.socket()))).await;
+    hears_everything(&redis, single(RedisAddress::Unix(redis.socket()))).await;
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn a_hundred_thousand_messages_arrive_in_order_through_a_short_queue() {
     };
     let hearing = async {
         for n in 0..COUNT {
-            let Some(Delivery::Message(message, _)) = subscriber.arriving.recv().await else {
+            let Some(SourceEvent::Message(message, _)) = subscriber.arriving.recv().await else {
                 panic!("lost before {n}");
             };
             assert_eq!(message.payload, n.to_string().as_bytes());

@@ -7,12 +7,12 @@ use crate::support::{
     until,
 };
 use notify_push::{
-    client::redis::{Keys, RedisSettings, Topology},
+    client::redis::{RedisClient, RedisSettings, RedisTopology},
     config::secret::Secret,
 };
 
 fn named(sentinels: &[u16], master: &str) -> RedisSettings {
-    settings(Topology::Sentinel {
+    settings(RedisTopology::Sentinel {
         sentinels: sentinels.iter().copied().map(local).collect(),
         master: master.to_owned(),
         user: None,
@@ -32,7 +32,7 @@ async fn a_failover_is_followed_and_is_a_gap() {
     let mut servers = RedisSentinel::start().await;
     // One of the sentinels is away.
     let settings = named(&[1, servers.port()], MASTER);
-    let keys = Keys::new(settings.clone(), hurried(), fastrand::Rng::with_seed(7));
+    let keys = RedisClient::new(settings.clone(), hurried(), fastrand::Rng::with_seed(7));
     let mut subscriber = Subscriber::start(settings);
     subscriber.connected().await;
     servers.master.publish("notify_custom", "before").await;
@@ -87,10 +87,10 @@ async fn sentinels_have_a_login_of_their_own() {
     let without = named(&[servers.port()], MASTER);
     let why = Subscriber::start(without.clone()).away().await;
     assert!(why.contains("refuses the login"), "{why}");
-    let Topology::Sentinel { sentinels, master, user, .. } = without.topology else {
+    let RedisTopology::Sentinel { sentinels, master, user, .. } = without.topology else {
         unreachable!("named above")
     };
     let password = Some(Secret::new("sesame"));
-    let with = settings(Topology::Sentinel { sentinels, master, user, password });
+    let with = settings(RedisTopology::Sentinel { sentinels, master, user, password });
     Subscriber::start(with).connected().await;
 }

@@ -7,7 +7,7 @@ use crate::support::{
     redis::Redis,
     subscriber::{Subscriber, hurried, local, single},
 };
-use notify_push::client::redis::{Address, Keys, RedisSettings, RedisTls};
+use notify_push::client::redis::{RedisAddress, RedisClient, RedisSettings, RedisTls};
 use std::path::PathBuf;
 
 /// A Redis whose certificate is for these names and that asks for none from the client.
@@ -43,9 +43,12 @@ async fn hears_and_reads_keys_with_a_ca_file_by_address_and_by_name() {
     let (redis, certificates) = lenient(&["localhost", "127.0.0.1"]).await;
     let settings = over(strict(Some(certificates.ca())), redis.tls_port());
     hears(&redis, settings.clone()).await;
-    Keys::new(settings.clone(), hurried(), fastrand::Rng::new()).set("a", "1").await.unwrap();
+    RedisClient::new(settings.clone(), hurried(), fastrand::Rng::new())
+        .set("a", "1")
+        .await
+        .unwrap();
     assert_eq!(redis.get("a").await.as_deref(), Some("1"));
-    let by_name = single(Address::Tcp("localhost".into(), redis.tls_port()));
+    let by_name = single(RedisAddress::Tcp("localhost".into(), redis.tls_port()));
     hears(&redis, RedisSettings { tls: settings.tls, ..by_name }).await;
 }
 

@@ -7,13 +7,13 @@ use crate::support::{
 use rustix::process::Signal;
 use std::{fs, path::Path, process::Command};
 
-struct Scene {
+struct ReloadFixture {
     _installation: Installation,
     folder: Folder,
     daemon: Daemon,
 }
 
-impl Scene {
+impl ReloadFixture {
     /// A daemon whose environment file holds these lines.
     async fn start(lines: &str) -> Self {
         let (installation, folder) = (Installation::start().await, folder("reload"));
@@ -37,7 +37,7 @@ impl Scene {
 
 #[tokio::test]
 async fn what_can_change_live_does_and_what_cannot_is_said() {
-    let mut scene = Scene::start("LOG=notify_push=info\n").await;
+    let mut scene = ReloadFixture::start("LOG=notify_push=info\n").await;
     let mut early = Client::log_in(&scene.daemon.url(), "alice", "password").await;
     let more = "LOG=notify_push=debug\nMAX_CONNECTION_TIME=1\nPUSH_RATE=7\nMETRICS_PORT=1\n";
     scene.reload(more).await;
@@ -59,7 +59,7 @@ async fn what_can_change_live_does_and_what_cannot_is_said() {
 
 #[tokio::test]
 async fn a_reload_with_nothing_changed_says_nothing_of_changes() {
-    let mut scene = Scene::start("LOG=notify_push=info\n").await;
+    let mut scene = ReloadFixture::start("LOG=notify_push=info\n").await;
     scene.reload("LOG=notify_push=info\n").await;
     scene.reload("LOG=notify_push=info\nPUSH_RATE=7\n").await;
     scene.daemon.logs("PUSH_RATE changed: in effect now").await;
@@ -68,7 +68,7 @@ async fn a_reload_with_nothing_changed_says_nothing_of_changes() {
 
 #[tokio::test]
 async fn a_file_that_is_broken_changes_nothing_and_is_complained_of() {
-    let mut scene = Scene::start("LOG=notify_push=info\nMAX_CONNECTION_TIME=0\n").await;
+    let mut scene = ReloadFixture::start("LOG=notify_push=info\nMAX_CONNECTION_TIME=0\n").await;
     let mut client = Client::log_in(&scene.daemon.url(), "alice", "password").await;
     scene.reload("MAX_CONNECTION_TIME=1\nthis is no setting\n").await;
     scene.daemon.logs("settings not read again, the old ones stay: environment file line 2").await;
@@ -87,7 +87,7 @@ async fn certificates_on_a_disk_that_hangs_keep_nothing_else_from_changing() {
     let lines = |cert: &Path, more: &str| {
         format!("TLS_CERT={}\nTLS_KEY={}\n{more}", cert.display(), pair.key.display())
     };
-    let scene = Scene::start(&lines(&pair.cert, "LOG=notify_push=info\n")).await;
+    let scene = ReloadFixture::start(&lines(&pair.cert, "LOG=notify_push=info\n")).await;
     // Whoever opens it waits for somebody who writes.
     let hangs = scene.folder.path().join("hangs");
     assert!(Command::new("mkfifo").arg(&hangs).status().unwrap().success());

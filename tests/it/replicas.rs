@@ -23,13 +23,13 @@ fn documented(file: &str) -> String {
     file.replace("    #     ", "    ")
 }
 
-struct Scene {
+struct ReplicaPair {
     installation: Installation,
     replicas: [(Daemon, u16); 2],
     proxy: ReverseProxy,
 }
 
-impl Scene {
+impl ReplicaPair {
     /// Two replicas, to which HAProxy deals out connections in turn.
     async fn start() -> Self {
         let installation = Installation::start().await;
@@ -70,7 +70,7 @@ async fn clients(port: u16) -> String {
 
 #[tokio::test]
 async fn an_event_reaches_the_clients_of_every_replica_and_each_counts_its_own() {
-    let scene = Scene::start().await;
+    let scene = ReplicaPair::start().await;
     let mut crowd = Vec::new();
     for _ in 0..CLIENTS {
         crowd.push(Client::log_in(&scene.proxy.url(), "alice", "alice-password").await);
@@ -88,7 +88,7 @@ async fn an_event_reaches_the_clients_of_every_replica_and_each_counts_its_own()
 
 #[tokio::test]
 async fn a_ticket_opens_whichever_replica_it_comes_to() {
-    let scene = Scene::start().await;
+    let scene = ReplicaPair::start().await;
     for number in 0..4 {
         let ticket = format!("ticket-{number}-{}", "x".repeat(20));
         scene.installation.ticket("alice", &ticket).await;
@@ -99,7 +99,7 @@ async fn a_ticket_opens_whichever_replica_it_comes_to() {
 
 #[tokio::test]
 async fn while_one_replica_restarts_the_other_takes_everybody() {
-    let mut scene = Scene::start().await;
+    let mut scene = ReplicaPair::start().await;
     let one = Client::log_in(&scene.proxy.url(), "alice", "alice-password").await;
     let other = Client::log_in(&scene.proxy.url(), "alice", "alice-password").await;
     assert_eq!(scene.replicas[0].0.stop().await.code(), Some(0));

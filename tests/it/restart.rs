@@ -3,7 +3,7 @@
 use crate::support::{
     client::Client,
     installation::Installation,
-    nextcloud::{Nextcloud, Setup},
+    nextcloud::{Nextcloud, NextcloudSetup},
     within,
 };
 use futures_util::{StreamExt, stream};
@@ -43,7 +43,7 @@ async fn crowd(url: &str) -> Vec<Client> {
 #[tokio::test]
 async fn a_thousand_clients_with_app_passwords_are_back_without_one_request_to_nextcloud() {
     let installation = Installation::start().await;
-    let nextcloud = Nextcloud::start(Setup::default()).await;
+    let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
     for number in 0..USERS {
         let (user, password) = user(number);
         installation.user(&user, "unused").await;

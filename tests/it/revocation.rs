@@ -9,19 +9,19 @@ use crate::{
         free_port, http, in_process,
         installation::Installation,
         mariadb::MariaDb,
-        nextcloud::{Answer, Nextcloud, Setup},
+        nextcloud::{Answer, Nextcloud, NextcloudSetup},
         until, within,
     },
 };
 use futures_util::stream;
 use notify_push::{
-    config::Entry,
-    lifecycle::{ServiceManager, Tasks},
+    config::ServiceEntry,
+    lifecycle::{ServiceManager, TaskGroup},
     runtime,
-    runtime::Rim,
-    server::Local,
-    services::{Boxed, Clock, nextcloud::settings::RECHECK_ROUND},
-    telemetry::log::{Filter, LogFormat, build},
+    runtime::RuntimeEnvironment,
+    server::LocalAddress,
+    services::{BoxedService, WallClock, nextcloud::settings::RECHECK_ROUND},
+    telemetry::log::{LogFilter, LogFormat, build},
 };
 use std::{
     io,
@@ -39,9 +39,9 @@ const ROUND: Duration = Duration::from_millis(300);
 
 /// A log that a test reads.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+struct CapturedLog(Arc<Mutex<Vec<u8>>>);
 
-impl io::Write for Log {
+impl io::Write for CapturedLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -51,14 +51,14 @@ impl io::Write for Log {
     }
 }
 
-impl MakeWriter<'_> for Log {
+impl MakeWriter<'_> for CapturedLog {
     type Writer = Self;
     fn make_writer(&self) -> Self {
         self.clone()
     }
 }
 
-impl Log {
+impl CapturedLog {
     async fn says(&self, text: &str) {
         until(text, async || {
             String::from_utf8_lossy(&self.0.lock().unwrap()).contains(text).then_some(())
@@ -68,27 +68,27 @@ impl Log {
 }
 
 /// A daemon in this process that looks at its sessions more often than an operator can ask for.
-struct Hurried {
+struct FastRecheckDaemon {
     url: String,
-    log: Log,
-    tasks: Tasks,
+    log: CapturedLog,
+    tasks: TaskGroup,
     _logging: DefaultGuard,
 }
 
-impl Drop for Hurried {
+impl Drop for FastRecheckDaemon {
     fn drop(&mut self) {
         self.tasks.stopping().cancel();
     }
 }
 
-impl Hurried {
+impl FastRecheckDaemon {
     async fn start(installation: &Installation, environment: &[(&str, &str)]) -> Self {
         Self::start_by(clock(), installation, environment).await
     }
 
     /// The same, by this clock.
     async fn start_by(
-        clock: Clock,
+        clock: WallClock,
         installation: &Installation,
         environment: &[(&str, &str)],
     ) -> Self {
@@ -98,14 +98,19 @@ impl Hurried {
         let (settings, mut instance) = in_process::settings(&[&config], &environment);
         assert_eq!(instance.settings.auth.recheck_round, RECHECK_ROUND);
         instance.settings.auth.recheck_round = ROUND;
-        let host = Entry::<Boxed>::only(Box::new(instance));
-        let (written, filter) = (Log::default(), Filter::parse("notify_push=debug").unwrap());
+        let host = ServiceEntry::<BoxedService>::only(Box::new(instance));
+        let (written, filter) =
+            (CapturedLog::default(), LogFilter::parse("notify_push=debug").unwrap());
         let (subscriber, log) = build(filter, LogFormat::Json, written.clone());
         let logging = tracing::subscriber::set_default(subscriber);
-        let rim = Rim { log, cores: 2, ..in_process::rim(ServiceManager::default(), clock) };
-        let daemon = runtime::Daemon::start(&settings, vec![host], rim).await.unwrap();
-        let Local::Tcp(address) = daemon.local().clone() else { panic!("not TCP") };
-        let tasks = Tasks::default();
+        let environment = RuntimeEnvironment {
+            log,
+            cores: 2,
+            ..in_process::environment(ServiceManager::default(), clock)
+        };
+        let daemon = runtime::Daemon::start(&settings, vec![host], environment).await.unwrap();
+        let LocalAddress::Tcp(address) = daemon.local().clone() else { panic!("not TCP") };
+        let tasks = TaskGroup::default();
         let stop = tasks.stopping().clone();
         tasks.spawn(async move {
             stop.run_until_cancelled(daemon.run(stream::pending())).await;
@@ -154,7 +159,7 @@ async fn whose_log_in_is_no_longer_good_is_sent_away_and_nobody_else() {
     ];
     users(&installation, &changes.each_ref().map(|(uid, _)| *uid)).await;
     users(&installation, &["carol", "changed"]).await;
-    let daemon = Hurried::start(&installation, &[]).await;
+    let daemon = FastRecheckDaemon::start(&installation, &[]).await;
     let mut carol = Client::log_in(&daemon.url, "carol", &app_password("carol")).await;
     for (uid, change) in &changes {
         let mut client = Client::log_in(&daemon.url, uid, &app_password(uid)).await;
@@ -181,7 +186,7 @@ async fn a_database_that_is_away_sends_nobody_away_and_is_asked_again() {
     let proxy = FaultProxy::to(format!("127.0.0.1:{}", mariadb.port())).await;
     let url = installation.database.url();
     let url = url.replace(&format!(":{}/", mariadb.port()), &format!(":{}/", proxy.port()));
-    let daemon = Hurried::start(&installation, &[("DATABASE_URL", &url)]).await;
+    let daemon = FastRecheckDaemon::start(&installation, &[("DATABASE_URL", &url)]).await;
     let mut alice = Client::log_in(&daemon.url, "alice", &app_password("alice")).await;
     let mut bob = Client::log_in(&daemon.url, "bob", &app_password("bob")).await;
     proxy.set(Fault::Cut);
@@ -240,7 +245,7 @@ async fn a_signal_over_redis_closes_the_sessions_of_one_user() {
 #[tokio::test]
 async fn whom_nextcloud_let_in_stays_as_long_as_nextcloud_says_so() {
     let (installation, nextcloud) =
-        (Installation::start().await, Nextcloud::start(Setup::default()).await);
+        (Installation::start().await, Nextcloud::start(NextcloudSetup::default()).await);
     let url = nextcloud.url();
     let daemon = installation
         .daemon(&[
@@ -273,12 +278,12 @@ async fn a_clock_that_jumps_sends_away_only_whose_password_expires() {
     installation.database.execute(&expiry).await;
     let ahead = Arc::new(AtomicI64::new(0));
     let (jumping, steady) = (Arc::clone(&ahead), clock());
-    let jumping: Clock = Arc::new(move || {
+    let jumping: WallClock = Arc::new(move || {
         let seconds = jumping.load(Relaxed);
         let by = Duration::from_secs(seconds.unsigned_abs());
         if seconds < 0 { steady() - by } else { steady() + by }
     });
-    let daemon = Hurried::start_by(jumping, &installation, &[]).await;
+    let daemon = FastRecheckDaemon::start_by(jumping, &installation, &[]).await;
     let mut stays = Client::log_in(&daemon.url, "stays", &app_password("stays")).await;
     let mut expires = Client::log_in(&daemon.url, "expires", &app_password("expires")).await;
     for seconds in [-10 * 365 * 86_400, 0, -86_400, 60] {

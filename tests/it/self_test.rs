@@ -1,6 +1,6 @@
 //! The self-test's routes with Nextcloud behind them: what `occ notify_push:self-test` gets to see.
 
-use crate::support::nextcloud::{Answer, Nextcloud, Setup};
+use crate::support::nextcloud::{Answer, Nextcloud, NextcloudSetup};
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
 use http::Request;
@@ -8,40 +8,46 @@ use http_body_util::{BodyExt, Empty};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use notify_push::{
-    lifecycle::Tasks,
-    server::client_address::Origins,
+    lifecycle::TaskGroup,
+    server::client_address::ClientAddressResolver,
     services::nextcloud::{
-        endpoints::{Cause, KeyStore, SelfTest, routes},
-        host::Cookie,
-        login::Fingerprints,
-        remote::{Probe, Remote, RemoteSettings},
+        event_handler::TestCookie,
+        http::{NextcloudAuthenticator, NextcloudClientSettings, SelfTestClient},
+        login::ClaimFingerprinter,
+        self_test::{KeyStore, SelfTestContext, SelfTestError, routes},
     },
 };
 use std::sync::Arc;
 
 /// Knows the token and takes everything.
-struct Store;
+struct TokenStore;
 
-impl KeyStore for Store {
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, Cause>> {
+impl KeyStore for TokenStore {
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, SelfTestError>> {
         let token = (key == "test-token").then(|| Bytes::from_static(b"t0ken"));
         std::future::ready(Ok(token)).boxed()
     }
 
-    fn set<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<(), Cause>> {
+    fn set<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<(), SelfTestError>> {
         std::future::ready(Ok(())).boxed()
     }
 }
 
 async fn ask(nextcloud: &Nextcloud, method: &str, path: &str) -> String {
-    let settings = RemoteSettings::new(nextcloud.url().parse().unwrap());
-    let (tasks, prints) = (Tasks::default(), Fingerprints::new([7; 32]));
-    let remote = Remote::new(settings, tasks, Origins::new(vec![]), prints, Arc::new(|_| true));
-    let test = SelfTest {
-        keys: Some(Arc::new(Store)),
+    let settings = NextcloudClientSettings::new(nextcloud.url().parse().unwrap());
+    let (tasks, prints) = (TaskGroup::default(), ClaimFingerprinter::new([7; 32]));
+    let remote = NextcloudAuthenticator::new(
+        settings,
+        tasks,
+        ClientAddressResolver::new(vec![]),
+        prints,
+        Arc::new(|_| true),
+    );
+    let test = SelfTestContext {
+        keys: Some(Arc::new(TokenStore)),
         mounts: None,
-        nextcloud: Some(Probe::new(&remote)),
-        cookie: Cookie::default(),
+        nextcloud: Some(SelfTestClient::new(&remote)),
+        cookie: TestCookie::default(),
         version: "1.4.0".into(),
         forwarded: [].into(),
     };
@@ -56,7 +62,7 @@ async fn ask(nextcloud: &Nextcloud, method: &str, path: &str) -> String {
 
 #[tokio::test]
 async fn nextclouds_answers_are_handed_on() {
-    let nextcloud = Nextcloud::start(Setup::default()).await;
+    let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
     nextcloud.cookie("119367958");
     assert_eq!(ask(&nextcloud, "GET", "/push/test/reverse_cookie").await, "119367958");
     assert_eq!(ask(&nextcloud, "GET", "/test/remote/1.2.3.4").await, "1.2.3.4");
@@ -69,7 +75,7 @@ async fn nextclouds_answers_are_handed_on() {
 
 #[tokio::test]
 async fn what_is_wrong_is_said_with_its_remedy_and_without_the_address() {
-    let nextcloud = Nextcloud::start(Setup::default()).await;
+    let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
     for (status, hint) in
         [(400, "trusted_domains"), (404, "Client Push"), (503, "maintenance"), (403, "403")]
     {
@@ -78,7 +84,7 @@ async fn what_is_wrong_is_said_with_its_remedy_and_without_the_address() {
         assert!(reason.contains(hint), "{reason}");
         assert!(!reason.contains("127.0.0.1"), "{reason}");
     }
-    let gone = Nextcloud::start(Setup::default()).await;
+    let gone = Nextcloud::start(NextcloudSetup::default()).await;
     let url = gone.url();
     drop(gone);
     nextcloud.answer("*", Some(Answer::redirect(301, format!("{url}/elsewhere"))));

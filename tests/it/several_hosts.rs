@@ -12,7 +12,7 @@ use std::{fmt::Write as _, path::Path, process::Command};
 const USUAL: &str = "auth = \"database\"\nmax_debounce_time = \"0\"\n";
 
 /// A daemon of two Nextclouds with a user of the same name: `a` below `/a`, `b` by its name.
-struct Scene {
+struct TwoServicesFixture {
     a: Installation,
     b: Installation,
     daemon: Daemon,
@@ -20,7 +20,7 @@ struct Scene {
     folder: Folder,
 }
 
-impl Scene {
+impl TwoServicesFixture {
     async fn start() -> Self {
         let (a, b) = (Installation::start().await, Installation::start().await);
         a.user_with_home("alice", 1, 1).await;
@@ -67,7 +67,7 @@ fn write(folder: &Path, hosts: &[(&str, &str, &Path)]) -> String {
 
 #[tokio::test]
 async fn no_instance_hears_another_even_for_a_user_of_the_same_name() {
-    let scene = Scene::start().await;
+    let scene = TwoServicesFixture::start().await;
     let (mut a, mut b) = scene.alices().await;
     scene.a.custom("alice", "for_a").await;
     scene.a.changed(1, "files/x", 5).await;
@@ -82,7 +82,7 @@ async fn no_instance_hears_another_even_for_a_user_of_the_same_name() {
 
 #[tokio::test]
 async fn passwords_and_tickets_of_one_instance_open_no_other() {
-    let scene = Scene::start().await;
+    let scene = TwoServicesFixture::start().await;
     let mut client = Client::connect(&scene.url("/ws")).await;
     let refused = "err: Invalid credentials";
     assert_eq!(client.credentials("alice", "alice-password").await, refused);
@@ -99,7 +99,7 @@ async fn passwords_and_tickets_of_one_instance_open_no_other() {
 
 #[tokio::test]
 async fn requests_find_their_host_by_path_and_name_and_others_find_none() {
-    let scene = Scene::start().await;
+    let scene = TwoServicesFixture::start().await;
     let (port, address) = (scene.daemon.port(), scene.daemon.address());
     let by_another_name = format!("localhost:{port}");
     for (at, path, status) in [
@@ -125,7 +125,7 @@ async fn requests_find_their_host_by_path_and_name_and_others_find_none() {
 
 #[tokio::test]
 async fn one_page_of_metrics_tells_hosts_apart_and_revoke_wants_to_know_which() {
-    let scene = Scene::start().await;
+    let scene = TwoServicesFixture::start().await;
     let (mut a, mut b) = scene.alices().await;
     let run = |arguments: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_notify_push"))
@@ -161,7 +161,7 @@ async fn one_page_of_metrics_tells_hosts_apart_and_revoke_wants_to_know_which() 
 
 #[tokio::test]
 async fn an_instance_that_lost_its_redis_silences_no_other() {
-    let mut scene = Scene::start().await;
+    let mut scene = TwoServicesFixture::start().await;
     let (_a, mut b) = scene.alices().await;
     scene.a.redis.kill();
     scene.b.custom("alice", "for_b").await;
@@ -174,7 +174,7 @@ async fn an_instance_that_lost_its_redis_silences_no_other() {
 
 #[tokio::test]
 async fn the_doctor_looks_each_over_under_its_name() {
-    let scene = Scene::start().await;
+    let scene = TwoServicesFixture::start().await;
     let file = scene.folder.path().join("hosts.toml");
     let doctor = Command::new(env!("CARGO_BIN_EXE_notify_push"))
         .args(["doctor", "--json", "--config"])
@@ -199,7 +199,7 @@ async fn the_doctor_looks_each_over_under_its_name() {
 
 #[tokio::test]
 async fn a_reload_reads_the_file_of_hosts_again() {
-    let scene = Scene::start().await;
+    let scene = TwoServicesFixture::start().await;
     let (mut a, mut b) = scene.alices().await;
     let file = scene.folder.path().join("hosts.toml");
     let text = std::fs::read_to_string(&file).unwrap();
@@ -214,7 +214,7 @@ async fn a_reload_reads_the_file_of_hosts_again() {
 
 #[tokio::test]
 async fn what_a_host_logs_names_it_and_what_the_daemon_logs_names_none() {
-    let mut scene = Scene::start().await;
+    let mut scene = TwoServicesFixture::start().await;
     let (_a, _b) = scene.alices().await;
     scene.a.redis.kill();
     let log = |part: &'static str| {
@@ -235,7 +235,7 @@ async fn what_a_host_logs_names_it_and_what_the_daemon_logs_names_none() {
 
 #[tokio::test]
 async fn a_host_that_is_full_sends_clients_back_and_the_other_takes_them() {
-    let scene = Scene::start().await;
+    let scene = TwoServicesFixture::start().await;
     let file = scene.folder.path().join("hosts.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     let (a, b) = text.split_at(text.rfind("[[host]]").unwrap());

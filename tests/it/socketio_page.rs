@@ -2,12 +2,15 @@
 //! have, and event streams.
 
 use crate::{
-    documents::blocks::{Block, blocks},
+    documents::blocks::{CodeBlock, blocks},
     support::{browser::Browser, until, webhook::Webhook},
 };
 use notify_push::{
-    lifecycle::Tasks,
-    server::{Bind, Front, Limits, Listener, Local, StrangerLimits, Strangers, Unobserved, routes},
+    lifecycle::TaskGroup,
+    server::{
+        BindAddress, BoundListener, ConnectionTimeouts, HttpServer, LocalAddress,
+        NoopConnectionObserver, PreAuthLimiter, PreAuthLimits, routes,
+    },
 };
 use std::{path::Path, sync::Arc};
 use warp::{Filter, Reply};
@@ -20,23 +23,23 @@ fn bundle(package: &str, file: &str) -> String {
 }
 
 /// Pages somewhere else than the daemon, `/page/0` and on, and their port.
-async fn elsewhere(pages: Vec<String>, tasks: &Tasks) -> u16 {
-    let bind = Bind::Tcp { address: Some([127, 0, 0, 1].into()), port: 0 };
-    let listener = Listener::bind(&bind).unwrap();
-    let Local::Tcp(address) = listener.local().unwrap() else { panic!("not TCP") };
+async fn elsewhere(pages: Vec<String>, tasks: &TaskGroup) -> u16 {
+    let bind = BindAddress::Tcp { address: Some([127, 0, 0, 1].into()), port: 0 };
+    let listener = BoundListener::bind(&bind).unwrap();
+    let LocalAddress::Tcp(address) = listener.local().unwrap() else { panic!("not TCP") };
     let old = bundle("socket.io-client-1.7", "socket.io.js");
     let new = bundle("socket.io-client-4.8", "socket.io.js");
     let page = warp::path!("page" / usize)
         .map(move |number: usize| warp::reply::html(pages[number].clone()).into_response());
     let old = warp::path("old.js").map(move || script(&old));
     let new = warp::path("new.js").map(move || script(&new));
-    let limits = StrangerLimits { total: 99, per_address: 99 };
-    let front = Front {
+    let limits = PreAuthLimits { total: 99, per_address: 99 };
+    let front = HttpServer {
         routes: routes(page.or(old).unify().or(new).unify()),
-        strangers: Strangers::new(limits, |_| false, Arc::new(Unobserved)),
-        limits: Limits::default(),
+        pre_auth: PreAuthLimiter::new(limits, |_| false, Arc::new(NoopConnectionObserver)),
+        limits: ConnectionTimeouts::default(),
         tasks: tasks.clone(),
-        observer: Arc::new(Unobserved),
+        observer: Arc::new(NoopConnectionObserver),
     };
     tasks.spawn(front.serve(listener, None));
     address.port()
@@ -93,7 +96,7 @@ addEventListener('load', () => {{
 async fn a_page_of_another_origin_hears_over_every_way_that_it_has() {
     let host = Webhook::start().await;
     let user = "%C3%A9%E2%98%83";
-    let (tasks, browser) = (Tasks::default(), Browser::start().await);
+    let (tasks, browser) = (TaskGroup::default(), Browser::start().await);
     let port = elsewhere(vec![page(&host.daemon.address())], &tasks).await;
     let names = || WAYS.iter().map(|(name, _)| *name);
     for name in names().chain(["events"]) {
@@ -128,7 +131,7 @@ async fn the_bundle_that_pages_load_from_the_daemon_is_npms() {
 }
 
 /// A page around an example of the documents, which shows what it hears.
-fn example(block: &Block, host: &str, connection: usize) -> String {
+fn example(block: &CodeBlock, host: &str, connection: usize) -> String {
     let code = block.text.replace("://push.example.com", &format!("://{host}"));
     let code = code.replace("https://", "http://").replace("wss://", "ws://");
     let code = if block.language == "html" { code } else { format!("<script>{code}</script>") };
@@ -149,7 +152,7 @@ async fn the_examples_of_the_documents_hear_what_is_pushed() {
     assert_eq!(examples.len(), 3);
     let address = host.daemon.address();
     let pages = examples.iter().zip(0..).map(|(block, number)| example(block, &address, number));
-    let (tasks, user) = (Tasks::default(), "%C3%A9%2F%E2%98%83");
+    let (tasks, user) = (TaskGroup::default(), "%C3%A9%2F%E2%98%83");
     let port = elsewhere(pages.collect(), &tasks).await;
     let browser = Browser::start().await;
     for number in 0..examples.len() {

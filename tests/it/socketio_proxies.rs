@@ -14,7 +14,7 @@ use crate::support::{
 use serde_json::json;
 
 /// A host below the path that the files pass on.
-const HOSTS: &str = "[[host]]\nname = \"push\"\nkind = \"webhook\"\npath = \"/push\"\n\
+const SERVICES: &str = "[[host]]\nname = \"push\"\nkind = \"webhook\"\npath = \"/push\"\n\
                      auth_token = \"s3cr3t\"\n";
 
 async fn through(kind: Kind, host: &Webhook, certificates: &Certificates) {
@@ -71,7 +71,7 @@ async fn register(host: &Webhook, user: &str, connection: &str) {
 async fn all_ways_lead_through_the_proxies_as_shipped() {
     let (folder, certificates) = (folder("hosts"), Certificates::new());
     let file = folder.path().join("hosts.toml");
-    std::fs::write(&file, HOSTS).unwrap();
+    std::fs::write(&file, SERVICES).unwrap();
     let arguments = ["--config", &file.display().to_string()];
     let host = Webhook { daemon: Daemon::start(&arguments, &[]).await };
     for kind in [Kind::Nginx, Kind::Apache, Kind::Caddy, Kind::HaProxy, Kind::Traefik] {

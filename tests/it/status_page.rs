@@ -6,17 +6,20 @@ use crate::support::{
     installation::Installation, until,
 };
 use notify_push::{
-    health::{Dependency, Health},
-    lifecycle::Tasks,
-    push::notice::Topic,
+    health::{HealthRegistry, ServiceDependency},
+    lifecycle::TaskGroup,
+    push::notice::TopicId,
     runtime::{
-        Page,
-        admin::{Admin, Revoke, Status, admin},
-        status::{Condition, Sampler},
+        MetricsPage,
+        admin::{AdminApi, RevokeSessions, StatusContext, admin},
+        status::{DependencyState, StatusSampler},
     },
-    server::{Bind, Front, Limits, Listener, StrangerLimits, Strangers, Unobserved, routes},
-    services::{Names, Observers},
-    telemetry::log::{Filter, LogFormat, build},
+    server::{
+        BindAddress, BoundListener, ConnectionTimeouts, HttpServer, NoopConnectionObserver,
+        PreAuthLimiter, PreAuthLimits, routes,
+    },
+    services::{MetricLabelNames, ServiceMetrics},
+    telemetry::log::{LogFilter, LogFormat, build},
 };
 use serde_json::json;
 use std::{
@@ -206,44 +209,46 @@ const CONTRAST: &str = "() => {
 }";
 
 /// The admin listener of a daemon with two hosts, one of which is broken; where it is.
-async fn two_hosts() -> (Tasks, String) {
-    let mut page = Page::new("0").unwrap();
+async fn two_hosts() -> (TaskGroup, String) {
+    let mut page = MetricsPage::new("0").unwrap();
     for (name, sessions) in [("north", 30), ("south", 4)] {
-        let names = Names { host: Some(name), topics: &["file"], channels: &[], methods: &[] };
-        let observers = Observers::register(names).unwrap();
-        observers.hub.told(Topic(0), sessions, Duration::from_millis(101), Duration::ZERO);
+        let names =
+            MetricLabelNames { host: Some(name), topics: &["file"], channels: &[], methods: &[] };
+        let observers = ServiceMetrics::register(names).unwrap();
+        observers.hub.notified(TopicId(0), sessions, Duration::from_millis(101), Duration::ZERO);
         page.add(Some(name), observers.metrics().clone(), None);
     }
     let begun = Instant::now();
     let redis = |host: &str, up: bool| {
         let condition = move || match up {
-            true => Condition::Up { since: begun },
-            false => Condition::Down { since: begun, why: "connection refused".into() },
+            true => DependencyState::Up { since: begun },
+            false => DependencyState::Down { since: begun, why: "connection refused".into() },
         };
         let (host, condition) = (Some(host.into()), Arc::new(condition));
-        Dependency { name: "redis".into(), host, needed: true, condition }
+        ServiceDependency { name: "redis".into(), host, needed: true, condition }
     };
     let dependencies = [redis("north", true), redis("south", false)];
-    let health = Health::new(dependencies, Arc::new(|| SystemTime::UNIX_EPOCH));
-    let (_, log) = build(Filter::default(), LogFormat::Json, std::io::sink);
-    let (numbers, filter, tasks) = (page.clone(), log.clone(), Tasks::default());
+    let health = HealthRegistry::new(dependencies, Arc::new(|| SystemTime::UNIX_EPOCH));
+    let (_, log) = build(LogFilter::default(), LogFormat::Json, std::io::sink);
+    let (numbers, filter, tasks) = (page.clone(), log.clone(), TaskGroup::default());
     let sampler =
-        Sampler::new(health.clone(), move || numbers.text().ok(), move || filter.current());
+        StatusSampler::new(health.clone(), move || numbers.text().ok(), move || filter.current());
     let stopping = tasks.stopping().clone();
-    let status = Status { sampler: Arc::new(sampler), log: log.clone(), play: None, stopping };
-    let revoke: Revoke = Arc::new(|_| Box::pin(async { 0 }));
+    let status =
+        StatusContext { sampler: Arc::new(sampler), log: log.clone(), play: None, stopping };
+    let revoke: RevokeSessions = Arc::new(|_| Box::pin(async { 0 }));
     let hosts = [(None, revoke)].into();
-    let asked = Admin { page: Arc::new(move || page.text()), log, hosts, health };
-    let limits = StrangerLimits { total: 99, per_address: 99 };
-    let front = Front {
+    let asked = AdminApi { page: Arc::new(move || page.text()), log, hosts, health };
+    let limits = PreAuthLimits { total: 99, per_address: 99 };
+    let front = HttpServer {
         routes: routes(admin(asked, status)),
-        strangers: Strangers::new(limits, |_| true, Arc::new(Unobserved)),
-        limits: Limits::default(),
+        pre_auth: PreAuthLimiter::new(limits, |_| true, Arc::new(NoopConnectionObserver)),
+        limits: ConnectionTimeouts::default(),
         tasks: tasks.clone(),
-        observer: Arc::new(Unobserved),
+        observer: Arc::new(NoopConnectionObserver),
     };
-    let loopback = Bind::Tcp { address: Some([127, 0, 0, 1].into()), port: 0 };
-    let listener = Listener::bind(&loopback).unwrap();
+    let loopback = BindAddress::Tcp { address: Some([127, 0, 0, 1].into()), port: 0 };
+    let listener = BoundListener::bind(&loopback).unwrap();
     let address = listener.local().unwrap().to_string();
     tasks.spawn(front.serve(listener, None));
     (tasks, address)

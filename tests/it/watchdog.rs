@@ -2,12 +2,12 @@
 
 use crate::support::in_process;
 use notify_push::{
-    config::Entry,
+    config::ServiceEntry,
     lifecycle::ServiceManager,
-    runtime::{Daemon, Rim, settings::Settings},
+    runtime::{Daemon, RuntimeEnvironment, settings::DaemonSettings},
     services::{
-        Boxed,
-        nextcloud::{Feed, Instance},
+        BoxedService,
+        nextcloud::{NextcloudEventSource, NextcloudService},
     },
 };
 use std::{
@@ -25,20 +25,23 @@ const LONG: Duration = Duration::from_millis(1200);
 /// A loaded machine may take its time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn settings(folder: &Path, feed: Feed) -> (Settings, Vec<Entry<Boxed>>) {
+fn settings(
+    folder: &Path,
+    feed: NextcloudEventSource,
+) -> (DaemonSettings, Vec<ServiceEntry<BoxedService>>) {
     let database = format!("sqlite://{}", folder.join("none.db").display());
     let (settings, instance) = in_process::settings(&[], &[("DATABASE_URL", &database)]);
-    (settings, vec![Entry::only(Box::new(Instance { feed, ..instance }))])
+    (settings, vec![ServiceEntry::only(Box::new(NextcloudService { feed, ..instance }))])
 }
 
-fn rim(socket: &Path) -> Rim {
+fn environment(socket: &Path) -> RuntimeEnvironment {
     let variable = |name: &str| match name {
         "NOTIFY_SOCKET" => Some(socket.as_os_str().to_owned()),
         "WATCHDOG_USEC" => Some(INTERVAL.into()),
         _ => None,
     };
     let manager = ServiceManager::from_environment(variable, std::process::id()).unwrap();
-    in_process::rim(manager, Arc::new(|| SystemTime::UNIX_EPOCH))
+    in_process::environment(manager, Arc::new(|| SystemTime::UNIX_EPOCH))
 }
 
 /// Waits until the daemon is fed; `false`: it was not in this time.
@@ -61,10 +64,10 @@ fn a_blocked_worker_is_noticed() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (_source, queue) = channel::channel(16);
-    let (settings, hosts) = settings(folder.path(), Feed::Memory(queue));
-    let rim = rim(&socket);
+    let (settings, hosts) = settings(folder.path(), NextcloudEventSource::Memory(queue));
+    let environment = environment(&socket);
     runtime.spawn(async move {
-        let daemon = Daemon::start(&settings, hosts, rim).await.unwrap();
+        let daemon = Daemon::start(&settings, hosts, environment).await.unwrap();
         daemon.run(futures_util::stream::pending()).await
     });
     assert!(is_fed(&manager, PATIENCE) && is_fed(&manager, PATIENCE), "it works and is not fed");

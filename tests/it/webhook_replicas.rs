@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-struct Scene {
+struct WebhookReplicas {
     redis: Redis,
     one: Webhook,
     two: Webhook,
 }
 
-impl Scene {
+impl WebhookReplicas {
     async fn start() -> Self {
         let redis = Redis::start().await;
         let (one, two) = (Webhook::on(&redis).await, Webhook::on(&redis).await);
@@ -30,7 +30,7 @@ impl Scene {
 
 #[tokio::test]
 async fn registrations_and_pushes_of_one_hold_at_the_other() {
-    let Scene { one, two, redis: _redis } = Scene::start().await;
+    let WebhookReplicas { one, two, redis: _redis } = WebhookReplicas::start().await;
     one.register("alice", "c1").await;
     two.register("alice", "c2").await;
     let (mut here, mut there) = (two.client("alice", "c1").await, one.client("alice", "c2").await);
@@ -53,7 +53,7 @@ async fn registrations_and_pushes_of_one_hold_at_the_other() {
 
 #[tokio::test]
 async fn a_newer_connection_elsewhere_takes_the_place_of_the_older() {
-    let Scene { one, two, redis: _redis } = Scene::start().await;
+    let WebhookReplicas { one, two, redis: _redis } = WebhookReplicas::start().await;
     one.register("alice", "c1").await;
     let mut client = one.client("alice", "c1").await;
     for host in [&two, &one, &two] {
@@ -67,7 +67,7 @@ async fn a_newer_connection_elsewhere_takes_the_place_of_the_older() {
 
 #[tokio::test]
 async fn who_comes_back_elsewhere_is_sent_what_it_missed() {
-    let Scene { one, two, redis } = Scene::start().await;
+    let WebhookReplicas { one, two, redis } = WebhookReplicas::start().await;
     one.register("alice", "c1").await;
     let mut client = one.client("alice", "c1").await;
     one.push("alice", "1").await;
@@ -92,7 +92,7 @@ async fn who_comes_back_elsewhere_is_sent_what_it_missed() {
 
 #[tokio::test]
 async fn private_urls_hold_everywhere_until_what_they_are_bound_to_ends() {
-    let Scene { one, two, redis } = Scene::start().await;
+    let WebhookReplicas { one, two, redis } = WebhookReplicas::start().await;
     one.register("alice", "c1").await;
     let mut client = two.client("alice", "c1").await;
     client.say(r#"{"hook":{"seconds":600}}"#).await;
@@ -122,7 +122,7 @@ async fn private_urls_hold_everywhere_until_what_they_are_bound_to_ends() {
 
 #[tokio::test]
 async fn a_lost_redis_is_said_at_once_and_what_was_missed_meanwhile_is_told() {
-    let Scene { mut redis, one, two } = Scene::start().await;
+    let WebhookReplicas { mut redis, one, two } = WebhookReplicas::start().await;
     one.register("alice", "c1").await;
     let mut client = one.client("alice", "c1").await;
     redis.kill();
@@ -146,7 +146,7 @@ async fn a_lost_redis_is_said_at_once_and_what_was_missed_meanwhile_is_told() {
 
 #[tokio::test]
 async fn a_signature_counts_once_whichever_replica_is_called() {
-    let Scene { one, two, redis: _redis } = Scene::start().await;
+    let WebhookReplicas { one, two, redis: _redis } = WebhookReplicas::start().await;
     one.register("alice", "c1").await;
     let mut client = two.client("alice", "c1").await;
     let body = r#"{"connection":"c1","signed":true}"#;

@@ -12,17 +12,17 @@ use std::{
 
 /// How far a client has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Away,
+enum ClientStage {
+    Disconnected,
     Connecting,
     Upgrading,
     LoggingIn,
-    Inside,
+    LoggedIn,
 }
 
 /// Whether a client is still there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum ConnectionState {
     /// It is.
     Going,
     /// It is not.
@@ -30,24 +30,30 @@ pub enum Progress {
 }
 
 /// One client.
-pub struct Client {
+pub struct BenchClient {
     number: usize,
-    stage: Stage,
+    stage: ClientStage,
     since: Instant,
     stream: Option<TcpStream>,
     /// Bytes of a frame that is not complete yet.
     rest: Vec<u8>,
 }
 
-impl Client {
+impl BenchClient {
     /// The client of this user.
     pub fn new(number: usize) -> Self {
-        Self { number, stage: Stage::Away, since: Instant::now(), stream: None, rest: Vec::new() }
+        Self {
+            number,
+            stage: ClientStage::Disconnected,
+            since: Instant::now(),
+            stream: None,
+            rest: Vec::new(),
+        }
     }
 
     /// Whether it is logged in.
     pub fn is_inside(&self) -> bool {
-        self.stage == Stage::Inside
+        self.stage == ClientStage::LoggedIn
     }
 
     /// Whether it has a socket.
@@ -76,47 +82,53 @@ impl Client {
             }
             _ => {}
         }
-        (self.stage, self.since) = (Stage::Connecting, Instant::now());
+        (self.stage, self.since) = (ClientStage::Connecting, Instant::now());
         Ok(self.stream.insert(TcpStream::from_std(socket.into())))
     }
 
     /// Forgets its socket.
     pub fn disconnect(&mut self) {
-        (self.stage, self.stream) = (Stage::Away, None);
+        (self.stage, self.stream) = (ClientStage::Disconnected, None);
         self.rest = Vec::new();
     }
 
     /// Does what can be done; says what it hears.
-    pub fn work(&mut self, buffer: &mut [u8], mut hear: impl FnMut(Option<u64>)) -> Progress {
-        self.try_work(buffer, &mut hear).unwrap_or(Progress::Lost)
+    pub fn work(
+        &mut self,
+        buffer: &mut [u8],
+        mut hear: impl FnMut(Option<u64>),
+    ) -> ConnectionState {
+        self.try_work(buffer, &mut hear).unwrap_or(ConnectionState::Lost)
     }
 
     fn try_work(
         &mut self,
         buffer: &mut [u8],
         hear: &mut impl FnMut(Option<u64>),
-    ) -> io::Result<Progress> {
-        let Some(stream) = &mut self.stream else { return Ok(Progress::Lost) };
-        if self.stage == Stage::Connecting {
+    ) -> io::Result<ConnectionState> {
+        let Some(stream) = &mut self.stream else { return Ok(ConnectionState::Lost) };
+        if self.stage == ClientStage::Connecting {
             if let Some(error) = stream.take_error()? {
                 return Err(error);
             }
             match stream.peer_addr() {
                 Err(error) if error.kind() == ErrorKind::NotConnected => {
-                    return Ok(Progress::Going);
+                    return Ok(ConnectionState::Going);
                 }
                 other => other?,
             };
             stream.set_nodelay(true)?;
             stream.write_all(wire::UPGRADE)?;
-            self.stage = Stage::Upgrading;
+            self.stage = ClientStage::Upgrading;
         }
         loop {
-            let Some(stream) = &mut self.stream else { return Ok(Progress::Lost) };
+            let Some(stream) = &mut self.stream else { return Ok(ConnectionState::Lost) };
             match stream.read(buffer) {
-                Ok(0) => return Ok(Progress::Lost),
+                Ok(0) => return Ok(ConnectionState::Lost),
                 Ok(count) => self.take_in(&mut buffer[..count], hear)?,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Progress::Going),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return Ok(ConnectionState::Going);
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
@@ -133,7 +145,7 @@ impl Client {
             joined = rest;
             &joined
         };
-        if self.stage == Stage::Upgrading {
+        if self.stage == ClientStage::Upgrading {
             let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
                 self.rest = bytes.to_vec();
                 return Ok(());
@@ -155,7 +167,7 @@ impl Client {
     fn log_in(&mut self) -> io::Result<()> {
         let mut frames = wire::masked(0x81, stack::user(self.number).as_bytes());
         frames.extend(wire::masked(0x81, stack::app_password(self.number).as_bytes()));
-        self.stage = Stage::LoggingIn;
+        self.stage = ClientStage::LoggingIn;
         self.write(&frames)
     }
 
@@ -166,10 +178,10 @@ impl Client {
         hear: &mut impl FnMut(Option<u64>),
     ) -> io::Result<()> {
         match (opcode, self.stage) {
-            (wire::TEXT, Stage::LoggingIn) if payload == b"authenticated" => {
-                self.stage = Stage::Inside;
+            (wire::TEXT, ClientStage::LoggingIn) if payload == b"authenticated" => {
+                self.stage = ClientStage::LoggedIn;
             }
-            (wire::TEXT, Stage::Inside) => hear(wire::number(payload)),
+            (wire::TEXT, ClientStage::LoggedIn) => hear(wire::number(payload)),
             (wire::PING, _) => return self.write(&wire::masked(0x8a, payload)),
             (wire::TEXT, _) => return Err(io::Error::other("refused")),
             (wire::CLOSE, _) => return Err(io::Error::other("closed")),

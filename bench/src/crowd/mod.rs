@@ -3,7 +3,7 @@
 mod client;
 pub mod wire;
 
-use client::{Client, Progress};
+use client::{BenchClient, ConnectionState};
 use mio::{Events, Interest, Poll, Token};
 use std::{
     io,
@@ -15,7 +15,7 @@ const AT_ONCE: usize = 512;
 
 /// A message that a client has heard.
 #[derive(Debug, Clone, Copy)]
-pub struct Heard {
+pub struct ReceivedMessage {
     /// Which client.
     pub client: usize,
     /// When.
@@ -26,7 +26,7 @@ pub struct Heard {
 
 /// Who connects, and how.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct ConnectionPlan {
     /// The daemons' ports: clients are dealt out to them in turn.
     pub ports: Vec<u16>,
     /// Number of the first user.
@@ -39,7 +39,7 @@ pub struct Plan {
     pub pause: Duration,
 }
 
-impl Plan {
+impl ConnectionPlan {
     /// So many users from the first on, who wait as the original allows.
     pub fn new(port: u16, count: usize) -> Self {
         Self::spread(vec![port], count)
@@ -53,13 +53,13 @@ impl Plan {
 }
 
 /// Clients of one daemon.
-pub struct Crowd {
+pub struct ClientPool {
     poll: Poll,
     events: Events,
-    clients: Vec<Client>,
-    plan: Plan,
+    clients: Vec<BenchClient>,
+    plan: ConnectionPlan,
     buffer: Box<[u8]>,
-    heard: Vec<Heard>,
+    heard: Vec<ReceivedMessage>,
     waiting: Vec<(Instant, usize)>,
     connecting: usize,
     inside: usize,
@@ -67,9 +67,9 @@ pub struct Crowd {
     pub failures: usize,
 }
 
-impl Crowd {
+impl ClientPool {
     /// Connects all of them and waits until they are in; fails when that takes too long.
-    pub fn connect(plan: Plan, at_most: Duration) -> io::Result<Self> {
+    pub fn connect(plan: ConnectionPlan, at_most: Duration) -> io::Result<Self> {
         let count = plan.count;
         let mut crowd = Self::begin(plan)?;
         crowd.all_in(count, at_most)?;
@@ -80,7 +80,7 @@ impl Crowd {
     pub fn grow(&mut self, by: usize, at_most: Duration) -> io::Result<()> {
         let (now, from) = (Instant::now(), self.clients.len());
         let numbers = from..from + by;
-        self.clients.extend(numbers.clone().map(|index| Client::new(self.plan.first + index)));
+        self.clients.extend(numbers.clone().map(|index| BenchClient::new(self.plan.first + index)));
         self.waiting.extend(numbers.rev().map(|index| (now, index)));
         self.all_in(from + by, at_most)
     }
@@ -97,13 +97,13 @@ impl Crowd {
         Ok(())
     }
 
-    /// The same, without waiting: call [`Crowd::pump`].
-    pub fn begin(plan: Plan) -> io::Result<Self> {
+    /// The same, without waiting: call [`ClientPool::pump`].
+    pub fn begin(plan: ConnectionPlan) -> io::Result<Self> {
         let now = Instant::now();
         Ok(Self {
             poll: Poll::new()?,
             events: Events::with_capacity(1024),
-            clients: (0..plan.count).map(|index| Client::new(plan.first + index)).collect(),
+            clients: (0..plan.count).map(|index| BenchClient::new(plan.first + index)).collect(),
             buffer: vec![0; 64 * 1024].into_boxed_slice(),
             heard: Vec::new(),
             waiting: (0..plan.count).rev().map(|index| (now, index)).collect(),
@@ -140,7 +140,7 @@ impl Crowd {
     }
 
     /// What was heard since it was last asked.
-    pub fn take(&mut self) -> Vec<Heard> {
+    pub fn take(&mut self) -> Vec<ReceivedMessage> {
         std::mem::take(&mut self.heard)
     }
 
@@ -162,15 +162,15 @@ impl Crowd {
         let was_inside = client.is_inside();
         let heard = &mut self.heard;
         let at = Instant::now();
-        let hear = |number| heard.push(Heard { client: index, at, number });
+        let hear = |number| heard.push(ReceivedMessage { client: index, at, number });
         match client.work(&mut self.buffer, hear) {
-            Progress::Going => {
+            ConnectionState::Going => {
                 if !was_inside && client.is_inside() {
                     self.connecting -= 1;
                     self.inside += 1;
                 }
             }
-            Progress::Lost => {
+            ConnectionState::Lost => {
                 if client.is_connected() {
                     self.drop_client(index, was_inside);
                 }

@@ -1,11 +1,11 @@
 //! How much goes through, at what price, and whether all of it arrives in order.
 
 use crate::{
-    crowd::{Crowd, Heard, Plan},
+    crowd::{ClientPool, ConnectionPlan, ReceivedMessage},
     daemon::Daemon,
     figures::{Figures, micros, millis},
     options::{Binary, Options},
-    stack::{SHARED, SHARERS, Stack, user},
+    stack::{SHARED, SHARERS, ServerStack, user},
 };
 use redis::Commands;
 use std::{
@@ -24,9 +24,10 @@ const LOST: Duration = Duration::from_secs(10);
 
 pub(super) fn fan_out(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
     let count = SHARERS.min(options.connections);
-    let stack = Stack::start(options, count)?;
+    let stack = ServerStack::start(options, count)?;
     let daemon = Daemon::start(binary, &stack, &[("DEBOUNCE_DISABLE", "true")])?;
-    let mut crowd = Crowd::connect(Plan::new(daemon.port, count), Duration::from_secs(120))?;
+    let mut crowd =
+        ClientPool::connect(ConnectionPlan::new(daemon.port, count), Duration::from_secs(120))?;
     let mut redis = stack.redis.connection()?;
     let mut figures = Figures::default();
     let cold = one_fan_out(&mut crowd, &mut redis, count)?;
@@ -47,7 +48,7 @@ pub(super) fn fan_out(options: &Options, binary: &Binary) -> Result<Figures, Box
 }
 
 fn one_fan_out(
-    crowd: &mut Crowd,
+    crowd: &mut ClientPool,
     redis: &mut redis::Connection,
     count: usize,
 ) -> Result<Duration, Box<dyn Error>> {
@@ -55,7 +56,7 @@ fn one_fan_out(
     let begun = Instant::now();
     let update = format!("{{\"storage\":{SHARED},\"path\":\"files\\/a.txt\",\"file_id\":1}}");
     let _: usize = redis.publish("notify_storage_update", update)?;
-    let mut heard: Vec<Heard> = Vec::new();
+    let mut heard: Vec<ReceivedMessage> = Vec::new();
     while heard.len() < count {
         if begun.elapsed() > Duration::from_secs(20) {
             return Err(format!("only {} of {count} heard", heard.len()).into());
@@ -68,10 +69,10 @@ fn one_fan_out(
 }
 
 pub(super) fn throughput(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
-    let stack = Stack::start(options, options.connections)?;
+    let stack = ServerStack::start(options, options.connections)?;
     let daemon = Daemon::start(binary, &stack, &[])?;
-    let plan = Plan::new(daemon.port, options.connections);
-    let mut crowd = Crowd::connect(plan, Duration::from_secs(180))?;
+    let plan = ConnectionPlan::new(daemon.port, options.connections);
+    let mut crowd = ClientPool::connect(plan, Duration::from_secs(180))?;
     let before = daemon.read()?;
     let lasts = Duration::from_secs(options.seconds);
     let (arrived, time) = flood(&stack, &mut crowd, options.connections, lasts)?;
@@ -85,8 +86,8 @@ pub(super) fn throughput(options: &Options, binary: &Binary) -> Result<Figures, 
 /// As many messages as go through, each to one of so many users, with a window of those on their
 /// way. How many arrived in which time; none is lost.
 pub(super) fn flood(
-    stack: &Stack,
-    crowd: &mut Crowd,
+    stack: &ServerStack,
+    crowd: &mut ClientPool,
     users: usize,
     lasts: Duration,
 ) -> Result<(usize, Duration), Box<dyn Error>> {
@@ -117,9 +118,10 @@ pub(super) fn flood(
 }
 
 pub(super) fn ordered(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
-    let stack = Stack::start(options, 1)?;
+    let stack = ServerStack::start(options, 1)?;
     let daemon = Daemon::start(binary, &stack, &[])?;
-    let mut crowd = Crowd::connect(Plan::new(daemon.port, 1), Duration::from_secs(60))?;
+    let mut crowd =
+        ClientPool::connect(ConnectionPlan::new(daemon.port, 1), Duration::from_secs(60))?;
     let mut redis = stack.redis.connection()?;
     let (begun, mut sent) = (Instant::now(), 0_u64);
     while begun.elapsed() < Duration::from_secs(options.seconds) {

@@ -1,11 +1,11 @@
 //! How memory and idle processor time grow with the number of connections, in one daemon.
 
 use crate::{
-    crowd::{Crowd, Plan},
+    crowd::{ClientPool, ConnectionPlan},
     daemon::Daemon,
     figures::{Figures, micros},
     options::{Binary, Options},
-    stack::Stack,
+    stack::ServerStack,
 };
 use std::{
     error::Error,
@@ -13,15 +13,15 @@ use std::{
 };
 
 /// The crowd grows in so many steps.
-pub const STEPS: [Step; 4] = [
-    Step { part: 0.05, memory: "memory at 5 %", cpu: "processor time at 5 %" },
-    Step { part: 0.35, memory: "memory at 35 %", cpu: "processor time at 35 %" },
-    Step { part: 0.7, memory: "memory at 70 %", cpu: "processor time at 70 %" },
-    Step { part: 1.0, memory: "memory at 100 %", cpu: "processor time at 100 %" },
+pub const STEPS: [GrowthStep; 4] = [
+    GrowthStep { part: 0.05, memory: "memory at 5 %", cpu: "processor time at 5 %" },
+    GrowthStep { part: 0.35, memory: "memory at 35 %", cpu: "processor time at 35 %" },
+    GrowthStep { part: 0.7, memory: "memory at 70 %", cpu: "processor time at 70 %" },
+    GrowthStep { part: 1.0, memory: "memory at 100 %", cpu: "processor time at 100 %" },
 ];
 
 /// One step and what its figures are called.
-pub struct Step {
+pub struct GrowthStep {
     /// Of all connections.
     pub part: f64,
     /// The name of the memory's figure.
@@ -40,9 +40,9 @@ const SETTLE: Duration = Duration::from_secs(4);
 
 pub(super) fn run(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
     let mut figures = Figures::default();
-    let stack = Stack::start(options, options.connections)?;
+    let stack = ServerStack::start(options, options.connections)?;
     let daemon = Daemon::start(binary, &stack, &[])?;
-    let mut crowd = Crowd::begin(Plan::new(daemon.port, 0))?;
+    let mut crowd = ClientPool::begin(ConnectionPlan::new(daemon.port, 0))?;
     figures.add(ALL, "", options.connections as f64);
     for step in &STEPS {
         let count = (options.connections as f64 * step.part).round();

@@ -1,12 +1,12 @@
 //! Memory and processor time of a full house that has nothing to do, and memory after it has left.
 
 use crate::{
-    crowd::{Crowd, Plan},
+    crowd::{ClientPool, ConnectionPlan},
     daemon::Daemon,
     figures::{Figures, micros, millis},
-    kernel::Slabs,
+    kernel::SlabTable,
     options::{Binary, Options},
-    stack::Stack,
+    stack::ServerStack,
 };
 use std::{
     error::Error,
@@ -23,24 +23,24 @@ const SETTLE: Duration = Duration::from_secs(5);
 
 pub(super) fn run(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
     let mut figures = Figures::default();
-    let stack = Stack::start(options, options.connections)?;
+    let stack = ServerStack::start(options, options.connections)?;
     let daemon = Daemon::start(binary, &stack, &[])?;
     figures.add("start to ready", "ms", millis(daemon.started_in));
     sleep(Duration::from_secs(1));
     let base = daemon.read()?;
     figures.add("base memory", "MB", base.pss as f64 / 1e6);
-    drop(Crowd::connect(Plan::new(daemon.port, WARM_UP), Duration::from_secs(60))?);
+    drop(ClientPool::connect(ConnectionPlan::new(daemon.port, WARM_UP), Duration::from_secs(60))?);
     sleep(SETTLE + SETTLE);
     let warm = daemon.read()?;
     figures.add("memory after a first hundred have left", "MB", warm.pss as f64 / 1e6);
-    let kernel = Slabs::read();
-    let plan = Plan::new(daemon.port, options.connections);
-    let mut crowd = Crowd::connect(plan, Duration::from_secs(180))?;
+    let kernel = SlabTable::read();
+    let plan = ConnectionPlan::new(daemon.port, options.connections);
+    let mut crowd = ClientPool::connect(plan, Duration::from_secs(180))?;
     crowd.until(Instant::now() + SETTLE)?;
     let full = daemon.read()?;
     let each = |bytes: u64| bytes as f64 / options.connections as f64;
     figures.add("memory each connection", "bytes", each(full.pss.saturating_sub(warm.pss)));
-    if let (Some(before), Some(now)) = (kernel, Slabs::read()) {
+    if let (Some(before), Some(now)) = (kernel, SlabTable::read()) {
         // The bench holds the other end, as large as the daemon's, on the same machine.
         let bytes = now.each_since(&before, 2 * options.connections);
         figures.add("kernel memory each socket", "bytes", bytes);

@@ -1,11 +1,11 @@
 //! How long it takes from a publish to the client.
 
 use crate::{
-    crowd::{Crowd, Plan},
+    crowd::{ClientPool, ConnectionPlan},
     daemon::Daemon,
     figures::{Figures, millis},
     options::{Binary, Options},
-    stack::{HOMES, Stack, user},
+    stack::{HOMES, ServerStack, user},
 };
 use redis::Commands;
 use std::{
@@ -18,10 +18,10 @@ use std::{
 const CHANGES: usize = 200;
 
 pub(super) fn custom(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
-    let stack = Stack::start(options, options.connections)?;
+    let stack = ServerStack::start(options, options.connections)?;
     let daemon = Daemon::start(binary, &stack, &[])?;
-    let plan = Plan::new(daemon.port, options.connections);
-    let mut crowd = Crowd::connect(plan, Duration::from_secs(180))?;
+    let plan = ConnectionPlan::new(daemon.port, options.connections);
+    let mut crowd = ClientPool::connect(plan, Duration::from_secs(180))?;
     let (lost, mut times) = custom_times(&stack, &mut crowd, options.connections, options.seconds)?;
     let mut figures = Figures::default();
     figures.add("messages lost", "", lost as f64);
@@ -33,8 +33,8 @@ pub(super) fn custom(options: &Options, binary: &Binary) -> Result<Figures, Box<
 /// Publishes 1 000 messages a second, each to one of so many users; how many were lost, and how long
 /// the others took.
 pub(super) fn custom_times(
-    stack: &Stack,
-    crowd: &mut Crowd,
+    stack: &ServerStack,
+    crowd: &mut ClientPool,
     users: usize,
     seconds: u64,
 ) -> Result<(usize, Vec<Duration>), Box<dyn Error>> {
@@ -64,9 +64,10 @@ pub(super) fn custom_times(
 
 pub(super) fn file(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
     let count = CHANGES.min(options.connections);
-    let stack = Stack::start(options, count)?;
+    let stack = ServerStack::start(options, count)?;
     let daemon = Daemon::start(binary, &stack, &[])?;
-    let mut crowd = Crowd::connect(Plan::new(daemon.port, count), Duration::from_secs(60))?;
+    let mut crowd =
+        ClientPool::connect(ConnectionPlan::new(daemon.port, count), Duration::from_secs(60))?;
     let mut redis = stack.redis.connection()?;
     let mut times = Vec::new();
     for number in 0..count {
@@ -92,9 +93,10 @@ pub(super) fn file(options: &Options, binary: &Binary) -> Result<Figures, Box<dy
 }
 
 pub(super) fn steady(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
-    let stack = Stack::start(options, 1)?;
+    let stack = ServerStack::start(options, 1)?;
     let daemon = Daemon::start(binary, &stack, &[])?;
-    let mut crowd = Crowd::connect(Plan::new(daemon.port, 1), Duration::from_secs(60))?;
+    let mut crowd =
+        ClientPool::connect(ConnectionPlan::new(daemon.port, 1), Duration::from_secs(60))?;
     let mut redis = stack.redis.connection()?;
     let (begun, lasts) = (Instant::now(), Duration::from_secs(30));
     while begun.elapsed() < lasts {

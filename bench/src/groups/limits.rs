@@ -1,6 +1,6 @@
 //! What the machine can do without any daemon: the bound of every figure above.
 
-use crate::{figures::Figures, kernel::Slabs, options::Options, proc, stack::Redis};
+use crate::{figures::Figures, kernel::SlabTable, options::Options, proc, stack::Redis};
 use redis::Commands;
 use std::{
     error::Error,
@@ -42,7 +42,7 @@ pub(super) fn run(options: &Options) -> Result<Figures, Box<dyn Error>> {
 
 /// Writes a frame to each of many sockets, and reads them empty between the rounds.
 fn writes(figures: &mut Figures, count: usize) -> Result<(), Box<dyn Error>> {
-    let before = Slabs::read();
+    let before = SlabTable::read();
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let address = listener.local_addr()?;
     let mut pairs = Vec::with_capacity(count);
@@ -69,7 +69,7 @@ fn writes(figures: &mut Figures, count: usize) -> Result<(), Box<dyn Error>> {
         }
     }
     figures.add("raw write, processor time each", "µs", spent.as_secs_f64() * 1e6 / written as f64);
-    if let (Some(before), Some(now)) = (before, Slabs::read()) {
+    if let (Some(before), Some(now)) = (before, SlabTable::read()) {
         let bytes = now.each_since(&before, 2 * count);
         figures.add("kernel memory each socket, in no event queue", "bytes", bytes);
     }

@@ -1,11 +1,11 @@
 //! How fast clients get in, and whether everybody comes back after a restart.
 
 use crate::{
-    crowd::{Crowd, Plan},
+    crowd::{ClientPool, ConnectionPlan},
     daemon::Daemon,
     figures::Figures,
     options::{Binary, Options},
-    stack::{Stack, free_port},
+    stack::{ServerStack, free_port},
 };
 use std::{
     error::Error,
@@ -20,10 +20,10 @@ const AT_MOST: Duration = Duration::from_secs(240);
 
 pub(super) fn rate(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
     let count = options.connections.min(5_000);
-    let stack = Stack::start(options, count)?;
+    let stack = ServerStack::start(options, count)?;
     let daemon = Daemon::start(binary, &stack, &[])?;
     let begun = Instant::now();
-    let crowd = Crowd::connect(Plan::new(daemon.port, count), AT_MOST)?;
+    let crowd = ClientPool::connect(ConnectionPlan::new(daemon.port, count), AT_MOST)?;
     let time = begun.elapsed();
     let mut figures = Figures::default();
     figures.add("log-ins a second", "", crowd.inside() as f64 / time.as_secs_f64());
@@ -37,12 +37,12 @@ pub(super) fn reconnect(
     more: &[(&str, &str)],
 ) -> Result<Figures, Box<dyn Error>> {
     let count = options.connections.min(BACK);
-    let stack = Stack::start(options, count)?;
+    let stack = ServerStack::start(options, count)?;
     let port = free_port()?;
     let _daemon = Daemon::start_at(binary, &stack, more, port)?;
     // What a crash leaves behind: everybody tries at the same moment.
     let begun = Instant::now();
-    let mut crowd = Crowd::begin(Plan::new(port, count))?;
+    let mut crowd = ClientPool::begin(ConnectionPlan::new(port, count))?;
     while crowd.inside() < count && begun.elapsed() < AT_MOST {
         crowd.pump(Duration::from_millis(20))?;
     }

@@ -2,11 +2,11 @@
 
 use super::{delivery::flood, latency::custom_times};
 use crate::{
-    crowd::{Crowd, Plan},
+    crowd::{ClientPool, ConnectionPlan},
     daemon::Daemon,
     figures::{Figures, micros},
     options::{Binary, Options},
-    stack::Stack,
+    stack::ServerStack,
 };
 use std::{error::Error, time::Duration};
 
@@ -14,7 +14,7 @@ use std::{error::Error, time::Duration};
 const SECONDS: u64 = 5;
 
 /// One number of daemons, and what its figures are called.
-struct Setting {
+struct ReplicaSetting {
     daemons: usize,
     rate: &'static str,
     daemon: &'static str,
@@ -22,22 +22,22 @@ struct Setting {
     times: [&'static str; 3],
 }
 
-const SETTINGS: [Setting; 3] = [
-    Setting {
+const SETTINGS: [ReplicaSetting; 3] = [
+    ReplicaSetting {
         daemons: 1,
         rate: "1 daemon: events a second",
         daemon: "1 daemon: its processor time each event",
         redis: "1 daemon: Redis' processor time each event",
         times: ["1 daemon: p50 at 1000/s", "1 daemon: p99 at 1000/s", "1 daemon: max at 1000/s"],
     },
-    Setting {
+    ReplicaSetting {
         daemons: 2,
         rate: "2 daemons: events a second",
         daemon: "2 daemons: each one's processor time each event",
         redis: "2 daemons: Redis' processor time each event",
         times: ["2 daemons: p50 at 1000/s", "2 daemons: p99 at 1000/s", "2 daemons: max at 1000/s"],
     },
-    Setting {
+    ReplicaSetting {
         daemons: 3,
         rate: "3 daemons: events a second",
         daemon: "3 daemons: each one's processor time each event",
@@ -50,12 +50,13 @@ pub(super) fn run(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn
     let mut figures = Figures::default();
     let users = options.connections.min(6_000);
     for setting in &SETTINGS {
-        let stack = Stack::start(options, users)?;
+        let stack = ServerStack::start(options, users)?;
         let daemons = (0..setting.daemons)
             .map(|_| Daemon::start(binary, &stack, &[]))
             .collect::<Result<Vec<_>, _>>()?;
         let ports = daemons.iter().map(|daemon| daemon.port).collect();
-        let mut crowd = Crowd::connect(Plan::spread(ports, users), Duration::from_secs(120))?;
+        let mut crowd =
+            ClientPool::connect(ConnectionPlan::spread(ports, users), Duration::from_secs(120))?;
         let used = || -> std::io::Result<Duration> {
             daemons.iter().map(|daemon| Ok(daemon.read()?.cpu)).sum()
         };

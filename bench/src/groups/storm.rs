@@ -1,11 +1,11 @@
 //! Many updates on storages that many users see: one look-up each, and little time for the rest.
 
 use crate::{
-    crowd::{Crowd, Plan},
+    crowd::{ClientPool, ConnectionPlan},
     daemon::Daemon,
     figures::{Figures, micros},
     options::{Binary, Options},
-    stack::{BUSY, BUSY_MOUNTS, Stack},
+    stack::{BUSY, BUSY_MOUNTS, ServerStack},
 };
 use std::{
     error::Error,
@@ -17,9 +17,10 @@ const RATE: u64 = 5_000;
 
 pub(super) fn run(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
     let count = BUSY_MOUNTS.min(options.connections);
-    let stack = Stack::start(options, count)?;
+    let stack = ServerStack::start(options, count)?;
     let daemon = Daemon::start(binary, &stack, &[])?;
-    let mut crowd = Crowd::connect(Plan::new(daemon.port, count), Duration::from_secs(120))?;
+    let mut crowd =
+        ClientPool::connect(ConnectionPlan::new(daemon.port, count), Duration::from_secs(120))?;
     let mut redis = stack.redis.connection()?;
     let queries = daemon.metric("mapping_query_count")?;
     let (before, begun, mut sent) = (daemon.read()?, Instant::now(), 0);

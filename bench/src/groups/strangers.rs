@@ -1,12 +1,12 @@
 //! What strangers cost those who belong: the time of a log-in and of a message.
 
 use crate::{
-    crowd::{Crowd, Plan},
+    crowd::{ClientPool, ConnectionPlan},
     daemon::Daemon,
     figures::Figures,
-    guessers::Guessers,
+    guessers::PasswordGuessers,
     options::{Binary, Options},
-    stack::{Stack, user},
+    stack::{ServerStack, user},
 };
 use redis::Commands;
 use socket2::{Domain, Socket, Type};
@@ -27,46 +27,46 @@ const AT_MOST: Duration = Duration::from_secs(30);
 const SETTLE: Duration = Duration::from_secs(2);
 
 pub(super) fn silent(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
-    let stack = Stack::start(options, TIMES)?;
+    let stack = ServerStack::start(options, TIMES)?;
     let mut figures = Figures::default();
     let daemon = Daemon::start(binary, &stack, &[])?;
     figures.add_times(
         ["alone: log-in p50", "alone: log-in p99", "alone: log-in max"],
-        &mut log_ins(&daemon)?,
+        &mut logins(&daemon)?,
     );
     let silent = crowd_at_the_door(daemon.port)?;
     figures.add_times(
         ["5 000 silent: log-in p50", "5 000 silent: log-in p99", "5 000 silent: log-in max"],
-        &mut log_ins(&daemon)?,
+        &mut logins(&daemon)?,
     );
     drop((silent, daemon));
     let daemon = Daemon::start(binary, &stack, &[("MAX_UNAUTHENTICATED", "1000")])?;
     let _silent = crowd_at_the_door(daemon.port)?;
     figures.add_times(
         ["room for 1 000: log-in p50", "room for 1 000: log-in p99", "room for 1 000: log-in max"],
-        &mut log_ins(&daemon)?,
+        &mut logins(&daemon)?,
     );
     Ok(figures)
 }
 
 pub(super) fn guesses(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
-    let stack = Stack::start(options, TIMES)?;
+    let stack = ServerStack::start(options, TIMES)?;
     let daemon = Daemon::start(binary, &stack, &[("AUTH", "database")])?;
     let mut figures = Figures::default();
     figures.add_times(
         ["alone: log-in p50", "alone: log-in p99", "alone: log-in max"],
-        &mut log_ins(&daemon)?,
+        &mut logins(&daemon)?,
     );
     figures.add_times(
         ["alone: message p50", "alone: message p99", "alone: message max"],
         &mut messages(&stack, &daemon)?,
     );
-    let guessers = Guessers::start(daemon.port);
+    let guessers = PasswordGuessers::start(daemon.port);
     sleep(SETTLE);
     let (begun, before) = (Instant::now(), guessers.answers());
     figures.add_times(
         ["guessed at: log-in p50", "guessed at: log-in p99", "guessed at: log-in max"],
-        &mut log_ins(&daemon)?,
+        &mut logins(&daemon)?,
     );
     figures.add_times(
         ["guessed at: message p50", "guessed at: message p99", "guessed at: message max"],
@@ -79,11 +79,14 @@ pub(super) fn guesses(options: &Options, binary: &Binary) -> Result<Figures, Box
 }
 
 /// How long each of some users takes from the first packet until it is let in.
-fn log_ins(daemon: &Daemon) -> Result<Vec<Duration>, Box<dyn Error>> {
+fn logins(daemon: &Daemon) -> Result<Vec<Duration>, Box<dyn Error>> {
     let mut times = Vec::with_capacity(TIMES);
     for first in 0..TIMES {
         let begun = Instant::now();
-        let crowd = Crowd::connect(Plan { first, ..Plan::new(daemon.port, 1) }, AT_MOST)?;
+        let crowd = ClientPool::connect(
+            ConnectionPlan { first, ..ConnectionPlan::new(daemon.port, 1) },
+            AT_MOST,
+        )?;
         times.push(begun.elapsed());
         drop(crowd);
     }
@@ -91,8 +94,8 @@ fn log_ins(daemon: &Daemon) -> Result<Vec<Duration>, Box<dyn Error>> {
 }
 
 /// How long messages take to somebody who is here, a hundred a second.
-fn messages(stack: &Stack, daemon: &Daemon) -> Result<Vec<Duration>, Box<dyn Error>> {
-    let mut crowd = Crowd::connect(Plan::new(daemon.port, 1), AT_MOST)?;
+fn messages(stack: &ServerStack, daemon: &Daemon) -> Result<Vec<Duration>, Box<dyn Error>> {
+    let mut crowd = ClientPool::connect(ConnectionPlan::new(daemon.port, 1), AT_MOST)?;
     let mut redis = stack.redis.connection()?;
     let message = format!("{{\"user\":\"{}\",\"message\":\"n\",\"body\":1}}", user(0));
     let mut times = Vec::with_capacity(TIMES);

@@ -1,7 +1,7 @@
 //! A database with Nextcloud's tables, as far as the daemon reads them.
 
 use super::{BUSY, BUSY_MOUNTS, HOMES, SECRET, SHARED, SHARERS, app_password, user};
-use crate::options::Db;
+use crate::options::DatabaseKind;
 use sha2::{Digest, Sha512};
 use sqlx::{Connection, Executor, MySqlConnection, SqliteConnection};
 use std::{
@@ -36,10 +36,10 @@ pub enum Database {
 
 impl Database {
     /// Starts an empty one.
-    pub fn start(kind: Db, folder: &Path) -> Result<Self, Box<dyn Error>> {
+    pub fn start(kind: DatabaseKind, folder: &Path) -> Result<Self, Box<dyn Error>> {
         match kind {
-            Db::Sqlite => Ok(Self::Sqlite(folder.join("owncloud.db"))),
-            Db::Mariadb => mariadb(folder),
+            DatabaseKind::Sqlite => Ok(Self::Sqlite(folder.join("owncloud.db"))),
+            DatabaseKind::Mariadb => mariadb(folder),
         }
     }
 
@@ -141,9 +141,9 @@ fn mariadb(folder: &Path) -> Result<Database, Box<dyn Error>> {
 
 fn statements(users: usize) -> Result<Vec<String>, std::fmt::Error> {
     let mut all: Vec<String> = TABLES.iter().map(|table| (*table).to_owned()).collect();
-    let mut rows = Rows::default();
+    let mut rows = InsertRows::default();
     let mut mount = 0_i64;
-    let root = |storage: i64, rows: &mut Rows| {
+    let root = |storage: i64, rows: &mut InsertRows| {
         rows.add("oc_filecache", &format!("({storage}, {storage}, '')"));
     };
     root(SHARED, &mut rows);
@@ -174,9 +174,9 @@ fn statements(users: usize) -> Result<Vec<String>, std::fmt::Error> {
 
 /// Inserts of many rows each.
 #[derive(Default)]
-struct Rows(Vec<(&'static str, Vec<String>)>);
+struct InsertRows(Vec<(&'static str, Vec<String>)>);
 
-impl Rows {
+impl InsertRows {
     fn add(&mut self, table: &'static str, row: &str) {
         match self.0.iter_mut().find(|(known, _)| *known == table) {
             Some((_, rows)) => rows.push(row.to_owned()),

@@ -19,7 +19,7 @@ use tokio::{
 
 /// What it has seen.
 #[derive(Debug, Default)]
-pub struct Counted {
+pub struct RequestCounts {
     /// Requests that reached it.
     pub requests: AtomicUsize,
     /// Requests whose asker was gone by the time they were answered.
@@ -27,28 +27,28 @@ pub struct Counted {
 }
 
 /// A running stand-in; it ends with the process.
-pub struct Host {
+pub struct NextcloudStandIn {
     port: u16,
     /// What it has seen.
-    pub counted: Arc<Counted>,
+    pub counted: Arc<RequestCounts>,
 }
 
-struct Shop {
+struct WorkerPool {
     workers: Semaphore,
     delay: Duration,
     queue: usize,
     waiting: AtomicUsize,
-    counted: Arc<Counted>,
+    counted: Arc<RequestCounts>,
 }
 
-impl Host {
+impl NextcloudStandIn {
     /// Starts one.
     pub fn start(options: &Options) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
-        let counted = Arc::new(Counted::default());
-        let shop = Arc::new(Shop {
+        let counted = Arc::new(RequestCounts::default());
+        let shop = Arc::new(WorkerPool {
             workers: Semaphore::new(options.host_workers.max(1)),
             delay: Duration::from_millis(options.host_delay),
             queue: if options.host_queue == 0 { usize::MAX } else { options.host_queue },
@@ -66,7 +66,7 @@ impl Host {
     }
 }
 
-async fn serve(listener: std::net::TcpListener, shop: Arc<Shop>) {
+async fn serve(listener: std::net::TcpListener, shop: Arc<WorkerPool>) {
     let Ok(listener) = TcpListener::from_std(listener) else { return };
     loop {
         if let Ok((stream, _)) = listener.accept().await {
@@ -76,7 +76,7 @@ async fn serve(listener: std::net::TcpListener, shop: Arc<Shop>) {
 }
 
 /// One connection, one request after the other.
-async fn attend(mut stream: TcpStream, shop: Arc<Shop>) {
+async fn attend(mut stream: TcpStream, shop: Arc<WorkerPool>) {
     let mut buffer = Vec::new();
     loop {
         let end = loop {
@@ -102,7 +102,7 @@ async fn attend(mut stream: TcpStream, shop: Arc<Shop>) {
     }
 }
 
-impl Shop {
+impl WorkerPool {
     async fn work(&self, head: &str) -> (u16, String) {
         self.counted.requests.fetch_add(1, Relaxed);
         if self.waiting.fetch_add(1, Relaxed) >= self.queue {

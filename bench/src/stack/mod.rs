@@ -4,7 +4,7 @@ mod database;
 mod host;
 mod redis;
 
-pub use host::Host;
+pub use host::NextcloudStandIn;
 pub use redis::Redis;
 
 use crate::options::Options;
@@ -26,23 +26,23 @@ pub const BUSY_MOUNTS: usize = 2_000;
 pub const HOMES: i64 = 1_000_000;
 
 /// Servers started for one measurement; they stop when it is dropped.
-pub struct Stack {
+pub struct ServerStack {
     /// The Redis.
     pub redis: Redis,
     /// The stand-in for Nextcloud.
-    pub host: Host,
+    pub host: NextcloudStandIn,
     database: Database,
     folder: TempDir,
 }
 
-impl Stack {
+impl ServerStack {
     /// Starts everything, with so many users.
     pub fn start(options: &Options, users: usize) -> Result<Self, Box<dyn Error>> {
         let folder = tempfile::tempdir()?;
         let redis = Redis::start(folder.path())?;
         let database = Database::start(options.db, folder.path())?;
         database.fill(users)?;
-        let host = Host::start(options)?;
+        let host = NextcloudStandIn::start(options)?;
         Ok(Self { redis, host, database, folder })
     }
 

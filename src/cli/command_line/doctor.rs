@@ -1,6 +1,6 @@
 //! The part of the command line that is the doctor's own.
 
-use super::flags::{Everything, Given};
+use super::flags::{AllFlags, FlagCollector};
 use crate::{
     cli::DoctorOptions,
     config::{ConfigError, parse},
@@ -18,7 +18,7 @@ use structopt::{StructOpt, clap::AppSettings};
 /// command line is not understood.
 #[derive(StructOpt)]
 #[structopt(setting = AppSettings::DeriveDisplayOrder)]
-pub(super) struct Doctor {
+pub(super) struct DoctorArguments {
     /// The config.php of Nextcloud
     #[structopt(name = "config.php", parse(from_os_str))]
     file: Option<PathBuf>,
@@ -38,18 +38,18 @@ pub(super) struct Doctor {
     #[structopt(long)]
     json: bool,
     #[structopt(flatten)]
-    settings: Everything,
+    settings: AllFlags,
 }
 
 /// What is left when the settings have been taken out.
-pub(super) struct Asked {
+pub(super) struct DoctorTask {
     pub(super) file: Option<PathBuf>,
     pub(super) glob: bool,
     pub(super) options: DoctorOptions,
 }
 
-impl Doctor {
-    pub(super) fn into_asked(self, given: &mut Given) -> Result<Asked, ConfigError> {
+impl DoctorArguments {
+    pub(super) fn into_asked(self, given: &mut FlagCollector) -> Result<DoctorTask, ConfigError> {
         self.settings.flags(given);
         let patience = parse::duration(&self.patience)
             .map_err(|expected| ConfigError::Usage(format!("--patience: {expected}")))?;
@@ -59,6 +59,6 @@ impl Doctor {
             patience,
             json: self.json,
         };
-        Ok(Asked { file: self.file, glob: self.glob_config, options })
+        Ok(DoctorTask { file: self.file, glob: self.glob_config, options })
     }
 }

@@ -1,42 +1,42 @@
 //! The flags of all settings, in groups: each is one field and one line in its group's `flags`.
 
-use crate::config::{layers::Flags, setting, setting::Setting};
+use crate::config::{layers::FlagValues, setting, setting::Setting};
 use structopt::StructOpt;
 
 // The flags of all settings of a Nextcloud's daemon, for the commands that take a daemon's whole command line. A doc comment
 // would stand in their help in place of their own.
 #[derive(StructOpt)]
-pub(super) struct Everything {
+pub(super) struct AllFlags {
     #[structopt(flatten)]
-    servers: Servers,
+    servers: BackendFlags,
     #[structopt(flatten)]
-    listeners: Listeners,
+    listeners: ListenerFlags,
     #[structopt(flatten)]
-    proxies: Proxies,
+    proxies: ProxyFlags,
     #[structopt(flatten)]
-    control: Control,
+    control: ControlFlags,
     #[structopt(flatten)]
-    log_ins: LogIns,
+    logins: LoginFlags,
     #[structopt(flatten)]
-    delivery: Delivery,
+    delivery: DeliveryFlags,
     #[structopt(flatten)]
-    daemon: Daemon,
+    daemon: DaemonFlags,
 }
 
-impl Everything {
-    pub(super) fn flags(self, given: &mut Given) {
+impl AllFlags {
+    pub(super) fn flags(self, given: &mut FlagCollector) {
         self.servers.flags(given);
         self.listeners.flags(given);
         self.proxies.flags(given);
         self.control.flags(given);
-        self.log_ins.flags(given);
+        self.logins.flags(given);
         self.delivery.flags(given);
         self.daemon.flags(given);
     }
 }
 
 #[derive(StructOpt)]
-struct Servers {
+struct BackendFlags {
     /// mysql://, postgresql:// or sqlite:// URL of the database [DATABASE_URL]
     #[structopt(long, value_name = "url")]
     database_url: Option<String>,
@@ -79,7 +79,7 @@ struct Servers {
 }
 
 #[derive(StructOpt)]
-pub(super) struct Listeners {
+pub(super) struct ListenerFlags {
     /// Port for clients [PORT; default 7867]
     #[structopt(long, value_name = "port")]
     port: Option<String>,
@@ -110,7 +110,7 @@ pub(super) struct Listeners {
 }
 
 #[derive(StructOpt)]
-struct Proxies {
+struct ProxyFlags {
     /// Networks of proxies whose forwarded headers are believed [TRUSTED_PROXIES; default
     /// config.php's and loopback]
     #[structopt(long, value_name = "networks")]
@@ -121,17 +121,17 @@ struct Proxies {
 }
 
 #[derive(StructOpt)]
-pub(super) struct Control {
+pub(super) struct ControlFlags {
     /// TOML file with settings and several hosts, instead of config.php [NOTIFY_PUSH_CONFIG]
     #[structopt(long, value_name = "file")]
     config: Option<String>,
     #[structopt(flatten)]
-    endpoints: Endpoints,
+    endpoints: EndpointFlags,
 }
 
 // Where a running daemon is watched and controlled.
 #[derive(StructOpt)]
-pub(super) struct Endpoints {
+pub(super) struct EndpointFlags {
     /// Port for metrics and, from loopback, control [METRICS_PORT]
     #[structopt(long, value_name = "port")]
     metrics_port: Option<String>,
@@ -147,7 +147,7 @@ pub(super) struct Endpoints {
 }
 
 #[derive(StructOpt)]
-struct LogIns {
+struct LoginFlags {
     /// Who decides log-ins, in this order [AUTH; default database,nextcloud]
     #[structopt(long, value_name = "steps")]
     auth: Option<String>,
@@ -166,7 +166,7 @@ struct LogIns {
 }
 
 #[derive(StructOpt)]
-struct Delivery {
+struct DeliveryFlags {
     /// Longest wait between two messages of one kind [MAX_DEBOUNCE_TIME; default 15s]
     #[structopt(long, value_name = "time")]
     max_debounce_time: Option<String>,
@@ -186,7 +186,7 @@ struct Delivery {
 
 // What any kind of host's daemon is told besides its listeners.
 #[derive(StructOpt)]
-pub(super) struct Daemon {
+pub(super) struct DaemonFlags {
     /// What to log, such as info or notify_push=debug [LOG; default warn]
     #[structopt(long, value_name = "filter")]
     log_level: Option<String>,
@@ -203,9 +203,9 @@ pub(super) struct Daemon {
 
 /// Collects what was given.
 #[derive(Default)]
-pub(super) struct Given(pub(super) Flags);
+pub(super) struct FlagCollector(pub(super) FlagValues);
 
-impl Given {
+impl FlagCollector {
     pub(super) fn value(&mut self, setting: Setting, value: Option<String>) {
         self.values(setting, value.into_iter().collect());
     }
@@ -221,8 +221,8 @@ impl Given {
     }
 }
 
-impl Servers {
-    fn flags(self, given: &mut Given) {
+impl BackendFlags {
+    fn flags(self, given: &mut FlagCollector) {
         given.value(setting::DATABASE_URL, self.database_url);
         given.value(setting::DATABASE_PREFIX, self.database_prefix);
         given.values(setting::REDIS_URL, self.redis_url);
@@ -240,8 +240,8 @@ impl Servers {
     }
 }
 
-impl Listeners {
-    pub(super) fn flags(self, given: &mut Given) {
+impl ListenerFlags {
+    pub(super) fn flags(self, given: &mut FlagCollector) {
         given.value(setting::PORT, self.port);
         given.value(setting::BIND, self.bind);
         given.value(setting::SOCKET_PATH, self.socket_path);
@@ -255,22 +255,22 @@ impl Listeners {
     }
 }
 
-impl Proxies {
-    fn flags(self, given: &mut Given) {
+impl ProxyFlags {
+    fn flags(self, given: &mut FlagCollector) {
         given.value(setting::TRUSTED_PROXIES, self.trusted_proxies);
         given.value(setting::FORWARDED_FOR_HEADERS, self.forwarded_for_headers);
     }
 }
 
-impl Control {
-    pub(super) fn flags(self, given: &mut Given) {
+impl ControlFlags {
+    pub(super) fn flags(self, given: &mut FlagCollector) {
         given.value(setting::CONFIG, self.config);
         self.endpoints.flags(given);
     }
 }
 
-impl Endpoints {
-    pub(super) fn flags(self, given: &mut Given) {
+impl EndpointFlags {
+    pub(super) fn flags(self, given: &mut FlagCollector) {
         given.value(setting::METRICS_PORT, self.metrics_port);
         given.value(setting::METRICS_SOCKET_PATH, self.metrics_socket_path);
         given.value(setting::ADMIN_PORT, self.admin_port);
@@ -278,8 +278,8 @@ impl Endpoints {
     }
 }
 
-impl LogIns {
-    fn flags(self, given: &mut Given) {
+impl LoginFlags {
+    fn flags(self, given: &mut FlagCollector) {
         given.value(setting::AUTH, self.auth);
         given.value(setting::REAUTH_INTERVAL, self.reauth_interval);
         given.value(setting::THROTTLE_MAX_ATTEMPTS, self.throttle_max_attempts);
@@ -288,8 +288,8 @@ impl LogIns {
     }
 }
 
-impl Delivery {
-    fn flags(self, given: &mut Given) {
+impl DeliveryFlags {
+    fn flags(self, given: &mut FlagCollector) {
         given.value(setting::MAX_DEBOUNCE_TIME, self.max_debounce_time);
         given.switch(setting::DEBOUNCE_DISABLE, self.debounce_disable);
         given.value(setting::PUSH_RATE, self.push_rate);
@@ -298,8 +298,8 @@ impl Delivery {
     }
 }
 
-impl Daemon {
-    pub(super) fn flags(self, given: &mut Given) {
+impl DaemonFlags {
+    pub(super) fn flags(self, given: &mut FlagCollector) {
         given.value(setting::LOG, self.log_level);
         given.value(setting::LOG_FORMAT, self.log_format);
         given.switch(setting::NO_ANSI, self.no_ansi);

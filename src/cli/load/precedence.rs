@@ -1,15 +1,15 @@
 //! For every setting: the command line over the environment over the environment file over the default.
 
-use super::tests::{RUN, Run};
+use super::tests::{LoadCase, RUN};
 use crate::config::{
     setting,
-    setting::{Kind, Setting},
+    setting::{Setting, SettingKind},
 };
 
 /// A setting, a value for it, the same as it is shown, what else must be given for it to count.
-pub(super) type Sample = (Setting, &'static str, &'static str, &'static [&'static str]);
+pub(super) type SettingSample = (Setting, &'static str, &'static str, &'static [&'static str]);
 
-pub(super) const SAMPLES: &[Sample] = &[
+pub(super) const SAMPLES: &[SettingSample] = &[
     (setting::DATABASE_URL, "mysql://u:hunter2@h/d", "mysql://u:***@h:3306/d?ssl-mode=prefer", &[]),
     (setting::DATABASE_PREFIX, "nc_", "\"nc_\"", &[]),
     (setting::REDIS_URL, "redis://:hunter2@r", "redis://:***@r:6379/0", &[]),
@@ -91,7 +91,7 @@ fn the_command_line_wins_over_the_environment() {
         let mut arguments = others.to_vec();
         arguments.push(if switch { &flag } else { &assigned });
         let environment = [(setting.variable, weaker(setting, value))];
-        let run = Run { arguments: &arguments, environment: &environment, ..RUN };
+        let run = LoadCase { arguments: &arguments, environment: &environment, ..RUN };
         let source = format!("command line {flag}");
         assert_eq!(run.row(setting.name), (shown.to_owned(), source), "{flag}");
     }
@@ -103,11 +103,11 @@ fn the_environment_wins_over_dotenv_and_dotenv_over_nothing() {
         let variable = setting.variable;
         let weaker = format!("{variable}={}\n", weaker(setting, value));
         let environment = [(variable, value)];
-        let run = Run { arguments: others, environment: &environment, dotenv: &weaker, ..RUN };
+        let run = LoadCase { arguments: others, environment: &environment, dotenv: &weaker, ..RUN };
         let source = format!("environment {variable}");
         assert_eq!(run.row(setting.name), (shown.to_owned(), source), "{variable}");
         let dotenv = format!("{variable}='{value}'\n");
-        let run = Run { arguments: others, dotenv: &dotenv, ..RUN };
+        let run = LoadCase { arguments: others, dotenv: &dotenv, ..RUN };
         assert_eq!(
             run.row(setting.name),
             (shown.to_owned(), format!("environment file {variable}"))
@@ -119,7 +119,7 @@ fn the_environment_wins_over_dotenv_and_dotenv_over_nothing() {
 fn an_empty_variable_is_none_unless_it_means_something() {
     for &(setting, _, _, others) in SAMPLES {
         let environment = [(setting.variable, "")];
-        let run = Run { arguments: others, environment: &environment, ..RUN };
+        let run = LoadCase { arguments: others, environment: &environment, ..RUN };
         match setting {
             // Without its other half this is an error, which shows that it was not seen.
             setting::TLS_CERT
@@ -128,11 +128,11 @@ fn an_empty_variable_is_none_unless_it_means_something() {
             | setting::REDIS_TLS_KEY => {
                 assert!(run.error().contains("needs"), "{}", setting.name);
             }
-            _ if setting.kind == Kind::MayBeEmpty => {
+            _ if setting.kind == SettingKind::MayBeEmpty => {
                 let source = format!("environment {}", setting.variable);
                 assert_eq!(run.row(setting.name).1, source);
             }
-            _ => assert_eq!(run.settings(), Run { arguments: others, ..RUN }.settings()),
+            _ => assert_eq!(run.settings(), LoadCase { arguments: others, ..RUN }.settings()),
         }
     }
 }

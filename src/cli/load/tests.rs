@@ -1,19 +1,19 @@
 //! What is asked of the process, and which layer wins.
 
-use super::{super::Play, *};
+use super::{super::DemoKind, *};
 use crate::{
     client::{
-        database::Engine,
-        redis::{Address, Topology, plain_redis},
+        database::DatabaseEngine,
+        redis::{RedisAddress, RedisTopology, plain_redis},
     },
-    config::{Source, Sourced, setting},
-    runtime::settings::Settings,
-    services::nextcloud::settings::{FileLayer, InstanceSettings, nextcloud_url},
+    config::{SettingSource, SourcedValue, setting},
+    runtime::settings::DaemonSettings,
+    services::nextcloud::settings::{ConfigFileLayer, NextcloudServiceSettings, nextcloud_url},
 };
 
 /// A host's file that says nothing.
-fn silent() -> FileLayer {
-    FileLayer {
+fn silent() -> ConfigFileLayer {
+    ConfigFileLayer {
         engine: Ok(None),
         prefix: Ok(None),
         redis: Ok(None),
@@ -28,32 +28,40 @@ fn silent() -> FileLayer {
     }
 }
 
-fn of_file<T>(value: T) -> Sourced<T> {
+fn of_file<T>(value: T) -> SourcedValue<T> {
     let file = Path::new("config.php").into();
-    Sourced { value, source: Source::File { file, line: 7, key: "key".into() } }
+    SourcedValue { value, source: SettingSource::File { file, line: 7, key: "key".into() } }
 }
 
 /// A host's file that is enough to start with.
-fn enough() -> FileLayer {
-    FileLayer { engine: Ok(Some(of_file(Engine::Sqlite("/file.db".into())))), ..silent() }
+fn enough() -> ConfigFileLayer {
+    ConfigFileLayer {
+        engine: Ok(Some(of_file(DatabaseEngine::Sqlite("/file.db".into())))),
+        ..silent()
+    }
 }
 
-pub(super) struct Run<'a> {
+pub(super) struct LoadCase<'a> {
     pub(super) arguments: &'a [&'a str],
     pub(super) environment: &'a [(&'a str, &'a str)],
     pub(super) dotenv: &'a str,
-    pub(super) file: fn() -> FileLayer,
+    pub(super) file: fn() -> ConfigFileLayer,
 }
 
-pub(super) const RUN: Run<'_> = Run { arguments: &[], environment: &[], dotenv: "", file: enough };
+pub(super) const RUN: LoadCase<'_> =
+    LoadCase { arguments: &[], environment: &[], dotenv: "", file: enough };
 
-impl Run<'_> {
-    fn load(&self) -> Result<Command<InstanceSettings>, ConfigError> {
-        let read = |request: &HostRequest<'_>, report: &mut Report| {
-            crate::services::nextcloud::settings::instance(request.layers, (self.file)(), report)
+impl LoadCase<'_> {
+    fn load(&self) -> Result<ProgramCommand<NextcloudServiceSettings>, ConfigError> {
+        let read = |request: &ServiceConfigRequest<'_>, report: &mut SettingsReport| {
+            crate::services::nextcloud::settings::read_settings(
+                request.layers,
+                (self.file)(),
+                report,
+            )
         };
         let own = |text: &&str| OsString::from(*text);
-        load(Surroundings {
+        load(LoadInputs {
             arguments: [OsString::from("notify_push")]
                 .into_iter()
                 .chain(self.arguments.iter().map(own))
@@ -65,13 +73,15 @@ impl Run<'_> {
                 _ => Err(io::Error::from(io::ErrorKind::NotFound)),
             },
             exists: &|_| false,
-            kinds: &[Kind::new("nextcloud", setting::INSTANCE, &read)],
+            kinds: &[ServiceKind::new("nextcloud", setting::INSTANCE, &read)],
         })
     }
 
-    pub(super) fn settings(&self) -> (Settings, InstanceSettings) {
+    pub(super) fn settings(&self) -> (DaemonSettings, NextcloudServiceSettings) {
         match self.load() {
-            Ok(Command::Serve { settings, mut hosts, .. }) => (*settings, hosts.remove(0).host),
+            Ok(ProgramCommand::Serve { settings, mut hosts, .. }) => {
+                (*settings, hosts.remove(0).host)
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -83,8 +93,8 @@ impl Run<'_> {
     /// Value and source of a row of `--dump-config`.
     pub(super) fn row(&self, name: &str) -> (String, String) {
         let arguments: Vec<_> = self.arguments.iter().copied().chain(["--dump-config"]).collect();
-        let dump = match (Run { arguments: &arguments, ..*self }).load() {
-            Ok(Command::Print(text)) => text,
+        let dump = match (LoadCase { arguments: &arguments, ..*self }).load() {
+            Ok(ProgramCommand::Print(text)) => text,
             other => panic!("{name}: {other:?}"),
         };
         let mut rows = dump.lines().map(|line| line.split("  ").map(str::trim));
@@ -117,35 +127,35 @@ fn wrong_values_name_their_place_and_what_was_expected() {
         ("--compat-version", "COMPAT_VERSION", "1.4", "1.4.0"),
     ] {
         let assigned = format!("{flag}={wrong}");
-        let error = Run { arguments: &[&assigned], ..RUN }.error();
+        let error = LoadCase { arguments: &[&assigned], ..RUN }.error();
         assert!(error.starts_with(&format!("command line {flag}: ")), "{error}");
         assert!(error.contains(expected) && !error.contains("hunter2"), "{error}");
-        let error = Run { environment: &[(variable, wrong)], ..RUN }.error();
+        let error = LoadCase { environment: &[(variable, wrong)], ..RUN }.error();
         assert!(error.starts_with(&format!("environment {variable}: ")), "{error}");
     }
-    let error = Run { environment: &[("NO_ANSI", "maybe")], ..RUN }.error();
+    let error = LoadCase { environment: &[("NO_ANSI", "maybe")], ..RUN }.error();
     assert!(error.contains("true or false"), "{error}");
 }
 
 #[test]
 fn secrets_may_stand_in_files() {
-    let run = Run { environment: &[("DATABASE_URL_FILE", "/run/secret")], ..RUN };
+    let run = LoadCase { environment: &[("DATABASE_URL_FILE", "/run/secret")], ..RUN };
     let shown = "postgres://u:***@file:5432/db?ssl-mode=prefer".to_owned();
     assert_eq!(run.row("database-url"), (shown, "file named by DATABASE_URL_FILE".into()));
     let twice = [("DATABASE_URL_FILE", "/run/secret"), ("DATABASE_URL", "sqlite:///x")];
-    let error = Run { environment: &twice, ..RUN }.error();
+    let error = LoadCase { environment: &twice, ..RUN }.error();
     assert!(error.contains("DATABASE_URL and DATABASE_URL_FILE"), "{error}");
-    let error = Run { environment: &[("NEXTCLOUD_SECRET_FILE", "/nowhere")], ..RUN }.error();
+    let error = LoadCase { environment: &[("NEXTCLOUD_SECRET_FILE", "/nowhere")], ..RUN }.error();
     assert!(error.contains("/nowhere") && error.contains("NEXTCLOUD_SECRET_FILE"), "{error}");
-    let run = Run { environment: &[("PORT_FILE", "/nowhere")], ..RUN };
+    let run = LoadCase { environment: &[("PORT_FILE", "/nowhere")], ..RUN };
     assert_eq!(run.row("port").0, "7867", "only secrets are read from files");
 }
 
 #[test]
 fn defaults_are_the_documented_ones() {
     let (settings, instance) = RUN.settings();
-    assert_eq!(settings.listen.bind, Bind::Tcp { address: None, port: 7867 });
-    let redis = Topology::Single(Address::Tcp("127.0.0.1".into(), 6379));
+    assert_eq!(settings.listen.bind, BindAddress::Tcp { address: None, port: 7867 });
+    let redis = RedisTopology::Single(RedisAddress::Tcp("127.0.0.1".into(), 6379));
     assert_eq!(instance.redis, plain_redis(redis));
     assert_eq!(instance.database.as_ref().map(|database| database.prefix.as_str()), Some("oc_"));
     assert!(settings.metrics.is_empty() && settings.admin.is_empty());
@@ -158,16 +168,16 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(shown("compat-version"), "1.4.0");
     assert_eq!(shown("auth"), "database");
     assert_eq!(shown("trusted-proxies"), "127.0.0.0/8,::1/128");
-    let run = Run { arguments: &["--nextcloud-url=https://c.example"], ..RUN };
+    let run = LoadCase { arguments: &["--nextcloud-url=https://c.example"], ..RUN };
     assert_eq!(run.row("auth"), ("database,nextcloud".into(), "default".into()));
 }
 
 #[test]
 fn the_host_s_file_is_the_layer_below_and_its_faults_count_only_where_it_is_needed() {
-    fn broken() -> FileLayer {
+    fn broken() -> ConfigFileLayer {
         let at = || of_file(()).source;
         let fault = || ConfigError::invalid(at(), "this is an array; expected a string");
-        FileLayer {
+        ConfigFileLayer {
             engine: Err(fault()),
             redis: Err(fault()),
             url: Err(fault()),
@@ -177,41 +187,41 @@ fn the_host_s_file_is_the_layer_below_and_its_faults_count_only_where_it_is_need
             ..silent()
         }
     }
-    let error = Run { file: broken, ..RUN }.error();
+    let error = LoadCase { file: broken, ..RUN }.error();
     assert_eq!(error, "config.php line 7: key: this is an array; expected a string");
     let urls = ["--database-url=sqlite:///x", "--redis-url=redis://r"];
-    let run = Run { arguments: &urls, file: broken, ..RUN };
+    let run = LoadCase { arguments: &urls, file: broken, ..RUN };
     let (_, settings) = run.settings();
     assert!(settings.auth.token_auth_enforced, "not known is taken as enforced");
     assert_eq!(settings.nextcloud.url, None);
     assert_eq!(settings.auth.secret, None);
-    let Ok(Command::Serve { warnings, .. }) = run.load() else { panic!("it starts") };
+    let Ok(ProgramCommand::Serve { warnings, .. }) = run.load() else { panic!("it starts") };
     assert_eq!(warnings.iter().filter(|text| text.contains("config.php line 7")).count(), 4);
     assert_eq!(RUN.row("database-url").1, "config.php line 7: key");
 }
 
 #[test]
 fn what_is_missing_is_said_with_what_would_supply_it() {
-    let error = Run { file: silent, ..RUN }.error();
+    let error = LoadCase { file: silent, ..RUN }.error();
     for supply in ["config.php", "--glob-config", "--database-url", "DATABASE_URL"] {
         assert!(error.contains(supply), "{error}");
     }
-    let error = Run { arguments: &["--auth=nextcloud"], file: silent, ..RUN }.error();
+    let error = LoadCase { arguments: &["--auth=nextcloud"], file: silent, ..RUN }.error();
     assert!(error.contains("--nextcloud-url") && error.contains("overwrite.cli.url"), "{error}");
     let alone = ["--auth=nextcloud", "--nextcloud-url=https://c.example"];
-    let settings = Run { arguments: &alone, file: silent, ..RUN }.settings().1;
+    let settings = LoadCase { arguments: &alone, file: silent, ..RUN }.settings().1;
     assert_eq!(settings.database, None);
-    let error = Run { arguments: &["--tls-cert=/c"], ..RUN }.error();
+    let error = LoadCase { arguments: &["--tls-cert=/c"], ..RUN }.error();
     assert!(error.contains("--tls-key"), "{error}");
     let half = ["--redis-url=rediss://r", "--redis-tls-key=/k"];
-    assert!(Run { arguments: &half, ..RUN }.error().contains("REDIS_TLS_CERT"));
+    assert!(LoadCase { arguments: &half, ..RUN }.error().contains("REDIS_TLS_CERT"));
 }
 
 #[test]
 fn listeners_may_not_collide() {
-    let error = Run { arguments: &["--metrics-port=7867"], ..RUN }.error();
+    let error = LoadCase { arguments: &["--metrics-port=7867"], ..RUN }.error();
     assert!(error.contains("METRICS_PORT"), "{error}");
-    let settings = Run { arguments: &["--port=0", "--metrics-port=0"], ..RUN }.settings().0;
+    let settings = LoadCase { arguments: &["--port=0", "--metrics-port=0"], ..RUN }.settings().0;
     assert_eq!(settings.metrics.len(), 1);
 }
 
@@ -223,29 +233,30 @@ fn the_wizard_s_start_is_understood() {
         ("LOG", "notify_push=info"),
         ("NEXTCLOUD_URL", "https://c.example/nc"),
     ];
-    let run = Run { arguments: &["/etc/config.php"], environment: &environment, ..RUN };
+    let run = LoadCase { arguments: &["/etc/config.php"], environment: &environment, ..RUN };
     assert_eq!(run.settings().1.nextcloud.url, nextcloud_url("https://c.example/nc/").ok());
 }
 
 #[test]
 fn debounce_disable_counts_whatever_its_value() {
-    let run = Run { environment: &[("DEBOUNCE_DISABLE", "false")], ..RUN };
-    let Ok(Command::Serve { hosts, warnings, .. }) = run.load() else { panic!("it starts") };
+    let run = LoadCase { environment: &[("DEBOUNCE_DISABLE", "false")], ..RUN };
+    let Ok(ProgramCommand::Serve { hosts, warnings, .. }) = run.load() else { panic!("it starts") };
     assert!(hosts[0].host.delivery.debounce_disabled);
     assert!(warnings.iter().any(|text| text.contains("DEBOUNCE_DISABLE")));
 }
 
 #[test]
 fn version_is_one_line_whatever_else_is_wrong() {
-    let run = Run { arguments: &["--version"], dotenv: "this is no dotenv", ..RUN };
-    let Ok(Command::Print(text)) = run.load() else { panic!("it prints") };
+    let run = LoadCase { arguments: &["--version"], dotenv: "this is no dotenv", ..RUN };
+    let Ok(ProgramCommand::Print(text)) = run.load() else { panic!("it prints") };
     assert!(text.starts_with("notify_push ") && text.ends_with('\n'));
     assert_eq!(text.lines().count(), 1);
 }
 
 #[test]
 fn help_names_each_flag_and_its_variable() {
-    let Ok(Command::Print(help)) = (Run { arguments: &["--help"], ..RUN }).load() else {
+    let Ok(ProgramCommand::Print(help)) = (LoadCase { arguments: &["--help"], ..RUN }).load()
+    else {
         panic!("it prints")
     };
     for setting in setting::ALL.iter().filter(|setting| setting.flag) {
@@ -263,7 +274,7 @@ fn a_command_line_that_is_not_understood_shows_no_secret() {
         &["--port", "1", "--port", "mysql://u:hunter2@h/d"],
         &["log", "debug", "mysql://u:hunter2@h/d"],
     ] {
-        let error = Run { arguments, ..RUN }.load().unwrap_err();
+        let error = LoadCase { arguments, ..RUN }.load().unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
@@ -273,34 +284,37 @@ fn a_command_line_that_is_not_understood_shows_no_secret() {
 fn commands_find_the_running_daemon() {
     let environment = [("METRICS_PORT", "9000"), ("METRICS_SOCKET_PATH", "/m")];
     let arguments = ["log", "debug", "--admin-socket", "/a"];
-    let run = Run { arguments: &arguments, environment: &environment, ..RUN };
-    let Ok(Command::Log { action, endpoints }) = run.load() else { panic!("a command") };
+    let run = LoadCase { arguments: &arguments, environment: &environment, ..RUN };
+    let Ok(ProgramCommand::Log { action, endpoints }) = run.load() else { panic!("a command") };
     assert_eq!(action, LogAction::Set("debug".into()));
     // Everywhere, as the daemon binds it: whoever asks tries IPv6 and IPv4.
-    let port = Bind::Tcp { address: None, port: 9000 };
-    let unix = |path: &str, permissions| Bind::Unix { path: path.into(), permissions };
+    let port = BindAddress::Tcp { address: None, port: 9000 };
+    let unix = |path: &str, permissions| BindAddress::Unix { path: path.into(), permissions };
     assert_eq!(endpoints, [unix("/a", 0o600), port.clone(), unix("/m", 0o660)]);
-    let run = Run { arguments: &["--metrics-port=9000", "revoke", "bob"], ..RUN };
-    let Ok(Command::Revoke { user, endpoints, .. }) = run.load() else { panic!("a command") };
+    let run = LoadCase { arguments: &["--metrics-port=9000", "revoke", "bob"], ..RUN };
+    let Ok(ProgramCommand::Revoke { user, endpoints, .. }) = run.load() else {
+        panic!("a command")
+    };
     assert_eq!((user.as_str(), endpoints), ("bob", vec![port]));
-    let error = Run { arguments: &["log", "--restore"], ..RUN }.error();
+    let error = LoadCase { arguments: &["log", "--restore"], ..RUN }.error();
     assert!(error.contains("METRICS_SOCKET_PATH"), "{error}");
-    let error = Run { arguments: &["log", "loud", "--admin-port=1"], ..RUN }.error();
+    let error = LoadCase { arguments: &["log", "loud", "--admin-port=1"], ..RUN }.error();
     assert!(error.contains("log filter"), "{error}");
     for wrong in [&["log"][..], &["log", "info", "--restore"], &["revoke"]] {
-        assert!(matches!(Run { arguments: wrong, ..RUN }.load(), Err(ConfigError::Usage(_))));
+        assert!(matches!(LoadCase { arguments: wrong, ..RUN }.load(), Err(ConfigError::Usage(_))));
     }
-    let demo = Run { arguments: &["demo", "--once"], dotenv: "no dotenv at all", ..RUN }.load();
-    assert!(matches!(demo, Ok(Command::Demo { play: Play::Nextcloud, once: true })));
-    let demo = Run { arguments: &["demo", "webhook"], ..RUN }.load();
-    assert!(matches!(demo, Ok(Command::Demo { play: Play::Webhook, once: false })));
+    let demo =
+        LoadCase { arguments: &["demo", "--once"], dotenv: "no dotenv at all", ..RUN }.load();
+    assert!(matches!(demo, Ok(ProgramCommand::Demo { play: DemoKind::Nextcloud, once: true })));
+    let demo = LoadCase { arguments: &["demo", "webhook"], ..RUN }.load();
+    assert!(matches!(demo, Ok(ProgramCommand::Demo { play: DemoKind::Webhook, once: false })));
 }
 
 #[test]
 fn several_redis_urls_are_a_cluster() {
     let flags = ["--redis-url", "redis://a:1", "--redis-url", "redis://b:2", "config.php"];
     let expected = ("redis://a:1,b:2(cluster)".to_owned(), "command line --redis-url".to_owned());
-    assert_eq!(Run { arguments: &flags, ..RUN }.row("redis-url"), expected);
+    assert_eq!(LoadCase { arguments: &flags, ..RUN }.row("redis-url"), expected);
 }
 
 #[test]
@@ -311,7 +325,7 @@ fn each_setting_is_documented() {
         let row = format!("| {flag} | `{}` |", setting.variable);
         assert!(table.contains(&row), "docs/settings.md has no row that begins with {row}");
         let twin = format!("`{}_FILE`", setting.variable);
-        let secret = setting.kind == setting::Kind::Secret;
+        let secret = setting.kind == setting::SettingKind::Secret;
         assert_eq!(table.contains(&twin), secret, "{twin}");
     }
     let rows = table.lines().filter(|line| line.starts_with("| `--") || line.starts_with("| – |"));

@@ -1,6 +1,6 @@
 //! What the three engines' connections must be able to do, and the session each is given.
 
-use super::{row::Cells, sql::Value};
+use super::{row::RowCells, sql::SqlValue};
 use futures_util::{StreamExt as _, future::BoxFuture, stream::BoxStream};
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Connection, Error, MySqlConnection, PgConnection,
@@ -30,7 +30,7 @@ fn postgres_session() -> String {
 }
 
 /// A connection of one of the three engines.
-pub(super) trait Driver: Connection + Sized + 'static {
+pub(super) trait DatabaseDriver: Connection + Sized + 'static {
     /// Connects and makes the session read-only and bounded.
     fn open(options: &Self::Options) -> BoxFuture<'_, Result<Self, Error>>;
 
@@ -38,8 +38,8 @@ pub(super) trait Driver: Connection + Sized + 'static {
     fn rows<'c>(
         &'c mut self,
         sql: &Arc<str>,
-        values: &[Value<'_>],
-    ) -> BoxStream<'c, Result<Box<dyn Cells + Send>, Error>>;
+        values: &[SqlValue<'_>],
+    ) -> BoxStream<'c, Result<Box<dyn RowCells + Send>, Error>>;
 
     /// Whether the server is still there.
     fn alive(&mut self) -> BoxFuture<'_, Result<(), Error>>;
@@ -50,19 +50,19 @@ macro_rules! rows {
         fn rows<'c>(
             &'c mut self,
             sql: &Arc<str>,
-            values: &[Value<'_>],
-        ) -> BoxStream<'c, Result<Box<dyn Cells + Send>, Error>> {
+            values: &[SqlValue<'_>],
+        ) -> BoxStream<'c, Result<Box<dyn RowCells + Send>, Error>> {
             let mut query: Query<'c, Self::Database, _> =
                 sqlx::query(AssertSqlSafe(Arc::clone(sql)));
             for value in values {
                 query = match *value {
-                    Value::Int(number) => query.bind(number),
-                    Value::Text(text) => query.bind(text),
+                    SqlValue::Int(number) => query.bind(number),
+                    SqlValue::Text(text) => query.bind(text),
                 };
             }
             query
                 .fetch(self)
-                .map(|row| row.map(|row| Box::new(row) as Box<dyn Cells + Send>))
+                .map(|row| row.map(|row| Box::new(row) as Box<dyn RowCells + Send>))
                 .boxed()
         }
 
@@ -72,7 +72,7 @@ macro_rules! rows {
     };
 }
 
-impl Driver for MySqlConnection {
+impl DatabaseDriver for MySqlConnection {
     rows!();
 
     fn open(options: &Self::Options) -> BoxFuture<'_, Result<Self, Error>> {
@@ -87,7 +87,7 @@ impl Driver for MySqlConnection {
     }
 }
 
-impl Driver for PgConnection {
+impl DatabaseDriver for PgConnection {
     rows!();
 
     fn open(options: &Self::Options) -> BoxFuture<'_, Result<Self, Error>> {
@@ -101,7 +101,7 @@ impl Driver for PgConnection {
     }
 }
 
-impl Driver for SqliteConnection {
+impl DatabaseDriver for SqliteConnection {
     rows!();
 
     fn open(options: &Self::Options) -> BoxFuture<'_, Result<Self, Error>> {

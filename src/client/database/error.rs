@@ -1,13 +1,13 @@
 //! Why the database gave no answer: it is away, or it is not what we need; told with a remedy.
 
-use super::{pool::NoLease, settings::Engine};
+use super::{pool::PoolError, settings::DatabaseEngine};
 use sqlx::{Error, error::DatabaseError, mysql::MySqlDatabaseError};
 use std::{io::ErrorKind, sync::Arc};
 
 /// Why a query gave no answer. The texts are for the operator: they name cause and remedy and no
 /// secret, but may name database users, hosts and tables. Peers never see them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
+pub enum DatabaseClientError {
     /// It can't be reached, doesn't let us in, or doesn't answer in time: later it may.
     #[error("the database is not available: {0}")]
     Unavailable(Arc<str>),
@@ -21,7 +21,7 @@ pub enum StoreError {
     Prefix(String),
 }
 
-impl StoreError {
+impl DatabaseClientError {
     /// What was seen, and the statement that an administrator may run to mend it where there is one.
     pub fn with_remedy(&self) -> (String, Option<String>) {
         let text = self.to_string();
@@ -39,7 +39,7 @@ const REMEDY: &str = " (remedy: ";
 
 /// How a query that was sent went wrong.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum QueryFailure {
     /// The connection is dead.
     Lost(Arc<str>),
     /// The server gave up on this query; others may do.
@@ -50,29 +50,29 @@ pub(super) enum Fault {
 
 /// Whom to address in a message: which database, as whom.
 #[derive(Debug, Clone)]
-pub(super) struct Target {
+pub(super) struct DatabaseTarget {
     engine: &'static str,
     place: String,
     user: String,
 }
 
-impl Target {
-    pub(super) fn of(engine: &Engine) -> Self {
+impl DatabaseTarget {
+    pub(super) fn of(engine: &DatabaseEngine) -> Self {
         let (name, place, user) = match engine {
-            Engine::MySql(server) => ("MySQL", server.place(), server.user.clone()),
-            Engine::Postgres(server) => ("PostgreSQL", server.place(), server.user.clone()),
-            Engine::Sqlite(file) => ("SQLite", file.display().to_string(), None),
+            DatabaseEngine::MySql(server) => ("MySQL", server.place(), server.user.clone()),
+            DatabaseEngine::Postgres(server) => ("PostgreSQL", server.place(), server.user.clone()),
+            DatabaseEngine::Sqlite(file) => ("SQLite", file.display().to_string(), None),
         };
         Self { engine: name, place, user: user.unwrap_or_default() }
     }
 
     /// Why there is no connection, and what to look at.
-    pub(super) fn no_lease(&self, error: &NoLease) -> Arc<str> {
+    pub(super) fn pool_error(&self, error: &PoolError) -> Arc<str> {
         let Self { engine, place, .. } = self;
         let text = match error {
-            NoLease::Busy => format!("all connections to {engine} at {place} are in use"),
-            NoLease::Silent => format!("{engine} at {place} does not answer in time"),
-            NoLease::Failed(error) => {
+            PoolError::Busy => format!("all connections to {engine} at {place} are in use"),
+            PoolError::Silent => format!("{engine} at {place} does not answer in time"),
+            PoolError::Failed(error) => {
                 format!("{engine} at {place}: {}{}", plain(error), remedy(error))
             }
         };
@@ -84,20 +84,20 @@ impl Target {
     }
 
     /// What an error in the midst of a query means.
-    pub(super) fn fault(&self, error: &Error) -> Fault {
+    pub(super) fn fault(&self, error: &Error) -> QueryFailure {
         let place = format!("{} at {}: ", self.engine, self.place);
         let Error::Database(reported) = error else {
             return self.driver_fault(&place, error);
         };
         let text: Arc<str> = format!("{place}{}{}", plain(error), self.grant(&**reported)).into();
-        match Class::of(&**reported) {
-            Class::Lost => Fault::Lost(text),
-            Class::Slow => Fault::Slow(text),
-            Class::Broken => Fault::Broken(text),
+        match ErrorClass::of(&**reported) {
+            ErrorClass::Lost => QueryFailure::Lost(text),
+            ErrorClass::Slow => QueryFailure::Slow(text),
+            ErrorClass::Broken => QueryFailure::Broken(text),
         }
     }
 
-    fn driver_fault(&self, place: &str, error: &Error) -> Fault {
+    fn driver_fault(&self, place: &str, error: &Error) -> QueryFailure {
         let text = format!("{place}{}", plain(error)).into();
         match error {
             Error::ColumnDecode { .. }
@@ -105,8 +105,8 @@ impl Target {
             | Error::ColumnNotFound(_)
             | Error::Decode(_)
             | Error::Encode(_)
-            | Error::TypeNotFound { .. } => Fault::Broken(text),
-            _ => Fault::Lost(text),
+            | Error::TypeNotFound { .. } => QueryFailure::Broken(text),
+            _ => QueryFailure::Lost(text),
         }
     }
 
@@ -157,13 +157,13 @@ fn remedy(error: &Error) -> &'static str {
     }
 }
 
-enum Class {
+enum ErrorClass {
     Lost,
     Slow,
     Broken,
 }
 
-impl Class {
+impl ErrorClass {
     fn of(error: &dyn DatabaseError) -> Self {
         if let Some(error) = error.as_error().downcast_ref::<MySqlDatabaseError>() {
             return Self::of_mysql(error.number());
@@ -221,7 +221,7 @@ fn table(message: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{StoreError, table};
+    use super::{DatabaseClientError, table};
 
     #[test]
     fn the_table_is_found_in_each_engines_words() {
@@ -235,16 +235,17 @@ mod tests {
 
     #[test]
     fn a_remedy_is_a_statement_of_its_own() {
-        let error = StoreError::Broken("denied (remedy: GRANT SELECT ON t TO \"u\";)".into());
+        let error =
+            DatabaseClientError::Broken("denied (remedy: GRANT SELECT ON t TO \"u\";)".into());
         let (cause, remedy) = error.with_remedy();
         assert_eq!(cause, "the database can't be used: denied");
         assert_eq!(remedy.as_deref(), Some("GRANT SELECT ON t TO \"u\";"));
-        assert_eq!(StoreError::Broken("no such table".into()).with_remedy().1, None);
+        assert_eq!(DatabaseClientError::Broken("no such table".into()).with_remedy().1, None);
     }
 
     #[test]
     fn a_bad_prefix_is_named_with_the_setting() {
-        let text = StoreError::Prefix("oc_;".to_owned()).to_string();
+        let text = DatabaseClientError::Prefix("oc_;".to_owned()).to_string();
         assert!(text.contains("\"oc_;\"") && text.contains("dbtableprefix"), "{text}");
     }
 }

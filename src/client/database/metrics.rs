@@ -1,13 +1,13 @@
 //! What is counted of the database: all queries, and among them those for who sees a place.
 
 use crate::telemetry::metrics::{
-    Counter, Counters, Histogram, Metrics, MetricsError, label::labels,
+    Counter, Histogram, LabeledCounters, MetricsError, MetricsRegistry, label::labels,
 };
 use std::time::Duration;
 
 labels! {
     /// How a query ended.
-    pub Query {
+    pub QueryResultLabel {
         /// All its rows came.
         Answered = "answered",
         /// The database is away, or was too slow.
@@ -19,26 +19,26 @@ labels! {
 
 /// Held by the database and by whoever reads mounts from it.
 #[derive(Debug)]
-pub struct StoreMetrics {
+pub struct DatabaseMetrics {
     /// Queries for the mounts of a storage or a user.
     pub mapping_queries: Counter,
     /// Those of them that failed.
     pub mapping_errors: Counter,
     mapping: Histogram,
     /// All queries.
-    pub queries: Counters<Query>,
+    pub queries: LabeledCounters<QueryResultLabel>,
     duration: Histogram,
 }
 
 const QUERY_MICROS: &[u64] =
     &[500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000];
 
-impl StoreMetrics {
+impl DatabaseMetrics {
     /// Registers them.
     ///
     /// # Errors
     /// [`MetricsError`].
-    pub fn register(metrics: &Metrics) -> Result<Self, MetricsError> {
+    pub fn register(metrics: &MetricsRegistry) -> Result<Self, MetricsError> {
         const MAPPING: &str = "Time queries for who sees a storage took, waiting included.";
         const DURATION: &str = "Time queries took, waiting for a connection included.";
         const FAILED: &str = "Queries for who sees a storage that failed.";
@@ -63,7 +63,7 @@ impl StoreMetrics {
     }
 
     /// Any query has ended.
-    pub fn ended(&self, how: Query, took: Duration) {
+    pub fn ended(&self, how: QueryResultLabel, took: Duration) {
         self.queries.inc(how);
         self.duration.observe(took);
     }

@@ -1,6 +1,6 @@
 //! A few connections, kept between queries; one that is not handed back whole is gone.
 
-use super::driver::Driver;
+use super::driver::DatabaseDriver;
 use std::{
     mem,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -25,31 +25,31 @@ pub const MAX_AGE: Duration = Duration::from_mins(30);
 
 /// sqlx's own pool asks the server twice more around each query, retries a refused connection until
 /// the wait is over, keeps the place of a query that hangs, and spawns tasks of its own.
-pub(super) struct Pool<C: Driver> {
+pub(super) struct ConnectionPool<C: DatabaseDriver> {
     options: C::Options,
     places: Semaphore,
-    idle: Mutex<Vec<Idle<C>>>,
+    idle: Mutex<Vec<IdleConnection<C>>>,
 }
 
-struct Idle<C> {
+struct IdleConnection<C> {
     connection: C,
     born: Instant,
     since: Instant,
 }
 
-/// A connection in use. Dropped without [`Lease::keep`] it is closed: nobody knows what state it is in.
-pub(super) struct Lease<'p, C: Driver> {
+/// A connection in use. Dropped without [`PooledConnection::keep`] it is closed: nobody knows what state it is in.
+pub(super) struct PooledConnection<'p, C: DatabaseDriver> {
     pub(super) connection: C,
     /// It has answered before, and may have gone stale since.
     pub(super) reused: bool,
     born: Instant,
-    pool: &'p Pool<C>,
+    pool: &'p ConnectionPool<C>,
     _place: Option<SemaphorePermit<'p>>,
 }
 
 /// Why there is no connection.
 #[derive(Debug)]
-pub(super) enum NoLease {
+pub(super) enum PoolError {
     /// Nobody gave one back in time.
     Busy,
     /// The server didn't let us in in time.
@@ -58,24 +58,24 @@ pub(super) enum NoLease {
     Failed(sqlx::Error),
 }
 
-impl<C: Driver> Pool<C> {
+impl<C: DatabaseDriver> ConnectionPool<C> {
     pub(super) fn new(options: C::Options) -> Self {
         Self { options, places: Semaphore::new(MAX_CONNECTIONS), idle: Mutex::default() }
     }
 
     /// A connection: the one used last, or a new one.
-    pub(super) async fn lease(&self) -> Result<Lease<'_, C>, NoLease> {
+    pub(super) async fn lease(&self) -> Result<PooledConnection<'_, C>, PoolError> {
         let deadline = Instant::now() + ACQUIRE;
         let place = match timeout_at(deadline, self.places.acquire()).await {
             Ok(Ok(place)) => place,
             // The semaphore is never closed.
-            Ok(Err(_)) | Err(_) => return Err(NoLease::Busy),
+            Ok(Err(_)) | Err(_) => return Err(PoolError::Busy),
         };
         self.open(deadline, Some(place)).await
     }
 
     /// A connection beyond the limit, to find out whether the server is there when all others hang.
-    pub(super) async fn lease_extra(&self) -> Result<Lease<'_, C>, NoLease> {
+    pub(super) async fn lease_extra(&self) -> Result<PooledConnection<'_, C>, PoolError> {
         self.open(Instant::now() + ACQUIRE, None).await
     }
 
@@ -83,21 +83,27 @@ impl<C: Driver> Pool<C> {
         &'p self,
         deadline: Instant,
         place: Option<SemaphorePermit<'p>>,
-    ) -> Result<Lease<'p, C>, NoLease> {
-        if let Some(Idle { connection, born, .. }) = self.pop() {
-            return Ok(Lease { connection, reused: true, born, pool: self, _place: place });
+    ) -> Result<PooledConnection<'p, C>, PoolError> {
+        if let Some(IdleConnection { connection, born, .. }) = self.pop() {
+            return Ok(PooledConnection {
+                connection,
+                reused: true,
+                born,
+                pool: self,
+                _place: place,
+            });
         }
         match timeout_at(deadline, Box::pin(C::open(&self.options))).await {
             Ok(Ok(connection)) => {
                 let born = Instant::now();
-                Ok(Lease { connection, reused: false, born, pool: self, _place: place })
+                Ok(PooledConnection { connection, reused: false, born, pool: self, _place: place })
             }
-            Ok(Err(error)) => Err(NoLease::Failed(error)),
-            Err(_) => Err(NoLease::Silent),
+            Ok(Err(error)) => Err(PoolError::Failed(error)),
+            Err(_) => Err(PoolError::Silent),
         }
     }
 
-    fn pop(&self) -> Option<Idle<C>> {
+    fn pop(&self) -> Option<IdleConnection<C>> {
         let now = Instant::now();
         let mut idle = self.idle();
         // The one used last is the freshest: once that has waited too long all have. Where it is only
@@ -110,7 +116,7 @@ impl<C: Driver> Pool<C> {
     }
 
     /// Forgets the connections that wait: one of them turned out to be dead.
-    pub(super) fn forget_idle(&self) {
+    pub(super) fn discard_idle(&self) {
         let forgotten = mem::take(&mut *self.idle());
         drop(forgotten);
     }
@@ -125,39 +131,39 @@ impl<C: Driver> Pool<C> {
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Idle<C>>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<IdleConnection<C>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<C> Idle<C> {
+impl<C> IdleConnection<C> {
     fn expired(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.since) > MAX_IDLE
             || now.saturating_duration_since(self.born) > MAX_AGE
     }
 }
 
-impl<C: Driver> Lease<'_, C> {
+impl<C: DatabaseDriver> PooledConnection<'_, C> {
     /// Hands the connection back: its query was answered to the end.
     pub(super) fn keep(self) {
         let Self { connection, born, pool, .. } = self;
         let mut idle = pool.idle();
         if idle.len() < MAX_CONNECTIONS {
-            idle.push(Idle { connection, born, since: Instant::now() });
+            idle.push(IdleConnection { connection, born, since: Instant::now() });
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ACQUIRE, MAX_AGE, MAX_CONNECTIONS, MAX_IDLE, NoLease, Pool};
+    use super::{ACQUIRE, ConnectionPool, MAX_AGE, MAX_CONNECTIONS, MAX_IDLE, PoolError};
     use futures_util::future::join_all;
     use sqlx::{SqliteConnection, sqlite::SqliteConnectOptions};
     use std::time::Duration;
     use tokio::time;
 
-    fn pool() -> Pool<SqliteConnection> {
-        Pool::new(SqliteConnectOptions::new().in_memory(true))
+    fn pool() -> ConnectionPool<SqliteConnection> {
+        ConnectionPool::new(SqliteConnectOptions::new().in_memory(true))
     }
 
     /// Moves the clock; it doesn't move by itself meanwhile.
@@ -183,7 +189,7 @@ mod tests {
         let leases = join_all((0..MAX_CONNECTIONS).map(|_| pool.lease())).await;
         assert!(leases.iter().all(Result::is_ok));
         time::pause();
-        assert!(matches!(pool.lease().await, Err(NoLease::Busy)));
+        assert!(matches!(pool.lease().await, Err(PoolError::Busy)));
         time::resume();
         assert!(pool.lease_extra().await.is_ok(), "to find out whether the server is there");
         drop(leases);
@@ -213,7 +219,7 @@ mod tests {
             lease.expect("in memory").keep();
         }
         assert_eq!(pool.idle().len(), 3);
-        pool.forget_idle();
+        pool.discard_idle();
         assert!(!pool.lease().await.expect("in memory").reused);
     }
 }

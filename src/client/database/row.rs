@@ -6,9 +6,9 @@ use sqlx::{
 };
 
 /// A row lent to a callback while a result streams in. Columns are counted from 0.
-pub struct Row<'r>(pub(super) &'r dyn Cells);
+pub struct SqlRow<'r>(pub(super) &'r dyn RowCells);
 
-impl Row<'_> {
+impl SqlRow<'_> {
     /// A number of any width or sign, or a boolean as 0 or 1; `None` is NULL. Unsigned numbers beyond
     /// `i64::MAX` are read as that.
     ///
@@ -29,12 +29,12 @@ impl Row<'_> {
 
 /// What the three drivers' rows have in common. Types are not checked beforehand: what one engine
 /// calls BOOLEAN is a SMALLINT to another.
-pub(super) trait Cells {
+pub(super) trait RowCells {
     fn int(&self, column: usize) -> Result<Option<i64>, Error>;
     fn text(&self, column: usize) -> Result<Option<&str>, Error>;
 }
 
-impl Cells for MySqlRow {
+impl RowCells for MySqlRow {
     fn int(&self, column: usize) -> Result<Option<i64>, Error> {
         // Without this an unsigned INT above 2³¹ would come out negative.
         if !self.try_column(column)?.type_info().name().ends_with("UNSIGNED") {
@@ -49,7 +49,7 @@ impl Cells for MySqlRow {
     }
 }
 
-impl Cells for PgRow {
+impl RowCells for PgRow {
     fn int(&self, column: usize) -> Result<Option<i64>, Error> {
         self.try_get_unchecked(column)
     }
@@ -59,7 +59,7 @@ impl Cells for PgRow {
     }
 }
 
-impl Cells for SqliteRow {
+impl RowCells for SqliteRow {
     fn int(&self, column: usize) -> Result<Option<i64>, Error> {
         self.try_get_unchecked(column)
     }

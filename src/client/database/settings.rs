@@ -7,27 +7,27 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseSettings {
     /// What kind of database and where.
-    pub engine: Engine,
+    pub engine: DatabaseEngine,
     /// Table name prefix, usually `oc_`; may be empty. Letters, digits and `_` only.
     pub prefix: String,
 }
 
 /// The three kinds of database a Nextcloud runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Engine {
+pub enum DatabaseEngine {
     /// MySQL or MariaDB.
-    MySql(Server),
+    MySql(DatabaseServer),
     /// PostgreSQL.
-    Postgres(Server),
+    Postgres(DatabaseServer),
     /// A SQLite file, opened read-only.
     Sqlite(PathBuf),
 }
 
 /// A database server and what to present there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server {
+pub struct DatabaseServer {
     /// Where it listens.
-    pub address: ServerAddress,
+    pub address: DatabaseAddress,
     /// User name; `None` lets the driver choose (the operating system user for PostgreSQL).
     pub user: Option<String>,
     /// Password.
@@ -45,20 +45,20 @@ impl DatabaseSettings {
     }
 }
 
-impl Server {
+impl DatabaseServer {
     /// Where it is, for messages.
     pub(super) fn place(&self) -> String {
         match &self.address {
-            ServerAddress::Tcp(host, port) if host.contains(':') => format!("[{host}]:{port}"),
-            ServerAddress::Tcp(host, port) => format!("{host}:{port}"),
-            ServerAddress::Unix(path, _) => path.display().to_string(),
+            DatabaseAddress::Tcp(host, port) if host.contains(':') => format!("[{host}]:{port}"),
+            DatabaseAddress::Tcp(host, port) => format!("{host}:{port}"),
+            DatabaseAddress::Unix(path, _) => path.display().to_string(),
         }
     }
 }
 
 /// Where a database server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ServerAddress {
+pub enum DatabaseAddress {
     /// Host (no brackets around IPv6) and port.
     Tcp(String, u16),
     /// MySQL: the socket file. PostgreSQL: the folder that holds `.s.PGSQL.<port>`, and that port.
@@ -69,7 +69,7 @@ pub enum ServerAddress {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DatabaseTls {
     /// How much of it.
-    pub mode: TlsMode,
+    pub mode: DatabaseTlsMode,
     /// CA file (PEM); alone it is enough.
     pub ca: Option<PathBuf>,
     /// Client certificate (PEM).
@@ -80,7 +80,7 @@ pub struct DatabaseTls {
 
 /// How much TLS is wanted; the names are PostgreSQL's `sslmode` with MySQL's alongside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TlsMode {
+pub enum DatabaseTlsMode {
     /// Never.
     Disable,
     /// If the server offers it, unverified (both drivers' default).

@@ -1,15 +1,15 @@
 //! How much TLS a database is asked for.
 
-use crate::client::database::TlsMode;
+use crate::client::database::DatabaseTlsMode;
 
 /// Understands PostgreSQL's `sslmode` and MySQL's `ssl-mode`.
-pub fn tls_mode(text: &str) -> Result<TlsMode, String> {
+pub fn tls_mode(text: &str) -> Result<DatabaseTlsMode, String> {
     match text.trim().to_ascii_lowercase().replace('_', "-").as_str() {
-        "disable" | "disabled" => Ok(TlsMode::Disable),
-        "" | "allow" | "prefer" | "preferred" => Ok(TlsMode::Prefer),
-        "require" | "required" => Ok(TlsMode::Require),
-        "verify-ca" => Ok(TlsMode::VerifyCa),
-        "verify-full" | "verify-identity" => Ok(TlsMode::VerifyFull),
+        "disable" | "disabled" => Ok(DatabaseTlsMode::Disable),
+        "" | "allow" | "prefer" | "preferred" => Ok(DatabaseTlsMode::Prefer),
+        "require" | "required" => Ok(DatabaseTlsMode::Require),
+        "verify-ca" => Ok(DatabaseTlsMode::VerifyCa),
+        "verify-full" | "verify-identity" => Ok(DatabaseTlsMode::VerifyFull),
         _ => Err("expected the TLS mode to be disable, prefer, require, verify-ca or verify-full \
                   (or MySQL's DISABLED to VERIFY_IDENTITY)"
             .into()),

@@ -2,8 +2,13 @@
 
 use super::tls_mode::tls_mode;
 use crate::{
-    client::database::{DatabaseTls, Engine, Server, ServerAddress, TlsMode},
-    config::{secret::Secret, url::{UrlParts, authority, login}},
+    client::database::{
+        DatabaseAddress, DatabaseEngine, DatabaseServer, DatabaseTls, DatabaseTlsMode,
+    },
+    config::{
+        secret::Secret,
+        url::{UrlParts, authority, login},
+    },
 };
 use std::path::PathBuf;
 
@@ -22,21 +27,21 @@ const IGNORED: &[&str] = &[
 ];
 
 /// Reads a database's URL; fails with what was expected.
-pub fn database_url(text: &str) -> Result<Engine, String> {
+pub fn database_url(text: &str) -> Result<DatabaseEngine, String> {
     if text.trim().to_ascii_lowercase().starts_with("sqlite:") {
         return sqlite(text.trim());
     }
     let parts = UrlParts::parse(text).map_err(|error| format!("{SCHEMES}; {error}"))?;
     match parts.scheme.as_str() {
-        "mysql" | "mariadb" => server(parts, 3306).map(Engine::MySql),
-        "postgres" | "postgresql" => server(parts, 5432).map(Engine::Postgres),
+        "mysql" | "mariadb" => server(parts, 3306).map(DatabaseEngine::MySql),
+        "postgres" | "postgresql" => server(parts, 5432).map(DatabaseEngine::Postgres),
         _ => Err(SCHEMES.into()),
     }
 }
 
 /// `sqlite:///absolute`, `sqlite://relative`, `sqlite:either`; how it is opened is not for the URL
 /// to say.
-fn sqlite(text: &str) -> Result<Engine, String> {
+fn sqlite(text: &str) -> Result<DatabaseEngine, String> {
     let path = text.split_once(':').map(|(_, path)| path).unwrap_or_default();
     let path = path.strip_prefix("//").unwrap_or(path);
     let path = crate::config::url::decode(path.split_once('?').map_or(path, |(path, _)| path))?;
@@ -45,10 +50,10 @@ fn sqlite(text: &str) -> Result<Engine, String> {
             "expected the path of a database file, such as sqlite:///srv/data/owncloud.db".into()
         );
     }
-    Ok(Engine::Sqlite(PathBuf::from(path)))
+    Ok(DatabaseEngine::Sqlite(PathBuf::from(path)))
 }
 
-fn server(mut parts: UrlParts, default_port: u16) -> Result<Server, String> {
+fn server(mut parts: UrlParts, default_port: u16) -> Result<DatabaseServer, String> {
     let (mut host, mut port) = parts.only_host("localhost")?;
     let mut database = parts.name()?;
     let mut socket = None;
@@ -79,11 +84,11 @@ fn server(mut parts: UrlParts, default_port: u16) -> Result<Server, String> {
     }
     let port = port.unwrap_or(default_port);
     let address = match socket.or_else(|| host.starts_with('/').then(|| host.clone())) {
-        Some(path) => ServerAddress::Unix(path.into(), port),
-        None => ServerAddress::Tcp(host, port),
+        Some(path) => DatabaseAddress::Unix(path.into(), port),
+        None => DatabaseAddress::Tcp(host, port),
     };
     let password = parts.password.map(Secret::from);
-    Ok(Server { address, user: parts.user, password, database, tls })
+    Ok(DatabaseServer { address, user: parts.user, password, database, tls })
 }
 
 const UNKNOWN: &str = "the URL holds a parameter that is not known; known are socket, host, port, \
@@ -91,21 +96,21 @@ const UNKNOWN: &str = "the URL holds a parameter that is not known; known are so
                        sslrootcert, sslcert, sslkey)";
 
 /// `mysql://user:***@host:port/name?…`
-pub fn show_engine(engine: &Engine) -> String {
+pub fn show_engine(engine: &DatabaseEngine) -> String {
     match engine {
-        Engine::Sqlite(path) => format!("sqlite://{}", path.display()),
-        Engine::MySql(server) => show_server("mysql", server),
-        Engine::Postgres(server) => show_server("postgres", server),
+        DatabaseEngine::Sqlite(path) => format!("sqlite://{}", path.display()),
+        DatabaseEngine::MySql(server) => show_server("mysql", server),
+        DatabaseEngine::Postgres(server) => show_server("postgres", server),
     }
 }
 
-fn show_server(scheme: &str, server: &Server) -> String {
+fn show_server(scheme: &str, server: &DatabaseServer) -> String {
     let (host, first) = match &server.address {
-        ServerAddress::Tcp(host, port) => (authority(host, *port), String::new()),
-        ServerAddress::Unix(path, _) if scheme == "mysql" => {
+        DatabaseAddress::Tcp(host, port) => (authority(host, *port), String::new()),
+        DatabaseAddress::Unix(path, _) if scheme == "mysql" => {
             ("localhost".into(), format!("socket={}&", path.display()))
         }
-        ServerAddress::Unix(path, port) => {
+        DatabaseAddress::Unix(path, port) => {
             (String::new(), format!("host={}&port={port}&", path.display()))
         }
     };
@@ -116,11 +121,11 @@ fn show_server(scheme: &str, server: &Server) -> String {
 
 fn show_tls(tls: &DatabaseTls) -> String {
     let mode = match tls.mode {
-        TlsMode::Disable => "disable",
-        TlsMode::Prefer => "prefer",
-        TlsMode::Require => "require",
-        TlsMode::VerifyCa => "verify-ca",
-        TlsMode::VerifyFull => "verify-full",
+        DatabaseTlsMode::Disable => "disable",
+        DatabaseTlsMode::Prefer => "prefer",
+        DatabaseTlsMode::Require => "require",
+        DatabaseTlsMode::VerifyCa => "verify-ca",
+        DatabaseTlsMode::VerifyFull => "verify-full",
     };
     let mut text = format!("ssl-mode={mode}");
     for (name, path) in [("ssl-ca", &tls.ca), ("ssl-cert", &tls.cert), ("ssl-key", &tls.key)] {

@@ -1,29 +1,29 @@
 //! What a cluster node says of its cluster: whether it is part of it, and who else is.
 
-use super::{Address, wire::Wire};
+use super::{RedisAddress, connection::RedisConnection};
 use redis::{ErrorKind, RedisError, ServerError, ServerErrorKind, Value, from_redis_value_ref};
 
 /// Whether the node has lost the rest of its cluster: it accepts subscribers and hears nothing.
 /// A node that won't tell (ACL, no cluster) counts as fine.
-pub(super) async fn is_cut_off(wire: &mut Wire) -> bool {
+pub(super) async fn is_partitioned(wire: &mut RedisConnection) -> bool {
     match wire.ask(&[b"CLUSTER", b"INFO"]).await {
-        Ok(info) => says_failed(&info),
+        Ok(info) => reports_failed_state(&info),
         Err(_) => true,
     }
 }
 
-fn says_failed(info: &Value) -> bool {
+fn reports_failed_state(info: &Value) -> bool {
     from_redis_value_ref::<String>(info).is_ok_and(|info| info.contains("cluster_state:fail"))
 }
 
 /// The cluster's nodes as this one announces them; none if it won't tell.
-pub(super) async fn nodes(wire: &mut Wire) -> Vec<Address> {
+pub(super) async fn nodes(wire: &mut RedisConnection) -> Vec<RedisAddress> {
     let slots = wire.ask(&[b"CLUSTER", b"SLOTS"]).await;
     slots.map(|slots| announced(&slots, &wire.at)).unwrap_or_default()
 }
 
 /// `[[start, end, [host, port, id, …], …], …]`; a nil or empty host means the one we asked.
-fn announced(slots: &Value, asked: &Address) -> Vec<Address> {
+fn announced(slots: &Value, asked: &RedisAddress) -> Vec<RedisAddress> {
     let mut found = Vec::new();
     let ranges = slots.as_sequence().unwrap_or_default();
     for node in ranges.iter().filter_map(Value::as_sequence).flat_map(|range| range.iter().skip(2))
@@ -33,7 +33,7 @@ fn announced(slots: &Value, asked: &Address) -> Vec<Address> {
         let port = from_redis_value_ref::<i64>(port).ok().map(u16::try_from);
         let Some(Ok(port)) = port else { continue };
         let host: Option<String> = from_redis_value_ref(host).unwrap_or_default();
-        let node = elsewhere(&host.unwrap_or_default(), port, asked);
+        let node = resolve_node(&host.unwrap_or_default(), port, asked);
         if !found.contains(&node) {
             found.push(node);
         }
@@ -42,29 +42,29 @@ fn announced(slots: &Value, asked: &Address) -> Vec<Address> {
 }
 
 /// Where a node tells us to go; without a host it means its own.
-pub(super) fn elsewhere(host: &str, port: u16, asked: &Address) -> Address {
+pub(super) fn resolve_node(host: &str, port: u16, asked: &RedisAddress) -> RedisAddress {
     match (host, asked) {
-        ("" | "?", Address::Tcp(host, _)) => Address::Tcp(host.clone(), port),
-        ("" | "?", Address::Unix(_)) => Address::Tcp("127.0.0.1".to_owned(), port),
-        (host, _) => Address::Tcp(host.to_owned(), port),
+        ("" | "?", RedisAddress::Tcp(host, _)) => RedisAddress::Tcp(host.clone(), port),
+        ("" | "?", RedisAddress::Unix(_)) => RedisAddress::Tcp("127.0.0.1".to_owned(), port),
+        (host, _) => RedisAddress::Tcp(host.to_owned(), port),
     }
 }
 
 /// An answer that sends us to another node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Redirect {
+pub(super) enum ClusterRedirect {
     /// From now on this key is there: `MOVED 3999 127.0.0.1:6381`.
-    Moved(Address),
+    Moved(RedisAddress),
     /// For this once: `ASK 3999 127.0.0.1:6381`.
-    Ask(Address),
+    Ask(RedisAddress),
 }
 
-impl Redirect {
+impl ClusterRedirect {
     /// What an error answer of `asked` tells us to do, if it is one of these.
-    pub(super) fn told(error: &ServerError, asked: &Address) -> Option<Self> {
+    pub(super) fn from_error(error: &ServerError, asked: &RedisAddress) -> Option<Self> {
         let error = RedisError::from(error.clone());
         let (host, port) = error.redirect_node()?.0.rsplit_once(':')?;
-        let at = elsewhere(host, port.parse().ok()?, asked);
+        let at = resolve_node(host, port.parse().ok()?, asked);
         match error.kind() {
             ErrorKind::Server(ServerErrorKind::Moved) => Some(Self::Moved(at)),
             ErrorKind::Server(ServerErrorKind::Ask) => Some(Self::Ask(at)),
@@ -75,11 +75,11 @@ impl Redirect {
 
 #[cfg(test)]
 mod tests {
-    use super::{Address, Redirect, Value, announced, says_failed};
+    use super::{ClusterRedirect, RedisAddress, Value, announced, reports_failed_state};
     use redis::parse_redis_value;
 
-    fn tcp(host: &str, port: u16) -> Address {
-        Address::Tcp(host.to_owned(), port)
+    fn tcp(host: &str, port: u16) -> RedisAddress {
+        RedisAddress::Tcp(host.to_owned(), port)
     }
 
     fn bulk(text: &'static str) -> Value {
@@ -90,15 +90,18 @@ mod tests {
     fn redirections_are_read() {
         let asked = tcp("seed", 6379);
         let read = |text: &str| match parse_redis_value(format!("-{text}\r\n").as_bytes()) {
-            Ok(Value::ServerError(error)) => Redirect::told(&error, &asked),
+            Ok(Value::ServerError(error)) => ClusterRedirect::from_error(&error, &asked),
             other => panic!("{other:?}"),
         };
         assert_eq!(
             read("MOVED 3999 127.0.0.1:6381"),
-            Some(Redirect::Moved(tcp("127.0.0.1", 6381)))
+            Some(ClusterRedirect::Moved(tcp("127.0.0.1", 6381)))
         );
-        assert_eq!(read("ASK 1 2001:db8::1:6381"), Some(Redirect::Ask(tcp("2001:db8::1", 6381))));
-        assert_eq!(read("MOVED 3999 :6381"), Some(Redirect::Moved(tcp("seed", 6381))));
+        assert_eq!(
+            read("ASK 1 2001:db8::1:6381"),
+            Some(ClusterRedirect::Ask(tcp("2001:db8::1", 6381)))
+        );
+        assert_eq!(read("MOVED 3999 :6381"), Some(ClusterRedirect::Moved(tcp("seed", 6381))));
         for other in ["MOVED", "MOVED 1 host", "ERR no 1:2", "MOVED 1 host:99999"] {
             assert_eq!(read(other), None, "{other}");
         }
@@ -120,8 +123,10 @@ mod tests {
 
     #[test]
     fn only_a_failed_state_means_cut_off() {
-        assert!(says_failed(&bulk("cluster_enabled:1\r\ncluster_state:fail\r\n")));
-        assert!(!says_failed(&bulk("cluster_state:ok\r\ncluster_slots_fail:0\r\n")));
-        assert!(!says_failed(&parse_redis_value(b"-NOPERM cluster_state:fail\r\n").unwrap()));
+        assert!(reports_failed_state(&bulk("cluster_enabled:1\r\ncluster_state:fail\r\n")));
+        assert!(!reports_failed_state(&bulk("cluster_state:ok\r\ncluster_slots_fail:0\r\n")));
+        assert!(!reports_failed_state(
+            &parse_redis_value(b"-NOPERM cluster_state:fail\r\n").unwrap()
+        ));
     }
 }

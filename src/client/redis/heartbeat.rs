@@ -5,66 +5,66 @@ use tokio::time::Instant;
 
 /// What to do at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Beat {
-    /// Nothing before [`Heartbeat::due`].
+pub(super) enum HeartbeatAction {
+    /// Nothing before [`RedisHeartbeat::due`].
     Wait,
     /// Send a ping now.
-    Ask,
+    Ping,
     /// The peer owes an answer for too long.
     Dead,
 }
 
 /// Any byte from the peer is a sign of life; time is passed in.
 #[derive(Debug)]
-pub(super) struct Heartbeat {
+pub(super) struct RedisHeartbeat {
     silence: Duration,
     answer: Duration,
-    heard: Instant,
-    asked: Option<Instant>,
+    received: Instant,
+    pinged: Option<Instant>,
 }
 
-impl Heartbeat {
+impl RedisHeartbeat {
     /// `silence`: how long to wait before asking; `answer`: how long the answer may take.
     pub(super) fn new(silence: Duration, answer: Duration, now: Instant) -> Self {
-        Self { silence, answer, heard: now, asked: None }
+        Self { silence, answer, received: now, pinged: None }
     }
 
     /// Something arrived, or we were the ones who didn't listen.
-    pub(super) fn heard(&mut self, now: Instant) {
-        (self.heard, self.asked) = (now, None);
+    pub(super) fn received(&mut self, now: Instant) {
+        (self.received, self.pinged) = (now, None);
     }
 
-    /// When something was heard last.
-    pub(super) fn last_heard(&self) -> Instant {
-        self.heard
+    /// When something was received last.
+    pub(super) fn last_received(&self) -> Instant {
+        self.received
     }
 
     /// A question was sent: its answer is owed from now.
-    pub(super) fn asked(&mut self, now: Instant) {
-        self.asked = Some(now);
+    pub(super) fn pinged(&mut self, now: Instant) {
+        self.pinged = Some(now);
     }
 
     /// When to look again.
     pub(super) fn due(&self) -> Instant {
-        match self.asked {
-            Some(asked) => asked + self.answer,
-            None => self.heard + self.silence,
+        match self.pinged {
+            Some(pinged) => pinged + self.answer,
+            None => self.received + self.silence,
         }
     }
 
     /// What to do now.
-    pub(super) fn beat(&self, now: Instant) -> Beat {
-        match self.asked {
-            _ if now < self.due() => Beat::Wait,
-            Some(_) => Beat::Dead,
-            None => Beat::Ask,
+    pub(super) fn next_action(&self, now: Instant) -> HeartbeatAction {
+        match self.pinged {
+            _ if now < self.due() => HeartbeatAction::Wait,
+            Some(_) => HeartbeatAction::Dead,
+            None => HeartbeatAction::Ping,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Beat, Heartbeat};
+    use super::{HeartbeatAction, RedisHeartbeat};
     use std::time::Duration;
     use tokio::time::Instant;
 
@@ -74,22 +74,25 @@ mod tests {
     #[test]
     fn a_silent_peer_is_asked_once_and_then_given_up() {
         let start = Instant::now();
-        let mut heart = Heartbeat::new(SILENCE, ANSWER, start);
-        assert_eq!(heart.beat(start + SILENCE - Duration::from_millis(1)), Beat::Wait);
-        assert_eq!(heart.beat(start + SILENCE), Beat::Ask);
-        heart.asked(start + SILENCE);
-        assert_eq!(heart.beat(start + SILENCE), Beat::Wait);
-        assert_eq!(heart.due(), start + SILENCE + ANSWER);
-        assert_eq!(heart.beat(heart.due()), Beat::Dead);
+        let mut heartbeat = RedisHeartbeat::new(SILENCE, ANSWER, start);
+        assert_eq!(
+            heartbeat.next_action(start + SILENCE - Duration::from_millis(1)),
+            HeartbeatAction::Wait
+        );
+        assert_eq!(heartbeat.next_action(start + SILENCE), HeartbeatAction::Ping);
+        heartbeat.pinged(start + SILENCE);
+        assert_eq!(heartbeat.next_action(start + SILENCE), HeartbeatAction::Wait);
+        assert_eq!(heartbeat.due(), start + SILENCE + ANSWER);
+        assert_eq!(heartbeat.next_action(heartbeat.due()), HeartbeatAction::Dead);
     }
 
     #[test]
     fn any_sign_of_life_starts_the_silence_anew() {
         let start = Instant::now();
-        let mut heart = Heartbeat::new(SILENCE, ANSWER, start);
-        heart.asked(start + SILENCE);
-        heart.heard(start + SILENCE + ANSWER);
-        assert_eq!(heart.beat(start + SILENCE + ANSWER), Beat::Wait);
-        assert_eq!(heart.due(), start + SILENCE + ANSWER + SILENCE);
+        let mut heartbeat = RedisHeartbeat::new(SILENCE, ANSWER, start);
+        heartbeat.pinged(start + SILENCE);
+        heartbeat.received(start + SILENCE + ANSWER);
+        assert_eq!(heartbeat.next_action(start + SILENCE + ANSWER), HeartbeatAction::Wait);
+        assert_eq!(heartbeat.due(), start + SILENCE + ANSWER + SILENCE);
     }
 }

@@ -1,11 +1,11 @@
 //! One subscribed connection: turns what arrives into deliveries until it is lost.
 
 use super::{
-    Fault, Pace,
-    heartbeat::{Beat, Heartbeat},
-    wire::Wire,
+    RedisClientError, RedisTimeouts,
+    connection::RedisConnection,
+    heartbeat::{HeartbeatAction, RedisHeartbeat},
 };
-use crate::client::{Delivery, Message};
+use crate::client::{SourceEvent, SourceMessage};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use redis::Value;
@@ -27,44 +27,44 @@ const LARGE: usize = 16 << 10;
 const BURST: usize = 32;
 
 /// Why listening ended.
-pub(super) enum End {
+pub(super) enum ListenerExit {
     /// The connection is lost.
-    Lost(Fault),
+    Lost(RedisClientError),
     /// Nobody reads the queue any more: the daemon is ending.
-    Unread,
+    QueueClosed,
 }
 
-impl From<Fault> for End {
-    fn from(fault: Fault) -> Self {
+impl From<RedisClientError> for ListenerExit {
+    fn from(fault: RedisClientError) -> Self {
         Self::Lost(fault)
     }
 }
 
 /// A connection that has subscribed or is about to.
-pub(super) struct Listener<'a> {
-    wire: Wire,
-    heart: Heartbeat,
+pub(super) struct RedisListener<'a> {
+    wire: RedisConnection,
+    heartbeat: RedisHeartbeat,
     answer: Duration,
     channels: &'static [&'static str],
-    queue: &'a Sender<Delivery>,
+    queue: &'a Sender<SourceEvent>,
     unconfirmed: usize,
     /// Values taken since the clock was last looked at.
     burst: usize,
 }
 
-impl<'a> Listener<'a> {
+impl<'a> RedisListener<'a> {
     /// Takes over a logged-in connection.
     pub(super) fn new(
-        wire: Wire,
-        pace: &Pace,
+        wire: RedisConnection,
+        timeouts: &RedisTimeouts,
         channels: &'static [&'static str],
-        queue: &'a Sender<Delivery>,
+        queue: &'a Sender<SourceEvent>,
     ) -> Self {
-        let heart = Heartbeat::new(pace.silence, pace.answer, Instant::now());
+        let heartbeat = RedisHeartbeat::new(timeouts.silence, timeouts.answer, Instant::now());
         Self {
             wire,
-            heart,
-            answer: pace.answer,
+            heartbeat,
+            answer: timeouts.answer,
             channels,
             queue,
             unconfirmed: channels.len(),
@@ -73,7 +73,7 @@ impl<'a> Listener<'a> {
     }
 
     /// Subscribes to all channels; returns when Redis has confirmed each.
-    pub(super) async fn subscribe(&mut self) -> Result<(), End> {
+    pub(super) async fn subscribe(&mut self) -> Result<(), ListenerExit> {
         let mut words: Vec<&[u8]> = vec![b"SUBSCRIBE"];
         words.extend(self.channels.iter().map(|channel| channel.as_bytes()));
         self.send(&words).await?;
@@ -84,7 +84,7 @@ impl<'a> Listener<'a> {
     }
 
     /// Hands on what arrives, in order, until the connection is lost.
-    pub(super) async fn listen(&mut self) -> End {
+    pub(super) async fn listen(&mut self) -> ListenerExit {
         loop {
             if let Err(end) = self.listen_once().await {
                 return end;
@@ -92,11 +92,11 @@ impl<'a> Listener<'a> {
         }
     }
 
-    async fn listen_once(&mut self) -> Result<(), End> {
+    async fn listen_once(&mut self) -> Result<(), ListenerExit> {
         match self.read().await? {
             Some(Value::Array(parts)) => self.take(parts).await,
             Some(Value::ServerError(error)) => {
-                Err(Fault::answer(&self.wire.at, &error, RIGHTS).into())
+                Err(RedisClientError::answer(&self.wire.at, &error, RIGHTS).into())
             }
             // The answer to a ping, or part of something.
             _ => Ok(()),
@@ -105,7 +105,7 @@ impl<'a> Listener<'a> {
 
     /// Waits for bytes, asking after a silence. The timer only speaks once reading has found
     /// nothing: a process that was suspended first looks into its socket.
-    async fn read(&mut self) -> Result<Option<Value>, Fault> {
+    async fn read(&mut self) -> Result<Option<Value>, RedisClientError> {
         if self.burst < BURST
             && let Some(next) = self.wire.next().now_or_never()
         {
@@ -113,37 +113,41 @@ impl<'a> Listener<'a> {
             return next;
         }
         if std::mem::take(&mut self.burst) > 0 {
-            self.heart.heard(Instant::now());
+            self.heartbeat.received(Instant::now());
         }
         loop {
-            if let Ok(next) = timeout_at(self.heart.due(), self.wire.next()).await {
-                self.heart.heard(Instant::now());
+            if let Ok(next) = timeout_at(self.heartbeat.due(), self.wire.next()).await {
+                self.heartbeat.received(Instant::now());
                 return next;
             }
-            match self.heart.beat(Instant::now()) {
-                Beat::Wait => {}
-                Beat::Ask => self.send(&[b"PING"]).await?,
-                Beat::Dead => return Err(self.silent("a ping")),
+            match self.heartbeat.next_action(Instant::now()) {
+                HeartbeatAction::Wait => {}
+                HeartbeatAction::Ping => self.send(&[b"PING"]).await?,
+                HeartbeatAction::Dead => return Err(self.silent("a ping")),
             }
         }
     }
 
-    async fn send(&mut self, words: &[&[u8]]) -> Result<(), Fault> {
+    async fn send(&mut self, words: &[&[u8]]) -> Result<(), RedisClientError> {
         let deadline = Instant::now() + self.answer;
         match timeout_at(deadline, self.wire.send(words)).await {
             Ok(sent) => sent?,
             Err(_) => return Err(self.silent("taking a command")),
         }
-        self.heart.asked(Instant::now());
+        self.heartbeat.pinged(Instant::now());
         Ok(())
     }
 
-    fn silent(&self, doing: &'static str) -> Fault {
-        Fault::Silent { at: self.wire.at.clone(), doing, seconds: self.answer.as_secs_f32() }
+    fn silent(&self, doing: &'static str) -> RedisClientError {
+        RedisClientError::Silent {
+            at: self.wire.at.clone(),
+            doing,
+            seconds: self.answer.as_secs_f32(),
+        }
     }
 
     /// `[what, channel, payload or count]`; the answer to a ping has two parts.
-    async fn take(&mut self, parts: Vec<Value>) -> Result<(), End> {
+    async fn take(&mut self, parts: Vec<Value>) -> Result<(), ListenerExit> {
         let Ok([Value::BulkString(what), Value::BulkString(channel), last]) =
             <[Value; 3]>::try_from(parts)
         else {
@@ -161,30 +165,38 @@ impl<'a> Listener<'a> {
         }
     }
 
-    async fn deliver(&mut self, channel: &[u8], payload: Bytes) -> Result<(), End> {
+    async fn deliver(&mut self, channel: &[u8], payload: Bytes) -> Result<(), ListenerExit> {
         let Some(channel) = self.channels.iter().find(|known| known.as_bytes() == channel) else {
             return Ok(());
         };
         let large = payload.len() > LARGE;
-        let delivery = Delivery::Message(Message { channel, payload }, self.heart.last_heard());
+        let delivery = SourceEvent::Message(
+            SourceMessage { channel, payload },
+            self.heartbeat.last_received(),
+        );
         if large {
-            return self.hold_back(delivery, self.queue.max_capacity()).await;
+            return self.wait_for_capacity(delivery, self.queue.max_capacity()).await;
         }
         match self.queue.try_send(delivery) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Closed(_)) => Err(End::Unread),
-            Err(TrySendError::Full(delivery)) => self.hold_back(delivery, 1).await,
+            Err(TrySendError::Closed(_)) => Err(ListenerExit::QueueClosed),
+            Err(TrySendError::Full(delivery)) => self.wait_for_capacity(delivery, 1).await,
         }
     }
 
     /// Waits for so many free places in the queue and takes one. Meanwhile nothing is read and Redis
     /// keeps what is published, up to its `client-output-buffer-limit pubsub`; past it Redis drops
     /// us, which is a gap like any other.
-    async fn hold_back(&mut self, delivery: Delivery, places: usize) -> Result<(), End> {
-        let mut free = self.queue.reserve_many(places).await.map_err(|_| End::Unread)?;
-        let place = free.next().ok_or(End::Unread)?;
+    async fn wait_for_capacity(
+        &mut self,
+        delivery: SourceEvent,
+        places: usize,
+    ) -> Result<(), ListenerExit> {
+        let mut free =
+            self.queue.reserve_many(places).await.map_err(|_| ListenerExit::QueueClosed)?;
+        let place = free.next().ok_or(ListenerExit::QueueClosed)?;
         place.send(delivery);
-        self.heart.heard(Instant::now());
+        self.heartbeat.received(Instant::now());
         Ok(())
     }
 }

@@ -2,25 +2,28 @@
 
 use super::super::redis::{REDIS_PORT, plain_redis, redis_urls};
 use crate::{
-    client::redis::{Address, RedisSettings, RedisTls, Topology, show_redis},
-    config::{ConfigError, Found, Layers, Report, Sourced, parse, read::over, setting},
+    client::redis::{RedisAddress, RedisSettings, RedisTls, RedisTopology, show_redis},
+    config::{
+        ConfigError, ConfigFileValue, SettingLayers, SettingsReport, SourcedValue, parse,
+        read::over, setting,
+    },
 };
 use std::path::{Path, PathBuf};
 
 /// The section on Redis; `file` is what the host's own file says.
 pub fn redis(
-    layers: &Layers<'_>,
-    file: Found<RedisSettings>,
-    report: &mut Report,
+    layers: &SettingLayers<'_>,
+    file: ConfigFileValue<RedisSettings>,
+    report: &mut SettingsReport,
 ) -> Result<RedisSettings, ConfigError> {
     let given = layers.texts(setting::REDIS_URL)?.map(from_urls).transpose()?;
-    let local = Topology::Single(Address::Tcp("127.0.0.1".into(), REDIS_PORT));
-    let mut redis = over(given, file)?.unwrap_or(Sourced::default(plain_redis(local)));
+    let local = RedisTopology::Single(RedisAddress::Tcp("127.0.0.1".into(), REDIS_PORT));
+    let mut redis = over(given, file)?.unwrap_or(SourcedValue::default(plain_redis(local)));
     let mut shown = Vec::new();
     let given = tls(layers, &mut shown)?;
     match &mut redis.value.tls {
         Some(tls) => given.apply(tls)?,
-        None if given != Given::default() => {
+        None if given != RedisTlsOverrides::default() => {
             report.warn(
                 "REDIS_TLS_* and --redis-tls-* change nothing: the connection to Redis \
                          uses no TLS. Write rediss:// in its URL, or tls:// in redis.host",
@@ -35,17 +38,17 @@ pub fn redis(
     Ok(redis)
 }
 
-fn from_urls(urls: Sourced<Vec<String>>) -> Result<Sourced<RedisSettings>, ConfigError> {
-    let Sourced { value, source } = urls;
+fn from_urls(urls: SourcedValue<Vec<String>>) -> Result<SourcedValue<RedisSettings>, ConfigError> {
+    let SourcedValue { value, source } = urls;
     match redis_urls(&value) {
-        Ok(value) => Ok(Sourced { value, source }),
+        Ok(value) => Ok(SourcedValue { value, source }),
         Err(problem) => Err(ConfigError::invalid(source, problem)),
     }
 }
 
 /// What the TLS flags and variables say.
 #[derive(Default, PartialEq)]
-struct Given {
+struct RedisTlsOverrides {
     ca: Option<PathBuf>,
     cert: Option<PathBuf>,
     key: Option<PathBuf>,
@@ -53,9 +56,12 @@ struct Given {
     any_certificate: Option<bool>,
 }
 
-type Shown = Vec<(&'static str, Sourced<String>)>;
+type ShownSettings = Vec<(&'static str, SourcedValue<String>)>;
 
-fn tls(layers: &Layers<'_>, shown: &mut Shown) -> Result<Given, ConfigError> {
+fn tls(
+    layers: &SettingLayers<'_>,
+    shown: &mut ShownSettings,
+) -> Result<RedisTlsOverrides, ConfigError> {
     let mut path = |setting: setting::Setting| -> Result<Option<PathBuf>, ConfigError> {
         let Some(path) = layers.get(setting, parse::path)? else { return Ok(None) };
         shown.push((setting.name, path.clone().map(|path| path.display().to_string())));
@@ -70,10 +76,10 @@ fn tls(layers: &Layers<'_>, shown: &mut Shown) -> Result<Given, ConfigError> {
     };
     let any_name = switch(setting::REDIS_TLS_DONT_VALIDATE_HOSTNAME)?;
     let any_certificate = switch(setting::REDIS_TLS_INSECURE)?;
-    Ok(Given { ca, cert, key, any_name, any_certificate })
+    Ok(RedisTlsOverrides { ca, cert, key, any_name, any_certificate })
 }
 
-impl Given {
+impl RedisTlsOverrides {
     /// Lays what was given over what the URL or the file says.
     fn apply(self, tls: &mut RedisTls) -> Result<(), ConfigError> {
         tls.verify_name = self.any_name.map_or(tls.verify_name, |any| !any);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// A place where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Address {
+pub enum RedisAddress {
     /// Host name or address (no brackets around IPv6) and port.
     Tcp(String, u16),
     /// A unix socket.
@@ -14,15 +14,15 @@ pub enum Address {
 
 /// How the Redis servers belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Topology {
+pub enum RedisTopology {
     /// One server.
-    Single(Address),
+    Single(RedisAddress),
     /// Redis Cluster: any seed that answers will do.
-    Cluster(Vec<Address>),
+    Cluster(Vec<RedisAddress>),
     /// Sentinels that know where the master with this name is.
     Sentinel {
         /// The sentinels' addresses; any that answers will do.
-        sentinels: Vec<Address>,
+        sentinels: Vec<RedisAddress>,
         /// The master's name (`mymaster`).
         master: String,
         /// The sentinels' own user and password, when they have one.
@@ -32,13 +32,13 @@ pub enum Topology {
     },
 }
 
-impl Topology {
+impl RedisTopology {
     /// The servers that are listened to, so that the same one has the same text however it is
     /// written: Redis publishes to all its databases, so the database is no part of it.
     pub fn servers(&self) -> Vec<String> {
         match self {
             Self::Single(at) => vec![at.server()],
-            Self::Cluster(seeds) => seeds.iter().map(Address::server).collect(),
+            Self::Cluster(seeds) => seeds.iter().map(RedisAddress::server).collect(),
             Self::Sentinel { sentinels, master, .. } => {
                 sentinels.iter().map(|at| format!("{master} of {}", at.server())).collect()
             }
@@ -46,7 +46,7 @@ impl Topology {
     }
 }
 
-impl Address {
+impl RedisAddress {
     fn server(&self) -> String {
         match self {
             Self::Tcp(host, port) => {
@@ -81,7 +81,7 @@ pub struct RedisTls {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisSettings {
     /// Which servers.
-    pub topology: Topology,
+    pub topology: RedisTopology,
     /// ACL user.
     pub user: Option<String>,
     /// Password.
@@ -94,11 +94,12 @@ pub struct RedisSettings {
 
 #[cfg(test)]
 mod tests {
-    use super::{Address, Topology};
+    use super::{RedisAddress, RedisTopology};
 
     #[test]
     fn one_server_has_one_text_however_it_is_written() {
-        let server = |host: &str| Topology::Single(Address::Tcp(host.to_owned(), 6379)).servers();
+        let server =
+            |host: &str| RedisTopology::Single(RedisAddress::Tcp(host.to_owned(), 6379)).servers();
         for alike in [
             &["localhost", "127.0.0.1", "::1", "::ffff:127.0.0.1", "LOCALHOST."][..],
             &["10.0.0.1", "::ffff:10.0.0.1"],

@@ -1,9 +1,9 @@
 //! TLS towards Redis: certificates from files or the system, and checks that can be turned off one by one.
 
-use super::{Fault, RedisTls};
+use super::{RedisClientError, RedisTls};
 use crate::client::{
     tls,
-    tls::{Check, Trust},
+    tls::{CertificateCheck, TrustPolicy},
 };
 use rustls::{
     CertificateError, ClientConfig, Error,
@@ -13,7 +13,7 @@ use std::{io, path::Path};
 
 /// Why a TLS handshake failed, with its remedy.
 #[derive(Debug, thiserror::Error)]
-pub enum TlsFault {
+pub enum RedisTlsError {
     /// The certificate is for another name.
     #[error(
         "the certificate is for another name: use a name that is in it, or turn the name check off \
@@ -46,7 +46,7 @@ pub enum TlsFault {
     Other(io::Error),
 }
 
-impl From<io::Error> for TlsFault {
+impl From<io::Error> for RedisTlsError {
     fn from(error: io::Error) -> Self {
         use rustls::AlertDescription as Alert;
         let Some(cause) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
@@ -77,33 +77,33 @@ impl From<io::Error> for TlsFault {
 
 /// Reads the files and builds what a connection needs. Read anew for each connection, so that a
 /// renewed certificate is used without a restart.
-pub(super) fn client_config(settings: &RedisTls) -> Result<ClientConfig, Fault> {
+pub(super) fn client_config(settings: &RedisTls) -> Result<ClientConfig, RedisClientError> {
     let path = settings.ca.clone().unwrap_or_default();
     let builder = trusted(settings)?
         .client()
-        .map_err(|cause| Fault::TlsFile { path, cause: cause.to_string() })?;
+        .map_err(|cause| RedisClientError::TlsFile { path, cause: cause.to_string() })?;
     let Some((cert, key)) = &settings.client else { return Ok(builder.with_no_client_auth()) };
     let chain = certificates(cert)?;
     let private = PrivateKeyDer::from_pem_file(key).map_err(|cause| unusable(key, &cause))?;
     builder.with_client_auth_cert(chain, private).map_err(|cause| unusable(cert, &cause))
 }
 
-fn trusted(settings: &RedisTls) -> Result<Trust, Fault> {
+fn trusted(settings: &RedisTls) -> Result<TrustPolicy, RedisClientError> {
     let check = match (settings.verify_peer, settings.verify_name) {
-        (false, _) => return Ok(Trust::new(Check::Nothing)),
-        (true, false) => Check::Issuer,
-        (true, true) => Check::IssuerAndName,
+        (false, _) => return Ok(TrustPolicy::new(CertificateCheck::Nothing)),
+        (true, false) => CertificateCheck::Issuer,
+        (true, true) => CertificateCheck::IssuerAndName,
     };
     Ok(match &settings.ca {
-        Some(path) => Trust::new(check).and(certificates(path)?),
-        None => Trust::new(check).and_the_system(),
+        Some(path) => TrustPolicy::new(check).and(certificates(path)?),
+        None => TrustPolicy::new(check).with_system_roots(),
     })
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, RedisClientError> {
     tls::certificates(path).map_err(|cause| unusable(path, &cause))
 }
 
-fn unusable(path: &Path, cause: &impl ToString) -> Fault {
-    Fault::TlsFile { path: path.to_owned(), cause: cause.to_string() }
+fn unusable(path: &Path, cause: &impl ToString) -> RedisClientError {
+    RedisClientError::TlsFile { path: path.to_owned(), cause: cause.to_string() }
 }

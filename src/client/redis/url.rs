@@ -1,7 +1,7 @@
 //! `REDIS_URL`: one server, a cluster, sentinels.
 
 use crate::{
-    client::redis::{Address, RedisSettings, RedisTls, Topology},
+    client::redis::{RedisAddress, RedisSettings, RedisTls, RedisTopology},
     config::{
         secret::Secret,
         url::{UrlParts, authority, decode, login},
@@ -17,7 +17,7 @@ const SCHEMES: &str = "expected a URL that begins with redis://, rediss:// (TLS)
                        redis+unix://, redis+sentinel:// or rediss+sentinel://";
 
 /// Settings for a topology, without log-in and TLS.
-pub fn plain_redis(topology: Topology) -> RedisSettings {
+pub fn plain_redis(topology: RedisTopology) -> RedisSettings {
     RedisSettings { topology, user: None, password: None, database: 0, tls: None }
 }
 
@@ -35,7 +35,7 @@ pub fn redis_urls(texts: &[String]) -> Result<RedisSettings, String> {
         0 | 1 => urls.pop().ok_or(SCHEMES)?,
         _ => cluster(urls)?,
     };
-    if matches!(settings.topology, Topology::Cluster(_)) && settings.database != 0 {
+    if matches!(settings.topology, RedisTopology::Cluster(_)) && settings.database != 0 {
         return Err("expected no database index: a cluster has none".into());
     }
     Ok(settings)
@@ -46,9 +46,9 @@ fn cluster(urls: Vec<RedisSettings>) -> Result<RedisSettings, String> {
     let mut seeds = Vec::new();
     let mut common: Option<RedisSettings> = None;
     for mut url in urls {
-        match std::mem::replace(&mut url.topology, Topology::Cluster(Vec::new())) {
-            Topology::Single(address @ Address::Tcp(..)) => seeds.push(address),
-            Topology::Cluster(several) => seeds.extend(several),
+        match std::mem::replace(&mut url.topology, RedisTopology::Cluster(Vec::new())) {
+            RedisTopology::Single(address @ RedisAddress::Tcp(..)) => seeds.push(address),
+            RedisTopology::Cluster(several) => seeds.extend(several),
             _ => {
                 return Err("expected only seeds of one cluster where there are several URLs, \
                             each beginning with redis:// or rediss://"
@@ -63,7 +63,7 @@ fn cluster(urls: Vec<RedisSettings>) -> Result<RedisSettings, String> {
         common = Some(url);
     }
     let common = common.ok_or(SCHEMES)?;
-    Ok(RedisSettings { topology: Topology::Cluster(seeds), ..common })
+    Ok(RedisSettings { topology: RedisTopology::Cluster(seeds), ..common })
 }
 
 /// Cuts at commas behind which a new URL begins.
@@ -112,8 +112,8 @@ fn parameter(settings: &mut RedisSettings, name: &str, value: String) -> Result<
         ("db", _) => settings.database = index(&value)?,
         ("user" | "username", _) => settings.user = Some(value),
         ("pass" | "password", _) => settings.password = Some(value.into()),
-        ("sentinel-user", Topology::Sentinel { user, .. }) => *user = Some(value),
-        ("sentinel-password", Topology::Sentinel { password, .. }) => {
+        ("sentinel-user", RedisTopology::Sentinel { user, .. }) => *user = Some(value),
+        ("sentinel-password", RedisTopology::Sentinel { password, .. }) => {
             *password = Some(value.into())
         }
         // Which of Redis' protocols is spoken changes nothing for whoever asks for one.
@@ -134,11 +134,11 @@ fn index(text: &str) -> Result<i64, String> {
 fn network(parts: &UrlParts) -> Result<RedisSettings, String> {
     let mut seeds = tcp(parts, DEFAULT_PORT);
     let topology = match (seeds.pop(), seeds.is_empty()) {
-        (None, _) => Topology::Single(Address::Tcp("127.0.0.1".into(), DEFAULT_PORT)),
-        (Some(only), true) => Topology::Single(only),
+        (None, _) => RedisTopology::Single(RedisAddress::Tcp("127.0.0.1".into(), DEFAULT_PORT)),
+        (Some(only), true) => RedisTopology::Single(only),
         (Some(last), false) => {
             seeds.push(last);
-            Topology::Cluster(seeds)
+            RedisTopology::Cluster(seeds)
         }
     };
     let database = match parts.name()?.trim_end_matches('/') {
@@ -148,9 +148,9 @@ fn network(parts: &UrlParts) -> Result<RedisSettings, String> {
     Ok(RedisSettings { database, ..plain_redis(topology) })
 }
 
-fn tcp(parts: &UrlParts, port: u16) -> Vec<Address> {
+fn tcp(parts: &UrlParts, port: u16) -> Vec<RedisAddress> {
     let hosts = parts.hosts.iter();
-    hosts.map(|(host, own)| Address::Tcp(host.clone(), own.unwrap_or(port))).collect()
+    hosts.map(|(host, own)| RedisAddress::Tcp(host.clone(), own.unwrap_or(port))).collect()
 }
 
 fn unix(parts: &UrlParts) -> Result<RedisSettings, String> {
@@ -159,7 +159,7 @@ fn unix(parts: &UrlParts) -> Result<RedisSettings, String> {
             "expected an absolute path behind unix://, such as unix:///run/redis.sock".into()
         );
     }
-    Ok(plain_redis(Topology::Single(Address::Unix(PathBuf::from(decode(&parts.path)?)))))
+    Ok(plain_redis(RedisTopology::Single(RedisAddress::Unix(PathBuf::from(decode(&parts.path)?)))))
 }
 
 fn sentinel(parts: &UrlParts) -> Result<RedisSettings, String> {
@@ -172,7 +172,7 @@ fn sentinel(parts: &UrlParts) -> Result<RedisSettings, String> {
             .into());
     }
     let master = decode(master)?;
-    let topology = Topology::Sentinel { sentinels, master, user: None, password: None };
+    let topology = RedisTopology::Sentinel { sentinels, master, user: None, password: None };
     Ok(RedisSettings { database: index(database)?, ..plain_redis(topology) })
 }
 
@@ -184,19 +184,19 @@ pub fn show_redis(redis: &RedisSettings) -> String {
     let insecure = redis.tls.as_ref().is_some_and(|tls| !tls.verify_peer);
     let insecure = if insecure { "#insecure" } else { "" };
     match &redis.topology {
-        Topology::Single(Address::Unix(path)) => {
+        RedisTopology::Single(RedisAddress::Unix(path)) => {
             format!("unix://{login}{}?db={database}", path.display())
         }
-        Topology::Single(address) => {
+        RedisTopology::Single(address) => {
             format!(
                 "redis{s}://{login}{}/{database}{insecure}",
                 hosts(std::slice::from_ref(address))
             )
         }
-        Topology::Cluster(seeds) => {
+        RedisTopology::Cluster(seeds) => {
             format!("redis{s}://{login}{}{insecure}(cluster)", hosts(seeds))
         }
-        Topology::Sentinel { sentinels, master, user, password } => {
+        RedisTopology::Sentinel { sentinels, master, user, password } => {
             let user = user.as_ref().map(|user| format!("sentinel-user={user}"));
             let password = password.as_ref().map(|_| "sentinel-password=***".to_owned());
             let query = [user, password].into_iter().flatten().collect::<Vec<_>>().join("&");
@@ -207,10 +207,10 @@ pub fn show_redis(redis: &RedisSettings) -> String {
     }
 }
 
-fn hosts(addresses: &[Address]) -> String {
+fn hosts(addresses: &[RedisAddress]) -> String {
     let shown = addresses.iter().map(|address| match address {
-        Address::Tcp(host, port) => authority(host, *port),
-        Address::Unix(path) => path.display().to_string(),
+        RedisAddress::Tcp(host, port) => authority(host, *port),
+        RedisAddress::Unix(path) => path.display().to_string(),
     });
     shown.collect::<Vec<_>>().join(",")
 }

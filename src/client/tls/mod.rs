@@ -12,11 +12,11 @@ use rustls::{
     },
 };
 use std::{path::Path, sync::Arc};
-use verifier::Verifier;
+use verifier::CertificateVerifier;
 
 /// What a server has to show besides that it holds its certificate's key, which is checked always.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Check {
+pub enum CertificateCheck {
     /// Nothing: whoever answers will do.
     Nothing,
     /// That somebody we trust has issued its certificate, for whatever name.
@@ -27,15 +27,15 @@ pub enum Check {
 
 /// Whom we trust, and how far we look.
 #[derive(Debug)]
-pub struct Trust {
-    check: Check,
+pub struct TrustPolicy {
+    check: CertificateCheck,
     roots: RootCertStore,
     pinned: Vec<CertificateDer<'static>>,
 }
 
 /// Why a file gives no certificates.
 #[derive(Debug, thiserror::Error)]
-pub enum NoCertificate {
+pub enum CertificateFileError {
     /// It can't be read, or is no PEM.
     #[error(transparent)]
     Unreadable(#[from] pem::Error),
@@ -44,14 +44,14 @@ pub enum NoCertificate {
     None,
 }
 
-impl Trust {
+impl TrustPolicy {
     /// In nobody yet.
-    pub fn new(check: Check) -> Self {
+    pub fn new(check: CertificateCheck) -> Self {
         Self { check, roots: RootCertStore::empty(), pinned: Vec::new() }
     }
 
     /// In the system's authorities too. Reads files.
-    pub fn and_the_system(mut self) -> Self {
+    pub fn with_system_roots(mut self) -> Self {
         self.roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         self
     }
@@ -65,8 +65,8 @@ impl Trust {
     }
 
     /// Whether no server can pass.
-    pub fn is_in_vain(&self) -> bool {
-        self.check != Check::Nothing && self.roots.is_empty() && self.pinned.is_empty()
+    pub fn is_empty_trust(&self) -> bool {
+        self.check != CertificateCheck::Nothing && self.roots.is_empty() && self.pinned.is_empty()
     }
 
     /// Connections that trust so; what remains to be said is who we are.
@@ -75,7 +75,7 @@ impl Trust {
     /// Only when ring knew no version of TLS.
     pub fn client(self) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Error> {
         let provider = Arc::new(ring::default_provider());
-        let verifier = Arc::new(Verifier::new(Arc::clone(&provider), self));
+        let verifier = Arc::new(CertificateVerifier::new(Arc::clone(&provider), self));
         let builder = ClientConfig::builder_with_provider(provider);
         let builder = builder.with_safe_default_protocol_versions()?;
         Ok(builder.dangerous().with_custom_certificate_verifier(verifier))
@@ -85,10 +85,10 @@ impl Trust {
 /// The certificates in a PEM file, at least one.
 ///
 /// # Errors
-/// [`NoCertificate`].
-pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, NoCertificate> {
+/// [`CertificateFileError`].
+pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateFileError> {
     let found: Vec<_> = CertificateDer::pem_file_iter(path)?.collect::<Result<_, _>>()?;
-    if found.is_empty() { Err(NoCertificate::None) } else { Ok(found) }
+    if found.is_empty() { Err(CertificateFileError::None) } else { Ok(found) }
 }
 
 #[cfg(test)]

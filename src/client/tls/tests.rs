@@ -1,6 +1,6 @@
 //! Real handshakes with certificates made here.
 
-use super::{Check, NoCertificate, Trust, certificates};
+use super::{CertificateCheck, CertificateFileError, TrustPolicy, certificates};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::{
     CertificateError, ClientConfig, ClientConnection, Error, ServerConfig, ServerConnection,
@@ -8,7 +8,7 @@ use rustls::{
 };
 use std::sync::Arc;
 
-struct Identity {
+struct TestIdentity {
     certificate: CertificateDer<'static>,
     key: KeyPair,
 }
@@ -21,18 +21,18 @@ fn authority() -> (Issuer<'static, KeyPair>, CertificateDer<'static>) {
     (Issuer::new(parameters, key), certificate)
 }
 
-fn issued(by: &Issuer<'static, KeyPair>) -> Identity {
+fn issued(by: &Issuer<'static, KeyPair>) -> TestIdentity {
     let key = KeyPair::generate().unwrap();
     let parameters = CertificateParams::new(["right.example".to_owned()]).unwrap();
-    Identity { certificate: parameters.signed_by(&key, by).unwrap().der().clone(), key }
+    TestIdentity { certificate: parameters.signed_by(&key, by).unwrap().der().clone(), key }
 }
 
-fn self_signed() -> Identity {
+fn self_signed() -> TestIdentity {
     let made = rcgen::generate_simple_self_signed(["right.example".to_owned()]).unwrap();
-    Identity { certificate: made.cert.der().clone(), key: made.signing_key }
+    TestIdentity { certificate: made.cert.der().clone(), key: made.signing_key }
 }
 
-fn server(identity: &Identity, key: &KeyPair) -> ServerConfig {
+fn server(identity: &TestIdentity, key: &KeyPair) -> ServerConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let single = rustls::sign::SingleCertAndKey::from(rustls::sign::CertifiedKey::new(
@@ -47,9 +47,9 @@ fn server(identity: &Identity, key: &KeyPair) -> ServerConfig {
 }
 
 /// What a client says to a server that shows `identity` and signs with `key`.
-fn meets(
-    trust: Trust,
-    identity: &Identity,
+fn handshake(
+    trust: TrustPolicy,
+    identity: &TestIdentity,
     key: &KeyPair,
     name: &'static str,
 ) -> Result<(), Error> {
@@ -72,8 +72,8 @@ fn meets(
     Ok(())
 }
 
-fn shows(trust: Trust, identity: &Identity, name: &'static str) -> Result<(), Error> {
-    meets(trust, identity, &identity.key, name)
+fn shows(trust: TrustPolicy, identity: &TestIdentity, name: &'static str) -> Result<(), Error> {
+    handshake(trust, identity, &identity.key, name)
 }
 
 fn is_wrong_name(result: &Result<(), Error>) -> bool {
@@ -87,53 +87,65 @@ fn is_wrong_name(result: &Result<(), Error>) -> bool {
 fn who_was_issued_by_somebody_trusted_passes_under_its_name_alone() {
     let (issuer, ca) = authority();
     let identity = issued(&issuer);
-    let trust = |check| Trust::new(check).and(vec![ca.clone()]);
-    assert_eq!(shows(trust(Check::IssuerAndName), &identity, "right.example"), Ok(()));
-    assert!(is_wrong_name(&shows(trust(Check::IssuerAndName), &identity, "wrong.example")));
-    assert_eq!(shows(trust(Check::Issuer), &identity, "wrong.example"), Ok(()));
+    let trust = |check| TrustPolicy::new(check).and(vec![ca.clone()]);
+    assert_eq!(shows(trust(CertificateCheck::IssuerAndName), &identity, "right.example"), Ok(()));
+    assert!(is_wrong_name(&shows(
+        trust(CertificateCheck::IssuerAndName),
+        &identity,
+        "wrong.example"
+    )));
+    assert_eq!(shows(trust(CertificateCheck::Issuer), &identity, "wrong.example"), Ok(()));
 }
 
 #[test]
 fn who_was_issued_by_somebody_else_passes_only_where_nothing_is_asked() {
     let (identity, (_, ca)) = (issued(&authority().0), authority());
-    for check in [Check::Issuer, Check::IssuerAndName] {
-        let said = shows(Trust::new(check).and(vec![ca.clone()]), &identity, "right.example");
-        assert!(matches!(said, Err(Error::InvalidCertificate(_))), "{said:?}");
+    for check in [CertificateCheck::Issuer, CertificateCheck::IssuerAndName] {
+        let outcome =
+            shows(TrustPolicy::new(check).and(vec![ca.clone()]), &identity, "right.example");
+        assert!(matches!(outcome, Err(Error::InvalidCertificate(_))), "{outcome:?}");
     }
-    assert_eq!(shows(Trust::new(Check::Nothing), &identity, "wrong.example"), Ok(()));
+    assert_eq!(
+        shows(TrustPolicy::new(CertificateCheck::Nothing), &identity, "wrong.example"),
+        Ok(())
+    );
 }
 
 #[test]
 fn a_certificate_given_as_its_own_authority_passes_under_its_name_alone() {
     let identity = self_signed();
-    let trust = || Trust::new(Check::IssuerAndName).and(vec![identity.certificate.clone()]);
+    let trust = || {
+        TrustPolicy::new(CertificateCheck::IssuerAndName).and(vec![identity.certificate.clone()])
+    };
     assert_eq!(shows(trust(), &identity, "right.example"), Ok(()));
     assert!(is_wrong_name(&shows(trust(), &identity, "wrong.example")));
-    assert!(shows(Trust::new(Check::Issuer), &identity, "right.example").is_err());
+    assert!(shows(TrustPolicy::new(CertificateCheck::Issuer), &identity, "right.example").is_err());
 }
 
 #[test]
 fn whoever_shows_anothers_certificate_never_passes() {
-    let (identity, thief) = (self_signed(), KeyPair::generate().unwrap());
-    for check in [Check::Nothing, Check::Issuer, Check::IssuerAndName] {
-        let trust = Trust::new(check).and(vec![identity.certificate.clone()]);
-        let said = meets(trust, &identity, &thief, "right.example");
-        assert_eq!(said, Err(Error::InvalidCertificate(CertificateError::BadSignature)));
+    let (identity, other_key) = (self_signed(), KeyPair::generate().unwrap());
+    for check in
+        [CertificateCheck::Nothing, CertificateCheck::Issuer, CertificateCheck::IssuerAndName]
+    {
+        let trust = TrustPolicy::new(check).and(vec![identity.certificate.clone()]);
+        let outcome = handshake(trust, &identity, &other_key, "right.example");
+        assert_eq!(outcome, Err(Error::InvalidCertificate(CertificateError::BadSignature)));
     }
 }
 
 #[test]
 fn trust_in_nobody_is_in_vain_unless_nothing_is_asked() {
-    assert!(Trust::new(Check::Issuer).is_in_vain());
-    assert!(!Trust::new(Check::Nothing).is_in_vain());
-    assert!(!Trust::new(Check::Issuer).and(vec![authority().1]).is_in_vain());
+    assert!(TrustPolicy::new(CertificateCheck::Issuer).is_empty_trust());
+    assert!(!TrustPolicy::new(CertificateCheck::Nothing).is_empty_trust());
+    assert!(!TrustPolicy::new(CertificateCheck::Issuer).and(vec![authority().1]).is_empty_trust());
 }
 
 #[test]
 fn a_file_without_a_certificate_is_told_from_one_that_is_not_there() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ca.pem");
-    assert!(matches!(certificates(&file), Err(NoCertificate::Unreadable(_))));
+    assert!(matches!(certificates(&file), Err(CertificateFileError::Unreadable(_))));
     std::fs::write(&file, "nothing").unwrap();
-    assert!(matches!(certificates(&file), Err(NoCertificate::None)));
+    assert!(matches!(certificates(&file), Err(CertificateFileError::None)));
 }

@@ -1,6 +1,6 @@
-//! rustls asks; we answer as far as [`Trust`] wants to know.
+//! rustls asks; we answer as far as [`TrustPolicy`] wants to know.
 
-use super::{Check, Trust};
+use super::{CertificateCheck, TrustPolicy};
 use rustls::{
     DigitallySignedStruct, Error, SignatureScheme,
     client::{
@@ -14,13 +14,13 @@ use rustls::{
 use std::sync::Arc;
 
 #[derive(Debug)]
-pub(super) struct Verifier {
+pub(super) struct CertificateVerifier {
     provider: Arc<CryptoProvider>,
-    trust: Trust,
+    trust: TrustPolicy,
 }
 
-impl Verifier {
-    pub(super) fn new(provider: Arc<CryptoProvider>, trust: Trust) -> Self {
+impl CertificateVerifier {
+    pub(super) fn new(provider: Arc<CryptoProvider>, trust: TrustPolicy) -> Self {
         Self { provider, trust }
     }
 
@@ -40,7 +40,7 @@ impl Verifier {
     }
 }
 
-impl ServerCertVerifier for Verifier {
+impl ServerCertVerifier for CertificateVerifier {
     fn verify_server_cert(
         &self,
         end: &CertificateDer<'_>,
@@ -49,10 +49,10 @@ impl ServerCertVerifier for Verifier {
         _ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if self.trust.check != Check::Nothing {
+        if self.trust.check != CertificateCheck::Nothing {
             let parsed = ParsedCertificate::try_from(end)?;
             self.verify_issuer(end, &parsed, intermediates, now)?;
-            if self.trust.check == Check::IssuerAndName {
+            if self.trust.check == CertificateCheck::IssuerAndName {
                 verify_server_name(&parsed, name)?;
             }
         }

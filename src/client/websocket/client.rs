@@ -1,7 +1,7 @@
 //! A WebSocket client as small as can be, over the daemon's own codec: for the demo, the doctor, and
 //! the daemon's probe of itself.
 
-use super::stream::{Broken, Conversation, Said};
+use super::stream::{WebSocketEvent, WebSocketStream, WebSocketStreamError};
 use crate::websocket::CodecError;
 use std::{collections::VecDeque, io};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -12,18 +12,18 @@ const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 /// An answer to an upgrade is shorter.
 const MAX_HEAD: usize = 4096;
 /// How much of a refusal is shown.
-const MAX_WORDS: usize = 200;
+const MAX_SHOWN: usize = 200;
 
 /// What a client asks to become a WebSocket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub struct UpgradeRequest {
     /// The `Host` header.
     pub host: String,
     /// Path and query.
     pub path: String,
 }
 
-impl Default for Request {
+impl Default for UpgradeRequest {
     /// A daemon of one host.
     fn default() -> Self {
         Self { host: "localhost".to_owned(), path: "/push/ws".to_owned() }
@@ -32,13 +32,13 @@ impl Default for Request {
 
 /// Why a client hears nothing more.
 #[derive(Debug, thiserror::Error)]
-pub enum VisitError {
+pub enum WebSocketClientError {
     /// The connection is gone.
     #[error("the connection to the daemon broke")]
     Connection(#[from] io::Error),
     /// It did not become a WebSocket.
     #[error("the daemon does not speak WebSocket: {:?}", .0.status_line)]
-    Upgrade(Refusal),
+    Upgrade(UpgradeRejection),
     /// The daemon broke RFC 6455.
     #[error("the daemon sent no WebSocket frames")]
     Frames(#[from] CodecError),
@@ -52,7 +52,7 @@ pub enum VisitError {
 
 /// An answer that is no 101.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Refusal {
+pub struct UpgradeRejection {
     /// The first line: `HTTP/1.1 404 Not Found`, or whatever came.
     pub status_line: String,
     /// The number in it.
@@ -65,35 +65,35 @@ pub struct Refusal {
     pub later: bool,
 }
 
-impl From<Broken> for VisitError {
-    fn from(broken: Broken) -> Self {
+impl From<WebSocketStreamError> for WebSocketClientError {
+    fn from(broken: WebSocketStreamError) -> Self {
         match broken {
-            Broken::Connection(error) => Self::Connection(error),
-            Broken::Frames(error) => Self::Frames(error),
-            Broken::Ended => Self::Closed,
+            WebSocketStreamError::Connection(error) => Self::Connection(error),
+            WebSocketStreamError::Frames(error) => Self::Frames(error),
+            WebSocketStreamError::Ended => Self::Closed,
         }
     }
 }
 
 /// A client.
-pub struct Visitor<S> {
-    conversation: Conversation<S>,
-    arrived: VecDeque<String>,
+pub struct WebSocketClient<S> {
+    conversation: WebSocketStream<S>,
+    received_texts: VecDeque<String>,
     pings: u32,
     pongs: u32,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Visitor<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketClient<S> {
     /// Logs in over a fresh connection.
     ///
     /// # Errors
-    /// [`VisitError`].
+    /// [`WebSocketClientError`].
     pub async fn log_in(
         stream: S,
-        request: &Request,
+        request: &UpgradeRequest,
         (user, password): (&str, &str),
         rng: fastrand::Rng,
-    ) -> Result<Self, VisitError> {
+    ) -> Result<Self, WebSocketClientError> {
         let mut visitor = Self::upgrade(stream, request, rng).await?;
         visitor.credentials(user, password).await?;
         Ok(visitor)
@@ -102,27 +102,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Visitor<S> {
     /// Makes a WebSocket of a fresh connection.
     ///
     /// # Errors
-    /// [`VisitError`].
+    /// [`WebSocketClientError`].
     pub async fn upgrade(
         mut stream: S,
-        request: &Request,
+        request: &UpgradeRequest,
         rng: fastrand::Rng,
-    ) -> Result<Self, VisitError> {
+    ) -> Result<Self, WebSocketClientError> {
         upgrade(&mut stream, request).await?;
-        let conversation = Conversation::new(stream, Some(rng));
-        Ok(Self { conversation, arrived: VecDeque::new(), pings: 0, pongs: 0 })
+        let conversation = WebSocketStream::new(stream, Some(rng));
+        Ok(Self { conversation, received_texts: VecDeque::new(), pings: 0, pongs: 0 })
     }
 
     /// Logs in.
     ///
     /// # Errors
-    /// [`VisitError::Refused`] with the daemon's words when it isn't let in.
-    pub async fn credentials(&mut self, user: &str, password: &str) -> Result<(), VisitError> {
+    /// [`WebSocketClientError::Refused`] with the daemon's words when it isn't let in.
+    pub async fn credentials(
+        &mut self,
+        user: &str,
+        password: &str,
+    ) -> Result<(), WebSocketClientError> {
         self.say(user).await?;
         self.say(password).await?;
         match self.next().await?.as_str() {
             "authenticated" => Ok(()),
-            other => Err(VisitError::Refused(other.to_owned())),
+            other => Err(WebSocketClientError::Refused(other.to_owned())),
         }
     }
 
@@ -130,11 +134,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Visitor<S> {
     ///
     /// # Errors
     /// When the connection has ended.
-    pub async fn ping(&mut self) -> Result<(), VisitError> {
+    pub async fn ping(&mut self) -> Result<(), WebSocketClientError> {
         let before = self.pongs;
         self.conversation.ping().await?;
         while self.pongs == before {
-            self.hear().await?;
+            self.receive().await?;
         }
         Ok(())
     }
@@ -148,21 +152,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Visitor<S> {
     ///
     /// # Errors
     /// When the connection has ended.
-    pub async fn next(&mut self) -> Result<String, VisitError> {
+    pub async fn next(&mut self) -> Result<String, WebSocketClientError> {
         loop {
-            if let Some(text) = self.arrived.pop_front() {
+            if let Some(text) = self.received_texts.pop_front() {
                 return Ok(text);
             }
-            self.hear().await?;
+            self.receive().await?;
         }
     }
 
-    async fn hear(&mut self) -> Result<(), VisitError> {
+    async fn receive(&mut self) -> Result<(), WebSocketClientError> {
         match self.conversation.next().await? {
-            Said::Text(text) => self.arrived.push_back(text),
-            Said::Ping => self.pings += 1,
-            Said::Pong => self.pongs += 1,
-            Said::Close(..) => return Err(VisitError::Closed),
+            WebSocketEvent::Text(text) => self.received_texts.push_back(text),
+            WebSocketEvent::Ping => self.pings += 1,
+            WebSocketEvent::Pong => self.pongs += 1,
+            WebSocketEvent::Close(..) => return Err(WebSocketClientError::Closed),
         }
         Ok(())
     }
@@ -171,15 +175,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Visitor<S> {
     ///
     /// # Errors
     /// When the connection is gone.
-    pub async fn say(&mut self, text: &str) -> Result<(), VisitError> {
+    pub async fn say(&mut self, text: &str) -> Result<(), WebSocketClientError> {
         Ok(self.conversation.say(text).await?)
     }
 }
 
 async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
-    Request { host, path }: &Request,
-) -> Result<(), VisitError> {
+    UpgradeRequest { host, path }: &UpgradeRequest,
+) -> Result<(), WebSocketClientError> {
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
@@ -197,12 +201,12 @@ async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     if head.starts_with("HTTP/1.1 101 ") && head.contains(ACCEPT) {
         return Ok(());
     }
-    Err(VisitError::Upgrade(refusal(&head)))
+    Err(WebSocketClientError::Upgrade(refusal(&head)))
 }
 
 /// The strange server's words, short and printable.
-fn refusal(head: &str) -> Refusal {
-    let printable = |text: &str| text.chars().filter(|c| !c.is_control()).take(MAX_WORDS).collect();
+fn refusal(head: &str) -> UpgradeRejection {
+    let printable = |text: &str| text.chars().filter(|c| !c.is_control()).take(MAX_SHOWN).collect();
     let header = |wanted: &str| {
         let named = |line: &str| line.split_once(':').map(|(n, v)| (n.to_owned(), v.to_owned()));
         let mut lines = head.lines().skip(1).filter_map(named);
@@ -211,7 +215,7 @@ fn refusal(head: &str) -> Refusal {
     };
     let status_line: String = printable(head.lines().next().unwrap_or_default());
     let location = header("location");
-    Refusal {
+    UpgradeRejection {
         status: status_line.split(' ').nth(1).and_then(|number| number.parse().ok()),
         status_line,
         later: header("retry-after").is_some(),

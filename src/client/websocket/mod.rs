@@ -2,4 +2,4 @@
 
 pub mod client;
 pub mod stream;
-pub use client::{Refusal, Request, VisitError, Visitor};
+pub use client::{UpgradeRejection, UpgradeRequest, WebSocketClient, WebSocketClientError};

@@ -1,7 +1,7 @@
 //! The client's end of a WebSocket over the daemon's own codec: what the visitor and the relay share.
 
 use crate::websocket::{
-    CodecError, Decoder, Item, Rules,
+    CodecError, DecodedItem, DecoderRules, FrameDecoder,
     frame::{CloseCode, put_header},
 };
 use bytes::{Buf, BufMut, BytesMut};
@@ -9,7 +9,7 @@ use std::{collections::VecDeque, io};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// What the daemon may send.
-const FROM_SERVER: Rules = Rules { masked: false, max_message: 1024 * 1024 };
+const FROM_SERVER: DecoderRules = DecoderRules { masked: false, max_message: 1024 * 1024 };
 /// What is read at once; no more is decoded ahead of who listens.
 const READ: usize = 4096;
 /// First bytes of whole frames (RFC 6455 section 5.2), and the bit that says they are masked.
@@ -18,9 +18,9 @@ const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
 const MASKED: u8 = 0x80;
 
-/// Something whole that the daemon said.
+/// Something whole that the daemon event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Said {
+pub(crate) enum WebSocketEvent {
     Text(String),
     /// It has been answered, or is on its way to be.
     Ping,
@@ -31,7 +31,7 @@ pub(crate) enum Said {
 
 /// Why nothing more can be heard.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Broken {
+pub(crate) enum WebSocketStreamError {
     #[error("the connection broke")]
     Connection(#[from] io::Error),
     #[error("no WebSocket frames")]
@@ -41,42 +41,43 @@ pub(crate) enum Broken {
 }
 
 /// A connection that has become a WebSocket. Pings are answered while somebody listens.
-pub(crate) struct Conversation<S> {
+pub(crate) struct WebSocketStream<S> {
     stream: S,
-    decoder: Decoder,
-    arrived: VecDeque<Result<Said, CodecError>>,
+    decoder: FrameDecoder,
+    received: VecDeque<Result<WebSocketEvent, CodecError>>,
     /// Frames that the stream has not taken yet.
-    owed: BytesMut,
+    unsent: BytesMut,
     /// For masking keys; without it they are zero: to keep proxies from being fooled (RFC 6455
     /// section 10.3) is of no use where there can be none.
     rng: Option<fastrand::Rng>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     pub(crate) fn new(stream: S, rng: Option<fastrand::Rng>) -> Self {
-        let (decoder, arrived, owed) = (Decoder::default(), VecDeque::new(), BytesMut::new());
-        Self { stream, decoder, arrived, owed, rng }
+        let (decoder, received, unsent) =
+            (FrameDecoder::default(), VecDeque::new(), BytesMut::new());
+        Self { stream, decoder, received, unsent, rng }
     }
 
     /// The next thing the daemon says. Nothing is lost when this is dropped before it is done.
     ///
     /// # Errors
-    /// [`Broken`], after everything that came before.
-    pub(crate) async fn next(&mut self) -> Result<Said, Broken> {
+    /// [`WebSocketStreamError`], after everything that came before.
+    pub(crate) async fn next(&mut self) -> Result<WebSocketEvent, WebSocketStreamError> {
         loop {
-            if let Some(said) = self.arrived.pop_front() {
-                return Ok(said?);
+            if let Some(event) = self.received.pop_front() {
+                return Ok(event?);
             }
-            self.settle().await?;
+            self.write_pending().await?;
             let mut bytes = [0; READ];
             let count = self.stream.read(&mut bytes).await?;
             if count == 0 {
-                return Err(Broken::Ended);
+                return Err(WebSocketStreamError::Ended);
             }
-            self.take_in(&mut bytes[..count]);
+            self.decode(&mut bytes[..count]);
             // What came right before the end still counts.
-            let settled = self.settle().await;
-            if self.arrived.is_empty() {
+            let settled = self.write_pending().await;
+            if self.received.is_empty() {
                 settled?;
             }
         }
@@ -88,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     /// When the connection is gone.
     pub(crate) async fn say(&mut self, text: &str) -> io::Result<()> {
         self.put(TEXT, text.as_bytes());
-        self.settle().await
+        self.write_pending().await
     }
 
     /// Sends a ping.
@@ -97,28 +98,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     /// When the connection is gone.
     pub(crate) async fn ping(&mut self) -> io::Result<()> {
         self.put(PING, b"are you there");
-        self.settle().await
+        self.write_pending().await
     }
 
-    fn take_in(&mut self, bytes: &mut [u8]) {
+    fn decode(&mut self, bytes: &mut [u8]) {
         let mut pings = Vec::new();
         let mut items = self.decoder.feed(FROM_SERVER, bytes);
         while let Some(item) = items.next() {
-            let said = match item {
-                Ok(Item::Text(text)) => Ok(Said::Text(text.to_owned())),
-                Ok(Item::Ping(payload)) => {
+            let event = match item {
+                Ok(DecodedItem::Text(text)) => Ok(WebSocketEvent::Text(text.to_owned())),
+                Ok(DecodedItem::Ping(payload)) => {
                     pings.push(payload.to_vec());
-                    Ok(Said::Ping)
+                    Ok(WebSocketEvent::Ping)
                 }
-                Ok(Item::Pong(_)) => Ok(Said::Pong),
-                Ok(Item::Close(None)) => Ok(Said::Close(CloseCode::NORMAL, String::new())),
-                Ok(Item::Close(Some(close))) => {
-                    Ok(Said::Close(close.code, close.reason.to_owned()))
+                Ok(DecodedItem::Pong(_)) => Ok(WebSocketEvent::Pong),
+                Ok(DecodedItem::Close(None)) => {
+                    Ok(WebSocketEvent::Close(CloseCode::NORMAL, String::new()))
                 }
-                Ok(Item::Binary(_)) => continue,
+                Ok(DecodedItem::Close(Some(close))) => {
+                    Ok(WebSocketEvent::Close(close.code, close.reason.to_owned()))
+                }
+                Ok(DecodedItem::Binary(_)) => continue,
                 Err(error) => Err(error),
             };
-            self.arrived.push_back(said);
+            self.received.push_back(event);
         }
         for payload in pings {
             self.put(PONG, &payload);
@@ -127,13 +130,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
 
     fn put(&mut self, first: u8, payload: &[u8]) {
         let key = self.rng.as_mut().map_or(0, |rng| rng.u32(..)).to_be_bytes();
-        put_frame(&mut self.owed, first, payload, key);
+        put_frame(&mut self.unsent, first, payload, key);
     }
 
-    /// Writes what is owed; what was taken is owed no more, whenever this is dropped.
-    async fn settle(&mut self) -> io::Result<()> {
-        while self.owed.has_remaining() {
-            if self.stream.write_buf(&mut self.owed).await? == 0 {
+    /// Writes what is unsent; what was taken is unsent no more, whenever this is dropped.
+    async fn write_pending(&mut self) -> io::Result<()> {
+        while self.unsent.has_remaining() {
+            if self.stream.write_buf(&mut self.unsent).await? == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
         }
@@ -150,9 +153,9 @@ fn put_frame(bytes: &mut BytesMut, first: u8, payload: &[u8], key: [u8; 4]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Broken, Conversation, PING, Said, TEXT, put_frame};
+    use super::{PING, TEXT, WebSocketEvent, WebSocketStream, WebSocketStreamError, put_frame};
     use crate::websocket::{
-        Decoder, Item, Rules,
+        DecodedItem, DecoderRules, FrameDecoder,
         frame::{CloseCode, Frame},
     };
     use bytes::BytesMut;
@@ -164,29 +167,29 @@ mod tests {
             let mut bytes = BytesMut::new();
             put_frame(&mut bytes, TEXT, "grüße".as_bytes(), key);
             put_frame(&mut bytes, PING, b"", key);
-            let mut decoder = Decoder::default();
-            let mut items = decoder.feed(Rules::FROM_CLIENT, &mut bytes);
-            assert_eq!(items.next().unwrap().unwrap(), Item::Text("grüße"));
-            assert_eq!(items.next().unwrap().unwrap(), Item::Ping(b""));
+            let mut decoder = FrameDecoder::default();
+            let mut items = decoder.feed(DecoderRules::FROM_CLIENT, &mut bytes);
+            assert_eq!(items.next().unwrap().unwrap(), DecodedItem::Text("grüße"));
+            assert_eq!(items.next().unwrap().unwrap(), DecodedItem::Ping(b""));
         }
     }
 
     #[tokio::test]
     async fn what_came_right_before_the_end_is_heard_and_then_the_end() {
         let (near, mut far) = tokio::io::duplex(1024);
-        let mut conversation = Conversation::new(near, None);
+        let mut conversation = WebSocketStream::new(near, None);
         for frame in [Frame::text("a"), Frame::ping(b"p"), Frame::close(CloseCode::RESTART, "bye")]
         {
             far.write_all(frame.bytes()).await.unwrap();
         }
-        assert_eq!(conversation.next().await.unwrap(), Said::Text("a".to_owned()));
-        assert_eq!(conversation.next().await.unwrap(), Said::Ping);
-        let close = Said::Close(CloseCode::RESTART, "bye".to_owned());
+        assert_eq!(conversation.next().await.unwrap(), WebSocketEvent::Text("a".to_owned()));
+        assert_eq!(conversation.next().await.unwrap(), WebSocketEvent::Ping);
+        let close = WebSocketEvent::Close(CloseCode::RESTART, "bye".to_owned());
         assert_eq!(conversation.next().await.unwrap(), close);
         let mut pong = [0; 7];
         far.read_exact(&mut pong).await.unwrap();
         assert_eq!(pong, *b"\x8a\x81\0\0\0\0p");
         drop(far);
-        assert!(matches!(conversation.next().await, Err(Broken::Ended)));
+        assert!(matches!(conversation.next().await, Err(WebSocketStreamError::Ended)));
     }
 }

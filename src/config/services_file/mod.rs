@@ -1,16 +1,16 @@
 //! The file of settings and hosts (`--config`): TOML with the daemon's own settings, `[listen]` and one
 //! `[[host]]` for each host.
 
-mod host;
 mod nearest;
-mod table;
+mod service_table;
+mod setting_table;
 mod value;
 
-pub use host::HostTable;
-pub use table::{Said, Table};
+pub use service_table::ServiceTable;
+pub use setting_table::{SettingTable, TableValue};
 
 use super::{
-    ConfigError, Source,
+    ConfigError, SettingSource,
     setting::{DAEMON, LISTEN},
 };
 use std::{path::Path, sync::Arc};
@@ -20,32 +20,36 @@ use toml::{
 };
 
 /// More is a mistake: each host has tasks and connections of its own.
-pub(crate) const MAX_HOSTS: usize = 1000;
+pub(crate) const MAX_SERVICES: usize = 1000;
 
 /// What the file says.
-pub struct HostsFile {
+pub struct ServicesFile {
     /// The daemon's own settings.
-    pub daemon: Table,
+    pub daemon: SettingTable,
     /// The hosts, in their order; never empty.
-    pub hosts: Vec<HostTable>,
+    pub hosts: Vec<ServiceTable>,
 }
 
 /// A text with its name, to say where something stands.
 #[derive(Clone)]
-pub(crate) struct Text<'a> {
+pub(crate) struct SourceText<'a> {
     path: Arc<Path>,
     text: &'a str,
 }
 
-impl Text<'_> {
+impl SourceText<'_> {
     /// The line of a place, from 1.
     fn line(&self, at: usize) -> u32 {
         let before = self.text.get(..at).unwrap_or_default();
         u32::try_from(before.matches('\n').count() + 1).unwrap_or(u32::MAX)
     }
 
-    fn source(&self, at: usize, key: &str) -> Source {
-        Source::File { file: Arc::clone(&self.path), line: self.line(at), key: key.to_owned() }
+    fn source(&self, at: usize, key: &str) -> SettingSource {
+        SettingSource::File {
+            file: Arc::clone(&self.path),
+            line: self.line(at),
+            key: key.to_owned(),
+        }
     }
 }
 
@@ -53,21 +57,22 @@ impl Text<'_> {
 ///
 /// # Errors
 /// [`ConfigError`] with the line, the key and the remedy.
-pub fn parse(path: &Path, text: &str) -> Result<HostsFile, ConfigError> {
-    let source = Text { path: path.into(), text };
+pub fn parse(path: &Path, text: &str) -> Result<ServicesFile, ConfigError> {
+    let source = SourceText { path: path.into(), text };
     let mut document = DeTable::parse(text).map_err(|error| syntax(&source, &error))?.into_inner();
     let hosts = document.remove("host");
     let listen = document.remove("listen");
-    let mut daemon = Table::read(&source, "", &document, &keys(DAEMON, &["host", "listen"]))?;
+    let mut daemon =
+        SettingTable::read(&source, "", &document, &keys(DAEMON, &["host", "listen"]))?;
     if let Some(listen) = listen {
         let table = section(&source, "listen", &listen)?;
-        daemon.extend(Table::read(&source, "listen.", table, &keys(LISTEN, &[]))?);
+        daemon.extend(SettingTable::read(&source, "listen.", table, &keys(LISTEN, &[]))?);
     }
-    let hosts = host::read_all(&source, hosts)?;
-    Ok(HostsFile { daemon, hosts })
+    let hosts = service_table::read_all(&source, hosts)?;
+    Ok(ServicesFile { daemon, hosts })
 }
 
-fn syntax(source: &Text<'_>, error: &toml::de::Error) -> ConfigError {
+fn syntax(source: &SourceText<'_>, error: &toml::de::Error) -> ConfigError {
     let at = error.span().map_or(0, |span| span.start);
     // The message says what was expected, and repeats keys at most.
     let problem = format!("this is no TOML: {}", error.message());
@@ -75,7 +80,7 @@ fn syntax(source: &Text<'_>, error: &toml::de::Error) -> ConfigError {
 }
 
 fn section<'t, 'i>(
-    source: &Text<'_>,
+    source: &SourceText<'_>,
     name: &str,
     value: &'t Spanned<DeValue<'i>>,
 ) -> Result<&'t DeTable<'i>, ConfigError> {
@@ -88,10 +93,9 @@ fn section<'t, 'i>(
 /// The keys of these settings, secrets with their `_file` twins.
 fn keys(settings: &[super::setting::Setting], more: &[&str]) -> Vec<String> {
     let own = settings.iter().flat_map(|setting| {
-        let twin = (setting.kind == super::setting::Kind::Secret)
+        let twin = (setting.kind == super::setting::SettingKind::Secret)
             .then(|| format!("{}_file", setting.key()));
         [setting.key()].into_iter().chain(twin)
     });
     own.chain(more.iter().map(|key| (*key).to_owned())).collect()
 }
-

@@ -18,19 +18,19 @@ const MAX_ANSWER: u64 = 64 * 1024;
 
 /// The back end. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct BackEnd {
+pub struct DemoBackEnd {
     address: Arc<OnceLock<SocketAddr>>,
     rng: Arc<Mutex<fastrand::Rng>>,
 }
 
-impl BackEnd {
+impl DemoBackEnd {
     /// One that doesn't know yet where the daemon is.
     pub fn new(rng: fastrand::Rng) -> Self {
         Self { address: Arc::default(), rng: Arc::new(Mutex::new(rng)) }
     }
 
     /// The daemon is here.
-    pub fn serves(&self, address: SocketAddr) {
+    pub fn set_address(&self, address: SocketAddr) {
         // Set here and nowhere else.
         let _ = self.address.set(address);
     }
@@ -43,7 +43,7 @@ impl BackEnd {
         let id = self.rng.lock().unwrap_or_else(PoisonError::into_inner).u128(..);
         let connection = format!("{id:032x}");
         let path = format!("/api/{USER}/register?connectionId={connection}");
-        match self.ask("PUT", &path, true, "").await? {
+        match self.send_request("PUT", &path, true, "").await? {
             200 => Ok(connection),
             status => Err(io::Error::other(format!("the daemon answered {status}"))),
         }
@@ -54,10 +54,16 @@ impl BackEnd {
     /// # Errors
     /// When there is no answer.
     pub async fn call(&self, path: &str, body: &str) -> io::Result<u16> {
-        self.ask("POST", path, false, body).await
+        self.send_request("POST", path, false, body).await
     }
 
-    async fn ask(&self, method: &str, path: &str, token: bool, body: &str) -> io::Result<u16> {
+    async fn send_request(
+        &self,
+        method: &str,
+        path: &str,
+        token: bool,
+        body: &str,
+    ) -> io::Result<u16> {
         let address = self.address.get().ok_or(io::ErrorKind::NotConnected)?;
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n");
         if token {
@@ -69,7 +75,7 @@ impl BackEnd {
             "Content-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        timeout(super::PATIENCE, exchange(*address, &request)).await?
+        timeout(super::TIMEOUT, exchange(*address, &request)).await?
     }
 }
 

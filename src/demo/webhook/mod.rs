@@ -4,20 +4,20 @@
 mod back_end;
 mod page;
 
-use super::{DemoError, Screen, WRONG, people, tcp, until};
+use super::{DemoError, DemoScreen, WRONG, tcp, until, users};
 use crate::{
-    client::websocket::{Request, VisitError, Visitor},
-    config::Entry,
-    lifecycle::{Exit, Signals},
-    runtime::{Daemon, Rim},
+    client::websocket::{UpgradeRequest, WebSocketClient, WebSocketClientError},
+    config::ServiceEntry,
+    lifecycle::{ExitReason, SignalStream},
+    runtime::{Daemon, RuntimeEnvironment},
     server::proxy_settings::ProxySettings,
     services::{
-        Boxed,
-        webhook::{Webhook, book::BookLimits, settings::WebhookSettings},
+        BoxedService,
+        webhook::{WebhookService, settings::WebhookSettings, store::StoreLimits},
     },
 };
-use back_end::BackEnd;
-use page::WithPage;
+use back_end::DemoBackEnd;
+use page::DemoPageService;
 use serde_json::{Value, json};
 use std::{net::SocketAddr, pin::pin, time::Duration};
 use tokio::{net::TcpStream, time::timeout};
@@ -27,7 +27,7 @@ const TOKEN: &str = "demo-token";
 /// The one user, whose connections the page's visitors are.
 const USER: &str = "visitor";
 /// What takes longer doesn't come.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a private URL lives, usually and at most.
 const HOOK_TIME: Duration = Duration::from_secs(3600);
 /// Calls of one in a minute.
@@ -46,21 +46,26 @@ to anybody: who calls it needs no token, and reaches this client alone.
 ///
 /// # Errors
 /// [`DemoError`].
-pub async fn run(once: bool, mut rim: Rim, screen: Screen) -> Result<u8, DemoError> {
-    let signals = Signals::listen().map_err(DemoError::Signals)?;
-    let (rng, back_end) = (rim.rng.fork(), BackEnd::new(rim.rng.fork()));
-    let host: Boxed = Box::new(WithPage {
-        webhook: Webhook { settings: settings() },
+pub async fn run(
+    once: bool,
+    mut environment: RuntimeEnvironment,
+    screen: DemoScreen,
+) -> Result<u8, DemoError> {
+    let signals = SignalStream::listen().map_err(DemoError::Signals)?;
+    let (rng, back_end) = (environment.rng.fork(), DemoBackEnd::new(environment.rng.fork()));
+    let host: BoxedService = Box::new(DemoPageService {
+        webhook: WebhookService { settings: settings() },
         back_end: back_end.clone(),
     });
-    let daemon = Daemon::start(&people::settings(), vec![Entry::only(host)], rim).await?;
+    let daemon =
+        Daemon::start(&users::settings(), vec![ServiceEntry::only(host)], environment).await?;
     let address = tcp(daemon.local())?;
-    back_end.serves(address);
+    back_end.set_address(address);
     let mut end = None;
     let play = async { end = Some(play(once, address, back_end, screen, rng).await) };
     let exit = daemon.run(pin!(until(Box::pin(play), signals))).await;
     match (exit, end) {
-        (Exit::Clean, Some(played)) => played.map(|right| if right { 0 } else { WRONG }),
+        (ExitReason::Clean, Some(played)) => played.map(|right| if right { 0 } else { WRONG }),
         (exit, _) => Ok(exit.code()),
     }
 }
@@ -70,7 +75,7 @@ fn settings() -> WebhookSettings {
         token: Some(TOKEN.into()),
         redis: None,
         public_url: None,
-        limits: BookLimits::default(),
+        limits: StoreLimits::default(),
         hook_time: (HOOK_TIME, HOOK_TIME),
         hook_rate: HOOK_RATE,
         max_connections: None,
@@ -83,8 +88,8 @@ fn settings() -> WebhookSettings {
 async fn play(
     once: bool,
     address: SocketAddr,
-    back_end: BackEnd,
-    mut screen: Screen,
+    back_end: DemoBackEnd,
+    mut screen: DemoScreen,
     rng: fastrand::Rng,
 ) -> Result<bool, DemoError> {
     screen.title(&format!("notify_push demo webhook on http://{address}/"), INTRODUCTION)?;
@@ -92,7 +97,7 @@ async fn play(
     screen.line(&format!("PUT  /api/{USER}/register?connectionId={connection}"))?;
     let mut client = connect(address, &connection, rng).await?;
     client.say(r#"{"hook":{"to":"connection"}}"#).await?;
-    let made = hear(&mut client).await?;
+    let made = next_message(&mut client).await?;
     let Some(path) = made["hook"]["url"].as_str() else {
         screen.fault(&format!("no private URL, but {made}"))?;
         return Ok(false);
@@ -101,7 +106,7 @@ async fn play(
     screen.line(&curl(address, path))?;
     let status = back_end.call(path, MESSAGE).await.map_err(DemoError::BackEnd)?;
     screen.line(&format!("\nwhoever runs this is told {status}, and the client hears"))?;
-    let heard = hear(&mut client).await?;
+    let heard = next_message(&mut client).await?;
     screen.good(&format!("  {}", heard["message"]))?;
     let sent: Value = serde_json::from_str(MESSAGE).unwrap_or_default();
     let right = heard["message"] == sent["message"];
@@ -132,20 +137,20 @@ async fn connect(
     address: SocketAddr,
     connection: &str,
     rng: fastrand::Rng,
-) -> Result<Visitor<TcpStream>, DemoError> {
+) -> Result<WebSocketClient<TcpStream>, DemoError> {
     let stream = TcpStream::connect(address).await.map_err(DemoError::BackEnd)?;
     let path = format!("/ws/{USER}?connectionId={connection}");
-    let request = Request { host: address.to_string(), path };
-    let mut client = Visitor::upgrade(stream, &request, rng).await?;
-    match hear(&mut client).await? {
+    let request = UpgradeRequest { host: address.to_string(), path };
+    let mut client = WebSocketClient::upgrade(stream, &request, rng).await?;
+    match next_message(&mut client).await? {
         welcome if welcome == json!({ "registered": true }) => Ok(client),
-        other => Err(VisitError::Refused(other.to_string()).into()),
+        other => Err(WebSocketClientError::Refused(other.to_string()).into()),
     }
 }
 
 /// The next thing a client hears; null if it is late or no JSON.
-async fn hear(client: &mut Visitor<TcpStream>) -> Result<Value, DemoError> {
-    match timeout(PATIENCE, client.next()).await {
+async fn next_message(client: &mut WebSocketClient<TcpStream>) -> Result<Value, DemoError> {
+    match timeout(TIMEOUT, client.next()).await {
         Ok(text) => Ok(serde_json::from_str(&text?).unwrap_or_default()),
         Err(_) => Ok(Value::Null),
     }

@@ -1,8 +1,10 @@
 //! The page of the demo, beside the host's own routes: it and its client come from the daemon itself,
 //! and it asks nobody else.
 
-use super::{USER, back_end::BackEnd};
-use crate::services::{Ground, Prepared, Running, StartError, webhook::Webhook};
+use super::{USER, back_end::DemoBackEnd};
+use crate::services::{
+    RunningService, Service, ServiceContext, ServiceStartError, webhook::WebhookService,
+};
 use http::{
     HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE},
@@ -23,31 +25,31 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 
 /// A webhook host with the page.
 #[derive(Debug)]
-pub struct WithPage {
+pub struct DemoPageService {
     /// The host.
-    pub webhook: Webhook,
+    pub webhook: WebhookService,
     /// Who registers visitors.
-    pub back_end: BackEnd,
+    pub back_end: DemoBackEnd,
 }
 
-impl Prepared for WithPage {
+impl Service for DemoPageService {
     fn trusted_proxies(&self) -> &[IpNet] {
         self.webhook.trusted_proxies()
     }
 
-    fn listens_to(&self) -> Vec<String> {
-        self.webhook.listens_to()
+    fn inputs(&self) -> Vec<String> {
+        self.webhook.inputs()
     }
 
-    fn start(self: Box<Self>, ground: Ground) -> Result<Running, StartError> {
+    fn start(self: Box<Self>, ground: ServiceContext) -> Result<RunningService, ServiceStartError> {
         let Self { webhook, back_end } = *self;
         let running = Box::new(webhook).start(ground)?;
         let routes = page(back_end).or(running.routes.clone()).unify().boxed();
-        Ok(Running { routes, ..running })
+        Ok(RunningService { routes, ..running })
     }
 }
 
-fn page(back_end: BackEnd) -> BoxedFilter<(Response,)> {
+fn page(back_end: DemoBackEnd) -> BoxedFilter<(Response,)> {
     let files = warp::path::end()
         .map(|| file(PAGE, "text/html; charset=UTF-8"))
         .or(warp::path!("demo" / "page.js").map(|| file(SCRIPT, "text/javascript; charset=UTF-8")))

@@ -15,7 +15,7 @@ pub const WRITE_DEADLINE: Millis = 5_000;
 
 /// Frames that wait for the socket, the first perhaps half written.
 #[derive(Debug)]
-pub struct Backlog {
+pub struct WriteBacklog {
     frames: VecDeque<Frame>,
     /// Bytes of the first frame that are already out.
     written: usize,
@@ -25,14 +25,14 @@ pub struct Backlog {
 
 /// What became of an attempt to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wrote {
+pub enum WriteProgress {
     /// Everything is out.
     All,
     /// Something waits.
     Blocked,
 }
 
-impl Backlog {
+impl WriteBacklog {
     /// Starts with a frame of which `written` bytes are out, or with none, where only the
     /// transport itself holds something back.
     pub fn new(frame: Option<Frame>, written: usize, now: Millis) -> Self {
@@ -54,19 +54,21 @@ impl Backlog {
     }
 
     /// Writes as much as the socket takes.
-    pub fn write(&mut self, out: &mut impl Write, now: Millis) -> io::Result<Wrote> {
+    pub fn write(&mut self, out: &mut impl Write, now: Millis) -> io::Result<WriteProgress> {
         while let Some(frame) = self.frames.front() {
             match out.write(&frame.bytes()[self.written..]) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(count) => self.advance(count, now),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Wrote::Blocked),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return Ok(WriteProgress::Blocked);
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
         match out.flush() {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Wrote::Blocked),
-            other => other.map(|()| Wrote::All),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(WriteProgress::Blocked),
+            other => other.map(|()| WriteProgress::All),
         }
     }
 

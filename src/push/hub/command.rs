@@ -1,13 +1,13 @@
 //! What the hub's handle asks of its shards.
 
-use super::{pacer::Crowd, shared::Terms};
+use super::{context::SessionPolicy, rate_limiter::FanOut};
 use crate::{
     push::{
-        notice::{Ids, Topic},
+        notice::{ChangedIds, TopicId},
         recipient::Recipient,
-        session::{Close, Millis},
+        session::{CloseReason, Millis},
     },
-    services::nextcloud::login::{Admission, Grounds},
+    services::nextcloud::login::{AuthMethod, AuthenticatedClient},
     websocket::frame::Frame,
 };
 use bytes::Bytes;
@@ -15,33 +15,33 @@ use std::sync::Arc;
 use tokio::{sync::oneshot, time::Instant};
 
 /// A client that has logged in, with what it sent after its credentials.
-pub struct Newcomer<T> {
+pub struct JoinRequest<T> {
     /// Its socket, non-blocking.
     pub transport: T,
     /// Bytes already read from it.
     pub leftover: Bytes,
-    /// Who it is and why it may be here. The recipient is its home for as long as it stays.
-    pub admission: Admission,
+    /// Who it is and why it may be here. The recipient is its primary for as long as it stays.
+    pub authenticated: AuthenticatedClient,
     /// What it listens as besides.
-    pub also: Vec<Recipient>,
-    /// What it hears first; none: the dialect's welcome.
-    pub greeting: Option<Greeting>,
+    pub subscriptions: Vec<Recipient>,
+    /// What it receives first; none: the dialect's welcome.
+    pub greeting: Option<GreetingFrames>,
 }
 
-/// Makes what a client hears first, once it is registered: what is told from then on comes behind
+/// Makes what a client receives first, once it is registered: what is notified from then on comes behind
 /// it, and nothing falls in between. Runs on the push path: must be quick and must not block.
-pub type Greeting = Box<dyn FnOnce() -> Vec<Frame> + Send>;
+pub type GreetingFrames = Box<dyn FnOnce() -> Vec<Frame> + Send>;
 
-impl<T> Newcomer<T> {
+impl<T> JoinRequest<T> {
     /// A client that listens as one recipient and is welcomed like all others.
-    pub fn new(transport: T, leftover: Bytes, admission: Admission) -> Self {
-        Self { transport, leftover, admission, also: Vec::new(), greeting: None }
+    pub fn new(transport: T, leftover: Bytes, authenticated: AuthenticatedClient) -> Self {
+        Self { transport, leftover, authenticated, subscriptions: Vec::new(), greeting: None }
     }
 }
 
-/// Whom a shard tells.
+/// Whom a shard notifies.
 #[derive(Debug, Clone)]
-pub enum Whom {
+pub enum NoticeAudience {
     /// One recipient.
     One(Recipient),
     /// These; those of other shards are passed over.
@@ -50,31 +50,31 @@ pub enum Whom {
     Everyone,
 }
 
-/// What they are told.
+/// What they are notified.
 #[derive(Debug, Clone)]
-pub enum What {
+pub enum NoticeBody {
     /// Something of this topic changed.
-    Change(Topic, Ids),
+    Change(TopicId, ChangedIds),
     /// This, at once.
     Frame(Frame),
 }
 
-/// One thing to tell.
+/// One thing to notify.
 #[derive(Debug)]
-pub struct Tell {
+pub struct NotifyCommand {
     /// Whom.
-    pub whom: Whom,
+    pub audience: NoticeAudience,
     /// What.
-    pub what: What,
+    pub what: NoticeBody,
     /// When it happened, as far as we know: what the promised times count from.
-    pub heard_at: Millis,
+    pub received_at: Millis,
     /// The same, as the statistics want it.
     pub at: Instant,
-    /// Those told of it so far, over all shards; `None` where only this one is concerned.
-    pub crowd: Option<Arc<Crowd>>,
+    /// Those notified of it so far, over all shards; `None` where only this one is concerned.
+    pub fan_out: Option<Arc<FanOut>>,
 }
 
-/// Names one client for good: the serial tells it from a later one in the same place.
+/// Names one client for good: the serial notifies it from a later one in the same place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionId {
     /// Which shard.
@@ -87,36 +87,36 @@ pub struct SessionId {
 
 /// A session as the re-check sees it.
 #[derive(Debug, Clone)]
-pub struct Present {
+pub struct ListedSession {
     /// Which one.
     pub id: SessionId,
     /// Whom it listens as.
     pub recipient: Recipient,
     /// Why it may be here.
-    pub grounds: Grounds,
+    pub auth_method: AuthMethod,
 }
 
 /// What a shard is asked to do.
-pub enum Command<T> {
+pub enum ShardCommand<T> {
     /// Take in a client.
-    Join(Newcomer<T>),
+    Join(JoinRequest<T>),
     /// Tell somebody something.
-    Tell(Tell),
-    /// Events may have been missed: tell everyone that something changed, within this time.
+    Tell(NotifyCommand),
+    /// Events may have been missed: notify everyone that something changed, within this time.
     Gap {
         /// Over how long to spread it.
         spread: Millis,
         /// Counts over all shards.
-        crowd: Arc<Crowd>,
+        fan_out: Arc<FanOut>,
     },
-    /// Serve clients on other terms from now on.
-    Adopt(Terms),
+    /// Serve clients on other session_policy from now on.
+    ApplyPolicy(SessionPolicy),
     /// Close one session.
-    Close(SessionId, Close),
+    Close(SessionId, CloseReason),
     /// Close every session of a recipient, or of everybody; say how many.
-    Disconnect(Option<Recipient>, Close, oneshot::Sender<usize>),
+    Disconnect(Option<Recipient>, CloseReason, oneshot::Sender<usize>),
     /// Say how many clients listen as this recipient.
     Count(Recipient, oneshot::Sender<usize>),
     /// List sessions from this place on, so many at most.
-    List(u32, usize, oneshot::Sender<Vec<Present>>),
+    List(u32, usize, oneshot::Sender<Vec<ListedSession>>),
 }

@@ -4,13 +4,13 @@
 //! own (`docs/adr/0003`).
 
 use super::{
-    HubClosed, Shared,
-    command::Command,
+    HubClosed, HubContext,
+    command::ShardCommand,
     handle::millis,
     shard::Shard,
-    transport::{Transport, Watcher},
+    transport::{ClientTransport, TransportWatcher},
 };
-use crate::{lifecycle::Tasks, push::session::Millis, server::stream::IdleStream};
+use crate::{lifecycle::TaskGroup, push::session::Millis, server::stream::IdleStream};
 use mio::{Events, Interest, Poll, Registry, Token, unix::SourceFd};
 use std::{io, os::fd::AsRawFd, sync::Arc, time::Duration};
 use tokio::{
@@ -26,23 +26,23 @@ pub(super) const INBOX: usize = 1024;
 const ROUND: usize = 128;
 
 /// Where a shard's commands go in.
-pub(super) struct Inbox(mpsc::Sender<Command<IdleStream>>);
+pub(super) struct ShardInbox(mpsc::Sender<ShardCommand<IdleStream>>);
 
-impl Inbox {
+impl ShardInbox {
     /// Commands that wait.
     pub(super) fn depth(&self) -> usize {
         self.0.max_capacity() - self.0.capacity()
     }
 
-    pub(super) async fn send(&self, command: Command<IdleStream>) -> Result<(), HubClosed> {
+    pub(super) async fn send(&self, command: ShardCommand<IdleStream>) -> Result<(), HubClosed> {
         self.0.send(command).await.map_err(|_| HubClosed)
     }
 }
 
 /// The event queue's registering side.
-struct Sockets(Registry);
+struct SocketRegistry(Registry);
 
-impl Watcher<IdleStream> for Sockets {
+impl TransportWatcher<IdleStream> for SocketRegistry {
     fn add(&mut self, transport: &IdleStream, id: u32) -> io::Result<()> {
         self.0.register(
             &mut SourceFd(&transport.as_raw_fd()),
@@ -65,22 +65,22 @@ impl Watcher<IdleStream> for Sockets {
 
 /// Starts a shard.
 pub(super) fn start(
-    shared: Arc<Shared>,
+    shared: Arc<HubContext>,
     number: u16,
     epoch: Instant,
     rng: fastrand::Rng,
-    tasks: &Tasks,
-) -> io::Result<Inbox> {
+    tasks: &TaskGroup,
+) -> io::Result<ShardInbox> {
     let poll = Poll::new()?;
-    let watcher = Sockets(poll.registry().try_clone()?);
+    let watcher = SocketRegistry(poll.registry().try_clone()?);
     let queue = nested(poll)?;
     let (sender, commands) = mpsc::channel(INBOX);
     let grace = shared.grace;
     let shard = Shard::new(shared, watcher, number, rng);
     let events = Events::with_capacity(ROUND);
-    let runner = Runner { shard, queue, commands, epoch, grace, events };
+    let runner = ShardRunner { shard, queue, commands, epoch, grace, events };
     tasks.core("hub", runner.run(tasks.stopping().clone()));
-    Ok(Inbox(sender))
+    Ok(ShardInbox(sender))
 }
 
 /// The queue as one source of the runtime's own.
@@ -93,16 +93,16 @@ fn nested(poll: Poll) -> io::Result<AsyncFd<Poll>> {
     AsyncFd::with_interest(poll, Readiness::READABLE)
 }
 
-struct Runner {
-    shard: Shard<IdleStream, Sockets>,
+struct ShardRunner {
+    shard: Shard<IdleStream, SocketRegistry>,
     queue: AsyncFd<Poll>,
-    commands: mpsc::Receiver<Command<IdleStream>>,
+    commands: mpsc::Receiver<ShardCommand<IdleStream>>,
     epoch: Instant,
     grace: Duration,
     events: Events,
 }
 
-impl Runner {
+impl ShardRunner {
     /// Until the process stops *and* everybody has been seen off.
     async fn run(mut self, stopping: CancellationToken) {
         let mut batch = Vec::with_capacity(ROUND);
@@ -123,7 +123,7 @@ impl Runner {
                 }
                 count = self.commands.recv_many(&mut batch, ROUND), if commanded => {
                     commanded = count > 0;
-                    batch.drain(..).for_each(|command| self.obey(command));
+                    batch.drain(..).for_each(|command| self.execute(command));
                 }
                 ready = self.queue.readable_mut() => {
                     let Ok(mut ready) = ready else { return };
@@ -140,20 +140,22 @@ impl Runner {
         }
     }
 
-    fn obey(&mut self, command: Command<IdleStream>) {
+    fn execute(&mut self, command: ShardCommand<IdleStream>) {
         let now = self.now();
         match command {
-            Command::Join(newcomer) => self.shard.join(newcomer, now),
-            Command::Tell(tell) => self.shard.tell(&tell, now),
-            Command::Gap { spread, crowd } => self.shard.gap(spread, &crowd, now),
-            Command::Adopt(terms) => self.shard.adopt(terms),
-            Command::Close(session, close) => self.shard.close(session, close, now),
+            ShardCommand::Join(join_request) => self.shard.join(join_request, now),
+            ShardCommand::Tell(notify) => self.shard.notify(&notify, now),
+            ShardCommand::Gap { spread, fan_out } => self.shard.gap(spread, &fan_out, now),
+            ShardCommand::ApplyPolicy(session_policy) => self.shard.apply(session_policy),
+            ShardCommand::Close(session, close) => self.shard.close(session, close, now),
             // Whoever asks may have given up: nothing is lost by that.
-            Command::Disconnect(recipient, close, reply) => {
+            ShardCommand::Disconnect(recipient, close, reply) => {
                 let _ = reply.send(self.shard.disconnect(recipient.as_ref(), close, now));
             }
-            Command::Count(recipient, reply) => drop(reply.send(self.shard.count(&recipient))),
-            Command::List(from, count, reply) => drop(reply.send(self.shard.list(from, count))),
+            ShardCommand::Count(recipient, reply) => drop(reply.send(self.shard.count(&recipient))),
+            ShardCommand::List(from, count, reply) => {
+                drop(reply.send(self.shard.list(from, count)))
+            }
         }
     }
 
@@ -181,13 +183,13 @@ impl Runner {
     }
 }
 
-impl Transport for IdleStream {
+impl ClientTransport for IdleStream {
     fn abort(self) {
         IdleStream::abort(self);
     }
 
     fn finish(&mut self) {
-        // It may have ended already: then there is nobody to tell.
+        // It may have ended already: then there is nobody to notify.
         let _ = self.shutdown_write();
     }
 }

@@ -1,14 +1,14 @@
 //! Telling: from recipients to the outboxes and sockets of their clients.
 
 use super::{
-    command::{Tell, What, Whom},
-    pacer::Crowd,
+    command::{NoticeAudience, NoticeBody, NotifyCommand},
+    rate_limiter::FanOut,
     shard::Shard,
-    transport::{Transport, Watcher},
+    transport::{ClientTransport, TransportWatcher},
 };
 use crate::{
     push::{
-        notice::{Ids, TOPICS, Topic},
+        notice::{ChangedIds, TOPICS, TopicId},
         recipient::Recipient,
         session::Millis,
     },
@@ -17,82 +17,91 @@ use crate::{
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-impl<T: Transport, W: Watcher<T>> Shard<T, W> {
+impl<T: ClientTransport, W: TransportWatcher<T>> Shard<T, W> {
     /// Tells the clients concerned: a change goes into their outboxes, a frame to their sockets.
-    pub fn tell(&mut self, tell: &Tell, now: Millis) {
-        let alone = Crowd::default();
-        let crowd = tell.crowd.as_deref().unwrap_or(&alone);
-        match &tell.what {
-            What::Change(topic, ids) => {
-                self.each(&tell.whom, |shard, id| {
-                    shard.mark(id, *topic, ids, tell.heard_at, crowd);
+    pub fn notify(&mut self, notify: &NotifyCommand, now: Millis) {
+        let alone = FanOut::default();
+        let fan_out = notify.fan_out.as_deref().unwrap_or(&alone);
+        match &notify.what {
+            NoticeBody::Change(topic, ids) => {
+                self.each(&notify.audience, |shard, id| {
+                    shard.queue_change(id, *topic, ids, notify.received_at, fan_out);
                 });
             }
-            What::Frame(frame) => self.pass_on(&tell.whom, frame, tell.at, now),
+            NoticeBody::Frame(frame) => self.send_opaque(&notify.audience, frame, notify.at, now),
         }
     }
 
-    /// Events may have been missed: everyone is told of every topic, spread over `spread`.
-    pub fn gap(&mut self, spread: Millis, crowd: &Crowd, now: Millis) {
+    /// Events may have been missed: everyone is notified of every topic, spread over `spread`.
+    pub fn gap(&mut self, spread: Millis, fan_out: &FanOut, now: Millis) {
         let topics = self.shared.dialect.topics().len().min(TOPICS);
-        self.each(&Whom::Everyone, |shard, id| {
+        self.each(&NoticeAudience::Everyone, |shard, id| {
             let due = now + shard.jitter(spread);
             let Some(client) = shard.clients.get_mut(id as usize) else { return };
-            let topics = (0..topics).filter_map(|index| u8::try_from(index).ok().map(Topic));
-            let began: SmallVec<[Topic; TOPICS]> = topics
-                .filter(|topic| client.session.change(*topic, &Ids::Unknown, now, due))
+            let topics = (0..topics).filter_map(|index| u8::try_from(index).ok().map(TopicId));
+            let began: SmallVec<[TopicId; TOPICS]> = topics
+                .filter(|topic| client.session.change(*topic, &ChangedIds::Unknown, now, due))
                 .collect();
             // Who waits for everything already takes no further slot: a Redis that comes and goes
-            // would push the slots of all crowds further and further into the future.
-            shard.tally.waiting += began.len();
+            // would push the slots of all fan_outs further and further into the future.
+            shard.round_stats.waiting += began.len();
             if !began.is_empty()
-                && let Some(slot) = shard.shared.pacer.slot(crowd, now)
+                && let Some(slot) = shard.shared.rate_limiter.slot(fan_out, now)
             {
-                began.iter().for_each(|topic| client.session.put_off(*topic, slot));
+                began.iter().for_each(|topic| client.session.defer(*topic, slot));
             }
             shard.schedule(id);
         });
     }
 
-    fn mark(&mut self, id: u32, topic: Topic, ids: &Ids, at: Millis, crowd: &Crowd) {
-        let due = at + self.terms.pace.merge_window();
+    fn queue_change(
+        &mut self,
+        id: u32,
+        topic: TopicId,
+        ids: &ChangedIds,
+        at: Millis,
+        fan_out: &FanOut,
+    ) {
+        let due = at + self.session_policy.debounce.merge_window();
         let Some(client) = self.clients.get_mut(id as usize) else { return };
         if !client.session.change(topic, ids, at, due) {
             return;
         }
-        self.tally.waiting += 1;
-        if self.terms.pace.enabled
-            && let Some(slot) = self.shared.pacer.slot(crowd, due)
+        self.round_stats.waiting += 1;
+        if self.session_policy.debounce.enabled
+            && let Some(slot) = self.shared.rate_limiter.slot(fan_out, due)
         {
-            client.session.put_off(topic, slot);
+            client.session.defer(topic, slot);
         }
         self.schedule(id);
     }
 
-    fn pass_on(&mut self, whom: &Whom, frame: &Frame, at: Instant, now: Millis) {
+    fn send_opaque(&mut self, audience: &NoticeAudience, frame: &Frame, at: Instant, now: Millis) {
         let mut count = 0;
-        self.each(whom, |shard, id| {
+        self.each(audience, |shard, id| {
             shard.send(id, frame, now);
             count += 1;
         });
         if count > 0 {
-            self.shared.observer.passed_on(count, at);
+            self.shared.observer.opaque_sent(count, at);
         }
     }
 
     /// Calls `act` for every client concerned. Clients may leave while it runs.
-    fn each(&mut self, whom: &Whom, mut act: impl FnMut(&mut Self, u32)) {
-        match whom {
-            Whom::One(recipient) => self.each_of(recipient, &mut act),
-            Whom::Many(recipients) if recipients.len() > 1 && self.subscriptions.is_in_use() => {
+    fn each(&mut self, audience: &NoticeAudience, mut act: impl FnMut(&mut Self, u32)) {
+        match audience {
+            NoticeAudience::One(recipient) => self.each_of(recipient, &mut act),
+            NoticeAudience::Many(recipients)
+                if recipients.len() > 1 && self.subscriptions.is_in_use() =>
+            {
                 self.listeners(recipients).into_iter().for_each(|id| act(self, id));
             }
-            Whom::Many(recipients) => {
+            NoticeAudience::Many(recipients) => {
                 for recipient in recipients.iter() {
                     self.each_of(recipient, &mut act);
                 }
             }
-            Whom::Everyone => {
+            NoticeAudience::Everyone => {
                 let ids: Vec<u32> = self.ids().collect();
                 ids.into_iter().for_each(|id| act(self, id));
             }

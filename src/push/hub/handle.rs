@@ -1,19 +1,23 @@
 //! The hub as the rest of the program sees it: a cheap handle that asks the shards.
 
 use super::{
-    Shared,
-    command::{Command, Newcomer, Present, SessionId, Tell, What, Whom},
-    event_loop::{self, Inbox},
-    presence::Presence,
-    shared::{Dealing, HubSettings, Terms},
-    tally::Depth,
+    HubContext,
+    command::{
+        JoinRequest, ListedSession, NoticeAudience, NoticeBody, NotifyCommand, SessionId,
+        ShardCommand,
+    },
+    context::{HubSettings, SessionPolicy, ShardPolicy},
+    event_loop,
+    event_loop::ShardInbox,
+    presence::PresenceTracker,
+    round_stats::ShardDepth,
 };
 use crate::{
-    lifecycle::Tasks,
+    lifecycle::TaskGroup,
     push::{
         notice::Notice,
         recipient::Recipient,
-        session::{Close, Millis},
+        session::{CloseReason, Millis},
     },
     server::stream::IdleStream,
 };
@@ -35,7 +39,7 @@ pub struct HubClosed;
 
 /// How much waits in a hub.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Depths {
+pub struct HubDepths {
     /// Topics that wait in clients' outboxes, for their time or for the socket.
     pub waiting: usize,
     /// Clients whose socket is full.
@@ -49,8 +53,8 @@ pub struct Depths {
 /// Handle to a hub. Cheap to clone.
 #[derive(Clone)]
 pub struct Hub {
-    shards: Arc<[Inbox]>,
-    shared: Arc<Shared>,
+    shards: Arc<[ShardInbox]>,
+    shared: Arc<HubContext>,
     epoch: Instant,
 }
 
@@ -61,11 +65,11 @@ impl Hub {
     /// When the system gives no event queue.
     pub fn start(
         settings: HubSettings,
-        tasks: &Tasks,
+        tasks: &TaskGroup,
         rng: &mut fastrand::Rng,
     ) -> io::Result<Self> {
         let count = settings.shards.max(1);
-        let shared = Arc::new(Shared::new(settings));
+        let shared = Arc::new(HubContext::new(settings));
         let epoch = Instant::now();
         let shards = (0..count)
             .map(|number| event_loop::start(Arc::clone(&shared), number, epoch, rng.fork(), tasks))
@@ -77,37 +81,48 @@ impl Hub {
     ///
     /// # Errors
     /// When the hub has ended.
-    pub async fn join(&self, newcomer: Newcomer<IdleStream>) -> Result<(), HubClosed> {
-        let shard = match self.shared.dealing {
-            Dealing::ByRecipient | Dealing::ByHome => self.shard_of(&newcomer.admission.recipient),
-            Dealing::Evenly => &self.shards[self.shared.deal() % self.shards.len()],
+    pub async fn join(&self, join_request: JoinRequest<IdleStream>) -> Result<(), HubClosed> {
+        let shard = match self.shared.shard_policy {
+            ShardPolicy::ByRecipient | ShardPolicy::ByPrimary => {
+                self.shard_of(&join_request.authenticated.recipient)
+            }
+            ShardPolicy::RoundRobin => &self.shards[self.shared.next_index() % self.shards.len()],
         };
-        shard.send(Command::Join(newcomer)).await
+        shard.send(ShardCommand::Join(join_request)).await
     }
 
     /// Tells one recipient.
     ///
     /// # Errors
     /// When the hub has ended.
-    pub async fn tell(
+    pub async fn notify(
         &self,
         recipient: Recipient,
         notice: Notice,
         at: Instant,
     ) -> Result<(), HubClosed> {
-        if self.shared.dealing != Dealing::ByRecipient {
-            return self.tell_shards(Whom::One(recipient), notice, at).await;
+        if self.shared.shard_policy != ShardPolicy::ByRecipient {
+            return self.notify_shards(NoticeAudience::One(recipient), notice, at).await;
         }
         let shard = self.shard_of(&recipient);
-        let (whom, what, heard_at) = (Whom::One(recipient), word(notice), self.millis(at));
-        shard.send(Command::Tell(Tell { whom, what, heard_at, at, crowd: None })).await
+        let (audience, what, received_at) =
+            (NoticeAudience::One(recipient), notice_body(notice), self.millis(at));
+        shard
+            .send(ShardCommand::Tell(NotifyCommand {
+                audience,
+                what,
+                received_at,
+                at,
+                fan_out: None,
+            }))
+            .await
     }
 
     /// Tells many recipients, or everyone (`None`); a client that listens as several of them once.
     ///
     /// # Errors
     /// When the hub has ended.
-    pub async fn tell_all(
+    pub async fn broadcast(
         &self,
         recipients: Option<Arc<[Recipient]>>,
         notice: Notice,
@@ -117,42 +132,60 @@ impl Hub {
             Some(recipients) => match &recipients[..] {
                 [] => Ok(()),
                 // One recipient's shard alone is woken.
-                [only] => self.tell(only.clone(), notice, at).await,
-                _ => self.tell_shards(Whom::Many(recipients), notice, at).await,
+                [only] => self.notify(only.clone(), notice, at).await,
+                _ => self.notify_shards(NoticeAudience::Many(recipients), notice, at).await,
             },
-            None => self.tell_shards(Whom::Everyone, notice, at).await,
+            None => self.notify_shards(NoticeAudience::Everyone, notice, at).await,
         }
     }
 
-    async fn tell_shards(&self, whom: Whom, notice: Notice, at: Instant) -> Result<(), HubClosed> {
-        let (what, crowd, heard_at) = (word(notice), Some(Arc::default()), self.millis(at));
+    async fn notify_shards(
+        &self,
+        audience: NoticeAudience,
+        notice: Notice,
+        at: Instant,
+    ) -> Result<(), HubClosed> {
+        let (what, fan_out, received_at) =
+            (notice_body(notice), Some(Arc::default()), self.millis(at));
         for shard in self.shards.iter() {
-            let (whom, what, crowd) = (whom.clone(), what.clone(), crowd.clone());
-            shard.send(Command::Tell(Tell { whom, what, heard_at, at, crowd })).await?;
+            let (audience, what, fan_out) = (audience.clone(), what.clone(), fan_out.clone());
+            shard
+                .send(ShardCommand::Tell(NotifyCommand {
+                    audience,
+                    what,
+                    received_at,
+                    at,
+                    fan_out,
+                }))
+                .await?;
         }
         Ok(())
     }
 
-    /// Events may have been missed: everyone is told that something changed, spread over `spread`.
+    /// Events may have been missed: everyone is notified that something changed, spread over `spread`.
     ///
     /// # Errors
     /// When the hub has ended.
     pub async fn gap(&self, spread: Duration) -> Result<(), HubClosed> {
-        let (spread, crowd) = (millis(spread), Arc::default());
+        let (spread, fan_out) = (millis(spread), Arc::default());
         for shard in self.shards.iter() {
-            shard.send(Command::Gap { spread, crowd: Arc::clone(&crowd) }).await?;
+            shard.send(ShardCommand::Gap { spread, fan_out: Arc::clone(&fan_out) }).await?;
         }
         Ok(())
     }
 
-    /// Serves clients on other terms from now on, and members of a crowd at another rate.
+    /// Serves clients on other session_policy from now on, and members of a fan_out at another rate.
     ///
     /// # Errors
     /// When the hub has ended.
-    pub async fn adopt(&self, terms: Terms, push_rate: u32) -> Result<(), HubClosed> {
-        self.shared.pacer.set_rate(push_rate);
+    pub async fn apply(
+        &self,
+        session_policy: SessionPolicy,
+        push_rate: u32,
+    ) -> Result<(), HubClosed> {
+        self.shared.rate_limiter.set_rate(push_rate);
         for shard in self.shards.iter() {
-            shard.send(Command::Adopt(terms)).await?;
+            shard.send(ShardCommand::ApplyPolicy(session_policy)).await?;
         }
         Ok(())
     }
@@ -164,12 +197,12 @@ impl Hub {
     pub async fn disconnect(
         &self,
         recipient: Option<Recipient>,
-        close: Close,
+        close: CloseReason,
     ) -> Result<usize, HubClosed> {
         let mut closed = 0;
         for shard in self.shards.iter() {
             let (reply, answer) = oneshot::channel();
-            shard.send(Command::Disconnect(recipient.clone(), close, reply)).await?;
+            shard.send(ShardCommand::Disconnect(recipient.clone(), close, reply)).await?;
             closed += answer.await.map_err(|_| HubClosed)?;
         }
         Ok(closed)
@@ -183,7 +216,7 @@ impl Hub {
         let mut count = 0;
         for shard in self.shards.iter() {
             let (reply, answer) = oneshot::channel();
-            shard.send(Command::Count(recipient.clone(), reply)).await?;
+            shard.send(ShardCommand::Count(recipient.clone(), reply)).await?;
             count += answer.await.map_err(|_| HubClosed)?;
         }
         Ok(count)
@@ -193,9 +226,9 @@ impl Hub {
     ///
     /// # Errors
     /// When the hub has ended.
-    pub async fn close(&self, session: SessionId, close: Close) -> Result<(), HubClosed> {
+    pub async fn close(&self, session: SessionId, close: CloseReason) -> Result<(), HubClosed> {
         let shard = self.shards.get(usize::from(session.shard)).ok_or(HubClosed)?;
-        shard.send(Command::Close(session, close)).await
+        shard.send(ShardCommand::Close(session, close)).await
     }
 
     /// Lists sessions of one shard from a place on, at most `count`; empty at the end.
@@ -207,10 +240,10 @@ impl Hub {
         shard: u16,
         from: u32,
         count: usize,
-    ) -> Result<Vec<Present>, HubClosed> {
+    ) -> Result<Vec<ListedSession>, HubClosed> {
         let shard = self.shards.get(usize::from(shard)).ok_or(HubClosed)?;
         let (reply, answer) = oneshot::channel();
-        shard.send(Command::List(from, count, reply)).await?;
+        shard.send(ShardCommand::List(from, count, reply)).await?;
         answer.await.map_err(|_| HubClosed)
     }
 
@@ -220,14 +253,14 @@ impl Hub {
     }
 
     /// How much waits in all shards.
-    pub fn depths(&self) -> Depths {
-        let sum = |of: fn(&Depth) -> &AtomicUsize| {
+    pub fn depths(&self) -> HubDepths {
+        let sum = |of: fn(&ShardDepth) -> &AtomicUsize| {
             self.shared.depths.iter().map(|depth| of(depth).load(Relaxed)).sum()
         };
-        Depths {
+        HubDepths {
             waiting: sum(|depth| &depth.waiting),
             blocked: sum(|depth| &depth.blocked),
-            commands: self.shards.iter().map(Inbox::depth).sum(),
+            commands: self.shards.iter().map(ShardInbox::depth).sum(),
             room: self.shards.len() * event_loop::INBOX,
         }
     }
@@ -238,7 +271,7 @@ impl Hub {
     }
 
     /// Who comes and goes, noted from now on.
-    pub fn watch_presence(&self) -> Arc<Presence> {
+    pub fn watch_presence(&self) -> Arc<PresenceTracker> {
         self.shared.presence.watch();
         Arc::clone(&self.shared.presence)
     }
@@ -248,17 +281,17 @@ impl Hub {
     }
 
     /// Recipients are dealt out by a hash that needs no key: shards are ours, not the peer's to see.
-    fn shard_of(&self, recipient: &Recipient) -> &Inbox {
+    fn shard_of(&self, recipient: &Recipient) -> &ShardInbox {
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(recipient.as_str());
         let count = self.shards.len() as u64;
         &self.shards[usize::try_from(hash % count).unwrap_or(0)]
     }
 }
 
-fn word(notice: Notice) -> What {
+fn notice_body(notice: Notice) -> NoticeBody {
     match notice {
-        Notice::Change { topic, ids } => What::Change(topic, ids),
-        Notice::Opaque(frame) => What::Frame(frame),
+        Notice::Change { topic, ids } => NoticeBody::Change(topic, ids),
+        Notice::Opaque(frame) => NoticeBody::Frame(frame),
     }
 }
 
@@ -268,18 +301,18 @@ pub(super) fn millis(duration: Duration) -> Millis {
 
 #[cfg(test)]
 mod tests {
-    use super::{Hub, HubSettings, Tasks};
+    use super::{Hub, HubSettings, TaskGroup};
     use crate::{
         push::{
-            hub::{Dealing, Limits, Newcomer, Observer, Terms},
+            hub::{HubLimits, HubObserver, JoinRequest, SessionPolicy, ShardPolicy},
             notice::Notice,
             recipient::Recipient,
-            session::{Close, Pace},
+            session::{CloseReason, DebouncePolicy},
         },
         server::stream::ClientStream,
         services::nextcloud::{
             dialect::NextcloudDialect,
-            login::{Admission, Grounds},
+            login::{AuthMethod, AuthenticatedClient},
         },
         websocket::frame::Frame,
     };
@@ -287,42 +320,46 @@ mod tests {
     use std::{sync::Arc, time::Duration};
     use tokio::{io::AsyncReadExt, net::UnixStream, time::Instant};
 
-    struct Nobody;
+    struct NoopHubObserver;
 
-    impl Observer for Nobody {}
+    impl HubObserver for NoopHubObserver {}
 
-    fn hub(dealing: Dealing, tasks: &Tasks) -> Hub {
-        let limits = Limits { per_recipient: 9, max_connection: None, subscriptions: 9 };
+    fn hub(shard_policy: ShardPolicy, tasks: &TaskGroup) -> Hub {
+        let limits = HubLimits { per_recipient: 9, max_connection: None, subscriptions: 9 };
         let settings = HubSettings {
             dialect: Arc::new(NextcloudDialect::default()),
-            terms: Terms { pace: Pace { max: 1000, enabled: true }, limits },
+            session_policy: SessionPolicy {
+                debounce: DebouncePolicy { max: 1000, enabled: true },
+                limits,
+            },
             push_rate: 0,
             shards: 3,
-            dealing,
+            shard_policy,
             grace: Duration::ZERO,
-            observer: Arc::new(Nobody),
+            observer: Arc::new(NoopHubObserver),
         };
         Hub::start(settings, tasks, &mut fastrand::Rng::with_seed(7)).unwrap()
     }
 
-    async fn join(hub: &Hub, home: &str, also: &[&str]) -> UnixStream {
+    async fn join(hub: &Hub, primary: &str, subscriptions: &[&str]) -> UnixStream {
         let (near, far) = UnixStream::pair().unwrap();
-        let admission = Admission { recipient: home.into(), grounds: Grounds::Open };
+        let authenticated =
+            AuthenticatedClient { recipient: primary.into(), auth_method: AuthMethod::Open };
         let transport = ClientStream::Unix(near).into_idle().unwrap();
-        let newcomer = Newcomer {
-            also: also.iter().map(|name| Recipient::from(*name)).collect(),
+        let join_request = JoinRequest {
+            subscriptions: subscriptions.iter().map(|name| Recipient::from(*name)).collect(),
             greeting: Some(Box::new(Vec::new)),
-            ..Newcomer::new(transport, Bytes::new(), admission)
+            ..JoinRequest::new(transport, Bytes::new(), authenticated)
         };
-        hub.join(newcomer).await.unwrap();
+        hub.join(join_request).await.unwrap();
         far
     }
 
-    async fn hears(client: &mut UnixStream, text: &str) {
+    async fn receives(client: &mut UnixStream, text: &str) {
         let expected = Frame::text(text);
-        let mut heard = vec![0; expected.bytes().len()];
-        client.read_exact(&mut heard).await.unwrap();
-        assert_eq!(heard, expected.bytes()[..]);
+        let mut received = vec![0; expected.bytes().len()];
+        client.read_exact(&mut received).await.unwrap();
+        assert_eq!(received, expected.bytes()[..]);
     }
 
     fn opaque(text: &str) -> Notice {
@@ -332,55 +369,61 @@ mod tests {
     #[tokio::test]
     async fn however_clients_are_dealt_out_each_hears_what_is_its_own_once_and_in_order() {
         let both = &["a", "b"][..];
-        let ways =
-            [(Dealing::ByRecipient, &[][..]), (Dealing::ByHome, both), (Dealing::Evenly, both)];
-        for (dealing, also) in ways {
-            let tasks = Tasks::default();
-            let hub = hub(dealing, &tasks);
+        let ways = [
+            (ShardPolicy::ByRecipient, &[][..]),
+            (ShardPolicy::ByPrimary, both),
+            (ShardPolicy::RoundRobin, both),
+        ];
+        for (shard_policy, subscriptions) in ways {
+            let tasks = TaskGroup::default();
+            let hub = hub(shard_policy, &tasks);
             let mut clients = Vec::new();
             for number in 0..6 {
-                clients.push(join(&hub, &format!("home {number}"), also).await);
+                clients.push(join(&hub, &format!("primary {number}"), subscriptions).await);
             }
-            let several = ["home 3", "a", "b", "nobody"].map(Recipient::from);
-            hub.tell_all(Some(several.into()), opaque("several"), Instant::now()).await.unwrap();
-            hub.tell("home 3".into(), opaque("one"), Instant::now()).await.unwrap();
-            hub.tell_all(Some(["home 3".into()].into()), opaque("only"), Instant::now())
+            let several = ["primary 3", "a", "b", "nobody"].map(Recipient::from);
+            hub.broadcast(Some(several.into()), opaque("several"), Instant::now()).await.unwrap();
+            hub.notify("primary 3".into(), opaque("one"), Instant::now()).await.unwrap();
+            hub.broadcast(Some(["primary 3".into()].into()), opaque("only"), Instant::now())
                 .await
                 .unwrap();
-            hub.tell_all(None, opaque("all"), Instant::now()).await.unwrap();
+            hub.broadcast(None, opaque("all"), Instant::now()).await.unwrap();
             for (number, client) in clients.iter_mut().enumerate() {
-                if number == 3 || !also.is_empty() {
-                    hears(client, "several").await;
+                if number == 3 || !subscriptions.is_empty() {
+                    receives(client, "several").await;
                 }
                 if number == 3 {
-                    hears(client, "one").await;
-                    hears(client, "only").await;
+                    receives(client, "one").await;
+                    receives(client, "only").await;
                 }
-                hears(client, "all").await;
+                receives(client, "all").await;
             }
-            let subscribers = if also.is_empty() { 0 } else { 6 };
+            let subscribers = if subscriptions.is_empty() { 0 } else { 6 };
             assert_eq!(hub.count(&"a".into()).await, Ok(subscribers));
-            assert_eq!(hub.count(&"home 3".into()).await, Ok(1));
-            assert_eq!(hub.disconnect(Some("b".into()), Close::Replaced).await, Ok(subscribers));
+            assert_eq!(hub.count(&"primary 3".into()).await, Ok(1));
+            assert_eq!(
+                hub.disconnect(Some("b".into()), CloseReason::Replaced).await,
+                Ok(subscribers)
+            );
             tasks.stopping().cancel();
         }
     }
 
     #[tokio::test]
     async fn a_home_is_left_only_when_its_last_client_has_gone() {
-        let tasks = Tasks::default();
-        let hub = hub(Dealing::ByHome, &tasks);
+        let tasks = TaskGroup::default();
+        let hub = hub(ShardPolicy::ByPrimary, &tasks);
         let presence = hub.watch_presence();
-        let (first, second) = (join(&hub, "home", &[]).await, join(&hub, "home", &[]).await);
+        let (first, second) = (join(&hub, "primary", &[]).await, join(&hub, "primary", &[]).await);
         drop(first);
         let gone = Instant::now() + Duration::from_secs(30);
-        while hub.count(&"home".into()).await != Ok(1) && Instant::now() < gone {
+        while hub.count(&"primary".into()).await != Ok(1) && Instant::now() < gone {
             tokio::task::yield_now().await;
         }
-        assert_eq!(presence.take().get("home"), Some(&true));
+        assert_eq!(presence.take().get("primary"), Some(&true));
         drop(second);
         presence.changed().await;
-        while presence.take().get("home") != Some(&false) {
+        while presence.take().get("primary") != Some(&false) {
             presence.changed().await;
         }
         tasks.stopping().cancel();
@@ -388,16 +431,16 @@ mod tests {
 
     #[tokio::test]
     async fn subscribers_dealt_out_evenly_are_in_all_shards() {
-        let tasks = Tasks::default();
-        let hub = hub(Dealing::Evenly, &tasks);
+        let tasks = TaskGroup::default();
+        let hub = hub(ShardPolicy::RoundRobin, &tasks);
         let mut clients = Vec::new();
         for _ in 0..6 {
-            clients.push(join(&hub, "home", &["a"]).await);
+            clients.push(join(&hub, "primary", &["a"]).await);
         }
         // One recipient, asked for by itself.
-        hub.tell("a".into(), opaque("a"), Instant::now()).await.unwrap();
+        hub.notify("a".into(), opaque("a"), Instant::now()).await.unwrap();
         for client in &mut clients {
-            hears(client, "a").await;
+            receives(client, "a").await;
         }
         for shard in 0..3 {
             assert_eq!(hub.list(shard, 0, 9).await.unwrap().len(), 2);

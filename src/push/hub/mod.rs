@@ -1,35 +1,35 @@
 //! Recipients to sessions: the shards that hold every logged-in client.
 //!
 //! Each client lives in one shard, which one task looks after: no lock on the push path, and the
-//! order of what a client is told is the order it was told in. Where clients listen as one recipient
-//! each, all of a recipient's share a shard and no other is asked ([`Dealing`]).
+//! order of what a client is notified is the order it was notified in. Where clients listen as one recipient
+//! each, all of a recipient's share a shard and no other is asked ([`ShardPolicy`]).
 
 mod backlog;
 mod client;
+mod closing;
 mod command;
-mod departure;
+mod context;
+mod deadlines;
 mod event_loop;
 mod fan_out;
 mod handle;
-mod listening;
-mod members;
-mod observe;
-mod pacer;
+mod membership;
+mod observer;
 mod presence;
+mod rate_limiter;
+mod requests;
+mod round_stats;
 mod shard;
-mod shared;
 #[cfg(test)]
 mod simulation;
-mod subscriptions;
-mod tally;
-mod timers;
+mod subscription_table;
 mod transport;
 
-pub use command::{Greeting, Newcomer, Present, SessionId};
-pub use handle::{Depths, Hub, HubClosed};
-pub use observe::Observer;
-pub use presence::Presence;
-pub use shared::{Dealing, HubSettings, Limits, Terms};
-pub use transport::{Transport, Watcher};
+pub use command::{GreetingFrames, JoinRequest, ListedSession, SessionId};
+pub use context::{HubLimits, HubSettings, SessionPolicy, ShardPolicy};
+pub use handle::{Hub, HubClosed, HubDepths};
+pub use observer::HubObserver;
+pub use presence::PresenceTracker;
+pub use transport::{ClientTransport, TransportWatcher};
 
-use shared::Shared;
+use context::HubContext;

@@ -13,14 +13,14 @@ use tokio::sync::Notify;
 
 /// Arrivals and departures since they were last read; one entry for each recipient at most.
 #[derive(Debug, Default)]
-pub struct Presence {
+pub struct PresenceTracker {
     changed: Mutex<HashMap<Recipient, bool>>,
     notify: Notify,
     /// Whether anybody reads it: what nobody takes would only pile up.
     watched: AtomicBool,
 }
 
-impl Presence {
+impl PresenceTracker {
     /// From now on somebody takes what has changed.
     pub fn watch(&self) {
         self.watched.store(true, Relaxed);

@@ -4,7 +4,7 @@
 use std::io::{Read, Result, Write};
 
 /// A non-blocking connection. `read`, `write` and `flush` answer `WouldBlock` when they can't go on.
-pub trait Transport: Read + Write {
+pub trait ClientTransport: Read + Write {
     /// Ends the connection without leaving anything unsent behind in the kernel.
     fn abort(self);
 
@@ -14,7 +14,7 @@ pub trait Transport: Read + Write {
 
 /// Watches transports and says when they can go on. Edge-triggered: a side is reported once and
 /// must then be used until it answers `WouldBlock`.
-pub trait Watcher<T> {
+pub trait TransportWatcher<T> {
     /// Begins to watch for reading; reports carry `id`.
     fn add(&mut self, transport: &T, id: u32) -> Result<()>;
 

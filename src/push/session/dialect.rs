@@ -1,9 +1,9 @@
-//! How one host words what its clients hear and say: the seam between the core and a host's codec.
+//! How one host words what its clients receive and say: the seam between the core and a host's codec.
 
-use super::pace::Tempo;
+use super::debounce::DebounceInterval;
 use crate::{
     push::{
-        notice::{Ids, Topic},
+        notice::{ChangedIds, TopicId},
         recipient::Recipient,
     },
     websocket,
@@ -16,13 +16,13 @@ use std::{fmt, sync::Arc};
 pub struct TopicSpec {
     /// Name for metrics (`file`).
     pub name: &'static str,
-    /// How often a client may be told.
-    pub tempo: Tempo,
+    /// How often a client may be notified.
+    pub debounce_interval: DebounceInterval,
 }
 
 /// What a client's message asks for.
 #[derive(Debug, PartialEq)]
-pub enum Heard {
+pub enum ClientRequest {
     /// Nothing that changes anything.
     Nothing,
     /// Tell me the ids of what changed from now on.
@@ -34,34 +34,34 @@ pub enum Heard {
     /// This is to be answered.
     Answer(Frame),
     /// What these messages are, of which I want those that are for me, in this order.
-    Replay(Past),
+    Replay(ReplaySource),
     /// Nothing that a client may ask for: it has to go.
-    Close(Close),
+    Close(CloseReason),
 }
 
 /// Messages of the past, looked up only if the client may have them now.
-pub struct Past(Box<dyn FnOnce() -> Vec<Held> + Send>);
+pub struct ReplaySource(Box<dyn FnOnce() -> Vec<BacklogEntry> + Send>);
 
-impl Past {
+impl ReplaySource {
     /// What `look_up` finds. It runs on the push path: must be quick and must not block.
-    pub fn new(look_up: impl FnOnce() -> Vec<Held> + Send + 'static) -> Self {
+    pub fn new(look_up: impl FnOnce() -> Vec<BacklogEntry> + Send + 'static) -> Self {
         Self(Box::new(look_up))
     }
 
     /// Looks them up, oldest first.
-    pub fn held(self) -> Vec<Held> {
+    pub fn held(self) -> Vec<BacklogEntry> {
         (self.0)()
     }
 }
 
 /// Which messages they are isn't known before they are looked up: none is equal to another.
-impl PartialEq for Past {
+impl PartialEq for ReplaySource {
     fn eq(&self, _: &Self) -> bool {
         false
     }
 }
 
-impl fmt::Debug for Past {
+impl fmt::Debug for ReplaySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Past")
     }
@@ -69,7 +69,7 @@ impl fmt::Debug for Past {
 
 /// A message of the past, with those it was for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct BacklogEntry {
     /// For any of these.
     pub to: Arc<[Recipient]>,
     /// The message.
@@ -78,7 +78,7 @@ pub struct Held {
 
 /// Why a client is not let in: the closed set of what a peer may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum RejectReason {
     /// The credentials are wrong.
     Invalid,
     /// Nobody can say right now.
@@ -93,7 +93,7 @@ pub enum Refusal {
 
 /// Why a session ends: close codes of RFC 6455 section 7.4 with a short reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Close {
+pub enum CloseReason {
     /// The client said goodbye, with this code.
     Goodbye(CloseCode),
     /// The client broke the protocol; the code says how.
@@ -113,17 +113,17 @@ pub enum Close {
     /// A newer connection has taken this one's place.
     Replaced,
     /// It asks for more than a session may have: subscriptions, or replays in a second.
-    Overfull,
+    LimitExceeded,
     /// The daemon ends.
     Shutdown,
 }
 
-impl Close {
+impl CloseReason {
     /// The code for the close frame.
     pub fn code(self) -> CloseCode {
         match self {
             Self::Goodbye(code) | Self::Protocol(code) => code,
-            Self::Lost | Self::Silent | Self::Overfull => CloseCode::POLICY,
+            Self::Lost | Self::Silent | Self::LimitExceeded => CloseCode::POLICY,
             Self::Expired => CloseCode::NORMAL,
             Self::Slow => CloseCode::TRY_AGAIN,
             Self::Reset | Self::Shutdown => CloseCode::RESTART,
@@ -143,7 +143,7 @@ impl Close {
             Self::Reset => "reset",
             Self::Revoked => "login revoked",
             Self::Replaced => "replaced by a newer connection",
-            Self::Overfull => "too many subscriptions or replays",
+            Self::LimitExceeded => "too many subscriptions or replays",
             Self::Shutdown => "service restart",
         }
     }
@@ -160,36 +160,36 @@ impl Close {
             Self::Reset => "reset",
             Self::Revoked => "revoked",
             Self::Replaced => "replaced",
-            Self::Overfull => "overfull",
+            Self::LimitExceeded => "limit_exceeded",
             Self::Shutdown => "shutdown",
         }
     }
 }
 
 /// A host's wording. Pure; called for each session, so frames that are alike should be made once.
-pub trait Dialect: Send + Sync + 'static {
-    /// The kinds of change, at most [`crate::push::notice::TOPICS`]; a [`Topic`] is an index into it.
+pub trait ClientDialect: Send + Sync + 'static {
+    /// The kinds of change, at most [`crate::push::notice::TOPICS`]; a [`TopicId`] is an index into it.
     fn topics(&self) -> &[TopicSpec];
 
     /// A change, for a client that wants ids or one that doesn't.
-    fn change(&self, topic: Topic, ids: &Ids) -> Frame;
+    fn change(&self, topic: TopicId, ids: &ChangedIds) -> Frame;
 
-    /// What the text of a client that has joined as `home` means.
-    fn hear(&self, text: &str, home: &Recipient) -> Heard;
+    /// What the text of a client that has joined as `primary` means.
+    fn receive(&self, text: &str, primary: &Recipient) -> ClientRequest;
 
     /// The same for a binary message.
-    fn hear_binary(&self, _message: &[u8], _home: &Recipient) -> Heard {
-        Heard::Nothing
+    fn receive_binary(&self, _message: &[u8], _home: &Recipient) -> ClientRequest {
+        ClientRequest::Nothing
     }
 
     /// The first frame of a session, where the host has one.
     fn welcome(&self) -> Option<Frame>;
 
     /// The last text of a client that may not be here, where the host has words for it.
-    fn refusal(&self, refusal: Refusal) -> Option<Frame>;
+    fn refusal(&self, refusal: RejectReason) -> Option<Frame>;
 
     /// The longest message that a client may send, in bytes over all fragments.
     fn max_message(&self) -> usize {
-        websocket::Rules::FROM_CLIENT.max_message
+        websocket::DecoderRules::FROM_CLIENT.max_message
     }
 }

@@ -4,24 +4,24 @@ use super::Millis;
 
 /// After this much silence the client is pinged.
 pub const PING_AFTER: Millis = 30_000;
-/// The client must be heard again within this time after the ping. Together with [`PING_AFTER`]
-/// and the rounding of `Heartbeat::next` a half-open connection is gone within 45 s.
+/// The client must be received again within this time after the ping. Together with [`PING_AFTER`]
+/// and the rounding of `ClientHeartbeat::next` a half-open connection is gone within 45 s.
 pub const ANSWER_WITHIN: Millis = 14_000;
 /// Deadlines are rounded up to this, so that thousands of idle sessions share their wake-ups.
 const GRAIN: Millis = 1_000;
 
 /// Two states: listening, or waiting for an answer to a ping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heartbeat {
+pub enum ClientHeartbeat {
     /// Heard at this time.
     Heard(Millis),
-    /// Pinged at this time, nothing heard since.
+    /// Pinged at this time, nothing received since.
     Pinged(Millis),
 }
 
 /// What the passing of time asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Beat {
+pub enum PingAction {
     /// Nothing yet.
     Wait,
     /// Send a ping.
@@ -30,21 +30,21 @@ pub enum Beat {
     Dead,
 }
 
-impl Heartbeat {
+impl ClientHeartbeat {
     /// Anything at all came from the client.
-    pub fn heard(&mut self, now: Millis) {
+    pub fn received(&mut self, now: Millis) {
         *self = Self::Heard(now);
     }
 
-    /// Call at [`Heartbeat::next`] or later.
-    pub fn beat(&mut self, now: Millis) -> Beat {
+    /// Call at [`ClientHeartbeat::next`] or later.
+    pub fn beat(&mut self, now: Millis) -> PingAction {
         match *self {
-            _ if now < self.next() => Beat::Wait,
+            _ if now < self.next() => PingAction::Wait,
             Self::Heard(_) => {
                 *self = Self::Pinged(now);
-                Beat::Ping
+                PingAction::Ping
             }
-            Self::Pinged(_) => Beat::Dead,
+            Self::Pinged(_) => PingAction::Dead,
         }
     }
 
@@ -60,28 +60,28 @@ impl Heartbeat {
 
 #[cfg(test)]
 mod tests {
-    use super::{Beat, Heartbeat};
+    use super::{ClientHeartbeat, PingAction};
 
     #[test]
     fn silence_is_pinged_once_and_then_ends_within_45_seconds() {
         for start in [0, 1, 500, 999] {
-            let mut heartbeat = Heartbeat::Heard(start);
-            assert_eq!(heartbeat.beat(start + 29_999), Beat::Wait);
+            let mut heartbeat = ClientHeartbeat::Heard(start);
+            assert_eq!(heartbeat.beat(start + 29_999), PingAction::Wait);
             let ping = heartbeat.next();
-            assert_eq!(heartbeat.beat(ping), Beat::Ping);
+            assert_eq!(heartbeat.beat(ping), PingAction::Ping);
             let end = heartbeat.next();
-            assert_eq!(heartbeat.beat(end - 1), Beat::Wait);
-            assert_eq!(heartbeat.beat(end), Beat::Dead);
+            assert_eq!(heartbeat.beat(end - 1), PingAction::Wait);
+            assert_eq!(heartbeat.beat(end), PingAction::Dead);
             assert!(end - start <= 45_000, "{end} - {start}");
         }
     }
 
     #[test]
     fn an_answer_puts_everything_back() {
-        let mut heartbeat = Heartbeat::Heard(0);
+        let mut heartbeat = ClientHeartbeat::Heard(0);
         heartbeat.beat(30_000);
-        heartbeat.heard(40_000);
-        assert_eq!(heartbeat.beat(44_000), Beat::Wait);
+        heartbeat.received(40_000);
+        assert_eq!(heartbeat.beat(44_000), PingAction::Wait);
         assert_eq!(heartbeat.next(), 70_000);
     }
 }

@@ -2,38 +2,38 @@
 
 use super::{
     Millis,
-    dialect::{Close, Dialect, Heard},
-    heartbeat::{Beat, Heartbeat},
-    outbox::{Outbox, Waited},
-    pace::Pace,
+    debounce::DebouncePolicy,
+    dialect::{ClientDialect, ClientRequest, CloseReason},
+    heartbeat::{ClientHeartbeat, PingAction},
+    pending_notices::{NoticeLatency, PendingNotices},
 };
 use crate::{
     push::{
-        notice::{Ids, Topic},
+        notice::{ChangedIds, TopicId},
         recipient::Recipient,
     },
     websocket::{
-        Item,
+        DecodedItem,
         frame::{CloseCode, Frame},
     },
 };
 
 /// What all sessions of a hub go by at one moment.
 #[derive(Clone, Copy)]
-pub struct Rules<'a> {
+pub struct SessionRules<'a> {
     /// The host's wording.
-    pub dialect: &'a dyn Dialect,
-    /// The promised pace.
-    pub pace: Pace,
-    /// Connections in the whole hub, which the pace depends on.
+    pub dialect: &'a dyn ClientDialect,
+    /// The promised debounce.
+    pub debounce: DebouncePolicy,
+    /// Connections in the whole hub, which the debounce depends on.
     pub connections: usize,
 }
 
 /// A logged-in client.
 #[derive(Debug)]
 pub struct Session {
-    outbox: Outbox,
-    heartbeat: Heartbeat,
+    pending_notices: PendingNotices,
+    heartbeat: ClientHeartbeat,
     ends_at: Millis,
     factor: u8,
     wants_ids: bool,
@@ -41,7 +41,7 @@ pub struct Session {
 
 /// What the passing of time asks of a session.
 #[derive(Debug)]
-pub enum Due {
+pub enum SessionAction {
     /// Send this.
     Send(Frame),
     /// The time of this session is over.
@@ -53,77 +53,80 @@ pub enum Due {
 }
 
 impl Session {
-    /// A session that starts now. `factor` is its draw for the pace (see [`Pace::interval`]);
+    /// A session that starts now. `factor` is its draw for the debounce (see [`DebouncePolicy::interval`]);
     /// `ends_at` the latest end of its life.
     pub fn new(now: Millis, factor: u8, ends_at: Millis) -> Self {
         Self {
-            outbox: Outbox::default(),
-            heartbeat: Heartbeat::Heard(now),
+            pending_notices: PendingNotices::default(),
+            heartbeat: ClientHeartbeat::Heard(now),
             ends_at,
             factor,
             wants_ids: false,
         }
     }
 
-    /// Something changed `at`, to be told at `due`. Returns whether the topic began to wait with
+    /// Something changed `at`, to be notified at `due`. Returns whether the topic began to wait with
     /// this change.
-    pub fn change(&mut self, topic: Topic, ids: &Ids, at: Millis, due: Millis) -> bool {
-        self.outbox.merge(topic, self.wants_ids.then_some(ids), at, due)
+    pub fn change(&mut self, topic: TopicId, ids: &ChangedIds, at: Millis, due: Millis) -> bool {
+        self.pending_notices.merge(topic, self.wants_ids.then_some(ids), at, due)
     }
 
-    /// Puts off what waits on a topic: a crowd is told one after another.
-    pub fn put_off(&mut self, topic: Topic, until: Millis) {
-        self.outbox.put_off(topic, until);
+    /// Puts off what waits on a topic: a crowd is notified one after another.
+    pub fn defer(&mut self, topic: TopicId, until: Millis) {
+        self.pending_notices.defer(topic, until);
     }
 
     /// The next change that is due, worded for this client, and how long it waited.
     pub fn next_change(
         &mut self,
         now: Millis,
-        rules: &Rules<'_>,
-    ) -> Option<(Topic, Frame, Waited)> {
-        let Rules { dialect, pace, connections } = *rules;
+        rules: &SessionRules<'_>,
+    ) -> Option<(TopicId, Frame, NoticeLatency)> {
+        let SessionRules { dialect, debounce, connections } = *rules;
         let factor = self.factor;
-        let interval = |topic: Topic| {
-            let tempo = dialect.topics().get(topic.index()).map(|spec| spec.tempo);
-            tempo.map_or(0, |tempo| pace.interval(tempo, connections, factor))
+        let interval = |topic: TopicId| {
+            let debounce_interval =
+                dialect.topics().get(topic.index()).map(|spec| spec.debounce_interval);
+            debounce_interval.map_or(0, |debounce_interval| {
+                debounce.interval(debounce_interval, connections, factor)
+            })
         };
-        let (topic, ids, waited) = self.outbox.take(now, interval)?;
+        let (topic, ids, waited) = self.pending_notices.take(now, interval)?;
         Some((topic, dialect.change(topic, &ids), waited))
     }
 
-    /// Takes one item from the client, which joined as `home`. What it asks for is left to the
+    /// Takes one item from the client, which joined as `primary`. What it asks for is left to the
     /// caller, as far as it goes beyond this session.
-    pub fn hear(
+    pub fn receive(
         &mut self,
-        item: &Item<'_>,
+        item: &DecodedItem<'_>,
         now: Millis,
-        dialect: &dyn Dialect,
-        home: &Recipient,
-    ) -> Heard {
-        self.heartbeat.heard(now);
-        let heard = match item {
-            Item::Ping(payload) => Heard::Answer(Frame::pong(payload)),
-            Item::Close(close) => {
-                Heard::Close(Close::Goodbye(close.map_or(CloseCode::NORMAL, |close| close.code)))
-            }
-            Item::Text(text) => dialect.hear(text, home),
-            Item::Binary(message) => dialect.hear_binary(message, home),
-            Item::Pong(_) => Heard::Nothing,
+        dialect: &dyn ClientDialect,
+        primary: &Recipient,
+    ) -> ClientRequest {
+        self.heartbeat.received(now);
+        let received = match item {
+            DecodedItem::Ping(payload) => ClientRequest::Answer(Frame::pong(payload)),
+            DecodedItem::Close(close) => ClientRequest::Close(CloseReason::Goodbye(
+                close.map_or(CloseCode::NORMAL, |close| close.code),
+            )),
+            DecodedItem::Text(text) => dialect.receive(text, primary),
+            DecodedItem::Binary(message) => dialect.receive_binary(message, primary),
+            DecodedItem::Pong(_) => ClientRequest::Nothing,
         };
-        self.wants_ids |= matches!(heard, Heard::WantIds);
-        heard
+        self.wants_ids |= matches!(received, ClientRequest::WantIds);
+        received
     }
 
     /// What is to be done now for the connection itself.
-    pub fn beat(&mut self, now: Millis) -> Due {
+    pub fn beat(&mut self, now: Millis) -> SessionAction {
         if now >= self.ends_at {
-            return Due::Over;
+            return SessionAction::Over;
         }
         match self.heartbeat.beat(now) {
-            Beat::Ping => Due::Send(Frame::ping(b"")),
-            Beat::Dead => Due::Dead,
-            Beat::Wait => Due::Nothing,
+            PingAction::Ping => SessionAction::Send(Frame::ping(b"")),
+            PingAction::Dead => SessionAction::Dead,
+            PingAction::Wait => SessionAction::Nothing,
         }
     }
 
@@ -137,14 +140,14 @@ impl Session {
         self.heartbeat.next().min(self.ends_at)
     }
 
-    /// How many topics wait to be told.
+    /// How many topics wait to be notified.
     pub fn waiting(&self) -> u32 {
-        self.outbox.waiting()
+        self.pending_notices.waiting()
     }
 
     /// When [`Session::next_change`] has something to say.
     pub fn due(&self) -> Option<Millis> {
-        self.outbox.due()
+        self.pending_notices.due()
     }
 }
 

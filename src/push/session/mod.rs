@@ -5,16 +5,18 @@
 mod dialect;
 mod heartbeat;
 
+mod debounce;
 mod machine;
-mod outbox;
-mod pace;
+mod pending_notices;
 
-pub use dialect::{Close, Dialect, Heard, Held, Past, Refusal, TopicSpec};
+pub use dialect::{
+    BacklogEntry, ClientDialect, ClientRequest, CloseReason, RejectReason, ReplaySource, TopicSpec,
+};
 pub use heartbeat::{ANSWER_WITHIN, PING_AFTER};
 
-pub use machine::{Due, Rules, Session};
-pub use outbox::{Outbox, Waited};
-pub use pace::{Pace, Tempo};
+pub use debounce::{DebounceInterval, DebouncePolicy};
+pub use machine::{Session, SessionAction, SessionRules};
+pub use pending_notices::{NoticeLatency, PendingNotices};
 
 /// Milliseconds since the hub's epoch (its start).
 pub type Millis = u64;

@@ -3,7 +3,7 @@
 use super::{HOST_QUERY, LOG_LEVEL, MAX_BODY, METRICS, REVOKE};
 use crate::{
     runtime::health_routes::{HEALTH, LIVE, READY},
-    server::{Bind, ClientStream},
+    server::{BindAddress, ClientStream},
 };
 use http::{Method, Request, StatusCode, header::HOST};
 use http_body_util::{BodyExt, Full, Limited};
@@ -32,7 +32,7 @@ const MAX_METRICS: usize = 4 << 20;
 
 /// What to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
+pub enum AdminCommand {
     /// Which filter is in force.
     ShowLog,
     /// Log by this one.
@@ -56,7 +56,7 @@ pub enum Command {
 
 /// Why there is no answer; each says what to do.
 #[derive(Debug, thiserror::Error)]
-pub enum AskError {
+pub enum AdminClientError {
     /// The settings name no metrics listener.
     #[error(
         "the daemon can only be asked through its metrics listener, and none is configured: give \
@@ -70,43 +70,43 @@ pub enum AskError {
          loopback or a unix socket: give it --metrics-socket-path (METRICS_SOCKET_PATH) as well"
     )]
     NotLocal(IpAddr),
-    /// Nobody listens there.
+    /// Unreachable listens there.
     #[error(
         "no daemon answers at {0}: is it running, with the same listeners as here \
          (ADMIN_SOCKET_PATH, ADMIN_PORT, METRICS_SOCKET_PATH, METRICS_PORT, or PORT)? One whose hosts all \
          have listeners of their own, as Phorge's have, needs METRICS_PORT or METRICS_SOCKET_PATH for this"
     )]
-    Nobody(Place, #[source] io::Error),
+    Unreachable(AdminAddress, #[source] io::Error),
     /// A unix socket that isn't ours to use.
     #[error("not allowed to use {0}: run this as the daemon's user, or as root")]
-    NotAllowed(Place, #[source] io::Error),
+    NotAllowed(AdminAddress, #[source] io::Error),
     /// Something listens there that does not speak as a daemon does.
     #[error("what listens at {0} did not answer as a notify_push daemon does")]
-    Strange(Place),
+    NotADaemon(AdminAddress),
     /// It took longer than five seconds.
     #[error("the daemon at {0} did not answer within {TIME:?}")]
-    TimedOut(Place),
+    TimedOut(AdminAddress),
     /// It refuses to be controlled from here.
     #[error("the daemon at {0} refuses to be controlled from here")]
-    Refused(Place),
+    Refused(AdminAddress),
     /// It can't do its job; what it said of it.
     #[error("{0}")]
     NotReady(String),
     /// It doesn't like the question, for this reason.
     #[error("{0}")]
-    Bad(String),
+    BadRequest(String),
 }
 
 /// Where a daemon is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum AdminAddress {
     /// A loopback port.
     Tcp(SocketAddr),
     /// A unix socket.
     Unix(PathBuf),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for AdminAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => write!(f, "{address}"),
@@ -119,43 +119,48 @@ impl fmt::Display for Place {
 /// without the line's end.
 ///
 /// # Errors
-/// [`AskError`], of the place tried last.
-pub async fn ask(listeners: &[Bind], command: &Command) -> Result<String, AskError> {
-    let mut failed = AskError::NoListener;
-    for place in places(listeners)? {
+/// [`AdminClientError`], of the place tried last.
+pub async fn ask(
+    listeners: &[BindAddress],
+    command: &AdminCommand,
+) -> Result<String, AdminClientError> {
+    let mut failed = AdminClientError::NoListener;
+    for place in addresses(listeners)? {
         match timeout(TIME, ask_at(&place, command)).await {
-            Ok(Err(error @ (AskError::Nobody(..) | AskError::NotAllowed(..)))) => failed = error,
+            Ok(Err(
+                error @ (AdminClientError::Unreachable(..) | AdminClientError::NotAllowed(..)),
+            )) => failed = error,
             Ok(answer) => return answer,
-            Err(_) => return Err(AskError::TimedOut(place)),
+            Err(_) => return Err(AdminClientError::TimedOut(place)),
         }
     }
     Err(failed)
 }
 
 /// Where listeners that are bound like this are reached from here.
-pub(super) fn places(listeners: &[Bind]) -> Result<Vec<Place>, AskError> {
+pub(super) fn addresses(listeners: &[BindAddress]) -> Result<Vec<AdminAddress>, AdminClientError> {
     let (mut unix, mut tcp, mut far) = (Vec::new(), Vec::new(), None);
     for bind in listeners {
         match bind {
-            Bind::Unix { path, .. } => unix.push(Place::Unix(path.clone())),
-            Bind::Tcp { address, port } => match address.filter(|ip| !ip.is_unspecified()) {
+            BindAddress::Unix { path, .. } => unix.push(AdminAddress::Unix(path.clone())),
+            BindAddress::Tcp { address, port } => match address.filter(|ip| !ip.is_unspecified()) {
                 Some(ip) if !ip.to_canonical().is_loopback() => far = Some(ip),
-                Some(ip) => tcp.push(Place::Tcp((ip, *port).into())),
+                Some(ip) => tcp.push(AdminAddress::Tcp((ip, *port).into())),
                 None => {
-                    tcp.push(Place::Tcp((Ipv6Addr::LOCALHOST, *port).into()));
-                    tcp.push(Place::Tcp((Ipv4Addr::LOCALHOST, *port).into()));
+                    tcp.push(AdminAddress::Tcp((Ipv6Addr::LOCALHOST, *port).into()));
+                    tcp.push(AdminAddress::Tcp((Ipv4Addr::LOCALHOST, *port).into()));
                 }
             },
         }
     }
     unix.append(&mut tcp);
     match far {
-        Some(ip) if unix.is_empty() => Err(AskError::NotLocal(ip)),
+        Some(ip) if unix.is_empty() => Err(AdminClientError::NotLocal(ip)),
         _ => Ok(unix),
     }
 }
 
-async fn ask_at(place: &Place, command: &Command) -> Result<String, AskError> {
+async fn ask_at(place: &AdminAddress, command: &AdminCommand) -> Result<String, AdminClientError> {
     let stream = connect(place).await?;
     say(stream, place, command).await
 }
@@ -163,42 +168,42 @@ async fn ask_at(place: &Place, command: &Command) -> Result<String, AskError> {
 /// Asks over a connection that is there already.
 pub(super) async fn say<S: AsyncRead + AsyncWrite + Unpin + Send>(
     stream: S,
-    place: &Place,
-    command: &Command,
-) -> Result<String, AskError> {
-    let strange = || AskError::Strange(place.clone());
-    let most = if *command == Command::Metrics { MAX_METRICS } else { MAX_ANSWER };
-    let (status, body) = exchange(stream, request(command), most).await.ok_or_else(strange)?;
+    place: &AdminAddress,
+    command: &AdminCommand,
+) -> Result<String, AdminClientError> {
+    let not_a_daemon = || AdminClientError::NotADaemon(place.clone());
+    let most = if *command == AdminCommand::Metrics { MAX_METRICS } else { MAX_ANSWER };
+    let (status, body) = exchange(stream, request(command), most).await.ok_or_else(not_a_daemon)?;
     match status {
         StatusCode::OK => Ok(body),
-        StatusCode::SERVICE_UNAVAILABLE if *command == Command::Ready => {
-            Err(AskError::NotReady(body))
+        StatusCode::SERVICE_UNAVAILABLE if *command == AdminCommand::Ready => {
+            Err(AdminClientError::NotReady(body))
         }
-        StatusCode::BAD_REQUEST => Err(AskError::Bad(body)),
-        StatusCode::FORBIDDEN => Err(AskError::Refused(place.clone())),
-        _ => Err(strange()),
+        StatusCode::BAD_REQUEST => Err(AdminClientError::BadRequest(body)),
+        StatusCode::FORBIDDEN => Err(AdminClientError::Refused(place.clone())),
+        _ => Err(not_a_daemon()),
     }
 }
 
 /// Connects to a place.
-pub(super) async fn connect(place: &Place) -> Result<ClientStream, AskError> {
+pub(super) async fn connect(place: &AdminAddress) -> Result<ClientStream, AdminClientError> {
     let connected = match place {
-        Place::Tcp(address) => TcpStream::connect(address).await.map(ClientStream::Tcp),
-        Place::Unix(path) => UnixStream::connect(path).await.map(ClientStream::Unix),
+        AdminAddress::Tcp(address) => TcpStream::connect(address).await.map(ClientStream::Tcp),
+        AdminAddress::Unix(path) => UnixStream::connect(path).await.map(ClientStream::Unix),
     };
     connected.map_err(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => AskError::NotAllowed(place.clone(), error),
-        _ => AskError::Nobody(place.clone(), error),
+        io::ErrorKind::PermissionDenied => AdminClientError::NotAllowed(place.clone(), error),
+        _ => AdminClientError::Unreachable(place.clone(), error),
     })
 }
 
-fn request(command: &Command) -> Request<Full<bytes::Bytes>> {
+fn request(command: &AdminCommand) -> Request<Full<bytes::Bytes>> {
     let health = |what| format!("{HEALTH}/{what}");
     let (method, path, body) = match command {
-        Command::ShowLog => (Method::GET, LOG_LEVEL.to_owned(), ""),
-        Command::SetLog(filter) => (Method::PUT, LOG_LEVEL.to_owned(), filter.as_str()),
-        Command::RestoreLog => (Method::DELETE, LOG_LEVEL.to_owned(), ""),
-        Command::Revoke { host, user } => {
+        AdminCommand::ShowLog => (Method::GET, LOG_LEVEL.to_owned(), ""),
+        AdminCommand::SetLog(filter) => (Method::PUT, LOG_LEVEL.to_owned(), filter.as_str()),
+        AdminCommand::RestoreLog => (Method::DELETE, LOG_LEVEL.to_owned(), ""),
+        AdminCommand::Revoke { host, user } => {
             let host = host.as_ref().map(|name| {
                 let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
                 format!("?{HOST_QUERY}{name}").replace("%2D", "-")
@@ -206,9 +211,9 @@ fn request(command: &Command) -> Request<Full<bytes::Bytes>> {
             let path = format!("{REVOKE}{}", host.unwrap_or_default());
             (Method::POST, path, user.as_str())
         }
-        Command::Metrics => (Method::GET, METRICS.to_owned(), ""),
-        Command::Live => (Method::GET, health(LIVE), ""),
-        Command::Ready => (Method::GET, health(READY), ""),
+        AdminCommand::Metrics => (Method::GET, METRICS.to_owned(), ""),
+        AdminCommand::Live => (Method::GET, health(LIVE), ""),
+        AdminCommand::Ready => (Method::GET, health(READY), ""),
     };
     let mut request = Request::new(Full::from(body.to_owned()));
     *request.method_mut() = method;
@@ -238,45 +243,47 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send>(
 
 #[cfg(test)]
 mod tests {
-    use super::{AskError, Bind, Command, Place, ask, places};
+    use super::{AdminAddress, AdminClientError, AdminCommand, BindAddress, addresses, ask};
     use std::net::IpAddr;
     use tokio::{io::AsyncWriteExt, net::TcpListener};
 
-    fn tcp(address: Option<&str>, port: u16) -> Bind {
-        Bind::Tcp { address: address.map(|ip| ip.parse().unwrap()), port }
+    fn tcp(address: Option<&str>, port: u16) -> BindAddress {
+        BindAddress::Tcp { address: address.map(|ip| ip.parse().unwrap()), port }
     }
 
     #[test]
     fn unix_sockets_are_tried_first_and_loopback_stands_for_everywhere() {
-        let unix = Bind::Unix { path: "/run/x".into(), permissions: 0o660 };
+        let unix = BindAddress::Unix { path: "/run/x".into(), permissions: 0o660 };
         let everywhere = [tcp(None, 1), tcp(Some("0.0.0.0"), 2), unix];
-        let found: Vec<_> = places(&everywhere).unwrap().iter().map(ToString::to_string).collect();
+        let found: Vec<_> =
+            addresses(&everywhere).unwrap().iter().map(ToString::to_string).collect();
         assert_eq!(found, ["/run/x", "[::1]:1", "127.0.0.1:1", "[::1]:2", "127.0.0.1:2"]);
-        assert_eq!(places(&[tcp(Some("127.0.0.9"), 3)]).unwrap().len(), 1);
+        assert_eq!(addresses(&[tcp(Some("127.0.0.9"), 3)]).unwrap().len(), 1);
     }
 
     #[test]
     fn a_listener_that_loopback_does_not_reach_is_told_with_its_remedy() {
         let address: IpAddr = "192.0.2.7".parse().unwrap();
-        let error = places(&[tcp(Some("192.0.2.7"), 3)]).unwrap_err();
-        assert!(matches!(error, AskError::NotLocal(ip) if ip == address), "{error}");
+        let error = addresses(&[tcp(Some("192.0.2.7"), 3)]).unwrap_err();
+        assert!(matches!(error, AdminClientError::NotLocal(ip) if ip == address), "{error}");
         assert!(error.to_string().contains("METRICS_SOCKET_PATH"), "{error}");
     }
 
     #[tokio::test]
     async fn without_a_daemon_the_message_says_what_to_set() {
         let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let nobody = ask(&[tcp(Some("127.0.0.1"), closed.port())], &Command::ShowLog).await;
-        let nobody = nobody.unwrap_err().to_string();
+        let unreachable =
+            ask(&[tcp(Some("127.0.0.1"), closed.port())], &AdminCommand::ShowLog).await;
+        let unreachable = unreachable.unwrap_err().to_string();
         assert!(
-            nobody.contains(&closed.to_string()) && nobody.contains("METRICS_PORT"),
-            "{nobody}"
+            unreachable.contains(&closed.to_string()) && unreachable.contains("METRICS_PORT"),
+            "{unreachable}"
         );
-        let none = ask(&[], &Command::RestoreLog).await.unwrap_err();
-        assert!(matches!(none, AskError::NoListener), "{none}");
+        let none = ask(&[], &AdminCommand::RestoreLog).await.unwrap_err();
+        assert!(matches!(none, AdminClientError::NoListener), "{none}");
     }
 
-    async fn answered(bytes: &'static [u8]) -> AskError {
+    async fn answered(bytes: &'static [u8]) -> AdminClientError {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let bind = tcp(Some("127.0.0.1"), listener.local_addr().unwrap().port());
         let server = async {
@@ -290,7 +297,7 @@ mod tests {
             stream
         };
         let (answer, _stream) =
-            tokio::join!(ask(std::slice::from_ref(&bind), &Command::ShowLog), server);
+            tokio::join!(ask(std::slice::from_ref(&bind), &AdminCommand::ShowLog), server);
         answer.unwrap_err()
     }
 
@@ -312,12 +319,12 @@ mod tests {
             LONG,
         ] {
             let error = answered(bytes).await;
-            assert!(matches!(error, AskError::Strange(Place::Tcp(_))), "{error}");
+            assert!(matches!(error, AdminClientError::NotADaemon(AdminAddress::Tcp(_))), "{error}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_daemon_that_hangs_is_not_waited_for() {
-        assert!(matches!(answered(b"").await, AskError::TimedOut(_)));
+        assert!(matches!(answered(b"").await, AdminClientError::TimedOut(_)));
     }
 }

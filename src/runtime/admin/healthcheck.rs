@@ -1,10 +1,12 @@
 //! `notify_push healthcheck`: asks the admin listener, which says most, else the clients' listener.
 
-use super::client::{AskError, Command, Place, TIME, ask, connect, places, say};
+use super::client::{
+    AdminAddress, AdminClientError, AdminCommand, TIME, addresses, ask, connect, say,
+};
 use crate::{
-    client::{introduce_ourselves, to_ourselves},
-    health::Report,
-    server::{Bind, Opening},
+    client::{self_tls_connector, send_proxy_preamble},
+    health::HealthReport,
+    server::{BindAddress, ConnectionPreamble},
 };
 use rustls::pki_types::ServerName;
 use std::net::Ipv4Addr;
@@ -17,67 +19,75 @@ use tokio::time::timeout;
 /// asked, which begins as `opening` says.
 ///
 /// # Errors
-/// [`AskError`]; [`AskError::NotReady`] when it says that it can't.
+/// [`AdminClientError`]; [`AdminClientError::NotReady`] when it says that it can't.
 pub async fn healthcheck(
-    listeners: &[Bind],
-    clients: &Bind,
-    opening: Opening,
+    listeners: &[BindAddress],
+    clients: &BindAddress,
+    opening: ConnectionPreamble,
     live: bool,
-) -> Result<String, AskError> {
-    let command = if live { Command::Live } else { Command::Ready };
+) -> Result<String, AdminClientError> {
+    let command = if live { AdminCommand::Live } else { AdminCommand::Ready };
     let answer = match ask(listeners, &command).await {
-        Err(AskError::NoListener | AskError::NotLocal(_)) => {
+        Err(AdminClientError::NoListener | AdminClientError::NotLocal(_)) => {
             ask_clients_listener(clients, opening, &command).await
         }
         answer => answer,
     };
     match answer {
-        Ok(body) => Ok(readable(&body)),
-        Err(AskError::NotReady(body)) => Err(AskError::NotReady(readable(&body))),
+        Ok(body) => Ok(format_report(&body)),
+        Err(AdminClientError::NotReady(body)) => {
+            Err(AdminClientError::NotReady(format_report(&body)))
+        }
         Err(error) => Err(error),
     }
 }
 
 /// A report as people read it; anything else as it is.
-fn readable(body: &str) -> String {
-    serde_json::from_str::<Report>(body)
+fn format_report(body: &str) -> String {
+    serde_json::from_str::<HealthReport>(body)
         .map_or_else(|_| body.to_owned(), |report| report.to_string().trim_end().to_owned())
 }
 
 async fn ask_clients_listener(
-    clients: &Bind,
-    opening: Opening,
-    command: &Command,
-) -> Result<String, AskError> {
-    let mut failed = AskError::NoListener;
-    let places = match (places(std::slice::from_ref(clients)), clients) {
+    clients: &BindAddress,
+    opening: ConnectionPreamble,
+    command: &AdminCommand,
+) -> Result<String, AdminClientError> {
+    let mut failed = AdminClientError::NoListener;
+    let addresses = match (addresses(std::slice::from_ref(clients)), clients) {
         // Whoever may not control from there may well ask how it is.
-        (Err(AskError::NotLocal(ip)), Bind::Tcp { port, .. }) => {
-            vec![Place::Tcp((ip, *port).into())]
+        (Err(AdminClientError::NotLocal(ip)), BindAddress::Tcp { port, .. }) => {
+            vec![AdminAddress::Tcp((ip, *port).into())]
         }
-        (places, _) => places?,
+        (addresses, _) => addresses?,
     };
-    for place in places {
+    for place in addresses {
         match timeout(TIME, ask_at(&place, opening, command)).await {
-            Ok(Err(error @ (AskError::Nobody(..) | AskError::NotAllowed(..)))) => failed = error,
+            Ok(Err(
+                error @ (AdminClientError::Unreachable(..) | AdminClientError::NotAllowed(..)),
+            )) => failed = error,
             Ok(answer) => return answer,
-            Err(_) => return Err(AskError::TimedOut(place)),
+            Err(_) => return Err(AdminClientError::TimedOut(place)),
         }
     }
     Err(failed)
 }
 
-async fn ask_at(place: &Place, opening: Opening, command: &Command) -> Result<String, AskError> {
+async fn ask_at(
+    place: &AdminAddress,
+    opening: ConnectionPreamble,
+    command: &AdminCommand,
+) -> Result<String, AdminClientError> {
     let mut stream = connect(place).await?;
-    introduce_ourselves(&mut stream, opening)
+    send_proxy_preamble(&mut stream, opening)
         .await
-        .map_err(|_| AskError::Strange(place.clone()))?;
+        .map_err(|_| AdminClientError::NotADaemon(place.clone()))?;
     if !opening.tls {
         return say(stream, place, command).await;
     }
-    let strange = || AskError::Strange(place.clone());
-    let connector = to_ourselves().map_err(|_| strange())?;
+    let not_a_daemon = || AdminClientError::NotADaemon(place.clone());
+    let connector = self_tls_connector().map_err(|_| not_a_daemon())?;
     let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
-    let stream = Box::pin(connector.connect(name, stream)).await.map_err(|_| strange())?;
+    let stream = Box::pin(connector.connect(name, stream)).await.map_err(|_| not_a_daemon())?;
     say(stream, place, command).await
 }

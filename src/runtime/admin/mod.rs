@@ -1,16 +1,16 @@
 //! What the metrics listener answers: numbers to anybody, the status page and control to this
 //! machine alone.
 
+mod access;
 mod client;
 mod healthcheck;
 mod routes;
 mod status;
-mod trust;
 
-pub use client::{AskError, Command, ask};
+pub use client::{AdminClientError, AdminCommand, ask};
 pub use healthcheck::healthcheck;
-pub use routes::{Admin, Revoke, admin};
-pub use status::{MAX_WATCHERS, Status};
+pub use routes::{AdminApi, RevokeSessions, admin};
+pub use status::{MAX_WATCHERS, StatusContext};
 
 /// Where the metrics are.
 const METRICS: &str = "metrics";

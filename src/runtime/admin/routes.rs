@@ -2,13 +2,13 @@
 
 use super::{
     HOST_QUERY, LOG_LEVEL, MAX_BODY, METRICS, REVOKE,
-    status::{Status, status},
-    trust::{is_from_page, may_control},
+    access::{is_from_page, may_control},
+    status::{StatusContext, status},
 };
 use crate::{
-    health::Health,
+    health::HealthRegistry,
     runtime::health_routes,
-    server::{Origin, text},
+    server::{RequestOrigin, text},
     telemetry::{
         log::LogControl,
         metrics::{CONTENT_TYPE, MetricsError},
@@ -36,19 +36,19 @@ const BODY_TIME: Duration = Duration::from_secs(5);
 const MAX_LISTED: usize = 20;
 
 /// Closes a user's sessions and says how many there were.
-pub type Revoke = Arc<dyn Fn(&str) -> BoxFuture<'static, usize> + Send + Sync>;
+pub type RevokeSessions = Arc<dyn Fn(&str) -> BoxFuture<'static, usize> + Send + Sync>;
 
 /// What can be asked of the daemon. Cheap to clone.
 #[derive(Clone)]
-pub struct Admin {
+pub struct AdminApi {
     /// Renders the metrics page.
     pub page: Arc<dyn Fn() -> Result<String, MetricsError> + Send + Sync>,
     /// The log filter.
     pub log: LogControl,
     /// Who closes the sessions of a user: each host, under its name where it has one.
-    pub hosts: Arc<[(Option<String>, Revoke)]>,
+    pub hosts: Arc<[(Option<String>, RevokeSessions)]>,
     /// Whether the daemon can do its job.
-    pub health: Health,
+    pub health: HealthRegistry,
 }
 
 /// `GET /metrics` and `/health/…` for anybody who reaches the listener; `/log-level` and `/revoke`
@@ -58,18 +58,19 @@ pub struct Admin {
 /// Bodies are plain text. The log filter is answered to GET, PUT and DELETE as it is then in
 /// force; `POST /revoke` has the user's name as body and is answered the number of sessions closed.
 pub fn admin(
-    admin: Admin,
-    shown: Status,
+    admin: AdminApi,
+    shown: StatusContext,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
-    let Admin { page, log, hosts, health } = admin;
+    let AdminApi { page, log, hosts, health } = admin;
     let metrics = warp::path(METRICS)
         .and(warp::path::end())
         .and(warp::method())
         .map(move |method: Method| metrics(&method, &*page));
-    let log_level = control(LOG_LEVEL, Who::PageToo, &[Method::PUT], move |method, asked| {
-        ready(log_level(&log, &method, &asked.body))
-    });
-    let revoke = control(REVOKE, Who::Programs, &[Method::POST], move |method, asked| {
+    let log_level =
+        control(LOG_LEVEL, AdminAccess::PageToo, &[Method::PUT], move |method, asked| {
+            ready(log_level(&log, &method, &asked.body))
+        });
+    let revoke = control(REVOKE, AdminAccess::Programs, &[Method::POST], move |method, asked| {
         revoked(Arc::clone(&hosts), method, asked)
     });
     metrics
@@ -85,16 +86,16 @@ pub fn admin(
 
 /// Causes may name hosts and what they said: they are for whoever may control.
 fn health_routes(
-    health: Health,
+    health: HealthRegistry,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
     let ready = warp::path(health_routes::READY)
         .and(warp::path::end())
         .and(warp::method())
-        .and(warp::ext::optional::<Origin>())
+        .and(warp::ext::optional::<RequestOrigin>())
         .and(warp::header::headers_cloned())
-        .map(move |method: Method, origin: Option<Origin>, headers: HeaderMap| {
-            let near = origin.is_some_and(|origin| may_control(&origin, &headers));
-            health_routes::report(&health, &method, near)
+        .map(move |method: Method, origin: Option<RequestOrigin>, headers: HeaderMap| {
+            let is_local = origin.is_some_and(|origin| may_control(&origin, &headers));
+            health_routes::report(&health, &method, is_local)
         });
     warp::path(health_routes::HEALTH).and(health_routes::live().or(ready).unify())
 }
@@ -135,9 +136,9 @@ fn log_level(log: &LogControl, method: &Method, filter: &str) -> Response {
 }
 
 async fn revoked(
-    hosts: Arc<[(Option<String>, Revoke)]>,
+    hosts: Arc<[(Option<String>, RevokeSessions)]>,
     method: Method,
-    Asked { query, body: user }: Asked,
+    AdminRequest { query, body: user }: AdminRequest,
 ) -> Response {
     match method {
         Method::POST if user.is_empty() => text(StatusCode::BAD_REQUEST, "Which user?\n"),
@@ -160,9 +161,9 @@ async fn revoked(
 
 /// The host that is meant; it may be left out where there is but one.
 fn host<'h>(
-    hosts: &'h [(Option<String>, Revoke)],
+    hosts: &'h [(Option<String>, RevokeSessions)],
     name: Option<&str>,
-) -> Result<&'h Revoke, String> {
+) -> Result<&'h RevokeSessions, String> {
     match (name, hosts) {
         (None, [(_, only)]) => return Ok(only),
         (Some(name), _) => {
@@ -184,14 +185,14 @@ pub(super) fn not_allowed(allowed: &'static str) -> Response {
 }
 
 /// What was asked besides the path.
-struct Asked {
+struct AdminRequest {
     query: String,
     body: String,
 }
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Who {
+enum AdminAccess {
     /// Programs on this machine.
     Programs,
     /// And our own page in a browser on this machine.
@@ -201,44 +202,50 @@ enum Who {
 /// A route that answers only whoever may control; the bodies of requests `with_body` are read.
 fn control<F, A>(
     path: &'static str,
-    who: Who,
+    who: AdminAccess,
     with_body: &'static [Method],
     answer: F,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static
 where
-    F: Fn(Method, Asked) -> A + Clone + Send + Sync + 'static,
+    F: Fn(Method, AdminRequest) -> A + Clone + Send + Sync + 'static,
     A: Future<Output = Response> + Send,
 {
     warp::path(path)
         .and(warp::path::end())
         .and(warp::method())
-        .and(warp::ext::optional::<Origin>())
+        .and(warp::ext::optional::<RequestOrigin>())
         .and(warp::header::headers_cloned())
         .and(warp::query::raw().or(warp::any().map(String::new)).unify())
         .and(warp::body::stream())
-        .then(move |method: Method, origin: Option<Origin>, headers: HeaderMap, query, body| {
-            let answer = answer.clone();
-            async move {
-                let may = |origin: &Origin| {
-                    may_control(origin, &headers)
-                        || (who == Who::PageToo && is_from_page(origin, &headers))
-                };
-                if !origin.as_ref().is_some_and(may) {
-                    return text(StatusCode::FORBIDDEN, "Forbidden\n");
-                }
-                if !with_body.contains(&method) {
-                    return answer(method, Asked { query, body: String::new() }).await;
-                }
-                match timeout(BODY_TIME, line(body)).await {
-                    Ok(Ok(line)) => {
-                        let body = line.trim().to_owned();
-                        answer(method, Asked { query, body }).await
+        .then(
+            move |method: Method,
+                  origin: Option<RequestOrigin>,
+                  headers: HeaderMap,
+                  query,
+                  body| {
+                let answer = answer.clone();
+                async move {
+                    let may = |origin: &RequestOrigin| {
+                        may_control(origin, &headers)
+                            || (who == AdminAccess::PageToo && is_from_page(origin, &headers))
+                    };
+                    if !origin.as_ref().is_some_and(may) {
+                        return text(StatusCode::FORBIDDEN, "Forbidden\n");
                     }
-                    Ok(Err(refusal)) => refusal,
-                    Err(_) => text(StatusCode::REQUEST_TIMEOUT, "Too slow\n"),
+                    if !with_body.contains(&method) {
+                        return answer(method, AdminRequest { query, body: String::new() }).await;
+                    }
+                    match timeout(BODY_TIME, line(body)).await {
+                        Ok(Ok(line)) => {
+                            let body = line.trim().to_owned();
+                            answer(method, AdminRequest { query, body }).await
+                        }
+                        Ok(Err(refusal)) => refusal,
+                        Err(_) => text(StatusCode::REQUEST_TIMEOUT, "Too slow\n"),
+                    }
                 }
-            }
-        })
+            },
+        )
 }
 
 async fn line<B: Buf>(

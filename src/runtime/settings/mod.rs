@@ -3,15 +3,15 @@
 mod changes;
 mod read;
 use crate::{
-    server::{ListenSettings, StrangerLimits},
+    server::{ListenSettings, PreAuthLimits},
     telemetry::log::LogSettings,
 };
-pub use read::{DEFAULT_DRAIN, DEFAULT_PORT, clients_listener, control_listeners, settings};
+pub use read::{DEFAULT_DRAIN_TIME, DEFAULT_PORT, clients_listener, control_listeners, settings};
 use std::time::Duration;
 
 /// What the daemon itself is told before it starts, whatever its hosts are.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
+pub struct DaemonSettings {
     /// Where clients connect.
     pub listen: ListenSettings,
     /// Where `/metrics` is served (`METRICS_PORT`, `METRICS_SOCKET_PATH`); may be empty.
@@ -22,7 +22,7 @@ pub struct Settings {
     /// The log.
     pub log: LogSettings,
     /// What clients that have not logged in may use up.
-    pub strangers: StrangerLimits,
+    pub pre_auth: PreAuthLimits,
     /// Over how long the clients' close frames are spread at the end.
     pub drain_time: Duration,
 }

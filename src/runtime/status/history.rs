@@ -1,6 +1,6 @@
 //! The past hour in points ten seconds apart, so that whoever opens the page sees it at once.
 
-use super::view::Scrape;
+use super::metrics_view::MetricsScrape;
 use serde::Serialize;
 use std::{
     collections::VecDeque,
@@ -9,16 +9,16 @@ use std::{
 };
 
 /// Between two points.
-pub const EVERY: Duration = Duration::from_secs(10);
+pub const SAMPLE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How many are kept: an hour.
 pub const POINTS: usize = 361;
 
 /// What is kept: its name on the page, the metric, and a label it is told apart by.
-type Series = (&'static str, &'static str, Option<(&'static str, &'static str)>);
+type HistorySeries = (&'static str, &'static str, Option<(&'static str, &'static str)>);
 
 /// All of them, each summed over whatever else they differ in.
-const SERIES: &[Series] = &[
+const SERIES: &[HistorySeries] = &[
     ("connections", "notify_push_connections", None),
     ("users", "notify_push_users", None),
     ("events", "notify_push_events_received_total", None),
@@ -32,29 +32,29 @@ const SERIES: &[Series] = &[
 
 /// Points, the latest last.
 #[derive(Debug, Default)]
-pub struct History(Mutex<VecDeque<Point>>);
+pub struct MetricsHistory(Mutex<VecDeque<HistoryPoint>>);
 
 #[derive(Debug, Clone, Serialize)]
-struct Point(u64, Vec<f64>);
+struct HistoryPoint(u64, Vec<f64>);
 
 /// What the page is sent.
 #[derive(Serialize)]
-struct Told {
+struct HistoryBody {
     series: Vec<&'static str>,
     /// Each a time in milliseconds since 1970 and the values of `series` then.
-    points: Vec<Point>,
+    points: Vec<HistoryPoint>,
 }
 
-impl History {
+impl MetricsHistory {
     /// Keeps what is so now, `at` milliseconds since 1970.
-    pub fn keep(&self, at: u64, scrape: &Scrape) {
-        let of = |(_, name, label): &Series| -> f64 {
-            let is = |sample: &&super::view::Sample| {
+    pub fn keep(&self, at: u64, scrape: &MetricsScrape) {
+        let of = |(_, name, label): &HistorySeries| -> f64 {
+            let is = |sample: &&super::metrics_view::MetricSample| {
                 label.is_none_or(|(label, value)| sample.label(label) == Some(value))
             };
             scrape.all(name).filter(is).map(|sample| sample.value).sum()
         };
-        let point = Point(at, SERIES.iter().map(of).collect());
+        let point = HistoryPoint(at, SERIES.iter().map(of).collect());
         let mut points = self.lock();
         if points.len() >= POINTS {
             points.pop_front();
@@ -65,28 +65,28 @@ impl History {
     /// All of it as JSON.
     pub fn json(&self) -> String {
         let points = self.lock().iter().cloned().collect();
-        let told = Told { series: SERIES.iter().map(|(name, ..)| *name).collect(), points };
+        let told = HistoryBody { series: SERIES.iter().map(|(name, ..)| *name).collect(), points };
         // Names and finite numbers always serialize.
         serde_json::to_string(&told).unwrap_or_default()
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Point>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<HistoryPoint>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{History, POINTS, Scrape};
+    use super::{MetricsHistory, MetricsScrape, POINTS};
     use serde_json::Value;
 
     #[test]
     fn an_hour_is_kept_and_hosts_are_summed() {
-        let history = History::default();
+        let history = MetricsHistory::default();
         let page = "notify_push_connections{host=\"a\"} 3\nnotify_push_connections{host=\"b\"} 4\n\
                     notify_push_messages_sent_total{host=\"a\",topic=\"file\"} 5\n\
                     notify_push_messages_sent_total{host=\"a\",topic=\"custom\"} 7\n";
-        let scrape = Scrape::parse(page);
+        let scrape = MetricsScrape::parse(page);
         (0..POINTS as u64 + 2).for_each(|at| history.keep(at, &scrape));
         let told: Value = serde_json::from_str(&history.json()).unwrap();
         assert_eq!(told["points"].as_array().unwrap().len(), POINTS);

@@ -1,15 +1,15 @@
 //! What the daemon knows of itself: whether what it depends on is there, whether it can do its job,
 //! how full its queues are.
 
+mod demo_controls;
 mod history;
-mod play;
 
 mod sampler;
 
-pub mod view;
+pub mod metrics_view;
 
-pub use crate::health::condition::Condition;
+pub use crate::health::condition::DependencyState;
 
-pub use play::{Act, Actor, Offer, Play};
+pub use demo_controls::{DemoAction, DemoActionHandler, DemoControls, DemoUser};
 
-pub use sampler::Sampler;
+pub use sampler::StatusSampler;

@@ -1,10 +1,10 @@
 //! Everything the status page shows, in one sample a second that all who look share.
 
 use super::{
-    history::{EVERY, History},
-    view::Scrape,
+    history::{MetricsHistory, SAMPLE_INTERVAL},
+    metrics_view::MetricsScrape,
 };
-use crate::health::Health;
+use crate::health::HealthRegistry;
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
@@ -14,51 +14,51 @@ use std::{
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// A sample this old is taken anew; a little less than what those who look wait for.
-const FRESH: Duration = Duration::from_millis(900);
+const MAX_SAMPLE_AGE: Duration = Duration::from_millis(900);
 
 /// Takes samples when somebody asks, and one every ten seconds for the history.
-pub struct Sampler {
+pub struct StatusSampler {
     page: Box<dyn Fn() -> Option<String> + Send + Sync>,
     log: Box<dyn Fn() -> String + Send + Sync>,
-    health: Health,
-    history: History,
+    health: HealthRegistry,
+    history: MetricsHistory,
     latest: Mutex<Option<(Instant, Arc<str>)>>,
 }
 
 /// A sample as the page gets it.
 #[derive(Serialize)]
-struct Sample<'a> {
+struct StatusSample<'a> {
     /// Milliseconds since 1970.
     at: u64,
-    health: crate::health::Report,
+    health: crate::health::HealthReport,
     log: String,
     /// By name.
-    figures: BTreeMap<&'a str, Vec<Figure<'a>>>,
+    figures: BTreeMap<&'a str, Vec<StatusFigure<'a>>>,
 }
 
 /// Labels and value.
 #[derive(Serialize)]
-struct Figure<'a>(BTreeMap<&'a str, &'a str>, f64);
+struct StatusFigure<'a>(BTreeMap<&'a str, &'a str>, f64);
 
-impl Sampler {
+impl StatusSampler {
     /// `page` renders the metrics, `log` names the log filter in force.
     pub fn new(
-        health: Health,
+        health: HealthRegistry,
         page: impl Fn() -> Option<String> + Send + Sync + 'static,
         log: impl Fn() -> String + Send + Sync + 'static,
     ) -> Self {
         let (page, log) = (Box::new(page), Box::new(log));
-        Self { page, log, health, history: History::default(), latest: Mutex::default() }
+        Self { page, log, health, history: MetricsHistory::default(), latest: Mutex::default() }
     }
 
     /// Keeps the history until dropped. Run it as a core task.
-    pub async fn keep_history(&self) {
-        let mut ticks = interval(EVERY);
+    pub async fn record_history(&self) {
+        let mut ticks = interval(SAMPLE_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             if let Some(page) = (self.page)() {
-                self.history.keep(self.now(), &Scrape::parse(&page));
+                self.history.keep(self.now(), &MetricsScrape::parse(&page));
             }
         }
     }
@@ -67,7 +67,9 @@ impl Sampler {
     pub fn sample(&self, now: Instant) -> Arc<str> {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         match &*latest {
-            Some((at, sample)) if now.saturating_duration_since(*at) < FRESH => Arc::clone(sample),
+            Some((at, sample)) if now.saturating_duration_since(*at) < MAX_SAMPLE_AGE => {
+                Arc::clone(sample)
+            }
             _ => {
                 let sample: Arc<str> = self.take().into();
                 *latest = Some((now, Arc::clone(&sample)));
@@ -82,25 +84,25 @@ impl Sampler {
     }
 
     /// The time of day of a moment that has been.
-    pub fn time_of(&self, at: std::time::Instant) -> u64 {
+    pub fn timestamp_millis(&self, at: std::time::Instant) -> u64 {
         self.now().saturating_sub(u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
     fn take(&self) -> String {
-        let scrape = Scrape::parse(&(self.page)().unwrap_or_default());
+        let scrape = MetricsScrape::parse(&(self.page)().unwrap_or_default());
         let mut figures: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for sample in scrape.samples().filter(|sample| is_shown(&sample.name)) {
             let labels = sample.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            let figure = Figure(labels.collect(), sample.value);
+            let figure = StatusFigure(labels.collect(), sample.value);
             figures.entry(sample.name.as_str()).or_default().push(figure);
         }
         let (at, health, log) = (self.now(), self.health.report(true), (self.log)());
         // Texts and finite numbers always serialize.
-        serde_json::to_string(&Sample { at, health, log, figures }).unwrap_or_default()
+        serde_json::to_string(&StatusSample { at, health, log, figures }).unwrap_or_default()
     }
 
     fn now(&self) -> u64 {
-        let now: SystemTime = self.health.wall();
+        let now: SystemTime = self.health.wall_time();
         let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
@@ -113,7 +115,7 @@ fn is_shown(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{FRESH, Health, Sampler};
+    use super::{HealthRegistry, MAX_SAMPLE_AGE, StatusSampler};
     use serde_json::{Value, json};
     use std::{
         sync::{
@@ -124,16 +126,16 @@ mod tests {
     };
     use tokio::time::{Instant, advance};
 
-    fn sampler() -> (Arc<Sampler>, Arc<AtomicU32>) {
+    fn sampler() -> (Arc<StatusSampler>, Arc<AtomicU32>) {
         let taken = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&taken);
         let page = move || {
             let number = counted.fetch_add(1, Relaxed);
             Some(format!("notify_push_users{{host=\"a\"}} {number}\nuser_count 1\n"))
         };
-        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(5);
-        let health = Health::new([], Arc::new(move || wall));
-        (Arc::new(Sampler::new(health, page, || "warn".to_owned())), taken)
+        let wall_time = SystemTime::UNIX_EPOCH + Duration::from_secs(5);
+        let health = HealthRegistry::new([], Arc::new(move || wall_time));
+        (Arc::new(StatusSampler::new(health, page, || "warn".to_owned())), taken)
     }
 
     #[test]
@@ -141,17 +143,17 @@ mod tests {
         let (sampler, taken) = sampler();
         let now = Instant::now();
         let first = sampler.sample(now);
-        assert!(Arc::ptr_eq(&first, &sampler.sample(now + FRESH / 2)));
-        assert!(!Arc::ptr_eq(&first, &sampler.sample(now + FRESH)));
+        assert!(Arc::ptr_eq(&first, &sampler.sample(now + MAX_SAMPLE_AGE / 2)));
+        assert!(!Arc::ptr_eq(&first, &sampler.sample(now + MAX_SAMPLE_AGE)));
         assert_eq!(taken.load(Relaxed), 2);
-        let told: Value = serde_json::from_str(&first).unwrap();
+        let report: Value = serde_json::from_str(&first).unwrap();
         let expected = json!({
             "at": 5000,
             "health": {"ready": true, "dependencies": []},
             "log": "warn",
             "figures": {"notify_push_users": [[{"host": "a"}, 0.0]]},
         });
-        assert_eq!(told, expected);
+        assert_eq!(report, expected);
     }
 
     #[tokio::test(start_paused = true)]
@@ -159,7 +161,7 @@ mod tests {
         let (sampler, taken) = sampler();
         let keeping = Arc::clone(&sampler);
         tokio::select! {
-            () = keeping.keep_history() => unreachable!("it never ends"),
+            () = keeping.record_history() => unreachable!("it never ends"),
             () = async {
                 for _ in 0..35 {
                     advance(Duration::from_secs(1)).await;

@@ -1,8 +1,8 @@
 //! A listening socket in the runtime, and what comes out of it.
 
 use crate::server::{
-    ClientStream, Listener,
-    listen::{SEND_BUFFER, Socket},
+    BoundListener, ClientStream,
+    listen::{ListenerSocket, SEND_BUFFER},
 };
 use rustix::net::{RecvFlags, recv};
 use std::{
@@ -18,31 +18,33 @@ use tokio::{
 };
 
 /// A listening socket in the runtime.
-pub(super) enum Acceptor {
+pub(super) enum SocketAcceptor {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
 
 /// A client that nothing is known of yet.
-pub(super) struct Accepted {
+pub(super) struct AcceptedConnection {
     pub(super) stream: ClientStream,
     pub(super) address: Option<SocketAddr>,
 }
 
-impl Acceptor {
+impl SocketAcceptor {
     /// The listener keeps its own descriptor, and with it the socket's file.
-    pub(super) fn new(listener: &Listener) -> io::Result<Self> {
+    pub(super) fn new(listener: &BoundListener) -> io::Result<Self> {
         Ok(match &listener.socket {
-            Socket::Tcp(socket) => Self::Tcp(TcpListener::from_std(socket.try_clone()?)?),
-            Socket::Unix(socket) => Self::Unix(UnixListener::from_std(socket.try_clone()?)?),
+            ListenerSocket::Tcp(socket) => Self::Tcp(TcpListener::from_std(socket.try_clone()?)?),
+            ListenerSocket::Unix(socket) => {
+                Self::Unix(UnixListener::from_std(socket.try_clone()?)?)
+            }
         })
     }
 
-    pub(super) async fn accept(&self) -> io::Result<Accepted> {
+    pub(super) async fn accept(&self) -> io::Result<AcceptedConnection> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
-                Ok(Accepted { stream: ClientStream::Tcp(stream), address: Some(address) })
+                Ok(AcceptedConnection { stream: ClientStream::Tcp(stream), address: Some(address) })
             }
             Self::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
@@ -51,20 +53,20 @@ impl Acceptor {
                 if let Err(error) = option {
                     tracing::debug!(%error, "send buffer not set");
                 }
-                Ok(Accepted { stream: ClientStream::Unix(stream), address: None })
+                Ok(AcceptedConnection { stream: ClientStream::Unix(stream), address: None })
             }
         }
     }
 }
 
-impl Accepted {
+impl AcceptedConnection {
     /// The client's address, IPv4 as such.
     pub(super) fn ip(&self) -> Option<IpAddr> {
         self.address.map(|address| address.ip().to_canonical())
     }
 
     /// Whether it comes from an address of this machine: the daemon's own probe does.
-    pub(super) fn is_from_here(&self) -> bool {
+    pub(super) fn is_local_connection(&self) -> bool {
         match &self.stream {
             ClientStream::Tcp(socket) => socket
                 .local_addr()
@@ -102,8 +104,8 @@ fn peek(socket: impl AsFd) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Acceptor, ClientStream, Duration};
-    use crate::server::{Bind, Listener, Local};
+    use super::{ClientStream, Duration, SocketAcceptor};
+    use crate::server::{BindAddress, BoundListener, LocalAddress};
     use futures_util::FutureExt;
     use std::{io::Write, net::Ipv4Addr};
     use tokio::{
@@ -113,12 +115,12 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(60);
 
-    async fn pair() -> (super::Accepted, TcpStream) {
-        let bind = Bind::Tcp { address: Some(Ipv4Addr::LOCALHOST.into()), port: 0 };
-        let listener = Listener::bind(&bind).unwrap();
-        let Local::Tcp(address) = listener.local().unwrap() else { panic!("not TCP") };
+    async fn pair() -> (super::AcceptedConnection, TcpStream) {
+        let bind = BindAddress::Tcp { address: Some(Ipv4Addr::LOCALHOST.into()), port: 0 };
+        let listener = BoundListener::bind(&bind).unwrap();
+        let LocalAddress::Tcp(address) = listener.local().unwrap() else { panic!("not TCP") };
         let client = TcpStream::connect(address).await.unwrap();
-        (Acceptor::new(&listener).unwrap().accept().await.unwrap(), client)
+        (SocketAcceptor::new(&listener).unwrap().accept().await.unwrap(), client)
     }
 
     #[tokio::test]

@@ -1,21 +1,22 @@
-//! From a listening socket to a conversation: one place for TCP, unix sockets, the PROXY protocol and
+//! From a listening socket to a serving: one place for TCP, unix sockets, the PROXY protocol and
 //! TLS.
 
+mod accept_loop;
 mod acceptor;
-mod introduction;
-mod pace;
+mod proxy_protocol;
 
 use super::{
-    ClientStream, Introducers, Listener, Observer, Refused, Routes, Stranger, Strangers, Tls, http,
+    BoundListener, ClientStream, ConnectionObserver, HttpRoutes, PreAuthConnection, PreAuthLimiter,
+    ProxyHeaderPolicy, RefusalReason, ReloadableTls, http,
 };
-use crate::lifecycle::Tasks;
-use acceptor::{Accepted, Acceptor};
+use crate::lifecycle::TaskGroup;
+use acceptor::{AcceptedConnection, SocketAcceptor};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 
 /// Time limits of a connection that has not become a WebSocket.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct ConnectionTimeouts {
     /// From the accept (or the answer before) to the end of a request's head.
     pub head: Duration,
     /// The TLS handshake, from the client's first byte.
@@ -26,7 +27,7 @@ pub struct Limits {
     pub last_answer: Duration,
 }
 
-impl Default for Limits {
+impl Default for ConnectionTimeouts {
     fn default() -> Self {
         Self {
             head: Duration::from_secs(10),
@@ -39,36 +40,36 @@ impl Default for Limits {
 
 /// What listeners share. Cheap to clone.
 #[derive(Clone)]
-pub struct Front {
+pub struct HttpServer {
     /// What is answered.
-    pub routes: Routes,
-    /// Who counts as a stranger.
-    pub strangers: Strangers,
-    /// How long strangers may take.
-    pub limits: Limits,
+    pub routes: HttpRoutes,
+    /// Who counts as a pre_auth_connection.
+    pub pre_auth: PreAuthLimiter,
+    /// How long pre_auth may take.
+    pub limits: ConnectionTimeouts,
     /// Where connections run.
-    pub tasks: Tasks,
+    pub tasks: TaskGroup,
     /// Who counts.
-    pub observer: Arc<dyn Observer>,
+    pub observer: Arc<dyn ConnectionObserver>,
 }
 
 /// What a listener asks of a connection before it is HTTP.
 #[derive(Clone)]
-struct Wants {
-    introducers: Introducers,
-    tls: Option<Arc<Tls>>,
+struct ListenerOptions {
+    proxy_headers: ProxyHeaderPolicy,
+    tls: Option<Arc<ReloadableTls>>,
 }
 
-impl Front {
+impl HttpServer {
     /// Serves a listener until the process stops. It ends before that only if the listener can't be
     /// served at all.
-    pub async fn serve(self, listener: Listener, tls: Option<Arc<Tls>>) {
-        let acceptor = match Acceptor::new(&listener) {
+    pub async fn serve(self, listener: BoundListener, tls: Option<Arc<ReloadableTls>>) {
+        let acceptor = match SocketAcceptor::new(&listener) {
             Ok(acceptor) => acceptor,
             Err(error) => return tracing::error!(%error, "a listener can't be served"),
         };
         let front = Arc::new(self);
-        let wants = Wants { introducers: listener.introducers.clone(), tls };
+        let options = ListenerOptions { proxy_headers: listener.proxy_headers.clone(), tls };
         let accept = || async {
             let accepted = acceptor.accept().await;
             if accepted.is_err() {
@@ -76,70 +77,76 @@ impl Front {
             }
             accepted
         };
-        let accepting = pace::forever(accept, |accepted| front.admit(accepted, wants.clone()));
+        let accepting =
+            accept_loop::accept_loop(accept, |accepted| front.admit(accepted, options.clone()));
         front.tasks.stopping().run_until_cancelled(accepting).await;
     }
 
-    fn admit(self: &Arc<Self>, accepted: Accepted, wants: Wants) {
+    fn admit(self: &Arc<Self>, accepted: AcceptedConnection, options: ListenerOptions) {
         self.observer.accepted();
-        match self.strangers.admit(accepted.ip()) {
-            Ok(stranger) => {
-                drop(self.tasks.spawn(Arc::clone(self).meet(accepted, stranger, wants)))
-            }
+        match self.pre_auth.admit(accepted.ip()) {
+            Ok(pre_auth_connection) => drop(self.tasks.spawn(
+                Arc::clone(self).wait_for_first_byte(accepted, pre_auth_connection, options),
+            )),
             Err(why) => {
-                tracing::debug!(peer = ?accepted.address, ?why, "too many strangers: closed");
+                tracing::debug!(peer = ?accepted.address, ?why, "too many pre_auth: closed");
                 self.observer.refused(why);
                 accepted.stream.abort();
             }
         }
     }
 
-    /// Waits for the first byte. Silent strangers are many, so whatever comes after it is boxed:
+    /// Waits for the first byte. Silent pre_auth are many, so whatever comes after it is boxed:
     /// they don't pay for it.
-    async fn meet(self: Arc<Self>, accepted: Accepted, stranger: Stranger, wants: Wants) {
-        let eviction = stranger.eviction();
-        let spoke = tokio::select! {
+    async fn wait_for_first_byte(
+        self: Arc<Self>,
+        accepted: AcceptedConnection,
+        pre_auth_connection: PreAuthConnection,
+        options: ListenerOptions,
+    ) {
+        let eviction = pre_auth_connection.eviction();
+        let first_byte_deadline = tokio::select! {
             deadline = accepted.first_byte(self.limits.head) => deadline,
             () = eviction.cancelled() => None,
             () = self.tasks.stopping().cancelled() => None,
         };
-        let Some(deadline) = spoke else { return accepted.stream.abort() };
-        let conversation = Box::pin(self.introduce(accepted, stranger, wants, deadline));
-        if eviction.run_until_cancelled(conversation).await.is_none() {
-            tracing::debug!("a slow stranger made room for a new one");
+        let Some(deadline) = first_byte_deadline else { return accepted.stream.abort() };
+        let serving = Box::pin(self.introduce(accepted, pre_auth_connection, options, deadline));
+        if eviction.run_until_cancelled(serving).await.is_none() {
+            tracing::debug!("a slow pre_auth_connection made room for a new one");
         }
     }
 
-    /// Where a proxy introduces clients, the client takes the proxy's place among the strangers.
+    /// Where a proxy introduces clients, the client takes the proxy's place among the pre_auth.
     async fn introduce(
         self: Arc<Self>,
-        accepted: Accepted,
-        stranger: Stranger,
-        Wants { introducers, tls }: Wants,
+        accepted: AcceptedConnection,
+        pre_auth_connection: PreAuthConnection,
+        ListenerOptions { proxy_headers, tls }: ListenerOptions,
         deadline: Instant,
     ) {
-        if !introducers.are_wanted() {
-            return self.converse(accepted, stranger, tls, deadline).await;
+        if !proxy_headers.is_required() {
+            return self.serve_connection(accepted, pre_auth_connection, tls, deadline).await;
         }
         let proxy = accepted.address;
-        if !introducers.include(accepted.ip()) && !accepted.is_from_here() {
+        if !proxy_headers.include(accepted.ip()) && !accepted.is_local_connection() {
             tracing::debug!(peer = ?proxy, "no trusted proxy: closed, as PROXY_PROTOCOL is on");
-            self.observer.refused(Refused::Unintroduced);
+            self.observer.refused(RefusalReason::NoProxyHeader);
             return accepted.stream.abort();
         }
         let accepted = match accepted.introduced(deadline).await {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::debug!(%error, peer = ?proxy, "nobody was introduced: closed");
-                return self.observer.refused(Refused::Unintroduced);
+                return self.observer.refused(RefusalReason::NoProxyHeader);
             }
         };
-        match self.strangers.admit(accepted.ip()) {
+        match self.pre_auth.admit(accepted.ip()) {
             Ok(client) => {
-                drop(stranger);
+                drop(pre_auth_connection);
                 let eviction = client.eviction();
-                let conversation = self.converse(accepted, client, tls, deadline);
-                eviction.run_until_cancelled(conversation).await;
+                let serving = self.serve_connection(accepted, client, tls, deadline);
+                eviction.run_until_cancelled(serving).await;
             }
             Err(why) => {
                 self.observer.refused(why);
@@ -148,11 +155,11 @@ impl Front {
         }
     }
 
-    async fn converse(
+    async fn serve_connection(
         self: Arc<Self>,
-        accepted: Accepted,
-        stranger: Stranger,
-        tls: Option<Arc<Tls>>,
+        accepted: AcceptedConnection,
+        pre_auth_connection: PreAuthConnection,
+        tls: Option<Arc<ReloadableTls>>,
         deadline: Instant,
     ) {
         let stream = match tls {
@@ -161,11 +168,11 @@ impl Front {
         };
         let Some(stream) = stream else { return self.observer.handshake_failed() };
         let head = deadline.saturating_duration_since(Instant::now());
-        http::serve(&self, stream, accepted.address, stranger, head).await;
+        http::serve(&self, stream, accepted.address, pre_auth_connection, head).await;
     }
 
     /// TLS is for TCP; a unix socket does without.
-    async fn encrypt(&self, stream: ClientStream, tls: &Tls) -> Option<ClientStream> {
+    async fn encrypt(&self, stream: ClientStream, tls: &ReloadableTls) -> Option<ClientStream> {
         let ClientStream::Tcp(stream) = stream else { return Some(stream) };
         match timeout(self.limits.handshake, tls.acceptor().accept(stream)).await {
             Ok(Ok(stream)) => return Some(ClientStream::Tls(Box::new(stream))),
@@ -178,8 +185,13 @@ impl Front {
 
 #[cfg(test)]
 mod tests {
-    use super::{Accepted, ClientStream, Front, Introducers, Limits, Strangers, Tasks, Wants};
-    use crate::server::{Bind, Listener, Local, StrangerLimits, Unobserved, routes};
+    use super::{
+        AcceptedConnection, ClientStream, ConnectionTimeouts, HttpServer, ListenerOptions,
+        PreAuthLimiter, ProxyHeaderPolicy, TaskGroup,
+    };
+    use crate::server::{
+        BindAddress, BoundListener, LocalAddress, NoopConnectionObserver, PreAuthLimits, routes,
+    };
     use std::{net::Ipv4Addr, sync::Arc};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use warp::Filter;
@@ -201,18 +213,18 @@ mod tests {
     #[tokio::test]
     async fn only_who_may_introduces_others() {
         let (proxy, other) = (Ipv4Addr::new(127, 0, 0, 77), Ipv4Addr::new(127, 0, 0, 78));
-        let bind = Bind::Tcp { address: Some(Ipv4Addr::LOCALHOST.into()), port: 0 };
-        let listener = Listener::bind(&bind).unwrap();
-        let listener = listener.introduced_by(move |ip| ip == Some(proxy.into()));
-        let Local::Tcp(address) = listener.local().unwrap() else { panic!("not TCP") };
-        let tasks = Tasks::default();
-        let limits = StrangerLimits { total: 9, per_address: 9 };
-        let front = Front {
+        let bind = BindAddress::Tcp { address: Some(Ipv4Addr::LOCALHOST.into()), port: 0 };
+        let listener = BoundListener::bind(&bind).unwrap();
+        let listener = listener.require_proxy_header(move |ip| ip == Some(proxy.into()));
+        let LocalAddress::Tcp(address) = listener.local().unwrap() else { panic!("not TCP") };
+        let tasks = TaskGroup::default();
+        let limits = PreAuthLimits { total: 9, per_address: 9 };
+        let front = HttpServer {
             routes: routes(warp::path::end().map(|| "")),
-            strangers: Strangers::new(limits, |_| false, Arc::new(Unobserved)),
-            limits: Limits::default(),
+            pre_auth: PreAuthLimiter::new(limits, |_| false, Arc::new(NoopConnectionObserver)),
+            limits: ConnectionTimeouts::default(),
             tasks: tasks.clone(),
-            observer: Arc::new(Unobserved),
+            observer: Arc::new(NoopConnectionObserver),
         };
         tasks.spawn(front.serve(listener, None));
         assert!(answer(address.port(), proxy).await.contains(" 200 "));
@@ -224,19 +236,25 @@ mod tests {
 
     #[tokio::test]
     async fn a_silent_stranger_costs_a_kilobyte_at_most() {
-        let limits = StrangerLimits { total: 1, per_address: 1 };
-        let strangers = Strangers::new(limits, |_| true, Arc::new(Unobserved));
-        let stranger = strangers.admit(None).unwrap();
-        let front = Front {
+        let limits = PreAuthLimits { total: 1, per_address: 1 };
+        let pre_auth = PreAuthLimiter::new(limits, |_| true, Arc::new(NoopConnectionObserver));
+        let pre_auth_connection = pre_auth.admit(None).unwrap();
+        let front = HttpServer {
             routes: routes(warp::path::end().map(|| "")),
-            strangers,
-            limits: Limits::default(),
-            tasks: Tasks::default(),
-            observer: Arc::new(Unobserved),
+            pre_auth,
+            limits: ConnectionTimeouts::default(),
+            tasks: TaskGroup::default(),
+            observer: Arc::new(NoopConnectionObserver),
         };
         let (stream, _far) = tokio::net::UnixStream::pair().unwrap();
-        let accepted = Accepted { stream: ClientStream::Unix(stream), address: None };
-        let wants = Wants { introducers: Introducers::default(), tls: None };
-        assert!(size_of_val(&Arc::new(front).meet(accepted, stranger, wants)) <= 1024);
+        let accepted = AcceptedConnection { stream: ClientStream::Unix(stream), address: None };
+        let options = ListenerOptions { proxy_headers: ProxyHeaderPolicy::default(), tls: None };
+        assert!(
+            size_of_val(&Arc::new(front).wait_for_first_byte(
+                accepted,
+                pre_auth_connection,
+                options
+            )) <= 1024
+        );
     }
 }

@@ -9,7 +9,7 @@ mod tests;
 
 pub use error::ListenError;
 
-use super::settings::Bind;
+use super::settings::BindAddress;
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
@@ -34,44 +34,44 @@ pub(super) const USER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A bound, listening socket. A unix socket's file is removed when this is dropped.
 #[derive(Debug)]
-pub struct Listener {
-    pub(super) socket: Socket,
-    pub(super) introducers: Introducers,
+pub struct BoundListener {
+    pub(super) socket: ListenerSocket,
+    pub(super) proxy_headers: ProxyHeaderPolicy,
     file: Option<unix::SocketFile>,
 }
 
 /// Who must introduce clients with the PROXY protocol: says whether an address may (`None`: a unix
 /// socket's). Without it nobody does, and nobody is heard who tries.
 #[derive(Clone, Default)]
-pub struct Introducers(Option<Arc<dyn Fn(Option<IpAddr>) -> bool + Send + Sync>>);
+pub struct ProxyHeaderPolicy(Option<Arc<dyn Fn(Option<IpAddr>) -> bool + Send + Sync>>);
 
 /// The socket itself, non-blocking.
 #[derive(Debug)]
-pub(super) enum Socket {
+pub(super) enum ListenerSocket {
     Tcp(std::net::TcpListener),
     Unix(std::os::unix::net::UnixListener),
 }
 
 /// Where a listener can be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Local {
+pub enum LocalAddress {
     /// A TCP address.
     Tcp(SocketAddr),
     /// The path of a unix socket.
     Unix(PathBuf),
 }
 
-impl Listener {
+impl BoundListener {
     /// Binds and listens; nobody is accepted yet.
-    pub fn bind(bind: &Bind) -> Result<Self, ListenError> {
+    pub fn bind(bind: &BindAddress) -> Result<Self, ListenError> {
         match bind {
-            Bind::Tcp { address, port } => {
+            BindAddress::Tcp { address, port } => {
                 let listener = tcp::bind(*address, *port)?;
-                Ok(Self::of(Socket::Tcp(listener), None))
+                Ok(Self::of(ListenerSocket::Tcp(listener), None))
             }
-            Bind::Unix { path, permissions } => {
+            BindAddress::Unix { path, permissions } => {
                 let (listener, file) = unix::bind(path, *permissions)?;
-                Ok(Self::of(Socket::Unix(listener), Some(file)))
+                Ok(Self::of(ListenerSocket::Unix(listener), Some(file)))
             }
         }
     }
@@ -85,10 +85,10 @@ impl Listener {
             return Err(ListenError::NotListening);
         }
         let socket = if address.is_unix() {
-            Socket::Unix(socket.into())
+            ListenerSocket::Unix(socket.into())
         } else {
             tcp::prepare(&socket).map_err(ListenError::Inherited)?;
-            Socket::Tcp(socket.into())
+            ListenerSocket::Tcp(socket.into())
         };
         Ok(Self::of(socket, None))
     }
@@ -96,35 +96,35 @@ impl Listener {
     /// The same listener, where every connection begins with a header of the PROXY protocol, from
     /// an address of which `may` says so.
     #[must_use]
-    pub fn introduced_by(
+    pub fn require_proxy_header(
         self,
         may: impl Fn(Option<IpAddr>) -> bool + Send + Sync + 'static,
     ) -> Self {
-        Self { introducers: Introducers(Some(Arc::new(may))), ..self }
+        Self { proxy_headers: ProxyHeaderPolicy(Some(Arc::new(may))), ..self }
     }
 
-    fn of(socket: Socket, file: Option<unix::SocketFile>) -> Self {
-        Self { socket, introducers: Introducers::default(), file }
+    fn of(socket: ListenerSocket, file: Option<unix::SocketFile>) -> Self {
+        Self { socket, proxy_headers: ProxyHeaderPolicy::default(), file }
     }
 
     /// Where it listens, with the port the system chose if it was asked to choose.
-    pub fn local(&self) -> Result<Local, ListenError> {
+    pub fn local(&self) -> Result<LocalAddress, ListenError> {
         match &self.socket {
-            Socket::Tcp(socket) => {
-                socket.local_addr().map(Local::Tcp).map_err(ListenError::Inherited)
+            ListenerSocket::Tcp(socket) => {
+                socket.local_addr().map(LocalAddress::Tcp).map_err(ListenError::Inherited)
             }
-            Socket::Unix(socket) => {
+            ListenerSocket::Unix(socket) => {
                 let address = socket.local_addr().map_err(ListenError::Inherited)?;
                 let bound = address.as_pathname().map(PathBuf::from).unwrap_or_default();
-                Ok(Local::Unix(self.file.as_ref().map_or(bound, |file| file.path().into())))
+                Ok(LocalAddress::Unix(self.file.as_ref().map_or(bound, |file| file.path().into())))
             }
         }
     }
 }
 
-impl Introducers {
+impl ProxyHeaderPolicy {
     /// Whether anybody must introduce clients.
-    pub(super) fn are_wanted(&self) -> bool {
+    pub(super) fn is_required(&self) -> bool {
         self.0.is_some()
     }
 
@@ -134,13 +134,13 @@ impl Introducers {
     }
 }
 
-impl fmt::Debug for Introducers {
+impl fmt::Debug for ProxyHeaderPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Introducers").field(&self.0.is_some()).finish()
     }
 }
 
-impl fmt::Display for Local {
+impl fmt::Display for LocalAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(f),

@@ -1,7 +1,7 @@
 //! Listeners over real sockets and files.
 
-use super::{Listener, Local, SEND_BUFFER};
-use crate::server::Bind;
+use super::{BoundListener, LocalAddress, SEND_BUFFER};
+use crate::server::BindAddress;
 use socket2::SockRef;
 use std::{
     fs,
@@ -10,20 +10,20 @@ use std::{
     path::Path,
 };
 
-fn unix(path: &Path) -> Bind {
-    Bind::Unix { path: path.into(), permissions: 0o660 }
+fn unix(path: &Path) -> BindAddress {
+    BindAddress::Unix { path: path.into(), permissions: 0o660 }
 }
 
-fn port(listener: &Listener) -> u16 {
+fn port(listener: &BoundListener) -> u16 {
     match listener.local().unwrap() {
-        Local::Tcp(address) => address.port(),
-        Local::Unix(path) => panic!("{path:?} is no port"),
+        LocalAddress::Tcp(address) => address.port(),
+        LocalAddress::Unix(path) => panic!("{path:?} is no port"),
     }
 }
 
 #[test]
 fn without_an_address_ipv4_and_ipv6_are_served() {
-    let listener = Listener::bind(&Bind::Tcp { address: None, port: 0 }).unwrap();
+    let listener = BoundListener::bind(&BindAddress::Tcp { address: None, port: 0 }).unwrap();
     TcpStream::connect((Ipv4Addr::LOCALHOST, port(&listener))).unwrap();
     if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
         TcpStream::connect((Ipv6Addr::LOCALHOST, port(&listener))).unwrap();
@@ -33,25 +33,25 @@ fn without_an_address_ipv4_and_ipv6_are_served() {
 #[test]
 fn an_address_is_the_only_one_served() {
     let address = Some(Ipv4Addr::new(127, 0, 0, 2).into());
-    let listener = Listener::bind(&Bind::Tcp { address, port: 0 }).unwrap();
+    let listener = BoundListener::bind(&BindAddress::Tcp { address, port: 0 }).unwrap();
     TcpStream::connect(("127.0.0.2", port(&listener))).unwrap();
     assert!(TcpStream::connect(("127.0.0.3", port(&listener))).is_err());
 }
 
 #[test]
 fn a_port_in_use_is_told_with_its_address_and_remedy() {
-    let taken = Listener::bind(&Bind::Tcp { address: None, port: 0 }).unwrap();
-    let bind = Bind::Tcp { address: None, port: port(&taken) };
-    let error = Listener::bind(&bind).unwrap_err().to_string();
+    let taken = BoundListener::bind(&BindAddress::Tcp { address: None, port: 0 }).unwrap();
+    let bind = BindAddress::Tcp { address: None, port: port(&taken) };
+    let error = BoundListener::bind(&bind).unwrap_err().to_string();
     assert!(error.contains(&port(&taken).to_string()), "{error}");
     assert!(error.contains("choose another port"), "{error}");
 }
 
 #[test]
 fn accepted_sockets_inherit_their_options() {
-    let listener = Listener::bind(&Bind::Tcp { address: None, port: 0 }).unwrap();
+    let listener = BoundListener::bind(&BindAddress::Tcp { address: None, port: 0 }).unwrap();
     let _client = TcpStream::connect((Ipv4Addr::LOCALHOST, port(&listener))).unwrap();
-    let super::Socket::Tcp(socket) = &listener.socket else { panic!("not TCP") };
+    let super::ListenerSocket::Tcp(socket) = &listener.socket else { panic!("not TCP") };
     socket.set_nonblocking(false).unwrap();
     let accepted = socket.accept().unwrap().0;
     let options = SockRef::from(&accepted);
@@ -64,9 +64,9 @@ fn accepted_sockets_inherit_their_options() {
 fn a_unix_socket_has_its_permissions_and_its_file_goes_with_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("push.sock");
-    let listener = Listener::bind(&unix(&path)).unwrap();
+    let listener = BoundListener::bind(&unix(&path)).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
-    assert_eq!(listener.local().unwrap(), Local::Unix(path.clone()));
+    assert_eq!(listener.local().unwrap(), LocalAddress::Unix(path.clone()));
     UnixStream::connect(&path).unwrap();
     drop(listener);
     assert!(!path.exists());
@@ -78,8 +78,8 @@ fn a_socket_file_left_behind_is_replaced_and_a_live_one_is_not() {
     let path = folder.path().join("push.sock");
     // The standard library leaves the file behind.
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-    let listener = Listener::bind(&unix(&path)).unwrap();
-    let error = Listener::bind(&unix(&path)).unwrap_err().to_string();
+    let listener = BoundListener::bind(&unix(&path)).unwrap();
+    let error = BoundListener::bind(&unix(&path)).unwrap_err().to_string();
     assert!(error.contains("running already"), "{error}");
     UnixStream::connect(&path).unwrap();
     drop(listener);
@@ -90,7 +90,7 @@ fn a_file_that_is_no_socket_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notes.txt");
     fs::write(&path, "mine").unwrap();
-    let error = Listener::bind(&unix(&path)).unwrap_err().to_string();
+    let error = BoundListener::bind(&unix(&path)).unwrap_err().to_string();
     assert!(error.contains("no socket"), "{error}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
 }
@@ -99,9 +99,9 @@ fn a_file_that_is_no_socket_is_left_alone() {
 fn a_file_that_somebody_put_in_its_place_survives() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("push.sock");
-    let old = Listener::bind(&unix(&path)).unwrap();
+    let old = BoundListener::bind(&unix(&path)).unwrap();
     fs::remove_file(&path).unwrap();
-    let new = Listener::bind(&unix(&path)).unwrap();
+    let new = BoundListener::bind(&unix(&path)).unwrap();
     drop(old);
     UnixStream::connect(&path).unwrap();
     drop(new);
@@ -111,13 +111,13 @@ fn a_file_that_somebody_put_in_its_place_survives() {
 fn an_inherited_socket_that_does_not_listen_is_refused() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let error = Listener::inherited(client.into()).unwrap_err().to_string();
+    let error = BoundListener::inherited(client.into()).unwrap_err().to_string();
     assert!(error.contains("Accept=yes"), "{error}");
 }
 
 #[test]
 fn an_inherited_socket_is_served() {
     let bound = TcpListener::bind("127.0.0.1:0").unwrap();
-    let listener = Listener::inherited(bound.into()).unwrap();
+    let listener = BoundListener::inherited(bound.into()).unwrap();
     TcpStream::connect((Ipv4Addr::LOCALHOST, port(&listener))).unwrap();
 }

@@ -1,6 +1,6 @@
 //! A client's stream without a runtime: a descriptor, and a TLS session where there is one.
 
-use super::TlsIdle;
+use super::IdleTlsStream;
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, TcpStream},
@@ -23,7 +23,7 @@ pub enum IdleStream {
     /// A unix socket.
     Unix(UnixStream),
     /// TLS over TCP.
-    Tls(Box<TlsIdle>),
+    Tls(Box<IdleTlsStream>),
 }
 
 impl IdleStream {

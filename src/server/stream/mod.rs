@@ -8,7 +8,7 @@ mod tls;
 mod tests;
 
 pub use idle::IdleStream;
-pub use tls::TlsIdle;
+pub use tls::IdleTlsStream;
 
 use std::{
     io,
@@ -40,7 +40,7 @@ impl ClientStream {
             Self::Unix(stream) => IdleStream::Unix(stream.into_std()?),
             Self::Tls(stream) => {
                 let (stream, session) = stream.into_inner();
-                IdleStream::Tls(Box::new(TlsIdle::new(stream.into_std()?, session)))
+                IdleStream::Tls(Box::new(IdleTlsStream::new(stream.into_std()?, session)))
             }
         })
     }

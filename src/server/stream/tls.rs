@@ -11,12 +11,12 @@ const PENDING: usize = 16 * 1024;
 
 /// See [`super::IdleStream`] for what `read` and `write` mean.
 #[derive(Debug)]
-pub struct TlsIdle {
+pub struct IdleTlsStream {
     socket: TcpStream,
     session: ServerConnection,
 }
 
-impl TlsIdle {
+impl IdleTlsStream {
     pub(super) fn new(socket: TcpStream, mut session: ServerConnection) -> Self {
         session.set_buffer_limit(Some(PENDING));
         Self { socket, session }
@@ -65,7 +65,7 @@ impl TlsIdle {
     }
 }
 
-impl Read for TlsIdle {
+impl Read for IdleTlsStream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.session.reader().read(buf) {
@@ -85,7 +85,7 @@ impl Read for TlsIdle {
     }
 }
 
-impl Write for TlsIdle {
+impl Write for IdleTlsStream {
     /// Takes nothing new while older bytes wait for the socket.
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.drain()?;

@@ -17,14 +17,14 @@ const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// A request that becomes a WebSocket.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Accept {
+pub(super) struct HandshakeAccept {
     /// The value of `Sec-WebSocket-Accept`.
     token: String,
 }
 
 /// Why a request doesn't.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum HandshakeRejection {
     /// Only GET.
     Method,
     /// No upgrade asked for: a browser, a probe, a proxy that swallows the headers.
@@ -40,29 +40,29 @@ pub(super) fn check(
     method: &Method,
     version: Version,
     headers: &HeaderMap,
-) -> Result<Accept, Refusal> {
+) -> Result<HandshakeAccept, HandshakeRejection> {
     if method != Method::GET {
-        return Err(Refusal::Method);
+        return Err(HandshakeRejection::Method);
     }
     if version != Version::HTTP_11
         || !has_token(headers, UPGRADE, "websocket")
         || !has_token(headers, CONNECTION, "upgrade")
     {
-        return Err(Refusal::NoUpgrade);
+        return Err(HandshakeRejection::NoUpgrade);
     }
     if single(headers, SEC_WEBSOCKET_VERSION) != Some("13") {
-        return Err(Refusal::Version);
+        return Err(HandshakeRejection::Version);
     }
     // A body would be taken for the first frames.
     let has_body = headers.contains_key(TRANSFER_ENCODING)
         || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
     if !headers.contains_key(HOST) || has_body {
-        return Err(Refusal::Malformed);
+        return Err(HandshakeRejection::Malformed);
     }
-    let key = single(headers, SEC_WEBSOCKET_KEY).ok_or(Refusal::Malformed)?;
+    let key = single(headers, SEC_WEBSOCKET_KEY).ok_or(HandshakeRejection::Malformed)?;
     match STANDARD.decode(key) {
-        Ok(nonce) if nonce.len() == 16 => Ok(Accept { token: token(key) }),
-        _ => Err(Refusal::Malformed),
+        Ok(nonce) if nonce.len() == 16 => Ok(HandshakeAccept { token: token(key) }),
+        _ => Err(HandshakeRejection::Malformed),
     }
 }
 
@@ -97,7 +97,7 @@ pub(super) fn protocol(headers: &HeaderMap) -> Option<HeaderValue> {
     fine.then(|| HeaderValue::from_str(first).ok()).flatten()
 }
 
-impl Accept {
+impl HandshakeAccept {
     pub(super) fn reply(self, protocol: Option<HeaderValue>) -> Response {
         let mut reply = reply::text(StatusCode::SWITCHING_PROTOCOLS, "");
         let headers = reply.headers_mut();
@@ -114,7 +114,7 @@ impl Accept {
     }
 }
 
-impl Refusal {
+impl HandshakeRejection {
     pub(super) fn reply(self) -> Response {
         let (status, words) = match self {
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed\n"),
@@ -148,7 +148,7 @@ impl Refusal {
 
 #[cfg(test)]
 mod tests {
-    use super::{HeaderMap, Method, Refusal, StatusCode, Version, check, protocol};
+    use super::{HandshakeRejection, HeaderMap, Method, StatusCode, Version, check, protocol};
     use http::{HeaderName, HeaderValue};
 
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -173,7 +173,7 @@ mod tests {
         headers
     }
 
-    fn refusal(changes: &[(&'static str, &'static str)]) -> Option<Refusal> {
+    fn refusal(changes: &[(&'static str, &'static str)]) -> Option<HandshakeRejection> {
         check(&Method::GET, Version::HTTP_11, &request(changes)).err()
     }
 
@@ -201,47 +201,53 @@ mod tests {
     fn section_4_2_1_tokens_stand_in_lists_and_in_any_case() {
         let changes = [("connection", "keep-alive, UPGRADE"), ("upgrade", "h2c, WebSocket")];
         assert_eq!(refusal(&changes), None);
-        assert_eq!(refusal(&[("upgrade", "websockets")]), Some(Refusal::NoUpgrade));
+        assert_eq!(refusal(&[("upgrade", "websockets")]), Some(HandshakeRejection::NoUpgrade));
     }
 
     #[test]
     fn section_4_2_1_what_does_not_ask_for_an_upgrade_is_told_so() {
         for missing in ["upgrade", "connection"] {
-            assert_eq!(refusal(&[(missing, "")]), Some(Refusal::NoUpgrade));
+            assert_eq!(refusal(&[(missing, "")]), Some(HandshakeRejection::NoUpgrade));
         }
         let old = check(&Method::GET, Version::HTTP_10, &request(&[]));
-        assert_eq!(old, Err(Refusal::NoUpgrade));
-        assert_eq!(Refusal::NoUpgrade.reply().status(), StatusCode::UPGRADE_REQUIRED);
+        assert_eq!(old, Err(HandshakeRejection::NoUpgrade));
+        assert_eq!(HandshakeRejection::NoUpgrade.reply().status(), StatusCode::UPGRADE_REQUIRED);
     }
 
     #[test]
     fn section_4_2_1_only_get() {
         let post = check(&Method::POST, Version::HTTP_11, &request(&[]));
-        assert_eq!(post, Err(Refusal::Method));
-        assert_eq!(Refusal::Method.reply().headers()["allow"], "GET");
+        assert_eq!(post, Err(HandshakeRejection::Method));
+        assert_eq!(HandshakeRejection::Method.reply().headers()["allow"], "GET");
     }
 
     #[test]
     fn section_4_2_1_the_key_is_16_bytes_in_base64() {
         for key in ["", "c2hvcnQ=", "not base64!", "dGhlIHNhbXBsZSBub25jZSB0aGF0IGlzIGxvbmc="] {
-            assert_eq!(refusal(&[("sec-websocket-key", key)]), Some(Refusal::Malformed));
+            assert_eq!(refusal(&[("sec-websocket-key", key)]), Some(HandshakeRejection::Malformed));
         }
     }
 
     #[test]
     fn section_4_2_1_host_is_needed_and_a_body_is_not() {
-        assert_eq!(refusal(&[("host", "")]), Some(Refusal::Malformed));
-        assert_eq!(refusal(&[("content-length", "5")]), Some(Refusal::Malformed));
+        assert_eq!(refusal(&[("host", "")]), Some(HandshakeRejection::Malformed));
+        assert_eq!(refusal(&[("content-length", "5")]), Some(HandshakeRejection::Malformed));
         assert_eq!(refusal(&[("content-length", "0")]), None);
-        assert_eq!(refusal(&[("transfer-encoding", "chunked")]), Some(Refusal::Malformed));
+        assert_eq!(
+            refusal(&[("transfer-encoding", "chunked")]),
+            Some(HandshakeRejection::Malformed)
+        );
     }
 
     #[test]
     fn section_4_4_another_version_hears_which_one_is_spoken() {
         for version in ["", "8", "14", "13, 8"] {
-            assert_eq!(refusal(&[("sec-websocket-version", version)]), Some(Refusal::Version));
+            assert_eq!(
+                refusal(&[("sec-websocket-version", version)]),
+                Some(HandshakeRejection::Version)
+            );
         }
-        let reply = Refusal::Version.reply();
+        let reply = HandshakeRejection::Version.reply();
         assert_eq!(reply.status(), StatusCode::UPGRADE_REQUIRED);
         assert_eq!(reply.headers()["sec-websocket-version"], "13");
     }

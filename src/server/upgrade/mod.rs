@@ -3,8 +3,8 @@
 
 mod handshake;
 
-use super::{ClientStream, Stranger, forwarded, http::Origin};
-use crate::{lifecycle::Tasks, server::peer::Peer};
+use super::{ClientStream, PreAuthConnection, forwarded, http::RequestOrigin};
+use crate::{lifecycle::TaskGroup, server::peer::ConnectionPeer};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use hyper::upgrade::OnUpgrade;
@@ -14,43 +14,44 @@ use warp::{Filter, reply::Response};
 
 /// A client whose connection has become a WebSocket. Nothing has been read of it but `leftover`.
 #[derive(Debug)]
-pub struct Client {
+pub struct UpgradedClient {
     /// The connection.
     pub stream: ClientStream,
     /// What the client sent right behind its request: the first bytes of the WebSocket stream.
     pub leftover: Bytes,
     /// Who it is, as far as the connection tells.
-    pub peer: Peer,
+    pub peer: ConnectionPeer,
     /// Its place among the strangers: drop it when the client has logged in.
-    pub stranger: Stranger,
+    pub pre_auth_connection: PreAuthConnection,
 }
 
 /// Turns what the filters extract into a reply and, if it is a 101, hands the client to `handler`
 /// in a task of its own once the 101 is written. The handler is dropped at its next await if the
-/// stranger must make room for another before [`Stranger::claims`] is called.
+/// pre_auth_connection must make room for another before [`PreAuthConnection::protect_from_eviction`] is called.
 ///
 /// `names` are the headers that carry the forwarded chain, in order of preference.
 pub fn upgrade<H, F>(
-    tasks: Tasks,
+    tasks: TaskGroup,
     names: Arc<[HeaderName]>,
     handler: H,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static
 where
-    H: Fn(Client) -> F + Clone + Send + Sync + 'static,
+    H: Fn(UpgradedClient) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    handshake().map(move |asked: Handshake| asked.accept(&tasks, &names, handler.clone()))
+    handshake().map(move |asked: WebSocketHandshake| asked.accept(&tasks, &names, handler.clone()))
 }
 
 /// Any request, for routes that look at it before they make a WebSocket of it
-/// ([`Handshake::accept`]).
+/// ([`WebSocketHandshake::accept`]).
 pub fn handshake()
--> impl Filter<Extract = (Handshake,), Error = Infallible> + Clone + Send + Sync + 'static {
+-> impl Filter<Extract = (WebSocketHandshake,), Error = Infallible> + Clone + Send + Sync + 'static
+{
     warp::method()
         .and(warp::header::headers_cloned())
-        .and(warp::ext::optional::<Origin>())
+        .and(warp::ext::optional::<RequestOrigin>())
         .and(warp::ext::optional::<OnUpgrade>())
-        .map(|method, headers, origin, pending| Handshake {
+        .map(|method, headers, origin, pending| WebSocketHandshake {
             method,
             headers,
             origin,
@@ -60,19 +61,19 @@ pub fn handshake()
 }
 
 /// What a request says that matters here.
-pub struct Handshake {
+pub struct WebSocketHandshake {
     method: Method,
     headers: HeaderMap,
-    origin: Option<Origin>,
+    origin: Option<RequestOrigin>,
     pending: Option<OnUpgrade>,
     /// The subprotocol that the reply agrees to.
     agreed: Option<HeaderValue>,
 }
 
-impl Handshake {
+impl WebSocketHandshake {
     /// Whether it asks for a WebSocket at all, if only badly.
     pub fn is_for_websocket(&self) -> bool {
-        use handshake::Refusal::{Method, NoUpgrade};
+        use handshake::HandshakeRejection::{Method, NoUpgrade};
         let Some(origin) = &self.origin else { return false };
         let verdict = handshake::check(&self.method, origin.version, &self.headers);
         !matches!(verdict, Err(Method | NoUpgrade))
@@ -88,18 +89,18 @@ impl Handshake {
     /// [`upgrade`] for this one request.
     pub fn accept<F>(
         self,
-        tasks: &Tasks,
+        tasks: &TaskGroup,
         names: &[HeaderName],
-        handler: impl FnOnce(Client) -> F + Send + 'static,
+        handler: impl FnOnce(UpgradedClient) -> F + Send + 'static,
     ) -> Response
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (reply, accepted) = self.judge(names);
+        let (reply, accepted) = self.respond(names);
         if let Some((pending, origin, peer)) = accepted {
-            let eviction = origin.stranger.eviction();
+            let eviction = origin.pre_auth_connection.eviction();
             let served = async move {
-                if let Some(client) = take_over(pending, origin, peer).await {
+                if let Some(client) = into_client(pending, origin, peer).await {
                     handler(client).await;
                 }
             };
@@ -109,24 +110,31 @@ impl Handshake {
     }
 
     /// The reply, and what to go on with if it is a 101.
-    fn judge(self, names: &[HeaderName]) -> (Response, Option<(OnUpgrade, Origin, Peer)>) {
+    fn respond(
+        self,
+        names: &[HeaderName],
+    ) -> (Response, Option<(OnUpgrade, RequestOrigin, ConnectionPeer)>) {
         let (Some(origin), pending) = (self.origin, self.pending) else {
-            return (handshake::Refusal::NoUpgrade.reply(), None);
+            return (handshake::HandshakeRejection::NoUpgrade.reply(), None);
         };
         match (handshake::check(&self.method, origin.version, &self.headers), pending) {
             (Ok(accept), Some(pending)) => {
                 let forwarded = forwarded::chain(&self.headers, names);
-                let peer = Peer { address: origin.address, forwarded };
+                let peer = ConnectionPeer { address: origin.address, forwarded };
                 (accept.reply(self.agreed), Some((pending, origin, peer)))
             }
-            (Ok(_), None) => (handshake::Refusal::NoUpgrade.reply(), None),
+            (Ok(_), None) => (handshake::HandshakeRejection::NoUpgrade.reply(), None),
             (Err(refusal), _) => (refusal.reply(), None),
         }
     }
 }
 
 /// Waits for the 101 to be written, then strips HTTP off the stream.
-async fn take_over(pending: OnUpgrade, origin: Origin, peer: Peer) -> Option<Client> {
+async fn into_client(
+    pending: OnUpgrade,
+    origin: RequestOrigin,
+    peer: ConnectionPeer,
+) -> Option<UpgradedClient> {
     let upgraded = match pending.await {
         Ok(upgraded) => upgraded,
         Err(error) => {
@@ -140,5 +148,10 @@ async fn take_over(pending: OnUpgrade, origin: Origin, peer: Peer) -> Option<Cli
     };
     // Copied: the buffer it lies in is eight kilobytes and would live as long as they do.
     let leftover = Bytes::copy_from_slice(&parts.read_buf);
-    Some(Client { stream: parts.io.into_inner(), leftover, peer, stranger: origin.stranger })
+    Some(UpgradedClient {
+        stream: parts.io.into_inner(),
+        leftover,
+        peer,
+        pre_auth_connection: origin.pre_auth_connection,
+    })
 }

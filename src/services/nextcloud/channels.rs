@@ -1,16 +1,16 @@
 //! Nextcloud's Redis channels and what their payloads mean: `specs/nextcloud.md` section 2.
 
 use crate::{
-    client::Message,
+    client::SourceMessage,
     config::secret::Secret,
     push::{
-        notice::{Ids, Notice, Topic},
+        notice::{ChangedIds, Notice, TopicId},
         recipient::Recipient,
-        session::Close,
+        session::CloseReason,
     },
     services::nextcloud::{
-        decoder::Malformed,
-        event::{Access, Event, Place, To},
+        event::{AccessChange, NoticeTarget, ServiceEvent, StoragePath},
+        message_handler::UndecodableMessage,
     },
     websocket::frame::Frame,
 };
@@ -18,11 +18,11 @@ use serde::Deserialize;
 use std::borrow::Cow;
 
 /// File changes.
-pub const FILE: Topic = Topic(0);
+pub const FILE: TopicId = TopicId(0);
 /// Activities.
-pub const ACTIVITY: Topic = Topic(1);
+pub const ACTIVITY: TopicId = TopicId(1);
 /// Notifications.
-pub const NOTIFICATION: Topic = Topic(2);
+pub const NOTIFICATION: TopicId = TopicId(2);
 
 /// Larger payloads are not read: what Nextcloud publishes is a few hundred bytes, and a custom
 /// message goes to every client of its user.
@@ -57,7 +57,7 @@ pub const CHANNELS: &[&str] = &[
 
 /// What only the Nextcloud host can carry out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Order {
+pub enum NextcloudCommand {
     /// A one-time ticket for this user.
     Ticket(Recipient, Secret),
     /// Remember this number for `/test/cookie`.
@@ -73,70 +73,76 @@ pub enum Order {
 /// Understands a message.
 ///
 /// # Errors
-/// [`Malformed`] for an unknown channel or a payload that is not what the channel carries.
-pub fn decode(message: &Message) -> Result<Event<Order>, Malformed> {
+/// [`UndecodableMessage`] for an unknown channel or a payload that is not what the channel carries.
+pub fn decode(
+    message: &SourceMessage,
+) -> Result<ServiceEvent<NextcloudCommand>, UndecodableMessage> {
     let payload = &message.payload[..];
     if payload.len() > MAX_PAYLOAD {
-        return Err(Malformed("more than a megabyte"));
+        return Err(UndecodableMessage("more than a megabyte"));
     }
     match message.channel {
         STORAGE_UPDATE => storage_update(payload),
-        GROUP_MEMBERSHIP | SHARE_CREATED => tell(payload, FILE, Access::Changed),
-        ACTIVITY_CHANNEL => tell(payload, ACTIVITY, Access::Same),
-        NOTIFICATION_CHANNEL => tell(payload, NOTIFICATION, Access::Perhaps),
+        GROUP_MEMBERSHIP | SHARE_CREATED => notify_user(payload, FILE, AccessChange::Changed),
+        ACTIVITY_CHANNEL => notify_user(payload, ACTIVITY, AccessChange::Same),
+        NOTIFICATION_CHANNEL => notify_user(payload, NOTIFICATION, AccessChange::Possible),
         PRE_AUTH => ticket(payload),
         CUSTOM => custom(payload),
-        TEST_COOKIE => Ok(Event::Order(Order::Cookie(parse(payload)?))),
+        TEST_COOKIE => Ok(ServiceEvent::Order(NextcloudCommand::Cookie(parse(payload)?))),
         CONFIG => config(payload),
         QUERY => query(payload),
         SIGNAL => signal(payload),
-        _ => Err(Malformed("unknown channel")),
+        _ => Err(UndecodableMessage("unknown channel")),
     }
 }
 
 #[derive(Deserialize)]
-struct StorageUpdate<'a> {
+struct StorageUpdatePayload<'a> {
     storage: i64,
     #[serde(borrow)]
     path: Cow<'a, str>,
     file_id: Option<i64>,
 }
 
-fn storage_update(payload: &[u8]) -> Result<Event<Order>, Malformed> {
-    let StorageUpdate { storage, path, file_id } = parse(payload)?;
-    let ids = file_id.map_or(Ids::Unknown, Ids::one);
-    Ok(Event::Changed(Place { storage, path: path.into() }, ids))
+fn storage_update(payload: &[u8]) -> Result<ServiceEvent<NextcloudCommand>, UndecodableMessage> {
+    let StorageUpdatePayload { storage, path, file_id } = parse(payload)?;
+    let ids = file_id.map_or(ChangedIds::Unknown, ChangedIds::one);
+    Ok(ServiceEvent::Changed(StoragePath { storage, path: path.into() }, ids))
 }
 
 #[derive(Deserialize)]
-struct User<'a> {
+struct UserPayload<'a> {
     #[serde(borrow)]
     user: Cow<'a, str>,
 }
 
-fn tell(payload: &[u8], topic: Topic, access: Access) -> Result<Event<Order>, Malformed> {
-    let User { user } = parse(payload)?;
-    let notice = Notice::Change { topic, ids: Ids::Unknown };
-    Ok(Event::Tell { to: To::One(Recipient::new(user)), notice, access })
+fn notify_user(
+    payload: &[u8],
+    topic: TopicId,
+    access: AccessChange,
+) -> Result<ServiceEvent<NextcloudCommand>, UndecodableMessage> {
+    let UserPayload { user } = parse(payload)?;
+    let notice = Notice::Change { topic, ids: ChangedIds::Unknown };
+    Ok(ServiceEvent::Notify { to: NoticeTarget::One(Recipient::new(user)), notice, access })
 }
 
 #[derive(Deserialize)]
-struct PreAuth<'a> {
+struct TicketPayload<'a> {
     #[serde(borrow)]
     user: Cow<'a, str>,
     token: String,
 }
 
-fn ticket(payload: &[u8]) -> Result<Event<Order>, Malformed> {
-    let PreAuth { user, token } = parse(payload)?;
+fn ticket(payload: &[u8]) -> Result<ServiceEvent<NextcloudCommand>, UndecodableMessage> {
+    let TicketPayload { user, token } = parse(payload)?;
     if user.is_empty() || token.is_empty() {
-        return Err(Malformed("a ticket without a user or without a token"));
+        return Err(UndecodableMessage("a ticket without a user or without a token"));
     }
-    Ok(Event::Order(Order::Ticket(Recipient::new(user), Secret::new(token))))
+    Ok(ServiceEvent::Order(NextcloudCommand::Ticket(Recipient::new(user), Secret::new(token))))
 }
 
 #[derive(Deserialize)]
-struct Custom<'a> {
+struct CustomPayload<'a> {
     #[serde(borrow)]
     user: Cow<'a, str>,
     #[serde(borrow)]
@@ -145,89 +151,96 @@ struct Custom<'a> {
 }
 
 /// Sent as `name` or `name <compact json>`; clients take what follows the first blank for JSON.
-fn custom(payload: &[u8]) -> Result<Event<Order>, Malformed> {
-    let Custom { user, message, body } = parse(payload)?;
+fn custom(payload: &[u8]) -> Result<ServiceEvent<NextcloudCommand>, UndecodableMessage> {
+    let CustomPayload { user, message, body } = parse(payload)?;
     let frame = match body {
         None => Frame::text(&message),
         Some(body) => Frame::text(&format!("{message} {body}")),
     };
-    let to = To::One(Recipient::new(user));
-    Ok(Event::Tell { to, notice: Notice::Opaque(frame), access: Access::Same })
+    let to = NoticeTarget::One(Recipient::new(user));
+    Ok(ServiceEvent::Notify { to, notice: Notice::Opaque(frame), access: AccessChange::Same })
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Config {
+enum ConfigPayload {
     LogSpec(String),
     LogRestore,
 }
 
-fn config(payload: &[u8]) -> Result<Event<Order>, Malformed> {
-    Ok(Event::Order(match parse(payload)? {
-        Config::LogSpec(filter) => Order::SetLog(filter),
-        Config::LogRestore => Order::RestoreLog,
+fn config(payload: &[u8]) -> Result<ServiceEvent<NextcloudCommand>, UndecodableMessage> {
+    Ok(ServiceEvent::Order(match parse(payload)? {
+        ConfigPayload::LogSpec(filter) => NextcloudCommand::SetLog(filter),
+        ConfigPayload::LogRestore => NextcloudCommand::RestoreLog,
     }))
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Query {
+enum QueryPayload {
     Metrics,
 }
 
-fn query(payload: &[u8]) -> Result<Event<Order>, Malformed> {
-    let Query::Metrics = parse(payload)?;
-    Ok(Event::Order(Order::ReportMetrics))
+fn query(payload: &[u8]) -> Result<ServiceEvent<NextcloudCommand>, UndecodableMessage> {
+    let QueryPayload::Metrics = parse(payload)?;
+    Ok(ServiceEvent::Order(NextcloudCommand::ReportMetrics))
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Signal {
+enum SignalPayload {
     Reset,
     Revoke(String),
 }
 
-fn signal(payload: &[u8]) -> Result<Event<Order>, Malformed> {
+fn signal(payload: &[u8]) -> Result<ServiceEvent<NextcloudCommand>, UndecodableMessage> {
     Ok(match parse(payload)? {
-        Signal::Reset => Event::Disconnect(None, Close::Reset),
-        Signal::Revoke(user) => Event::Disconnect(Some(user.into()), Close::Revoked),
+        SignalPayload::Reset => ServiceEvent::Disconnect(None, CloseReason::Reset),
+        SignalPayload::Revoke(user) => {
+            ServiceEvent::Disconnect(Some(user.into()), CloseReason::Revoked)
+        }
     })
 }
 
-fn parse<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, Malformed> {
-    serde_json::from_slice(payload).map_err(|_| Malformed("not the JSON this channel carries"))
+fn parse<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, UndecodableMessage> {
+    serde_json::from_slice(payload)
+        .map_err(|_| UndecodableMessage("not the JSON this channel carries"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ACTIVITY, CHANNELS, FILE, NOTIFICATION, Order, decode};
+    use super::{ACTIVITY, CHANNELS, FILE, NOTIFICATION, NextcloudCommand, decode};
     use crate::{
-        client::Message,
+        client::SourceMessage,
         push::{
-            notice::{Ids, Notice, Topic},
-            session::Close,
+            notice::{ChangedIds, Notice, TopicId},
+            session::CloseReason,
         },
-        services::nextcloud::event::{Access, Event, Place, To},
+        services::nextcloud::event::{AccessChange, NoticeTarget, ServiceEvent, StoragePath},
         websocket::frame::Frame,
     };
     use bytes::Bytes;
     use proptest::prelude::*;
 
-    fn read(channel: &'static str, payload: &str) -> Option<Event<Order>> {
+    fn read(channel: &'static str, payload: &str) -> Option<ServiceEvent<NextcloudCommand>> {
         let payload = Bytes::copy_from_slice(payload.as_bytes());
-        decode(&Message { channel, payload }).ok()
+        decode(&SourceMessage { channel, payload }).ok()
     }
 
-    fn told(user: &str, topic: Topic, access: Access) -> Option<Event<Order>> {
-        let notice = Notice::Change { topic, ids: Ids::Unknown };
-        Some(Event::Tell { to: To::One(user.into()), notice, access })
+    fn user_event(
+        user: &str,
+        topic: TopicId,
+        access: AccessChange,
+    ) -> Option<ServiceEvent<NextcloudCommand>> {
+        let notice = Notice::Change { topic, ids: ChangedIds::Unknown };
+        Some(ServiceEvent::Notify { to: NoticeTarget::One(user.into()), notice, access })
     }
 
     #[test]
     fn a_storage_update_with_escaped_slashes_and_64_bit_ids() {
         let payload = r#"{"storage":9007199254740993,"path":"files\/a\/b.txt","file_id":4611686018427387905}"#;
-        let place = Place { storage: 9_007_199_254_740_993, path: "files/a/b.txt".into() };
-        let event = Event::Changed(place, Ids::one(4_611_686_018_427_387_905));
+        let place = StoragePath { storage: 9_007_199_254_740_993, path: "files/a/b.txt".into() };
+        let event = ServiceEvent::Changed(place, ChangedIds::one(4_611_686_018_427_387_905));
         assert_eq!(read("notify_storage_update", payload), Some(event));
     }
 
@@ -235,19 +248,25 @@ mod tests {
     fn what_concerns_one_user() {
         let user = r#"{"user":"bob"}"#;
         let group = r#"{"user":"bob","group":"staff"}"#;
-        assert_eq!(read("notify_user_share_created", user), told("bob", FILE, Access::Changed));
+        assert_eq!(
+            read("notify_user_share_created", user),
+            user_event("bob", FILE, AccessChange::Changed)
+        );
         assert_eq!(
             read("notify_group_membership_update", group),
-            told("bob", FILE, Access::Changed)
+            user_event("bob", FILE, AccessChange::Changed)
         );
-        assert_eq!(read("notify_activity", user), told("bob", ACTIVITY, Access::Same));
-        assert_eq!(read("notify_notification", user), told("bob", NOTIFICATION, Access::Perhaps));
+        assert_eq!(read("notify_activity", user), user_event("bob", ACTIVITY, AccessChange::Same));
+        assert_eq!(
+            read("notify_notification", user),
+            user_event("bob", NOTIFICATION, AccessChange::Possible)
+        );
     }
 
     #[test]
     fn custom_messages_with_and_without_a_body() {
         let text = |payload| match read("notify_custom", payload) {
-            Some(Event::Tell { notice: Notice::Opaque(frame), .. }) => frame,
+            Some(ServiceEvent::Notify { notice: Notice::Opaque(frame), .. }) => frame,
             other => panic!("{other:?}"),
         };
         assert_eq!(text(r#"{"user":"bob","message":"my_type"}"#), Frame::text("my_type"));
@@ -259,27 +278,33 @@ mod tests {
     #[test]
     fn a_ticket_keeps_its_plus_and_slash_and_hides_in_debug() {
         let event = read("notify_pre_auth", r#"{"user":"alice","token":"MId7\/2u+x"}"#).unwrap();
-        assert_eq!(event, Event::Order(Order::Ticket("alice".into(), "MId7/2u+x".into())));
+        assert_eq!(
+            event,
+            ServiceEvent::Order(NextcloudCommand::Ticket("alice".into(), "MId7/2u+x".into()))
+        );
         assert!(!format!("{event:?}").contains("MId7"));
     }
 
     #[test]
     fn orders() {
         let order = |channel, payload| match read(channel, payload) {
-            Some(Event::Order(order)) => order,
+            Some(ServiceEvent::Order(order)) => order,
             other => panic!("{other:?}"),
         };
-        assert_eq!(order("notify_test_cookie", "119367958"), Order::Cookie(119_367_958));
+        assert_eq!(order("notify_test_cookie", "119367958"), NextcloudCommand::Cookie(119_367_958));
         let spec = r#"{"log_spec":"notify_push=debug"}"#;
-        assert_eq!(order("notify_config", spec), Order::SetLog("notify_push=debug".into()));
-        assert_eq!(order("notify_config", "\"log_restore\""), Order::RestoreLog);
-        assert_eq!(order("notify_query", "\"metrics\""), Order::ReportMetrics);
+        assert_eq!(
+            order("notify_config", spec),
+            NextcloudCommand::SetLog("notify_push=debug".into())
+        );
+        assert_eq!(order("notify_config", "\"log_restore\""), NextcloudCommand::RestoreLog);
+        assert_eq!(order("notify_query", "\"metrics\""), NextcloudCommand::ReportMetrics);
     }
 
     #[test]
     fn signals() {
-        let all = Event::Disconnect(None, Close::Reset);
-        let one = Event::Disconnect(Some("bob".into()), Close::Revoked);
+        let all = ServiceEvent::Disconnect(None, CloseReason::Reset);
+        let one = ServiceEvent::Disconnect(Some("bob".into()), CloseReason::Revoked);
         assert_eq!(read("notify_signal", "\"reset\""), Some(all));
         assert_eq!(read("notify_signal", r#"{"revoke":"bob"}"#), Some(one));
     }
@@ -297,7 +322,7 @@ mod tests {
     proptest! {
         #[test]
         fn garbage_is_survived(channel in 0..CHANNELS.len(), payload in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = decode(&Message { channel: CHANNELS[channel], payload: payload.into() });
+            let _ = decode(&SourceMessage { channel: CHANNELS[channel], payload: payload.into() });
         }
     }
 }

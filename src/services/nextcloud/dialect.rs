@@ -3,9 +3,9 @@
 use super::channels::FILE;
 use crate::{
     push::{
-        notice::{Ids, TOPICS, Topic},
+        notice::{ChangedIds, TOPICS, TopicId},
         recipient::Recipient,
-        session::{Dialect, Heard, Refusal, Tempo, TopicSpec},
+        session::{ClientDialect, ClientRequest, DebounceInterval, RejectReason, TopicSpec},
     },
     websocket::frame::Frame,
 };
@@ -13,9 +13,9 @@ use std::fmt::Write;
 
 /// Names and paces of the topics, in the order of their numbers.
 pub const TOPIC_SPECS: [TopicSpec; TOPICS] = [
-    TopicSpec { name: "file", tempo: Tempo::Crowd },
-    TopicSpec { name: "activity", tempo: Tempo::Crowd },
-    TopicSpec { name: "notification", tempo: Tempo::Fixed(1000) },
+    TopicSpec { name: "file", debounce_interval: DebounceInterval::Adaptive },
+    TopicSpec { name: "activity", debounce_interval: DebounceInterval::Adaptive },
+    TopicSpec { name: "notification", debounce_interval: DebounceInterval::Fixed(1000) },
 ];
 
 /// Nextcloud's wording, with the frames that are always alike made once.
@@ -31,14 +31,14 @@ impl Default for NextcloudDialect {
     }
 }
 
-impl Dialect for NextcloudDialect {
+impl ClientDialect for NextcloudDialect {
     fn topics(&self) -> &[TopicSpec] {
         &TOPIC_SPECS
     }
 
-    fn change(&self, topic: Topic, ids: &Ids) -> Frame {
+    fn change(&self, topic: TopicId, ids: &ChangedIds) -> Frame {
         match ids {
-            Ids::Known(ids) if topic == FILE => {
+            ChangedIds::Known(ids) if topic == FILE => {
                 let mut text = String::from("notify_file_id [");
                 for (position, id) in ids.iter().enumerate() {
                     let comma = if position > 0 { "," } else { "" };
@@ -52,10 +52,10 @@ impl Dialect for NextcloudDialect {
         }
     }
 
-    fn hear(&self, text: &str, _home: &Recipient) -> Heard {
+    fn receive(&self, text: &str, _home: &Recipient) -> ClientRequest {
         match text.trim().strip_prefix("listen ").map(str::trim) {
-            Some("notify_file_id") => Heard::WantIds,
-            _ => Heard::Nothing,
+            Some("notify_file_id") => ClientRequest::WantIds,
+            _ => ClientRequest::Nothing,
         }
     }
 
@@ -63,14 +63,14 @@ impl Dialect for NextcloudDialect {
         Some(self.welcome.clone())
     }
 
-    fn refusal(&self, refusal: Refusal) -> Option<Frame> {
+    fn refusal(&self, refusal: RejectReason) -> Option<Frame> {
         Some(Frame::text(match refusal {
             // The only error text clients know.
-            Refusal::Invalid => "err: Invalid credentials",
-            Refusal::TryLater => "err: Try again later",
-            Refusal::TooMany => "err: Too many connections",
-            Refusal::TimedOut => "err: Authentication timeout",
-            Refusal::Revoked => "err: Login revoked",
+            RejectReason::Invalid => "err: Invalid credentials",
+            RejectReason::TryLater => "err: Try again later",
+            RejectReason::TooMany => "err: Too many connections",
+            RejectReason::TimedOut => "err: Authentication timeout",
+            RejectReason::Revoked => "err: Login revoked",
         }))
     }
 }
@@ -83,8 +83,8 @@ mod tests {
     };
     use crate::{
         push::{
-            notice::Ids,
-            session::{Dialect, Heard},
+            notice::ChangedIds,
+            session::{ClientDialect, ClientRequest},
         },
         websocket::frame::Frame,
     };
@@ -92,19 +92,22 @@ mod tests {
     #[test]
     fn changes_as_clients_know_them() {
         let dialect = NextcloudDialect::default();
-        let ids = Ids::Known([459, 188].into_iter().collect());
+        let ids = ChangedIds::Known([459, 188].into_iter().collect());
         assert_eq!(dialect.change(FILE, &ids), Frame::text("notify_file_id [459,188]"));
-        assert_eq!(dialect.change(FILE, &Ids::Unknown), Frame::text("notify_file"));
-        assert_eq!(dialect.change(ACTIVITY, &Ids::Unknown), Frame::text("notify_activity"));
+        assert_eq!(dialect.change(FILE, &ChangedIds::Unknown), Frame::text("notify_file"));
+        assert_eq!(dialect.change(ACTIVITY, &ChangedIds::Unknown), Frame::text("notify_activity"));
         assert_eq!(dialect.change(NOTIFICATION, &ids), Frame::text("notify_notification"));
     }
 
     #[test]
     fn only_listening_for_file_ids_changes_anything() {
         let dialect = NextcloudDialect::default();
-        assert_eq!(dialect.hear(" listen notify_file_id\n", &"alice".into()), Heard::WantIds);
+        assert_eq!(
+            dialect.receive(" listen notify_file_id\n", &"alice".into()),
+            ClientRequest::WantIds
+        );
         for text in ["listen notify_file", "listen", "", "notify_file_id", "listen my_type"] {
-            assert_eq!(dialect.hear(text, &"alice".into()), Heard::Nothing, "{text}");
+            assert_eq!(dialect.receive(text, &"alice".into()), ClientRequest::Nothing, "{text}");
         }
     }
 }

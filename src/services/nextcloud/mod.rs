@@ -1,27 +1,27 @@
 //! Nextcloud: config.php, channels, tables, log-ins, self-test (`specs/nextcloud.md`).
 
-pub mod audience_index;
-pub mod decoder;
+pub mod audience;
 pub mod event;
 pub mod login;
+pub mod message_handler;
 pub mod original_metrics;
 pub mod pipeline;
 pub mod settings;
 pub mod source_metrics;
-pub use original_metrics::Snapshot;
+pub use original_metrics::CompatSnapshot;
 pub use source_metrics::SourceMetrics;
 pub mod accounts;
-mod audience;
 pub mod channels;
 pub mod config;
 pub mod dialect;
-pub mod directory;
 pub mod doctor;
-pub mod endpoints;
-pub mod host;
-mod instance;
-pub mod readable;
-pub mod recheck;
-pub mod remote;
+pub mod event_handler;
+pub mod http;
+pub mod mount_store;
+mod recipient_directory;
+pub mod self_test;
+mod service;
+pub mod session_recheck;
+pub mod table_access;
 
-pub use instance::{Feed, Instance, KIND};
+pub use service::{KIND, NextcloudEventSource, NextcloudService};

@@ -6,7 +6,7 @@ use serde::Serialize;
 ///
 /// Serializes to what the key `notify_push_metrics` holds, with `messages_sent` besides its parts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Snapshot {
+pub struct CompatSnapshot {
     /// Sessions logged in.
     pub active_connection_count: u64,
     /// Users with at least one session.
@@ -28,16 +28,16 @@ pub struct Snapshot {
 }
 
 #[derive(Serialize)]
-struct Published {
+struct CompatSnapshotBody {
     #[serde(flatten)]
-    parts: Snapshot,
+    parts: CompatSnapshot,
     messages_sent: u64,
 }
 
-impl Snapshot {
+impl CompatSnapshot {
     /// What the key `notify_push_metrics` is set to after `notify_query`.
     pub fn json(&self) -> String {
-        let published = Published { parts: *self, messages_sent: self.messages_sent() };
+        let published = CompatSnapshotBody { parts: *self, messages_sent: self.messages_sent() };
         // A struct of numbers with names always serializes.
         serde_json::to_string(&published).unwrap_or_default()
     }
@@ -52,17 +52,17 @@ impl Snapshot {
 
 /// The original's `/metrics`, with the types it lacks. A host's numbers have its name as label, where
 /// it has one.
-pub(crate) fn text(hosts: &[(Option<&str>, Snapshot)]) -> String {
-    type Part = fn(&Snapshot) -> u64;
-    let rows = |labelled: &[(&str, Part)]| -> Vec<(String, u64)> {
-        let of = |(host, numbers): &(Option<&str>, Snapshot)| {
+pub(crate) fn text(hosts: &[(Option<&str>, CompatSnapshot)]) -> String {
+    type SnapshotField = fn(&CompatSnapshot) -> u64;
+    let rows = |labelled: &[(&str, SnapshotField)]| -> Vec<(String, u64)> {
+        let of = |(host, numbers): &(Option<&str>, CompatSnapshot)| {
             labelled.iter().map(|(label, part)| (labels(label, *host), part(numbers))).collect()
         };
         hosts.iter().flat_map(|host| -> Vec<_> { of(host) }).collect()
     };
     let gauge = |name, help, part| family(name, "gauge", help, &rows(&[("", part)]));
     let counter = |name, help, part| family(name, "counter", help, &rows(&[("", part)]));
-    let messages: [(&str, Part); 4] = [
+    let messages: [(&str, SnapshotField); 4] = [
         ("type=\"file\"", |it| it.messages_sent_file),
         ("type=\"activity\"", |it| it.messages_sent_activity),
         ("type=\"notification\"", |it| it.messages_sent_notification),
@@ -106,10 +106,10 @@ pub(crate) fn family<L: std::fmt::Display, V: std::fmt::Display>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Snapshot, text};
+    use super::{CompatSnapshot, text};
     use serde_json::json;
 
-    const SNAPSHOT: Snapshot = Snapshot {
+    const SNAPSHOT: CompatSnapshot = CompatSnapshot {
         active_connection_count: 1,
         active_user_count: 2,
         total_connection_count: 3,

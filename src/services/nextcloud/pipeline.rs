@@ -1,12 +1,12 @@
-//! receive → decode → resolve → tell: one task that keeps the order of what it receives.
+//! receive → decode → resolve → notify: one task that keeps the order of what it receives.
 
 use crate::{
-    client::{Delivery, Message},
+    client::{SourceEvent, SourceMessage},
     push::hub::{Hub, HubClosed},
     services::nextcloud::{
-        audience_index::{Inquiry, Resolver},
-        decoder::Host,
-        event::{Access, Event, To},
+        audience::{AudienceResolver, ResolverRequest},
+        event::{AccessChange, NoticeTarget, ServiceEvent},
+        message_handler::MessageHandler,
     },
 };
 use std::{sync::Arc, time::Duration};
@@ -15,11 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 /// Deliveries taken in one go.
 const BATCH: usize = 256;
-/// After a gap everyone is told within this time, or as fast as the push rate allows.
+/// After a gap everyone is notified within this time, or as fast as the push rate allows.
 const GAP_SPREAD: Duration = Duration::from_secs(3);
 
 /// What the pipeline reports to whoever counts.
-pub trait Observer: Send + Sync + 'static {
+pub trait PipelineObserver: Send + Sync + 'static {
     /// A message has come in on this channel.
     fn received(&self, channel: &'static str);
     /// It could not be understood.
@@ -31,30 +31,30 @@ pub trait Observer: Send + Sync + 'static {
 }
 
 /// From a source's queue to the hub, for one host.
-pub struct Pipeline<H> {
+pub struct EventPipeline<H> {
     /// Who understands the messages.
     pub host: Arc<H>,
-    /// Who tells the clients.
+    /// Who notifies the clients.
     pub hub: Hub,
     /// Who knows whom a place concerns; without a database nobody can.
-    pub resolver: Option<Resolver>,
+    pub resolver: Option<AudienceResolver>,
     /// Who counts.
-    pub observer: Arc<dyn Observer>,
+    pub observer: Arc<dyn PipelineObserver>,
 }
 
-impl<H: Host> Pipeline<H> {
-    /// Runs until the process stops or nothing is left to read from or to tell.
-    pub async fn run(self, mut queue: mpsc::Receiver<Delivery>, stopping: CancellationToken) {
+impl<H: MessageHandler> EventPipeline<H> {
+    /// Runs until the process stops or nothing is left to read from or to notify.
+    pub async fn run(self, mut queue: mpsc::Receiver<SourceEvent>, stopping: CancellationToken) {
         stopping.run_until_cancelled(self.take_all(&mut queue)).await;
     }
 
-    async fn take_all(&self, queue: &mut mpsc::Receiver<Delivery>) {
+    async fn take_all(&self, queue: &mut mpsc::Receiver<SourceEvent>) {
         let mut batch = Vec::with_capacity(BATCH);
         while queue.recv_many(&mut batch, BATCH).await > 0 {
             for delivery in batch.drain(..) {
                 let done = match delivery {
-                    Delivery::Message(message, at) => self.take(&message, at).await,
-                    Delivery::Gap => self.gap().await,
+                    SourceEvent::Message(message, at) => self.take(&message, at).await,
+                    SourceEvent::Gap => self.gap().await,
                 };
                 if done.is_err() {
                     return;
@@ -68,10 +68,10 @@ impl<H: Host> Pipeline<H> {
         self.hub.gap(GAP_SPREAD).await
     }
 
-    async fn take(&self, message: &Message, at: Instant) -> Result<(), HubClosed> {
+    async fn take(&self, message: &SourceMessage, at: Instant) -> Result<(), HubClosed> {
         self.observer.received(message.channel);
         match self.host.decode(message) {
-            Ok(event) => self.carry_out(event, at).await,
+            Ok(event) => self.handle_event(event, at).await,
             Err(malformed) => {
                 self.observer.malformed(message.channel);
                 let (channel, bytes) = (message.channel, message.payload.len());
@@ -81,34 +81,38 @@ impl<H: Host> Pipeline<H> {
         }
     }
 
-    async fn carry_out(&self, event: Event<H::Order>, at: Instant) -> Result<(), HubClosed> {
+    async fn handle_event(
+        &self,
+        event: ServiceEvent<H::Order>,
+        at: Instant,
+    ) -> Result<(), HubClosed> {
         match event {
-            Event::Changed(place, ids) => match &self.resolver {
-                Some(resolver) => resolver.send(Inquiry::Changed(place, ids, at)).await,
+            ServiceEvent::Changed(place, ids) => match &self.resolver {
+                Some(resolver) => resolver.send(ResolverRequest::Changed(place, ids, at)).await,
                 None => {
                     self.observer.unresolved();
                     Ok(())
                 }
             },
-            Event::Tell { to: To::One(recipient), notice, access } => {
-                self.hub.tell(recipient.clone(), notice, at).await?;
+            ServiceEvent::Notify { to: NoticeTarget::One(recipient), notice, access } => {
+                self.hub.notify(recipient.clone(), notice, at).await?;
                 match (&self.resolver, access) {
-                    (Some(resolver), Access::Perhaps | Access::Changed) => {
-                        resolver.send(Inquiry::Access(recipient, access)).await
+                    (Some(resolver), AccessChange::Possible | AccessChange::Changed) => {
+                        resolver.send(ResolverRequest::Access(recipient, access)).await
                     }
                     _ => Ok(()),
                 }
             }
-            Event::Tell { to: To::Everyone, notice, .. } => {
-                self.hub.tell_all(None, notice, at).await
+            ServiceEvent::Notify { to: NoticeTarget::Everyone, notice, .. } => {
+                self.hub.broadcast(None, notice, at).await
             }
-            Event::Disconnect(recipient, close) => {
+            ServiceEvent::Disconnect(recipient, close) => {
                 let sessions = self.hub.disconnect(recipient, close).await?;
                 tracing::info!(sessions, reason = close.name(), "closed, as asked over Redis");
                 Ok(())
             }
-            Event::Order(order) => {
-                self.host.obey(order);
+            ServiceEvent::Order(order) => {
+                self.host.execute(order);
                 Ok(())
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::{
     client,
-    telemetry::metrics::{Counter, Metrics, MetricsError, State},
+    telemetry::metrics::{Counter, MetricsError, MetricsRegistry, StateGauge},
 };
 use tokio::sync::watch;
 
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub struct SourceMetrics {
     /// Whether the subscription stands.
-    pub up: State,
+    pub up: StateGauge,
     /// Times it was away and messages may have been missed.
     pub gaps: Counter,
     /// Attempts to connect after the first one that worked.
@@ -30,7 +30,10 @@ impl SourceMetrics {
     ///
     /// # Errors
     /// [`MetricsError`].
-    pub fn register(metrics: &Metrics, channels: &[&'static str]) -> Result<Self, MetricsError> {
+    pub fn register(
+        metrics: &MetricsRegistry,
+        channels: &[&'static str],
+    ) -> Result<Self, MetricsError> {
         let channels: Vec<&'static str> = channels.iter().copied().chain([OTHER]).collect();
         let by_channel = |name, help| {
             let family = metrics.counter_family(name, help, ["channel"])?;
@@ -49,14 +52,14 @@ impl SourceMetrics {
     }
 
     /// Follows a source's state until the source ends.
-    pub async fn follow(&self, mut state: watch::Receiver<client::State>) {
+    pub async fn follow(&self, mut state: watch::Receiver<client::SourceState>) {
         let mut worked = false;
         loop {
             let now = state.borrow_and_update().clone();
             self.up.set(now.is_connected());
             worked |= now.is_connected();
             // Each time it says that it is away, an attempt to come back follows.
-            if worked && matches!(now, client::State::Away { .. }) {
+            if worked && matches!(now, client::SourceState::Away { .. }) {
                 self.reconnects.inc();
             }
             if state.changed().await.is_err() {
@@ -76,7 +79,7 @@ impl SourceMetrics {
     }
 
     /// Messages that have arrived, on all channels.
-    pub fn received_so_far(&self) -> u64 {
+    pub fn received_count(&self) -> u64 {
         self.received.iter().map(Counter::get).sum()
     }
 
@@ -89,35 +92,35 @@ impl SourceMetrics {
 
 #[cfg(test)]
 mod tests {
-    use super::{Metrics, SourceMetrics};
-    use crate::client::State;
+    use super::{MetricsRegistry, SourceMetrics};
+    use crate::client::SourceState;
     use futures_util::poll;
     use std::pin::pin;
     use tokio::{sync::watch, time::Instant};
 
     #[test]
     fn a_channel_nobody_asked_for_is_counted_apart() {
-        let metrics = Metrics::new(None).unwrap();
+        let metrics = MetricsRegistry::new(None).unwrap();
         let source = SourceMetrics::register(&metrics, &["a", "b"]).unwrap();
         source.received("b");
         source.received("b");
         source.received("c");
         source.malformed("a");
-        let text = Metrics::text(&[metrics]).unwrap();
+        let text = MetricsRegistry::text(&[metrics]).unwrap();
         assert!(text.contains("events_received_total{channel=\"b\"} 2\n"), "{text}");
         assert!(text.contains("events_received_total{channel=\"other\"} 1\n"), "{text}");
         assert!(text.contains("events_malformed_total{channel=\"a\"} 1\n"), "{text}");
-        assert_eq!(source.received_so_far(), 3);
+        assert_eq!(source.received_count(), 3);
     }
 
     #[tokio::test]
     async fn a_sources_state_is_followed_and_its_ways_back_are_counted() {
-        let metrics = Metrics::new(None).unwrap();
+        let metrics = MetricsRegistry::new(None).unwrap();
         let source = SourceMetrics::register(&metrics, &[]).unwrap();
-        let (state, watched) = watch::channel(State::Starting);
+        let (state, watched) = watch::channel(SourceState::Starting);
         let mut following = pin!(source.follow(watched));
-        let up = || State::Connected { since: Instant::now() };
-        let away = || State::Away { since: Instant::now(), why: "gone".into() };
+        let up = || SourceState::Connected { since: Instant::now() };
+        let away = || SourceState::Away { since: Instant::now(), why: "gone".into() };
         // Before it has ever worked, there is nothing to come back to.
         let steps = [(away(), 0), (up(), 0), (away(), 1), (away(), 2), (up(), 2)];
         for (next, reconnects) in steps {

@@ -11,7 +11,7 @@ pub const MAX_ID: usize = 256;
 
 /// A command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
+pub enum AphlictCommand {
     /// Tell me about these ids as well.
     Subscribe(Vec<String>),
     /// No longer about these.
@@ -24,7 +24,7 @@ pub enum Command {
 
 /// Why a message is passed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Ignored {
+pub enum InvalidCommand {
     /// It is no command.
     #[error("not a JSON object with a command")]
     NoCommand,
@@ -36,35 +36,35 @@ pub enum Ignored {
     Data,
 }
 
-impl Command {
+impl AphlictCommand {
     /// Reads one.
     ///
     /// # Errors
-    /// [`Ignored`]: the client hears nothing, as it did of the original.
-    pub fn parse(text: &str) -> Result<Self, Ignored> {
+    /// [`InvalidCommand`]: the client hears nothing, as it did of the original.
+    pub fn parse(text: &str) -> Result<Self, InvalidCommand> {
         let Ok(Value::Object(said)) = serde_json::from_str(text) else {
-            return Err(Ignored::NoCommand);
+            return Err(InvalidCommand::NoCommand);
         };
         let data = said.get("data").unwrap_or(&Value::Null);
-        match said.get("command").and_then(Value::as_str).ok_or(Ignored::NoCommand)? {
+        match said.get("command").and_then(Value::as_str).ok_or(InvalidCommand::NoCommand)? {
             "subscribe" => ids(data).map(Self::Subscribe),
             "unsubscribe" => ids(data).map(Self::Unsubscribe),
             "replay" => age(data).map(Self::Replay),
             "ping" => Ok(Self::Ping),
-            _ => Err(Ignored::Unknown),
+            _ => Err(InvalidCommand::Unknown),
         }
     }
 }
 
-fn ids(data: &Value) -> Result<Vec<String>, Ignored> {
-    let elements = data.as_array().ok_or(Ignored::Data)?;
+fn ids(data: &Value) -> Result<Vec<String>, InvalidCommand> {
+    let elements = data.as_array().ok_or(InvalidCommand::Data)?;
     let texts = elements.iter().filter_map(Value::as_str);
     Ok(texts.filter(|id| id.len() <= MAX_ID).map(str::to_owned).collect())
 }
 
 /// None and zero mean everything that is held; what is negative, nothing that has happened.
-fn age(data: &Value) -> Result<Duration, Ignored> {
-    let data = data.as_object().ok_or(Ignored::Data)?;
+fn age(data: &Value) -> Result<Duration, InvalidCommand> {
+    let data = data.as_object().ok_or(InvalidCommand::Data)?;
     match data.get("age").and_then(Value::as_f64) {
         None | Some(0.0) => Ok(ALL),
         Some(millis) if millis < 0.0 => Ok(Duration::ZERO),
@@ -74,59 +74,65 @@ fn age(data: &Value) -> Result<Duration, Ignored> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ALL, Command, Ignored, MAX_ID};
+    use super::{ALL, AphlictCommand, InvalidCommand, MAX_ID};
     use std::time::Duration;
 
-    fn subscribe(ids: &[&str]) -> Result<Command, Ignored> {
-        Ok(Command::Subscribe(ids.iter().map(|id| (*id).to_owned()).collect()))
+    fn subscribe(ids: &[&str]) -> Result<AphlictCommand, InvalidCommand> {
+        Ok(AphlictCommand::Subscribe(ids.iter().map(|id| (*id).to_owned()).collect()))
     }
 
     #[test]
     fn the_examples_of_section_5() {
         let text = r#"{"command":"subscribe","data":["PHID-USER-a","PHID-TASK-e"]}"#;
-        assert_eq!(Command::parse(text), subscribe(&["PHID-USER-a", "PHID-TASK-e"]));
-        let replay = Command::parse(r#"{"command":"replay","data":{"age":12500}}"#);
-        assert_eq!(replay, Ok(Command::Replay(Duration::from_millis(12_500))));
-        assert_eq!(Command::parse(r#"{"command":"ping","data":null}"#), Ok(Command::Ping));
-        assert_eq!(Command::parse(r#"{"command":"ping"}"#), Ok(Command::Ping));
+        assert_eq!(AphlictCommand::parse(text), subscribe(&["PHID-USER-a", "PHID-TASK-e"]));
+        let replay = AphlictCommand::parse(r#"{"command":"replay","data":{"age":12500}}"#);
+        assert_eq!(replay, Ok(AphlictCommand::Replay(Duration::from_millis(12_500))));
+        assert_eq!(
+            AphlictCommand::parse(r#"{"command":"ping","data":null}"#),
+            Ok(AphlictCommand::Ping)
+        );
+        assert_eq!(AphlictCommand::parse(r#"{"command":"ping"}"#), Ok(AphlictCommand::Ping));
         let text = r#"{"command":"unsubscribe","data":["toString"]}"#;
-        assert_eq!(Command::parse(text), Ok(Command::Unsubscribe(vec!["toString".to_owned()])));
+        assert_eq!(
+            AphlictCommand::parse(text),
+            Ok(AphlictCommand::Unsubscribe(vec!["toString".to_owned()]))
+        );
     }
 
     #[test]
     fn an_age_that_says_nothing_means_a_minute() {
         for data in ["{}", r#"{"age":0}"#, r#"{"age":null}"#, r#"{"age":"soon"}"#] {
             let text = format!(r#"{{"command":"replay","data":{data}}}"#);
-            assert_eq!(Command::parse(&text), Ok(Command::Replay(ALL)), "{data}");
+            assert_eq!(AphlictCommand::parse(&text), Ok(AphlictCommand::Replay(ALL)), "{data}");
         }
         let of = |age: &str| {
-            Command::parse(&format!(r#"{{"command":"replay","data":{{"age":{age}}}}}"#))
+            AphlictCommand::parse(&format!(r#"{{"command":"replay","data":{{"age":{age}}}}}"#))
         };
-        assert_eq!(of("-5"), Ok(Command::Replay(Duration::ZERO)));
-        assert_eq!(of("1e300"), Ok(Command::Replay(Duration::MAX)));
-        assert_eq!(of("0.5"), Ok(Command::Replay(Duration::from_micros(500))));
+        assert_eq!(of("-5"), Ok(AphlictCommand::Replay(Duration::ZERO)));
+        assert_eq!(of("1e300"), Ok(AphlictCommand::Replay(Duration::MAX)));
+        assert_eq!(of("0.5"), Ok(AphlictCommand::Replay(Duration::from_micros(500))));
     }
 
     #[test]
     fn what_made_the_original_deaf_is_passed_over() {
         for (text, why) in [
-            ("null", Ignored::NoCommand),
-            ("", Ignored::NoCommand),
-            ("[]", Ignored::NoCommand),
-            (r#"["ping",null]"#, Ignored::NoCommand),
-            ("{", Ignored::NoCommand),
-            (r#"{"data":[]}"#, Ignored::NoCommand),
-            (r#"{"command":null}"#, Ignored::NoCommand),
-            (r#"{"command":"listen","data":[]}"#, Ignored::Unknown),
-            (r#"{"command":"subscribe"}"#, Ignored::Data),
-            (r#"{"command":"subscribe","data":null}"#, Ignored::Data),
-            (r#"{"command":"subscribe","data":"PHID"}"#, Ignored::Data),
-            (r#"{"command":"unsubscribe","data":{}}"#, Ignored::Data),
-            (r#"{"command":"replay"}"#, Ignored::Data),
-            (r#"{"command":"replay","data":null}"#, Ignored::Data),
-            (r#"{"command":"replay","data":[1]}"#, Ignored::Data),
+            ("null", InvalidCommand::NoCommand),
+            ("", InvalidCommand::NoCommand),
+            ("[]", InvalidCommand::NoCommand),
+            (r#"["ping",null]"#, InvalidCommand::NoCommand),
+            ("{", InvalidCommand::NoCommand),
+            (r#"{"data":[]}"#, InvalidCommand::NoCommand),
+            (r#"{"command":null}"#, InvalidCommand::NoCommand),
+            (r#"{"command":"listen","data":[]}"#, InvalidCommand::Unknown),
+            (r#"{"command":"subscribe"}"#, InvalidCommand::Data),
+            (r#"{"command":"subscribe","data":null}"#, InvalidCommand::Data),
+            (r#"{"command":"subscribe","data":"PHID"}"#, InvalidCommand::Data),
+            (r#"{"command":"unsubscribe","data":{}}"#, InvalidCommand::Data),
+            (r#"{"command":"replay"}"#, InvalidCommand::Data),
+            (r#"{"command":"replay","data":null}"#, InvalidCommand::Data),
+            (r#"{"command":"replay","data":[1]}"#, InvalidCommand::Data),
         ] {
-            assert_eq!(Command::parse(text), Err(why), "{text}");
+            assert_eq!(AphlictCommand::parse(text), Err(why), "{text}");
         }
     }
 
@@ -134,6 +140,6 @@ mod tests {
     fn what_is_no_id_is_left_out() {
         let long = "x".repeat(MAX_ID + 1);
         let text = format!(r#"{{"command":"subscribe","data":["a",7,null,["b"],"{long}","c"]}}"#);
-        assert_eq!(Command::parse(&text), subscribe(&["a", "c"]));
+        assert_eq!(AphlictCommand::parse(&text), subscribe(&["a", "c"]));
     }
 }

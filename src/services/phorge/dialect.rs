@@ -1,15 +1,15 @@
 //! How browsers are spoken to (`specs/aphlict.md` section 5).
 
 use super::{
-    command::{Command, Ignored},
-    history::Shelves,
-    instance::Instance,
+    command::{AphlictCommand, InvalidCommand},
+    history::SharedMessageHistory,
+    instance::PhorgeInstance,
 };
 use crate::{
     push::{
-        notice::{Ids, Topic},
+        notice::{ChangedIds, TopicId},
         recipient::Recipient,
-        session::{Dialect, Heard, Past, Refusal, TopicSpec},
+        session::{ClientDialect, ClientRequest, RejectReason, ReplaySource, TopicSpec},
     },
     websocket::frame::Frame,
 };
@@ -25,17 +25,17 @@ const MAX_MESSAGE: usize = 512 * 1024;
 
 /// How many ids a browser may subscribe to. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
-pub struct Most(Arc<AtomicUsize>);
+pub struct SubscriptionLimit(Arc<AtomicUsize>);
 
-impl Most {
+impl SubscriptionLimit {
     /// So many.
-    pub fn new(most: usize) -> Self {
-        Self(Arc::new(AtomicUsize::new(most)))
+    pub fn new(subscription_limit: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(subscription_limit)))
     }
 
     /// So many from now on.
-    pub fn allow(&self, most: usize) {
-        self.0.store(most, Relaxed);
+    pub fn allow(&self, subscription_limit: usize) {
+        self.0.store(subscription_limit, Relaxed);
     }
 
     /// Those a session would take, and one more, which shows that there are too many. Each gets its
@@ -48,55 +48,64 @@ impl Most {
 
 /// Aphlict's wording.
 pub struct AphlictDialect {
-    history: Shelves,
-    most: Most,
+    history: SharedMessageHistory,
+    subscription_limit: SubscriptionLimit,
     now: fn() -> Instant,
     pong: Frame,
 }
 
 impl AphlictDialect {
     /// Browsers that come back are sent what these shelves hold.
-    pub fn new(history: Shelves, most: Most, now: fn() -> Instant) -> Self {
-        Self { history, most, now, pong: Frame::text(r#"{"type":"pong"}"#) }
+    pub fn new(
+        history: SharedMessageHistory,
+        subscription_limit: SubscriptionLimit,
+        now: fn() -> Instant,
+    ) -> Self {
+        Self { history, subscription_limit, now, pong: Frame::text(r#"{"type":"pong"}"#) }
     }
 
-    fn obey(&self, command: Command, home: &Recipient) -> Heard {
+    fn execute(&self, command: AphlictCommand, home: &Recipient) -> ClientRequest {
         let named = |ids: Vec<String>| {
-            self.most.of(&ids).map(|id| Instance::recipient_at(home, id)).collect::<Vec<_>>()
+            self.subscription_limit
+                .of(&ids)
+                .map(|id| PhorgeInstance::recipient_at(home, id))
+                .collect::<Vec<_>>()
         };
         match command {
-            Command::Subscribe(ids) => Heard::Subscribe(named(ids)),
-            Command::Unsubscribe(ids) => Heard::Unsubscribe(named(ids)),
-            Command::Replay(age) => {
+            AphlictCommand::Subscribe(ids) => ClientRequest::Subscribe(named(ids)),
+            AphlictCommand::Unsubscribe(ids) => ClientRequest::Unsubscribe(named(ids)),
+            AphlictCommand::Replay(age) => {
                 let (history, home, now) = (self.history.clone(), home.clone(), self.now);
-                Heard::Replay(Past::new(move || history.lock().since(&home, age, now())))
+                ClientRequest::Replay(ReplaySource::new(move || {
+                    history.lock().since(&home, age, now())
+                }))
             }
-            Command::Ping => Heard::Answer(self.pong.clone()),
+            AphlictCommand::Ping => ClientRequest::Answer(self.pong.clone()),
         }
     }
 }
 
-impl Dialect for AphlictDialect {
+impl ClientDialect for AphlictDialect {
     fn topics(&self) -> &[TopicSpec] {
         &[]
     }
 
     /// There are no topics: everything is passed on as it is.
-    fn change(&self, _topic: Topic, _ids: &Ids) -> Frame {
+    fn change(&self, _topic: TopicId, _ids: &ChangedIds) -> Frame {
         self.pong.clone()
     }
 
-    fn hear(&self, text: &str, home: &Recipient) -> Heard {
-        match Command::parse(text) {
-            Ok(command) => self.obey(command, home),
+    fn receive(&self, text: &str, home: &Recipient) -> ClientRequest {
+        match AphlictCommand::parse(text) {
+            Ok(command) => self.execute(command, home),
             Err(why) => ignored(why),
         }
     }
 
-    fn hear_binary(&self, message: &[u8], home: &Recipient) -> Heard {
+    fn receive_binary(&self, message: &[u8], home: &Recipient) -> ClientRequest {
         match std::str::from_utf8(message) {
-            Ok(text) => self.hear(text, home),
-            Err(_) => ignored(Ignored::NoCommand),
+            Ok(text) => self.receive(text, home),
+            Err(_) => ignored(InvalidCommand::NoCommand),
         }
     }
 
@@ -104,7 +113,7 @@ impl Dialect for AphlictDialect {
         None
     }
 
-    fn refusal(&self, _refusal: Refusal) -> Option<Frame> {
+    fn refusal(&self, _refusal: RejectReason) -> Option<Frame> {
         None
     }
 
@@ -113,77 +122,88 @@ impl Dialect for AphlictDialect {
     }
 }
 
-fn ignored(why: Ignored) -> Heard {
+fn ignored(why: InvalidCommand) -> ClientRequest {
     tracing::debug!(%why, "what a browser says is passed over");
-    Heard::Nothing
+    ClientRequest::Nothing
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{AphlictDialect, Most};
+    use super::{AphlictDialect, SubscriptionLimit};
     use crate::{
-        push::session::{Dialect, Heard, Held},
+        push::session::{BacklogEntry, ClientDialect, ClientRequest},
         services::phorge::{
-            history::{Mark, Shelves},
-            instance::Instance,
-            message::Message,
+            history::{MessageIdentity, SharedMessageHistory},
+            instance::PhorgeInstance,
+            message::AphlictMessage,
         },
     };
     use tokio::time::Instant;
 
     fn dialect() -> AphlictDialect {
-        AphlictDialect::new(Shelves::default(), Most::new(3), Instant::now)
+        AphlictDialect::new(
+            SharedMessageHistory::default(),
+            SubscriptionLimit::new(3),
+            Instant::now,
+        )
     }
 
     #[test]
     fn ids_are_those_of_the_instance_the_browser_belongs_to() {
-        let home = Instance::of_path("/ws/~acme/").unwrap().home().clone();
+        let home = PhorgeInstance::of_path("/ws/~acme/").unwrap().home().clone();
         let text = r#"{"command":"subscribe","data":["a","__proto__"]}"#;
-        let expected = Heard::Subscribe(vec!["acme/a".into(), "acme/__proto__".into()]);
-        assert_eq!(dialect().hear(text, &home), expected);
-        assert_eq!(dialect().hear_binary(text.as_bytes(), &home), expected);
+        let expected = ClientRequest::Subscribe(vec!["acme/a".into(), "acme/__proto__".into()]);
+        assert_eq!(dialect().receive(text, &home), expected);
+        assert_eq!(dialect().receive_binary(text.as_bytes(), &home), expected);
     }
 
     #[test]
     fn of_too_many_ids_only_so_many_are_named_that_it_shows() {
-        let home = Instance::of_path("/").unwrap().home().clone();
+        let home = PhorgeInstance::of_path("/").unwrap().home().clone();
         let dialect = dialect();
         let named = |ids: &str| {
             let text = format!(r#"{{"command":"subscribe","data":[{ids}]}}"#);
-            match dialect.hear(&text, &home) {
-                Heard::Subscribe(recipients) => recipients.len(),
+            match dialect.receive(&text, &home) {
+                ClientRequest::Subscribe(recipients) => recipients.len(),
                 other => panic!("{other:?}"),
             }
         };
         assert_eq!(named(r#""a","a","a","a","a","b","c""#), 3, "each counts once");
         assert_eq!(named(r#""a","b","c","d","e","f","g""#), 4);
-        dialect.most.allow(5);
+        dialect.subscription_limit.allow(5);
         assert_eq!(named(r#""a","b","c","d","e","f","g""#), 6);
     }
 
     #[test]
     fn a_ping_is_answered_and_nonsense_is_not() {
-        let home = Instance::of_path("/").unwrap().home().clone();
-        let Heard::Answer(pong) = dialect().hear(r#"{"command":"ping","data":null}"#, &home) else {
+        let home = PhorgeInstance::of_path("/").unwrap().home().clone();
+        let ClientRequest::Answer(pong) =
+            dialect().receive(r#"{"command":"ping","data":null}"#, &home)
+        else {
             panic!("no answer");
         };
         assert_eq!(pong.payload(), r#"{"type":"pong"}"#);
-        assert_eq!(dialect().hear("null", &home), Heard::Nothing);
-        assert_eq!(dialect().hear_binary(b"\xff", &home), Heard::Nothing);
+        assert_eq!(dialect().receive("null", &home), ClientRequest::Nothing);
+        assert_eq!(dialect().receive_binary(b"\xff", &home), ClientRequest::Nothing);
     }
 
     #[test]
     fn a_replay_is_of_the_browsers_own_instance() {
-        let (dialect, acme) = (dialect(), Instance::of_path("/~acme/").unwrap());
-        let message = Message::parse(br#"{"subscribers":[]}"#).unwrap();
+        let (dialect, acme) = (dialect(), PhorgeInstance::of_path("/~acme/").unwrap());
+        let message = AphlictMessage::parse(br#"{"subscribers":[]}"#).unwrap();
         let frame = dialect.pong.clone();
-        let held = Held { to: [].into(), frame };
-        assert!(dialect.history.lock().take(&acme, &Mark::of(&message), held, Instant::now()));
-        let replay = |home| match dialect.hear(r#"{"command":"replay","data":{}}"#, home) {
-            Heard::Replay(past) => past.held().len(),
+        let held = BacklogEntry { to: [].into(), frame };
+        assert!(dialect.history.lock().take(
+            &acme,
+            &MessageIdentity::of(&message),
+            held,
+            Instant::now()
+        ));
+        let replay = |home| match dialect.receive(r#"{"command":"replay","data":{}}"#, home) {
+            ClientRequest::Replay(past) => past.held().len(),
             other => panic!("{other:?}"),
         };
         assert_eq!(replay(acme.home()), 1);
-        assert_eq!(replay(Instance::of_path("/").unwrap().home()), 0);
+        assert_eq!(replay(PhorgeInstance::of_path("/").unwrap().home()), 0);
     }
 }

@@ -8,9 +8,9 @@ const LENGTH: usize = 16;
 
 /// A fingerprint. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fingerprint(Arc<str>);
+pub struct ServerFingerprint(Arc<str>);
 
-impl Fingerprint {
+impl ServerFingerprint {
     /// A new one.
     pub fn draw(rng: &mut fastrand::Rng) -> Self {
         let symbols = (0..LENGTH).map(|_| char::from(SYMBOLS[rng.usize(..SYMBOLS.len())]));
@@ -23,7 +23,7 @@ impl Fingerprint {
     }
 }
 
-impl fmt::Display for Fingerprint {
+impl fmt::Display for ServerFingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -31,12 +31,12 @@ impl fmt::Display for Fingerprint {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fingerprint, SYMBOLS};
+    use super::{SYMBOLS, ServerFingerprint};
 
     #[test]
     fn sixteen_symbols_none_of_which_looks_like_another() {
         let mut rng = fastrand::Rng::with_seed(1);
-        let (one, two) = (Fingerprint::draw(&mut rng), Fingerprint::draw(&mut rng));
+        let (one, two) = (ServerFingerprint::draw(&mut rng), ServerFingerprint::draw(&mut rng));
         assert_ne!(one, two);
         for symbol in one.as_str().chars().chain(two.as_str().chars()) {
             assert!(symbol.is_ascii_alphanumeric() && !"iloIO01".contains(symbol), "{symbol}");

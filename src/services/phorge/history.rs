@@ -3,8 +3,8 @@
 //!
 //! Each instance has a shelf of its own. Nothing here looks at a clock.
 
-use super::{instance::Instance, message::Message};
-use crate::push::session::Held;
+use super::{instance::PhorgeInstance, message::AphlictMessage};
+use crate::push::session::BacklogEntry;
 use sha2::{Digest, Sha256};
 use std::{
     collections::{HashMap, VecDeque},
@@ -32,48 +32,48 @@ const MAX_PATHS: usize = 16;
 
 /// The history as those share it who write and who read it. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Shelves(Arc<Mutex<History>>);
+pub struct SharedMessageHistory(Arc<Mutex<MessageHistory>>);
 
-impl Shelves {
+impl SharedMessageHistory {
     /// Held only for as long as it takes to look.
-    pub fn lock(&self) -> MutexGuard<'_, History> {
+    pub fn lock(&self) -> MutexGuard<'_, MessageHistory> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// All instances' messages.
 #[derive(Debug, Default)]
-pub struct History {
+pub struct MessageHistory {
     /// By the instance's name; none is empty.
-    shelves: HashMap<String, Shelf>,
+    shelves: HashMap<String, InstanceReplayBuffer>,
     bytes: usize,
 }
 
 /// The messages of one instance, oldest first.
 #[derive(Debug, Default)]
-struct Shelf {
-    entries: VecDeque<Entry>,
+struct InstanceReplayBuffer {
+    entries: VecDeque<HistoryEntry>,
     /// Which are held.
-    known: HashMap<Key, Ways>,
+    known: HashMap<MessageKey, ReceivedVia>,
     bytes: usize,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct HistoryEntry {
     at: Instant,
-    held: Held,
-    key: Key,
+    held: BacklogEntry,
+    key: MessageKey,
     bytes: usize,
 }
 
 /// What makes two messages one: their `uniqueID`, else what they say.
-type Key = [u8; 32];
+type MessageKey = [u8; 32];
 
 /// How often a message came which way, where it was relayed.
 #[derive(Debug, Default)]
-struct Ways(Vec<(u64, u32)>);
+struct ReceivedVia(Vec<(u64, u32)>);
 
-impl Ways {
+impl ReceivedVia {
     /// One more came this way: whether it came no other way as often. Each server passes on each once
     /// at most, and in order: so the second that comes one way was said a second time, whenever the
     /// copies of the first arrive.
@@ -92,17 +92,17 @@ impl Ways {
 
 /// What tells a message from others; made before the history is locked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
-    key: Key,
+pub struct MessageIdentity {
+    key: MessageKey,
     /// Whether there is no other with this key.
     unique: bool,
     /// By whom it was relayed, if it was.
     way: Option<u64>,
 }
 
-impl Mark {
+impl MessageIdentity {
     /// That of a message.
-    pub fn of(message: &Message) -> Self {
+    pub fn of(message: &AphlictMessage) -> Self {
         Self {
             key: key(message),
             unique: message.unique.is_some(),
@@ -111,17 +111,23 @@ impl Mark {
     }
 }
 
-impl History {
+impl MessageHistory {
     /// Takes a message in. `false`, and nothing is held, if it is one that is held already and has only
     /// come another way.
     ///
     /// One without `uniqueID` that was published here, or comes one way more often than it came any
     /// other, is a new one that says the same: it is for everybody to hear, and stands for all of them
     /// from now on.
-    pub fn take(&mut self, instance: &Instance, mark: &Mark, held: Held, now: Instant) -> bool {
-        self.forget_old(now);
+    pub fn take(
+        &mut self,
+        instance: &PhorgeInstance,
+        mark: &MessageIdentity,
+        held: BacklogEntry,
+        now: Instant,
+    ) -> bool {
+        self.evict_expired(now);
         let shelf = self.shelves.entry(instance.name().to_owned()).or_default();
-        let mut ways = Ways::default();
+        let mut ways = ReceivedVia::default();
         if let Some(known) = shelf.known.get_mut(&mark.key) {
             if mark.unique || mark.way.is_some_and(|way| !known.is_ahead(way)) {
                 return false;
@@ -131,7 +137,7 @@ impl History {
         } else if let Some(way) = mark.way {
             ways.is_ahead(way);
         }
-        self.bytes += shelf.push(Entry::new(held, mark.key, now), ways);
+        self.bytes += shelf.push(HistoryEntry::new(held, mark.key, now), ways);
         while shelf.entries.len() > MAX_ENTRIES || shelf.bytes > MAX_BYTES {
             self.bytes -= shelf.pop();
         }
@@ -140,8 +146,8 @@ impl History {
     }
 
     /// What was published for an instance in so long a time, oldest first.
-    pub fn since(&mut self, instance: &str, age: Duration, now: Instant) -> Vec<Held> {
-        self.forget_old(now);
+    pub fn since(&mut self, instance: &str, age: Duration, now: Instant) -> Vec<BacklogEntry> {
+        self.evict_expired(now);
         let Some(shelf) = self.shelves.get(instance) else { return Vec::new() };
         let recent = shelf.entries.iter().skip_while(|entry| now - entry.at > age);
         recent.map(|entry| entry.held.clone()).collect()
@@ -149,13 +155,13 @@ impl History {
 
     /// How many messages are held, and how old the oldest is.
     pub fn extent(&mut self, now: Instant) -> (usize, Option<Duration>) {
-        self.forget_old(now);
+        self.evict_expired(now);
         let oldest = self.shelves.values().filter_map(|shelf| shelf.entries.front());
         let oldest = oldest.map(|entry| now - entry.at).max();
         (self.shelves.values().map(|shelf| shelf.entries.len()).sum(), oldest)
     }
 
-    fn forget_old(&mut self, now: Instant) {
+    fn evict_expired(&mut self, now: Instant) {
         let bytes = &mut self.bytes;
         self.shelves.retain(|_, shelf| {
             while shelf.entries.front().is_some_and(|entry| now - entry.at > MAX_AGE) {
@@ -176,8 +182,8 @@ impl History {
     }
 }
 
-impl Shelf {
-    fn push(&mut self, entry: Entry, ways: Ways) -> usize {
+impl InstanceReplayBuffer {
+    fn push(&mut self, entry: HistoryEntry, ways: ReceivedVia) -> usize {
         let bytes = entry.bytes;
         self.known.insert(entry.key, ways);
         self.bytes += bytes;
@@ -193,7 +199,7 @@ impl Shelf {
         entry.bytes
     }
 
-    fn remove(&mut self, key: &Key) -> usize {
+    fn remove(&mut self, key: &MessageKey) -> usize {
         let found = self.entries.iter().position(|entry| entry.key == *key);
         let Some(entry) = found.and_then(|index| self.entries.remove(index)) else { return 0 };
         self.known.remove(key);
@@ -202,14 +208,14 @@ impl Shelf {
     }
 }
 
-impl Entry {
-    fn new(held: Held, key: Key, at: Instant) -> Self {
+impl HistoryEntry {
+    fn new(held: BacklogEntry, key: MessageKey, at: Instant) -> Self {
         let recipients = held.to.iter().map(|to| to.len() + OVERHEAD_RECIPIENT).sum::<usize>();
         Self { at, bytes: held.frame.bytes().len() + recipients + OVERHEAD, held, key }
     }
 }
 
-fn key(message: &Message) -> Key {
+fn key(message: &AphlictMessage) -> MessageKey {
     match &message.unique {
         Some(unique) => Sha256::digest(format!("i{unique}")).into(),
         None => Sha256::digest(format!("c{}", message.content())).into(),
@@ -222,10 +228,12 @@ fn hash(path: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{History, MAX_AGE, MAX_BYTES, MAX_BYTES_IN_ALL, MAX_ENTRIES, Mark};
+    use super::{
+        MAX_AGE, MAX_BYTES, MAX_BYTES_IN_ALL, MAX_ENTRIES, MessageHistory, MessageIdentity,
+    };
     use crate::{
-        push::session::Held,
-        services::phorge::{instance::Instance, message::Message},
+        push::session::BacklogEntry,
+        services::phorge::{instance::PhorgeInstance, message::AphlictMessage},
         websocket::frame::Frame,
     };
     use std::time::Duration;
@@ -233,33 +241,43 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn acme() -> Instance {
-        Instance::of_query("instance=acme").unwrap()
+    fn acme() -> PhorgeInstance {
+        PhorgeInstance::of_query("instance=acme").unwrap()
     }
 
-    fn put(history: &mut History, instance: &Instance, body: &str, now: Instant) -> bool {
-        let message = Message::parse(body.as_bytes()).unwrap();
-        let held = Held {
+    fn put(
+        history: &mut MessageHistory,
+        instance: &PhorgeInstance,
+        body: &str,
+        now: Instant,
+    ) -> bool {
+        let message = AphlictMessage::parse(body.as_bytes()).unwrap();
+        let held = BacklogEntry {
             to: message.subscribers.iter().filter_map(|id| instance.recipient(id)).collect(),
             frame: Frame::text(message.content()),
         };
-        history.take(instance, &Mark::of(&message), held, now)
+        history.take(instance, &MessageIdentity::of(&message), held, now)
     }
 
     fn numbered(number: usize) -> String {
         format!(r#"{{"subscribers":["a"],"uniqueID":"{number}"}}"#)
     }
 
-    fn texts(history: &mut History, instance: &str, age: Duration, now: Instant) -> Vec<String> {
-        let text = |held: Held| String::from_utf8(held.frame.payload().to_vec()).unwrap();
+    fn texts(
+        history: &mut MessageHistory,
+        instance: &str,
+        age: Duration,
+        now: Instant,
+    ) -> Vec<String> {
+        let text = |held: BacklogEntry| String::from_utf8(held.frame.payload().to_vec()).unwrap();
         history.since(instance, age, now).into_iter().map(text).collect()
     }
 
     #[test]
     fn no_instance_hears_of_another() {
-        let (mut history, now) = (History::default(), Instant::now());
+        let (mut history, now) = (MessageHistory::default(), Instant::now());
         assert!(put(&mut history, &acme(), &numbered(1), now));
-        assert!(put(&mut history, &Instance::of_query("").unwrap(), &numbered(1), now));
+        assert!(put(&mut history, &PhorgeInstance::of_query("").unwrap(), &numbered(1), now));
         assert_eq!(texts(&mut history, "acme", SECOND, now).len(), 1);
         assert_eq!(texts(&mut history, "other", SECOND, now).len(), 0);
         assert_eq!(history.since("acme", SECOND, now)[0].to[0].as_str(), "acme/a");
@@ -268,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_replay_reaches_as_far_back_as_was_asked_and_never_beyond_a_minute() {
-        let (mut history, start) = (History::default(), Instant::now());
+        let (mut history, start) = (MessageHistory::default(), Instant::now());
         for number in 0..3_u32 {
             put(&mut history, &acme(), &numbered(number as usize), start + SECOND * number * 20);
         }
@@ -285,7 +303,7 @@ mod tests {
 
     #[test]
     fn the_4097th_evicts_the_first() {
-        let (mut history, now) = (History::default(), Instant::now());
+        let (mut history, now) = (MessageHistory::default(), Instant::now());
         for number in 0..=MAX_ENTRIES {
             put(&mut history, &acme(), &numbered(number), now);
         }
@@ -299,10 +317,10 @@ mod tests {
 
     #[test]
     fn what_is_held_is_bounded_in_bytes_for_each_instance_and_for_all() {
-        let (mut history, now) = (History::default(), Instant::now());
+        let (mut history, now) = (MessageHistory::default(), Instant::now());
         let padding = "x".repeat(1024 * 1024);
         for number in 0..100 {
-            let instance = Instance::of_query(&format!("instance={}", number % 10)).unwrap();
+            let instance = PhorgeInstance::of_query(&format!("instance={}", number % 10)).unwrap();
             let body = format!(r#"{{"subscribers":[],"uniqueID":{number},"padding":"{padding}"}}"#);
             assert!(put(&mut history, &instance, &body, now));
             assert!(history.bytes <= MAX_BYTES_IN_ALL);
@@ -315,7 +333,7 @@ mod tests {
 
     #[test]
     fn one_unique_id_is_one_message_whichever_way_it_comes() {
-        let (mut history, now) = (History::default(), Instant::now());
+        let (mut history, now) = (MessageHistory::default(), Instant::now());
         assert!(put(&mut history, &acme(), &numbered(1), now));
         assert!(!put(&mut history, &acme(), &numbered(1), now));
         let relayed = r#"{"subscribers":["a"],"uniqueID":"1","touched":["x"]}"#;
@@ -326,7 +344,7 @@ mod tests {
 
     #[test]
     fn without_one_a_message_that_comes_another_way_is_the_same_and_one_said_again_is_not() {
-        let (mut history, now) = (History::default(), Instant::now());
+        let (mut history, now) = (MessageHistory::default(), Instant::now());
         let mut put = |touched: &str| {
             let body = format!(r#"{{"subscribers":["a"],"type":"t","touched":[{touched}]}}"#);
             put(&mut history, &acme(), &body, now)
@@ -342,7 +360,7 @@ mod tests {
 
     #[test]
     fn copies_of_two_that_say_the_same_are_told_from_them_in_any_order() {
-        let (mut history, now) = (History::default(), Instant::now());
+        let (mut history, now) = (MessageHistory::default(), Instant::now());
         let mut put = |touched: &str| {
             let body = format!(r#"{{"subscribers":["a"],"touched":[{touched}]}}"#);
             put(&mut history, &acme(), &body, now)

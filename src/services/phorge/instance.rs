@@ -14,43 +14,43 @@ pub const MAX_NAME: usize = 256;
 /// A name that is longer than [`MAX_NAME`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the instance's name is longer than {MAX_NAME} bytes")]
-pub struct TooLong;
+pub struct InstanceNameTooLong;
 
 /// One Phorge among those that share a server. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Instance(Recipient);
+pub struct PhorgeInstance(Recipient);
 
-impl Instance {
+impl PhorgeInstance {
     /// What a publisher means: the query parameter `instance`, percent-encoding undone. Of several the
     /// first counts.
     ///
     /// # Errors
-    /// [`TooLong`].
-    pub fn of_query(query: &str) -> Result<Self, TooLong> {
+    /// [`InstanceNameTooLong`].
+    pub fn of_query(query: &str) -> Result<Self, InstanceNameTooLong> {
         let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-        let named = pairs.find(|(name, _)| name == "instance");
-        Self::named(&named.map(|(_, name)| name).unwrap_or_default())
+        let from_name = pairs.find(|(name, _)| name == "instance");
+        Self::from_name(&from_name.map(|(_, name)| name).unwrap_or_default())
     }
 
     /// What a client means: what stands between the first `~` of its path and the next, without
     /// slashes, percent-encoding undone as it is for publishers.
     ///
     /// # Errors
-    /// [`TooLong`].
-    pub fn of_path(path: &str) -> Result<Self, TooLong> {
+    /// [`InstanceNameTooLong`].
+    pub fn of_path(path: &str) -> Result<Self, InstanceNameTooLong> {
         let marked = path.split('~').nth(1).unwrap_or_default();
         let decoded = percent_decode_str(marked).decode_utf8().unwrap_or(Cow::Borrowed(marked));
-        Self::named(&decoded.replace('/', ""))
+        Self::from_name(&decoded.replace('/', ""))
     }
 
     /// One that nobody can guess, and no Phorge has.
-    pub fn unguessable(rng: &mut fastrand::Rng) -> Self {
+    pub fn random(rng: &mut fastrand::Rng) -> Self {
         Self(Recipient::from(format!("probe-{:032x}", rng.u128(..))))
     }
 
-    fn named(name: &str) -> Result<Self, TooLong> {
+    fn from_name(name: &str) -> Result<Self, InstanceNameTooLong> {
         if name.len() > MAX_NAME {
-            return Err(TooLong);
+            return Err(InstanceNameTooLong);
         }
         Ok(Self(Recipient::from(if name.is_empty() { DEFAULT } else { name })))
     }
@@ -68,12 +68,12 @@ impl Instance {
     /// What clients that subscribe to an id listen as. None where no client can be: the instance's name
     /// has a slash, which no client's has, so that `a/b` with the id `c` isn't taken for `a` with `b/c`.
     pub fn recipient(&self, id: &str) -> Option<Recipient> {
-        self.may_have_clients().then(|| Self::recipient_at(&self.0, id))
+        self.accepts_clients().then(|| Self::recipient_at(&self.0, id))
     }
 
     /// Whether a client can belong to it. To what `home` is called otherwise, one may listen who belongs
     /// to another instance.
-    pub fn may_have_clients(&self) -> bool {
+    pub fn accepts_clients(&self) -> bool {
         !self.0.contains('/')
     }
 
@@ -83,7 +83,7 @@ impl Instance {
     }
 }
 
-impl fmt::Display for Instance {
+impl fmt::Display for PhorgeInstance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -91,7 +91,7 @@ impl fmt::Display for Instance {
 
 #[cfg(test)]
 mod tests {
-    use super::{Instance, MAX_NAME, TooLong};
+    use super::{InstanceNameTooLong, MAX_NAME, PhorgeInstance};
 
     #[test]
     fn the_table_of_paths() {
@@ -108,7 +108,7 @@ mod tests {
             ("/ws/~a%2Fb/", "ab"),
             ("/ws/~%ff/", "%ff"),
         ] {
-            assert_eq!(Instance::of_path(path).unwrap().name(), name, "{path}");
+            assert_eq!(PhorgeInstance::of_path(path).unwrap().name(), name, "{path}");
         }
     }
 
@@ -124,28 +124,34 @@ mod tests {
             ("instances=acme", "default"),
             ("instance=toString", "toString"),
         ] {
-            assert_eq!(Instance::of_query(query).unwrap().name(), name, "{query}");
+            assert_eq!(PhorgeInstance::of_query(query).unwrap().name(), name, "{query}");
         }
     }
 
     #[test]
     fn instances_do_not_meet_in_a_recipient() {
-        let acme = Instance::of_query("instance=acme").unwrap();
+        let acme = PhorgeInstance::of_query("instance=acme").unwrap();
         assert_eq!(acme.recipient("x/y").unwrap().as_str(), "acme/x/y");
-        assert_eq!(Instance::of_query("instance=acme/x").unwrap().recipient("y"), None);
+        assert_eq!(PhorgeInstance::of_query("instance=acme/x").unwrap().recipient("y"), None);
         assert_ne!(acme.recipient("").as_ref(), Some(acme.home()));
     }
 
     #[test]
     fn a_name_has_an_end() {
         let (longest, longer) = ("x".repeat(MAX_NAME), "x".repeat(MAX_NAME + 1));
-        assert_eq!(Instance::of_path(&format!("/~{longest}/")).unwrap().name(), longest);
-        assert_eq!(Instance::of_path(&format!("/~{longer}/")), Err(TooLong));
-        assert_eq!(Instance::of_query(&format!("instance={longest}")).unwrap().name(), longest);
-        assert_eq!(Instance::of_query(&format!("instance={longer}")), Err(TooLong));
+        assert_eq!(PhorgeInstance::of_path(&format!("/~{longest}/")).unwrap().name(), longest);
+        assert_eq!(PhorgeInstance::of_path(&format!("/~{longer}/")), Err(InstanceNameTooLong));
+        assert_eq!(
+            PhorgeInstance::of_query(&format!("instance={longest}")).unwrap().name(),
+            longest
+        );
+        assert_eq!(
+            PhorgeInstance::of_query(&format!("instance={longer}")),
+            Err(InstanceNameTooLong)
+        );
         // What counts is what is held: each of these is one byte of three.
         let escaped = "%61".repeat(MAX_NAME);
-        assert_eq!(Instance::of_path(&escaped).unwrap().name(), "default");
-        assert!(Instance::of_path(&format!("/~{escaped}/")).is_ok());
+        assert_eq!(PhorgeInstance::of_path(&escaped).unwrap().name(), "default");
+        assert!(PhorgeInstance::of_path(&format!("/~{escaped}/")).is_ok());
     }
 }

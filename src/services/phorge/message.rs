@@ -10,7 +10,7 @@ use std::fmt;
 
 /// A body that is no message; nothing has been done with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Malformed {
+pub enum MalformedMessage {
     /// No JSON, or no object.
     #[error("no JSON object")]
     NoObject,
@@ -24,7 +24,7 @@ pub enum Malformed {
 
 /// A message as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
+pub struct AphlictMessage {
     /// The object without `touched` and its closing brace, each member as it was written.
     content: String,
     /// The elements of `touched` as they were written, with commas between.
@@ -37,29 +37,30 @@ pub struct Message {
     pub unique: Option<String>,
 }
 
-impl Message {
+impl AphlictMessage {
     /// Reads a body. Numbers keep all their digits, and so does whatever isn't known here.
     ///
     /// # Errors
-    /// [`Malformed`].
-    pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
-        let Members(members) = serde_json::from_slice(body).map_err(|_| Malformed::NoObject)?;
+    /// [`MalformedMessage`].
+    pub fn parse(body: &[u8]) -> Result<Self, MalformedMessage> {
+        let OrderedMembers(members) =
+            serde_json::from_slice(body).map_err(|_| MalformedMessage::NoObject)?;
         // Of several members with one name the last counts, as it does for browsers.
         let last = |name| members.iter().rfind(|(known, ..)| *known == Some(name));
         let value = |name| last(name).map(|(.., value)| value.get());
-        let subscribers = value(Known::Subscribers).and_then(elements);
-        let (path, touched) = match value(Known::Touched).map(elements) {
+        let subscribers = value(KnownMember::Subscribers).and_then(elements);
+        let (path, touched) = match value(KnownMember::Touched).map(elements) {
             Some(Some(raw)) => (joined(&raw), texts(&raw)),
-            Some(None) => return Err(Malformed::Touched),
+            Some(None) => return Err(MalformedMessage::Touched),
             None => (String::new(), Vec::new()),
         };
         let unique =
-            value(Known::UniqueId).filter(|raw| !raw.starts_with(['{', '[', 'n', 't', 'f']));
+            value(KnownMember::UniqueId).filter(|raw| !raw.starts_with(['{', '[', 'n', 't', 'f']));
         Ok(Self {
             content: content(&members),
             path,
             touched,
-            subscribers: texts(&subscribers.ok_or(Malformed::Subscribers)?),
+            subscribers: texts(&subscribers.ok_or(MalformedMessage::Subscribers)?),
             unique: unique.map(str::to_owned),
         })
     }
@@ -89,25 +90,25 @@ impl Message {
 
 /// The members that mean something here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Known {
+enum KnownMember {
     Subscribers,
     Touched,
     UniqueId,
 }
 
 /// An object's members in their order: which one, name and value as they were written.
-struct Members<'a>(Vec<(Option<Known>, &'a RawValue, &'a RawValue)>);
+struct OrderedMembers<'a>(Vec<(Option<KnownMember>, &'a RawValue, &'a RawValue)>);
 
-impl<'de> Deserialize<'de> for Members<'de> {
+impl<'de> Deserialize<'de> for OrderedMembers<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(InOrder)
+        deserializer.deserialize_map(OrderedMembersVisitor)
     }
 }
 
-struct InOrder;
+struct OrderedMembersVisitor;
 
-impl<'de> Visitor<'de> for InOrder {
-    type Value = Members<'de>;
+impl<'de> Visitor<'de> for OrderedMembersVisitor {
+    type Value = OrderedMembers<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
@@ -118,21 +119,21 @@ impl<'de> Visitor<'de> for InOrder {
         while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
             members.push((known(name), name, value));
         }
-        Ok(Members(members))
+        Ok(OrderedMembers(members))
     }
 }
 
-fn known(name: &RawValue) -> Option<Known> {
+fn known(name: &RawValue) -> Option<KnownMember> {
     match text(name)?.as_str() {
-        "subscribers" => Some(Known::Subscribers),
-        "touched" => Some(Known::Touched),
-        "uniqueID" => Some(Known::UniqueId),
+        "subscribers" => Some(KnownMember::Subscribers),
+        "touched" => Some(KnownMember::Touched),
+        "uniqueID" => Some(KnownMember::UniqueId),
         _ => None,
     }
 }
 
-fn content(members: &[(Option<Known>, &RawValue, &RawValue)]) -> String {
-    let kept = members.iter().filter(|(known, ..)| *known != Some(Known::Touched));
+fn content(members: &[(Option<KnownMember>, &RawValue, &RawValue)]) -> String {
+    let kept = members.iter().filter(|(known, ..)| *known != Some(KnownMember::Touched));
     let kept = kept.map(|(_, name, value)| format!("{name}:{value}"));
     format!("{{{}", kept.collect::<Vec<_>>().join(","))
 }
@@ -156,14 +157,14 @@ fn text(raw: &RawValue) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Malformed, Message};
+    use super::{AphlictMessage, MalformedMessage};
 
     #[test]
     fn what_is_not_known_here_stays_as_it_was_written() {
         let body = br#"{ "key": 7391827364518273645, "x":1.50e+3,
             "subscribers": ["PHID-USER-a", 7, "\u00e9"], "half": "\ud800", "uniqueID":"u1",
             "deep":{"touched" : [ ] }, "key2":"\u0041" }"#;
-        let message = Message::parse(body).unwrap();
+        let message = AphlictMessage::parse(body).unwrap();
         assert_eq!(message.subscribers, ["PHID-USER-a", "é"]);
         assert_eq!(message.unique.as_deref(), Some(r#""u1""#));
         assert_eq!(
@@ -179,7 +180,7 @@ mod tests {
     #[test]
     fn who_has_handled_it_is_kept_and_one_is_added() {
         let body = br#"{"touched":["a", 5,"b"],"subscribers":[]}"#;
-        let message = Message::parse(body).unwrap();
+        let message = AphlictMessage::parse(body).unwrap();
         assert_eq!(message.touched, ["a", "b"]);
         assert_eq!(message.touched_by("c"), r#"{"subscribers":[],"touched":["a",5,"b","c"]}"#);
         assert_eq!((message.content(), message.path()), (r#"{"subscribers":[]"#, r#""a",5,"b""#));
@@ -187,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_said() {
-        use Malformed::{NoObject, Subscribers, Touched};
+        use MalformedMessage::{NoObject, Subscribers, Touched};
         for (body, why) in [
             ("", NoObject),
             ("type=notification", NoObject),
@@ -202,15 +203,15 @@ mod tests {
             (r#"{"subscribers":[],"touched":"a"}"#, Touched),
             (r#"{"subscribers":[],"touched":null}"#, Touched),
         ] {
-            assert_eq!(Message::parse(body.as_bytes()), Err(why), "{body}");
+            assert_eq!(AphlictMessage::parse(body.as_bytes()), Err(why), "{body}");
         }
-        assert_eq!(Message::parse(b"{\"subscribers\":[\"\xff\"]}"), Err(NoObject));
+        assert_eq!(AphlictMessage::parse(b"{\"subscribers\":[\"\xff\"]}"), Err(NoObject));
     }
 
     #[test]
     fn of_members_with_one_name_the_last_counts() {
         let body = br#"{"subscribers":["a"],"touched":["x"],"subscribers":["b"],"touched":[]}"#;
-        let message = Message::parse(body).unwrap();
+        let message = AphlictMessage::parse(body).unwrap();
         assert_eq!((message.subscribers, message.touched), (vec!["b".to_owned()], Vec::new()));
     }
 
@@ -218,7 +219,7 @@ mod tests {
     fn a_unique_id_may_be_a_number_but_not_anything() {
         let unique = |raw: &str| {
             let body = format!(r#"{{"subscribers":[],"uniqueID":{raw}}}"#);
-            Message::parse(body.as_bytes()).unwrap().unique
+            AphlictMessage::parse(body.as_bytes()).unwrap().unique
         };
         assert_eq!(unique("17").as_deref(), Some("17"));
         for none in ["null", "true", "false", "[]", "{}"] {

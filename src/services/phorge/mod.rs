@@ -1,20 +1,20 @@
 //! Phorge's notification server, Aphlict: who speaks its protocol can't tell the difference but where
 //! the original fails (`specs/aphlict.md`).
 
-pub mod admin;
+pub mod admin_server;
+pub mod admission;
+mod background;
 pub mod command;
 pub mod config;
-pub mod desk;
 pub mod dialect;
-pub mod doorstep;
 pub mod fingerprint;
 pub mod history;
 pub mod instance;
-mod launch;
 pub mod message;
 pub mod peers;
-mod server;
-pub mod tally;
+pub mod publish_queue;
+mod service;
+pub mod status;
 
 pub use config::PhorgeSettings;
-pub use server::{AphlictServer, KIND};
+pub use service::{KIND, PhorgeService};

@@ -1,6 +1,6 @@
 //! The body of a push: JSON or a form, with the message in it (`specs/webhook-push.md` section 2).
 
-use super::{form, value::Value};
+use super::{form, message_value::MessageValue};
 use http::{
     HeaderMap,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
@@ -16,7 +16,7 @@ pub const MAX_BODY: usize = 100 * 1024;
 
 /// Why a body can't be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadBody {
+pub enum MessageBodyError {
     /// Not what it says to be.
     #[error("malformed body")]
     Malformed,
@@ -30,26 +30,30 @@ pub enum BadBody {
 
 /// The message in a body, if there is one that counts: absent and falsy are the same to the
 /// original. A body of another type says nothing.
-pub fn message(headers: &HeaderMap, body: &[u8]) -> Result<Option<Value>, BadBody> {
-    let kind = Kind::of(headers);
-    if body.is_empty() || kind == Kind::Other {
+pub fn message(headers: &HeaderMap, body: &[u8]) -> Result<Option<MessageValue>, MessageBodyError> {
+    let kind = MessageBodyKind::of(headers);
+    if body.is_empty() || kind == MessageBodyKind::Other {
         return Ok(None);
     }
     let encoding = headers.get(CONTENT_ENCODING);
     if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
-        || kind == Kind::Foreign
+        || kind == MessageBodyKind::Foreign
     {
-        return Err(BadBody::Encoding);
+        return Err(MessageBodyError::Encoding);
     }
     let message = match kind {
-        Kind::Form => form::value_of(body, "message").map_err(|_| BadBody::TooLarge)?,
-        _ => serde_json::from_slice::<Json>(body).map_err(|_| BadBody::Malformed)?.0,
+        MessageBodyKind::Form => {
+            form::value_of(body, "message").map_err(|_| MessageBodyError::TooLarge)?
+        }
+        _ => {
+            serde_json::from_slice::<JsonMessage>(body).map_err(|_| MessageBodyError::Malformed)?.0
+        }
     };
-    Ok(message.filter(Value::is_truthy))
+    Ok(message.filter(MessageValue::is_truthy))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum MessageBodyKind {
     Json,
     Form,
     /// One of these, but not in UTF-8.
@@ -57,7 +61,7 @@ enum Kind {
     Other,
 }
 
-impl Kind {
+impl MessageBodyKind {
     fn of(headers: &HeaderMap) -> Self {
         let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let mut parts = value.unwrap_or_default().split(';').map(str::trim);
@@ -82,24 +86,24 @@ fn is_utf8(charset: &str) -> bool {
 }
 
 /// A JSON object or array, of which only the message matters. Of two with one name the last counts.
-struct Json(Option<Value>);
+struct JsonMessage(Option<MessageValue>);
 
-impl<'de> Deserialize<'de> for Json {
+impl<'de> Deserialize<'de> for JsonMessage {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TopLevel)
+        deserializer.deserialize_any(JsonMessageVisitor)
     }
 }
 
-struct TopLevel;
+struct JsonMessageVisitor;
 
-impl<'de> Visitor<'de> for TopLevel {
-    type Value = Json;
+impl<'de> Visitor<'de> for JsonMessageVisitor {
+    type Value = JsonMessage;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object or an array")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonMessage, A::Error> {
         let mut message = None;
         while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
             if key == "message" {
@@ -108,21 +112,21 @@ impl<'de> Visitor<'de> for TopLevel {
                 map.next_value::<IgnoredAny>()?;
             }
         }
-        Ok(Json(message))
+        Ok(JsonMessage(message))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<JsonMessage, A::Error> {
         while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Json(None))
+        Ok(JsonMessage(None))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BadBody, message};
+    use super::{MessageBodyError, message};
     use http::{HeaderMap, header};
 
-    fn read(kind: &str, body: &str) -> Result<Option<String>, BadBody> {
+    fn read(kind: &str, body: &str) -> Result<Option<String>, MessageBodyError> {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, kind.parse().unwrap());
         message(&headers, body.as_bytes()).map(|value| value.map(|v| v.as_str().to_owned()))
@@ -143,12 +147,12 @@ mod tests {
             (JSON, "{}", Ok(None)),
             (JSON, "", Ok(None)),
             (JSON, r#"[{"message":1}]"#, Ok(None)),
-            (JSON, r#""message""#, Err(BadBody::Malformed)),
-            (JSON, "1", Err(BadBody::Malformed)),
-            (JSON, r#"{"message":1"#, Err(BadBody::Malformed)),
-            (JSON, r#"{"message":1}x"#, Err(BadBody::Malformed)),
-            (JSON, "\u{feff}{}", Err(BadBody::Malformed)),
-            ("application/json;charset=latin1", "{}", Err(BadBody::Encoding)),
+            (JSON, r#""message""#, Err(MessageBodyError::Malformed)),
+            (JSON, "1", Err(MessageBodyError::Malformed)),
+            (JSON, r#"{"message":1"#, Err(MessageBodyError::Malformed)),
+            (JSON, r#"{"message":1}x"#, Err(MessageBodyError::Malformed)),
+            (JSON, "\u{feff}{}", Err(MessageBodyError::Malformed)),
+            ("application/json;charset=latin1", "{}", Err(MessageBodyError::Encoding)),
             ("application/x-www-form-urlencoded", "message[a]=1", said(r#"{"a":"1"}"#)),
             ("application/x-www-form-urlencoded", "message=", Ok(None)),
             ("text/plain", r#"{"message":1}"#, Ok(None)),
@@ -168,7 +172,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, JSON.parse().unwrap());
         headers.insert(header::CONTENT_ENCODING, "gzip".parse().unwrap());
-        assert_eq!(message(&headers, b"\x1f\x8b"), Err(BadBody::Encoding));
+        assert_eq!(message(&headers, b"\x1f\x8b"), Err(MessageBodyError::Encoding));
     }
 
     #[test]

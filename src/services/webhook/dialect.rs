@@ -1,11 +1,11 @@
 //! How plain clients are spoken to: JSON texts, one for each message.
 
-use super::{claim::Claim, door::Refused, hooks::Asked};
+use super::{admission::AdmissionError, hooks::HookCommand, registration_key::RegistrationKey};
 use crate::{
     push::{
-        notice::{Ids, Topic},
+        notice::{ChangedIds, TopicId},
         recipient::Recipient,
-        session::{Dialect, Heard, Refusal, TopicSpec},
+        session::{ClientDialect, ClientRequest, RejectReason, TopicSpec},
     },
     websocket::frame::Frame,
 };
@@ -21,35 +21,35 @@ const MAX_MESSAGE: usize = 4096;
 
 /// A client that wants something of its hooks.
 #[derive(Debug)]
-pub struct Wanted {
+pub struct HookJob {
     /// Who.
-    pub claim: Claim,
+    pub claim: RegistrationKey,
     /// Where the answer goes.
     pub home: Recipient,
     /// What.
-    pub asked: Asked,
+    pub command: HookCommand,
     /// Its client wants nothing more until this is dropped.
-    pub turn: Turn,
+    pub turn: HookTurn,
 }
 
-/// Connections with a wish that isn't answered yet: one each, so that none starves the others.
-type Busy = Arc<Mutex<HashSet<Recipient>>>;
+/// Connections with a request that isn't answered yet: one each, so that none starves the others.
+type BusyConnections = Arc<Mutex<HashSet<Recipient>>>;
 
-/// A connection's turn at the desk.
+/// A connection's turn at the hook_queue.
 #[derive(Debug)]
-pub struct Turn {
-    busy: Busy,
+pub struct HookTurn {
+    busy: BusyConnections,
     home: Recipient,
 }
 
-impl Turn {
-    fn take(busy: &Busy, home: &Recipient) -> Option<Self> {
+impl HookTurn {
+    fn take(busy: &BusyConnections, home: &Recipient) -> Option<Self> {
         let free = lock(busy).insert(home.clone());
         free.then(|| Self { busy: Arc::clone(busy), home: home.clone() })
     }
 }
 
-impl Drop for Turn {
+impl Drop for HookTurn {
     fn drop(&mut self) {
         lock(&self.busy).remove(&self.home);
     }
@@ -59,22 +59,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The wording. What takes time goes to a desk, which answers later.
+/// The wording. What takes time goes to a hook_queue, which answers later.
 pub struct WebhookDialect {
-    desk: mpsc::Sender<Wanted>,
-    busy: Busy,
+    hook_queue: mpsc::Sender<HookJob>,
+    busy: BusyConnections,
 }
 
 /// What a client may say: `{"hook":{…}}`.
 #[derive(Deserialize)]
-struct Said {
-    hook: Asked,
+struct ClientHookMessage {
+    hook: HookCommand,
 }
 
 impl WebhookDialect {
-    /// With this desk.
-    pub fn new(desk: mpsc::Sender<Wanted>) -> Self {
-        Self { desk, busy: Busy::default() }
+    /// With this hook_queue.
+    pub fn new(hook_queue: mpsc::Sender<HookJob>) -> Self {
+        Self { hook_queue, busy: BusyConnections::default() }
     }
 }
 
@@ -84,7 +84,7 @@ pub fn registered() -> Frame {
 }
 
 /// The last text of a client that isn't let in.
-pub fn refused(refused: Refused) -> Frame {
+pub fn refused(refused: AdmissionError) -> Frame {
     Frame::text(&serde_json::json!({ "error": refused.name() }).to_string())
 }
 
@@ -93,29 +93,36 @@ pub fn about_hooks(answer: &serde_json::Value) -> Frame {
     Frame::text(&serde_json::json!({ "hook": answer }).to_string())
 }
 
-impl Dialect for WebhookDialect {
+impl ClientDialect for WebhookDialect {
     fn topics(&self) -> &[TopicSpec] {
         &[]
     }
 
     /// Never told: there is nothing that changes.
-    fn change(&self, _: Topic, _: &Ids) -> Frame {
+    fn change(&self, _: TopicId, _: &ChangedIds) -> Frame {
         Frame::text("{}")
     }
 
-    fn hear(&self, text: &str, home: &Recipient) -> Heard {
+    fn receive(&self, text: &str, home: &Recipient) -> ClientRequest {
         // Most say nothing but keep-alives of their own.
         if !text.starts_with(r#"{"hook""#) {
-            return Heard::Nothing;
+            return ClientRequest::Nothing;
         }
-        let complain = |why: &str| Heard::Answer(about_hooks(&serde_json::json!({ "error": why })));
-        let (Ok(said), Some(claim)) = (serde_json::from_str::<Said>(text), Claim::of_home(home))
+        let complain =
+            |why: &str| ClientRequest::Answer(about_hooks(&serde_json::json!({ "error": why })));
+        let (Ok(said), Some(claim)) =
+            (serde_json::from_str::<ClientHookMessage>(text), RegistrationKey::from_home(home))
         else {
             return complain("malformed");
         };
-        let Some(turn) = Turn::take(&self.busy, home) else { return complain("try later") };
-        match self.desk.try_send(Wanted { claim, home: home.clone(), asked: said.hook, turn }) {
-            Ok(()) => Heard::Nothing,
+        let Some(turn) = HookTurn::take(&self.busy, home) else { return complain("try later") };
+        match self.hook_queue.try_send(HookJob {
+            claim,
+            home: home.clone(),
+            command: said.hook,
+            turn,
+        }) {
+            Ok(()) => ClientRequest::Nothing,
             Err(_) => complain("try later"),
         }
     }
@@ -125,11 +132,11 @@ impl Dialect for WebhookDialect {
         None
     }
 
-    fn refusal(&self, refusal: Refusal) -> Option<Frame> {
+    fn refusal(&self, refusal: RejectReason) -> Option<Frame> {
         Some(refused(match refusal {
-            Refusal::Invalid | Refusal::Revoked => Refused::Unknown,
-            Refusal::TryLater | Refusal::TimedOut => Refused::TryLater,
-            Refusal::TooMany => Refused::Full,
+            RejectReason::Invalid | RejectReason::Revoked => AdmissionError::Unknown,
+            RejectReason::TryLater | RejectReason::TimedOut => AdmissionError::TryLater,
+            RejectReason::TooMany => AdmissionError::Full,
         }))
     }
 
@@ -140,32 +147,33 @@ impl Dialect for WebhookDialect {
 
 #[cfg(test)]
 mod tests {
-    use super::{Claim, Dialect as _, Frame, Heard, WebhookDialect};
+    use super::{ClientDialect as _, ClientRequest, Frame, RegistrationKey, WebhookDialect};
     use tokio::sync::mpsc;
 
     #[test]
     fn a_wish_goes_to_the_desk_and_what_is_none_is_answered() {
-        let (desk, mut wanted) = mpsc::channel(1);
-        let (dialect, claim) = (WebhookDialect::new(desk), Claim::new("u", "c").unwrap());
+        let (hook_queue, mut hook_jobs) = mpsc::channel(1);
+        let (dialect, claim) =
+            (WebhookDialect::new(hook_queue), RegistrationKey::new("u", "c").unwrap());
         for text in ["", "ping", "{}", r#"{"register":{}}"#, "\u{0}"] {
-            assert_eq!(dialect.hear(text, &claim.home()), Heard::Nothing, "{text}");
+            assert_eq!(dialect.receive(text, &claim.home()), ClientRequest::Nothing, "{text}");
         }
         let complaint =
-            |why| Heard::Answer(Frame::text(&format!(r#"{{"hook":{{"error":"{why}"}}}}"#)));
+            |why| ClientRequest::Answer(Frame::text(&format!(r#"{{"hook":{{"error":"{why}"}}}}"#)));
         for text in [r#"{"hook""#, r#"{"hook":1}"#, r#"{"hook":{"seconds":"x"}}"#] {
-            assert_eq!(dialect.hear(text, &claim.home()), complaint("malformed"), "{text}");
+            assert_eq!(dialect.receive(text, &claim.home()), complaint("malformed"), "{text}");
         }
-        assert!(wanted.try_recv().is_err());
-        assert_eq!(dialect.hear(r#"{"hook":{}}"#, &claim.home()), Heard::Nothing);
-        assert_eq!(dialect.hear(r#"{"hook":{}}"#, &claim.home()), complaint("try later"));
-        let first = wanted.try_recv().unwrap();
+        assert!(hook_jobs.try_recv().is_err());
+        assert_eq!(dialect.receive(r#"{"hook":{}}"#, &claim.home()), ClientRequest::Nothing);
+        assert_eq!(dialect.receive(r#"{"hook":{}}"#, &claim.home()), complaint("try later"));
+        let first = hook_jobs.try_recv().unwrap();
         assert_eq!(first.claim, claim);
-        assert_eq!(dialect.hear(r#"{"hook":{}}"#, &claim.home()), complaint("try later"));
-        let other = Claim::new("u", "d").unwrap();
-        assert_eq!(dialect.hear(r#"{"hook":{}}"#, &other.home()), Heard::Nothing);
-        let full = Claim::new("u", "e").unwrap();
-        assert_eq!(dialect.hear(r#"{"hook":{}}"#, &full.home()), complaint("try later"));
-        drop((first, wanted.try_recv().unwrap()));
-        assert_eq!(dialect.hear(r#"{"hook":{}}"#, &claim.home()), Heard::Nothing);
+        assert_eq!(dialect.receive(r#"{"hook":{}}"#, &claim.home()), complaint("try later"));
+        let other = RegistrationKey::new("u", "d").unwrap();
+        assert_eq!(dialect.receive(r#"{"hook":{}}"#, &other.home()), ClientRequest::Nothing);
+        let full = RegistrationKey::new("u", "e").unwrap();
+        assert_eq!(dialect.receive(r#"{"hook":{}}"#, &full.home()), complaint("try later"));
+        drop((first, hook_jobs.try_recv().unwrap()));
+        assert_eq!(dialect.receive(r#"{"hook":{}}"#, &claim.home()), ClientRequest::Nothing);
     }
 }

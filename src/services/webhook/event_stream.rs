@@ -1,16 +1,16 @@
 //! Server-sent events (HTML standard, section 9.2): for clients that nothing but plain HTTP reaches.
 
 use super::{
-    claim::Claim,
+    admission::{AdmissionError, ClientAdmission},
     cors,
-    door::{Door, Refused},
-    envelope::Envelope,
-    id::MessageId,
+    envelope::MessageEnvelope,
+    message_id::MessageId,
+    registration_key::RegistrationKey,
 };
 use crate::{
-    lifecycle::Tasks,
-    push::{Relay, Relayed},
-    server::{Origin, peer, peer::Peer, text},
+    lifecycle::TaskGroup,
+    push::{BridgeEvent, SessionBridge},
+    server::{RequestOrigin, peer, peer::ConnectionPeer, text},
     websocket::frame::CloseCode,
 };
 use bytes::Bytes;
@@ -37,10 +37,10 @@ use warp::{
 /// A comment is sent after so long a silence: proxies cut what is silent.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// When a browser comes back, in milliseconds: from the first on, spread over the second.
-const COME_BACK: u64 = 1_000;
-const SPREAD: u64 = 4_000;
+const RETRY_MIN: u64 = 1_000;
+const RETRY_SPREAD: u64 = 4_000;
 /// When nobody can say whether it may come in: a browser gives up for good at any other status.
-const LATER: &str = "retry: 10000\n: try later\n\n";
+const RETRY_LATER: &str = "retry: 10000\n: try later\n\n";
 /// Taken over by a newer connection, this one is to come back no more; a browser can't be told so but
 /// by the longest time it understands.
 const REPLACED: &str = "retry: 2147483647\nevent: replaced\ndata: {}\n\n";
@@ -49,8 +49,8 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// `GET /events/{userId}?connectionId=…`. `names` are the headers that say who a client is; streams end
 /// with `tasks`.
 pub fn event_stream(
-    door: Door,
-    tasks: &Tasks,
+    authenticated: ClientAdmission,
+    tasks: &TaskGroup,
     names: Arc<[HeaderName]>,
 ) -> BoxedFilter<(Response,)> {
     let stopping = tasks.stopping().clone();
@@ -62,28 +62,32 @@ pub fn event_stream(
         .and(query)
         .and(warp::header::headers_cloned())
         .and(peer(names))
-        .and(warp::ext::optional::<Origin>())
-        .then(move |user: String, query: String, headers: HeaderMap, peer: Peer, origin| {
-            let (door, stopping) = (door.clone(), stopping.clone());
-            async move {
-                let answer = match Asked::read(&user, &query, &headers) {
-                    Some(asked) => open(door, asked, &peer, origin, stopping).await,
-                    None => Err(Refused::Malformed),
-                };
-                cors::allow(answer.unwrap_or_else(refusal), &headers)
-            }
-        })
+        .and(warp::ext::optional::<RequestOrigin>())
+        .then(
+            move |user: String, query: String, headers: HeaderMap, peer: ConnectionPeer, origin| {
+                let (authenticated, stopping) = (authenticated.clone(), stopping.clone());
+                async move {
+                    let answer = match EventStreamRequest::read(&user, &query, &headers) {
+                        Some(request) => {
+                            open(authenticated, request, &peer, origin, stopping).await
+                        }
+                        None => Err(AdmissionError::Malformed),
+                    };
+                    cors::allow(answer.unwrap_or_else(refusal), &headers)
+                }
+            },
+        )
         .boxed()
 }
 
 /// What a request says.
 #[derive(Debug, PartialEq, Eq)]
-struct Asked {
-    claim: Claim,
+struct EventStreamRequest {
+    claim: RegistrationKey,
     since: Option<MessageId>,
 }
 
-impl Asked {
+impl EventStreamRequest {
     /// The header is what browsers send when they come back; the parameter is for the first time.
     fn read(user: &str, query: &str, headers: &HeaderMap) -> Option<Self> {
         let parameter = |wanted: &str| {
@@ -91,7 +95,7 @@ impl Asked {
             all.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
         };
         let user = percent_encoding::percent_decode_str(user).decode_utf8().ok()?;
-        let claim = Claim::new(user, parameter("connectionId")?)?;
+        let claim = RegistrationKey::new(user, parameter("connectionId")?)?;
         let header = headers.get(LAST_EVENT_ID).map(|id| id.to_str());
         let since = match header.transpose().ok()?.filter(|id| !id.is_empty()) {
             Some(id) => Some(id.to_owned()),
@@ -103,32 +107,32 @@ impl Asked {
 }
 
 async fn open(
-    door: Door,
-    asked: Asked,
-    peer: &Peer,
-    origin: Option<Origin>,
+    authenticated: ClientAdmission,
+    request: EventStreamRequest,
+    peer: &ConnectionPeer,
+    origin: Option<RequestOrigin>,
     stopping: CancellationToken,
-) -> Result<Response, Refused> {
-    let (stream, relay) = Relay::pair().map_err(|error| {
+) -> Result<Response, AdmissionError> {
+    let (stream, relay) = SessionBridge::pair().map_err(|error| {
         tracing::warn!(%error, "no descriptors left for an event stream");
-        Refused::TryLater
+        AdmissionError::TryLater
     })?;
-    let Asked { claim, since } = asked;
-    let first = format!("retry: {}\n: registered\n\n", come_back(&claim));
+    let EventStreamRequest { claim, since } = request;
+    let first = format!("retry: {}\n: registered\n\n", retry_delay(&claim));
     if let Some(origin) = &origin {
-        origin.claims();
+        origin.protect_from_eviction();
     }
-    door.enter(claim, peer, stream, Bytes::new(), since).await?;
+    authenticated.enter(claim, peer, stream, Bytes::new(), since).await?;
     if let Some(origin) = origin {
-        origin.joins();
+        origin.mark_joined();
     }
     Ok(answer(events(relay, first, stopping)))
 }
 
 /// Everybody is sent away at the same moment when the daemon ends, and doesn't come back at the same.
-fn come_back(claim: &Claim) -> u64 {
+fn retry_delay(claim: &RegistrationKey) -> u64 {
     let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(claim);
-    COME_BACK + hash % SPREAD
+    RETRY_MIN + hash % RETRY_SPREAD
 }
 
 fn answer(
@@ -144,62 +148,62 @@ fn answer(
     answer
 }
 
-fn refusal(refused: Refused) -> Response {
+fn refusal(refused: AdmissionError) -> Response {
     match refused {
-        Refused::Malformed => text(StatusCode::BAD_REQUEST, "malformed\n"),
-        Refused::Unknown => text(StatusCode::NOT_FOUND, "unknown\n"),
-        Refused::Throttled | Refused::TryLater | Refused::Full => {
-            let once = futures_util::future::ready(Ok(Bytes::from_static(LATER.as_bytes())));
+        AdmissionError::Malformed => text(StatusCode::BAD_REQUEST, "malformed\n"),
+        AdmissionError::Unknown => text(StatusCode::NOT_FOUND, "unknown\n"),
+        AdmissionError::Throttled | AdmissionError::TryLater | AdmissionError::Full => {
+            let once = futures_util::future::ready(Ok(Bytes::from_static(RETRY_LATER.as_bytes())));
             answer(futures_util::stream::once(once))
         }
     }
 }
 
 /// What comes next of a stream.
-enum Next {
+enum EventStreamStep {
     First(String),
     More,
     Over,
 }
 
 fn events(
-    relay: Relay,
+    relay: SessionBridge,
     first: String,
     stopping: CancellationToken,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + Sync + 'static {
-    unfold((relay, Next::First(first), stopping), async |(mut relay, next, stopping)| {
+    unfold((relay, EventStreamStep::First(first), stopping), async |(mut relay, next, stopping)| {
         let (event, next) = match next {
-            Next::First(first) => (Bytes::from(first), Next::More),
-            Next::More => stopping.run_until_cancelled(heard(&mut relay)).await??,
-            Next::Over => return None,
+            EventStreamStep::First(first) => (Bytes::from(first), EventStreamStep::More),
+            EventStreamStep::More => stopping.run_until_cancelled(next_event(&mut relay)).await??,
+            EventStreamStep::Over => return None,
         };
         Some((Ok(event), (relay, next, stopping)))
     })
 }
 
 /// The next event; none: the end, after which a browser comes back.
-async fn heard(relay: &mut Relay) -> Option<(Bytes, Next)> {
+async fn next_event(relay: &mut SessionBridge) -> Option<(Bytes, EventStreamStep)> {
     loop {
         let Ok(relayed) = timeout(HEARTBEAT, relay.next()).await else {
-            return Some((Bytes::from_static(b":\n\n"), Next::More));
+            return Some((Bytes::from_static(b":\n\n"), EventStreamStep::More));
         };
         match relayed? {
-            Relayed::Message(text) => {
+            BridgeEvent::Message(text) => {
                 if let Some(event) = event(&text) {
-                    return Some((Bytes::from(event), Next::More));
+                    return Some((Bytes::from(event), EventStreamStep::More));
                 }
             }
-            Relayed::Closed(CloseCode(4409), _) => {
-                return Some((Bytes::from_static(REPLACED.as_bytes()), Next::Over));
+            BridgeEvent::Closed(CloseCode(4409), _) => {
+                return Some((Bytes::from_static(REPLACED.as_bytes()), EventStreamStep::Over));
             }
-            Relayed::Closed(..) => return None,
+            BridgeEvent::Closed(..) => return None,
         }
     }
 }
 
 /// A message as an event. White space in the value may be line ends, which are the end of a line here.
 fn event(text: &[u8]) -> Option<String> {
-    let Envelope { id, message } = Envelope::read(text)?;
+    let MessageEnvelope { id, message } = MessageEnvelope::read(text)?;
     let mut event = format!("id: {id}\n");
     for line in message.get().split(['\n', '\r']) {
         event.push_str("data: ");
@@ -212,9 +216,9 @@ fn event(text: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Asked, Claim, MessageId, event, events};
+    use super::{EventStreamRequest, MessageId, RegistrationKey, event, events};
     use crate::{
-        push::Relay,
+        push::SessionBridge,
         websocket::frame::{CloseCode, Frame},
     };
     use futures_util::{FutureExt, StreamExt};
@@ -223,27 +227,27 @@ mod tests {
     use tokio::io::AsyncWriteExt;
     use tokio_util::sync::CancellationToken;
 
-    fn asked(user: &str, query: &str, last: Option<&'static str>) -> Option<Asked> {
+    fn request(user: &str, query: &str, last: Option<&'static str>) -> Option<EventStreamRequest> {
         let mut headers = HeaderMap::new();
         if let Some(last) = last {
             headers.insert("last-event-id", HeaderValue::from_static(last));
         }
-        Asked::read(user, query, &headers)
+        EventStreamRequest::read(user, query, &headers)
     }
 
     #[test]
     fn a_request_names_a_pair_and_where_to_go_on() {
-        let claim = Claim::new("a/b é", "c&1").unwrap();
-        let wanted = |since| Some(Asked { claim: claim.clone(), since });
+        let claim = RegistrationKey::new("a/b é", "c&1").unwrap();
+        let wanted = |since| Some(EventStreamRequest { claim: claim.clone(), since });
         let pair = "connectionId=c%261";
-        assert_eq!(asked("a%2Fb%20%C3%A9", pair, None), wanted(None));
-        assert_eq!(asked("a%2Fb%20%C3%A9", pair, Some("12")), wanted(Some(MessageId(12))));
+        assert_eq!(request("a%2Fb%20%C3%A9", pair, None), wanted(None));
+        assert_eq!(request("a%2Fb%20%C3%A9", pair, Some("12")), wanted(Some(MessageId(12))));
         let since = "connectionId=c%261&since=7";
-        assert_eq!(asked("a%2Fb%20%C3%A9", since, None), wanted(Some(MessageId(7))));
+        assert_eq!(request("a%2Fb%20%C3%A9", since, None), wanted(Some(MessageId(7))));
         // Where it came back to counts, not where it once began.
-        assert_eq!(asked("a%2Fb%20%C3%A9", since, Some("12")), wanted(Some(MessageId(12))));
+        assert_eq!(request("a%2Fb%20%C3%A9", since, Some("12")), wanted(Some(MessageId(12))));
         for (user, query, last) in [("u", "", None), ("%ff", pair, None), ("u", pair, Some("x"))] {
-            assert_eq!(asked(user, query, last), None);
+            assert_eq!(request(user, query, last), None);
         }
     }
 
@@ -256,7 +260,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn silence_is_filled_and_a_newer_connection_ends_it_for_good() {
-        let (mut hub, relay) = Relay::pair().unwrap();
+        let (mut hub, relay) = SessionBridge::pair().unwrap();
         let mut events = pin!(events(relay, "first".into(), CancellationToken::new()));
         assert_eq!(events.next().await.unwrap().unwrap(), "first");
         assert_eq!(events.next().await.unwrap().unwrap(), ":\n\n");
@@ -267,7 +271,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_ends_when_the_daemon_does() {
-        let (_hub, relay) = Relay::pair().unwrap();
+        let (_hub, relay) = SessionBridge::pair().unwrap();
         let stopping = CancellationToken::new();
         let mut events = pin!(events(relay, String::new(), stopping.clone()));
         assert!(events.next().await.is_some() && events.next().now_or_never().is_none());

@@ -1,8 +1,8 @@
-//! Where news come from: this process itself, or Redis.
+//! Where replica_events come from: this process itself, or Redis.
 
-use super::news::{self, News};
+use super::{replica_events, replica_events::ReplicaEvent};
 use crate::{
-    client::{Delivery, State},
+    client::{SourceEvent, SourceState},
     services::nextcloud::SourceMetrics,
 };
 use std::sync::Arc;
@@ -26,16 +26,16 @@ pub fn channels(database: i64) -> &'static [&'static str] {
     }
 }
 
-/// Where news come from.
-pub enum Feed {
+/// Where replica_events come from.
+pub enum ReplicaFeed {
     /// This process: nobody else has any.
-    Memory(mpsc::Receiver<News>),
+    Memory(mpsc::Receiver<ReplicaEvent>),
     /// Every replica, over Redis.
     Redis {
         /// What is published.
-        queue: mpsc::Receiver<Delivery>,
+        queue: mpsc::Receiver<SourceEvent>,
         /// Whether we hear it.
-        state: watch::Receiver<State>,
+        state: watch::Receiver<SourceState>,
         /// Who counts.
         metrics: Arc<SourceMetrics>,
     },
@@ -43,32 +43,35 @@ pub enum Feed {
 
 /// Something new.
 #[derive(Debug)]
-pub enum Heard {
+pub enum ReplicaFeedItem {
     /// As it was told, and when it arrived.
-    News(News, Instant),
+    News(ReplicaEvent, Instant),
     /// Something may have been missed.
     Gap,
 }
 
-impl Feed {
-    /// Waits for news and takes them in one go, so many at most; none: nothing will come any more.
-    pub async fn next(&mut self, most: usize) -> Vec<Heard> {
+impl ReplicaFeed {
+    /// Waits for replica_events and takes them in one go, so many at most; none: nothing will come any more.
+    pub async fn next(&mut self, most: usize) -> Vec<ReplicaFeedItem> {
         match self {
             Self::Memory(queue) => {
-                let mut news = Vec::new();
-                queue.recv_many(&mut news, most).await;
+                let mut replica_events = Vec::new();
+                queue.recv_many(&mut replica_events, most).await;
                 let now = Instant::now();
-                news.into_iter().map(|news| Heard::News(news, now)).collect()
+                replica_events
+                    .into_iter()
+                    .map(|replica_events| ReplicaFeedItem::News(replica_events, now))
+                    .collect()
             }
             Self::Redis { queue, metrics, .. } => {
                 let mut deliveries = Vec::new();
                 while queue.recv_many(&mut deliveries, most).await > 0 {
-                    let heard: Vec<_> = deliveries
+                    let received: Vec<_> = deliveries
                         .drain(..)
-                        .filter_map(|delivery| heard(delivery, metrics))
+                        .filter_map(|delivery| received(delivery, metrics))
                         .collect();
-                    if !heard.is_empty() {
-                        return heard;
+                    if !received.is_empty() {
+                        return received;
                     }
                 }
                 Vec::new()
@@ -76,23 +79,23 @@ impl Feed {
         }
     }
 
-    /// Whether it is heard.
-    pub fn connection(&self) -> Connection {
+    /// Whether it is received.
+    pub fn connection(&self) -> ReplicaFeedConnection {
         match self {
-            Self::Memory(_) => Connection(None),
-            Self::Redis { state, .. } => Connection(Some(state.clone())),
+            Self::Memory(_) => ReplicaFeedConnection(None),
+            Self::Redis { state, .. } => ReplicaFeedConnection(Some(state.clone())),
         }
     }
 }
 
-/// Whether everything that is told is heard: always, where it is this process that tells.
-pub struct Connection(Option<watch::Receiver<State>>);
+/// Whether everything that is told is received: always, where it is this process that tells.
+pub struct ReplicaFeedConnection(Option<watch::Receiver<SourceState>>);
 
-impl Connection {
+impl ReplicaFeedConnection {
     /// Returns when it is so.
     pub async fn stands(&mut self) {
         if let Some(state) = &mut self.0
-            && state.wait_for(State::is_connected).await.is_err()
+            && state.wait_for(SourceState::is_connected).await.is_err()
         {
             // The subscription ends only with the process.
             std::future::pending().await
@@ -100,17 +103,17 @@ impl Connection {
     }
 }
 
-fn heard(delivery: Delivery, metrics: &SourceMetrics) -> Option<Heard> {
-    use crate::services::nextcloud::pipeline::Observer as _;
+fn received(delivery: SourceEvent, metrics: &SourceMetrics) -> Option<ReplicaFeedItem> {
+    use crate::services::nextcloud::pipeline::PipelineObserver as _;
     match delivery {
-        Delivery::Gap => {
+        SourceEvent::Gap => {
             metrics.gap();
-            Some(Heard::Gap)
+            Some(ReplicaFeedItem::Gap)
         }
-        Delivery::Message(message, at) => {
+        SourceEvent::Message(message, at) => {
             metrics.received(message.channel);
-            match news::read(&message.payload) {
-                Ok(news) => Some(Heard::News(news, at)),
+            match replica_events::read(&message.payload) {
+                Ok(replica_events) => Some(ReplicaFeedItem::News(replica_events, at)),
                 Err(error) => {
                     metrics.malformed(message.channel);
                     tracing::debug!(bytes = message.payload.len(), "passed over: {error}");

@@ -1,7 +1,7 @@
 //! Form bodies with nested keys, as the original's parser (`qs`) reads them:
 //! `message[title]=hi&message[tags][]=a`.
 
-use super::value::Value;
+use super::message_value::MessageValue;
 use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
 
@@ -14,35 +14,35 @@ const MAX_INDEX: usize = 100;
 
 /// More parameters than a body may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TooMany;
+pub struct TooManyParameters;
 
 /// A value in the making.
 #[derive(Debug, Clone, PartialEq)]
-enum Node {
+enum FormNode {
     Text(String),
-    List(Vec<Node>),
-    Map(IndexMap<String, Node>),
+    List(Vec<FormNode>),
+    Map(IndexMap<String, FormNode>),
 }
 
 /// The value of a top-level key, if the body has it.
-pub fn value_of(body: &[u8], wanted: &str) -> Result<Option<Value>, TooMany> {
+pub fn value_of(body: &[u8], wanted: &str) -> Result<Option<MessageValue>, TooManyParameters> {
     let pairs = body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
     if pairs.count() > MAX_PARAMETERS {
-        return Err(TooMany);
+        return Err(TooManyParameters);
     }
-    let mut found: Option<Node> = None;
+    let mut found: Option<FormNode> = None;
     for (key, text) in url::form_urlencoded::parse(body) {
-        let Some((head, path)) = taken_apart(&key) else { continue };
+        let Some((head, path)) = split_key(&key) else { continue };
         if head == wanted {
             let whole = found.take();
             found = Some(put(whole, &path, text.into_owned()));
         }
     }
-    Ok(found.map(|node| Value::of(&node)))
+    Ok(found.map(|node| MessageValue::of(&node)))
 }
 
 /// `a[b][]` is `a` with the path `b`, ``.
-fn taken_apart(key: &str) -> Option<(&str, Vec<&str>)> {
+fn split_key(key: &str) -> Option<(&str, Vec<&str>)> {
     let at = key.find('[').unwrap_or(key.len());
     let (head, mut rest) = key.split_at(at);
     let mut path = Vec::new();
@@ -59,69 +59,73 @@ fn taken_apart(key: &str) -> Option<(&str, Vec<&str>)> {
     (!head.is_empty() && (rest.is_empty() || !path.is_empty())).then_some((head, path))
 }
 
-fn put(node: Option<Node>, path: &[&str], text: String) -> Node {
+fn put(node: Option<FormNode>, path: &[&str], text: String) -> FormNode {
     let Some((first, rest)) = path.split_first() else {
         return match node {
-            None => Node::Text(text),
-            Some(Node::List(mut list)) => {
-                list.push(Node::Text(text));
-                Node::List(list)
+            None => FormNode::Text(text),
+            Some(FormNode::List(mut list)) => {
+                list.push(FormNode::Text(text));
+                FormNode::List(list)
             }
-            Some(Node::Map(mut map)) => {
-                map.insert(text, Node::Text("true".to_owned()));
-                Node::Map(map)
+            Some(FormNode::Map(mut map)) => {
+                map.insert(text, FormNode::Text("true".to_owned()));
+                FormNode::Map(map)
             }
-            Some(before @ Node::Text(_)) => Node::List(vec![before, Node::Text(text)]),
+            Some(before @ FormNode::Text(_)) => FormNode::List(vec![before, FormNode::Text(text)]),
         };
     };
     match (node, place(first)) {
-        (None, Some(_)) => Node::List(vec![put(None, rest, text)]),
-        (Some(Node::List(mut list)), Some(Place::Next)) => {
+        (None, Some(_)) => FormNode::List(vec![put(None, rest, text)]),
+        (Some(FormNode::List(mut list)), Some(FormListPosition::Next)) => {
             list.push(put(None, rest, text));
-            Node::List(list)
+            FormNode::List(list)
         }
-        (Some(Node::List(mut list)), Some(Place::At(index))) if index <= list.len() => {
+        (Some(FormNode::List(mut list)), Some(FormListPosition::At(index)))
+            if index <= list.len() =>
+        {
             let before = (index < list.len()).then(|| list.remove(index));
             list.insert(index, put(before, rest, text));
-            Node::List(list)
+            FormNode::List(list)
         }
-        (Some(before @ Node::Text(_)), Some(_)) => Node::List(vec![before, put(None, rest, text)]),
+        (Some(before @ FormNode::Text(_)), Some(_)) => {
+            FormNode::List(vec![before, put(None, rest, text)])
+        }
         (node, _) => {
             let mut map = keyed(node);
             let before = map.shift_remove(*first);
             map.insert((*first).to_owned(), put(before, rest, text));
-            Node::Map(map)
+            FormNode::Map(map)
         }
     }
 }
 
 /// Where in a list.
-enum Place {
+enum FormListPosition {
     Next,
     At(usize),
 }
 
-fn place(part: &str) -> Option<Place> {
+fn place(part: &str) -> Option<FormListPosition> {
     if part.is_empty() {
-        return Some(Place::Next);
+        return Some(FormListPosition::Next);
     }
     let index: usize = part.parse().ok().filter(|index: &usize| index.to_string() == part)?;
-    (index <= MAX_INDEX).then_some(Place::At(index))
+    (index <= MAX_INDEX).then_some(FormListPosition::At(index))
 }
 
 /// A list whose keys are no places any more is a map.
-fn keyed(node: Option<Node>) -> IndexMap<String, Node> {
+fn keyed(node: Option<FormNode>) -> IndexMap<String, FormNode> {
     match node {
         None => IndexMap::new(),
-        Some(Node::Map(map)) => map,
-        Some(Node::Text(text)) => [("0".to_owned(), Node::Text(text))].into(),
-        Some(Node::List(list)) => {
+        Some(FormNode::Map(map)) => map,
+        Some(FormNode::Text(text)) => [("0".to_owned(), FormNode::Text(text))].into(),
+        Some(FormNode::List(list)) => {
             list.into_iter().enumerate().map(|(index, node)| (index.to_string(), node)).collect()
         }
     }
 }
 
-impl Serialize for Node {
+impl Serialize for FormNode {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Text(text) => serializer.serialize_str(text),
@@ -133,7 +137,7 @@ impl Serialize for Node {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_PARAMETERS, TooMany, value_of};
+    use super::{MAX_PARAMETERS, TooManyParameters, value_of};
 
     #[test]
     fn keys_nest_as_in_the_original() {
@@ -157,7 +161,7 @@ mod tests {
             ),
         ] {
             let value = value_of(body.as_bytes(), "message").unwrap();
-            assert_eq!(value.as_ref().map(super::Value::as_str), expected, "{body}");
+            assert_eq!(value.as_ref().map(super::MessageValue::as_str), expected, "{body}");
         }
     }
 
@@ -166,7 +170,7 @@ mod tests {
         let most = vec!["a=1"; MAX_PARAMETERS].join("&");
         assert_eq!(value_of(most.as_bytes(), "message"), Ok(None));
         let more = format!("{most}&message=1");
-        assert_eq!(value_of(more.as_bytes(), "message"), Err(TooMany));
+        assert_eq!(value_of(more.as_bytes(), "message"), Err(TooManyParameters));
     }
 
     #[test]

@@ -1,34 +1,34 @@
 //! Webhook push: back ends POST, clients hear it (`specs/webhook-push.md`).
 //!
 //! ```text
-//! rest, hook ─▶ book ─News▶ feed ▶ teller ─▶ hub ▶ clients
+//! rest, hook ─▶ store ─News▶ feed ▶ dispatcher ─▶ hub ▶ clients
 //!                 ▲                   ▲
-//!                 └──────── door ─────┘ ◀─ socket, Socket.IO, event stream
+//!                 └──────── authenticated ─────┘ ◀─ socket, Socket.IO, event stream
 //! ```
 
+pub mod admission;
+pub mod backend_access;
 pub mod body;
-pub mod book;
-pub mod claim;
 pub mod cors;
 pub mod dialect;
-pub mod door;
+pub mod dispatcher;
 pub mod envelope;
 pub mod event_stream;
 pub mod feed;
 pub mod form;
-pub mod guesses;
+pub mod guess_limiter;
 pub mod hooks;
-pub mod id;
 mod instance;
-pub mod keeper;
-pub mod news;
+pub mod message_id;
+pub mod message_value;
+pub mod registration_key;
 pub mod replay;
+pub mod replica_events;
 pub mod rest;
 pub mod settings;
 pub mod socket;
 pub mod socketio;
-pub mod teller;
-pub mod token;
-pub mod value;
+pub mod state_writer;
+pub mod store;
 
-pub use instance::{Inside, KIND, Webhook};
+pub use instance::{KIND, WebhookHandlers, WebhookService};

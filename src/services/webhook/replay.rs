@@ -1,8 +1,8 @@
 //! Messages of the last minute, for clients that were away: a small buffer in every replica.
 
 use super::{
-    book::{BookLimits, Stored},
-    id::MessageId,
+    message_id::MessageId,
+    store::{StoreLimits, StoredMessage},
 };
 use crate::websocket::frame::Frame;
 use std::{
@@ -14,9 +14,9 @@ use tokio::time::Instant;
 /// Messages in the order of their ids, each user's by itself. Past a limit the oldest goes: of the
 /// user, or of all.
 #[derive(Debug)]
-pub struct Replay {
-    limits: BookLimits,
-    users: HashMap<String, Waiting>,
+pub struct MessageReplay {
+    limits: StoreLimits,
+    users: HashMap<String, UserReplay>,
     /// Every message in order, by its user; those forgotten earlier are passed over.
     order: VecDeque<(MessageId, String, Instant)>,
     messages: usize,
@@ -24,36 +24,39 @@ pub struct Replay {
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
-    messages: VecDeque<Held>,
+struct UserReplay {
+    messages: VecDeque<BufferedMessage>,
     bytes: usize,
 }
 
 #[derive(Debug)]
-struct Held {
+struct BufferedMessage {
     id: MessageId,
     connection: Option<String>,
     frame: Frame,
 }
 
-impl Held {
+impl BufferedMessage {
     fn size(&self) -> usize {
         self.frame.bytes().len()
     }
 }
 
-impl Replay {
+impl MessageReplay {
     /// An empty buffer.
-    pub fn new(limits: BookLimits) -> Self {
+    pub fn new(limits: StoreLimits) -> Self {
         let (users, order) = (HashMap::new(), VecDeque::new());
         Self { limits, users, order, messages: 0, bytes: 0 }
     }
 
     /// Keeps a message that is newer than all that are there.
-    pub fn add(&mut self, stored: &Stored, frame: Frame, now: Instant) {
+    pub fn add(&mut self, stored: &StoredMessage, frame: Frame, now: Instant) {
         let user = stored.to.user();
-        let held =
-            Held { id: stored.id, connection: stored.to.connection().map(str::to_owned), frame };
+        let held = BufferedMessage {
+            id: stored.id,
+            connection: stored.to.connection().map(str::to_owned),
+            frame,
+        };
         let size = held.size();
         let waiting = self.users.entry(user.to_owned()).or_default();
         waiting.bytes += size;
@@ -119,24 +122,24 @@ impl Replay {
 
 #[cfg(test)]
 mod tests {
-    use super::{BookLimits, MessageId, Replay, Stored};
+    use super::{MessageId, MessageReplay, StoreLimits, StoredMessage};
     use crate::services::webhook::{
-        claim::{Claim, Target},
-        value::Value,
+        message_value::MessageValue,
+        registration_key::{MessageTarget, RegistrationKey},
     };
     use tokio::time::{Duration, Instant};
 
-    fn user(name: &str) -> Target {
-        Target::User(name.to_owned())
+    fn user(name: &str) -> MessageTarget {
+        MessageTarget::User(name.to_owned())
     }
 
-    fn add(replay: &mut Replay, id: u64, to: Target, now: Instant) {
-        let (id, value) = (MessageId(id), Value::of(&id));
-        replay.add(&Stored { id, to, value: value.clone() }, value.frame(id), now);
+    fn add(replay: &mut MessageReplay, id: u64, to: MessageTarget, now: Instant) {
+        let (id, value) = (MessageId(id), MessageValue::of(&id));
+        replay.add(&StoredMessage { id, to, value: value.clone() }, value.frame(id), now);
     }
 
     /// The ids that a connection is sent.
-    fn sent(replay: &Replay, user: &str, connection: &str, after: u64) -> Vec<u64> {
+    fn sent(replay: &MessageReplay, user: &str, connection: &str, after: u64) -> Vec<u64> {
         let frames = replay.since(user, connection, MessageId(after));
         let id = |frame: crate::websocket::frame::Frame| {
             let json: serde_json::Value = serde_json::from_slice(&frame.payload()).unwrap();
@@ -147,8 +150,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_what_is_ones_own_and_newer_is_sent_in_order() {
-        let (mut replay, now) = (Replay::new(BookLimits::default()), Instant::now());
-        let only = Target::Connection(Claim::new("a", "c2").unwrap());
+        let (mut replay, now) = (MessageReplay::new(StoreLimits::default()), Instant::now());
+        let only = MessageTarget::Connection(RegistrationKey::new("a", "c2").unwrap());
         for (id, to) in [(1, user("a")), (2, user("b")), (3, only), (4, user("a"))] {
             add(&mut replay, id, to, now);
         }
@@ -160,7 +163,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn messages_are_forgotten_after_their_time() {
-        let mut replay = Replay::new(BookLimits::default());
+        let mut replay = MessageReplay::new(StoreLimits::default());
         add(&mut replay, 1, user("a"), Instant::now());
         tokio::time::advance(Duration::from_secs(30)).await;
         add(&mut replay, 2, user("a"), Instant::now());
@@ -175,8 +178,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn past_a_limit_the_oldest_goes() {
-        let limits = BookLimits { messages: 2, messages_in_all: 3, ..BookLimits::default() };
-        let (mut replay, now) = (Replay::new(limits), Instant::now());
+        let limits = StoreLimits { messages: 2, messages_in_all: 3, ..StoreLimits::default() };
+        let (mut replay, now) = (MessageReplay::new(limits), Instant::now());
         for id in 1..=3 {
             add(&mut replay, id, user("a"), now);
         }
@@ -193,8 +196,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn bytes_are_bounded_too() {
-        let limits = BookLimits { bytes: 100, ..BookLimits::default() };
-        let (mut replay, now) = (Replay::new(limits), Instant::now());
+        let limits = StoreLimits { bytes: 100, ..StoreLimits::default() };
+        let (mut replay, now) = (MessageReplay::new(limits), Instant::now());
         for id in 1..=10 {
             add(&mut replay, id, user("a"), now);
         }

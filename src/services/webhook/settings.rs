@@ -1,11 +1,11 @@
 //! What can be set for a host of this kind.
 
-use super::book::BookLimits;
+use super::store::StoreLimits;
 use crate::{
     client::redis::{RedisSettings, read_settings::redis, redis_urls},
     config::{
-        ConfigError, Flag, Found, HostRequest, Layers, Report, Setting, SettingKind, Sourced,
-        parse, secret::Secret, setting,
+        ConfigError, ConfigFileValue, ServiceConfigRequest, ServiceFlag, Setting, SettingKind,
+        SettingLayers, SettingsReport, SourcedValue, parse, secret::Secret, setting,
     },
     server::proxy_settings::{ProxySettings, proxies},
 };
@@ -59,68 +59,68 @@ pub const SETTINGS: &[Setting] = &[
 ];
 
 /// Those with a flag.
-pub const FLAGS: &[Flag] = &[
-    Flag {
+pub const FLAGS: &[ServiceFlag] = &[
+    ServiceFlag {
         setting: INSECURE_NO_TOKEN,
         value: None,
         help: "Serve without AUTH_TOKEN: whoever reaches the port may push to everybody [INSECURE_NO_TOKEN]",
     },
-    Flag {
+    ServiceFlag {
         setting: setting::REDIS_URL,
         value: Some("url"),
         help: "Redis, for several replicas; without it everything is in memory [REDIS_URL, REDIS_HOST]",
     },
-    Flag {
+    ServiceFlag {
         setting: PUBLIC_URL,
         value: Some("url"),
         help: "What private URLs begin with; without it they are paths [PUBLIC_URL]",
     },
-    Flag {
+    ServiceFlag {
         setting: REGISTRATION_TIME,
         value: Some("seconds"),
         help: "How long a registration lives that no client uses [REGISTRATION_TIME; default 3600]",
     },
-    Flag {
+    ServiceFlag {
         setting: MAX_REGISTRATIONS,
         value: Some("number"),
         help: "Registrations of one user [MAX_REGISTRATIONS; default 64]",
     },
-    Flag {
+    ServiceFlag {
         setting: REPLAY_TIME,
         value: Some("seconds"),
         help: "How long messages are kept for clients that are away [REPLAY_TIME; default 60]",
     },
-    Flag {
+    ServiceFlag {
         setting: HOOK_TIME,
         value: Some("seconds"),
         help: "How long a private URL lives, unless its owner says [HOOK_TIME; default 3600]",
     },
-    Flag {
+    ServiceFlag {
         setting: MAX_HOOK_TIME,
         value: Some("seconds"),
         help: "How long it may live at most [MAX_HOOK_TIME; default 86400]",
     },
-    Flag {
+    ServiceFlag {
         setting: HOOK_RATE,
         value: Some("number"),
         help: "Calls of one private URL in a minute [HOOK_RATE; default 60]",
     },
-    Flag {
+    ServiceFlag {
         setting: setting::MAX_CONNECTIONS,
         value: Some("number"),
         help: "Clients at once, 0 for any number [MAX_CONNECTIONS; default 0]",
     },
-    Flag {
+    ServiceFlag {
         setting: setting::MAX_CONNECTION_TIME,
         value: Some("seconds"),
         help: "How long a connection may last, 0 for ever [MAX_CONNECTION_TIME; default 0]",
     },
-    Flag {
+    ServiceFlag {
         setting: setting::TRUSTED_PROXIES,
         value: Some("networks"),
         help: "Networks whose forwarded headers are believed [TRUSTED_PROXIES; default loopback]",
     },
-    Flag {
+    ServiceFlag {
         setting: setting::FORWARDED_FOR_HEADERS,
         value: Some("headers"),
         help: "Headers that hold the forwarded chain [FORWARDED_FOR_HEADERS; default x-forwarded-for]",
@@ -141,8 +141,8 @@ pub struct WebhookSettings {
     pub redis: Option<RedisSettings>,
     /// What private URLs begin with.
     pub public_url: Option<String>,
-    /// What the book holds.
-    pub limits: BookLimits,
+    /// What the store holds.
+    pub limits: StoreLimits,
     /// How long a private URL lives, usually and at most.
     pub hook_time: (Duration, Duration),
     /// Calls of one in a minute.
@@ -160,7 +160,10 @@ impl WebhookSettings {
     ///
     /// # Errors
     /// [`ConfigError`].
-    pub fn read(request: &HostRequest<'_>, report: &mut Report) -> Result<Self, ConfigError> {
+    pub fn read(
+        request: &ServiceConfigRequest<'_>,
+        report: &mut SettingsReport,
+    ) -> Result<Self, ConfigError> {
         let layers = request.layers;
         Ok(Self {
             token: token(layers, report)?,
@@ -183,9 +186,13 @@ impl WebhookSettings {
     }
 }
 
-fn token(layers: &Layers<'_>, report: &mut Report) -> Result<Option<Secret>, ConfigError> {
+fn token(
+    layers: &SettingLayers<'_>,
+    report: &mut SettingsReport,
+) -> Result<Option<Secret>, ConfigError> {
     let token = layers.get(AUTH_TOKEN, |text| Ok::<_, String>(Secret::from(text)))?;
-    let open = layers.get(INSECURE_NO_TOKEN, parse::switch)?.unwrap_or(Sourced::default(false));
+    let open =
+        layers.get(INSECURE_NO_TOKEN, parse::switch)?.unwrap_or(SourcedValue::default(false));
     let token = report.keep_some(AUTH_TOKEN.name, token, "none", |_| "set".to_owned());
     let open = report.keep(INSECURE_NO_TOKEN.name, open, bool::to_string);
     match (&token, open) {
@@ -208,20 +215,26 @@ fn token(layers: &Layers<'_>, report: &mut Report) -> Result<Option<Secret>, Con
 }
 
 /// `REDIS_URL`, else the original's `REDIS_HOST`: a URL such as `redis://cache`, or a host's name.
-fn shared(layers: &Layers<'_>, report: &mut Report) -> Result<Option<RedisSettings>, ConfigError> {
-    let original: Found<RedisSettings> = layers.get(REDIS_HOST, |text| {
+fn shared(
+    layers: &SettingLayers<'_>,
+    report: &mut SettingsReport,
+) -> Result<Option<RedisSettings>, ConfigError> {
+    let original: ConfigFileValue<RedisSettings> = layers.get(REDIS_HOST, |text| {
         let url = if text.contains("://") { text.to_owned() } else { format!("redis://{text}") };
         redis_urls(&[url])
     });
     if layers.texts(setting::REDIS_URL)?.is_none() && matches!(original, Ok(None)) {
-        let none = Sourced::default(None::<String>);
+        let none = SourcedValue::default(None::<String>);
         report.keep(setting::REDIS_URL.name, none, |_| "none: in memory".to_owned());
         return Ok(None);
     }
     redis(layers, original, report).map(Some)
 }
 
-fn public_url(layers: &Layers<'_>, report: &mut Report) -> Result<Option<String>, ConfigError> {
+fn public_url(
+    layers: &SettingLayers<'_>,
+    report: &mut SettingsReport,
+) -> Result<Option<String>, ConfigError> {
     let url = layers.get(PUBLIC_URL, |text| {
         let url = url::Url::parse(text).ok().filter(|url| {
             matches!(url.scheme(), "http" | "https")
@@ -239,8 +252,11 @@ fn public_url(layers: &Layers<'_>, report: &mut Report) -> Result<Option<String>
     Ok(report.keep_some(PUBLIC_URL.name, url, "none: private URLs are paths", String::clone))
 }
 
-fn limits(layers: &Layers<'_>, report: &mut Report) -> Result<BookLimits, ConfigError> {
-    let usual = BookLimits::default();
+fn limits(
+    layers: &SettingLayers<'_>,
+    report: &mut SettingsReport,
+) -> Result<StoreLimits, ConfigError> {
+    let usual = StoreLimits::default();
     let per_user = number(layers, MAX_REGISTRATIONS, 64, report)?;
     let registration = seconds(layers, REGISTRATION_TIME, 3600, LONGEST, report)?;
     if registration < SHORTEST_REGISTRATION {
@@ -249,7 +265,7 @@ fn limits(layers: &Layers<'_>, report: &mut Report) -> Result<BookLimits, Config
             remedy: "Set it to as many seconds as a client may take to come back, such as 3600",
         });
     }
-    Ok(BookLimits {
+    Ok(StoreLimits {
         registration,
         per_user: usize::try_from(per_user).unwrap_or(usize::MAX),
         replay: seconds(layers, REPLAY_TIME, 60, LONGEST_REPLAY, report)?,
@@ -261,46 +277,50 @@ fn limits(layers: &Layers<'_>, report: &mut Report) -> Result<BookLimits, Config
 const SHORTEST_REGISTRATION: Duration = Duration::from_secs(4);
 
 fn hook_time(
-    layers: &Layers<'_>,
-    report: &mut Report,
+    layers: &SettingLayers<'_>,
+    report: &mut SettingsReport,
 ) -> Result<(Duration, Duration), ConfigError> {
     let usual = seconds(layers, HOOK_TIME, 3600, LONGEST, report)?;
     let longest = seconds(layers, MAX_HOOK_TIME, 86_400, LONGEST, report)?;
     Ok((usual.min(longest), longest))
 }
 
-fn at_most(layers: &Layers<'_>, report: &mut Report) -> Result<Option<usize>, ConfigError> {
+fn at_most(
+    layers: &SettingLayers<'_>,
+    report: &mut SettingsReport,
+) -> Result<Option<usize>, ConfigError> {
     let most = layers.get(setting::MAX_CONNECTIONS, parse::count::<usize>)?;
-    let most =
-        report.keep(setting::MAX_CONNECTIONS.name, most.unwrap_or(Sourced::default(0)), |most| {
-            match most {
-                0 => "no limit".to_owned(),
-                most => most.to_string(),
-            }
-        });
+    let most = report.keep(
+        setting::MAX_CONNECTIONS.name,
+        most.unwrap_or(SourcedValue::default(0)),
+        |most| match most {
+            0 => "no limit".to_owned(),
+            most => most.to_string(),
+        },
+    );
     Ok(Some(most).filter(|most| *most > 0))
 }
 
 fn number(
-    layers: &Layers<'_>,
+    layers: &SettingLayers<'_>,
     setting: Setting,
     usual: u32,
-    report: &mut Report,
+    report: &mut SettingsReport,
 ) -> Result<u32, ConfigError> {
     let parse = |text: &str| match parse::count::<u32>(text) {
         Ok(0) => Err("expected a number above 0".to_owned()),
         other => other,
     };
-    let number = layers.get(setting, parse)?.unwrap_or(Sourced::default(usual));
+    let number = layers.get(setting, parse)?.unwrap_or(SourcedValue::default(usual));
     Ok(report.keep(setting.name, number, u32::to_string))
 }
 
 fn seconds(
-    layers: &Layers<'_>,
+    layers: &SettingLayers<'_>,
     setting: Setting,
     usual: u64,
     longest: Duration,
-    report: &mut Report,
+    report: &mut SettingsReport,
 ) -> Result<Duration, ConfigError> {
     let parse = |text: &str| -> Result<Duration, String> {
         match parse::duration(text)? {
@@ -310,7 +330,7 @@ fn seconds(
             time => Ok(time),
         }
     };
-    let usual = Sourced::default(Duration::from_secs(usual));
+    let usual = SourcedValue::default(Duration::from_secs(usual));
     let time = layers.get(setting, parse)?.unwrap_or(usual);
     Ok(report.keep(setting.name, time, |time| format!("{} s", time.as_secs())))
 }

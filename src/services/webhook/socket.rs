@@ -1,16 +1,16 @@
 //! Plain WebSockets: `/ws/{user}?connectionId=…&since=…`, or `/ws` and the pair as the first message.
 
 use super::{
-    claim::Claim,
+    admission::{AdmissionError, ClientAdmission},
     dialect,
-    door::{Door, Refused},
-    id::MessageId,
+    message_id::MessageId,
+    registration_key::RegistrationKey,
     rest,
 };
 use crate::{
-    lifecycle::Tasks,
-    server::{Client, ClientStream, Handshake, handshake},
-    websocket::{Decoder, Item, Rules, frame::Frame},
+    lifecycle::TaskGroup,
+    server::{ClientStream, UpgradedClient, WebSocketHandshake, handshake},
+    websocket::{DecodedItem, DecoderRules, FrameDecoder, frame::Frame},
 };
 use bytes::{Bytes, BytesMut};
 use http::HeaderName;
@@ -23,49 +23,55 @@ use tokio::{
 use warp::{Filter, filters::BoxedFilter, path::Tail, reply::Response};
 
 /// How long a client may take to say who it is.
-const PATIENCE: Duration = Duration::from_secs(15);
+const REGISTER_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long one that is sent away may take to read why.
-const LINGER: Duration = Duration::from_secs(2);
-/// Read at once from a stranger.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Read at once from a pre_auth_connection.
 const BUFFER: usize = 4096;
 
 /// Who a client says to be, and what it had last.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Introduction {
-    claim: Claim,
+struct WebSocketRegistration {
+    claim: RegistrationKey,
     since: Option<MessageId>,
 }
 
 /// `{"register":{"userId":"…","connectionId":"…","since":"…"}}`.
 #[derive(Deserialize)]
-struct First {
-    register: Register,
+struct RegisterMessage {
+    register: RegisterFields,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Register {
+struct RegisterFields {
     user_id: String,
     connection_id: String,
     since: Option<String>,
 }
 
 /// The route; `names` are the headers that hold the forwarded chain.
-pub fn routes(door: Door, tasks: Tasks, names: Arc<[HeaderName]>) -> BoxedFilter<(Response,)> {
+pub fn routes(
+    authenticated: ClientAdmission,
+    tasks: TaskGroup,
+    names: Arc<[HeaderName]>,
+) -> BoxedFilter<(Response,)> {
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::path("ws")
         .and(warp::path::tail())
         .and(query)
         .and(handshake())
-        .map(move |tail: Tail, query: String, asked: Handshake| {
-            let (door, introduced) = (door.clone(), in_the_path(tail.as_str(), &query));
-            asked.accept(&tasks, &names, move |client| serve(door, introduced, client))
+        .map(move |tail: Tail, query: String, handshake: WebSocketHandshake| {
+            let (authenticated, registration) =
+                (authenticated.clone(), from_path(tail.as_str(), &query));
+            handshake
+                .accept(&tasks, &names, move |client| serve(authenticated, registration, client))
         })
         .boxed()
 }
 
 /// Some, if the path names a user; then it has to be right.
-fn in_the_path(path: &str, query: &str) -> Option<Result<Introduction, Refused>> {
+fn from_path(path: &str, query: &str) -> Option<Result<WebSocketRegistration, AdmissionError>> {
     let path = path.strip_suffix('/').unwrap_or(path);
     if path.is_empty() {
         return None;
@@ -74,77 +80,84 @@ fn in_the_path(path: &str, query: &str) -> Option<Result<Introduction, Refused>>
     let connection = rest::single(query, "connectionId");
     let since = rest::single(query, "since");
     Some(match (user, connection) {
-        (Some(user), Some(connection)) => introduction(user, connection, since),
-        _ => Err(Refused::Malformed),
+        (Some(user), Some(connection)) => parse_registration(user, connection, since),
+        _ => Err(AdmissionError::Malformed),
     })
 }
 
-fn introduction(
+fn parse_registration(
     user: String,
     connection: String,
     since: Option<String>,
-) -> Result<Introduction, Refused> {
-    let claim = Claim::new(user, connection).ok_or(Refused::Malformed)?;
-    let since = since.map(|id| id.parse()).transpose().map_err(|_| Refused::Malformed)?;
-    Ok(Introduction { claim, since })
+) -> Result<WebSocketRegistration, AdmissionError> {
+    let claim = RegistrationKey::new(user, connection).ok_or(AdmissionError::Malformed)?;
+    let since = since.map(|id| id.parse()).transpose().map_err(|_| AdmissionError::Malformed)?;
+    Ok(WebSocketRegistration { claim, since })
 }
 
-async fn serve(door: Door, introduced: Option<Result<Introduction, Refused>>, client: Client) {
-    let Client { mut stream, leftover, peer, stranger } = client;
-    let (introduced, leftover) = match introduced {
-        Some(introduced) => (introduced, leftover),
-        None => match timeout(PATIENCE, first_message(&mut stream, &leftover)).await {
+async fn serve(
+    authenticated: ClientAdmission,
+    registration: Option<Result<WebSocketRegistration, AdmissionError>>,
+    client: UpgradedClient,
+) {
+    let UpgradedClient { mut stream, leftover, peer, pre_auth_connection } = client;
+    let (registration, leftover) = match registration {
+        Some(registration) => (registration, leftover),
+        None => match timeout(REGISTER_TIMEOUT, first_message(&mut stream, &leftover)).await {
             Ok(Some((text, rest))) => (read(&text), rest),
             Ok(None) => return,
-            Err(_) => (Err(Refused::Malformed), Bytes::new()),
+            Err(_) => (Err(AdmissionError::Malformed), Bytes::new()),
         },
     };
-    stranger.claims();
-    let admitted = match introduced {
-        Ok(introduction) => {
-            let Introduction { claim, since } = introduction;
-            door.admit(claim, &peer).await.map(|admitted| (admitted, since))
+    pre_auth_connection.protect_from_eviction();
+    let admitted = match registration {
+        Ok(parse_registration) => {
+            let WebSocketRegistration { claim, since } = parse_registration;
+            authenticated.admit(claim, &peer).await.map(|admitted| (admitted, since))
         }
         Err(refused) => Err(refused),
     };
     match admitted {
         Ok((admitted, since)) => {
             let welcome = Some(dialect::registered());
-            if let Err(refused) = door.join(admitted, stream, leftover, since, welcome).await {
+            if let Err(refused) =
+                authenticated.join(admitted, stream, leftover, since, welcome).await
+            {
                 tracing::debug!(why = refused.name(), "a client is dropped");
             }
         }
         Err(refused) => {
-            if timeout(LINGER, send_away(&mut stream, refused)).await.is_err() {
+            if timeout(CLOSE_TIMEOUT, reject(&mut stream, refused)).await.is_err() {
                 stream.abort();
             }
         }
     }
-    drop(stranger);
+    drop(pre_auth_connection);
 }
 
-fn read(text: &str) -> Result<Introduction, Refused> {
-    let First { register } = serde_json::from_str(text).map_err(|_| Refused::Malformed)?;
-    introduction(register.user_id, register.connection_id, register.since)
+fn read(text: &str) -> Result<WebSocketRegistration, AdmissionError> {
+    let RegisterMessage { register } =
+        serde_json::from_str(text).map_err(|_| AdmissionError::Malformed)?;
+    parse_registration(register.user_id, register.connection_id, register.since)
 }
 
 /// The first text, and what came behind it; none: the client has gone or speaks no WebSocket.
 async fn first_message(stream: &mut ClientStream, leftover: &[u8]) -> Option<(String, Bytes)> {
-    let (mut decoder, mut buffer) = (Decoder::default(), BytesMut::from(leftover));
+    let (mut decoder, mut buffer) = (FrameDecoder::default(), BytesMut::from(leftover));
     loop {
         let mut bytes = buffer.split();
         let (mut pongs, mut first) = (Vec::new(), None);
-        let mut items = decoder.feed(Rules::FROM_CLIENT, &mut bytes);
+        let mut items = decoder.feed(DecoderRules::FROM_CLIENT, &mut bytes);
         while let Some(item) = items.next() {
             match item {
-                Ok(Item::Text(text)) => {
+                Ok(DecodedItem::Text(text)) => {
                     let text = text.to_owned();
                     first = Some((text, Bytes::copy_from_slice(items.rest())));
                     break;
                 }
-                Ok(Item::Ping(payload)) => pongs.push(Frame::pong(payload)),
-                Ok(Item::Pong(_)) => {}
-                Ok(Item::Binary(_) | Item::Close(_)) | Err(_) => return None,
+                Ok(DecodedItem::Ping(payload)) => pongs.push(Frame::pong(payload)),
+                Ok(DecodedItem::Pong(_)) => {}
+                Ok(DecodedItem::Binary(_) | DecodedItem::Close(_)) | Err(_) => return None,
             }
         }
         drop(items);
@@ -163,7 +176,7 @@ async fn first_message(stream: &mut ClientStream, leftover: &[u8]) -> Option<(St
 
 /// Says why, then waits for the client to read it: a socket closed with unread data in it takes back
 /// what was sent last.
-async fn send_away(stream: &mut ClientStream, refused: Refused) {
+async fn reject(stream: &mut ClientStream, refused: AdmissionError) {
     for frame in [dialect::refused(refused), Frame::close(refused.code(), refused.name())] {
         if stream.write_all(frame.bytes()).await.is_err() {
             return;
@@ -176,25 +189,27 @@ async fn send_away(stream: &mut ClientStream, refused: Refused) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Claim, Introduction, MessageId, Refused, in_the_path, read};
+    use super::{
+        AdmissionError, MessageId, RegistrationKey, WebSocketRegistration, from_path, read,
+    };
 
-    fn alice(since: Option<u64>) -> Result<Introduction, Refused> {
-        let claim = Claim::new("alice", "c 1").unwrap();
-        Ok(Introduction { claim, since: since.map(MessageId) })
+    fn alice(since: Option<u64>) -> Result<WebSocketRegistration, AdmissionError> {
+        let claim = RegistrationKey::new("alice", "c 1").unwrap();
+        Ok(WebSocketRegistration { claim, since: since.map(MessageId) })
     }
 
     #[test]
     fn a_path_names_both_or_is_wrong() {
-        assert_eq!(in_the_path("", "connectionId=c"), None);
+        assert_eq!(from_path("", "connectionId=c"), None);
         for (path, query, expected) in [
             ("alice", "connectionId=c%201", alice(None)),
             ("alice/", "since=7&connectionId=c+1", alice(Some(7))),
-            ("alice", "", Err(Refused::Malformed)),
-            ("alice", "connectionId=c&since=x", Err(Refused::Malformed)),
-            ("alice/x", "connectionId=c", Err(Refused::Malformed)),
-            ("%ff", "connectionId=c", Err(Refused::Malformed)),
+            ("alice", "", Err(AdmissionError::Malformed)),
+            ("alice", "connectionId=c&since=x", Err(AdmissionError::Malformed)),
+            ("alice/x", "connectionId=c", Err(AdmissionError::Malformed)),
+            ("%ff", "connectionId=c", Err(AdmissionError::Malformed)),
         ] {
-            assert_eq!(in_the_path(path, query), Some(expected), "{path} {query}");
+            assert_eq!(from_path(path, query), Some(expected), "{path} {query}");
         }
     }
 
@@ -212,7 +227,7 @@ mod tests {
             r#"{"register":{"userId":"a","connectionId":""}}"#,
             r#"{"register":{"userId":"a","connectionId":"c","since":"-1"}}"#,
         ] {
-            assert_eq!(read(text), Err(Refused::Malformed), "{text}");
+            assert_eq!(read(text), Err(AdmissionError::Malformed), "{text}");
         }
     }
 }

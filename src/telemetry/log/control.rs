@@ -1,8 +1,8 @@
 //! Changes the log filter while the daemon runs, and finds back to the configured one.
 
 use super::{
-    filter::{BadFilter, Filter},
-    recent::Recent,
+    filter::{LogFilter, LogFilterError},
+    recent_warnings::RecentWarnings,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,37 +13,37 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// `specs/nextcloud.md` section 2).
 #[derive(Clone)]
 pub struct LogControl {
-    inner: Arc<Inner>,
+    inner: Arc<LogControlInner>,
 }
 
-struct Inner {
-    state: Mutex<State>,
-    recent: Recent,
-    apply: Box<dyn Fn(&Filter) + Send + Sync>,
+struct LogControlInner {
+    state: Mutex<LogFilterState>,
+    recent: RecentWarnings,
+    apply: Box<dyn Fn(&LogFilter) + Send + Sync>,
 }
 
-struct State {
-    configured: Filter,
-    current: Filter,
+struct LogFilterState {
+    configured: LogFilter,
+    current: LogFilter,
 }
 
 impl LogControl {
     pub(super) fn new(
-        filter: Filter,
-        recent: Recent,
-        apply: impl Fn(&Filter) + Send + Sync + 'static,
+        filter: LogFilter,
+        recent: RecentWarnings,
+        apply: impl Fn(&LogFilter) + Send + Sync + 'static,
     ) -> Self {
-        let state = State { configured: filter.clone(), current: filter };
+        let state = LogFilterState { configured: filter.clone(), current: filter };
         let (state, apply) = (Mutex::new(state), Box::new(apply));
-        Self { inner: Arc::new(Inner { state, recent, apply }) }
+        Self { inner: Arc::new(LogControlInner { state, recent, apply }) }
     }
 
     /// Logs by this filter from now on, until [`LogControl::restore`].
     ///
     /// # Errors
-    /// [`BadFilter`]; the log then stays as it was.
-    pub fn set(&self, filter: &str) -> Result<(), BadFilter> {
-        let filter = Filter::parse(filter)?;
+    /// [`LogFilterError`]; the log then stays as it was.
+    pub fn set(&self, filter: &str) -> Result<(), LogFilterError> {
+        let filter = LogFilter::parse(filter)?;
         self.change(&mut self.state(), filter);
         Ok(())
     }
@@ -57,7 +57,7 @@ impl LogControl {
 
     /// The settings were read again: this is the configured filter now. It takes effect at once,
     /// unless a temporary one is set.
-    pub fn configure(&self, filter: Filter) {
+    pub fn configure(&self, filter: LogFilter) {
         let mut state = self.state();
         let temporary = state.current != state.configured;
         state.configured = filter.clone();
@@ -72,17 +72,17 @@ impl LogControl {
     }
 
     /// The last warnings that were logged.
-    pub fn recent(&self) -> &Recent {
+    pub fn recent(&self) -> &RecentWarnings {
         &self.inner.recent
     }
 
     // Applied under the lock, so that the last one recorded is the one in force.
-    fn change(&self, state: &mut State, filter: Filter) {
+    fn change(&self, state: &mut LogFilterState, filter: LogFilter) {
         (self.inner.apply)(&filter);
         state.current = filter;
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LogFilterState> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

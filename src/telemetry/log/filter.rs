@@ -8,23 +8,23 @@ use tracing_subscriber::filter::Targets;
 pub const MAX_FILTER_BYTES: usize = 1024;
 
 /// The target of the spans that name hosts, which no module has.
-pub(super) const HOST: &str = "notify_push::name_of_host";
+pub(super) const SERVICE_SPAN: &str = "notify_push::name_of_host";
 
 /// Whatever is logged within this span is of the host of this name.
-pub fn of_host(name: impl fmt::Display) -> Span {
-    tracing::error_span!(target: HOST, "of", host = %name)
+pub fn service_span(name: impl fmt::Display) -> Span {
+    tracing::error_span!(target: SERVICE_SPAN, "of", host = %name)
 }
 
 /// A valid filter: levels by module path, the longest matching path decides.
 #[derive(Clone, PartialEq)]
-pub struct Filter {
+pub struct LogFilter {
     text: String,
     targets: Targets,
 }
 
 /// Why a text is no filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadFilter {
+pub enum LogFilterError {
     /// More than [`MAX_FILTER_BYTES`].
     #[error("a log filter has at most {MAX_FILTER_BYTES} bytes")]
     TooLong,
@@ -40,17 +40,17 @@ pub enum BadFilter {
 
 const LEVELS: &str = "off, error, warn, info, debug, trace";
 
-impl Filter {
+impl LogFilter {
     /// Reads a filter. A module path alone means all its messages.
     ///
     /// Stricter than what `tracing` itself accepts, where a mistyped level silently becomes the
     /// name of a module and switches off everything else.
     ///
     /// # Errors
-    /// See [`BadFilter`].
-    pub fn parse(text: &str) -> Result<Self, BadFilter> {
+    /// See [`LogFilterError`].
+    pub fn parse(text: &str) -> Result<Self, LogFilterError> {
         if text.len() > MAX_FILTER_BYTES {
-            return Err(BadFilter::TooLong);
+            return Err(LogFilterError::TooLong);
         }
         let mut targets = Targets::new();
         let mut parts = Vec::new();
@@ -59,7 +59,7 @@ impl Filter {
             parts.push(part);
         }
         if parts.is_empty() {
-            return Err(BadFilter::Empty);
+            return Err(LogFilterError::Empty);
         }
         Ok(Self { text: parts.join(","), targets })
     }
@@ -71,31 +71,31 @@ impl Filter {
 
     /// The levels. The names of hosts belong to every line that is let through, so they always are.
     pub(super) fn targets(&self) -> Targets {
-        self.targets.clone().with_target(HOST, LevelFilter::ERROR)
+        self.targets.clone().with_target(SERVICE_SPAN, LevelFilter::ERROR)
     }
 }
 
-impl Default for Filter {
+impl Default for LogFilter {
     /// `warn`, the original's default: `specs/nextcloud.md` section 8.
     fn default() -> Self {
         Self { text: "warn".to_owned(), targets: Targets::new().with_default(LevelFilter::WARN) }
     }
 }
 
-impl fmt::Debug for Filter {
+impl fmt::Debug for LogFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Filter").field(&self.text).finish()
     }
 }
 
-impl fmt::Display for Filter {
+impl fmt::Display for LogFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-fn directive(targets: Targets, part: &str) -> Result<Targets, BadFilter> {
-    let bad = || BadFilter::Directive(part.chars().take(64).collect());
+fn directive(targets: Targets, part: &str) -> Result<Targets, LogFilterError> {
+    let bad = || LogFilterError::Directive(part.chars().take(64).collect());
     if let Some((path, name)) = part.split_once('=') {
         let (path, level) = (path.trim(), level(name.trim()).ok_or_else(bad)?);
         return if is_path(path) { Ok(targets.with_target(path, level)) } else { Err(bad()) };
@@ -129,11 +129,11 @@ fn is_path(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{BadFilter, Filter, MAX_FILTER_BYTES};
+    use super::{LogFilter, LogFilterError, MAX_FILTER_BYTES};
     use tracing::Level;
 
     fn enables(filter: &str, target: &str, level: Level) -> bool {
-        Filter::parse(filter).unwrap().targets().would_enable(target, &level)
+        LogFilter::parse(filter).unwrap().targets().would_enable(target, &level)
     }
 
     #[test]
@@ -161,20 +161,20 @@ mod tests {
     #[test]
     fn mistakes_are_named_instead_of_silencing_the_log() {
         for wrong in ["debgu", "notify_push=debgu", "=debug", "a[b]=info", "notify push=info"] {
-            let error = Filter::parse(wrong).unwrap_err();
-            assert_eq!(error, BadFilter::Directive(wrong.to_owned()));
+            let error = LogFilter::parse(wrong).unwrap_err();
+            assert_eq!(error, LogFilterError::Directive(wrong.to_owned()));
             assert!(error.to_string().contains("notify_push=debug"), "{error}");
         }
-        assert_eq!(Filter::parse(" , ").unwrap_err(), BadFilter::Empty);
+        assert_eq!(LogFilter::parse(" , ").unwrap_err(), LogFilterError::Empty);
         let long = "a".repeat(MAX_FILTER_BYTES + 1);
-        assert_eq!(Filter::parse(&long).unwrap_err(), BadFilter::TooLong);
+        assert_eq!(LogFilter::parse(&long).unwrap_err(), LogFilterError::TooLong);
     }
 
     #[test]
     fn reads_back_what_it_prints() {
-        let filter = Filter::parse(" warn ,, notify_push=trace,").unwrap();
+        let filter = LogFilter::parse(" warn ,, notify_push=trace,").unwrap();
         assert_eq!(filter.as_str(), "warn,notify_push=trace");
-        assert_eq!(Filter::parse(filter.as_str()).unwrap(), filter);
-        assert_eq!(Filter::parse(Filter::default().as_str()).unwrap(), Filter::default());
+        assert_eq!(LogFilter::parse(filter.as_str()).unwrap(), filter);
+        assert_eq!(LogFilter::parse(LogFilter::default().as_str()).unwrap(), LogFilter::default());
     }
 }

@@ -4,19 +4,19 @@ pub mod settings;
 pub use settings::{LogSettings, LogStyle};
 mod control;
 mod filter;
-mod line;
-mod output;
+mod format;
+mod line_formatter;
 mod queue;
-mod recent;
+mod recent_warnings;
 
 pub use control::LogControl;
-pub use filter::{BadFilter, Filter, MAX_FILTER_BYTES, of_host};
-pub use output::{LogFormat, Stderr};
+pub use filter::{LogFilter, LogFilterError, MAX_FILTER_BYTES, service_span};
+pub use format::{LogFormat, StderrKind};
 pub use queue::LogGuard;
-pub use recent::{Recent, Warning};
+pub use recent_warnings::{LogWarning, RecentWarnings};
 
-use line::{Line, Style};
-use queue::Queue;
+use line_formatter::{LineFormatter, LinePrefixStyle};
+use queue::LogQueue;
 use std::io;
 use tracing::Subscriber;
 use tracing_subscriber::{
@@ -29,7 +29,7 @@ use tracing_subscriber::{
 
 /// Why the log can't be installed.
 #[derive(Debug, thiserror::Error)]
-pub enum InstallError {
+pub enum LogInstallError {
     /// The system gives no thread.
     #[error("no thread for the log")]
     Thread(#[source] io::Error),
@@ -41,18 +41,21 @@ pub enum InstallError {
 /// Installs the process's log on stderr and hands out its control.
 ///
 /// # Errors
-/// [`InstallError`].
-pub fn install(filter: Filter, format: LogFormat) -> Result<(LogControl, LogGuard), InstallError> {
+/// [`LogInstallError`].
+pub fn install(
+    filter: LogFilter,
+    format: LogFormat,
+) -> Result<(LogControl, LogGuard), LogInstallError> {
     let missed = |lines| tracing::warn!(lines, "left out: the log was not read fast enough");
-    let (queue, guard) = Queue::start(io::stderr(), missed).map_err(InstallError::Thread)?;
+    let (queue, guard) = LogQueue::start(io::stderr(), missed).map_err(LogInstallError::Thread)?;
     let (log, control) = build(filter, format, queue);
-    log.try_init().map_err(InstallError::Twice)?;
+    log.try_init().map_err(LogInstallError::Twice)?;
     Ok((control, guard))
 }
 
 /// The same, written to `writer` and not installed: for tests, and for whoever has two.
 pub fn build<W>(
-    filter: Filter,
+    filter: LogFilter,
     format: LogFormat,
     writer: W,
 ) -> (impl Subscriber + Send + Sync + 'static, LogControl)
@@ -60,10 +63,10 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let (gate, handle) = reload::Layer::new(filter.targets());
-    let recent = Recent::default();
+    let recent = RecentWarnings::default();
     let log = Registry::default().with(gate).with(lines(format, writer)).with(recent.clone());
     // The handle is dead only once the log is, and then nobody is left to hear about it.
-    let apply = move |filter: &Filter| drop(handle.reload(filter.targets()));
+    let apply = move |filter: &LogFilter| drop(handle.reload(filter.targets()));
     (log, LogControl::new(filter, recent, apply))
 }
 
@@ -76,10 +79,12 @@ where
     let layer = tracing_subscriber::fmt::layer().log_internal_errors(false).with_writer(writer);
     match format {
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
-        LogFormat::Journal => layer.event_format(Line::new(Style::Journal, ())).boxed(),
-        LogFormat::Text { colours } => {
-            layer.event_format(Line::new(Style::Text { colours }, SystemTime)).boxed()
+        LogFormat::Journal => {
+            layer.event_format(LineFormatter::new(LinePrefixStyle::Journal, ())).boxed()
         }
+        LogFormat::Text { colours } => layer
+            .event_format(LineFormatter::new(LinePrefixStyle::Text { colours }, SystemTime))
+            .boxed(),
     }
 }
 

@@ -16,28 +16,28 @@ use tracing_subscriber::fmt::MakeWriter;
 const MAX_WAITING: usize = 256 * 1024;
 
 /// What the two buffers keep between bursts.
-const KEPT: usize = 8 * 1024;
+const RETAINED_CAPACITY: usize = 8 * 1024;
 
 /// How long the end of the process waits for the last lines.
 const FLUSH: Duration = Duration::from_secs(1);
 
 /// Where lines wait. Cheap to clone.
 #[derive(Clone, Default)]
-pub(super) struct Queue {
-    shared: Arc<Shared>,
+pub(super) struct LogQueue {
+    shared: Arc<LogQueueShared>,
 }
 
 #[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
+struct LogQueueShared {
+    state: Mutex<LogQueueState>,
     /// Something waits, or everything has been written.
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct LogQueueState {
     waiting: Vec<u8>,
-    left_out: u64,
+    dropped_lines: u64,
     writing: bool,
 }
 
@@ -45,27 +45,27 @@ struct State {
 /// written.
 #[must_use = "the last lines are lost without it"]
 pub struct LogGuard {
-    queue: Queue,
+    queue: LogQueue,
 }
 
-impl Queue {
+impl LogQueue {
     /// Starts the thread that writes to `out`. Once there is room again after lines had to be left
-    /// out, it calls `tell` with their number.
+    /// out, it calls `report` with their number.
     pub(super) fn start(
         mut out: impl Write + Send + 'static,
-        tell: impl Fn(u64) + Send + 'static,
+        report: impl Fn(u64) + Send + 'static,
     ) -> io::Result<(Self, LogGuard)> {
         let queue = Self::default();
         let mine = queue.clone();
         let body = move || {
             let mut lines = Vec::new();
             loop {
-                let left_out = mine.take(&mut lines);
+                let dropped_lines = mine.take(&mut lines);
                 // No stderr any more: nobody is left to be told.
                 let _ = out.write_all(&lines).and_then(|()| out.flush());
                 mine.written();
-                if left_out > 0 {
-                    tell(left_out);
+                if dropped_lines > 0 {
+                    report(dropped_lines);
                 }
             }
         };
@@ -76,7 +76,7 @@ impl Queue {
     fn push(&self, line: &[u8]) {
         let mut state = self.state();
         if state.waiting.len() + line.len() > MAX_WAITING {
-            state.left_out += 1;
+            state.dropped_lines += 1;
         } else {
             state.waiting.extend_from_slice(line);
         }
@@ -87,8 +87,8 @@ impl Queue {
     /// Waits for lines and exchanges them for an empty buffer; how many were left out before.
     fn take(&self, lines: &mut Vec<u8>) -> u64 {
         lines.clear();
-        lines.shrink_to(KEPT);
-        let nothing = |state: &mut State| state.waiting.is_empty();
+        lines.shrink_to(RETAINED_CAPACITY);
+        let nothing = |state: &mut LogQueueState| state.waiting.is_empty();
         let mut state = self
             .shared
             .changed
@@ -96,7 +96,7 @@ impl Queue {
             .unwrap_or_else(PoisonError::into_inner);
         mem::swap(lines, &mut state.waiting);
         state.writing = true;
-        mem::take(&mut state.left_out)
+        mem::take(&mut state.dropped_lines)
     }
 
     fn written(&self) {
@@ -105,18 +105,18 @@ impl Queue {
     }
 
     fn flush(&self, at_most: Duration) {
-        let busy = |state: &mut State| state.writing || !state.waiting.is_empty();
+        let busy = |state: &mut LogQueueState| state.writing || !state.waiting.is_empty();
         // Too late or not, there is nothing more to be done.
         drop(self.shared.changed.wait_timeout_while(self.state(), at_most, busy));
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LogQueueState> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Each call is one line: that is how the formatting layer writes.
-impl Write for Queue {
+impl Write for LogQueue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.push(line);
         Ok(line.len())
@@ -127,10 +127,10 @@ impl Write for Queue {
     }
 }
 
-impl MakeWriter<'_> for Queue {
-    type Writer = Queue;
+impl MakeWriter<'_> for LogQueue {
+    type Writer = LogQueue;
 
-    fn make_writer(&self) -> Queue {
+    fn make_writer(&self) -> LogQueue {
         self.clone()
     }
 }
@@ -143,13 +143,13 @@ impl Drop for LogGuard {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_WAITING, Queue};
+    use super::{LogQueue, MAX_WAITING};
     use std::{
         io::{BufRead, BufReader, Read, Write, pipe},
         sync::mpsc,
     };
 
-    enum Heard {
+    enum QueueOutput {
         Line(u64),
         LeftOut(u64),
     }
@@ -158,10 +158,10 @@ mod tests {
     fn a_reader_that_does_not_read_holds_nobody_up_and_is_told_what_it_missed() {
         const LINES: u64 = 20_000;
         let (reader, writer) = pipe().unwrap();
-        let (heard, all) = mpsc::channel();
-        let tell = heard.clone();
-        let tell = move |lines| tell.send(Heard::LeftOut(lines)).unwrap();
-        let (mut queue, _guard) = Queue::start(writer, tell).unwrap();
+        let (output, all) = mpsc::channel();
+        let report = output.clone();
+        let report = move |lines| report.send(QueueOutput::LeftOut(lines)).unwrap();
+        let (mut queue, _guard) = LogQueue::start(writer, report).unwrap();
         // More than the pipe and the queue hold together: it would hang here.
         for number in 0..LINES {
             queue.write_all(format!("{number:099}\n").as_bytes()).unwrap();
@@ -169,26 +169,28 @@ mod tests {
         assert!(queue.state().waiting.len() <= MAX_WAITING);
         std::thread::spawn(move || {
             let lines = BufReader::new(reader).lines();
-            lines.for_each(|line| heard.send(Heard::Line(line.unwrap().parse().unwrap())).unwrap());
+            lines.for_each(|line| {
+                output.send(QueueOutput::Line(line.unwrap().parse().unwrap())).unwrap()
+            });
         });
-        let (mut lines, mut left_out, mut last) = (0, 0, None);
-        while lines + left_out < LINES {
+        let (mut lines, mut dropped_lines, mut last) = (0, 0, None);
+        while lines + dropped_lines < LINES {
             match all.recv().unwrap() {
-                Heard::LeftOut(more) => left_out += more,
-                Heard::Line(number) => {
+                QueueOutput::LeftOut(more) => dropped_lines += more,
+                QueueOutput::Line(number) => {
                     assert!(last < Some(number), "{number} after {last:?}");
                     (lines, last) = (lines + 1, Some(number));
                 }
             }
         }
-        assert!(left_out > 0);
-        assert_eq!(lines + left_out, LINES);
+        assert!(dropped_lines > 0);
+        assert_eq!(lines + dropped_lines, LINES);
     }
 
     #[test]
     fn what_was_logged_is_written_before_the_guard_lets_go() {
         let (mut reader, writer) = pipe().unwrap();
-        let (mut queue, guard) = Queue::start(writer, |_| {}).unwrap();
+        let (mut queue, guard) = LogQueue::start(writer, |_| {}).unwrap();
         queue.write_all(b"a\n").unwrap();
         queue.write_all(b"b\n").unwrap();
         drop(guard);
@@ -202,7 +204,7 @@ mod tests {
     fn a_stderr_that_is_gone_disturbs_nobody() {
         let (reader, writer) = pipe().unwrap();
         drop(reader);
-        let (mut queue, guard) = Queue::start(writer, |_| {}).unwrap();
+        let (mut queue, guard) = LogQueue::start(writer, |_| {}).unwrap();
         queue.write_all(b"a\n").unwrap();
         drop(guard);
         assert!(queue.state().waiting.is_empty() && !queue.state().writing);

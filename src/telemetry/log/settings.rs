@@ -1,13 +1,13 @@
 //! What is logged, and how it looks.
 
-use crate::telemetry::log::{Filter, LogFormat, Stderr};
+use crate::telemetry::log::{LogFilter, LogFormat, StderrKind};
 use std::fmt;
 
 /// The log.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LogSettings {
     /// What is logged.
-    pub filter: Filter,
+    pub filter: LogFilter,
     /// How it looks.
     pub style: LogStyle,
     /// `--no-ansi`: never colours.
@@ -26,7 +26,7 @@ pub enum LogStyle {
 
 impl LogSettings {
     /// The format that this is on a given stderr.
-    pub fn format(&self, stderr: Stderr) -> LogFormat {
+    pub fn format(&self, stderr: StderrKind) -> LogFormat {
         match self.style {
             LogStyle::Text => stderr.text(self.no_ansi),
             LogStyle::Json => LogFormat::Json,

@@ -1,6 +1,6 @@
 //! What ends up in the log, seen through a writer that keeps it.
 
-use super::{BadFilter, Filter, LogControl, LogFormat, build, of_host};
+use super::{LogControl, LogFilter, LogFilterError, LogFormat, build, service_span};
 use std::{
     io,
     sync::{Arc, Mutex},
@@ -9,15 +9,15 @@ use tracing::dispatcher::{Dispatch, with_default};
 use tracing_subscriber::fmt::MakeWriter;
 
 #[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
+struct CapturedLog(Arc<Mutex<Vec<u8>>>);
 
-impl Kept {
+impl CapturedLog {
     fn take(&self) -> String {
         String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
     }
 }
 
-impl io::Write for Kept {
+impl io::Write for CapturedLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -27,16 +27,16 @@ impl io::Write for Kept {
     }
 }
 
-impl MakeWriter<'_> for Kept {
-    type Writer = Kept;
-    fn make_writer(&self) -> Kept {
+impl MakeWriter<'_> for CapturedLog {
+    type Writer = CapturedLog;
+    fn make_writer(&self) -> CapturedLog {
         self.clone()
     }
 }
 
-fn log(filter: &str, format: LogFormat) -> (Dispatch, LogControl, Kept) {
-    let kept = Kept::default();
-    let (subscriber, control) = build(Filter::parse(filter).unwrap(), format, kept.clone());
+fn log(filter: &str, format: LogFormat) -> (Dispatch, LogControl, CapturedLog) {
+    let kept = CapturedLog::default();
+    let (subscriber, control) = build(LogFilter::parse(filter).unwrap(), format, kept.clone());
     (Dispatch::new(subscriber), control, kept)
 }
 
@@ -61,17 +61,17 @@ fn a_filter_set_while_running_takes_effect_and_restore_goes_back_to_the_configur
 #[test]
 fn a_bad_filter_changes_nothing() {
     let (_log, control, _kept) = log("info", TEXT);
-    assert!(matches!(control.set("nonsense"), Err(BadFilter::Directive(_))));
+    assert!(matches!(control.set("nonsense"), Err(LogFilterError::Directive(_))));
     assert_eq!(control.current(), "info");
 }
 
 #[test]
 fn settings_read_again_wait_behind_a_temporary_filter() {
     let (_log, control, _kept) = log("warn", TEXT);
-    control.configure(Filter::parse("info").unwrap());
+    control.configure(LogFilter::parse("info").unwrap());
     assert_eq!(control.current(), "info");
     control.set("trace").unwrap();
-    control.configure(Filter::parse("error").unwrap());
+    control.configure(LogFilter::parse("error").unwrap());
     assert_eq!(control.current(), "trace");
     control.restore();
     assert_eq!(control.current(), "error");
@@ -96,7 +96,7 @@ fn text_has_time_level_module_message_and_fields_on_one_line() {
 fn a_line_names_its_host_whatever_the_filter_was_when_the_host_began() {
     let (log, control, kept) = log("off", TEXT);
     with_default(&log, || {
-        let _span = of_host("a").entered();
+        let _span = service_span("a").entered();
         tracing::error!("unheard");
         control.set("notify_push::telemetry=info").unwrap();
         tracing::info!("heard");

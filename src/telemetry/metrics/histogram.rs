@@ -18,11 +18,11 @@ use std::{
 /// Counts durations by upper bounds. Cheap to clone; clones count together.
 #[derive(Debug, Clone)]
 pub struct Histogram {
-    inner: Arc<Inner>,
+    inner: Arc<HistogramInner>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct HistogramInner {
     bounds: &'static [u64],
     /// One for each bound, and one beyond the last.
     buckets: Box<[AtomicU64]>,
@@ -34,7 +34,7 @@ impl Histogram {
     /// Upper bounds in microseconds, growing.
     fn new(bounds: &'static [u64]) -> Self {
         let buckets = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
-        Self { inner: Arc::new(Inner { bounds, buckets, sum: AtomicU64::new(0) }) }
+        Self { inner: Arc::new(HistogramInner { bounds, buckets, sum: AtomicU64::new(0) }) }
     }
 
     /// One took so long.
@@ -90,11 +90,11 @@ pub struct HistogramFamily<const N: usize> {
     desc: Desc,
     labels: [&'static str; N],
     bounds: &'static [u64],
-    members: Arc<Mutex<Vec<Member<N>>>>,
+    members: Arc<Mutex<Vec<HistogramMember<N>>>>,
 }
 
 #[derive(Debug)]
-struct Member<const N: usize> {
+struct HistogramMember<const N: usize> {
     values: [String; N],
     histogram: Histogram,
 }
@@ -119,11 +119,11 @@ impl<const N: usize> HistogramFamily<N> {
         }
         let histogram = Histogram::new(self.bounds);
         let values = values.map(str::to_owned);
-        members.push(Member { values, histogram: histogram.clone() });
+        members.push(HistogramMember { values, histogram: histogram.clone() });
         histogram
     }
 
-    fn metric(&self, member: &Member<N>) -> proto::Metric {
+    fn metric(&self, member: &HistogramMember<N>) -> proto::Metric {
         let label = |(name, value): (&&str, &String)| {
             let mut pair = proto::LabelPair::default();
             pair.set_name((*name).to_owned());
@@ -156,12 +156,12 @@ impl<const N: usize> Collector for HistogramFamily<N> {
 
 #[cfg(test)]
 mod tests {
-    use crate::telemetry::metrics::Metrics;
+    use crate::telemetry::metrics::MetricsRegistry;
     use std::time::Duration;
 
     #[test]
     fn a_duration_counts_in_its_bucket_and_all_above_and_a_bound_is_inclusive() {
-        let metrics = Metrics::new(None).unwrap();
+        let metrics = MetricsRegistry::new(None).unwrap();
         let waits = metrics.histogram("wait_seconds", "Waits.", &[100, 1_000_000]).unwrap();
         waits.observe(Duration::from_micros(100));
         waits.observe(Duration::from_micros(101));
@@ -174,12 +174,12 @@ mod tests {
             notify_push_wait_seconds_bucket{le=\"+Inf\"} 3\n\
             notify_push_wait_seconds_sum 2.000201\n\
             notify_push_wait_seconds_count 3\n";
-        assert_eq!(Metrics::text(&[metrics]).unwrap(), expected);
+        assert_eq!(MetricsRegistry::text(&[metrics]).unwrap(), expected);
     }
 
     #[test]
     fn many_at_once_are_as_many_one_by_one() {
-        let metrics = Metrics::new(None).unwrap();
+        let metrics = MetricsRegistry::new(None).unwrap();
         let family =
             metrics.histogram_family("wait_seconds", "Waits.", &[10, 20], ["way"]).unwrap();
         family.with(["together"]).observe_many(Duration::from_micros(15), 3);
@@ -187,7 +187,7 @@ mod tests {
             family.with(["singly"]).observe(Duration::from_micros(15));
         }
         assert_eq!(family.with(["together"]).count(), 3);
-        let text = Metrics::text(&[metrics]).unwrap();
+        let text = MetricsRegistry::text(&[metrics]).unwrap();
         let lines = |way: &str| -> Vec<String> {
             let mine = text.lines().filter(|line| line.contains(way));
             mine.map(|line| line.replace(way, "")).collect()

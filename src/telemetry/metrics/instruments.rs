@@ -30,13 +30,13 @@ pub struct Gauge(pub(crate) prometheus::IntGauge);
 /// Counts for one in its [`Gauge`] until it is dropped. One pointer in size.
 #[derive(Debug)]
 #[must_use = "counts only as long as it is kept"]
-pub struct Guard(prometheus::IntGauge);
+pub struct GaugeGuard(prometheus::IntGauge);
 
 impl Gauge {
     /// One more, until the guard is dropped.
-    pub fn enter(&self) -> Guard {
+    pub fn enter(&self) -> GaugeGuard {
         self.0.inc();
-        Guard(self.0.clone())
+        GaugeGuard(self.0.clone())
     }
 
     /// One more or one fewer, for holders that are too many for a guard each.
@@ -50,7 +50,7 @@ impl Gauge {
     }
 }
 
-impl Drop for Guard {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.0.dec();
     }
@@ -58,9 +58,9 @@ impl Drop for Guard {
 
 /// Something that is so or isn't.
 #[derive(Debug, Clone)]
-pub struct State(pub(crate) prometheus::IntGauge);
+pub struct StateGauge(pub(crate) prometheus::IntGauge);
 
-impl State {
+impl StateGauge {
     /// From now on it is so, or isn't.
     pub fn set(&self, so: bool) {
         self.0.set(i64::from(so));
@@ -85,11 +85,11 @@ impl<const N: usize> CounterFamily<N> {
 
 #[cfg(test)]
 mod tests {
-    use crate::telemetry::metrics::Metrics;
+    use crate::telemetry::metrics::MetricsRegistry;
 
     #[test]
     fn a_gauge_is_the_number_of_its_guards() {
-        let gauge = Metrics::new(None).unwrap().gauge("things", "Things.").unwrap();
+        let gauge = MetricsRegistry::new(None).unwrap().gauge("things", "Things.").unwrap();
         let (one, two) = (gauge.enter(), gauge.enter());
         assert_eq!(gauge.get(), 2);
         drop(one);
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_guard_left_by_a_panic_is_counted_out() {
-        let gauge = Metrics::new(None).unwrap().gauge("things", "Things.").unwrap();
+        let gauge = MetricsRegistry::new(None).unwrap().gauge("things", "Things.").unwrap();
         let inside = gauge.clone();
         let ended = std::thread::spawn(move || {
             let _guard = inside.enter();

@@ -4,11 +4,11 @@ use super::instruments::Counter;
 use std::marker::PhantomData;
 
 /// A closed set of label values: a fieldless enum whose variants are numbered from 0 in the order
-/// of [`Label::ALL`]. The macro `labels!` declares it so that both agree.
-pub trait Label: Copy + 'static {
+/// of [`MetricLabel::ALL`]. The macro `labels!` declares it so that both agree.
+pub trait MetricLabel: Copy + 'static {
     /// Every value, in order.
     const ALL: &'static [Self];
-    /// Its position in [`Label::ALL`].
+    /// Its position in [`MetricLabel::ALL`].
     fn index(self) -> usize;
     /// The value as it appears in the metrics: lower case.
     fn text(self) -> &'static str;
@@ -16,12 +16,12 @@ pub trait Label: Copy + 'static {
 
 /// One counter for each value of a label; counting is an array access and an addition.
 #[derive(Debug, Clone)]
-pub struct Counters<L> {
+pub struct LabeledCounters<L> {
     counters: Vec<Counter>,
     label: PhantomData<fn(L)>,
 }
 
-impl<L: Label> Counters<L> {
+impl<L: MetricLabel> LabeledCounters<L> {
     /// One for each value.
     pub fn new(one: impl Fn(L) -> Counter) -> Self {
         Self { counters: L::ALL.iter().map(|value| one(*value)).collect(), label: PhantomData }
@@ -41,14 +41,14 @@ impl<L: Label> Counters<L> {
 }
 
 macro_rules! labels {
-    ($(#[$about:meta])* $seen:vis $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
+    ($(#[$about:meta])* $visibility:vis $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$about])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        $seen enum $name {
+        $visibility enum $name {
             $($(#[$doc])* $variant,)+
         }
 
-        impl $crate::telemetry::metrics::Label for $name {
+        impl $crate::telemetry::metrics::MetricLabel for $name {
             const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             fn index(self) -> usize {
@@ -68,21 +68,21 @@ pub(crate) use labels;
 
 #[cfg(test)]
 mod tests {
-    use super::Label;
-    use crate::{push::SessionEnd, telemetry::metrics::Metrics};
+    use super::MetricLabel;
+    use crate::{push::SessionEndLabel, telemetry::metrics::MetricsRegistry};
 
     #[test]
     fn every_value_has_a_counter_of_its_own() {
-        let metrics = Metrics::new(None).unwrap();
-        let ends = metrics.counters::<SessionEnd>("ends_total", "Ends.", "reason").unwrap();
-        for (count, end) in (1..).zip(SessionEnd::ALL) {
+        let metrics = MetricsRegistry::new(None).unwrap();
+        let ends = metrics.counters::<SessionEndLabel>("ends_total", "Ends.", "reason").unwrap();
+        for (count, end) in (1..).zip(SessionEndLabel::ALL) {
             (0..count).for_each(|_| ends.inc(*end));
         }
-        for (count, end) in (1..).zip(SessionEnd::ALL) {
+        for (count, end) in (1..).zip(SessionEndLabel::ALL) {
             assert_eq!(ends.get(*end), count);
             let line = format!("notify_push_ends_total{{reason=\"{}\"}} {count}\n", end.text());
             assert!(
-                Metrics::text(std::slice::from_ref(&metrics)).unwrap().contains(&line),
+                MetricsRegistry::text(std::slice::from_ref(&metrics)).unwrap().contains(&line),
                 "{line}"
             );
         }

@@ -4,18 +4,18 @@ mod histogram;
 
 mod instruments;
 pub mod label;
-mod measured;
+mod polled_gauge;
 
 pub mod process;
 mod registry;
 
 pub use histogram::{Histogram, HistogramFamily};
 
-pub use instruments::{Counter, CounterFamily, Gauge, Guard, State};
-pub use label::{Counters, Label};
-pub use measured::Reading;
+pub use instruments::{Counter, CounterFamily, Gauge, GaugeGuard, StateGauge};
+pub use label::{LabeledCounters, MetricLabel};
+pub use polled_gauge::GaugeReader;
 
-pub use registry::{Metrics, MetricsError};
+pub use registry::{MetricsError, MetricsRegistry};
 
 /// Content type of the Prometheus text format.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 /// What the kernel says of this process. Each is `None` where it can't be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Process {
+pub(crate) struct ProcessMetrics {
     resident_bytes: Option<u64>,
     open_fds: Option<u64>,
     max_fds: Option<u64>,
@@ -13,11 +13,11 @@ pub(crate) struct Process {
     start_seconds: Option<f64>,
 }
 
-impl Process {
+impl ProcessMetrics {
     /// Reads it; a handful of small files in memory, cheap enough for a scrape.
     pub(crate) fn read() -> Self {
         let (page, ticks) = (rustix::param::page_size(), rustix::param::clock_ticks_per_second());
-        let stat = Stat::parse(&text("/proc/self/stat"));
+        let stat = ProcessStat::parse(&text("/proc/self/stat"));
         let boot = field(&text("/proc/stat"), "btime").and_then(|time| time.parse::<u64>().ok());
         Self {
             resident_bytes: resident_pages(&text("/proc/self/statm")).map(|n| n * page as u64),
@@ -79,12 +79,12 @@ fn open_fds(folder: &Path) -> Option<u64> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stat {
+struct ProcessStat {
     cpu_ticks: u64,
     start_ticks: u64,
 }
 
-impl Stat {
+impl ProcessStat {
     // proc_pid_stat(5). The second field is the program's name in parentheses and may hold blanks
     // and parentheses itself; utime, stime and starttime are fields 14, 15 and 22.
     fn parse(stat: &str) -> Option<Self> {
@@ -112,13 +112,16 @@ fn seconds(ticks: u64, per_second: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Process, Stat, max_fds, resident_pages};
+    use super::{ProcessMetrics, ProcessStat, max_fds, resident_pages};
 
     #[test]
     fn the_name_of_the_program_confuses_nothing() {
         let stat = "77 (a) b (c) S 1 77 77 0 -1 4194560 2014 0 0 0 12 30 0 0 20 0 3 0 8642 9 8";
-        assert_eq!(Stat::parse(stat), Some(Stat { cpu_ticks: 42, start_ticks: 8642 }));
-        assert_eq!(Stat::parse("77 (a"), None);
+        assert_eq!(
+            ProcessStat::parse(stat),
+            Some(ProcessStat { cpu_ticks: 42, start_ticks: 8642 })
+        );
+        assert_eq!(ProcessStat::parse("77 (a"), None);
     }
 
     #[test]
@@ -132,7 +135,7 @@ mod tests {
 
     #[test]
     fn this_process_is_described_in_full() {
-        let process = Process::read();
+        let process = ProcessMetrics::read();
         assert!(process.resident_bytes.unwrap() > 100_000);
         assert!(process.open_fds.unwrap() >= 3);
         assert!(process.max_fds.unwrap() >= process.open_fds.unwrap());

@@ -2,9 +2,9 @@
 
 use super::{
     histogram::{Histogram, HistogramFamily},
-    instruments::{Counter, CounterFamily, Gauge, State},
-    label::{Counters, Label},
-    measured::{Measured, Reading},
+    instruments::{Counter, CounterFamily, Gauge, StateGauge},
+    label::{LabeledCounters, MetricLabel},
+    polled_gauge::{GaugeReader, PolledGauge},
 };
 use prometheus::{
     IntCounter, IntCounterVec, IntGauge, Opts, TextEncoder, core::Collector, proto::MetricFamily,
@@ -20,7 +20,7 @@ const PREFIX: &str = "notify_push";
 ///
 /// Labelled instruments are resolved when they are registered; counting looks nothing up.
 #[derive(Debug, Clone)]
-pub struct Metrics {
+pub struct MetricsRegistry {
     registry: prometheus::Registry,
 }
 
@@ -32,7 +32,7 @@ pub struct MetricsError {
     source: prometheus::Error,
 }
 
-impl Metrics {
+impl MetricsRegistry {
     /// An empty registry. Whatever is registered gets the label `host`, if there is a name for it.
     ///
     /// # Errors
@@ -56,14 +56,14 @@ impl Metrics {
     ///
     /// # Errors
     /// [`MetricsError`].
-    pub fn counters<L: Label>(
+    pub fn counters<L: MetricLabel>(
         &self,
         name: &'static str,
         help: &str,
         label: &'static str,
-    ) -> Result<Counters<L>, MetricsError> {
+    ) -> Result<LabeledCounters<L>, MetricsError> {
         let family = self.counter_family(name, help, [label])?;
-        Ok(Counters::new(|value: L| family.with([value.text()])))
+        Ok(LabeledCounters::new(|value: L| family.with([value.text()])))
     }
 
     /// Counters that differ in `N` labels.
@@ -92,8 +92,8 @@ impl Metrics {
     ///
     /// # Errors
     /// [`MetricsError`].
-    pub fn state(&self, name: &'static str, help: &str) -> Result<State, MetricsError> {
-        self.register(name, IntGauge::new(name, help)).map(State)
+    pub fn state(&self, name: &'static str, help: &str) -> Result<StateGauge, MetricsError> {
+        self.register(name, IntGauge::new(name, help)).map(StateGauge)
     }
 
     /// Durations, counted by upper bounds in microseconds and published in seconds; its name ends
@@ -133,23 +133,23 @@ impl Metrics {
         name: &'static str,
         help: &str,
         label: &'static str,
-        members: impl Into<Arc<[(String, Reading)]>>,
+        members: impl Into<Arc<[(String, GaugeReader)]>>,
     ) -> Result<(), MetricsError> {
-        self.register(name, Measured::new(name, help, Some(label), members.into())).map(drop)
+        self.register(name, PolledGauge::new(name, help, Some(label), members.into())).map(drop)
     }
 
     /// The same for a single one.
     ///
     /// # Errors
     /// [`MetricsError`].
-    pub fn measured_one(
+    pub fn polled_gauge(
         &self,
         name: &'static str,
         help: &str,
-        read: Reading,
+        read: GaugeReader,
     ) -> Result<(), MetricsError> {
         let member = [(String::new(), read)];
-        self.register(name, Measured::new(name, help, None, Arc::new(member))).map(drop)
+        self.register(name, PolledGauge::new(name, help, None, Arc::new(member))).map(drop)
     }
 
     /// What is running, as the labels of a constant 1 (`notify_push_build_info`).
@@ -197,11 +197,11 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
-    use super::Metrics;
+    use super::MetricsRegistry;
 
     #[test]
     fn names_get_the_prefix_and_come_with_type_and_help() {
-        let metrics = Metrics::new(None).unwrap();
+        let metrics = MetricsRegistry::new(None).unwrap();
         metrics.counter("things_total", "Things.").unwrap().add(3);
         metrics.build_info("1.2.3").unwrap();
         let expected = "\
@@ -211,19 +211,19 @@ mod tests {
             # HELP notify_push_things_total Things.\n\
             # TYPE notify_push_things_total counter\n\
             notify_push_things_total 3\n";
-        assert_eq!(Metrics::text(&[metrics]).unwrap(), expected);
+        assert_eq!(MetricsRegistry::text(&[metrics]).unwrap(), expected);
     }
 
     #[test]
     fn a_family_without_members_is_left_out() {
-        let metrics = Metrics::new(None).unwrap();
+        let metrics = MetricsRegistry::new(None).unwrap();
         metrics.counter_family("things_total", "Things.", ["kind"]).unwrap();
-        assert_eq!(Metrics::text(&[metrics]).unwrap(), "");
+        assert_eq!(MetricsRegistry::text(&[metrics]).unwrap(), "");
     }
 
     #[test]
     fn a_name_taken_twice_is_an_error_that_names_it() {
-        let metrics = Metrics::new(None).unwrap();
+        let metrics = MetricsRegistry::new(None).unwrap();
         metrics.counter("things_total", "Things.").unwrap();
         let error = metrics.counter("things_total", "Things.").unwrap_err();
         assert_eq!(error.to_string(), "metric things_total can't be registered");

@@ -6,10 +6,10 @@ use crate::support::{
     within,
 };
 use notify_push::{
-    runtime::Rim,
-    demo::{self, Screen},
+    demo::{self, DemoScreen},
     lifecycle::ServiceManager,
-    telemetry::log::{Filter, LogFormat, build},
+    runtime::RuntimeEnvironment,
+    telemetry::log::{LogFilter, LogFormat, build},
 };
 use std::{
     io::{self, Write},
@@ -35,9 +35,9 @@ impl Write for Shown {
 /// A demo that goes on, and its address.
 async fn demo() -> (Task, mpsc::UnboundedReceiver<String>, String) {
     let (sender, mut shown) = mpsc::unbounded_channel();
-    let (_, log) = build(Filter::default(), LogFormat::Json, io::sink);
+    let (_, log) = build(LogFilter::default(), LogFormat::Json, io::sink);
     let demo = Task::start(async move {
-        let rim = Rim {
+        let rim = RuntimeEnvironment {
             log,
             manager: ServiceManager::default(),
             clock: Arc::new(|| SystemTime::UNIX_EPOCH),
@@ -45,7 +45,7 @@ async fn demo() -> (Task, mpsc::UnboundedReceiver<String>, String) {
             cores: 2,
             play: None,
         };
-        let screen = Screen::new(Shown(sender), false);
+        let screen = DemoScreen::new(Shown(sender), false);
         demo::run(false, rim, &std::env::temp_dir(), screen).await.expect("a demo");
     });
     let url = within("the demo shows its address", async {

@@ -1,6 +1,6 @@
 //! The command itself: exit codes, JSON, passwords that show nowhere.
 
-use super::ward::Ward;
+use super::ward::DoctorFixture;
 use crate::support::{folder, free_port, within};
 use serde_json::Value;
 use std::process::{Output, Stdio};
@@ -27,7 +27,7 @@ async fn run(arguments: &[&str], input: &str) -> Output {
     within("the doctor ends", doctor.wait_with_output()).await.unwrap()
 }
 
-impl Ward {
+impl DoctorFixture {
     async fn doctor(&self, more: &[&str], input: &str) -> (Option<i32>, String) {
         let lines = "  'trusted_proxies' => array ('127.0.0.1'),\n";
         let file = self.installation.config_php(lines).display().to_string();
@@ -41,13 +41,13 @@ impl Ward {
 
 #[tokio::test]
 async fn ends_with_0_when_nothing_is_wrong_and_with_1_when_something_is() {
-    let ward = Ward::healthy().await;
-    let (code, text) = ward.doctor(&["--user", "alice"], "alice-password\n").await;
+    let fixture = DoctorFixture::healthy().await;
+    let (code, text) = fixture.doctor(&["--user", "alice"], "alice-password\n").await;
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("✓ log-in       alice is let in\n"), "{text}");
     assert!(!text.contains(PASSWORD) && !text.contains('\x1b'), "{text}");
-    ward.trusts(&[]);
-    let (code, text) = ward.doctor(&[], "").await;
+    fixture.trusts(&[]);
+    let (code, text) = fixture.doctor(&[], "").await;
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("✗ proxies"), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
@@ -55,12 +55,12 @@ async fn ends_with_0_when_nothing_is_wrong_and_with_1_when_something_is() {
 
 #[tokio::test]
 async fn json_says_the_same_with_the_password_from_a_file() {
-    let (ward, folder) = (Ward::healthy().await, folder("password"));
+    let (fixture, folder) = (DoctorFixture::healthy().await, folder("password"));
     let file = folder.path().join("password");
     std::fs::write(&file, format!("{PASSWORD}\nsecond line\n")).unwrap();
     let file = file.display().to_string();
     let arguments = ["--json", "--user", "alice", "--password-file", &file];
-    let (code, text) = ward.doctor(&arguments, "").await;
+    let (code, text) = fixture.doctor(&arguments, "").await;
     assert_eq!(code, Some(0), "{text}");
     let report: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(report["fine"], true);

@@ -1,25 +1,25 @@
 //! Rights that are missing or too many, in the real engines.
 
-use super::ward::{described, lines, look_over, of, wrong};
+use super::ward::{described, diagnose, lines, of, wrong};
 use crate::support::{
     database::{Database, PASSWORD},
     mariadb::MariaDb,
     postgres::Postgres,
     sqlite::Sqlite,
 };
-use notify_push::doctor::{Check, Finding, State};
+use notify_push::doctor::{CheckFinding, CheckId, FindingState};
 
-async fn findings(url: &str) -> Vec<Finding> {
+async fn findings(url: &str) -> Vec<CheckFinding> {
     let others = ["--redis-url", "redis://127.0.0.1:1", "--nextcloud-url", "http://127.0.0.1:1"];
     let arguments = [&["--database-url", url, "--port", "1"], &others[..]].concat();
-    let findings = look_over(described(&arguments), None).await;
+    let findings = diagnose(described(&arguments), None).await;
     assert!(!format!("{findings:?}").contains(PASSWORD), "{findings:?}");
     findings
 }
 
-fn states(findings: &[Finding]) -> [State; 4] {
+fn states(findings: &[CheckFinding]) -> [FindingState; 4] {
     let state = |check| of(findings, check)[0].state;
-    [Check::Database, Check::Tables, Check::Rights, Check::Mounts].map(state)
+    [CheckId::Database, CheckId::Tables, CheckId::Rights, CheckId::Mounts].map(state)
 }
 
 const A_MOUNT: &str = "INSERT INTO oc_filecache (fileid, storage, path, path_hash) VALUES (7, 3, '', '7');\
@@ -34,7 +34,7 @@ fn as_user(database: &Database, user: &str, password: &str) -> String {
 }
 
 /// The statements of a remedy, with what the reader has to fill in.
-fn statements(findings: &[Finding], check: Check) -> String {
+fn statements(findings: &[CheckFinding], check: CheckId) -> String {
     let finding = of(findings, check)[0];
     lines(finding)[0].replace("<password>", "secret")
 }
@@ -45,11 +45,15 @@ async fn mariadb_with_nextclouds_own_account_is_a_hint_whose_remedy_works() {
     let database = mariadb.nextcloud().await;
     database.execute(A_MOUNT).await;
     let found = findings(&database.url()).await;
-    assert_eq!(states(&found), [State::Fine, State::Fine, State::Hint, State::Fine], "{found:#?}");
-    assert!(of(&found, Check::Mounts)[0].seen.starts_with("found 1 mount of storage 3 in"));
-    mariadb.administrator().execute(&statements(&found, Check::Rights)).await;
+    assert_eq!(
+        states(&found),
+        [FindingState::Fine, FindingState::Fine, FindingState::Hint, FindingState::Fine],
+        "{found:#?}"
+    );
+    assert!(of(&found, CheckId::Mounts)[0].seen.starts_with("found 1 mount of storage 3 in"));
+    mariadb.administrator().execute(&statements(&found, CheckId::Rights)).await;
     let found = findings(&as_user(&database, "notify_push", "secret")).await;
-    assert_eq!(states(&found), [State::Fine; 4], "{found:#?}");
+    assert_eq!(states(&found), [FindingState::Fine; 4], "{found:#?}");
 }
 
 #[tokio::test]
@@ -58,13 +62,17 @@ async fn postgres_with_nextclouds_own_account_is_a_hint_whose_remedy_works() {
     let database = postgres.nextcloud().await;
     database.execute(A_MOUNT).await;
     let found = findings(&database.url()).await;
-    assert_eq!(states(&found), [State::Fine, State::Fine, State::Hint, State::Fine], "{found:#?}");
-    let grants = statements(&found, Check::Rights);
+    assert_eq!(
+        states(&found),
+        [FindingState::Fine, FindingState::Fine, FindingState::Hint, FindingState::Fine],
+        "{found:#?}"
+    );
+    let grants = statements(&found, CheckId::Rights);
     let (create, grant) = grants.split_once('\n').unwrap();
     postgres.administrator().execute(create).await;
     postgres.in_database(&database).execute(grant).await;
     let found = findings(&as_user(&database, "notify_push", "secret")).await;
-    assert_eq!(states(&found), [State::Fine; 4], "{found:#?}");
+    assert_eq!(states(&found), [FindingState::Fine; 4], "{found:#?}");
 }
 
 #[tokio::test]
@@ -72,16 +80,16 @@ async fn a_table_that_may_not_be_read_comes_with_its_grant() {
     let mariadb = MariaDb::start().await;
     let database = mariadb.nextcloud().await;
     let grants = findings(&database.url()).await;
-    let grants = statements(&grants, Check::Rights);
+    let grants = statements(&grants, CheckId::Rights);
     let without = grants.lines().filter(|line| !line.contains("oc_authtoken")).collect::<String>();
     mariadb.administrator().execute(&without).await;
     let found = findings(&as_user(&database, "notify_push", "secret")).await;
-    let finding = wrong(&found, Check::Tables);
+    let finding = wrong(&found, CheckId::Tables);
     assert!(
         lines(finding)[0].starts_with("GRANT SELECT ON `nextcloud0`.`oc_authtoken` TO"),
         "{finding:?}"
     );
-    assert_eq!(of(&found, Check::Mounts)[0].seen, "skipped because tables failed");
+    assert_eq!(of(&found, CheckId::Mounts)[0].seen, "skipped because tables failed");
 }
 
 #[tokio::test]
@@ -90,20 +98,20 @@ async fn a_wrong_prefix_is_no_table_at_all() {
     let url = sqlite.database().url();
     let others = ["--redis-url", "redis://127.0.0.1:1", "--database-prefix", "nc_"];
     let arguments = [&["--database-url", &url, "--port", "1"], &others[..]].concat();
-    let found = look_over(described(&arguments), None).await;
-    let finding = wrong(&found, Check::Tables);
+    let found = diagnose(described(&arguments), None).await;
+    let finding = wrong(&found, CheckId::Tables);
     assert!(finding.seen.contains("no such table: nc_mounts"), "{finding:?}");
-    assert_eq!(of(&found, Check::Tables).len(), 6);
+    assert_eq!(of(&found, CheckId::Tables).len(), 6);
 }
 
 #[tokio::test]
 async fn a_file_that_is_not_there_and_a_wrong_password_are_told_apart() {
     let found = findings("sqlite:///nowhere/owncloud.db").await;
-    assert_eq!(lines(wrong(&found, Check::Database)), ["ls -l /nowhere/owncloud.db"]);
+    assert_eq!(lines(wrong(&found, CheckId::Database)), ["ls -l /nowhere/owncloud.db"]);
     let postgres = Postgres::shared().await;
     let database = postgres.nextcloud().await;
     let found = findings(&as_user(&database, "nextcloud", "hunter2")).await;
-    let finding = wrong(&found, Check::Database);
+    let finding = wrong(&found, CheckId::Database);
     assert!(finding.seen.contains("dbpassword"), "{finding:?}");
     assert!(!format!("{found:?}").contains("hunter2"));
 }

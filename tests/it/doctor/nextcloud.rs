@@ -1,44 +1,44 @@
 //! Nextcloud is not as it should be.
 
-use super::ward::{STATUS, Ward, all_wrong, lines, of, wrong};
-use crate::support::nextcloud::{Answer, Nextcloud, Setup};
-use notify_push::doctor::{Check, State};
+use super::ward::{DoctorFixture, STATUS, all_wrong, lines, of, wrong};
+use crate::support::nextcloud::{Answer, Nextcloud, NextcloudSetup};
+use notify_push::doctor::{CheckId, FindingState};
 
 #[tokio::test]
 async fn an_app_that_is_not_enabled_is_installed() {
-    let ward = Ward::healthy().await;
+    let fixture = DoctorFixture::healthy().await;
     let uid = "/index.php/apps/notify_push/uid";
-    ward.nextcloud.answer(uid, Some(Answer::new(404, "<html>Page not found</html>")));
-    let findings = ward.findings(&[]).await;
-    let finding = wrong(&findings, Check::App);
+    fixture.nextcloud.answer(uid, Some(Answer::new(404, "<html>Page not found</html>")));
+    let findings = fixture.findings(&[]).await;
+    let finding = wrong(&findings, CheckId::App);
     assert!(lines(finding).contains(&"occ app:install notify_push"), "{finding:?}");
-    assert_eq!(of(&findings, Check::Proxies)[0].seen, "skipped because app failed");
+    assert_eq!(of(&findings, CheckId::Proxies)[0].seen, "skipped because app failed");
 }
 
 #[tokio::test]
 async fn an_older_app_is_updated_and_a_newer_one_is_told_of() {
-    let ward = Ward::healthy().await;
-    ward.plays(&["127.0.0.1"], "1.3.0");
-    let findings = ward.findings(&[]).await;
-    assert_eq!(lines(wrong(&findings, Check::App)), ["occ app:update notify_push"]);
-    ward.plays(&["127.0.0.1"], "2.0.1");
-    let findings = ward.findings(&[]).await;
-    assert_eq!(lines(wrong(&findings, Check::App)), ["COMPAT_VERSION=2.0.1"]);
-    assert_eq!(all_wrong(&ward.findings(&["--compat-version", "2.0.0"]).await), []);
+    let fixture = DoctorFixture::healthy().await;
+    fixture.plays(&["127.0.0.1"], "1.3.0");
+    let findings = fixture.findings(&[]).await;
+    assert_eq!(lines(wrong(&findings, CheckId::App)), ["occ app:update notify_push"]);
+    fixture.plays(&["127.0.0.1"], "2.0.1");
+    let findings = fixture.findings(&[]).await;
+    assert_eq!(lines(wrong(&findings, CheckId::App)), ["COMPAT_VERSION=2.0.1"]);
+    assert_eq!(all_wrong(&fixture.findings(&["--compat-version", "2.0.0"]).await), []);
 }
 
 #[tokio::test]
 async fn maintenance_is_ended() {
-    let ward = Ward::healthy().await;
+    let fixture = DoctorFixture::healthy().await;
     let status = STATUS.replace(r#""maintenance":false"#, r#""maintenance":true"#);
-    ward.nextcloud.answer("/status.php", Some(Answer::new(200, status)));
-    let findings = ward.findings(&[]).await;
-    assert_eq!(lines(wrong(&findings, Check::Nextcloud)), ["occ maintenance:mode --off"]);
+    fixture.nextcloud.answer("/status.php", Some(Answer::new(200, status)));
+    let findings = fixture.findings(&[]).await;
+    assert_eq!(lines(wrong(&findings, CheckId::Nextcloud)), ["occ maintenance:mode --off"]);
 }
 
 #[tokio::test]
 async fn redirects_hosts_and_strangers_are_told_apart() {
-    let ward = Ward::healthy().await;
+    let fixture = DoctorFixture::healthy().await;
     for (answer, line) in [
         (Answer::redirect(301, "https://cloud/status.php"), "NEXTCLOUD_URL=https://cloud"),
         (
@@ -48,23 +48,23 @@ async fn redirects_hosts_and_strangers_are_told_apart() {
         (Answer::new(503, "maintenance"), "occ maintenance:mode; occ maintenance:mode --off"),
         (Answer::new(200, "<html>It works!</html>"), "status.php"),
     ] {
-        ward.nextcloud.answer("/status.php", Some(answer));
-        let findings = ward.findings(&[]).await;
-        let finding = wrong(&findings, Check::Nextcloud);
+        fixture.nextcloud.answer("/status.php", Some(answer));
+        let findings = fixture.findings(&[]).await;
+        let finding = wrong(&findings, CheckId::Nextcloud);
         assert!(lines(finding).iter().any(|found| found.ends_with(line)), "{finding:?}");
     }
 }
 
 #[tokio::test]
 async fn a_self_signed_certificate_is_explained() {
-    let ward = Ward::healthy().await;
-    let secure = Nextcloud::start(Setup { tls: true, ..Setup::default() }).await;
+    let fixture = DoctorFixture::healthy().await;
+    let secure = Nextcloud::start(NextcloudSetup { tls: true, ..NextcloudSetup::default() }).await;
     secure.answer("/status.php", Some(Answer::new(200, STATUS)));
-    let findings = ward.findings(&["--nextcloud-url", &secure.url()]).await;
-    let finding = wrong(&findings, Check::Nextcloud);
+    let findings = fixture.findings(&["--nextcloud-url", &secure.url()]).await;
+    let finding = wrong(&findings, CheckId::Nextcloud);
     let expected = ["NEXTCLOUD_CA=/path/to/ca.pem", "ALLOW_SELF_SIGNED=true"];
     assert_eq!(lines(finding), expected, "{finding:?}");
     let flags = ["--nextcloud-url", &secure.url(), "--allow-self-signed"];
-    let findings = ward.findings(&flags).await;
-    assert_eq!(of(&findings, Check::Nextcloud)[0].state, State::Fine, "{findings:#?}");
+    let findings = fixture.findings(&flags).await;
+    assert_eq!(of(&findings, CheckId::Nextcloud)[0].state, FindingState::Fine, "{findings:#?}");
 }

@@ -1,15 +1,15 @@
 //! Redis refuses something, or Nextcloud uses another one.
 
-use super::ward::{Ward, all_wrong, described, lines, look_over, of, wrong};
+use super::ward::{DoctorFixture, all_wrong, described, diagnose, lines, of, wrong};
 use crate::support::{recipe::user, redis::Redis};
-use notify_push::doctor::{Check, State};
+use notify_push::doctor::{CheckId, FindingState};
 
 /// Looks over nothing but a Redis.
-async fn findings(url: &str) -> Vec<notify_push::doctor::Finding> {
+async fn findings(url: &str) -> Vec<notify_push::doctor::CheckFinding> {
     let others =
         ["--database-url", "sqlite:///nowhere/x.db", "--nextcloud-url", "http://127.0.0.1:1"];
     let arguments = [&["--redis-url", url, "--port", "1"], &others[..]].concat();
-    look_over(described(&arguments), None).await
+    diagnose(described(&arguments), None).await
 }
 
 #[tokio::test]
@@ -17,10 +17,10 @@ async fn a_wrong_password_is_named_and_not_shown() {
     let redis = Redis::start_with(&["--requirepass", "right"]).await;
     let url = format!("redis://:hunter2@127.0.0.1:{}", redis.port());
     let findings = findings(&url).await;
-    let finding = wrong(&findings, Check::Redis);
+    let finding = wrong(&findings, CheckId::Redis);
     assert!(finding.seen.contains("refuses the login"), "{finding:?}");
     assert!(lines(finding)[0].contains("'password'"), "{finding:?}");
-    assert_eq!(of(&findings, Check::Events)[0].seen, "skipped because redis failed");
+    assert_eq!(of(&findings, CheckId::Events)[0].seen, "skipped because redis failed");
     assert!(!format!("{findings:?}").contains("hunter2"));
 }
 
@@ -29,14 +29,14 @@ async fn a_user_who_may_not_listen_is_granted_the_rights() {
     let redis =
         Redis::start_with(&["--user", "push", "on", ">secret", "+ping", "+get", "~*"]).await;
     let findings = findings(&format!("redis://push:secret@127.0.0.1:{}", redis.port())).await;
-    let finding = wrong(&findings, Check::Events);
+    let finding = wrong(&findings, CheckId::Events);
     let command = lines(finding)[0];
     assert!(command.starts_with("redis-cli ACL SETUSER push resetkeys"), "{finding:?}");
     let rules: Vec<String> =
         command.split(' ').skip(2).map(|word| word.trim_matches('\'').to_owned()).collect();
     redis.query::<()>(redis::cmd("ACL").arg(&rules)).await;
     let findings = self::findings(&format!("redis://push:secret@127.0.0.1:{}", redis.port())).await;
-    assert_eq!(of(&findings, Check::Events)[0].state, State::Fine, "{findings:#?}");
+    assert_eq!(of(&findings, CheckId::Events)[0].state, FindingState::Fine, "{findings:#?}");
 }
 
 #[tokio::test]
@@ -44,18 +44,18 @@ async fn with_the_least_rights_of_the_page_nothing_is_wrong() {
     let redis = Redis::start_with(&user("notify_push")).await;
     let url = format!("redis://notify_push:CHANGE-ME@127.0.0.1:{}", redis.port());
     let findings = findings(&url).await;
-    for check in [Check::Redis, Check::Events] {
-        assert_eq!(of(&findings, check)[0].state, State::Fine, "{findings:#?}");
+    for check in [CheckId::Redis, CheckId::Events] {
+        assert_eq!(of(&findings, check)[0].state, FindingState::Fine, "{findings:#?}");
     }
-    assert!(of(&findings, Check::Events)[0].seen.contains("as it should be"));
+    assert!(of(&findings, CheckId::Events)[0].seen.contains("as it should be"));
 }
 
 #[tokio::test]
 async fn a_nextcloud_with_another_redis_is_found_out() {
-    let (ward, other) = (Ward::healthy().await, Redis::start().await);
-    let findings = ward.findings(&["--redis-url", &other.url()]).await;
-    let finding = wrong(&findings, Check::App);
+    let (fixture, other) = (DoctorFixture::healthy().await, Redis::start().await);
+    let findings = fixture.findings(&["--redis-url", &other.url()]).await;
+    let finding = wrong(&findings, CheckId::App);
     assert!(finding.seen.contains("does not know the token"), "{finding:?}");
     assert!(lines(finding).contains(&"occ config:system:get redis"), "{finding:?}");
-    assert!(all_wrong(&findings).contains(&Check::Delivery), "the daemon has another one, too");
+    assert!(all_wrong(&findings).contains(&CheckId::Delivery), "the daemon has another one, too");
 }

@@ -1,12 +1,12 @@
 //! The whole report, as it is read: `tests/data/doctor/`. Write the files anew with
 //! `UPDATE_GOLDEN=1 cargo test --test it doctor::text`, and read what changed.
 
-use super::ward::{Ward, described, look_over};
-use notify_push::doctor::{Finding, State, Step, Style};
+use super::ward::{DoctorFixture, described, diagnose};
+use notify_push::doctor::{CheckFinding, FindingState, RemedyStep, ReportStyle};
 use std::path::Path;
 
-fn compare(name: &str, findings: &[Finding]) {
-    let text = Style { colours: false }.text(findings);
+fn compare(name: &str, findings: &[CheckFinding]) {
+    let text = ReportStyle { colours: false }.text(findings);
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/doctor").join(name);
     #[expect(clippy::disallowed_methods, reason = "a switch for whoever changes the texts")]
@@ -19,7 +19,7 @@ fn compare(name: &str, findings: &[Finding]) {
 
 /// Without what differs from run to run and from machine to machine: done to the findings, so that the
 /// lines break where they would.
-fn same_everywhere(findings: &mut [Finding], replace: &[(String, &str)]) {
+fn same_everywhere(findings: &mut [CheckFinding], replace: &[(String, &str)]) {
     let tidy = |text: &mut String| {
         for (found, with) in replace {
             *text = text.replace(found, with);
@@ -41,7 +41,10 @@ fn same_everywhere(findings: &mut [Finding], replace: &[(String, &str)]) {
         tidy(&mut finding.seen);
         finding.details.iter_mut().for_each(tidy);
         for step in &mut finding.remedy {
-            let (Step::Do(text) | Step::Shell(text) | Step::Sql(text) | Step::Lines(text)) = step;
+            let (RemedyStep::Do(text)
+            | RemedyStep::Shell(text)
+            | RemedyStep::Sql(text)
+            | RemedyStep::Lines(text)) = step;
             tidy(text);
         }
     }
@@ -49,17 +52,17 @@ fn same_everywhere(findings: &mut [Finding], replace: &[(String, &str)]) {
 
 #[tokio::test]
 async fn of_a_healthy_set_up() {
-    let ward = Ward::healthy().await;
-    let mut findings = ward.findings_as("alice", "alice-password").await;
-    assert!(findings.iter().all(|finding| finding.state == State::Fine), "{findings:#?}");
-    let folder = ward.installation.config_php("").parent().unwrap().display().to_string();
+    let fixture = DoctorFixture::healthy().await;
+    let mut findings = fixture.findings_as("alice", "alice-password").await;
+    assert!(findings.iter().all(|finding| finding.state == FindingState::Fine), "{findings:#?}");
+    let folder = fixture.installation.config_php("").parent().unwrap().display().to_string();
     let port = |address: &str| address.rsplit(':').next().unwrap().to_owned();
     let replace = [
         (folder, "/srv/nextcloud/config"),
-        (ward.daemon.port().to_string(), "7867"),
-        (ward.installation.redis.port().to_string(), "6379"),
-        (port(&ward.nextcloud.url()), "8080"),
-        (port(&ward.proxy.address()), "8443"),
+        (fixture.daemon.port().to_string(), "7867"),
+        (fixture.installation.redis.port().to_string(), "6379"),
+        (port(&fixture.nextcloud.url()), "8080"),
+        (port(&fixture.proxy.address()), "8443"),
     ];
     same_everywhere(&mut findings, &replace);
     compare("healthy.txt", &findings);
@@ -77,7 +80,7 @@ async fn of_a_set_up_where_nothing_answers() {
         "--port",
         "1",
     ]);
-    let findings = look_over(described, None).await;
+    let findings = diagnose(described, None).await;
     compare("broken.txt", &findings);
     let text = format!("{findings:?}");
     assert!(!text.contains("hunter2"), "{text}");

@@ -4,19 +4,22 @@ use crate::support::{
     certificates::Certificates,
     daemon::Daemon,
     installation::Installation,
-    nextcloud::{Answer, Nextcloud, Setup},
+    nextcloud::{Answer, Nextcloud, NextcloudSetup},
     php::Php,
     reverse_proxy::{self, ReverseProxy},
 };
 use notify_push::{
-    cli::{Command, Surroundings},
+    cli::{LoadInputs, ProgramCommand},
     config,
-    config::Kind,
+    config::ServiceKind,
     doctor,
-    doctor::{Check, Descriptors, Finding, Round, State, Step, Visit},
+    doctor::{
+        CheckFinding, CheckId, CheckRun, DescriptorLimits, DiagnosisContext, FindingState,
+        RemedyStep,
+    },
     services::{
-        Prepared as _,
-        nextcloud::{Instance, login::Credentials},
+        Service as _,
+        nextcloud::{NextcloudService, login::LoginCredentials},
     },
 };
 use std::{
@@ -30,11 +33,11 @@ pub(super) const STATUS: &str = r#"{"installed":true,"maintenance":false,"needsD
     "version":"32.0.1.2","versionstring":"32.0.1","productname":"Nextcloud"}"#;
 const CAPABILITIES: &str = "/ocs/v2.php/cloud/capabilities?format=json";
 
-pub(super) type Described = notify_push::cli::Described<Instance>;
+pub(super) type NextcloudConfig = notify_push::cli::LoadedConfig<NextcloudService>;
 
 /// All of it. Nextcloud and the proxy are at their own ports of 127.0.0.1, and all is well unless a
 /// test says otherwise.
-pub(super) struct Ward {
+pub(super) struct DoctorFixture {
     pub(super) installation: Installation,
     pub(super) nextcloud: Nextcloud,
     pub(super) daemon: Daemon,
@@ -42,7 +45,7 @@ pub(super) struct Ward {
     pub(super) certificates: Certificates,
 }
 
-impl Ward {
+impl DoctorFixture {
     pub(super) async fn healthy() -> Self {
         Self::with_mistakes(&[]).await
     }
@@ -51,7 +54,7 @@ impl Ward {
     pub(super) async fn with_mistakes(mistakes: &[(&str, &str)]) -> Self {
         let (installation, certificates) = (Installation::start().await, Certificates::new());
         installation.user_with_home("alice", 1, 1).await;
-        let nextcloud = Nextcloud::start(Setup::default()).await;
+        let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
         nextcloud.answer("/status.php", Some(Answer::new(200, STATUS)));
         let daemon = installation.daemon(&[("NEXTCLOUD_URL", &nextcloud.url())]).await;
         let proxy =
@@ -83,7 +86,7 @@ impl Ward {
     }
 
     /// As the doctor is told of it, with these flags.
-    pub(super) fn described(&self, flags: &[&str]) -> Described {
+    pub(super) fn described(&self, flags: &[&str]) -> NextcloudConfig {
         let more = "  'trusted_proxies' => array ('127.0.0.1'),\n";
         let file = self.installation.config_php(more).display().to_string();
         let (port, url) = (self.daemon.port().to_string(), self.nextcloud.url());
@@ -96,57 +99,57 @@ impl Ward {
     }
 
     /// Looks it over.
-    pub(super) async fn findings(&self, flags: &[&str]) -> Vec<Finding> {
-        look_over(self.described(flags), None).await
+    pub(super) async fn findings(&self, flags: &[&str]) -> Vec<CheckFinding> {
+        diagnose(self.described(flags), None).await
     }
 
     /// The same with a log-in.
-    pub(super) async fn findings_as(&self, user: &str, password: &str) -> Vec<Finding> {
-        let credentials = Credentials { user: user.into(), password: password.into() };
-        look_over(self.described(&[]), Some(credentials)).await
+    pub(super) async fn findings_as(&self, user: &str, password: &str) -> Vec<CheckFinding> {
+        let credentials = LoginCredentials { user: user.into(), password: password.into() };
+        diagnose(self.described(&[]), Some(credentials)).await
     }
 }
 
 /// What `notify_push doctor <arguments>` understands.
-pub(super) fn described(arguments: &[&str]) -> Described {
+pub(super) fn described(arguments: &[&str]) -> NextcloudConfig {
     let arguments = ["notify_push", "doctor"].iter().chain(arguments).map(OsString::from);
-    let command = notify_push::cli::load(Surroundings {
+    let command = notify_push::cli::load(LoadInputs {
         arguments: arguments.collect(),
         environment: Default::default(),
         dotenv: Ok(String::new()),
         read: &config::read_text,
         exists: &|path: &Path| path.exists(),
-        kinds: &[Kind::new("nextcloud", &[], &Instance::read)],
+        kinds: &[ServiceKind::new("nextcloud", &[], &NextcloudService::read)],
     });
     match command {
-        Ok(Command::Doctor { described: Ok(described), .. }) => *described,
+        Ok(ProgramCommand::Doctor { described: Ok(described), .. }) => *described,
         other => panic!("{other:?}"),
     }
 }
 
-pub(super) async fn look_over(
-    described: Described,
-    credentials: Option<Credentials>,
-) -> Vec<Finding> {
+pub(super) async fn diagnose(
+    described: NextcloudConfig,
+    credentials: Option<LoginCredentials>,
+) -> Vec<CheckFinding> {
     let patience = Duration::from_secs(1);
     look_over_with(described, credentials, patience).await
 }
 
 /// The same with another patience, in seconds.
-pub(super) async fn look_over_for(described: Described, patience: u64) -> Vec<Finding> {
+pub(super) async fn look_over_for(described: NextcloudConfig, patience: u64) -> Vec<CheckFinding> {
     look_over_with(described, None, Duration::from_secs(patience)).await
 }
 
 async fn look_over_with(
-    described: Described,
-    credentials: Option<Credentials>,
+    described: NextcloudConfig,
+    credentials: Option<LoginCredentials>,
     patience: Duration,
-) -> Vec<Finding> {
-    let descriptors = Descriptors { own: 1 << 20, daemon: None };
-    let notify_push::cli::Described { settings, mut hosts, rows, warnings } = described;
-    let config::Entry { place, host, .. } = hosts.remove(0);
-    #[expect(clippy::disallowed_methods, reason = "a test stands at the rim")]
-    let visit = Visit {
+) -> Vec<CheckFinding> {
+    let descriptors = DescriptorLimits { own: 1 << 20, daemon: None };
+    let notify_push::cli::LoadedConfig { settings, mut hosts, rows, warnings } = described;
+    let config::ServiceEntry { place, host, .. } = hosts.remove(0);
+    #[expect(clippy::disallowed_methods, reason = "a test stands at the environment")]
+    let visit = DiagnosisContext {
         listen: settings.listen,
         place,
         rows,
@@ -157,41 +160,47 @@ async fn look_over_with(
         clock: Arc::new(SystemTime::now),
         rng: fastrand::Rng::new(),
     };
-    let mut unheard = |_: &Finding| {};
-    let mut round = Round::new(&mut unheard);
+    let mut unheard = |_: &CheckFinding| {};
+    let mut round = CheckRun::new(&mut unheard);
     doctor::begin(&mut round, &visit, descriptors);
-    host.look_over(visit, &mut round).await;
-    round.into_told()
+    host.diagnose(visit, &mut round).await;
+    round.into_findings()
 }
 
 /// The findings of one check.
-pub(super) fn of(findings: &[Finding], check: Check) -> Vec<&Finding> {
+pub(super) fn of(findings: &[CheckFinding], check: CheckId) -> Vec<&CheckFinding> {
     findings.iter().filter(|finding| finding.check == check).collect()
 }
 
 /// The one finding of a check that is wrong.
 #[track_caller]
-pub(super) fn wrong(findings: &[Finding], check: Check) -> &Finding {
+pub(super) fn wrong(findings: &[CheckFinding], check: CheckId) -> &CheckFinding {
     let all = of(findings, check);
-    match all.iter().find(|finding| finding.state == State::Wrong) {
+    match all.iter().find(|finding| finding.state == FindingState::Wrong) {
         Some(finding) => finding,
         None => panic!("{check:?} is not wrong: {all:#?}"),
     }
 }
 
 /// Whatever is wrong, by check.
-pub(super) fn all_wrong(findings: &[Finding]) -> Vec<Check> {
-    findings.iter().filter(|f| f.state == State::Wrong).map(|finding| finding.check).collect()
+pub(super) fn all_wrong(findings: &[CheckFinding]) -> Vec<CheckId> {
+    findings
+        .iter()
+        .filter(|f| f.state == FindingState::Wrong)
+        .map(|finding| finding.check)
+        .collect()
 }
 
 /// The lines that are to be run or pasted.
-pub(super) fn lines(finding: &Finding) -> Vec<&str> {
+pub(super) fn lines(finding: &CheckFinding) -> Vec<&str> {
     finding
         .remedy
         .iter()
         .filter_map(|step| match step {
-            Step::Do(_) => None,
-            Step::Shell(text) | Step::Sql(text) | Step::Lines(text) => Some(text.as_str()),
+            RemedyStep::Do(_) => None,
+            RemedyStep::Shell(text) | RemedyStep::Sql(text) | RemedyStep::Lines(text) => {
+                Some(text.as_str())
+            }
         })
         .collect()
 }

@@ -1,7 +1,7 @@
 //! The fenced blocks and the links of a Markdown document.
 
 /// A fenced block.
-pub(crate) struct Block {
+pub(crate) struct CodeBlock {
     /// What follows the opening fence: `sh`.
     pub(crate) language: String,
     /// The line of the opening fence, from 1.
@@ -10,14 +10,17 @@ pub(crate) struct Block {
 }
 
 /// All fenced blocks, those in lists included.
-pub(crate) fn blocks(document: &str) -> Vec<Block> {
-    let (mut blocks, mut open) = (Vec::new(), None::<Block>);
+pub(crate) fn blocks(document: &str) -> Vec<CodeBlock> {
+    let (mut blocks, mut open) = (Vec::new(), None::<CodeBlock>);
     for (line, text) in (1..).zip(document.lines()) {
         let fence = text.trim_start().strip_prefix("```");
         match (&mut open, fence) {
             (None, Some(language)) => {
-                open =
-                    Some(Block { language: language.trim().to_owned(), line, text: String::new() });
+                open = Some(CodeBlock {
+                    language: language.trim().to_owned(),
+                    line,
+                    text: String::new(),
+                });
             }
             (Some(_), Some(_)) => blocks.extend(open.take()),
             (Some(block), None) => {

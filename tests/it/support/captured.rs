@@ -4,7 +4,7 @@
 const TEXT: &str = include_str!("../../data/nextcloud-32/events.txt");
 
 /// One user action.
-pub(crate) struct Action {
+pub(crate) struct CapturedAction {
     /// What the user did.
     pub(crate) title: &'static str,
     /// Channel and payload, in order.
@@ -14,13 +14,13 @@ pub(crate) struct Action {
 }
 
 /// All of them, in order.
-pub(crate) fn actions() -> Vec<Action> {
+pub(crate) fn actions() -> Vec<CapturedAction> {
     TEXT.split("\n## ").skip(1).map(action).collect()
 }
 
-fn action(section: &'static str) -> Action {
+fn action(section: &'static str) -> CapturedAction {
     let mut lines = section.lines();
-    Action {
+    CapturedAction {
         title: lines.next().unwrap_or_default(),
         published: lines.clone().filter_map(published).collect(),
         told: lines.filter_map(told).collect(),

@@ -20,7 +20,7 @@ const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// Certificate chain and key, PEM.
 #[derive(Clone)]
-pub(crate) struct Pair {
+pub(crate) struct CertificatePair {
     pub(crate) cert: PathBuf,
     pub(crate) key: PathBuf,
 }
@@ -53,12 +53,12 @@ impl Certificates {
     }
 
     /// For a server that is reached as localhost or 127.0.0.1.
-    pub(crate) fn server(&self) -> Pair {
+    pub(crate) fn server(&self) -> CertificatePair {
         pair(self.folder.path(), "server")
     }
 
     /// For a client; common name `client`.
-    pub(crate) fn client(&self) -> Pair {
+    pub(crate) fn client(&self) -> CertificatePair {
         pair(self.folder.path(), "client")
     }
 
@@ -80,7 +80,7 @@ impl Certificates {
     }
 
     /// A further server certificate, for other names; files of the same name are replaced.
-    pub(crate) fn server_for(&self, file: &str, names: &[&str]) -> Pair {
+    pub(crate) fn server_for(&self, file: &str, names: &[&str]) -> CertificatePair {
         let parameters = parameters(names, names.first().copied().unwrap_or(file));
         self.sign(file, parameters, ExtendedKeyUsagePurpose::ServerAuth)
     }
@@ -90,7 +90,7 @@ impl Certificates {
         file: &str,
         mut leaf: CertificateParams,
         usage: ExtendedKeyUsagePurpose,
-    ) -> Pair {
+    ) -> CertificatePair {
         leaf.extended_key_usages = vec![usage];
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         leaf.use_authority_key_identifier_extension = true;
@@ -110,8 +110,11 @@ fn parameters(names: &[&str], common_name: &str) -> CertificateParams {
     parameters
 }
 
-fn pair(folder: &Path, name: &str) -> Pair {
-    Pair { cert: folder.join(format!("{name}.pem")), key: folder.join(format!("{name}.key")) }
+fn pair(folder: &Path, name: &str) -> CertificatePair {
+    CertificatePair {
+        cert: folder.join(format!("{name}.pem")),
+        key: folder.join(format!("{name}.key")),
+    }
 }
 
 fn write(path: PathBuf, pem: &str) {

@@ -29,7 +29,7 @@ for group in $groups; do kill -s KILL -- "-$group"; done
 rm -rf -- "$1" || { sleep 1; rm -rf -- "$1"; }
 "#;
 
-struct Cleanup {
+struct CleanupWatcher {
     root: PathBuf,
     watcher: Mutex<ChildStdin>,
 }
@@ -56,8 +56,8 @@ fn tell(line: &str) {
 }
 
 #[expect(clippy::zombie_processes, reason = "it outlives this process")]
-fn cleanup() -> &'static Cleanup {
-    static CLEANUP: OnceLock<Cleanup> = OnceLock::new();
+fn cleanup() -> &'static CleanupWatcher {
+    static CLEANUP: OnceLock<CleanupWatcher> = OnceLock::new();
     CLEANUP.get_or_init(|| {
         let root = open_folder("notify_push-it-", &std::env::temp_dir()).keep();
         let mut watcher = Command::new("/bin/sh")
@@ -70,7 +70,7 @@ fn cleanup() -> &'static Cleanup {
             .spawn()
             .expect("a shell");
         let pipe = watcher.stdin.take().expect("a pipe was asked for");
-        Cleanup { root, watcher: Mutex::new(pipe) }
+        CleanupWatcher { root, watcher: Mutex::new(pipe) }
     })
 }
 

@@ -17,12 +17,12 @@ use url::Url;
 /// Between two looks at what came.
 const SOON: Duration = Duration::from_millis(200);
 
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+trait ClientStream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> ClientStream for T {}
 
 /// One connection. Pings are answered whenever it reads.
 pub(crate) struct Client {
-    socket: WebSocketStream<Box<dyn Stream>>,
+    socket: WebSocketStream<Box<dyn ClientStream>>,
 }
 
 impl Client {
@@ -157,7 +157,7 @@ impl Client {
     }
 
     async fn open(
-        stream: Box<dyn Stream>,
+        stream: Box<dyn ClientStream>,
         url: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<Self, Error> {

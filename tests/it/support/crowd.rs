@@ -20,11 +20,11 @@ const UPGRADE: &[u8] = b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgr
     websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 /// Bare connections of users that have logged in.
-pub(crate) struct Crowd {
+pub(crate) struct IdleConnections {
     _connections: Vec<TcpStream>,
 }
 
-impl Crowd {
+impl IdleConnections {
     /// Adds users with these numbers, with an app password each.
     pub(crate) async fn register(installation: &Installation, numbers: Range<u32>) {
         let (mut users, mut tokens) = (Vec::new(), Vec::new());

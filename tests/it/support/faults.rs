@@ -45,7 +45,7 @@ pub(crate) struct FaultProxy {
 
 /// The two directions differ in one fault only.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
+enum ProxyDirection {
     ToServer,
     ToClient,
 }
@@ -114,8 +114,8 @@ async fn connection(mut client: TcpStream, server: String, mut fault: watch::Rec
     let (from_server, to_server) = server.split();
     // Either direction may end in order alone; an error ends both.
     let _ = tokio::try_join!(
-        carry(Direction::ToServer, from_client, to_server, fault.clone()),
-        carry(Direction::ToClient, from_server, to_client, fault.clone()),
+        carry(ProxyDirection::ToServer, from_client, to_server, fault.clone()),
+        carry(ProxyDirection::ToClient, from_server, to_client, fault.clone()),
     );
     let last = *fault.borrow();
     end(&client, last);
@@ -129,7 +129,7 @@ fn end(client: &TcpStream, fault: Fault) {
 }
 
 async fn carry(
-    direction: Direction,
+    direction: ProxyDirection,
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
     mut fault: watch::Receiver<Fault>,
@@ -149,7 +149,7 @@ async fn carry(
 
 /// One read or one write, cancelled without loss; `false` at the end of the stream.
 async fn step(
-    direction: Direction,
+    direction: ProxyDirection,
     fault: Fault,
     from: &mut ReadHalf<'_>,
     to: &mut WriteHalf<'_>,
@@ -173,7 +173,7 @@ async fn step(
     }
     held.reserve(1 << 16);
     let read = from.read_buf(held).await?;
-    if fault == Fault::Garbage && direction == Direction::ToClient {
+    if fault == Fault::Garbage && direction == ProxyDirection::ToClient {
         // The first is of no protocol: one that begins an answer would have the client wait for its end.
         let bytes = held.iter_mut().enumerate();
         bytes.for_each(|(at, byte)| *byte = if at == 0 { 0xff } else { fastrand::u8(..) });

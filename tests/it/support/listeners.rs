@@ -28,22 +28,22 @@ pub(crate) fn allow_descriptors(count: u64) {
 }
 
 /// Clients that are logged in and answer pings. All are gone at once when this is dropped.
-pub(crate) struct Listeners {
+pub(crate) struct LoggedInClients {
     _clients: JoinSet<io::Result<()>>,
 }
 
-impl Listeners {
+impl LoggedInClients {
     /// Lets all of them in: user name and password each.
     pub(crate) async fn log_in(address: &str, people: Vec<(String, String)>) -> Self {
-        let (mut clients, doors) = (JoinSet::new(), Semaphore::new(AT_ONCE));
-        let doors = Arc::new(doors);
+        let (mut clients, permits) = (JoinSet::new(), Semaphore::new(AT_ONCE));
+        let permits = Arc::new(permits);
         let count = u32::try_from(people.len()).expect("a crowd");
         let inside = Arc::new(Semaphore::new(0));
         for (user, password) in people {
-            let (address, doors, inside) =
-                (address.to_owned(), Arc::clone(&doors), Arc::clone(&inside));
+            let (address, permits, inside) =
+                (address.to_owned(), Arc::clone(&permits), Arc::clone(&inside));
             clients.spawn(async move {
-                let door = doors.acquire().await.expect("it is never closed");
+                let door = permits.acquire().await.expect("it is never closed");
                 let mut stream = enter(&address, &user, &password).await?;
                 drop(door);
                 inside.add_permits(1);

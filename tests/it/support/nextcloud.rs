@@ -10,7 +10,7 @@ use http::{Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use notify_push::lifecycle::Tasks;
+use notify_push::lifecycle::TaskGroup;
 use std::{
     collections::HashMap,
     convert::Infallible,
@@ -28,9 +28,9 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// How the stand-in behaves; `Nextcloud::start(Setup::default())` is a quick, patient server.
+/// How the stand-in behaves; `Nextcloud::start(NextcloudSetup::default())` is a quick, patient server.
 #[derive(Clone)]
-pub(crate) struct Setup {
+pub(crate) struct NextcloudSetup {
     /// How long one request keeps a worker.
     pub(crate) delay: Duration,
     /// How many requests are worked on at once.
@@ -43,7 +43,7 @@ pub(crate) struct Setup {
     pub(crate) base: &'static str,
 }
 
-impl Default for Setup {
+impl Default for NextcloudSetup {
     fn default() -> Self {
         Self { delay: Duration::ZERO, workers: 8, backlog: None, tls: false, base: "" }
     }
@@ -69,7 +69,7 @@ impl Answer {
 
 /// A request as it arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct ReceivedRequest {
     pub(crate) method: String,
     /// Path and query, without the base.
     pub(crate) path: String,
@@ -82,8 +82,8 @@ pub(crate) struct Asked {
     pub(crate) token: Option<String>,
 }
 
-struct State {
-    setup: Mutex<Setup>,
+struct StandInState {
+    setup: Mutex<NextcloudSetup>,
     workers: Semaphore,
     inside: AtomicUsize,
     /// `(login name, password)` to the uid.
@@ -92,7 +92,7 @@ struct State {
     fixed: Mutex<HashMap<String, Answer>>,
     /// How many were answered so.
     as_told: watch::Sender<usize>,
-    asked: Mutex<Vec<Asked>>,
+    asked: Mutex<Vec<ReceivedRequest>>,
     count: watch::Sender<usize>,
     cookie: Mutex<String>,
     php: Mutex<Option<Php>>,
@@ -104,8 +104,8 @@ struct State {
 pub(crate) struct Nextcloud {
     address: SocketAddr,
     certificate: Option<String>,
-    state: Arc<State>,
-    tasks: Tasks,
+    state: Arc<StandInState>,
+    tasks: TaskGroup,
 }
 
 impl Drop for Nextcloud {
@@ -116,12 +116,12 @@ impl Drop for Nextcloud {
 
 impl Nextcloud {
     /// Starts on a free loopback port.
-    pub(crate) async fn start(setup: Setup) -> Self {
+    pub(crate) async fn start(setup: NextcloudSetup) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let tls = setup.tls.then(self_signed);
-        let state = Arc::new(State::new(setup));
-        let tasks = Tasks::default();
+        let state = Arc::new(StandInState::new(setup));
+        let tasks = TaskGroup::default();
         let (acceptor, certificate) = tls.unzip();
         tasks.spawn(serve(listener, acceptor, Arc::clone(&state), tasks.clone()));
         Self { address, certificate, state, tasks }
@@ -179,7 +179,7 @@ impl Nextcloud {
     }
 
     /// Every request so far, in order of arrival.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<ReceivedRequest> {
         self.state.asked.lock().unwrap().clone()
     }
 
@@ -207,8 +207,8 @@ impl Nextcloud {
     }
 }
 
-impl State {
-    fn new(setup: Setup) -> Self {
+impl StandInState {
+    fn new(setup: NextcloudSetup) -> Self {
         Self {
             workers: Semaphore::new(setup.workers),
             setup: Mutex::new(setup),
@@ -225,7 +225,7 @@ impl State {
         }
     }
 
-    fn record(&self, asked: Asked) {
+    fn record(&self, asked: ReceivedRequest) {
         let mut all = self.asked.lock().unwrap();
         all.push(asked);
         self.count.send_replace(all.len());
@@ -246,7 +246,7 @@ impl State {
         (!full).then_some(())
     }
 
-    fn reply(&self, asked: &Asked) -> Answer {
+    fn reply(&self, asked: &ReceivedRequest) -> Answer {
         let fixed = self.fixed.lock().unwrap();
         if let Some(answer) = fixed.get(&asked.path).or_else(|| fixed.get("*")) {
             self.as_told.send_modify(|count| *count += 1);
@@ -265,7 +265,7 @@ impl State {
         }
     }
 
-    fn uid(&self, asked: &Asked) -> Answer {
+    fn uid(&self, asked: &ReceivedRequest) -> Answer {
         let (Some(user), Some(password)) = (&asked.user, &asked.password) else {
             return Answer::new(401, r#"{"message":"Current user is not logged in"}"#);
         };
@@ -290,7 +290,12 @@ fn self_signed() -> (TlsAcceptor, String) {
     (TlsAcceptor::from(Arc::new(config)), made.cert.pem())
 }
 
-async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<State>, tasks: Tasks) {
+async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    state: Arc<StandInState>,
+    tasks: TaskGroup,
+) {
     let stop = tasks.stopping().clone();
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         let Ok((stream, peer)) = accepted else { continue };
@@ -309,7 +314,7 @@ async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<State
     }
 }
 
-async fn converse<S>(stream: S, peer: SocketAddr, state: Arc<State>, tasks: Tasks)
+async fn converse<S>(stream: S, peer: SocketAddr, state: Arc<StandInState>, tasks: TaskGroup)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -324,8 +329,8 @@ where
 async fn answer(
     request: Request<Incoming>,
     peer: SocketAddr,
-    state: Arc<State>,
-    tasks: &Tasks,
+    state: Arc<StandInState>,
+    tasks: &TaskGroup,
 ) -> Response<Full<Bytes>> {
     let base = state.setup.lock().unwrap().base;
     let Some(asked) = read(&request, base) else {
@@ -348,7 +353,7 @@ async fn answer(
     response(&work.await.unwrap())
 }
 
-fn read(request: &Request<Incoming>, base: &str) -> Option<Asked> {
+fn read(request: &Request<Incoming>, base: &str) -> Option<ReceivedRequest> {
     let header = |name: &str| {
         let value = request.headers().get(name)?;
         Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -359,7 +364,7 @@ fn read(request: &Request<Incoming>, base: &str) -> Option<Asked> {
     });
     let (user, password) =
         basic.and_then(|basic| basic.split_once(':').map(|(u, p)| (u.into(), p.into()))).unzip();
-    Some(Asked {
+    Some(ReceivedRequest {
         method: request.method().to_string(),
         path: request.uri().path_and_query()?.as_str().strip_prefix(base)?.to_owned(),
         user,

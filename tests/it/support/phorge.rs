@@ -13,18 +13,18 @@ const PONG: &str = r#"{"type":"pong"}"#;
 /// A server with one client server and one admin server.
 pub(crate) struct Aphlict {
     pub(crate) daemon: Daemon,
-    pub(crate) ports: Ports,
+    pub(crate) ports: AphlictPorts,
     folder: Folder,
 }
 
 /// Where it listens.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ports {
+pub(crate) struct AphlictPorts {
     pub(crate) client: u16,
     pub(crate) admin: u16,
 }
 
-impl Ports {
+impl AphlictPorts {
     /// Free ones, which somebody else may still be quicker to take.
     pub(crate) fn free() -> Self {
         let [ports] = Self::several();
@@ -62,7 +62,7 @@ impl Aphlict {
         environment: &[(&str, &str)],
     ) -> Self {
         for _ in 0..TRIES {
-            if let Some(server) = Self::launch(Ports::free(), &change, environment).await {
+            if let Some(server) = Self::launch(AphlictPorts::free(), &change, environment).await {
                 return server;
             }
         }
@@ -70,12 +70,12 @@ impl Aphlict {
     }
 
     /// At these ports; none when somebody else has one of them.
-    pub(crate) async fn at(ports: Ports, change: &impl Fn(&mut Value)) -> Option<Self> {
+    pub(crate) async fn at(ports: AphlictPorts, change: &impl Fn(&mut Value)) -> Option<Self> {
         Self::launch(ports, change, &[]).await
     }
 
     async fn launch(
-        ports: Ports,
+        ports: AphlictPorts,
         change: &impl Fn(&mut Value),
         environment: &[(&str, &str)],
     ) -> Option<Self> {
@@ -128,14 +128,14 @@ impl Aphlict {
     }
 
     /// A browser of an instance, `""` for the one that isn't named.
-    pub(crate) async fn browser(&self, instance: &str) -> Leader {
+    pub(crate) async fn browser(&self, instance: &str) -> LeaderTab {
         let marker = if instance.is_empty() { String::new() } else { format!("~{instance}/") };
-        Leader(Client::connect(&format!("ws://{}/ws/{marker}", self.clients())).await)
+        LeaderTab(Client::connect(&format!("ws://{}/ws/{marker}", self.clients())).await)
     }
 }
 
 /// Aphlict's file for these ports.
-pub(crate) fn write(folder: &Path, ports: Ports, change: &impl Fn(&mut Value)) -> PathBuf {
+pub(crate) fn write(folder: &Path, ports: AphlictPorts, change: &impl Fn(&mut Value)) -> PathBuf {
     let mut document = json!({
         "servers": [
             {"type": "client", "port": ports.client, "listen": "127.0.0.1",
@@ -160,9 +160,9 @@ pub(crate) async fn publish(address: &str, instance: &str, body: &str) -> Answer
 }
 
 /// What a browser's leader tab says and hears.
-pub(crate) struct Leader(pub(crate) Client);
+pub(crate) struct LeaderTab(pub(crate) Client);
 
-impl Leader {
+impl LeaderTab {
     /// Subscribes, and waits until the server has heard of it. What it was told before is passed over.
     pub(crate) async fn subscribe(&mut self, ids: &[&str]) {
         self.say("subscribe", &json!(ids)).await;

@@ -1,7 +1,7 @@
 //! What Nextcloud's PHP does in the self-test's routes: it shares Redis with the daemon, knows the
 //! token in it, and believes the forwarded headers of those it trusts.
 
-use super::nextcloud::{Answer, Asked};
+use super::nextcloud::{Answer, ReceivedRequest};
 use ipnet::IpNet;
 use redis::{AsyncCommands, aio::MultiplexedConnection};
 use std::net::IpAddr;
@@ -19,7 +19,7 @@ pub(crate) struct Php {
 
 impl Php {
     /// Only `test/remote` and `test/version` are answered.
-    pub(super) async fn answer(&self, asked: &Asked, peer: IpAddr) -> Option<Answer> {
+    pub(super) async fn answer(&self, asked: &ReceivedRequest, peer: IpAddr) -> Option<Answer> {
         let what = asked.path.strip_prefix("/index.php/apps/notify_push/test/")?;
         if !["remote", "version"].contains(&what) {
             return None;

@@ -9,14 +9,14 @@ pub(crate) const APP_PASSWORD: &str =
 pub(crate) const STRANGERS: &str = "notify_push_strangers";
 
 /// A daemon that knows alice, and its metrics.
-pub(crate) struct Scene {
+pub(crate) struct AliceFixture {
     pub(crate) installation: Installation,
     pub(crate) daemon: Daemon,
     /// Where its metrics are.
     pub(crate) metrics: String,
 }
 
-impl Scene {
+impl AliceFixture {
     /// With more in its environment.
     pub(crate) async fn start(environment: &[(&str, &str)]) -> Self {
         let installation = Installation::start().await;

@@ -2,7 +2,8 @@
 
 use super::database::{Database, PASSWORD};
 use notify_push::client::database::{
-    Database as Store, DatabaseSettings, DatabaseTls, Engine, Server, ServerAddress,
+    Database as Store, DatabaseAddress, DatabaseEngine, DatabaseServer, DatabaseSettings,
+    DatabaseTls,
 };
 use std::sync::Arc;
 
@@ -10,17 +11,17 @@ impl Database {
     /// What config.php would say: TCP, prefix `oc_`, TLS if the server offers it.
     pub(crate) fn settings(&self) -> DatabaseSettings {
         let engine = match self {
-            Self::MySql(options) => Engine::MySql(server(
-                ServerAddress::Tcp(options.get_host().to_owned(), options.get_port()),
+            Self::MySql(options) => DatabaseEngine::MySql(server(
+                DatabaseAddress::Tcp(options.get_host().to_owned(), options.get_port()),
                 options.get_username(),
                 options.get_database(),
             )),
-            Self::Postgres(options) => Engine::Postgres(server(
-                ServerAddress::Tcp(options.get_host().to_owned(), options.get_port()),
+            Self::Postgres(options) => DatabaseEngine::Postgres(server(
+                DatabaseAddress::Tcp(options.get_host().to_owned(), options.get_port()),
                 options.get_username(),
                 options.get_database(),
             )),
-            Self::Sqlite(path) => Engine::Sqlite(path.clone()),
+            Self::Sqlite(path) => DatabaseEngine::Sqlite(path.clone()),
         };
         DatabaseSettings { engine, prefix: "oc_".to_owned() }
     }
@@ -36,8 +37,8 @@ pub(crate) fn store(settings: &DatabaseSettings) -> Arc<Store> {
     Arc::new(Store::new(settings, fastrand::Rng::with_seed(7)).expect("a plain prefix"))
 }
 
-fn server(address: ServerAddress, user: &str, database: Option<&str>) -> Server {
-    Server {
+fn server(address: DatabaseAddress, user: &str, database: Option<&str>) -> DatabaseServer {
+    DatabaseServer {
         address,
         user: Some(user.to_owned()),
         password: Some(PASSWORD.into()),
@@ -46,9 +47,9 @@ fn server(address: ServerAddress, user: &str, database: Option<&str>) -> Server 
     }
 }
 /// The server in settings that have one.
-pub(crate) fn server_of(settings: &mut DatabaseSettings) -> &mut Server {
+pub(crate) fn server_of(settings: &mut DatabaseSettings) -> &mut DatabaseServer {
     match &mut settings.engine {
-        Engine::MySql(server) | Engine::Postgres(server) => server,
-        Engine::Sqlite(_) => panic!("SQLite has no server"),
+        DatabaseEngine::MySql(server) | DatabaseEngine::Postgres(server) => server,
+        DatabaseEngine::Sqlite(_) => panic!("SQLite has no server"),
     }
 }

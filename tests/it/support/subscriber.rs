@@ -3,11 +3,11 @@
 use super::within;
 use notify_push::{
     client::{
-        Delivery, State,
-        redis::{Address, Pace, RedisSettings, Subscription, Topology},
+        SourceEvent, SourceState,
+        redis::{RedisAddress, RedisSettings, RedisSubscription, RedisTimeouts, RedisTopology},
     },
     config::secret::Secret,
-    lifecycle::Tasks,
+    lifecycle::TaskGroup,
 };
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -15,10 +15,10 @@ use tokio::sync::{mpsc, watch};
 /// The channels that the tests subscribe to.
 pub(crate) const CHANNELS: &[&str] = &["notify_storage_update", "notify_custom"];
 
-/// A pace for tests: nothing is waited for longer than a loaded machine needs.
-pub(crate) fn hurried() -> Pace {
-    Pace {
-        patience: Duration::from_secs(2),
+/// A timeouts for tests: nothing is waited for longer than a loaded machine needs.
+pub(crate) fn hurried() -> RedisTimeouts {
+    RedisTimeouts {
+        step_timeout: Duration::from_secs(2),
         silence: Duration::from_millis(200),
         answer: Duration::from_millis(500),
         look: Duration::from_millis(100),
@@ -27,12 +27,12 @@ pub(crate) fn hurried() -> Pace {
 }
 
 /// Settings for a server without password.
-pub(crate) fn single(address: Address) -> RedisSettings {
-    settings(Topology::Single(address))
+pub(crate) fn single(address: RedisAddress) -> RedisSettings {
+    settings(RedisTopology::Single(address))
 }
 
 /// Settings without password.
-pub(crate) fn settings(topology: Topology) -> RedisSettings {
+pub(crate) fn settings(topology: RedisTopology) -> RedisSettings {
     RedisSettings { topology, user: None, password: None, database: 0, tls: None }
 }
 
@@ -42,44 +42,48 @@ pub(crate) fn logged_in(user: Option<&str>, password: &str, at: RedisSettings) -
 }
 
 /// `127.0.0.1:port`.
-pub(crate) fn local(port: u16) -> Address {
-    Address::Tcp("127.0.0.1".to_owned(), port)
+pub(crate) fn local(port: u16) -> RedisAddress {
+    RedisAddress::Tcp("127.0.0.1".to_owned(), port)
 }
 
 /// A subscription that runs until this is dropped.
 pub(crate) struct Subscriber {
-    pub(crate) arriving: mpsc::Receiver<Delivery>,
-    pub(crate) state: watch::Receiver<State>,
-    tasks: Tasks,
+    pub(crate) arriving: mpsc::Receiver<SourceEvent>,
+    pub(crate) state: watch::Receiver<SourceState>,
+    tasks: TaskGroup,
 }
 
 impl Subscriber {
-    /// Subscribes to [`CHANNELS`], at a hurried pace.
+    /// Subscribes to [`CHANNELS`], at a hurried timeouts.
     pub(crate) fn start(settings: RedisSettings) -> Self {
         Self::start_with(settings, 1024, hurried())
     }
 
-    /// The same with another length of the queue and another pace.
-    pub(crate) fn start_with(settings: RedisSettings, queue: usize, pace: Pace) -> Self {
-        let (tasks, (queue, arriving)) = (Tasks::default(), mpsc::channel(queue));
-        let (telling, state) = watch::channel(State::Starting);
+    /// The same with another length of the queue and another timeouts.
+    pub(crate) fn start_with(
+        settings: RedisSettings,
+        queue: usize,
+        timeouts: RedisTimeouts,
+    ) -> Self {
+        let (tasks, (queue, arriving)) = (TaskGroup::default(), mpsc::channel(queue));
+        let (telling, state) = watch::channel(SourceState::Starting);
         let rng = fastrand::Rng::with_seed(7);
-        let subscription = Subscription { settings, channels: CHANNELS, pace, rng };
+        let subscription = RedisSubscription { settings, channels: CHANNELS, timeouts, rng };
         tasks.core("redis", subscription.run(queue, telling, tasks.stopping().clone()));
         Self { arriving, state, tasks }
     }
 
     /// Waits until it listens.
     pub(crate) async fn connected(&mut self) {
-        let connected = self.state.wait_for(State::is_connected);
+        let connected = self.state.wait_for(SourceState::is_connected);
         within("the subscription", connected).await.expect("it runs");
     }
 
     /// Waits until it is away and says why.
     pub(crate) async fn away(&mut self) -> String {
-        let away = self.state.wait_for(|state| matches!(state, State::Away { .. }));
+        let away = self.state.wait_for(|state| matches!(state, SourceState::Away { .. }));
         let away = within("the subscription being away", away).await.expect("it runs").clone();
-        let State::Away { why, .. } = away else { unreachable!("waited for") };
+        let SourceState::Away { why, .. } = away else { unreachable!("waited for") };
         why.to_string()
     }
 
@@ -92,8 +96,8 @@ impl Subscriber {
     pub(crate) async fn next(&mut self) -> Option<(&'static str, String)> {
         let arrived = within("a delivery", self.arriving.recv()).await;
         match arrived.expect("the subscription runs") {
-            Delivery::Gap => None,
-            Delivery::Message(message, _) => {
+            SourceEvent::Gap => None,
+            SourceEvent::Message(message, _) => {
                 let text = String::from_utf8_lossy(&message.payload).into_owned();
                 Some((message.channel, text))
             }

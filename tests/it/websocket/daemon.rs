@@ -2,19 +2,19 @@
 
 use super::{
     bytes::{answer, frame},
-    server::{Peeker, REQUEST},
+    server::{REQUEST, RawClient},
 };
 use crate::support::{daemon::Daemon, installation::Installation};
 use tokio::net::TcpStream;
 
 const PASSWORD: &str = "correct horse";
 
-struct Place {
+struct DaemonFixture {
     installation: Installation,
     daemon: Daemon,
 }
 
-impl Place {
+impl DaemonFixture {
     async fn start() -> Self {
         let installation = Installation::start().await;
         installation.user("alice", PASSWORD).await;
@@ -23,8 +23,8 @@ impl Place {
     }
 
     /// A client that has shaken hands.
-    async fn stranger(&self) -> Peeker {
-        let mut client = Peeker(TcpStream::connect(self.daemon.address()).await.unwrap());
+    async fn stranger(&self) -> RawClient {
+        let mut client = RawClient(TcpStream::connect(self.daemon.address()).await.unwrap());
         client.0.set_nodelay(true).unwrap();
         client.send(REQUEST.as_bytes()).await;
         let reply = client.reply().await;
@@ -33,7 +33,7 @@ impl Place {
     }
 
     /// A client that has logged in.
-    async fn session(&self) -> Peeker {
+    async fn session(&self) -> RawClient {
         let mut client = self.stranger().await;
         client.send(&log_in()).await;
         client.expect(&answer(0x81, b"authenticated")).await;
@@ -54,14 +54,14 @@ fn log_in() -> Vec<u8> {
 }
 
 /// The client is still served: its ping is answered.
-async fn assert_alive(client: &mut Peeker) {
+async fn assert_alive(client: &mut RawClient) {
     client.send(&frame(0x89, b"alive?")).await;
     client.expect(&answer(0x8a, b"alive?")).await;
 }
 
 #[tokio::test]
 async fn sections_5_1_and_5_2_malformed_frames_close_the_connection() {
-    let place = Place::start().await;
+    let place = DaemonFixture::start().await;
     place.refuses(b"\x81\x05Hello", 1002).await;
     place.refuses(b"\x81\xfe\x00\x05\0\0\0\0Hello", 1002).await;
     place.refuses(b"\x81\xff\x80\0\0\0\0\0\0\0\0\0\0\0", 1002).await;
@@ -75,7 +75,7 @@ async fn sections_5_1_and_5_2_malformed_frames_close_the_connection() {
 
 #[tokio::test]
 async fn section_5_4_fragments_make_a_log_in_and_an_order() {
-    let place = Place::start().await;
+    let place = DaemonFixture::start().await;
     let mut client = place.stranger().await;
     let (user, password) = (b"alice", PASSWORD.as_bytes());
     for bytes in [
@@ -103,14 +103,14 @@ async fn section_5_4_fragments_make_a_log_in_and_an_order() {
 
 #[tokio::test]
 async fn section_5_4_fragments_out_of_order_close_the_connection() {
-    let place = Place::start().await;
+    let place = DaemonFixture::start().await;
     place.refuses(frame(0x80, b"x"), 1002).await;
     place.refuses([frame(0x01, b"a"), frame(0x82, b"b")].concat(), 1002).await;
 }
 
 #[tokio::test]
 async fn section_5_4_cut_at_every_byte_a_log_in_stays_the_same() {
-    let place = Place::start().await;
+    let place = DaemonFixture::start().await;
     let bytes = [log_in(), frame(0x89, b"then")].concat();
     let answers = [answer(0x81, b"authenticated"), answer(0x8a, b"then")].concat();
     for cut in 0..bytes.len() {
@@ -124,7 +124,7 @@ async fn section_5_4_cut_at_every_byte_a_log_in_stays_the_same() {
 
 #[tokio::test]
 async fn section_5_4_cut_at_every_byte_a_session_goes_on() {
-    let place = Place::start().await;
+    let place = DaemonFixture::start().await;
     let mut client = place.session().await;
     let bytes = [frame(0x89, b"1"), frame(0x01, b"list"), frame(0x8a, b""), frame(0x80, b"en x")];
     let bytes = [bytes.concat(), frame(0x82, &[0; 130]), frame(0x89, b"2")].concat();
@@ -138,7 +138,7 @@ async fn section_5_4_cut_at_every_byte_a_session_goes_on() {
 
 #[tokio::test]
 async fn section_5_5_control_frames_are_short_whole_and_answered() {
-    let place = Place::start().await;
+    let place = DaemonFixture::start().await;
     for mut client in [place.stranger().await, place.session().await] {
         for length in [0, 1, 125] {
             client.send(&frame(0x89, &vec![0xfe; length])).await;
@@ -155,7 +155,7 @@ async fn section_5_5_control_frames_are_short_whole_and_answered() {
 
 #[tokio::test]
 async fn section_5_5_1_a_close_is_echoed_and_ends_the_connection() {
-    let place = Place::start().await;
+    let place = DaemonFixture::start().await;
     place.refuses(frame(0x88, b"\x03\xe8bye"), 1000).await;
     place.refuses(frame(0x88, b"\x0b\xb8"), 3000).await;
     place.refuses(frame(0x88, b""), 1000).await;
@@ -164,7 +164,7 @@ async fn section_5_5_1_a_close_is_echoed_and_ends_the_connection() {
 
 #[tokio::test]
 async fn section_7_4_close_codes_that_may_not_be_sent_are_refused() {
-    let place = Place::start().await;
+    let place = DaemonFixture::start().await;
     for code in [0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 65_535_u16] {
         place.refuses(frame(0x88, &code.to_be_bytes()), 1002).await;
     }
@@ -174,7 +174,7 @@ async fn section_7_4_close_codes_that_may_not_be_sent_are_refused() {
 
 #[tokio::test]
 async fn section_8_1_text_that_is_not_utf8_closes_the_connection() {
-    let place = Place::start().await;
+    let place = DaemonFixture::start().await;
     for bad in [&b"\xff"[..], b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xce"] {
         place.refuses(frame(0x81, bad), 1007).await;
     }
@@ -183,7 +183,7 @@ async fn section_8_1_text_that_is_not_utf8_closes_the_connection() {
 
 #[tokio::test]
 async fn section_10_4_more_than_4_kib_closes_the_connection() {
-    let place = Place::start().await;
+    let place = DaemonFixture::start().await;
     let mut client = place.session().await;
     client.send(&frame(0x82, &[0; 4096])).await;
     assert_alive(&mut client).await;

@@ -2,17 +2,17 @@
 
 use super::{
     bytes::{answer, frame},
-    server::{Options, Peeker, Server},
+    server::{RawClient, ServerOptions, TestServer},
 };
 
-async fn client() -> (Server, Peeker) {
-    let server = Server::start(Options::default());
+async fn client() -> (TestServer, RawClient) {
+    let server = TestServer::start(ServerOptions::default());
     let client = server.websocket().await;
     (server, client)
 }
 
 /// A fresh client sends `bytes` and is closed with `code`.
-async fn refused(server: &Server, bytes: &[u8], code: u16) {
+async fn refused(server: &TestServer, bytes: &[u8], code: u16) {
     let mut client = server.websocket().await;
     client.send(bytes).await;
     client.expect_close(code).await;
@@ -20,7 +20,7 @@ async fn refused(server: &Server, bytes: &[u8], code: u16) {
 
 #[tokio::test]
 async fn section_5_1_an_unmasked_frame_closes_the_connection() {
-    let server = Server::start(Options::default());
+    let server = TestServer::start(ServerOptions::default());
     refused(&server, b"\x81\x05Hello", 1002).await;
 }
 
@@ -36,14 +36,14 @@ async fn section_5_2_messages_of_every_length_encoding_come_back() {
 
 #[tokio::test]
 async fn section_5_2_a_length_in_a_longer_form_than_needed_is_refused() {
-    let server = Server::start(Options::default());
+    let server = TestServer::start(ServerOptions::default());
     refused(&server, b"\x81\xfe\x00\x05\0\0\0\0Hello", 1002).await;
     refused(&server, b"\x81\xff\0\0\0\0\0\0\0\x05\0\0\0\0Hello", 1002).await;
 }
 
 #[tokio::test]
 async fn section_5_2_reserved_bits_and_opcodes_are_refused() {
-    let server = Server::start(Options::default());
+    let server = TestServer::start(ServerOptions::default());
     for bits in [0x10, 0x20, 0x40] {
         refused(&server, &frame(0x81 | bits, b"x"), 1002).await;
     }
@@ -73,7 +73,7 @@ async fn section_5_4_fragments_with_a_ping_between_are_one_message() {
 
 #[tokio::test]
 async fn section_5_4_fragments_out_of_order_are_refused() {
-    let server = Server::start(Options::default());
+    let server = TestServer::start(ServerOptions::default());
     refused(&server, &frame(0x80, b"x"), 1002).await;
     refused(&server, &[frame(0x01, b"a"), frame(0x81, b"b")].concat(), 1002).await;
 }
@@ -107,7 +107,7 @@ async fn section_5_4_cut_at_every_byte_a_conversation_stays_the_same() {
 
 #[tokio::test]
 async fn section_5_5_control_frames_are_whole_and_at_most_125_bytes() {
-    let server = Server::start(Options::default());
+    let server = TestServer::start(ServerOptions::default());
     for opcode in [0x88, 0x89, 0x8a] {
         refused(&server, &frame(opcode, &[0; 126]), 1002).await;
         refused(&server, &frame(opcode & 0x0f, b""), 1002).await;
@@ -116,7 +116,7 @@ async fn section_5_5_control_frames_are_whole_and_at_most_125_bytes() {
 
 #[tokio::test]
 async fn section_5_5_1_a_close_is_echoed_with_its_code() {
-    let server = Server::start(Options::default());
+    let server = TestServer::start(ServerOptions::default());
     refused(&server, &frame(0x88, b"\x03\xe8bye"), 1000).await;
     refused(&server, &frame(0x88, b"\x0b\xb8"), 3000).await;
     let mut client = server.websocket().await;
@@ -127,7 +127,7 @@ async fn section_5_5_1_a_close_is_echoed_with_its_code() {
 
 #[tokio::test]
 async fn section_5_5_1_nothing_is_answered_after_a_close() {
-    let server = Server::start(Options::default());
+    let server = TestServer::start(ServerOptions::default());
     let bytes = [frame(0x88, b"\x03\xe8"), frame(0x89, b"late"), frame(0x81, b"later")].concat();
     refused(&server, &bytes, 1000).await;
 }
@@ -151,7 +151,7 @@ async fn section_5_5_3_an_unsolicited_pong_is_ignored() {
 
 #[tokio::test]
 async fn section_7_4_close_codes_that_may_not_be_sent_are_refused() {
-    let server = Server::start(Options::default());
+    let server = TestServer::start(ServerOptions::default());
     for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2000, 2999, 5000, 65_535_u16] {
         refused(&server, &frame(0x88, &code.to_be_bytes()), 1002).await;
     }
@@ -176,7 +176,7 @@ async fn section_8_1_text_is_utf8_whatever_its_fragments() {
 
 #[tokio::test]
 async fn section_10_4_a_message_above_the_limit_closes_the_connection() {
-    let server = Server::start(Options::default());
+    let server = TestServer::start(ServerOptions::default());
     refused(&server, &frame(0x81, &[b'x'; 4097]), 1009).await;
     refused(&server, b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0", 1009).await;
     let fragments = [frame(0x01, &[b'x'; 4000]), frame(0x80, &[b'x'; 97])].concat();

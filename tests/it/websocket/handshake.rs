@@ -1,12 +1,12 @@
 //! RFC 6455 section 4 and HTTP around it.
 
-use super::server::{Options, Peeker, REQUEST, Server};
-use notify_push::server::{Bind, peer::Peer};
+use super::server::{REQUEST, RawClient, ServerOptions, TestServer};
+use notify_push::server::{BindAddress, peer::ConnectionPeer};
 use std::os::unix::fs::PermissionsExt;
 use tokio::net::{TcpStream, UnixStream};
 
 /// The status of the reply to `request`.
-async fn status(server: &Server, request: &str) -> String {
+async fn status(server: &TestServer, request: &str) -> String {
     let mut client = server.connect().await;
     client.send(request.as_bytes()).await;
     let reply = client.reply().await;
@@ -15,7 +15,7 @@ async fn status(server: &Server, request: &str) -> String {
 
 #[tokio::test]
 async fn section_4_2_2_the_example_of_the_standard_is_answered() {
-    let server = Server::start(Options::default());
+    let server = TestServer::start(ServerOptions::default());
     let mut client = server.connect().await;
     client.send(REQUEST.as_bytes()).await;
     let reply = client.reply().await.to_ascii_lowercase();
@@ -31,7 +31,7 @@ async fn section_4_2_2_the_example_of_the_standard_is_answered() {
 
 #[tokio::test]
 async fn section_4_1_frames_sent_behind_the_request_are_not_lost() {
-    let server = Server::start(Options::default());
+    let server = TestServer::start(ServerOptions::default());
     let mut client = server.connect().await;
     client
         .send(&[REQUEST.as_bytes(), b"\x81\x85\0\0\0\0alice\x81\x86\0\0\0\0secret"].concat())
@@ -42,7 +42,7 @@ async fn section_4_1_frames_sent_behind_the_request_are_not_lost() {
 
 #[tokio::test]
 async fn section_4_2_1_what_is_not_a_handshake_is_told_why() {
-    let server = Server::start(Options::default());
+    let server = TestServer::start(ServerOptions::default());
     let changed = |from: &str, to: &str| REQUEST.replace(from, to);
     for (request, expected) in [
         (changed("GET", "POST"), "405"),
@@ -61,7 +61,7 @@ async fn section_4_2_1_what_is_not_a_handshake_is_told_why() {
 
 #[tokio::test]
 async fn answers_to_strangers_say_nothing_internal() {
-    let server = Server::start(Options::default());
+    let server = TestServer::start(ServerOptions::default());
     let get = |rest: &str| format!("{rest}\r\nHost: push.example\r\nConnection: close\r\n\r\n");
     for (request, expected) in [
         (get("GET /hello HTTP/1.1"), "200"),
@@ -83,7 +83,7 @@ async fn answers_to_strangers_say_nothing_internal() {
 
 #[tokio::test]
 async fn http_2_is_not_spoken() {
-    let server = Server::start(Options::default());
+    let server = TestServer::start(ServerOptions::default());
     let mut client = server.connect().await;
     client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
     client.expect_end().await;
@@ -91,14 +91,14 @@ async fn http_2_is_not_spoken() {
 
 #[tokio::test]
 async fn the_peer_is_known_with_its_forwarded_chain() {
-    let server = Server::start(Options::default());
+    let server = TestServer::start(ServerOptions::default());
     let mut client = server.connect().await;
     let header = "\r\nX-Forwarded-For: 192.0.2.7, 198.51.100.1\r\n\r\n";
     client.send(REQUEST.replace("\r\n\r\n", header).as_bytes()).await;
     client.reply().await;
     client.send(b"\x89\x80\0\0\0\0").await;
     client.expect(b"\x8a\0").await;
-    let expected = Peer {
+    let expected = ConnectionPeer {
         address: Some(client.0.local_addr().unwrap()),
         forwarded: vec!["192.0.2.7".into(), "198.51.100.1".into()],
     };
@@ -109,11 +109,11 @@ async fn the_peer_is_known_with_its_forwarded_chain() {
 async fn a_unix_socket_serves_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("push.sock");
-    let bind = Bind::Unix { path: path.clone(), permissions: 0o600 };
-    let server = Server::start(Options { bind, ..Options::default() });
+    let bind = BindAddress::Unix { path: path.clone(), permissions: 0o600 };
+    let server = TestServer::start(ServerOptions { bind, ..ServerOptions::default() });
     let permissions = std::fs::metadata(&path).unwrap().permissions();
     assert_eq!(permissions.mode() & 0o777, 0o600);
-    let mut client = Peeker(UnixStream::connect(&path).await.unwrap());
+    let mut client = RawClient(UnixStream::connect(&path).await.unwrap());
     client.send(REQUEST.as_bytes()).await;
     client.reply().await;
     client.send(b"\x81\x82\0\0\0\0hi").await;
@@ -123,8 +123,8 @@ async fn a_unix_socket_serves_the_same() {
 
 #[tokio::test]
 async fn without_an_address_ipv4_and_ipv6_reach_the_same_server() {
-    let bind = Bind::Tcp { address: None, port: 0 };
-    let server = Server::start(Options { bind, ..Options::default() });
+    let bind = BindAddress::Tcp { address: None, port: 0 };
+    let server = TestServer::start(ServerOptions { bind, ..ServerOptions::default() });
     let port = server.address().port();
     for host in ["127.0.0.1", "::1"] {
         let Ok(stream) = TcpStream::connect((host, port)).await else {
@@ -132,7 +132,7 @@ async fn without_an_address_ipv4_and_ipv6_reach_the_same_server() {
             eprintln!("no IPv6 on this machine: not tried");
             continue;
         };
-        let mut client = Peeker(stream);
+        let mut client = RawClient(stream);
         client.send(REQUEST.as_bytes()).await;
         assert!(client.reply().await.starts_with("HTTP/1.1 101"));
     }

@@ -2,12 +2,13 @@
 
 use super::echo::echo;
 use notify_push::{
-    lifecycle::Tasks,
+    lifecycle::TaskGroup,
     server::{
-        Bind, Client, Front, Limits, Listener, Local, Observer, StrangerLimits, Strangers, Tls,
-        Unobserved, X_FORWARDED_FOR, peer::Peer, routes, upgrade,
+        BindAddress, BoundListener, ConnectionObserver, ConnectionTimeouts, HttpServer,
+        LocalAddress, NoopConnectionObserver, PreAuthLimiter, PreAuthLimits, ReloadableTls,
+        UpgradedClient, X_FORWARDED_FOR, peer::ConnectionPeer, routes, upgrade,
     },
-    websocket::Rules,
+    websocket::DecoderRules,
 };
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -24,7 +25,7 @@ use warp::Filter;
 /// Nothing takes that long unless it hangs.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-pub(super) const RULES: Rules = Rules { masked: true, max_message: 4096 };
+pub(super) const RULES: DecoderRules = DecoderRules { masked: true, max_message: 4096 };
 
 /// The request of RFC 6455 section 1.2.
 pub(super) const REQUEST: &str = "GET /ws HTTP/1.1\r\nHost: push.example\r\nUpgrade: websocket\r\n\
@@ -32,42 +33,42 @@ pub(super) const REQUEST: &str = "GET /ws HTTP/1.1\r\nHost: push.example\r\nUpgr
     Sec-WebSocket-Version: 13\r\n\r\n";
 
 /// A running server; it stops when dropped.
-pub(super) struct Server {
-    pub(super) local: Local,
-    pub(super) strangers: Strangers,
-    pub(super) peers: Arc<Mutex<Vec<Peer>>>,
-    tasks: Tasks,
+pub(super) struct TestServer {
+    pub(super) local: LocalAddress,
+    pub(super) pre_auth: PreAuthLimiter,
+    pub(super) peers: Arc<Mutex<Vec<ConnectionPeer>>>,
+    tasks: TaskGroup,
 }
 
 /// What a test wants different.
-pub(super) struct Options {
-    pub(super) bind: Bind,
-    pub(super) limits: Limits,
-    pub(super) strangers: StrangerLimits,
+pub(super) struct ServerOptions {
+    pub(super) bind: BindAddress,
+    pub(super) limits: ConnectionTimeouts,
+    pub(super) pre_auth: PreAuthLimits,
     pub(super) exempt: bool,
-    pub(super) tls: Option<Arc<Tls>>,
-    pub(super) observer: Arc<dyn Observer>,
+    pub(super) tls: Option<Arc<ReloadableTls>>,
+    pub(super) observer: Arc<dyn ConnectionObserver>,
 }
 
-impl Default for Options {
+impl Default for ServerOptions {
     fn default() -> Self {
         Self {
-            bind: Bind::Tcp { address: Some(Ipv4Addr::LOCALHOST.into()), port: 0 },
-            limits: Limits::default(),
-            strangers: StrangerLimits { total: 1000, per_address: 1000 },
+            bind: BindAddress::Tcp { address: Some(Ipv4Addr::LOCALHOST.into()), port: 0 },
+            limits: ConnectionTimeouts::default(),
+            pre_auth: PreAuthLimits { total: 1000, per_address: 1000 },
             exempt: false,
             tls: None,
-            observer: Arc::new(Unobserved),
+            observer: Arc::new(NoopConnectionObserver),
         }
     }
 }
 
-impl Server {
-    pub(super) fn start(options: Options) -> Self {
-        let listener = Listener::bind(&options.bind).unwrap();
-        let (tasks, peers) = (Tasks::default(), Arc::<Mutex<Vec<Peer>>>::default());
+impl TestServer {
+    pub(super) fn start(options: ServerOptions) -> Self {
+        let listener = BoundListener::bind(&options.bind).unwrap();
+        let (tasks, peers) = (TaskGroup::default(), Arc::<Mutex<Vec<ConnectionPeer>>>::default());
         let seen = Arc::clone(&peers);
-        let answer = move |client: Client| {
+        let answer = move |client: UpgradedClient| {
             seen.lock().unwrap().push(client.peer.clone());
             echo(client, RULES)
         };
@@ -75,32 +76,33 @@ impl Server {
         let hello = warp::path!("hello").and(warp::get()).map(|| "hello");
         let exempt = options.exempt;
         let observer = options.observer;
-        let strangers = Strangers::new(options.strangers, move |_| exempt, Arc::clone(&observer));
-        let front = Front {
+        let pre_auth =
+            PreAuthLimiter::new(options.pre_auth, move |_| exempt, Arc::clone(&observer));
+        let front = HttpServer {
             routes: routes(ws.or(hello)),
-            strangers: strangers.clone(),
+            pre_auth: pre_auth.clone(),
             limits: options.limits,
             tasks: tasks.clone(),
             observer,
         };
         let local = listener.local().unwrap();
         tasks.core("listener", front.serve(listener, options.tls));
-        Self { local, strangers, peers, tasks }
+        Self { local, pre_auth, peers, tasks }
     }
 
     pub(super) fn address(&self) -> SocketAddr {
         match &self.local {
-            Local::Tcp(address) => *address,
-            Local::Unix(path) => panic!("{path:?} is no TCP address"),
+            LocalAddress::Tcp(address) => *address,
+            LocalAddress::Unix(path) => panic!("{path:?} is no TCP address"),
         }
     }
 
-    pub(super) async fn connect(&self) -> Peeker {
-        Peeker(TcpStream::connect(self.address()).await.unwrap())
+    pub(super) async fn connect(&self) -> RawClient {
+        RawClient(TcpStream::connect(self.address()).await.unwrap())
     }
 
     /// A client that has shaken hands.
-    pub(super) async fn websocket(&self) -> Peeker {
+    pub(super) async fn websocket(&self) -> RawClient {
         let mut client = self.connect().await;
         client.send(REQUEST.as_bytes()).await;
         let reply = client.reply().await;
@@ -108,27 +110,27 @@ impl Server {
         client
     }
 
-    /// Waits until this many strangers are there.
-    pub(super) async fn strangers(&self, wanted: usize) {
+    /// Waits until this many pre_auth are there.
+    pub(super) async fn pre_auth(&self, wanted: usize) {
         let there = async {
-            while self.strangers.count() != wanted {
+            while self.pre_auth.count() != wanted {
                 tokio::task::yield_now().await;
             }
         };
-        timeout(PATIENCE, there).await.expect("the number of strangers is never reached");
+        timeout(PATIENCE, there).await.expect("the number of pre_auth is never reached");
     }
 }
 
-impl Drop for Server {
+impl Drop for TestServer {
     fn drop(&mut self) {
         self.tasks.stopping().cancel();
     }
 }
 
 /// A client that speaks in bytes.
-pub(super) struct Peeker<S = TcpStream>(pub(super) S);
+pub(super) struct RawClient<S = TcpStream>(pub(super) S);
 
-impl<S: AsyncReadExt + AsyncWriteExt + Unpin> Peeker<S> {
+impl<S: AsyncReadExt + AsyncWriteExt + Unpin> RawClient<S> {
     pub(super) async fn send(&mut self, bytes: &[u8]) {
         self.0.write_all(bytes).await.unwrap();
         self.0.flush().await.unwrap();

@@ -1,42 +1,43 @@
 //! What a client that has not logged in can't do: stay, crowd others out, use descriptors up.
 
-use super::server::{Options, PATIENCE, Peeker, REQUEST, Server};
+use super::server::{PATIENCE, REQUEST, RawClient, ServerOptions, TestServer};
 use notify_push::{
-    server::{FrontMetrics, Limits, StrangerLimits},
-    telemetry::metrics::Metrics,
+    server::{ConnectionTimeouts, PreAuthLimits, ServerMetrics},
+    telemetry::metrics::MetricsRegistry,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 /// Limits short enough to wait for.
-fn hurried() -> Options {
-    let limits = Limits {
+fn hurried() -> ServerOptions {
+    let limits = ConnectionTimeouts {
         head: Duration::from_millis(300),
         handshake: Duration::from_millis(300),
         requests: Duration::from_millis(600),
         last_answer: Duration::from_millis(300),
     };
-    Options { limits, ..Options::default() }
+    ServerOptions { limits, ..ServerOptions::default() }
 }
 
 #[tokio::test]
 async fn a_silent_client_is_gone_when_its_time_is_up() {
-    let server = Server::start(hurried());
+    let server = TestServer::start(hurried());
     let mut clients = Vec::new();
     for _ in 0..20 {
         clients.push(server.connect().await);
     }
-    server.strangers(20).await;
+    server.pre_auth(20).await;
     for client in &mut clients {
         client.expect_end().await;
     }
-    server.strangers(0).await;
+    server.pre_auth(0).await;
 }
 
 #[tokio::test]
 async fn a_client_that_dribbles_its_head_is_gone_when_its_time_is_up() {
-    let limits = Limits { head: Duration::from_secs(1), ..Limits::default() };
-    let server = Server::start(Options { limits, ..Options::default() });
+    let limits =
+        ConnectionTimeouts { head: Duration::from_secs(1), ..ConnectionTimeouts::default() };
+    let server = TestServer::start(ServerOptions { limits, ..ServerOptions::default() });
     let mut client = server.connect().await;
     let dribble = async {
         for byte in REQUEST.as_bytes().iter().cycle().filter(|byte| **byte != b'\n') {
@@ -48,12 +49,12 @@ async fn a_client_that_dribbles_its_head_is_gone_when_its_time_is_up() {
         }
     };
     tokio::time::timeout(PATIENCE, dribble).await.expect("the client is never cut off");
-    server.strangers(0).await;
+    server.pre_auth(0).await;
 }
 
 #[tokio::test]
 async fn a_connection_that_is_kept_alive_ends_too() {
-    let server = Server::start(hurried());
+    let server = TestServer::start(hurried());
     let mut client = server.connect().await;
     let request = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
     client.send(request).await;
@@ -64,8 +65,9 @@ async fn a_connection_that_is_kept_alive_ends_too() {
 
 #[tokio::test]
 async fn five_hundred_silent_clients_do_not_keep_one_out_that_means_it() {
-    let strangers = StrangerLimits { total: 100, per_address: 1 };
-    let server = Server::start(Options { strangers, exempt: true, ..Options::default() });
+    let pre_auth = PreAuthLimits { total: 100, per_address: 1 };
+    let server =
+        TestServer::start(ServerOptions { pre_auth, exempt: true, ..ServerOptions::default() });
     let mut silent = Vec::new();
     for _ in 0..500 {
         silent.push(server.connect().await);
@@ -76,13 +78,13 @@ async fn five_hundred_silent_clients_do_not_keep_one_out_that_means_it() {
     for early in &mut silent[..400] {
         early.expect_end().await;
     }
-    assert_eq!(server.strangers.count(), 100);
+    assert_eq!(server.pre_auth.count(), 100);
 }
 
 #[tokio::test]
 async fn a_websocket_that_says_nothing_makes_room_too() {
-    let strangers = StrangerLimits { total: 3, per_address: 100 };
-    let server = Server::start(Options { strangers, ..Options::default() });
+    let pre_auth = PreAuthLimits { total: 3, per_address: 100 };
+    let server = TestServer::start(ServerOptions { pre_auth, ..ServerOptions::default() });
     let mut first = server.websocket().await;
     let _held = (server.websocket().await, server.websocket().await);
     let _fourth = server.websocket().await;
@@ -91,57 +93,59 @@ async fn a_websocket_that_says_nothing_makes_room_too() {
 
 #[tokio::test]
 async fn one_address_does_not_crowd_out_the_others() {
-    let strangers = StrangerLimits { total: 100, per_address: 2 };
-    let server = Server::start(Options { strangers, ..Options::default() });
+    let pre_auth = PreAuthLimits { total: 100, per_address: 2 };
+    let server = TestServer::start(ServerOptions { pre_auth, ..ServerOptions::default() });
     let _held = (server.websocket().await, server.websocket().await);
     server.connect().await.expect_end().await;
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.9:0".parse().unwrap()).unwrap();
-    let mut other: Peeker<TcpStream> = Peeker(socket.connect(server.address()).await.unwrap());
+    let mut other: RawClient<TcpStream> =
+        RawClient(socket.connect(server.address()).await.unwrap());
     other.send(REQUEST.as_bytes()).await;
     assert!(other.reply().await.starts_with("HTTP/1.1 101"));
 }
 
 #[tokio::test]
 async fn above_its_share_an_address_is_closed_at_once_and_a_free_place_is_used() {
-    let strangers = StrangerLimits { total: 100, per_address: 3 };
-    let server = Server::start(Options { strangers, ..Options::default() });
+    let pre_auth = PreAuthLimits { total: 100, per_address: 3 };
+    let server = TestServer::start(ServerOptions { pre_auth, ..ServerOptions::default() });
     let mut held = Vec::new();
     for _ in 0..3 {
         held.push(server.websocket().await);
     }
     server.connect().await.expect_end().await;
     held.pop();
-    server.strangers(2).await;
+    server.pre_auth(2).await;
     server.websocket().await;
 }
 
 #[tokio::test]
 async fn behind_an_exempt_address_everybody_has_room() {
-    let strangers = StrangerLimits { total: 100, per_address: 1 };
-    let server = Server::start(Options { strangers, exempt: true, ..Options::default() });
+    let pre_auth = PreAuthLimits { total: 100, per_address: 1 };
+    let server =
+        TestServer::start(ServerOptions { pre_auth, exempt: true, ..ServerOptions::default() });
     let _held = (server.websocket().await, server.websocket().await);
 }
 
 #[tokio::test]
 async fn a_stranger_stops_counting_when_its_websocket_ends() {
-    let server = Server::start(Options::default());
+    let server = TestServer::start(ServerOptions::default());
     let client = server.websocket().await;
-    server.strangers(1).await;
+    server.pre_auth(1).await;
     drop(client);
-    server.strangers(0).await;
+    server.pre_auth(0).await;
 }
 
 #[tokio::test]
 async fn what_happens_at_the_door_is_counted() {
-    let metrics = Metrics::new(None).unwrap();
-    let observer = Arc::new(FrontMetrics::register(&metrics).unwrap());
-    let strangers = StrangerLimits { total: 2, per_address: 2 };
-    let server = Server::start(Options {
-        strangers,
+    let metrics = MetricsRegistry::new(None).unwrap();
+    let observer = Arc::new(ServerMetrics::register(&metrics).unwrap());
+    let pre_auth = PreAuthLimits { total: 2, per_address: 2 };
+    let server = TestServer::start(ServerOptions {
+        pre_auth,
         exempt: true,
         observer: Arc::clone(&observer) as _,
-        ..Options::default()
+        ..ServerOptions::default()
     });
     let mut first = server.websocket().await;
     let mut second = server.connect().await;
@@ -150,12 +154,12 @@ async fn what_happens_at_the_door_is_counted() {
     let _third = server.websocket().await;
     first.expect_end().await;
     let gone = async {
-        while observer.strangers.get() != 2 {
+        while observer.unauthenticated_connections.get() != 2 {
             tokio::task::yield_now().await
         }
     };
     tokio::time::timeout(PATIENCE, gone).await.expect("the evicted one is still counted");
-    let page = Metrics::text(&[metrics]).unwrap();
+    let page = MetricsRegistry::text(&[metrics]).unwrap();
     for line in [
         "\nnotify_push_accepted_total 3\n",
         "\nnotify_push_strangers 2\n",
@@ -169,9 +173,9 @@ async fn what_happens_at_the_door_is_counted() {
 
 #[tokio::test]
 async fn stopping_ends_silent_clients_and_the_listener() {
-    let server = Server::start(Options::default());
+    let server = TestServer::start(ServerOptions::default());
     let mut client = server.connect().await;
-    server.strangers(1).await;
+    server.pre_auth(1).await;
     let address = server.address();
     drop(server);
     client.expect_end().await;

@@ -1,7 +1,7 @@
 //! TLS: handshake, ALPN, certificates that change.
 
-use super::server::{Options, PATIENCE, Peeker, REQUEST, Server};
-use notify_push::server::{Limits, Tls, TlsFiles};
+use super::server::{PATIENCE, REQUEST, RawClient, ServerOptions, TestServer};
+use notify_push::server::{ConnectionTimeouts, ReloadableTls, TlsFiles};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, ServerName},
@@ -22,14 +22,14 @@ fn files(folder: &Path) -> TlsFiles {
     TlsFiles { cert: folder.join("cert.pem"), key: folder.join("key.pem"), chain: None }
 }
 
-async fn server(folder: &Path) -> (Server, Arc<Tls>) {
-    let tls = Arc::new(Tls::load(files(folder)).await.unwrap());
-    let options = Options { tls: Some(Arc::clone(&tls)), ..Options::default() };
-    (Server::start(options), tls)
+async fn server(folder: &Path) -> (TestServer, Arc<ReloadableTls>) {
+    let tls = Arc::new(ReloadableTls::load(files(folder)).await.unwrap());
+    let options = ServerOptions { tls: Some(Arc::clone(&tls)), ..ServerOptions::default() };
+    (TestServer::start(options), tls)
 }
 
 async fn shake(
-    server: &Server,
+    server: &TestServer,
     trusted: &CertificateDer<'static>,
     alpn: &[&str],
 ) -> std::io::Result<TlsStream<TcpStream>> {
@@ -52,7 +52,7 @@ async fn a_websocket_is_served_over_tls() {
     let folder = tempfile::tempdir().unwrap();
     let cert = certify(folder.path());
     let (server, _) = server(folder.path()).await;
-    let mut client = Peeker(shake(&server, &cert, &[]).await.unwrap());
+    let mut client = RawClient(shake(&server, &cert, &[]).await.unwrap());
     client.send(REQUEST.as_bytes()).await;
     assert!(client.reply().await.starts_with("HTTP/1.1 101"));
     client.send(b"\x81\x82\0\0\0\0hi").await;
@@ -113,7 +113,7 @@ async fn a_key_of_another_certificate_is_refused_at_the_start() {
     let key = std::fs::read(folder.path().join("key.pem")).unwrap();
     certify(folder.path());
     std::fs::write(folder.path().join("key.pem"), key).unwrap();
-    let error = Tls::load(files(folder.path())).await.err().unwrap().to_string();
+    let error = ReloadableTls::load(files(folder.path())).await.err().unwrap().to_string();
     assert!(error.contains("cert.pem") && error.contains("key.pem"), "{error}");
 }
 
@@ -121,13 +121,16 @@ async fn a_key_of_another_certificate_is_refused_at_the_start() {
 async fn a_client_that_never_finishes_its_handshake_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     certify(folder.path());
-    let tls = Some(Arc::new(Tls::load(files(folder.path())).await.unwrap()));
-    let limits = Limits { handshake: Duration::from_millis(300), ..Limits::default() };
-    let server = Server::start(Options { tls, limits, ..Options::default() });
+    let tls = Some(Arc::new(ReloadableTls::load(files(folder.path())).await.unwrap()));
+    let limits = ConnectionTimeouts {
+        handshake: Duration::from_millis(300),
+        ..ConnectionTimeouts::default()
+    };
+    let server = TestServer::start(ServerOptions { tls, limits, ..ServerOptions::default() });
     let mut client = server.connect().await;
     client.send(b"\x16\x03\x01").await;
     client.expect_end().await;
-    server.strangers(0).await;
+    server.pre_auth(0).await;
 }
 
 #[tokio::test]
@@ -137,9 +140,9 @@ async fn a_chain_in_a_file_of_its_own_is_shown_behind_the_certificate() {
     let above = rcgen::generate_simple_self_signed(["above".into()]).unwrap();
     std::fs::write(folder.path().join("chain.pem"), above.cert.pem()).unwrap();
     let chain = Some(folder.path().join("chain.pem"));
-    let tls = Tls::load(TlsFiles { chain, ..files(folder.path()) }).await.unwrap();
-    let options = Options { tls: Some(Arc::new(tls)), ..Options::default() };
-    let server = Server::start(options);
+    let tls = ReloadableTls::load(TlsFiles { chain, ..files(folder.path()) }).await.unwrap();
+    let options = ServerOptions { tls: Some(Arc::new(tls)), ..ServerOptions::default() };
+    let server = TestServer::start(options);
     let stream = shake(&server, &leaf, &["http/1.1"]).await.unwrap();
     let shown = stream.get_ref().1.peer_certificates().unwrap();
     assert_eq!(shown, [leaf, above.cert.der().clone()]);

@@ -1,9 +1,9 @@
 //! Shards on made-up sockets and a made-up clock: what the promises are, one by one and by the
 //! thousand.
 
-mod listener;
-mod promises;
-mod subscribers;
-mod town;
+mod client;
+mod cluster;
+mod harness;
+mod invariants;
+mod subscriptions;
 mod wire;
-mod world;

@@ -1,8 +1,8 @@
 //! Made-up sockets, and what is said over them.
 
 use crate::{
-    push::hub::transport::{Transport, Watcher},
-    websocket::{Decoder, Item, Rules},
+    push::hub::transport::{ClientTransport, TransportWatcher},
+    websocket::{DecodedItem, DecoderRules, FrameDecoder},
 };
 use std::{
     cell::RefCell,
@@ -13,7 +13,7 @@ use std::{
 
 /// The far end of a made-up socket.
 #[derive(Debug, Default)]
-pub(super) struct Wire {
+pub(super) struct SimulatedWire {
     /// What the client has been sent, as far as the socket took it.
     pub(super) sent: Vec<u8>,
     /// What the client sends.
@@ -29,9 +29,9 @@ pub(super) struct Wire {
 
 /// The near end of it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Socket(pub(super) Rc<RefCell<Wire>>);
+pub(super) struct SimulatedSocket(pub(super) Rc<RefCell<SimulatedWire>>);
 
-impl Read for Socket {
+impl Read for SimulatedSocket {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let mut wire = self.0.borrow_mut();
         if wire.inbound.is_empty() {
@@ -44,7 +44,7 @@ impl Read for Socket {
     }
 }
 
-impl Write for Socket {
+impl Write for SimulatedSocket {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let mut wire = self.0.borrow_mut();
         if wire.broken {
@@ -66,7 +66,7 @@ impl Write for Socket {
     }
 }
 
-impl Transport for Socket {
+impl ClientTransport for SimulatedSocket {
     fn abort(self) {
         self.0.borrow_mut().aborted = true;
     }
@@ -77,41 +77,42 @@ impl Transport for Socket {
 }
 
 /// Watches nothing: the simulation says itself when a socket can go on.
-pub(super) struct Nobody;
+pub(super) struct NoopWatcher;
 
-impl Watcher<Socket> for Nobody {
-    fn add(&mut self, _: &Socket, _: u32) -> io::Result<()> {
+impl TransportWatcher<SimulatedSocket> for NoopWatcher {
+    fn add(&mut self, _: &SimulatedSocket, _: u32) -> io::Result<()> {
         Ok(())
     }
-    fn want_write(&mut self, _: &Socket, _: u32, _: bool) -> io::Result<()> {
+    fn want_write(&mut self, _: &SimulatedSocket, _: u32, _: bool) -> io::Result<()> {
         Ok(())
     }
-    fn remove(&mut self, _: &Socket) {}
+    fn remove(&mut self, _: &SimulatedSocket) {}
 }
 
 /// Understands what a socket has been sent, also in pieces.
 #[derive(Default)]
-pub(super) struct Ear(Decoder);
+pub(super) struct SentFrameReader(FrameDecoder);
 
-impl fmt::Debug for Ear {
+impl fmt::Debug for SentFrameReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Ear")
     }
 }
 
-impl Ear {
+impl SentFrameReader {
     /// The messages that are new; a close frame reads `close <code>`.
-    pub(super) fn hear(&mut self, socket: &Socket) -> Vec<String> {
+    pub(super) fn receive(&mut self, socket: &SimulatedSocket) -> Vec<String> {
         let mut bytes = std::mem::take(&mut socket.0.borrow_mut().sent);
-        let mut items = self.0.feed(Rules { masked: false, max_message: 1 << 20 }, &mut bytes);
+        let mut items =
+            self.0.feed(DecoderRules { masked: false, max_message: 1 << 20 }, &mut bytes);
         let mut out = Vec::new();
         while let Some(item) = items.next() {
             out.push(match item.unwrap() {
-                Item::Text(text) => text.to_owned(),
-                Item::Ping(_) => "ping".to_owned(),
-                Item::Pong(_) => "pong".to_owned(),
-                Item::Close(close) => format!("close {}", close.unwrap().code.0),
-                Item::Binary(_) => "binary".to_owned(),
+                DecodedItem::Text(text) => text.to_owned(),
+                DecodedItem::Ping(_) => "ping".to_owned(),
+                DecodedItem::Pong(_) => "pong".to_owned(),
+                DecodedItem::Close(close) => format!("close {}", close.unwrap().code.0),
+                DecodedItem::Binary(_) => "binary".to_owned(),
             });
         }
         out
@@ -119,8 +120,8 @@ impl Ear {
 }
 
 /// The messages in a stream of whole frames.
-pub(super) fn heard(socket: &Socket) -> Vec<String> {
-    Ear::default().hear(socket)
+pub(super) fn received(socket: &SimulatedSocket) -> Vec<String> {
+    SentFrameReader::default().receive(socket)
 }
 
 /// A masked client frame (mask 0: the payload as it is).

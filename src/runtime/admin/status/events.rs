@@ -1,7 +1,7 @@
 //! One who looks: the past, then a sample each second, then again and again for half a minute.
 
-use super::Status;
-use crate::telemetry::log::Warning;
+use super::StatusContext;
+use crate::telemetry::log::LogWarning;
 use futures_util::{Stream, stream};
 use serde::Serialize;
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
@@ -24,36 +24,36 @@ const LIFE: Duration = Duration::from_secs(30);
 /// How soon the browser comes back.
 const RETRY: Duration = Duration::from_millis(300);
 
-struct Watcher {
-    status: Status,
+struct StatusWatcher {
+    status: StatusContext,
     ticks: Interval,
     ends: Instant,
     waiting: VecDeque<Event>,
-    /// How many warnings there had been when they were told last.
+    /// How many warnings there had been when they were warning_event last.
     warnings: Option<u64>,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// A warning as the page gets it.
 #[derive(Serialize)]
-struct Told {
+struct WarningEvent {
     /// Milliseconds since 1970.
     at: u64,
     #[serde(flatten)]
-    warning: Warning,
+    warning: LogWarning,
 }
 
-/// The stream. Who `known`s the past already isn't told it again.
-pub(super) fn reply(status: Status, place: OwnedSemaphorePermit, known: bool) -> Response {
-    let mut response = sse::reply(watch(status, place, known)).into_response();
+/// The stream. Who `known`s the past already isn't warning_event it again.
+pub(super) fn reply(status: StatusContext, permit: OwnedSemaphorePermit, known: bool) -> Response {
+    let mut response = sse::reply(watch(status, permit, known)).into_response();
     let never = http::HeaderValue::from_static("no-store");
     response.headers_mut().insert(http::header::CACHE_CONTROL, never);
     response
 }
 
 fn watch(
-    status: Status,
-    place: OwnedSemaphorePermit,
+    status: StatusContext,
+    permit: OwnedSemaphorePermit,
     known: bool,
 ) -> impl Stream<Item = Result<Event, Infallible>> + Send + Sync {
     let mut ticks = interval(EVERY);
@@ -65,14 +65,14 @@ fn watch(
         waiting.extend(play.map(|play| Event::default().event("play").data(play)));
     }
     let ends = Instant::now() + LIFE;
-    let watcher = Watcher { status, ticks, ends, waiting, warnings: None, _place: place };
+    let watcher = StatusWatcher { status, ticks, ends, waiting, warnings: None, _permit: permit };
     stream::unfold(watcher, async |mut watcher| {
         let event = watcher.next().await?;
         Some((Ok(event), watcher))
     })
 }
 
-impl Watcher {
+impl StatusWatcher {
     async fn next(&mut self) -> Option<Event> {
         if self.waiting.is_empty() {
             let stopping = self.status.stopping.clone();
@@ -80,19 +80,22 @@ impl Watcher {
             if now >= self.ends {
                 return None;
             }
-            self.look(now);
+            self.take_sample(now);
         }
         self.waiting.pop_front()
     }
 
-    fn look(&mut self, now: Instant) {
+    fn take_sample(&mut self, now: Instant) {
         let recent = self.status.log.recent();
         let count = recent.count();
         if self.warnings != Some(count) {
             self.warnings = Some(count);
             let sampler = Arc::clone(&self.status.sampler);
-            let told = |warning: Warning| Told { at: sampler.time_of(warning.at), warning };
-            let warnings: Vec<_> = recent.warnings().into_iter().map(told).collect();
+            let warning_event = |warning: LogWarning| WarningEvent {
+                at: sampler.timestamp_millis(warning.at),
+                warning,
+            };
+            let warnings: Vec<_> = recent.warnings().into_iter().map(warning_event).collect();
             // Texts and numbers always serialize.
             let warnings = serde_json::to_string(&warnings).unwrap_or_default();
             self.waiting.push_back(Event::default().event("warnings").data(warnings));

@@ -3,14 +3,14 @@
 mod events;
 mod page;
 
-use super::trust::{is_from_page, may_control, may_look};
+use super::access::{is_from_page, may_control, may_view};
 use crate::{
-    runtime::status::{Play, Sampler},
-    server::{Origin, text},
+    runtime::status::{DemoControls, StatusSampler},
+    server::{RequestOrigin, text},
     telemetry::log::LogControl,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use page::Page;
+use page::StatusPage;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -27,72 +27,84 @@ const ACT: &str = "act";
 /// How many may look at once; beyond, the page tries again later.
 pub const MAX_WATCHERS: usize = 16;
 
-const FAR: &str = "The status page is shown over loopback or a unix socket only.\n\
+const REMOTE_HINT: &str = "The status page is shown over loopback or a unix socket only.\n\
     From elsewhere: ssh -L 9867:127.0.0.1:<port> <this host>, then http://localhost:9867/status\n";
 
 /// What the page shows. Cheap to clone.
 #[derive(Clone)]
-pub struct Status {
+pub struct StatusContext {
     /// Takes the samples.
-    pub sampler: Arc<Sampler>,
+    pub sampler: Arc<StatusSampler>,
     /// The log, for its recent warnings.
     pub log: LogControl,
     /// In a demo, what visitors can do.
-    pub play: Option<Play>,
+    pub play: Option<DemoControls>,
     /// Those who look are let go when the process stops.
     pub stopping: CancellationToken,
 }
 
 /// `GET /status`, its events, and in a demo what its buttons do; `/` leads there.
 pub(super) fn status(
-    status: Status,
+    status: StatusContext,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
-    let desk = Arc::new(Desk {
-        page: Page::new(),
-        places: Arc::new(Semaphore::new(MAX_WATCHERS)),
+    let handler = Arc::new(StatusHandler {
+        page: StatusPage::new(),
+        watcher_permits: Arc::new(Semaphore::new(MAX_WATCHERS)),
         status,
     });
-    let request =
-        warp::method().and(warp::ext::optional::<Origin>()).and(warp::header::headers_cloned());
-    let home = Arc::clone(&desk);
+    let request = warp::method()
+        .and(warp::ext::optional::<RequestOrigin>())
+        .and(warp::header::headers_cloned());
+    let home = Arc::clone(&handler);
     let home = warp::path::end().and(request).map(
-        move |method: Method, origin: Option<Origin>, headers: HeaderMap| {
+        move |method: Method, origin: Option<RequestOrigin>, headers: HeaderMap| {
             home.home(&method, origin.as_ref(), &headers)
         },
     );
-    let shown = Arc::clone(&desk);
+    let shown = Arc::clone(&handler);
     let shown = warp::path(STATUS).and(warp::path::end()).and(request).map(
-        move |method: Method, origin: Option<Origin>, headers: HeaderMap| {
+        move |method: Method, origin: Option<RequestOrigin>, headers: HeaderMap| {
             shown.show(&method, origin.as_ref(), &headers)
         },
     );
-    let told = Arc::clone(&desk);
-    let told = warp::path(STATUS).and(warp::path(EVENTS)).and(warp::path::end()).and(request).map(
-        move |method: Method, origin: Option<Origin>, headers: HeaderMap| {
-            told.tell(&method, origin.as_ref(), &headers)
-        },
-    );
+    let event_stream = Arc::clone(&handler);
+    let event_stream =
+        warp::path(STATUS).and(warp::path(EVENTS)).and(warp::path::end()).and(request).map(
+            move |method: Method, origin: Option<RequestOrigin>, headers: HeaderMap| {
+                event_stream.serve_events(&method, origin.as_ref(), &headers)
+            },
+        );
     let acts = warp::path(STATUS)
         .and(warp::path(ACT))
         .and(warp::path::param())
         .and(warp::path::end())
         .and(request)
-        .then(move |what: String, method: Method, origin: Option<Origin>, headers: HeaderMap| {
-            let desk = Arc::clone(&desk);
-            async move { desk.act(what, &method, origin.as_ref(), &headers).await }
-        });
-    home.or(shown).unify().or(told).unify().or(acts).unify()
+        .then(
+            move |what: String,
+                  method: Method,
+                  origin: Option<RequestOrigin>,
+                  headers: HeaderMap| {
+                let handler = Arc::clone(&handler);
+                async move { handler.act(what, &method, origin.as_ref(), &headers).await }
+            },
+        );
+    home.or(shown).unify().or(event_stream).unify().or(acts).unify()
 }
 
-struct Desk {
-    page: Page,
-    places: Arc<Semaphore>,
-    status: Status,
+struct StatusHandler {
+    page: StatusPage,
+    watcher_permits: Arc<Semaphore>,
+    status: StatusContext,
 }
 
-impl Desk {
-    fn home(&self, method: &Method, origin: Option<&Origin>, headers: &HeaderMap) -> Response {
-        if !is_get(method) || !origin.is_some_and(|origin| may_look(origin, headers)) {
+impl StatusHandler {
+    fn home(
+        &self,
+        method: &Method,
+        origin: Option<&RequestOrigin>,
+        headers: &HeaderMap,
+    ) -> Response {
+        if !is_get(method) || !origin.is_some_and(|origin| may_view(origin, headers)) {
             return text(StatusCode::NOT_FOUND, "Not found\n");
         }
         let there = HeaderValue::from_static("/status");
@@ -101,9 +113,14 @@ impl Desk {
     }
 
     /// The document holds no figures: a link from anywhere may lead here.
-    fn show(&self, method: &Method, origin: Option<&Origin>, headers: &HeaderMap) -> Response {
-        if !origin.is_some_and(|origin| may_look(origin, headers)) {
-            return text(StatusCode::FORBIDDEN, FAR);
+    fn show(
+        &self,
+        method: &Method,
+        origin: Option<&RequestOrigin>,
+        headers: &HeaderMap,
+    ) -> Response {
+        if !origin.is_some_and(|origin| may_view(origin, headers)) {
+            return text(StatusCode::FORBIDDEN, REMOTE_HINT);
         }
         if !is_get(method) {
             return super::routes::not_allowed("GET, HEAD");
@@ -112,17 +129,22 @@ impl Desk {
         self.page.response(socket.map(String::as_str))
     }
 
-    fn tell(&self, method: &Method, origin: Option<&Origin>, headers: &HeaderMap) -> Response {
-        if !origin.is_some_and(|origin| asks_itself(origin, headers)) {
+    fn serve_events(
+        &self,
+        method: &Method,
+        origin: Option<&RequestOrigin>,
+        headers: &HeaderMap,
+    ) -> Response {
+        if !origin.is_some_and(|origin| is_same_origin_or_local(origin, headers)) {
             return text(StatusCode::FORBIDDEN, "Forbidden\n");
         }
         if *method != Method::GET {
             return super::routes::not_allowed("GET");
         }
-        match Arc::clone(&self.places).try_acquire_owned() {
-            Ok(place) => {
+        match Arc::clone(&self.watcher_permits).try_acquire_owned() {
+            Ok(permit) => {
                 let known = headers.contains_key("last-event-id");
-                events::reply(self.status.clone(), place, known)
+                events::reply(self.status.clone(), permit, known)
             }
             Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "Too many look already\n"),
         }
@@ -132,13 +154,13 @@ impl Desk {
         &self,
         what: String,
         method: &Method,
-        origin: Option<&Origin>,
+        origin: Option<&RequestOrigin>,
         headers: &HeaderMap,
     ) -> Response {
         let Some(play) = &self.status.play else {
             return text(StatusCode::NOT_FOUND, "Not found\n");
         };
-        if !origin.is_some_and(|origin| asks_itself(origin, headers)) {
+        if !origin.is_some_and(|origin| is_same_origin_or_local(origin, headers)) {
             return text(StatusCode::FORBIDDEN, "Forbidden\n");
         }
         if *method != Method::POST {
@@ -152,7 +174,7 @@ impl Desk {
 }
 
 /// The page we served, or a program on this machine.
-fn asks_itself(origin: &Origin, headers: &HeaderMap) -> bool {
+fn is_same_origin_or_local(origin: &RequestOrigin, headers: &HeaderMap) -> bool {
     may_control(origin, headers) || is_from_page(origin, headers)
 }
 

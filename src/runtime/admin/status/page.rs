@@ -12,13 +12,13 @@ const SCRIPTS: [&str; 3] =
     [include_str!("figures.js"), include_str!("charts.js"), include_str!("page.js")];
 
 /// The page as it is sent.
-pub(super) struct Page {
+pub(super) struct StatusPage {
     html: Bytes,
     /// Content-Security-Policy up to `connect-src 'self'`.
     policy: String,
 }
 
-impl Page {
+impl StatusPage {
     pub(super) fn new() -> Self {
         let script = SCRIPTS.concat();
         let html = HTML.replace("/* page.css */", CSS).replace("/* page.js */", &script);
@@ -63,11 +63,11 @@ fn hash(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{HTML, Page};
+    use super::{HTML, StatusPage};
 
     #[test]
     fn the_page_is_whole_and_asks_nobody_else() {
-        let page = Page::new();
+        let page = StatusPage::new();
         let html = std::str::from_utf8(&page.html).unwrap();
         assert!(HTML.contains("<style>/* page.css */</style>"), "the hash is of the whole element");
         assert!(HTML.contains("<script>/* page.js */</script>"));
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn the_policy_opens_one_socket_in_a_demo_and_none_otherwise() {
-        let page = Page::new();
+        let page = StatusPage::new();
         let policy = |socket| {
             let response = page.response(socket);
             response.headers()["content-security-policy"].to_str().unwrap().to_owned()

@@ -1,9 +1,11 @@
-//! Listeners, and what strangers may use up there.
+//! Listeners, and what pre_auth may use up there.
 
 use crate::{
-    config::{ConfigError, Layers, Report, Sourced, parse, read::switch, setting},
-    runtime::settings::Settings,
-    server::{Bind, ListenSettings, StrangerLimits, TlsFiles},
+    config::{
+        ConfigError, SettingLayers, SettingsReport, SourcedValue, parse, read::switch, setting,
+    },
+    runtime::settings::DaemonSettings,
+    server::{BindAddress, ListenSettings, PreAuthLimits, TlsFiles},
 };
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -18,29 +20,29 @@ const ADMIN_PERMISSIONS: u32 = 0o600;
 
 /// What a crowd may use up that has not logged in: all clients of a large installation that come
 /// back at once through one proxy.
-const DEFAULT_STRANGERS: StrangerLimits = StrangerLimits { total: 16_384, per_address: 256 };
+const DEFAULT_PRE_AUTH_LIMITS: PreAuthLimits = PreAuthLimits { total: 16_384, per_address: 256 };
 
 pub(super) fn listen(
-    layers: &Layers<'_>,
+    layers: &SettingLayers<'_>,
     port: u16,
-    report: &mut Report,
+    report: &mut SettingsReport,
 ) -> Result<ListenSettings, ConfigError> {
     let socket = layers.get(setting::SOCKET_PATH, parse::path)?;
-    let port = layers.get(setting::PORT, parse::port)?.unwrap_or(Sourced::default(port));
+    let port = layers.get(setting::PORT, parse::port)?.unwrap_or(SourcedValue::default(port));
     let permissions = permissions(layers)?;
     let bind = match socket {
         Some(socket) => {
             let path = report.keep(setting::SOCKET_PATH.name, socket, |path| shown(path));
             let permissions = report
                 .keep(setting::SOCKET_PERMISSIONS.name, permissions, |bits| format!("{bits:04o}"));
-            Bind::Unix { path, permissions }
+            BindAddress::Unix { path, permissions }
         }
         None => {
             let port = report.keep(setting::PORT.name, port, u16::to_string);
             let address = layers.get(setting::BIND, parse::address)?;
             let address =
                 report.keep_some(setting::BIND.name, address, ":: or 0.0.0.0", IpAddr::to_string);
-            Bind::Tcp { address, port }
+            BindAddress::Tcp { address, port }
         }
     };
     let proxy_protocol = switch(layers, setting::PROXY_PROTOCOL, report)?;
@@ -51,12 +53,15 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-fn permissions(layers: &Layers<'_>) -> Result<Sourced<u32>, ConfigError> {
+fn permissions(layers: &SettingLayers<'_>) -> Result<SourcedValue<u32>, ConfigError> {
     let given = layers.get(setting::SOCKET_PERMISSIONS, parse::permissions)?;
-    Ok(given.unwrap_or(Sourced::default(DEFAULT_PERMISSIONS)))
+    Ok(given.unwrap_or(SourcedValue::default(DEFAULT_PERMISSIONS)))
 }
 
-fn tls(layers: &Layers<'_>, report: &mut Report) -> Result<Option<TlsFiles>, ConfigError> {
+fn tls(
+    layers: &SettingLayers<'_>,
+    report: &mut SettingsReport,
+) -> Result<Option<TlsFiles>, ConfigError> {
     let mut file = |setting: setting::Setting| -> Result<_, ConfigError> {
         let path = layers.get(setting, parse::path)?;
         Ok(report.keep_some(setting.name, path, "off", |path| shown(path)))
@@ -73,8 +78,8 @@ fn tls(layers: &Layers<'_>, report: &mut Report) -> Result<Option<TlsFiles>, Con
 
 /// Port and socket may both be there.
 pub(super) fn metrics(
-    layers: &Layers<'_>,
-    report: &mut Report,
+    layers: &SettingLayers<'_>,
+    report: &mut SettingsReport,
 ) -> Result<Vec<ListenSettings>, ConfigError> {
     let address = layers.get(setting::BIND, parse::address)?.map(|address| address.value);
     let names = (setting::METRICS_PORT, setting::METRICS_SOCKET_PATH);
@@ -83,8 +88,8 @@ pub(super) fn metrics(
 
 /// The same on loopback, and with a socket for the daemon's own user.
 pub(super) fn admin(
-    layers: &Layers<'_>,
-    report: &mut Report,
+    layers: &SettingLayers<'_>,
+    report: &mut SettingsReport,
 ) -> Result<Vec<ListenSettings>, ConfigError> {
     let loopback = Some(Ipv4Addr::LOCALHOST.into());
     let names = (setting::ADMIN_PORT, setting::ADMIN_SOCKET);
@@ -92,21 +97,21 @@ pub(super) fn admin(
 }
 
 /// All listeners that answer control requests, those for nothing else first.
-pub fn control_listeners(layers: &Layers<'_>) -> Result<Vec<ListenSettings>, ConfigError> {
-    let mut unshown = Report::default();
+pub fn control_listeners(layers: &SettingLayers<'_>) -> Result<Vec<ListenSettings>, ConfigError> {
+    let mut unshown = SettingsReport::default();
     let mut listeners = admin(layers, &mut unshown)?;
     listeners.extend(metrics(layers, &mut unshown)?);
     Ok(listeners)
 }
 
 /// The listener for clients.
-pub fn clients_listener(layers: &Layers<'_>) -> Result<ListenSettings, ConfigError> {
-    listen(layers, DEFAULT_PORT, &mut Report::default())
+pub fn clients_listener(layers: &SettingLayers<'_>) -> Result<ListenSettings, ConfigError> {
+    listen(layers, DEFAULT_PORT, &mut SettingsReport::default())
 }
 
 fn plain_listeners(
-    layers: &Layers<'_>,
-    report: &mut Report,
+    layers: &SettingLayers<'_>,
+    report: &mut SettingsReport,
     (port, socket): (setting::Setting, setting::Setting),
     address: Option<IpAddr>,
     permissions: u32,
@@ -115,18 +120,18 @@ fn plain_listeners(
     let path = layers.get(socket, parse::path)?;
     let number = report.keep_some(port.name, number, "off", u16::to_string);
     let path = report.keep_some(socket.name, path, "off", |path| shown(path));
-    let tcp = number.map(|port| Bind::Tcp { address, port });
-    let unix = path.map(|path| Bind::Unix { path, permissions });
+    let tcp = number.map(|port| BindAddress::Tcp { address, port });
+    let unix = path.map(|path| BindAddress::Unix { path, permissions });
     let binds = tcp.into_iter().chain(unix);
     Ok(binds.map(|bind| ListenSettings { bind, tls: None, proxy_protocol: false }).collect())
 }
 
 /// No two listeners may want the same place.
-pub(super) fn distinct(settings: &Settings) -> Result<(), ConfigError> {
+pub(super) fn reject_duplicates(settings: &DaemonSettings) -> Result<(), ConfigError> {
     let all = || settings.metrics.iter().chain(&settings.admin).chain([&settings.listen]);
     let clash = |a: &ListenSettings, b: &ListenSettings| match (&a.bind, &b.bind) {
-        (Bind::Tcp { port: a, .. }, Bind::Tcp { port: b, .. }) => a == b && *a != 0,
-        (Bind::Unix { path: a, .. }, Bind::Unix { path: b, .. }) => a == b,
+        (BindAddress::Tcp { port: a, .. }, BindAddress::Tcp { port: b, .. }) => a == b && *a != 0,
+        (BindAddress::Unix { path: a, .. }, BindAddress::Unix { path: b, .. }) => a == b,
         _ => false,
     };
     let twice = all().enumerate().any(|(n, a)| all().skip(n + 1).any(|b| clash(a, b)));
@@ -140,19 +145,23 @@ pub(super) fn distinct(settings: &Settings) -> Result<(), ConfigError> {
     })
 }
 
-pub(super) fn strangers(
-    layers: &Layers<'_>,
-    report: &mut Report,
-) -> Result<StrangerLimits, ConfigError> {
+pub(super) fn pre_auth(
+    layers: &SettingLayers<'_>,
+    report: &mut SettingsReport,
+) -> Result<PreAuthLimits, ConfigError> {
     let mut limit = |setting: setting::Setting, default| -> Result<usize, ConfigError> {
         let given = layers.get(setting, parse::positive)?;
-        Ok(report.keep(setting.name, given.unwrap_or(Sourced::default(default)), usize::to_string))
+        Ok(report.keep(
+            setting.name,
+            given.unwrap_or(SourcedValue::default(default)),
+            usize::to_string,
+        ))
     };
-    Ok(StrangerLimits {
-        total: limit(setting::MAX_UNAUTHENTICATED, DEFAULT_STRANGERS.total)?,
+    Ok(PreAuthLimits {
+        total: limit(setting::MAX_UNAUTHENTICATED, DEFAULT_PRE_AUTH_LIMITS.total)?,
         per_address: limit(
             setting::MAX_UNAUTHENTICATED_PER_ADDRESS,
-            DEFAULT_STRANGERS.per_address,
+            DEFAULT_PRE_AUTH_LIMITS.per_address,
         )?,
     })
 }

@@ -6,42 +6,49 @@ mod log;
 pub use listen::{DEFAULT_PORT, clients_listener, control_listeners};
 
 use crate::{
-    config::{ConfigError, Layers, Report, Sourced, parse, read::seconds, setting::DRAIN_TIME},
-    runtime::settings::Settings,
+    config::{
+        ConfigError, SettingLayers, SettingsReport, SourcedValue, parse, read::seconds,
+        setting::DRAIN_TIME,
+    },
+    runtime::settings::DaemonSettings,
 };
 use std::time::Duration;
 
 /// Over how long clients are seen off at the end, where nothing else is said.
-pub const DEFAULT_DRAIN: Duration = Duration::from_secs(5);
+pub const DEFAULT_DRAIN_TIME: Duration = Duration::from_secs(5);
 /// Whoever stops the daemon waits for it.
-const MAX_DRAIN: Duration = Duration::from_secs(600);
+const MAX_DRAIN_TIME: Duration = Duration::from_secs(600);
 
 /// Puts the daemon's own settings together and notes in the report where each comes from. `port` is
 /// the one for clients, unless it is said.
 pub fn settings(
-    layers: &Layers<'_>,
+    layers: &SettingLayers<'_>,
     port: u16,
-    report: &mut Report,
-) -> Result<Settings, ConfigError> {
-    let settings = Settings {
+    report: &mut SettingsReport,
+) -> Result<DaemonSettings, ConfigError> {
+    let settings = DaemonSettings {
         listen: listen::listen(layers, port, report)?,
         metrics: listen::metrics(layers, report)?,
         admin: listen::admin(layers, report)?,
-        strangers: listen::strangers(layers, report)?,
+        pre_auth: listen::pre_auth(layers, report)?,
         drain_time: drain_time(layers, report)?,
         log: log::log(layers, report)?,
     };
-    listen::distinct(&settings)?;
+    listen::reject_duplicates(&settings)?;
     Ok(settings)
 }
 
-fn drain_time(layers: &Layers<'_>, report: &mut Report) -> Result<Duration, ConfigError> {
+fn drain_time(
+    layers: &SettingLayers<'_>,
+    report: &mut SettingsReport,
+) -> Result<Duration, ConfigError> {
     let parse = |text: &str| -> Result<_, String> {
         match parse::duration(text)? {
-            time if time > MAX_DRAIN => Err("expected 10 minutes at most".into()),
+            time if time > MAX_DRAIN_TIME => Err("expected 10 minutes at most".into()),
             time => Ok(time),
         }
     };
-    let sourced = layers.get(DRAIN_TIME, parse)?.unwrap_or(Sourced::default(DEFAULT_DRAIN));
+    let sourced =
+        layers.get(DRAIN_TIME, parse)?.unwrap_or(SourcedValue::default(DEFAULT_DRAIN_TIME));
     Ok(report.keep(DRAIN_TIME.name, sourced, seconds))
 }

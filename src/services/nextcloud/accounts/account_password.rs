@@ -1,7 +1,7 @@
 //! Account passwords: one row of `users`, one slow hash.
 
-use super::{Answer, DISABLED};
-use crate::client::database::{Database, Row, Statement, StoreError, Value};
+use super::{AccountDecision, DISABLED};
+use crate::client::database::{Database, DatabaseClientError, SqlRow, SqlStatement, SqlValue};
 
 const FIND: &str = "SELECT u.uid, u.password, p.configvalue, \
     (SELECT COUNT(*) FROM {p}twofactor_providers f \
@@ -11,7 +11,7 @@ const FIND: &str = "SELECT u.uid, u.password, p.configvalue, \
 
 /// One row of `users` with what else bears on a log-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Account {
+pub(super) struct StoredAccount {
     /// Canonical.
     pub(super) uid: String,
     /// `users.password`, as it stands.
@@ -22,19 +22,19 @@ pub(super) struct Account {
 
 /// What there is to compare a password with, and what follows if it fits.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Trial<'a> {
+pub(super) enum PasswordCheck<'a> {
     /// This hash decides: not fitting means no, fitting means this.
-    Hash(&'a str, Answer),
+    Hash(&'a str, AccountDecision),
     /// No hash decides it.
-    Settled(Answer),
+    Decided(AccountDecision),
 }
 
 /// Reads `users`.
-pub(super) struct Users {
-    find: Statement,
+pub(super) struct UserTable {
+    find: SqlStatement,
 }
 
-impl Users {
+impl UserTable {
     pub(super) fn new(database: &Database) -> Self {
         Self { find: database.statement(FIND) }
     }
@@ -44,20 +44,20 @@ impl Users {
         &self,
         database: &Database,
         user: &str,
-    ) -> Result<Vec<Account>, StoreError> {
+    ) -> Result<Vec<StoredAccount>, DatabaseClientError> {
         let mut found = Vec::new();
         let lower = user.to_lowercase();
-        let mut each = |row: &Row<'_>| {
-            found.extend(Account::read(row)?);
+        let mut each = |row: &SqlRow<'_>| {
+            found.extend(StoredAccount::read(row)?);
             Ok(())
         };
-        database.query(&self.find, &[Value::Text(&lower)], &mut each).await?;
+        database.query(&self.find, &[SqlValue::Text(&lower)], &mut each).await?;
         Ok(found)
     }
 }
 
-impl Account {
-    fn read(row: &Row<'_>) -> Result<Option<Self>, sqlx::Error> {
+impl StoredAccount {
+    fn read(row: &SqlRow<'_>) -> Result<Option<Self>, sqlx::Error> {
         let Some(uid) = row.text(0)? else { return Ok(None) };
         Ok(Some(Self {
             uid: uid.to_owned(),
@@ -68,27 +68,27 @@ impl Account {
     }
 
     /// Section 7, "Account password", 1 to 3.
-    fn trial(&self, second_factor_enforced: bool) -> Trial<'_> {
+    fn trial(&self, second_factor_enforced: bool) -> PasswordCheck<'_> {
         let Some(hash) = hash(&self.stored) else {
-            return Trial::Settled(Answer::NotOurs);
+            return PasswordCheck::Decided(AccountDecision::Abstain);
         };
         let fits = if self.disabled {
-            Answer::No
+            AccountDecision::No
         } else if self.second_factor || second_factor_enforced {
-            Answer::NotOurs
+            AccountDecision::Abstain
         } else {
-            Answer::Yes(self.uid.clone())
+            AccountDecision::Yes(self.uid.clone())
         };
-        Trial::Hash(hash, fits)
+        PasswordCheck::Hash(hash, fits)
     }
 }
 
 /// What to do about those who were found.
-pub(super) fn trial(found: &[Account], second_factor_enforced: bool) -> Trial<'_> {
+pub(super) fn trial(found: &[StoredAccount], second_factor_enforced: bool) -> PasswordCheck<'_> {
     match found {
-        [] => Trial::Settled(Answer::No),
+        [] => PasswordCheck::Decided(AccountDecision::No),
         [account] => account.trial(second_factor_enforced),
-        _ => Trial::Settled(Answer::NotOurs),
+        _ => PasswordCheck::Decided(AccountDecision::Abstain),
     }
 }
 
@@ -101,18 +101,18 @@ fn hash(stored: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Account, Answer, Trial, trial};
+    use super::{AccountDecision, PasswordCheck, StoredAccount, trial};
 
-    fn account(stored: &str) -> Account {
+    fn account(stored: &str) -> StoredAccount {
         let (uid, stored) = ("alice".to_owned(), stored.to_owned());
-        Account { uid, stored, disabled: false, second_factor: false }
+        StoredAccount { uid, stored, disabled: false, second_factor: false }
     }
 
     #[test]
     fn the_version_before_the_hash_is_taken_off() {
         for stored in ["1|$2y$10$x", "2|$argon2i$x", "3|$argon2id$x"] {
-            let fits = Answer::Yes("alice".to_owned());
-            assert_eq!(trial(&[account(stored)], false), Trial::Hash(&stored[2..], fits));
+            let fits = AccountDecision::Yes("alice".to_owned());
+            assert_eq!(trial(&[account(stored)], false), PasswordCheck::Hash(&stored[2..], fits));
         }
     }
 
@@ -121,7 +121,7 @@ mod tests {
         for stored in ["", "$2y$10$x", "4|$new$", "356a192b7913b04c54574d18c28d46e6395428ab"] {
             assert_eq!(
                 trial(&[account(stored)], false),
-                Trial::Settled(Answer::NotOurs),
+                PasswordCheck::Decided(AccountDecision::Abstain),
                 "{stored}"
             );
         }
@@ -130,16 +130,22 @@ mod tests {
     #[test]
     fn a_fitting_password_is_not_enough_for_everybody() {
         let hash = "3|$argon2id$x";
-        let disabled = Account { disabled: true, second_factor: true, ..account(hash) };
-        assert_eq!(trial(&[disabled], false), Trial::Hash(&hash[2..], Answer::No));
-        let second_factor = Account { second_factor: true, ..account(hash) };
-        assert_eq!(trial(&[second_factor], false), Trial::Hash(&hash[2..], Answer::NotOurs));
-        assert_eq!(trial(&[account(hash)], true), Trial::Hash(&hash[2..], Answer::NotOurs));
+        let disabled = StoredAccount { disabled: true, second_factor: true, ..account(hash) };
+        assert_eq!(trial(&[disabled], false), PasswordCheck::Hash(&hash[2..], AccountDecision::No));
+        let second_factor = StoredAccount { second_factor: true, ..account(hash) };
+        assert_eq!(
+            trial(&[second_factor], false),
+            PasswordCheck::Hash(&hash[2..], AccountDecision::Abstain)
+        );
+        assert_eq!(
+            trial(&[account(hash)], true),
+            PasswordCheck::Hash(&hash[2..], AccountDecision::Abstain)
+        );
     }
 
     #[test]
     fn two_users_of_one_lower_case_name_are_left_to_nextcloud() {
         let both = [account("3|$argon2id$x"), account("3|$argon2id$y")];
-        assert_eq!(trial(&both, false), Trial::Settled(Answer::NotOurs));
+        assert_eq!(trial(&both, false), PasswordCheck::Decided(AccountDecision::Abstain));
     }
 }

@@ -1,6 +1,6 @@
 //! App passwords: what a row of `authtoken` makes of a log-in.
 
-use super::Answer;
+use super::AccountDecision;
 use crate::config::secret::Secret;
 use sha2::{Digest as _, Sha512};
 
@@ -18,7 +18,7 @@ const WIPE: i64 = 2;
 
 /// One row of `authtoken` with what is known of its user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Token {
+pub(super) struct AuthTokenRow {
     pub(super) id: i64,
     pub(super) login_name: String,
     pub(super) kind: i64,
@@ -34,21 +34,21 @@ pub(super) struct Token {
 
 /// What a token row makes of a log-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Finding {
-    Decided(Answer),
+pub(super) enum TokenDecision {
+    Decided(AccountDecision),
     /// It belongs to another login name.
     AnotherLogin,
 }
 
 /// What `authtoken.token` may be for a password.
 #[derive(Debug, Clone)]
-pub(super) struct Digests {
+pub(super) struct TokenDigests {
     pub(super) with_secret: String,
     /// Very old rows were made without the secret.
     pub(super) without: String,
 }
 
-impl Digests {
+impl TokenDigests {
     /// `None` when the password is too short for a token.
     pub(super) fn of(password: &Secret, secret: &Secret) -> Option<Self> {
         let password = password.expose().as_bytes();
@@ -66,31 +66,31 @@ impl Digests {
     }
 }
 
-impl Token {
+impl AuthTokenRow {
     /// Section 7, "App password", 2 to 5, at this moment (seconds since 1970).
-    pub(super) fn judge(self, user: &str, now: i64) -> Finding {
-        if !still_good(self.kind, self.expires, self.password_invalid, now) {
-            return Finding::Decided(Answer::No);
+    pub(super) fn judge(self, user: &str, now: i64) -> TokenDecision {
+        if !is_usable(self.kind, self.expires, self.password_invalid, now) {
+            return TokenDecision::Decided(AccountDecision::No);
         }
         if self.kind != PERMANENT {
-            return Finding::Decided(Answer::NotOurs);
+            return TokenDecision::Decided(AccountDecision::Abstain);
         }
         if self.login_name.to_lowercase() != user.to_lowercase() {
-            return Finding::AnotherLogin;
+            return TokenDecision::AnotherLogin;
         }
-        Finding::Decided(match self.uid {
-            None => Answer::NotOurs,
-            Some(_) if self.disabled => Answer::No,
+        TokenDecision::Decided(match self.uid {
+            None => AccountDecision::Abstain,
+            Some(_) if self.disabled => AccountDecision::No,
             Some(_) if self.stores_password && self.last_check <= now - CHECK_INTERVAL => {
-                Answer::NotOurs
+                AccountDecision::Abstain
             }
-            Some(uid) => Answer::Yes(uid),
+            Some(uid) => AccountDecision::Yes(uid),
         })
     }
 }
 
 /// Whether a token may still be used by anybody: neither expired, wiped nor invalid.
-pub(super) fn still_good(kind: i64, expires: i64, password_invalid: bool, now: i64) -> bool {
+pub(super) fn is_usable(kind: i64, expires: i64, password_invalid: bool, now: i64) -> bool {
     let expired = expires != 0 && expires < now;
     !expired && kind != WIPE && !password_invalid
 }
@@ -103,30 +103,36 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Digests, Finding, Token};
+    use super::{AccountDecision, AuthTokenRow, TokenDecision, TokenDigests};
 
     const NOW: i64 = 1_800_000_000;
 
-    fn token() -> Token {
+    fn token() -> AuthTokenRow {
         let uid = Some("alice".to_owned());
-        Token { id: 1, login_name: "alice".to_owned(), kind: 1, uid, ..Token::default() }
+        AuthTokenRow {
+            id: 1,
+            login_name: "alice".to_owned(),
+            kind: 1,
+            uid,
+            ..AuthTokenRow::default()
+        }
     }
 
-    fn judge(token: Token) -> Finding {
+    fn judge(token: AuthTokenRow) -> TokenDecision {
         token.judge("alice", NOW)
     }
 
-    fn yes() -> Finding {
-        Finding::Decided(Answer::Yes("alice".to_owned()))
+    fn yes() -> TokenDecision {
+        TokenDecision::Decided(AccountDecision::Yes("alice".to_owned()))
     }
 
-    const NO: Finding = Finding::Decided(Answer::No);
-    const NOT_OURS: Finding = Finding::Decided(Answer::NotOurs);
+    const NO: TokenDecision = TokenDecision::Decided(AccountDecision::No);
+    const ABSTAIN: TokenDecision = TokenDecision::Decided(AccountDecision::Abstain);
 
     #[test]
     fn digests_are_sha512_of_password_and_secret_in_hex() {
         let password = "abcdefghijklmnopqrstuv".into();
-        let digests = Digests::of(&password, &"s3cret".into()).expect("long enough");
+        let digests = TokenDigests::of(&password, &"s3cret".into()).expect("long enough");
         // printf abcdefghijklmnopqrstuvs3cret | sha512sum
         assert!(
             digests.with_secret.starts_with("1a922af121ab366e1a59007111f53ac1"),
@@ -138,44 +144,44 @@ mod tests {
             "{}",
             digests.without
         );
-        assert!(Digests::of(&"abcdefghijklmnopqrstu".into(), &"s3cret".into()).is_none());
+        assert!(TokenDigests::of(&"abcdefghijklmnopqrstu".into(), &"s3cret".into()).is_none());
     }
 
     #[test]
     fn a_token_is_expired_only_after_its_second() {
-        assert_eq!(judge(Token { expires: NOW - 1, ..token() }), NO);
-        assert_eq!(judge(Token { expires: NOW, ..token() }), yes());
-        assert_eq!(judge(Token { expires: 0, ..token() }), yes());
+        assert_eq!(judge(AuthTokenRow { expires: NOW - 1, ..token() }), NO);
+        assert_eq!(judge(AuthTokenRow { expires: NOW, ..token() }), yes());
+        assert_eq!(judge(AuthTokenRow { expires: 0, ..token() }), yes());
     }
 
     #[test]
     fn wiped_and_invalid_tokens_are_refused_and_sessions_left_to_nextcloud() {
-        assert_eq!(judge(Token { kind: 2, ..token() }), NO);
-        assert_eq!(judge(Token { password_invalid: true, ..token() }), NO);
-        assert_eq!(judge(Token { kind: 0, ..token() }), NOT_OURS);
-        assert_eq!(judge(Token { kind: 0, expires: 1, ..token() }), NO);
+        assert_eq!(judge(AuthTokenRow { kind: 2, ..token() }), NO);
+        assert_eq!(judge(AuthTokenRow { password_invalid: true, ..token() }), NO);
+        assert_eq!(judge(AuthTokenRow { kind: 0, ..token() }), ABSTAIN);
+        assert_eq!(judge(AuthTokenRow { kind: 0, expires: 1, ..token() }), NO);
     }
 
     #[test]
     fn login_names_are_compared_without_case_in_any_script() {
         let login_name = "ÄRNE@Example.org".to_owned();
-        let arne = Token { login_name, ..token() };
+        let arne = AuthTokenRow { login_name, ..token() };
         assert_eq!(arne.clone().judge("ärne@example.ORG", NOW), yes());
-        assert_eq!(arne.judge("arne@example.org", NOW), Finding::AnotherLogin);
-        assert_eq!(token().judge("alice ", NOW), Finding::AnotherLogin);
+        assert_eq!(arne.judge("arne@example.org", NOW), TokenDecision::AnotherLogin);
+        assert_eq!(token().judge("alice ", NOW), TokenDecision::AnotherLogin);
     }
 
     #[test]
     fn a_stored_password_counts_while_its_check_is_fresh() {
-        let stored = |last_check| Token { stores_password: true, last_check, ..token() };
+        let stored = |last_check| AuthTokenRow { stores_password: true, last_check, ..token() };
         assert_eq!(judge(stored(NOW - 299)), yes());
-        assert_eq!(judge(stored(NOW - 300)), NOT_OURS);
-        assert_eq!(judge(Token { last_check: 0, ..token() }), yes());
+        assert_eq!(judge(stored(NOW - 300)), ABSTAIN);
+        assert_eq!(judge(AuthTokenRow { last_check: 0, ..token() }), yes());
     }
 
     #[test]
     fn users_of_other_back_ends_are_not_ours_and_disabled_ones_are_refused() {
-        assert_eq!(judge(Token { uid: None, ..token() }), NOT_OURS);
-        assert_eq!(judge(Token { disabled: true, ..token() }), NO);
+        assert_eq!(judge(AuthTokenRow { uid: None, ..token() }), ABSTAIN);
+        assert_eq!(judge(AuthTokenRow { disabled: true, ..token() }), NO);
     }
 }

@@ -3,14 +3,14 @@
 
 mod account_password;
 mod app_password;
-mod authenticator;
+mod database_authenticator;
 mod fingerprint;
 mod revocation;
-mod tokens;
+mod token_lookup;
 
-pub use authenticator::{Accounts, Clock, LoginRules, Voice};
-pub use fingerprint::Fingerprint;
-pub use revocation::{Claim, Revocation, Tenure};
+pub use database_authenticator::{ChainPosition, DatabaseAuthenticator, LoginRules, WallClock};
+pub use fingerprint::PasswordFingerprinter;
+pub use revocation::{RevocationBasis, RevocationChecker, SessionCheck};
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -22,13 +22,13 @@ fn seconds(now: SystemTime) -> i64 {
 
 /// What the rules make of a log-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Answer {
+enum AccountDecision {
     /// Let in as this user id, canonical.
     Yes(String),
     /// Nextcloud would refuse.
     No,
     /// Only Nextcloud itself can tell.
-    NotOurs,
+    Abstain,
 }
 
 /// `preferences(userid, 'core', 'enabled')` as it reads for a disabled user.

@@ -1,10 +1,10 @@
 //! Whether sessions may stay: their app passwords, account passwords and users looked at again.
 
-use super::{Clock, DISABLED, Fingerprint, app_password, seconds};
+use super::{DISABLED, PasswordFingerprinter, WallClock, app_password, seconds};
 use crate::{
-    client::database::{Database, Row, Statement, StoreError, Value},
+    client::database::{Database, DatabaseClientError, SqlRow, SqlStatement, SqlValue},
     push::recipient::Recipient,
-    services::nextcloud::login::Grounds,
+    services::nextcloud::login::AuthMethod,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -19,7 +19,7 @@ const DISABLED_USERS: &str = "SELECT userid, configvalue FROM {p}preferences \
 
 /// What a session's stay rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claim {
+pub enum RevocationBasis {
     /// This `authtoken` row, and a user in `users`.
     Token(i64),
     /// A user in `users` whose stored password still has this fingerprint.
@@ -30,41 +30,45 @@ pub enum Claim {
     Nothing,
 }
 
-impl From<&Grounds> for Claim {
-    fn from(grounds: &Grounds) -> Self {
-        match grounds {
-            Grounds::AppPassword(id) => Self::Token(*id),
-            Grounds::AccountPassword(fingerprint) => Self::Account(*fingerprint),
-            Grounds::Ticket | Grounds::Host(_) => Self::User,
-            Grounds::Open => Self::Nothing,
+impl From<&AuthMethod> for RevocationBasis {
+    fn from(auth_method: &AuthMethod) -> Self {
+        match auth_method {
+            AuthMethod::AppPassword(id) => Self::Token(*id),
+            AuthMethod::AccountPassword(fingerprint) => Self::Account(*fingerprint),
+            AuthMethod::Ticket | AuthMethod::Host(_) => Self::User,
+            AuthMethod::Open => Self::Nothing,
         }
     }
 }
 
 /// A session to look at again.
 #[derive(Debug, Clone)]
-pub struct Tenure<K> {
+pub struct SessionCheck<K> {
     /// What the asker calls the session.
     pub session: K,
     /// Who it is.
     pub recipient: Recipient,
     /// What it rests on.
-    pub claim: Claim,
+    pub claim: RevocationBasis,
 }
 
 /// Looks at sessions again, many with a few queries.
-pub struct Revocation {
+pub struct RevocationChecker {
     database: Arc<Database>,
-    fingerprint: Fingerprint,
-    clock: Clock,
-    tokens: Statement,
-    users: Statement,
-    disabled: Statement,
+    fingerprint: PasswordFingerprinter,
+    clock: WallClock,
+    tokens: SqlStatement,
+    users: SqlStatement,
+    disabled: SqlStatement,
 }
 
-impl Revocation {
-    /// `fingerprint` must be the one that [`super::Accounts`] has.
-    pub fn new(database: Arc<Database>, fingerprint: Fingerprint, clock: Clock) -> Self {
+impl RevocationChecker {
+    /// `fingerprint` must be the one that [`super::DatabaseAuthenticator`] has.
+    pub fn new(
+        database: Arc<Database>,
+        fingerprint: PasswordFingerprinter,
+        clock: WallClock,
+    ) -> Self {
         let [tokens, users, disabled] =
             [TOKENS, USERS, DISABLED_USERS].map(|sql| database.statement(sql));
         Self { database, fingerprint, clock, tokens, users, disabled }
@@ -75,32 +79,42 @@ impl Revocation {
     /// [`crate::client::database::MAX_LIST`] of a kind; hand in a few hundred at a time.
     ///
     /// # Errors
-    /// [`StoreError`]: nothing is known, nobody may be sent away.
-    pub async fn revoked<K: Copy>(&self, tenures: &[Tenure<K>]) -> Result<Vec<K>, StoreError> {
-        let tokens = self.good_tokens(tenures).await?;
-        let users = self.users(tenures).await?;
-        let disabled = self.disabled(tenures).await?;
-        let stays = |tenure: &&Tenure<K>| {
-            let user = users.get(tenure.recipient.as_str());
-            let claim = match tenure.claim {
-                Claim::Token(id) => tokens.contains(&id) && user.is_some(),
-                Claim::Account(fingerprint) => user == Some(&fingerprint),
-                Claim::User => true,
-                Claim::Nothing => return true,
+    /// [`DatabaseClientError`]: nothing is known, nobody may be sent away.
+    pub async fn revoked<K: Copy>(
+        &self,
+        session_checks: &[SessionCheck<K>],
+    ) -> Result<Vec<K>, DatabaseClientError> {
+        let tokens = self.usable_tokens(session_checks).await?;
+        let users = self.users(session_checks).await?;
+        let disabled = self.disabled(session_checks).await?;
+        let is_entitled = |session_check: &&SessionCheck<K>| {
+            let user = users.get(session_check.recipient.as_str());
+            let claim = match session_check.claim {
+                RevocationBasis::Token(id) => tokens.contains(&id) && user.is_some(),
+                RevocationBasis::Account(fingerprint) => user == Some(&fingerprint),
+                RevocationBasis::User => true,
+                RevocationBasis::Nothing => return true,
             };
-            claim && !disabled.contains(tenure.recipient.as_str())
+            claim && !disabled.contains(session_check.recipient.as_str())
         };
-        Ok(tenures.iter().filter(|tenure| !stays(tenure)).map(|tenure| tenure.session).collect())
+        Ok(session_checks
+            .iter()
+            .filter(|session_check| !is_entitled(session_check))
+            .map(|session_check| session_check.session)
+            .collect())
     }
 
-    async fn good_tokens<K>(&self, tenures: &[Tenure<K>]) -> Result<HashSet<i64>, StoreError> {
+    async fn usable_tokens<K>(
+        &self,
+        session_checks: &[SessionCheck<K>],
+    ) -> Result<HashSet<i64>, DatabaseClientError> {
         let now = seconds((self.clock)());
-        let asked: HashSet<i64> = tenures.iter().filter_map(Tenure::token).collect();
-        let values: Vec<_> = asked.into_iter().map(Value::Int).collect();
+        let asked: HashSet<i64> = session_checks.iter().filter_map(SessionCheck::token).collect();
+        let values: Vec<_> = asked.into_iter().map(SqlValue::Int).collect();
         let mut good = HashSet::new();
-        let mut each = |row: &Row<'_>| {
+        let mut each = |row: &SqlRow<'_>| {
             let number = |column| row.int(column).map(Option::unwrap_or_default);
-            if app_password::still_good(number(1)?, number(2)?, number(3)? != 0, now) {
+            if app_password::is_usable(number(1)?, number(2)?, number(3)? != 0, now) {
                 good.insert(number(0)?);
             }
             Ok(())
@@ -110,10 +124,14 @@ impl Revocation {
     }
 
     /// Those who are in `users`, with the fingerprint of their stored password.
-    async fn users<K>(&self, tenures: &[Tenure<K>]) -> Result<HashMap<String, u64>, StoreError> {
-        let values = names(tenures.iter().filter(|tenure| tenure.is_in_users()));
+    async fn users<K>(
+        &self,
+        session_checks: &[SessionCheck<K>],
+    ) -> Result<HashMap<String, u64>, DatabaseClientError> {
+        let values =
+            names(session_checks.iter().filter(|session_check| session_check.is_in_users()));
         let mut users = HashMap::new();
-        let mut each = |row: &Row<'_>| {
+        let mut each = |row: &SqlRow<'_>| {
             if let Some(uid) = row.text(0)? {
                 let stored = self.fingerprint.of(row.text(1)?.unwrap_or_default());
                 users.insert(uid.to_owned(), stored);
@@ -124,10 +142,17 @@ impl Revocation {
         Ok(users)
     }
 
-    async fn disabled<K>(&self, tenures: &[Tenure<K>]) -> Result<HashSet<String>, StoreError> {
-        let values = names(tenures.iter().filter(|tenure| tenure.claim != Claim::Nothing));
+    async fn disabled<K>(
+        &self,
+        session_checks: &[SessionCheck<K>],
+    ) -> Result<HashSet<String>, DatabaseClientError> {
+        let values = names(
+            session_checks
+                .iter()
+                .filter(|session_check| session_check.claim != RevocationBasis::Nothing),
+        );
         let mut disabled = HashSet::new();
-        let mut each = |row: &Row<'_>| {
+        let mut each = |row: &SqlRow<'_>| {
             if row.text(1)? == Some(DISABLED) {
                 disabled.extend(row.text(0)?.map(str::to_owned));
             }
@@ -138,21 +163,24 @@ impl Revocation {
     }
 }
 
-impl<K> Tenure<K> {
+impl<K> SessionCheck<K> {
     fn token(&self) -> Option<i64> {
         match self.claim {
-            Claim::Token(id) => Some(id),
+            RevocationBasis::Token(id) => Some(id),
             _ => None,
         }
     }
 
     fn is_in_users(&self) -> bool {
-        matches!(self.claim, Claim::Token(_) | Claim::Account(_))
+        matches!(self.claim, RevocationBasis::Token(_) | RevocationBasis::Account(_))
     }
 }
 
 /// Each name once.
-fn names<'a, K: 'a>(tenures: impl Iterator<Item = &'a Tenure<K>>) -> Vec<Value<'a>> {
-    let distinct: HashSet<&str> = tenures.map(|tenure| tenure.recipient.as_str()).collect();
-    distinct.into_iter().map(Value::Text).collect()
+fn names<'a, K: 'a>(
+    session_checks: impl Iterator<Item = &'a SessionCheck<K>>,
+) -> Vec<SqlValue<'a>> {
+    let distinct: HashSet<&str> =
+        session_checks.map(|session_check| session_check.recipient.as_str()).collect();
+    distinct.into_iter().map(SqlValue::Text).collect()
 }

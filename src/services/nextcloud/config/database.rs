@@ -1,12 +1,13 @@
 //! `dbtype`, `dbhost`, `dbname` and their kin: the database.
 
 use super::{
-    dbhost::{self, Kind},
-    keys::{Entry, Keys},
+    dbhost,
+    dbhost::DatabaseServerKind,
+    keys::{ConfigEntry, ConfigKeys},
 };
 use crate::{
-    client::database::{DatabaseTls, Engine, Server, TlsMode, tls_mode},
-    config::{ConfigError, Found, Source, Sourced, secret::Secret},
+    client::database::{DatabaseEngine, DatabaseServer, DatabaseTls, DatabaseTlsMode, tls_mode},
+    config::{ConfigError, ConfigFileValue, SettingSource, SourcedValue, secret::Secret},
 };
 use std::path::{Path, PathBuf};
 
@@ -22,30 +23,35 @@ mod attribute {
 }
 
 /// The database, where the file names its type.
-pub(super) fn engine(keys: &Keys, exists: &dyn Fn(&Path) -> bool) -> Found<Engine> {
+pub(super) fn engine(
+    keys: &ConfigKeys,
+    exists: &dyn Fn(&Path) -> bool,
+) -> ConfigFileValue<DatabaseEngine> {
     let Some(kind) = keys.get("dbtype")? else { return keys.complete().map(|()| None) };
     let value = match kind.text()?.as_str() {
-        "sqlite" | "sqlite3" => Engine::Sqlite(sqlite(keys, &kind)?),
-        "mysql" | "mariadb" => Engine::MySql(server(keys, Kind::MySql, exists)?),
-        "pgsql" => Engine::Postgres(server(keys, Kind::Postgres, exists)?),
+        "sqlite" | "sqlite3" => DatabaseEngine::Sqlite(sqlite(keys, &kind)?),
+        "mysql" | "mariadb" => {
+            DatabaseEngine::MySql(server(keys, DatabaseServerKind::MySql, exists)?)
+        }
+        "pgsql" => DatabaseEngine::Postgres(server(keys, DatabaseServerKind::Postgres, exists)?),
         _ => return Err(kind.invalid("expected mysql, pgsql or sqlite3; no other database works")),
     };
-    let main = if matches!(value, Engine::Sqlite(_)) { "datadirectory" } else { "dbhost" };
+    let main = if matches!(value, DatabaseEngine::Sqlite(_)) { "datadirectory" } else { "dbhost" };
     let source = keys.get(main)?.map_or(kind.source, |entry| entry.source);
-    Ok(Some(Sourced { value, source }))
+    Ok(Some(SourcedValue { value, source }))
 }
 
 /// `dbtableprefix`.
-pub(super) fn prefix(keys: &Keys) -> Found<String> {
+pub(super) fn prefix(keys: &ConfigKeys) -> ConfigFileValue<String> {
     let Some(entry) = keys.get("dbtableprefix")? else { return Ok(None) };
     let value = entry.text()?;
     if !value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         return Err(entry.invalid("expected letters, digits and _ only, such as oc_"));
     }
-    Ok(Some(Sourced { value, source: entry.source }))
+    Ok(Some(SourcedValue { value, source: entry.source }))
 }
 
-fn sqlite(keys: &Keys, kind: &Entry<'_>) -> Result<PathBuf, ConfigError> {
+fn sqlite(keys: &ConfigKeys, kind: &ConfigEntry<'_>) -> Result<PathBuf, ConfigError> {
     let folder = keys.text("datadirectory")?.ok_or_else(|| {
         kind.invalid("an SQLite database needs datadirectory too. Set it, or DATABASE_URL")
     })?;
@@ -53,31 +59,35 @@ fn sqlite(keys: &Keys, kind: &Entry<'_>) -> Result<PathBuf, ConfigError> {
     Ok(Path::new(&folder).join(format!("{name}.db")))
 }
 
-fn server(keys: &Keys, kind: Kind, exists: &dyn Fn(&Path) -> bool) -> Result<Server, ConfigError> {
+fn server(
+    keys: &ConfigKeys,
+    kind: DatabaseServerKind,
+    exists: &dyn Fn(&Path) -> bool,
+) -> Result<DatabaseServer, ConfigError> {
     let host = keys.get("dbhost")?;
-    let text = host.as_ref().map(Entry::text).transpose()?.unwrap_or_default();
+    let text = host.as_ref().map(ConfigEntry::text).transpose()?.unwrap_or_default();
     let port = keys.get("dbport")?.map(|entry| entry.port()).transpose()?.flatten();
-    let source = host.map_or(Source::Default, |host| host.source);
+    let source = host.map_or(SettingSource::Default, |host| host.source);
     let address = dbhost::address(kind, &text, port, exists).ok_or_else(|| {
         let problem = "expected a port number or the path of a socket behind the colon, such as \
                        127.0.0.1:3306";
         ConfigError::invalid(source, problem)
     })?;
-    Ok(Server {
+    Ok(DatabaseServer {
         address,
         user: keys.text("dbuser")?,
         password: keys.text("dbpassword")?.map(Secret::from),
         database: keys.text("dbname")?.unwrap_or_else(|| DEFAULT_NAME.into()),
         tls: match kind {
-            Kind::MySql => mysql_tls(keys)?,
-            Kind::Postgres => postgres_tls(keys)?,
+            DatabaseServerKind::MySql => mysql_tls(keys)?,
+            DatabaseServerKind::Postgres => postgres_tls(keys)?,
         },
     })
 }
 
 /// The TLS attributes in `dbdriveroptions`. As in PHP any file among them asks for TLS; a CA is
 /// there to verify against unless verification is switched off.
-fn mysql_tls(keys: &Keys) -> Result<DatabaseTls, ConfigError> {
+fn mysql_tls(keys: &ConfigKeys) -> Result<DatabaseTls, ConfigError> {
     let Some(options) = keys.get("dbdriveroptions")? else { return Ok(DatabaseTls::default()) };
     if !options.value.as_bool() {
         return Ok(DatabaseTls::default());
@@ -87,21 +97,21 @@ fn mysql_tls(keys: &Keys) -> Result<DatabaseTls, ConfigError> {
     let (cert, key) = (path(attribute::SSL_CERT)?, path(attribute::SSL_KEY)?);
     let verify = options.get(attribute::SSL_VERIFY_SERVER_CERT)?;
     let mode = match verify.map(|entry| entry.value.as_bool()) {
-        Some(true) => TlsMode::VerifyFull,
-        None if ca.is_some() => TlsMode::VerifyCa,
-        _ if ca.is_some() || cert.is_some() || key.is_some() => TlsMode::Require,
-        _ => TlsMode::Prefer,
+        Some(true) => DatabaseTlsMode::VerifyFull,
+        None if ca.is_some() => DatabaseTlsMode::VerifyCa,
+        _ if ca.is_some() || cert.is_some() || key.is_some() => DatabaseTlsMode::Require,
+        _ => DatabaseTlsMode::Prefer,
     };
     pair(&options, mode, ca, cert, key)
 }
 
-fn postgres_tls(keys: &Keys) -> Result<DatabaseTls, ConfigError> {
+fn postgres_tls(keys: &ConfigKeys) -> Result<DatabaseTls, ConfigError> {
     let Some(ssl) = keys.get("pgsql_ssl")?.filter(|entry| entry.value.as_array().is_some()) else {
         return Ok(DatabaseTls::default());
     };
     let mode = match ssl.get("mode")? {
         Some(entry) => tls_mode(&entry.text()?).map_err(|problem| entry.invalid(problem))?,
-        None => TlsMode::default(),
+        None => DatabaseTlsMode::default(),
     };
     let path = |name: &str| Ok::<_, ConfigError>(ssl.get_text(name)?.map(PathBuf::from));
     let (ca, cert, key) = (path("rootcert")?, path("cert")?, path("key")?);
@@ -109,8 +119,8 @@ fn postgres_tls(keys: &Keys) -> Result<DatabaseTls, ConfigError> {
 }
 
 fn pair(
-    entry: &Entry<'_>,
-    mode: TlsMode,
+    entry: &ConfigEntry<'_>,
+    mode: DatabaseTlsMode,
     ca: Option<PathBuf>,
     cert: Option<PathBuf>,
     key: Option<PathBuf>,

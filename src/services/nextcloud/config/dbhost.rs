@@ -1,6 +1,6 @@
 //! `dbhost` and `dbport`: a host, a port, a socket, and PHP's habits with `localhost`.
 
-use crate::client::database::ServerAddress;
+use crate::client::database::DatabaseAddress;
 use std::{
     net::Ipv6Addr,
     path::{Path, PathBuf},
@@ -20,12 +20,12 @@ const POSTGRES_FOLDERS: &[&str] = &["/var/run/postgresql", "/run/postgresql", "/
 
 /// The two servers there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum DatabaseServerKind {
     MySql,
     Postgres,
 }
 
-impl Kind {
+impl DatabaseServerKind {
     fn port(self) -> u16 {
         match self {
             Self::MySql => 3306,
@@ -37,31 +37,33 @@ impl Kind {
 /// Where the server is. `host` is `dbhost`; `port` is `dbport`, which counts where `host` has none.
 /// `exists` tells whether there is something at a path. None: the port is no port.
 pub(super) fn address(
-    kind: Kind,
+    kind: DatabaseServerKind,
     host: &str,
     port: Option<u16>,
     exists: &dyn Fn(&Path) -> bool,
-) -> Option<ServerAddress> {
+) -> Option<DatabaseAddress> {
     let (name, own) = split(host.trim());
     let port = port.filter(|port| *port != 0);
     if let Some(socket) = own.filter(|own| own.starts_with('/')) {
-        return Some(ServerAddress::Unix(socket.into(), port.unwrap_or(kind.port())));
+        return Some(DatabaseAddress::Unix(socket.into(), port.unwrap_or(kind.port())));
     }
     let port = match own.filter(|own| !own.is_empty()) {
         Some(own) => Some(own.parse().ok()?),
         None => port,
     };
     let number = port.unwrap_or(kind.port());
-    let tcp = |name: &str| Some(ServerAddress::Tcp(name.to_owned(), number));
+    let tcp = |name: &str| Some(DatabaseAddress::Tcp(name.to_owned(), number));
     match (kind, name) {
-        (_, name) if name.starts_with('/') => Some(ServerAddress::Unix(name.into(), number)),
+        (_, name) if name.starts_with('/') => Some(DatabaseAddress::Unix(name.into(), number)),
         // mysqlnd takes the name `localhost` for the default socket, libpq does not.
-        (Kind::MySql, "" | "localhost") if port.is_none() => match mysql_socket(exists) {
-            Some(socket) => Some(ServerAddress::Unix(socket, number)),
-            None => tcp("localhost"),
-        },
-        (Kind::Postgres, "") => match postgres_folder(number, exists) {
-            Some(folder) => Some(ServerAddress::Unix(folder, number)),
+        (DatabaseServerKind::MySql, "" | "localhost") if port.is_none() => {
+            match mysql_socket(exists) {
+                Some(socket) => Some(DatabaseAddress::Unix(socket, number)),
+                None => tcp("localhost"),
+            }
+        }
+        (DatabaseServerKind::Postgres, "") => match postgres_folder(number, exists) {
+            Some(folder) => Some(DatabaseAddress::Unix(folder, number)),
             None => tcp("localhost"),
         },
         (_, "") => tcp("localhost"),
@@ -106,12 +108,12 @@ fn postgres_folder(port: u16, exists: &dyn Fn(&Path) -> bool) -> Option<PathBuf>
 mod tests {
     use super::*;
 
-    fn tcp(host: &str, port: u16) -> Option<ServerAddress> {
-        Some(ServerAddress::Tcp(host.into(), port))
+    fn tcp(host: &str, port: u16) -> Option<DatabaseAddress> {
+        Some(DatabaseAddress::Tcp(host.into(), port))
     }
 
-    fn unix(path: &str, port: u16) -> Option<ServerAddress> {
-        Some(ServerAddress::Unix(path.into(), port))
+    fn unix(path: &str, port: u16) -> Option<DatabaseAddress> {
+        Some(DatabaseAddress::Unix(path.into(), port))
     }
 
     #[test]
@@ -133,7 +135,11 @@ mod tests {
             ("localhost", Some(0), tcp("localhost", 3306)),
             ("db:port", None, None),
         ] {
-            assert_eq!(address(Kind::MySql, host, port, &nothing), expected, "{host}");
+            assert_eq!(
+                address(DatabaseServerKind::MySql, host, port, &nothing),
+                expected,
+                "{host}"
+            );
         }
     }
 
@@ -146,7 +152,11 @@ mod tests {
             ("/tmp", tcp("localhost", 3306)),
         ] {
             for host in ["localhost", ""] {
-                assert_eq!(address(Kind::MySql, host, None, &at(there)), expected, "{there}");
+                assert_eq!(
+                    address(DatabaseServerKind::MySql, host, None, &at(there)),
+                    expected,
+                    "{there}"
+                );
             }
         }
     }
@@ -161,7 +171,7 @@ mod tests {
             ("localhost:/run/pg", None, unix("/run/pg", 5432)),
             ("pg:5433", None, tcp("pg", 5433)),
         ] {
-            assert_eq!(address(Kind::Postgres, host, port, &all), expected, "{host}");
+            assert_eq!(address(DatabaseServerKind::Postgres, host, port, &all), expected, "{host}");
         }
     }
 }

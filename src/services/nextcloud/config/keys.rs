@@ -2,8 +2,8 @@
 
 use super::php::{self, Array, Key, Loaded, Place, ReadOptions, Skipped, Value};
 use crate::{
-    config::{ConfigError, Source},
-    services::nextcloud::settings::FileRequest,
+    config::{ConfigError, SettingSource},
+    services::nextcloud::settings::ConfigFileRequest,
 };
 use std::collections::BTreeMap;
 
@@ -11,24 +11,24 @@ use std::collections::BTreeMap;
 const PREFIX: &str = "NC_";
 
 /// The top-level keys.
-pub(super) struct Keys {
+pub(super) struct ConfigKeys {
     loaded: Loaded,
-    overrides: BTreeMap<String, (Value, Source)>,
+    overrides: BTreeMap<String, (Value, SettingSource)>,
 }
 
 /// A key that is there.
-pub(super) struct Entry<'a> {
-    keys: &'a Keys,
+pub(super) struct ConfigEntry<'a> {
+    keys: &'a ConfigKeys,
     /// Dotted where it is nested.
     name: String,
     pub(super) value: &'a Value,
-    pub(super) source: Source,
+    pub(super) source: SettingSource,
 }
 
-type Result<T> = std::result::Result<T, ConfigError>;
+type ConfigResult<T> = std::result::Result<T, ConfigError>;
 
-impl Keys {
-    pub(super) fn read(request: &FileRequest<'_>) -> Result<Self> {
+impl ConfigKeys {
+    pub(super) fn read(request: &ConfigFileRequest<'_>) -> ConfigResult<Self> {
         let environment = request.environment.merged();
         let options = ReadOptions { glob: request.glob, environment: &environment };
         let loaded = match request.path {
@@ -52,10 +52,10 @@ impl Keys {
     }
 
     /// A key, unless it is absent or null.
-    pub(super) fn get(&self, name: &str) -> Result<Option<Entry<'_>>> {
+    pub(super) fn get(&self, name: &str) -> ConfigResult<Option<ConfigEntry<'_>>> {
         if let Some((value, source)) = self.overrides.get(name) {
             let (name, source) = (name.to_owned(), source.clone());
-            return Ok(Some(Entry { keys: self, name, value, source }));
+            return Ok(Some(ConfigEntry { keys: self, name, value, source }));
         }
         if let Some(located) = self.loaded.get(name) {
             return Ok(self.entry(name.to_owned(), &located.value, &located.at));
@@ -63,19 +63,19 @@ impl Keys {
         self.evaluated(name).map(|()| None)
     }
 
-    fn entry<'a>(&'a self, name: String, value: &'a Value, at: &Place) -> Option<Entry<'a>> {
+    fn entry<'a>(&'a self, name: String, value: &'a Value, at: &Place) -> Option<ConfigEntry<'a>> {
         let source = source(at, &name);
-        (*value != Value::Null).then_some(Entry { keys: self, name, value, source })
+        (*value != Value::Null).then_some(ConfigEntry { keys: self, name, value, source })
     }
 
     /// Fails when there is something in the file that could be any key: for keys that are absent
     /// and needed.
-    pub(super) fn complete(&self) -> Result<()> {
+    pub(super) fn complete(&self) -> ConfigResult<()> {
         self.evaluated("?")
     }
 
     /// Fails when there is something under this name that could not be evaluated.
-    fn evaluated(&self, name: &str) -> Result<()> {
+    fn evaluated(&self, name: &str) -> ConfigResult<()> {
         match self.loaded.skipped.iter().find(|skipped| skipped.key == name) {
             None => Ok(()),
             Some(Skipped { key, at, why }) => Err(ConfigError::NotEvaluated {
@@ -88,17 +88,17 @@ impl Keys {
     }
 
     /// A key's text; none where it is empty.
-    pub(super) fn text(&self, name: &str) -> Result<Option<String>> {
+    pub(super) fn text(&self, name: &str) -> ConfigResult<Option<String>> {
         let text = self.get(name)?.map(|entry| entry.text()).transpose()?;
         Ok(text.filter(|text| !text.is_empty()))
     }
 }
 
-fn source(at: &Place, key: &str) -> Source {
-    Source::File { file: at.file.clone(), line: at.line, key: key.to_owned() }
+fn source(at: &Place, key: &str) -> SettingSource {
+    SettingSource::File { file: at.file.clone(), line: at.line, key: key.to_owned() }
 }
 
-impl<'a> Entry<'a> {
+impl<'a> ConfigEntry<'a> {
     /// What an operator is told about this value.
     pub(super) fn invalid(&self, problem: impl Into<String>) -> ConfigError {
         ConfigError::invalid(self.source.clone(), problem)
@@ -109,31 +109,31 @@ impl<'a> Entry<'a> {
         self.invalid(format!("this is {article} {}; expected {what}", self.value.type_name()))
     }
 
-    pub(super) fn text(&self) -> Result<String> {
+    pub(super) fn text(&self) -> ConfigResult<String> {
         let text = self.value.as_str().ok_or_else(|| self.expected("a string"))?;
         Ok(text.into_owned())
     }
 
     /// A number, also as a string; none where that is empty.
-    pub(super) fn number(&self) -> Result<Option<i64>> {
+    pub(super) fn number(&self) -> ConfigResult<Option<i64>> {
         match self.value {
             Value::String(text) if text.trim().is_empty() => Ok(None),
             value => value.as_i64().map(Some).ok_or_else(|| self.expected("a number")),
         }
     }
 
-    pub(super) fn port(&self) -> Result<Option<u16>> {
+    pub(super) fn port(&self) -> ConfigResult<Option<u16>> {
         let Some(number) = self.number()? else { return Ok(None) };
         let port = u16::try_from(number);
         port.map(Some).map_err(|_| self.invalid("expected a port number from 0 to 65535"))
     }
 
-    pub(super) fn array(&self) -> Result<&'a Array> {
+    pub(super) fn array(&self) -> ConfigResult<&'a Array> {
         self.value.as_array().ok_or_else(|| self.expected("an array"))
     }
 
     /// An element of this array, unless it is absent or null.
-    pub(super) fn get(&self, name: &str) -> Result<Option<Entry<'a>>> {
+    pub(super) fn get(&self, name: &str) -> ConfigResult<Option<ConfigEntry<'a>>> {
         let array = self.array()?;
         let path = format!("{}.{name}", self.name);
         let Some(value) = array.get(name) else {
@@ -141,17 +141,17 @@ impl<'a> Entry<'a> {
         };
         let source = array.place(name).map_or_else(|| self.source.clone(), |at| source(at, &path));
         let there = *value != Value::Null;
-        Ok(there.then_some(Entry { keys: self.keys, name: path, value, source }))
+        Ok(there.then_some(ConfigEntry { keys: self.keys, name: path, value, source }))
     }
 
     /// An element's text; none where it is empty.
-    pub(super) fn get_text(&self, name: &str) -> Result<Option<String>> {
+    pub(super) fn get_text(&self, name: &str) -> ConfigResult<Option<String>> {
         let text = self.get(name)?.map(|entry| entry.text()).transpose()?;
         Ok(text.filter(|text| !text.is_empty()))
     }
 
     /// The elements of this list. Fails when one of them could not be evaluated.
-    pub(super) fn list(&self) -> Result<Vec<Entry<'a>>> {
+    pub(super) fn list(&self) -> ConfigResult<Vec<ConfigEntry<'a>>> {
         let array = self.array()?;
         let below = format!("{}.", self.name);
         if let Some(skipped) =
@@ -162,7 +162,7 @@ impl<'a> Entry<'a> {
         let names = array.iter().map(|(key, _): (&Key, _)| key.to_string());
         Ok(names
             .map(|name| self.get(&name))
-            .collect::<Result<Vec<_>>>()?
+            .collect::<ConfigResult<Vec<_>>>()?
             .into_iter()
             .flatten()
             .collect())

@@ -3,7 +3,7 @@
 mod database;
 mod dbhost;
 mod keys;
-mod log_in;
+mod login;
 pub mod php;
 mod proxies;
 mod redis;
@@ -12,26 +12,26 @@ mod url;
 
 use crate::{
     config::ConfigError,
-    services::nextcloud::settings::{FileLayer, FileRequest},
+    services::nextcloud::settings::{ConfigFileLayer, ConfigFileRequest},
 };
-use keys::Keys;
+use keys::ConfigKeys;
 
 /// Reads `config.php`, with `NC_<key>` variables over it: the lowest layer of the settings.
 ///
 /// # Errors
 /// When the file can't be read as a whole. Keys that can't be used are errors inside the layer.
-pub fn read(request: &FileRequest<'_>) -> Result<FileLayer, ConfigError> {
-    let keys = Keys::read(request)?;
+pub fn read(request: &ConfigFileRequest<'_>) -> Result<ConfigFileLayer, ConfigError> {
+    let keys = ConfigKeys::read(request)?;
     let mut warnings = keys.skipped();
-    Ok(FileLayer {
+    Ok(ConfigFileLayer {
         engine: database::engine(&keys, request.exists),
         prefix: database::prefix(&keys),
         redis: redis::redis(&keys),
         url: url::url(&keys, &mut warnings),
-        secret: log_in::secret(&keys),
-        token_auth_enforced: log_in::token_auth_enforced(&keys),
-        two_factor: log_in::two_factor(&keys),
-        throttle: log_in::throttle(&keys),
+        secret: login::secret(&keys),
+        token_auth_enforced: login::token_auth_enforced(&keys),
+        two_factor: login::two_factor(&keys),
+        throttle: login::throttle(&keys),
         trusted_proxies: proxies::trusted(&keys, &mut warnings),
         forwarded_headers: proxies::headers(&keys, &mut warnings),
         warnings,

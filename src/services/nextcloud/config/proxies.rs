@@ -1,26 +1,32 @@
 //! `trusted_proxies` and `forwarded_for_headers`.
 
-use super::keys::{Entry, Keys};
-use crate::config::{Found, Sourced, header, network};
+use super::keys::{ConfigEntry, ConfigKeys};
+use crate::config::{ConfigFileValue, SourcedValue, header, network};
 use http::HeaderName;
 use ipnet::IpNet;
 
 /// What is no address or network is left out with a warning: that trusts less, never more.
-pub(super) fn trusted(keys: &Keys, warnings: &mut Vec<String>) -> Found<Vec<IpNet>> {
+pub(super) fn trusted(
+    keys: &ConfigKeys,
+    warnings: &mut Vec<String>,
+) -> ConfigFileValue<Vec<IpNet>> {
     let Some(entry) = keys.get("trusted_proxies")? else { return Ok(None) };
     let value = understood(&entry, network, "no address or network; not trusted", warnings)?;
-    Ok(Some(Sourced { value, source: entry.source }))
+    Ok(Some(SourcedValue { value, source: entry.source }))
 }
 
-pub(super) fn headers(keys: &Keys, warnings: &mut Vec<String>) -> Found<Vec<HeaderName>> {
+pub(super) fn headers(
+    keys: &ConfigKeys,
+    warnings: &mut Vec<String>,
+) -> ConfigFileValue<Vec<HeaderName>> {
     let Some(entry) = keys.get("forwarded_for_headers")? else { return Ok(None) };
     let value = understood(&entry, header, "no name of a header; left out", warnings)?;
     let found = (!value.is_empty()).then_some(value);
-    Ok(found.map(|value| Sourced { value, source: entry.source }))
+    Ok(found.map(|value| SourcedValue { value, source: entry.source }))
 }
 
 fn understood<T>(
-    entry: &Entry<'_>,
+    entry: &ConfigEntry<'_>,
     read: fn(&str) -> Option<T>,
     problem: &str,
     warnings: &mut Vec<String>,

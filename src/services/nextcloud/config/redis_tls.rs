@@ -1,6 +1,6 @@
 //! `ssl_context`: PHP's options for TLS streams.
 
-use super::keys::Entry;
+use super::keys::ConfigEntry;
 use crate::{
     client::redis::{RedisTls, verified},
     config::ConfigError,
@@ -8,7 +8,7 @@ use crate::{
 use std::path::PathBuf;
 
 /// TLS as a Redis section's `ssl_context` wants it; everything is verified where there is none.
-pub(super) fn tls(section: &Entry<'_>) -> Result<RedisTls, ConfigError> {
+pub(super) fn tls(section: &ConfigEntry<'_>) -> Result<RedisTls, ConfigError> {
     let mut tls = verified();
     let Some(context) = section.get("ssl_context")? else { return Ok(tls) };
     let switch = |name: &str| Ok::<_, ConfigError>(context.get(name)?.map(|e| e.value.as_bool()));

@@ -1,17 +1,17 @@
 //! What comes out of real `config.php` files, all layers taken together.
 
 use crate::{
-    cli::{Command, Surroundings, load},
-    client::database::{Engine, TlsMode},
-    config::{ConfigError, Kind},
-    services::nextcloud::{Instance, settings::InstanceSettings},
+    cli::{LoadInputs, ProgramCommand, load},
+    client::database::{DatabaseEngine, DatabaseTlsMode},
+    config::{ConfigError, ServiceKind},
+    services::nextcloud::{NextcloudService, settings::NextcloudServiceSettings},
 };
 use std::{
     io,
     path::{Path, PathBuf},
 };
 
-struct Run<'a> {
+struct ConfigFixture<'a> {
     file: &'a str,
     arguments: &'a [&'a str],
     environment: &'a [(&'a str, &'a str)],
@@ -21,28 +21,32 @@ fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/config").join(name)
 }
 
-impl Run<'_> {
-    fn load(&self, path: &Path, more: &[&str]) -> Result<Command<Instance>, ConfigError> {
+impl ConfigFixture<'_> {
+    fn load(
+        &self,
+        path: &Path,
+        more: &[&str],
+    ) -> Result<ProgramCommand<NextcloudService>, ConfigError> {
         let mut arguments = vec!["notify_push".into(), path.as_os_str().to_owned()];
         arguments.extend(self.arguments.iter().chain(more).map(Into::into));
-        load(Surroundings {
+        load(LoadInputs {
             arguments,
             environment: self.environment.iter().map(|&(k, v)| (k.into(), v.into())).collect(),
             dotenv: Err(io::ErrorKind::PermissionDenied.into()),
             read: &|_| Err(io::Error::from(io::ErrorKind::NotFound)),
             exists: &|path| path == Path::new("/run/mysqld/mysqld.sock"),
-            kinds: &[Kind::new("nextcloud", &[], &Instance::read)],
+            kinds: &[ServiceKind::new("nextcloud", &[], &NextcloudService::read)],
         })
     }
 
-    fn settings(&self) -> (InstanceSettings, Vec<String>) {
+    fn settings(&self) -> (NextcloudServiceSettings, Vec<String>) {
         instance(self.load(&data(self.file), &[]))
     }
 
     /// The rows of `--dump-config`: name, value, source.
     fn rows(&self) -> Vec<[String; 3]> {
         match self.load(&data(self.file), &["--dump-config"]) {
-            Ok(Command::Print(text)) => text.lines().filter_map(row).collect(),
+            Ok(ProgramCommand::Print(text)) => text.lines().filter_map(row).collect(),
             other => panic!("{}: {other:?}", self.file),
         }
     }
@@ -55,9 +59,13 @@ impl Run<'_> {
 }
 
 /// The only host of a daemon that starts, with what is warned of.
-fn instance(loaded: Result<Command<Instance>, ConfigError>) -> (InstanceSettings, Vec<String>) {
+fn instance(
+    loaded: Result<ProgramCommand<NextcloudService>, ConfigError>,
+) -> (NextcloudServiceSettings, Vec<String>) {
     match loaded {
-        Ok(Command::Serve { mut hosts, warnings, .. }) => (hosts.remove(0).host.settings, warnings),
+        Ok(ProgramCommand::Serve { mut hosts, warnings, .. }) => {
+            (hosts.remove(0).host.settings, warnings)
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -67,16 +75,19 @@ fn row(line: &str) -> Option<[String; 3]> {
     cells.map(str::to_owned).collect::<Vec<_>>().try_into().ok()
 }
 
-fn run(file: &str) -> Run<'_> {
-    Run { file, arguments: &[], environment: &[] }
+fn run(file: &str) -> ConfigFixture<'_> {
+    ConfigFixture { file, arguments: &[], environment: &[] }
 }
 
 /// Loads a file with this content instead of one of the data.
-fn written(content: &str, environment: &[(&str, &str)]) -> Result<Command<Instance>, ConfigError> {
+fn written(
+    content: &str,
+    environment: &[(&str, &str)],
+) -> Result<ProgramCommand<NextcloudService>, ConfigError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.php");
     std::fs::write(&path, content).unwrap();
-    Run { file: "", arguments: &[], environment }.load(&path, &[])
+    ConfigFixture { file: "", arguments: &[], environment }.load(&path, &[])
 }
 
 fn error(content: &str, environment: &[(&str, &str)]) -> String {
@@ -92,7 +103,7 @@ fn every_variant_gives_what_it_says() {
         let cells: Vec<_> = line.split_whitespace().collect();
         let [file, expected @ ..] = cells.as_slice() else { panic!("{line}") };
         let glob: &[&str] = if file.contains('/') { &["--glob-config"] } else { &[] };
-        let run = Run { file, arguments: glob, environment: &[] };
+        let run = ConfigFixture { file, arguments: glob, environment: &[] };
         let names = ["database-url", "database-prefix", "redis-url", "nextcloud-url"];
         let rows = run.rows();
         let value = |name| rows.iter().find(|row| row[0] == name).map(|row| row[1].as_str());
@@ -109,7 +120,8 @@ fn every_variant_gives_what_it_says() {
 #[test]
 fn passwords_come_through_unharmed() {
     let (settings, _) = run("16-dbpassword-special-chars.php").settings();
-    let Some(Engine::MySql(server)) = settings.database.map(|database| database.engine) else {
+    let Some(DatabaseEngine::MySql(server)) = settings.database.map(|database| database.engine)
+    else {
         panic!("MySQL")
     };
     assert_eq!(server.password.unwrap().expose(), "p@ss:w/o#r%d?&='\\ü");
@@ -155,7 +167,7 @@ fn nc_variables_replace_keys() {
         ("NC_overwrite.cli.url", "https://other.example"),
         ("NC_token_auth_enforced", "1"),
     ];
-    let run = Run { environment: &environment, ..run("02-mysql-live-with-redis.php") };
+    let run = ConfigFixture { environment: &environment, ..run("02-mysql-live-with-redis.php") };
     let database = "mysql://nc:***@other:3311/nextcloud?ssl-mode=prefer";
     assert_eq!(run.row("database-url"), [database, "environment NC_dbhost"]);
     let url = "https://other.example/";
@@ -170,15 +182,15 @@ fn nc_variables_replace_keys() {
 #[test]
 fn nc_variables_are_enough_without_a_file() {
     let environment = [("NC_dbtype", "pgsql"), ("NC_dbhost", "pg"), ("NC_dbname", "nc")];
-    let loaded = load(Surroundings {
+    let loaded = load(LoadInputs {
         arguments: vec!["notify_push".into()],
         environment: environment.iter().map(|&(k, v)| (k.into(), v.into())).collect(),
         dotenv: Err(io::ErrorKind::PermissionDenied.into()),
         read: &|_| Err(io::Error::from(io::ErrorKind::NotFound)),
         exists: &|_| false,
-        kinds: &[Kind::new("nextcloud", &[], &Instance::read)],
+        kinds: &[ServiceKind::new("nextcloud", &[], &NextcloudService::read)],
     });
-    assert!(matches!(instance(loaded).0.database.unwrap().engine, Engine::Postgres(_)));
+    assert!(matches!(instance(loaded).0.database.unwrap().engine, DatabaseEngine::Postgres(_)));
 }
 
 #[test]
@@ -216,13 +228,13 @@ fn what_cannot_be_evaluated_stops_the_start_only_where_it_is_needed() {
     assert!(error.contains("line 3: dbpassword could not be evaluated: "), "{error}");
     assert!(error.contains("environment variable"), "{error}");
     let started = written(content, &[("DATABASE_URL", "mysql://h/d")]);
-    let Ok(Command::Serve { warnings, .. }) = started else { panic!("{started:?}") };
+    let Ok(ProgramCommand::Serve { warnings, .. }) = started else { panic!("{started:?}") };
     for key in ["dbpassword", "unrelated"] {
         let about = |text: &&String| text.contains(&format!("{key} is left out"));
         assert_eq!(warnings.iter().filter(about).count(), 1, "{warnings:?}");
     }
     let started = written(content, &[("NC_dbpassword", "x")]);
-    assert!(matches!(started, Ok(Command::Serve { .. })), "{started:?}");
+    assert!(matches!(started, Ok(ProgramCommand::Serve { .. })), "{started:?}");
 }
 
 #[test]
@@ -311,15 +323,15 @@ fn mysql_driver_options_decide_on_tls() {
             format!("<?php $CONFIG = ['dbtype' => 'mysql', 'dbdriveroptions' => [{options}]];");
         let (settings, _) = instance(written(&content, &[]));
         match settings.database.map(|database| database.engine) {
-            Some(Engine::MySql(server)) => server.tls.mode,
+            Some(DatabaseEngine::MySql(server)) => server.tls.mode,
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(mode(""), TlsMode::Prefer);
-    assert_eq!(mode("1002 => 'SET x'"), TlsMode::Prefer);
-    assert_eq!(mode("1009 => '/ca'"), TlsMode::VerifyCa);
-    assert_eq!(mode("PDO::MYSQL_ATTR_SSL_CA => '/ca'"), TlsMode::VerifyCa);
-    assert_eq!(mode("1009 => '/ca', 1014 => true"), TlsMode::VerifyFull);
-    assert_eq!(mode("1009 => '/ca', 1014 => false"), TlsMode::Require);
-    assert_eq!(mode("1007 => '/k', 1008 => '/c'"), TlsMode::Require);
+    assert_eq!(mode(""), DatabaseTlsMode::Prefer);
+    assert_eq!(mode("1002 => 'SET x'"), DatabaseTlsMode::Prefer);
+    assert_eq!(mode("1009 => '/ca'"), DatabaseTlsMode::VerifyCa);
+    assert_eq!(mode("PDO::MYSQL_ATTR_SSL_CA => '/ca'"), DatabaseTlsMode::VerifyCa);
+    assert_eq!(mode("1009 => '/ca', 1014 => true"), DatabaseTlsMode::VerifyFull);
+    assert_eq!(mode("1009 => '/ca', 1014 => false"), DatabaseTlsMode::Require);
+    assert_eq!(mode("1007 => '/k', 1008 => '/c'"), DatabaseTlsMode::Require);
 }

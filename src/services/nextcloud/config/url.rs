@@ -1,15 +1,15 @@
 //! Where Nextcloud answers: `overwrite.cli.url`, else what the trusted domain leads to.
 
-use super::keys::Keys;
+use super::keys::ConfigKeys;
 use crate::{
-    config::{ConfigError, Found, Sourced},
+    config::{ConfigError, ConfigFileValue, SourcedValue},
     services::nextcloud::settings::{guessed_scheme, nextcloud_url},
 };
 use url::Url;
 
 const NAME: &str = "overwrite.cli.url";
 
-pub(super) fn url(keys: &Keys, warnings: &mut Vec<String>) -> Found<Url> {
+pub(super) fn url(keys: &ConfigKeys, warnings: &mut Vec<String>) -> ConfigFileValue<Url> {
     let Some(entry) = keys.get(NAME)? else { return by_domain(keys, warnings) };
     let text = entry.text()?;
     if text.trim().is_empty() {
@@ -22,7 +22,7 @@ pub(super) fn url(keys: &Keys, warnings: &mut Vec<String>) -> Found<Url> {
                 warnings
                     .push(format!("{}: no http:// or https://; taken as {value}", entry.source));
             }
-            Ok(Some(Sourced { value, source: entry.source }))
+            Ok(Some(SourcedValue { value, source: entry.source }))
         }
         Err(problem) => Err(entry.invalid(problem)),
     }
@@ -42,7 +42,7 @@ fn complete(text: &str) -> String {
 }
 
 /// The first trusted domain that is a name, with `overwriteprotocol` and `overwritewebroot`.
-fn by_domain(keys: &Keys, warnings: &mut Vec<String>) -> Found<Url> {
+fn by_domain(keys: &ConfigKeys, warnings: &mut Vec<String>) -> ConfigFileValue<Url> {
     let Some(domains) = keys.get("trusted_domains")? else { return Ok(None) };
     let candidates = domains.list()?;
     let mut texts = candidates.iter().filter_map(|entry| Some((entry, entry.text().ok()?)));
@@ -60,5 +60,5 @@ fn by_domain(keys: &Keys, warnings: &mut Vec<String>) -> Found<Url> {
          {NAME} or NEXTCLOUD_URL",
         entry.source
     ));
-    Ok(Some(Sourced { value, source: entry.source.clone() }))
+    Ok(Some(SourcedValue { value, source: entry.source.clone() }))
 }

@@ -2,12 +2,12 @@
 //! proxies to the daemon.
 
 mod checks;
-mod door;
-mod examine;
+mod connector;
+mod diagnose;
 mod outcome;
-mod patient;
-mod proxy;
-mod token;
+mod reverse_proxy;
+mod self_test_token;
+mod target;
 
-pub use examine::examine;
-pub use patient::{Patient, Tools, occ};
+pub use diagnose::diagnose;
+pub use target::{NextcloudCheckContext, NextcloudTarget, occ};

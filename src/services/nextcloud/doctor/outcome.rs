@@ -1,6 +1,6 @@
 //! What checks leave behind, under one name.
 
 pub(super) use crate::doctor::{
-    Outcome,
-    finding::{Check, Finding},
+    CheckOutcome,
+    finding::{CheckFinding, CheckId},
 };

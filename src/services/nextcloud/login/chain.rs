@@ -1,6 +1,6 @@
 //! Authenticators in order: the first that decides has decided.
 
-use super::{Admission, Attempt, Authenticator, Guard, Verdict};
+use super::{AuthVerdict, AuthenticatedClient, Authenticator, LoginAttempt, LoginGuard};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
@@ -9,9 +9,9 @@ pub const MAX_CHECK: Duration = Duration::from_secs(90);
 
 /// What becomes of an attempt.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum AuthDecision {
     /// Let in.
-    Accepted(Admission),
+    Accepted(AuthenticatedClient),
     /// Not let in: the credentials are wrong.
     Refused,
     /// Nobody could decide.
@@ -23,7 +23,7 @@ pub enum Outcome {
     },
 }
 
-impl Outcome {
+impl AuthDecision {
     /// What the client reads when it is not let in. A closed set; it tells nothing of the cause.
     /// The first text is the only one clients know: `specs/nextcloud.md` section 3.
     pub fn error(&self) -> Option<&'static str> {
@@ -37,18 +37,18 @@ impl Outcome {
 
 /// What one authenticator said, for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Said {
-    /// [`Verdict::Accept`].
+pub enum VerdictKind {
+    /// [`AuthVerdict::Accept`].
     Accept,
-    /// [`Verdict::Reject`].
+    /// [`AuthVerdict::Reject`].
     Reject,
-    /// [`Verdict::Abstain`].
+    /// [`AuthVerdict::Abstain`].
     Abstain,
-    /// [`Verdict::Unavailable`].
+    /// [`AuthVerdict::Unavailable`].
     Unavailable,
 }
 
-impl Said {
+impl VerdictKind {
     /// Lower-case name, as a metric's label.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -60,51 +60,51 @@ impl Said {
     }
 }
 
-impl From<&Verdict> for Said {
-    fn from(verdict: &Verdict) -> Self {
+impl From<&AuthVerdict> for VerdictKind {
+    fn from(verdict: &AuthVerdict) -> Self {
         match verdict {
-            Verdict::Accept(_) => Self::Accept,
-            Verdict::Reject => Self::Reject,
-            Verdict::Abstain => Self::Abstain,
-            Verdict::Unavailable => Self::Unavailable,
+            AuthVerdict::Accept(_) => Self::Accept,
+            AuthVerdict::Reject => Self::Reject,
+            AuthVerdict::Abstain => Self::Abstain,
+            AuthVerdict::Unavailable => Self::Unavailable,
         }
     }
 }
 
-/// One authenticator's answer, told to whoever counts.
+/// One authenticator's answer, recorder to whoever counts.
 #[derive(Debug, Clone, Copy)]
-pub struct Observation {
+pub struct AuthObservation {
     /// [`Authenticator::name`].
     pub method: &'static str,
     /// The verdict.
-    pub said: Said,
+    pub said: VerdictKind,
     /// How long it took.
     pub took: Duration,
 }
 
 /// The authenticators, in the order they are asked.
-pub struct Chain {
+pub struct AuthenticatorChain {
     links: Vec<Box<dyn Authenticator>>,
-    observe: Arc<dyn Fn(Observation) + Send + Sync>,
-    guard: Option<Guard>,
+    observe: Arc<dyn Fn(AuthObservation) + Send + Sync>,
+    guard: Option<LoginGuard>,
 }
 
-impl Chain {
+impl AuthenticatorChain {
     /// A chain that tells `observe` of every answer.
     pub fn new(
         links: Vec<Box<dyn Authenticator>>,
-        observe: Arc<dyn Fn(Observation) + Send + Sync>,
+        observe: Arc<dyn Fn(AuthObservation) + Send + Sync>,
     ) -> Self {
         Self { links, observe, guard: None }
     }
 
     /// The same chain behind a guard, which keeps those away who failed too often.
-    pub fn behind(self, guard: Guard) -> Self {
+    pub fn behind(self, guard: LoginGuard) -> Self {
         Self { guard: Some(guard), ..self }
     }
 
     /// Decides an attempt, if the guard lets it through.
-    pub async fn decide(&self, attempt: &Attempt) -> Outcome {
+    pub async fn decide(&self, attempt: &LoginAttempt) -> AuthDecision {
         match &self.guard {
             Some(guard) => guard.pass(attempt, self.ask(attempt)).await,
             None => self.ask(attempt).await,
@@ -112,9 +112,9 @@ impl Chain {
     }
 
     /// Asks one after the other until one decides. Never says no because of who could not be
-    /// asked: without a decision it is [`Outcome::TryLater`], and so it is for an empty chain,
+    /// asked: without a decision it is [`AuthDecision::TryLater`], and so it is for an empty chain,
     /// which accepts nobody.
-    async fn ask(&self, attempt: &Attempt) -> Outcome {
+    async fn ask(&self, attempt: &LoginAttempt) -> AuthDecision {
         let deadline = Instant::now() + MAX_CHECK;
         for link in &self.links {
             let asked = Instant::now();
@@ -123,86 +123,92 @@ impl Chain {
                     method = link.name(),
                     "a log-in took longer than {MAX_CHECK:?}: given up"
                 );
-                return Outcome::TryLater;
+                return AuthDecision::TryLater;
             };
-            let said = Said::from(&verdict);
-            (self.observe)(Observation { method: link.name(), said, took: asked.elapsed() });
+            let said = VerdictKind::from(&verdict);
+            (self.observe)(AuthObservation { method: link.name(), said, took: asked.elapsed() });
             match verdict {
-                Verdict::Accept(admission) => return Outcome::Accepted(admission),
-                Verdict::Reject => return Outcome::Refused,
-                Verdict::Abstain | Verdict::Unavailable => (),
+                AuthVerdict::Accept(authenticated) => return AuthDecision::Accepted(authenticated),
+                AuthVerdict::Reject => return AuthDecision::Refused,
+                AuthVerdict::Abstain | AuthVerdict::Unavailable => (),
             }
         }
-        Outcome::TryLater
+        AuthDecision::TryLater
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Chain, MAX_CHECK, Outcome, Said};
+    use super::{AuthDecision, AuthenticatorChain, MAX_CHECK, VerdictKind};
     use crate::{
-        server::peer::Peer,
+        server::peer::ConnectionPeer,
         services::nextcloud::login::{
-            Admission, Attempt, Authenticator, Credentials, Grounds, Verdict,
+            AuthMethod, AuthVerdict, AuthenticatedClient, Authenticator, LoginAttempt,
+            LoginCredentials,
         },
     };
     use futures_util::{FutureExt, future::BoxFuture};
     use std::sync::{Arc, Mutex};
 
-    struct Says(&'static str, fn() -> Verdict);
+    struct FixedAuthenticator(&'static str, fn() -> AuthVerdict);
 
-    impl Authenticator for Says {
+    impl Authenticator for FixedAuthenticator {
         fn name(&self) -> &'static str {
             self.0
         }
-        fn check<'a>(&'a self, _: &'a Attempt) -> BoxFuture<'a, Verdict> {
+        fn check<'a>(&'a self, _: &'a LoginAttempt) -> BoxFuture<'a, AuthVerdict> {
             std::future::ready((self.1)()).boxed()
         }
     }
 
-    struct Hangs;
+    struct HangingAuthenticator;
 
-    impl Authenticator for Hangs {
+    impl Authenticator for HangingAuthenticator {
         fn name(&self) -> &'static str {
             "hangs"
         }
-        fn check<'a>(&'a self, _: &'a Attempt) -> BoxFuture<'a, Verdict> {
+        fn check<'a>(&'a self, _: &'a LoginAttempt) -> BoxFuture<'a, AuthVerdict> {
             std::future::pending().boxed()
         }
     }
 
-    fn accept() -> Verdict {
-        Verdict::Accept(Admission { recipient: "alice".into(), grounds: Grounds::Open })
+    fn accept() -> AuthVerdict {
+        AuthVerdict::Accept(AuthenticatedClient {
+            recipient: "alice".into(),
+            auth_method: AuthMethod::Open,
+        })
     }
-    fn reject() -> Verdict {
-        Verdict::Reject
+    fn reject() -> AuthVerdict {
+        AuthVerdict::Reject
     }
-    fn abstain() -> Verdict {
-        Verdict::Abstain
+    fn abstain() -> AuthVerdict {
+        AuthVerdict::Abstain
     }
-    fn unavailable() -> Verdict {
-        Verdict::Unavailable
+    fn unavailable() -> AuthVerdict {
+        AuthVerdict::Unavailable
     }
 
-    fn attempt() -> Attempt {
-        let credentials = Credentials { user: "alice".into(), password: "secret".into() };
-        Attempt { credentials, peer: Peer::default() }
+    fn attempt() -> LoginAttempt {
+        let credentials = LoginCredentials { user: "alice".into(), password: "secret".into() };
+        LoginAttempt { credentials, peer: ConnectionPeer::default() }
     }
 
     /// The text the client hears (empty: let in), and who said what.
-    async fn decide(answers: &[fn() -> Verdict]) -> (&'static str, Vec<(&'static str, Said)>) {
+    async fn decide(
+        answers: &[fn() -> AuthVerdict],
+    ) -> (&'static str, Vec<(&'static str, VerdictKind)>) {
         let names = ["first", "second", "third"];
-        let links = names
-            .iter()
-            .zip(answers)
-            .map(|(name, says)| Box::new(Says(name, *says)) as Box<dyn Authenticator>);
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let told = Arc::clone(&heard);
-        let observe =
-            Arc::new(move |o: super::Observation| told.lock().unwrap().push((o.method, o.said)));
-        let outcome = Chain::new(links.collect(), observe).decide(&attempt()).await;
-        let heard = heard.lock().unwrap().clone();
-        (outcome.error().unwrap_or(""), heard)
+        let links = names.iter().zip(answers).map(|(name, says)| {
+            Box::new(FixedAuthenticator(name, *says)) as Box<dyn Authenticator>
+        });
+        let observed = Arc::new(Mutex::new(Vec::new()));
+        let recorder = Arc::clone(&observed);
+        let observe = Arc::new(move |o: super::AuthObservation| {
+            recorder.lock().unwrap().push((o.method, o.said))
+        });
+        let outcome = AuthenticatorChain::new(links.collect(), observe).decide(&attempt()).await;
+        let observed = observed.lock().unwrap().clone();
+        (outcome.error().unwrap_or(""), observed)
     }
 
     const INVALID: &str = "err: Invalid credentials";
@@ -225,17 +231,20 @@ mod tests {
 
     #[tokio::test]
     async fn each_answer_is_told_by_name() {
-        let (_, heard) = decide(&[abstain, unavailable, accept]).await;
-        let expected =
-            [("first", Said::Abstain), ("second", Said::Unavailable), ("third", Said::Accept)];
-        assert_eq!(heard, expected);
+        let (_, observed) = decide(&[abstain, unavailable, accept]).await;
+        let expected = [
+            ("first", VerdictKind::Abstain),
+            ("second", VerdictKind::Unavailable),
+            ("third", VerdictKind::Accept),
+        ];
+        assert_eq!(observed, expected);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_authenticator_that_hangs_holds_nobody_for_ever() {
         let before = tokio::time::Instant::now();
-        let chain = Chain::new(vec![Box::new(Hangs)], Arc::new(|_| ()));
-        assert!(matches!(chain.decide(&attempt()).await, Outcome::TryLater));
+        let chain = AuthenticatorChain::new(vec![Box::new(HangingAuthenticator)], Arc::new(|_| ()));
+        assert!(matches!(chain.decide(&attempt()).await, AuthDecision::TryLater));
         assert_eq!(before.elapsed(), MAX_CHECK);
     }
 }

@@ -6,23 +6,23 @@ use std::{
     hash::Hash,
 };
 
-/// Items in lanes. Within a lane the lowest number is first; between lanes each has its turn.
+/// Items in queues. Within a lane the lowest number is first; between queues each has its turn.
 ///
-/// It holds no more than it is given: whoever fills it looks at [`Lanes::len`] first.
+/// It holds no more than it is given: whoever fills it looks at [`FairQueue::len`] first.
 #[derive(Debug)]
-pub(crate) struct Lanes<K, T> {
-    lanes: HashMap<K, BTreeMap<u64, T>>,
+pub(crate) struct FairQueue<K, T> {
+    queues: HashMap<K, BTreeMap<u64, T>>,
     turns: VecDeque<K>,
     len: usize,
 }
 
-impl<K, T> Default for Lanes<K, T> {
+impl<K, T> Default for FairQueue<K, T> {
     fn default() -> Self {
-        Self { lanes: HashMap::new(), turns: VecDeque::new(), len: 0 }
+        Self { queues: HashMap::new(), turns: VecDeque::new(), len: 0 }
     }
 }
 
-impl<K: Copy + Eq + Hash, T> Lanes<K, T> {
+impl<K: Copy + Eq + Hash, T> FairQueue<K, T> {
     /// How many items there are.
     pub(crate) fn len(&self) -> usize {
         self.len
@@ -30,13 +30,13 @@ impl<K: Copy + Eq + Hash, T> Lanes<K, T> {
 
     /// How many items there are in this lane.
     pub(crate) fn len_of(&self, lane: K) -> usize {
-        self.lanes.get(&lane).map_or(0, BTreeMap::len)
+        self.queues.get(&lane).map_or(0, BTreeMap::len)
     }
 
     /// Puts an item where its number belongs. Numbers are unique within a lane: a second item with
     /// the same one takes the place of the first.
     pub(crate) fn push(&mut self, lane: K, number: u64, item: T) {
-        let waiting = self.lanes.entry(lane).or_default();
+        let waiting = self.queues.entry(lane).or_default();
         if waiting.is_empty() {
             self.turns.push_back(lane);
         }
@@ -48,10 +48,10 @@ impl<K: Copy + Eq + Hash, T> Lanes<K, T> {
     /// Takes the first item of the lane whose turn it is.
     pub(crate) fn pop(&mut self) -> Option<(u64, T)> {
         let lane = self.turns.pop_front()?;
-        let waiting = self.lanes.get_mut(&lane)?;
+        let waiting = self.queues.get_mut(&lane)?;
         let first = waiting.pop_first();
         if waiting.is_empty() {
-            self.lanes.remove(&lane);
+            self.queues.remove(&lane);
         } else {
             self.turns.push_back(lane);
         }
@@ -62,18 +62,18 @@ impl<K: Copy + Eq + Hash, T> Lanes<K, T> {
     /// Takes out every item that `keep` says no to.
     #[cfg_attr(not(feature = "nextcloud"), expect(dead_code, reason = "one kind of host needs it"))]
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(u64, &T) -> bool) {
-        for waiting in self.lanes.values_mut() {
+        for waiting in self.queues.values_mut() {
             waiting.retain(|number, item| keep(*number, item));
         }
-        self.lanes.retain(|_, waiting| !waiting.is_empty());
-        let lanes = &self.lanes;
-        self.turns.retain(|lane| lanes.contains_key(lane));
-        self.len = lanes.values().map(BTreeMap::len).sum();
+        self.queues.retain(|_, waiting| !waiting.is_empty());
+        let queues = &self.queues;
+        self.turns.retain(|lane| queues.contains_key(lane));
+        self.len = queues.values().map(BTreeMap::len).sum();
     }
 
     /// Takes the last item of the longest lane, if that lane holds more than `than` items.
-    pub(crate) fn drop_from_longest(&mut self, than: usize) -> Option<T> {
-        let (lane, waiting) = self.lanes.iter_mut().max_by_key(|(_, waiting)| waiting.len())?;
+    pub(crate) fn evict_from_longest(&mut self, than: usize) -> Option<T> {
+        let (lane, waiting) = self.queues.iter_mut().max_by_key(|(_, waiting)| waiting.len())?;
         if waiting.len() <= than {
             return None;
         }
@@ -81,7 +81,7 @@ impl<K: Copy + Eq + Hash, T> Lanes<K, T> {
         self.len -= 1;
         let emptied = waiting.is_empty().then_some(*lane);
         if let Some(lane) = emptied {
-            self.lanes.remove(&lane);
+            self.queues.remove(&lane);
             self.turns.retain(|turn| *turn != lane);
         }
         Some(item)
@@ -90,16 +90,16 @@ impl<K: Copy + Eq + Hash, T> Lanes<K, T> {
 
 #[cfg(test)]
 mod tests {
-    use super::Lanes;
+    use super::FairQueue;
     use proptest::prelude::*;
 
-    fn drain(lanes: &mut Lanes<char, &'static str>) -> Vec<&'static str> {
-        std::iter::from_fn(|| lanes.pop()).map(|(_, item)| item).collect()
+    fn drain(queues: &mut FairQueue<char, &'static str>) -> Vec<&'static str> {
+        std::iter::from_fn(|| queues.pop()).map(|(_, item)| item).collect()
     }
 
     #[test]
     fn each_lane_has_its_turn() {
-        let mut lanes = Lanes::default();
+        let mut queues = FairQueue::default();
         for (number, (lane, item)) in (0u64..).zip([
             ('a', "a1"),
             ('a', "a2"),
@@ -108,53 +108,53 @@ mod tests {
             ('c', "c1"),
             ('c', "c2"),
         ]) {
-            lanes.push(lane, number, item);
+            queues.push(lane, number, item);
         }
-        assert_eq!(drain(&mut lanes), ["a1", "b1", "c1", "a2", "c2", "a3"]);
+        assert_eq!(drain(&mut queues), ["a1", "b1", "c1", "a2", "c2", "a3"]);
     }
 
     #[test]
     fn a_low_number_goes_before_those_in_its_lane() {
-        let mut lanes = Lanes::default();
-        lanes.push('a', 7, "late");
-        lanes.push('a', 3, "was here before");
-        assert_eq!(drain(&mut lanes), ["was here before", "late"]);
+        let mut queues = FairQueue::default();
+        queues.push('a', 7, "late");
+        queues.push('a', 3, "was here before");
+        assert_eq!(drain(&mut queues), ["was here before", "late"]);
     }
 
     #[test]
     fn the_longest_lane_gives_way_but_never_to_one_as_long() {
-        let mut lanes = Lanes::default();
-        lanes.push('a', 1, "a1");
-        lanes.push('a', 2, "a2");
-        lanes.push('b', 3, "b1");
-        assert_eq!(lanes.drop_from_longest(2), None);
-        assert_eq!(lanes.drop_from_longest(1), Some("a2"));
-        assert_eq!(drain(&mut lanes), ["a1", "b1"]);
+        let mut queues = FairQueue::default();
+        queues.push('a', 1, "a1");
+        queues.push('a', 2, "a2");
+        queues.push('b', 3, "b1");
+        assert_eq!(queues.evict_from_longest(2), None);
+        assert_eq!(queues.evict_from_longest(1), Some("a2"));
+        assert_eq!(drain(&mut queues), ["a1", "b1"]);
     }
 
     proptest! {
         #[test]
         fn what_goes_in_comes_out_once(steps in prop::collection::vec((0u8..5, 0u8..4), 0..200)) {
-            let mut lanes = Lanes::<u8, u64>::default();
+            let mut queues = FairQueue::<u8, u64>::default();
             let (mut put, mut got) = (0, 0);
             for (step, lane) in steps {
                 match step {
-                    4 => lanes.retain(|number, _| {
+                    4 => queues.retain(|number, _| {
                         let out = number % 3 == 0;
                         got += u64::from(out);
                         !out
                     }),
-                    0 | 1 => { lanes.push(lane, put, put); put += 1; }
-                    2 => got += u64::from(lanes.pop().is_some()),
-                    _ => got += u64::from(lanes.drop_from_longest(0).is_some()),
+                    0 | 1 => { queues.push(lane, put, put); put += 1; }
+                    2 => got += u64::from(queues.pop().is_some()),
+                    _ => got += u64::from(queues.evict_from_longest(0).is_some()),
                 }
-                prop_assert_eq!(lanes.len() as u64, put - got);
-                let by_lane: usize = (0..4).map(|lane| lanes.len_of(lane)).sum();
-                prop_assert_eq!(by_lane, lanes.len());
+                prop_assert_eq!(queues.len() as u64, put - got);
+                let by_lane: usize = (0..4).map(|lane| queues.len_of(lane)).sum();
+                prop_assert_eq!(by_lane, queues.len());
             }
-            while lanes.pop().is_some() { got += 1; }
+            while queues.pop().is_some() { got += 1; }
             prop_assert_eq!(got, put);
-            prop_assert_eq!(lanes.turns.len(), 0);
+            prop_assert_eq!(queues.turns.len(), 0);
         }
     }
 }

@@ -1,37 +1,37 @@
 //! Recognizes credentials seen before without keeping them.
 
-use super::Credentials;
-use crate::server::client_address::Origin;
+use super::LoginCredentials;
+use crate::server::client_address::ClientNetwork;
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 use zeroize::ZeroizeOnDrop;
 
 /// Stands for one user name, password and origin; tells nothing without the key.
-pub type Fingerprint = [u8; 16];
+pub type ClaimFingerprint = [u8; 16];
 
 /// Makes fingerprints with a key that lives as long as the process, so that what a memory dump or a
 /// bug shows of a table can't be tried against a list of passwords elsewhere.
 #[derive(ZeroizeOnDrop)]
-pub struct Fingerprints {
+pub struct ClaimFingerprinter {
     key: [u8; 32],
 }
 
-impl Fingerprints {
+impl ClaimFingerprinter {
     /// With this key, which comes from the system's random numbers.
     pub fn new(key: [u8; 32]) -> Self {
         Self { key }
     }
 
     /// The same for the same user name, password and origin, and for nothing else.
-    pub fn of(&self, origin: Origin, credentials: &Credentials) -> Fingerprint {
+    pub fn of(&self, origin: ClientNetwork, credentials: &LoginCredentials) -> ClaimFingerprint {
         let mut hash = Sha256::new_with_prefix(self.key);
         match origin {
-            Origin::Local => hash.update([0; 17]),
-            Origin::Network(IpAddr::V4(v4)) => {
+            ClientNetwork::Local => hash.update([0; 17]),
+            ClientNetwork::Network(IpAddr::V4(v4)) => {
                 hash.update([4]);
                 hash.update(v4.to_ipv6_mapped().octets());
             }
-            Origin::Network(IpAddr::V6(v6)) => {
+            ClientNetwork::Network(IpAddr::V6(v6)) => {
                 hash.update([6]);
                 hash.update(v6.octets());
             }
@@ -40,7 +40,7 @@ impl Fingerprints {
         hash.update(credentials.user.len().to_le_bytes());
         hash.update(credentials.user.as_bytes());
         hash.update(credentials.password.expose().as_bytes());
-        let mut short = Fingerprint::default();
+        let mut short = ClaimFingerprint::default();
         short.copy_from_slice(&hash.finalize()[..16]);
         short
     }
@@ -57,26 +57,28 @@ impl Fingerprints {
 
 #[cfg(test)]
 mod tests {
-    use super::Fingerprints;
-    use crate::{server::client_address::Origin, services::nextcloud::login::Credentials};
+    use super::ClaimFingerprinter;
+    use crate::{
+        server::client_address::ClientNetwork, services::nextcloud::login::LoginCredentials,
+    };
     use std::collections::HashSet;
 
-    fn credentials(user: &str, password: &str) -> Credentials {
-        Credentials { user: user.into(), password: password.into() }
+    fn credentials(user: &str, password: &str) -> LoginCredentials {
+        LoginCredentials { user: user.into(), password: password.into() }
     }
 
     #[test]
     fn whatever_differs_makes_another_fingerprint() {
-        let network = |text: &str| Origin::Network(text.parse().unwrap());
+        let network = |text: &str| ClientNetwork::Network(text.parse().unwrap());
         let claims = [
-            (Origin::Local, credentials("alice", "secret")),
-            (Origin::Local, credentials("alices", "ecret")),
-            (Origin::Local, credentials("Alice", "secret")),
+            (ClientNetwork::Local, credentials("alice", "secret")),
+            (ClientNetwork::Local, credentials("alices", "ecret")),
+            (ClientNetwork::Local, credentials("Alice", "secret")),
             (network("0.0.0.0"), credentials("alice", "secret")),
             (network("::"), credentials("alice", "secret")),
             (network("::ffff:0.0.0.0"), credentials("alice", "secret")),
         ];
-        let (ours, theirs) = (Fingerprints::new([1; 32]), Fingerprints::new([2; 32]));
+        let (ours, theirs) = (ClaimFingerprinter::new([1; 32]), ClaimFingerprinter::new([2; 32]));
         let all: HashSet<_> = claims
             .iter()
             .flat_map(|(origin, claim)| [ours.of(*origin, claim), theirs.of(*origin, claim)])
@@ -86,15 +88,15 @@ mod tests {
 
     #[test]
     fn a_name_is_the_same_however_it_is_typed() {
-        let prints = Fingerprints::new([7; 32]);
+        let prints = ClaimFingerprinter::new([7; 32]);
         assert_eq!(prints.name(" ÄLICE\t"), prints.name("älice"));
         assert_ne!(prints.name("alice"), prints.name("alicia"));
     }
 
     #[test]
     fn the_same_claim_is_recognized() {
-        let prints = Fingerprints::new([7; 32]);
-        let print = || prints.of(Origin::Local, &credentials("alice", "secret"));
+        let prints = ClaimFingerprinter::new([7; 32]);
+        let print = || prints.of(ClientNetwork::Local, &credentials("alice", "secret"));
         assert_eq!(print(), print());
     }
 }

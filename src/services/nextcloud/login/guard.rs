@@ -1,10 +1,10 @@
 //! The throttle at work in front of the chain.
 
 use super::{
-    Attempt, Fingerprints, Outcome,
-    throttle::{Claimant, Ruling, Throttle},
+    AuthDecision, ClaimFingerprinter, LoginAttempt,
+    throttle::{AttemptKey, Throttle, ThrottleDecision},
 };
-use crate::server::client_address::{Origin, Origins, Welcome};
+use crate::server::client_address::{ClientAddressResolver, ClientNetwork, StillAllowed};
 use std::{
     future::Future,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -13,19 +13,23 @@ use std::{
 use tokio::time::{Instant, sleep};
 
 /// How long a client that loops with the same wrong password waits for each "no".
-const KNOWN_WRONG_DELAY: Duration = Duration::from_secs(2);
+const REPEATED_WRONG_DELAY: Duration = Duration::from_secs(2);
 
 /// Keeps those away who failed too often. Cheap to clone.
 #[derive(Clone)]
-pub struct Guard {
+pub struct LoginGuard {
     throttle: Arc<Mutex<Throttle>>,
-    origins: Origins,
-    fingerprints: Arc<Fingerprints>,
+    origins: ClientAddressResolver,
+    fingerprints: Arc<ClaimFingerprinter>,
 }
 
-impl Guard {
+impl LoginGuard {
     /// `origins` tells networks apart, `fingerprints` recognizes claims.
-    pub fn new(throttle: Throttle, origins: Origins, fingerprints: Fingerprints) -> Self {
+    pub fn new(
+        throttle: Throttle,
+        origins: ClientAddressResolver,
+        fingerprints: ClaimFingerprinter,
+    ) -> Self {
         let (throttle, fingerprints) = (Arc::new(Mutex::new(throttle)), Arc::new(fingerprints));
         Self { throttle, origins, fingerprints }
     }
@@ -37,39 +41,39 @@ impl Guard {
 
     /// For the queues behind: whether an attempt from there is still to be looked at when its turn
     /// comes.
-    pub fn welcome(&self) -> Welcome {
+    pub fn still_allowed(&self) -> StillAllowed {
         let throttle = Arc::clone(&self.throttle);
-        Arc::new(move |origin: Origin| lock(&throttle).welcomes(origin, Instant::now()))
+        Arc::new(move |origin: ClientNetwork| lock(&throttle).allows(origin, Instant::now()))
     }
 
     /// Lets `decide` look at the attempt, now, later or not at all, and learns from the outcome.
     ///
     /// A ticket (empty user name) is never held up and never counts: it can't be guessed, and one
     /// that came too late is no sign of an attack.
-    pub(super) async fn pass<F>(&self, attempt: &Attempt, decide: F) -> Outcome
+    pub(super) async fn pass<F>(&self, attempt: &LoginAttempt, decide: F) -> AuthDecision
     where
-        F: Future<Output = Outcome>,
+        F: Future<Output = AuthDecision>,
     {
         if attempt.credentials.user.is_empty() {
             return decide.await;
         }
-        let who = self.claimant(attempt);
+        let who = self.attempt_key(attempt);
         let ruling = self.lock().rule(&who, Instant::now());
         match ruling {
-            Ruling::Go => (),
-            Ruling::Wait(delay) => {
-                self.hold_up(&who, delay).await;
-                if !self.lock().welcomes(who.origin, Instant::now()) {
-                    return Outcome::Throttled { retry_after: delay };
+            ThrottleDecision::Allow => (),
+            ThrottleDecision::Wait(delay) => {
+                self.delay_attempt(&who, delay).await;
+                if !self.lock().allows(who.origin, Instant::now()) {
+                    return AuthDecision::Throttled { retry_after: delay };
                 }
             }
-            Ruling::KnownWrong => {
-                sleep(KNOWN_WRONG_DELAY).await;
-                return Outcome::Refused;
+            ThrottleDecision::KnownWrong => {
+                sleep(REPEATED_WRONG_DELAY).await;
+                return AuthDecision::Refused;
             }
-            Ruling::Refuse(retry_after) => {
+            ThrottleDecision::Refuse(retry_after) => {
                 tracing::debug!(origin = ?who.origin, ?retry_after, "a log-in was not looked at");
-                return Outcome::Throttled { retry_after };
+                return AuthDecision::Throttled { retry_after };
             }
         }
         let outcome = decide.await;
@@ -77,25 +81,25 @@ impl Guard {
         outcome
     }
 
-    fn claimant(&self, attempt: &Attempt) -> Claimant {
+    fn attempt_key(&self, attempt: &LoginAttempt) -> AttemptKey {
         let origin = self.origins.of(&attempt.peer);
-        Claimant {
+        AttemptKey {
             origin,
             name: self.fingerprints.name(&attempt.credentials.user),
             claim: self.fingerprints.of(origin, &attempt.credentials),
         }
     }
 
-    async fn hold_up(&self, who: &Claimant, delay: Duration) {
-        let _until_dropped = Delayed { guard: self, who };
+    async fn delay_attempt(&self, who: &AttemptKey, delay: Duration) {
+        let _until_dropped = DelayedAttempt { guard: self, who };
         sleep(delay).await;
     }
 
-    fn learn(&self, who: &Claimant, outcome: &Outcome) {
+    fn learn(&self, who: &AttemptKey, outcome: &AuthDecision) {
         match outcome {
-            Outcome::Accepted(_) => self.lock().succeeded(who, Instant::now()),
-            Outcome::Refused => self.lock().failed(who, Instant::now()),
-            Outcome::TryLater | Outcome::Throttled { .. } => (),
+            AuthDecision::Accepted(_) => self.lock().succeeded(who, Instant::now()),
+            AuthDecision::Refused => self.lock().failed(who, Instant::now()),
+            AuthDecision::TryLater | AuthDecision::Throttled { .. } => (),
         }
     }
 
@@ -109,12 +113,12 @@ fn lock(throttle: &Mutex<Throttle>) -> MutexGuard<'_, Throttle> {
 }
 
 /// One that waits out a delay; over when dropped, also by a client that leaves.
-struct Delayed<'a> {
-    guard: &'a Guard,
-    who: &'a Claimant,
+struct DelayedAttempt<'a> {
+    guard: &'a LoginGuard,
+    who: &'a AttemptKey,
 }
 
-impl Drop for Delayed<'_> {
+impl Drop for DelayedAttempt<'_> {
     fn drop(&mut self) {
         self.guard.lock().waited(self.who);
     }

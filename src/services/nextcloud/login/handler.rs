@@ -1,16 +1,19 @@
-//! From a stranger's WebSocket to a session in the hub: hear the credentials, ask the chain, let in
+//! From a pre_auth_connection's WebSocket to a session in the hub: receive the credentials, ask the chain, let in
 //! or send away.
 
 use crate::{
     push::{
-        Room, Seat,
-        hub::{Hub, Newcomer},
-        session::{Dialect, Refusal},
+        ConnectionLimit, ConnectionPermit,
+        hub::{Hub, JoinRequest},
+        session::{ClientDialect, RejectReason},
     },
-    server::{Client, ClientStream, Stranger, peer::Peer},
-    services::nextcloud::login::{Admission, Attempt, Chain, Credentials, Dialogue, Outcome, Step},
+    server::{ClientStream, PreAuthConnection, UpgradedClient, peer::ConnectionPeer},
+    services::nextcloud::login::{
+        AuthDecision, AuthenticatedClient, AuthenticatorChain, LoginAttempt, LoginCredentials,
+        LoginExchange, LoginProgress,
+    },
     websocket::{
-        Decoder, Item, Rules,
+        DecodedItem, DecoderRules, FrameDecoder,
         frame::{CloseCode, Frame},
     },
 };
@@ -21,29 +24,29 @@ use tokio::{
     time::timeout,
 };
 
-/// Read at once from a stranger; also what it may send ahead while its log-in is decided.
+/// Read at once from a pre_auth_connection; also what it may send ahead while its log-in is decided.
 const BUFFER: usize = 4096;
 /// How long a client that is sent away may take to read why.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// What a log-in needs. Cheap to clone.
 #[derive(Clone)]
-pub struct Login {
+pub struct LoginHandler {
     /// Who decides.
-    pub chain: Arc<Chain>,
+    pub chain: Arc<AuthenticatorChain>,
     /// Where the client goes.
     pub hub: Hub,
     /// The host's wording.
-    pub dialect: Arc<dyn Dialect>,
+    pub dialect: Arc<dyn ClientDialect>,
     /// How long the client may take to say who it is.
     pub patience: Duration,
     /// Who counts.
-    pub observe: Arc<dyn Fn(Ending) + Send + Sync>,
+    pub observe: Arc<dyn Fn(LoginResult) + Send + Sync>,
 }
 
 /// How a log-in ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum LoginResult {
     /// Let in.
     Accepted,
     /// Wrong credentials.
@@ -59,39 +62,41 @@ pub enum Ending {
 }
 
 /// Why there is no log-in.
-enum Ended {
+enum LoginFailure {
     /// The client is gone, or broke the protocol beyond an answer.
     Gone,
     /// It hears this text.
-    Refused(Refusal),
+    Refused(RejectReason),
     /// It is closed with this code.
     Closed(CloseCode),
 }
 
-impl From<io::Error> for Ended {
+impl From<io::Error> for LoginFailure {
     fn from(_: io::Error) -> Self {
         Self::Gone
     }
 }
 
-impl Login {
+impl LoginHandler {
     /// Sees one client through its log-in; then it is in the hub, or gone. Whoever finds no place in
     /// the room has logged in for nothing.
-    pub async fn run(self, client: Client, room: Room) {
-        let Client { mut stream, leftover, peer, stranger } = client;
-        let ended = match self.admit(&mut stream, leftover, peer, &stranger).await {
-            Ok((admission, leftover)) => {
-                (self.observe)(Ending::Accepted);
-                match room.enter(&admission.recipient) {
-                    Some(seat) => {
-                        return self.join(stream, leftover, admission, (stranger, seat)).await;
+    pub async fn run(self, client: UpgradedClient, room: ConnectionLimit) {
+        let UpgradedClient { mut stream, leftover, peer, pre_auth_connection } = client;
+        let ended = match self.admit(&mut stream, leftover, peer, &pre_auth_connection).await {
+            Ok((authenticated, leftover)) => {
+                (self.observe)(LoginResult::Accepted);
+                match room.enter(&authenticated.recipient) {
+                    Some(permit) => {
+                        return self
+                            .join(stream, leftover, authenticated, (pre_auth_connection, permit))
+                            .await;
                     }
-                    None => Ended::Closed(CloseCode::TRY_AGAIN),
+                    None => LoginFailure::Closed(CloseCode::TRY_AGAIN),
                 }
             }
             Err(ended) => ended,
         };
-        if timeout(LINGER, self.send_away(&mut stream, ended)).await.is_err() {
+        if timeout(LINGER, self.reject(&mut stream, ended)).await.is_err() {
             stream.abort();
         }
     }
@@ -100,63 +105,67 @@ impl Login {
         &self,
         stream: ClientStream,
         leftover: Bytes,
-        admission: Admission,
-        places: (Stranger, Seat),
+        authenticated: AuthenticatedClient,
+        guards: (PreAuthConnection, ConnectionPermit),
     ) {
-        tracing::debug!(user = %admission.recipient, "logged in");
+        tracing::debug!(user = %authenticated.recipient, "logged in");
         match stream.into_idle() {
             Ok(transport) => {
                 // The hub ends only with the process, and then the client sees the end as well.
-                let _ = self.hub.join(Newcomer::new(transport, leftover, admission)).await;
+                let _ = self.hub.join(JoinRequest::new(transport, leftover, authenticated)).await;
             }
             Err(error) => tracing::debug!(%error, "a client could not be handed over"),
         }
-        drop(places);
+        drop(guards);
     }
 
     async fn admit(
         &self,
         stream: &mut ClientStream,
         leftover: Bytes,
-        peer: Peer,
-        stranger: &Stranger,
-    ) -> Result<(Admission, Bytes), Ended> {
-        let mut reader = Reader { stream, buffer: BytesMut::from(&leftover[..]) };
+        peer: ConnectionPeer,
+        pre_auth_connection: &PreAuthConnection,
+    ) -> Result<(AuthenticatedClient, Bytes), LoginFailure> {
+        let mut reader = CredentialsReader { stream, buffer: BytesMut::from(&leftover[..]) };
         let credentials = match timeout(self.patience, reader.credentials()).await {
             Ok(credentials) => credentials?,
-            Err(_) => return Err(self.refused(Ending::TimedOut, Refusal::TimedOut)),
+            Err(_) => return Err(self.refused(LoginResult::TimedOut, RejectReason::TimedOut)),
         };
-        stranger.claims();
-        let attempt = Attempt { credentials, peer };
+        pre_auth_connection.protect_from_eviction();
+        let attempt = LoginAttempt { credentials, peer };
         let outcome = tokio::select! {
             outcome = self.chain.decide(&attempt) => outcome,
             // A client that has gone gives its turn up.
-            () = reader.until_gone() => {
-                (self.observe)(Ending::Abandoned);
-                return Err(Ended::Gone);
+            () = reader.until_disconnected() => {
+                (self.observe)(LoginResult::Abandoned);
+                return Err(LoginFailure::Gone);
             }
         };
         match outcome {
-            Outcome::Accepted(admission) => Ok((admission, reader.buffer.freeze())),
-            Outcome::Refused => Err(self.refused(Ending::Refused, Refusal::Invalid)),
-            Outcome::TryLater => Err(self.refused(Ending::TryLater, Refusal::TryLater)),
-            Outcome::Throttled { .. } => Err(self.refused(Ending::Throttled, Refusal::TryLater)),
+            AuthDecision::Accepted(authenticated) => Ok((authenticated, reader.buffer.freeze())),
+            AuthDecision::Refused => Err(self.refused(LoginResult::Refused, RejectReason::Invalid)),
+            AuthDecision::TryLater => {
+                Err(self.refused(LoginResult::TryLater, RejectReason::TryLater))
+            }
+            AuthDecision::Throttled { .. } => {
+                Err(self.refused(LoginResult::Throttled, RejectReason::TryLater))
+            }
         }
     }
 
-    fn refused(&self, ending: Ending, refusal: Refusal) -> Ended {
+    fn refused(&self, ending: LoginResult, refusal: RejectReason) -> LoginFailure {
         tracing::debug!(?ending, "not logged in");
         (self.observe)(ending);
-        Ended::Refused(refusal)
+        LoginFailure::Refused(refusal)
     }
 
     /// Says why, then waits for the client to read it: a socket closed with unread data in it takes
     /// back what was sent last.
-    async fn send_away(&self, stream: &mut ClientStream, ended: Ended) {
+    async fn reject(&self, stream: &mut ClientStream, ended: LoginFailure) {
         let (words, code) = match ended {
-            Ended::Gone => return,
-            Ended::Refused(refusal) => (self.dialect.refusal(refusal), CloseCode::POLICY),
-            Ended::Closed(code) => (None, code),
+            LoginFailure::Gone => return,
+            LoginFailure::Refused(refusal) => (self.dialect.refusal(refusal), CloseCode::POLICY),
+            LoginFailure::Closed(code) => (None, code),
         };
         let frames = words.into_iter().chain([Frame::close(code, "")]);
         for frame in frames {
@@ -170,21 +179,21 @@ impl Login {
     }
 }
 
-/// Reads a stranger's frames.
-struct Reader<'a> {
+/// Reads a pre_auth_connection's frames.
+struct CredentialsReader<'a> {
     stream: &'a mut ClientStream,
     /// Read, but not yet decoded.
     buffer: BytesMut,
 }
 
-impl Reader<'_> {
+impl CredentialsReader<'_> {
     /// Until both frames of the log-in are there. What follows them stays in the buffer.
-    async fn credentials(&mut self) -> Result<Credentials, Ended> {
-        let (mut decoder, mut dialogue) = (Decoder::default(), Dialogue::default());
+    async fn credentials(&mut self) -> Result<LoginCredentials, LoginFailure> {
+        let (mut decoder, mut dialogue) = (FrameDecoder::default(), LoginExchange::default());
         loop {
             let mut bytes = self.buffer.split();
             let mut answers = Vec::new();
-            let found = dialogue_in(&mut decoder, &mut dialogue, &mut bytes, &mut answers);
+            let found = decode_credentials(&mut decoder, &mut dialogue, &mut bytes, &mut answers);
             for answer in answers {
                 self.stream.write_all(answer.bytes()).await?;
             }
@@ -197,39 +206,41 @@ impl Reader<'_> {
     }
 
     /// Takes in what the client sends ahead; returns when it has gone or sends too much.
-    async fn until_gone(&mut self) {
+    async fn until_disconnected(&mut self) {
         while self.buffer.len() < BUFFER && self.read().await.is_ok() {}
     }
 
-    async fn read(&mut self) -> Result<(), Ended> {
+    async fn read(&mut self) -> Result<(), LoginFailure> {
         self.buffer.reserve(BUFFER);
         match self.stream.read_buf(&mut self.buffer).await? {
-            0 => Err(Ended::Gone),
+            0 => Err(LoginFailure::Gone),
             _ => Ok(()),
         }
     }
 }
 
 /// Decodes up to the end of the log-in; returns the credentials and the bytes behind them.
-fn dialogue_in(
-    decoder: &mut Decoder,
-    dialogue: &mut Dialogue,
+fn decode_credentials(
+    decoder: &mut FrameDecoder,
+    dialogue: &mut LoginExchange,
     bytes: &mut [u8],
     answers: &mut Vec<Frame>,
-) -> Result<Option<(Credentials, BytesMut)>, Ended> {
-    let mut items = decoder.feed(Rules::FROM_CLIENT, bytes);
+) -> Result<Option<(LoginCredentials, BytesMut)>, LoginFailure> {
+    let mut items = decoder.feed(DecoderRules::FROM_CLIENT, bytes);
     while let Some(item) = items.next() {
-        match item.map_err(|error| Ended::Closed(error.close_code()))? {
-            Item::Text(text) => {
-                if let Step::Complete(credentials) = dialogue.hear(text) {
+        match item.map_err(|error| LoginFailure::Closed(error.close_code()))? {
+            DecodedItem::Text(text) => {
+                if let LoginProgress::Complete(credentials) = dialogue.receive(text) {
                     return Ok(Some((credentials, BytesMut::from(items.rest()))));
                 }
             }
-            Item::Ping(payload) => answers.push(Frame::pong(payload)),
-            Item::Pong(_) => {}
-            Item::Binary(_) => return Err(Ended::Closed(CloseCode::UNSUPPORTED)),
-            Item::Close(close) => {
-                return Err(Ended::Closed(close.map_or(CloseCode::NORMAL, |close| close.code)));
+            DecodedItem::Ping(payload) => answers.push(Frame::pong(payload)),
+            DecodedItem::Pong(_) => {}
+            DecodedItem::Binary(_) => return Err(LoginFailure::Closed(CloseCode::UNSUPPORTED)),
+            DecodedItem::Close(close) => {
+                return Err(LoginFailure::Closed(
+                    close.map_or(CloseCode::NORMAL, |close| close.code),
+                ));
             }
         }
     }

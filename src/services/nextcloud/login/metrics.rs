@@ -1,11 +1,13 @@
 //! What the log-in chain counts.
 
-use crate::telemetry::metrics::{Counters, Histogram, Label, Metrics, MetricsError, label::labels};
+use crate::telemetry::metrics::{
+    Histogram, LabeledCounters, MetricLabel, MetricsError, MetricsRegistry, label::labels,
+};
 use std::time::Duration;
 
 labels! {
     /// How a whole log-in ended, as the client heard it.
-    pub LoginOutcome {
+    pub LoginResultLabel {
         /// Let in.
         Accepted = "accepted",
         /// Wrong credentials.
@@ -23,7 +25,7 @@ labels! {
 
 labels! {
     /// What one authenticator said.
-    pub CheckVerdict {
+    pub AuthDecisionLabel {
         /// Yes.
         Accept = "accept",
         /// No.
@@ -39,14 +41,14 @@ labels! {
 #[derive(Debug)]
 pub struct AuthMetrics {
     /// Log-ins that ended, by outcome.
-    pub outcomes: Counters<LoginOutcome>,
-    methods: Vec<Method>,
+    pub outcomes: LabeledCounters<LoginResultLabel>,
+    methods: Vec<AuthMethodMetrics>,
 }
 
 #[derive(Debug)]
-struct Method {
+struct AuthMethodMetrics {
     name: &'static str,
-    verdicts: Counters<CheckVerdict>,
+    verdicts: LabeledCounters<AuthDecisionLabel>,
     duration: Histogram,
 }
 
@@ -60,7 +62,10 @@ impl AuthMetrics {
     ///
     /// # Errors
     /// [`MetricsError`].
-    pub fn register(metrics: &Metrics, methods: &[&'static str]) -> Result<Self, MetricsError> {
+    pub fn register(
+        metrics: &MetricsRegistry,
+        methods: &[&'static str],
+    ) -> Result<Self, MetricsError> {
         const VERDICTS: &str = "Answers of each authenticator.";
         const DURATIONS: &str = "Time each authenticator took, waiting included.";
         let outcomes = metrics.counters("logins_total", "Log-ins that ended.", "outcome")?;
@@ -68,16 +73,18 @@ impl AuthMetrics {
             metrics.counter_family("login_checks_total", VERDICTS, ["method", "verdict"])?;
         let durations =
             metrics.histogram_family("login_check_seconds", DURATIONS, CHECK_MICROS, ["method"])?;
-        let method = |name: &&'static str| Method {
+        let method = |name: &&'static str| AuthMethodMetrics {
             name,
-            verdicts: Counters::new(|verdict: CheckVerdict| verdicts.with([name, verdict.text()])),
+            verdicts: LabeledCounters::new(|verdict: AuthDecisionLabel| {
+                verdicts.with([name, verdict.text()])
+            }),
             duration: durations.with([name]),
         };
         Ok(Self { outcomes, methods: methods.iter().map(method).collect() })
     }
 
     /// The authenticator of this name said so, and took that long. An unknown name isn't counted.
-    pub fn checked(&self, method: &str, verdict: CheckVerdict, took: Duration) {
+    pub fn checked(&self, method: &str, verdict: AuthDecisionLabel, took: Duration) {
         if let Some(method) = self.methods.iter().find(|known| known.name == method) {
             method.verdicts.inc(verdict);
             method.duration.observe(took);
@@ -87,17 +94,17 @@ impl AuthMetrics {
 
 #[cfg(test)]
 mod tests {
-    use super::{AuthMetrics, CheckVerdict, Metrics};
+    use super::{AuthDecisionLabel, AuthMetrics, MetricsRegistry};
     use std::time::Duration;
 
     #[test]
     fn verdicts_and_durations_are_kept_by_method() {
-        let metrics = Metrics::new(None).unwrap();
+        let metrics = MetricsRegistry::new(None).unwrap();
         let auth = AuthMetrics::register(&metrics, &["ticket", "database"]).unwrap();
-        auth.checked("database", CheckVerdict::Abstain, Duration::from_millis(3));
-        auth.checked("database", CheckVerdict::Accept, Duration::from_millis(200));
-        auth.checked("nobody", CheckVerdict::Accept, Duration::ZERO);
-        let text = Metrics::text(&[metrics]).unwrap();
+        auth.checked("database", AuthDecisionLabel::Abstain, Duration::from_millis(3));
+        auth.checked("database", AuthDecisionLabel::Accept, Duration::from_millis(200));
+        auth.checked("nobody", AuthDecisionLabel::Accept, Duration::ZERO);
+        let text = MetricsRegistry::text(&[metrics]).unwrap();
         for line in [
             "notify_push_login_checks_total{method=\"database\",verdict=\"abstain\"} 1\n",
             "notify_push_login_checks_total{method=\"ticket\",verdict=\"accept\"} 0\n",

@@ -1,11 +1,11 @@
 //! Who may listen, and as whom: authenticators in a chain, tickets, throttle, hashing.
 
-mod dialogue;
 mod handler;
+mod login_exchange;
 mod metrics;
-pub use dialogue::{Dialogue, Step};
-pub use handler::{Ending, Login};
-pub use metrics::{AuthMetrics, CheckVerdict, LoginOutcome};
+pub use handler::{LoginHandler, LoginResult};
+pub use login_exchange::{LoginExchange, LoginProgress};
+pub use metrics::{AuthDecisionLabel, AuthMetrics, LoginResultLabel};
 mod chain;
 mod credentials;
 pub(crate) mod fair_queue;
@@ -16,18 +16,18 @@ pub mod hashing;
 pub mod throttle;
 pub mod ticket;
 
-pub use chain::{Chain, Observation, Outcome, Said};
-pub use credentials::{Admission, Attempt, Credentials, Grounds};
-pub use fingerprint::{Fingerprint, Fingerprints};
-pub use guard::Guard;
+pub use chain::{AuthDecision, AuthObservation, AuthenticatorChain, VerdictKind};
+pub use credentials::{AuthMethod, AuthenticatedClient, LoginAttempt, LoginCredentials};
+pub use fingerprint::{ClaimFingerprint, ClaimFingerprinter};
+pub use guard::LoginGuard;
 
 use futures_util::future::BoxFuture;
 
 /// What one authenticator says of an attempt.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum AuthVerdict {
     /// Yes, and this is who it is.
-    Accept(Admission),
+    Accept(AuthenticatedClient),
     /// No, and nobody else need be asked.
     Reject,
     /// Not mine to decide: ask the next.
@@ -44,5 +44,5 @@ pub trait Authenticator: Send + Sync {
 
     /// Decides. Must be bounded in time and must not block the thread. Dropping the future is how
     /// a client that left gives its turn up.
-    fn check<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Verdict>;
+    fn check<'a>(&'a self, attempt: &'a LoginAttempt) -> BoxFuture<'a, AuthVerdict>;
 }

@@ -1,8 +1,8 @@
 //! Tickets: a host vouches for a user with a token that lets one client in, once, within seconds.
 
-use super::{Admission, Attempt, Authenticator, Grounds, Verdict};
+use super::{AuthMethod, AuthVerdict, AuthenticatedClient, Authenticator, LoginAttempt};
 use crate::{
-    config::{recent_map::Recent, secret::Secret},
+    config::{recent_map::RecentMap, secret::Secret},
     push::recipient::Recipient,
 };
 use futures_util::{FutureExt, future::BoxFuture};
@@ -30,36 +30,36 @@ pub const MAX_WAIT: Duration = Duration::from_secs(1);
 pub const MAX_WAITING: usize = 1024;
 
 /// A token is looked up by its digest: how long that takes says nothing about tokens that exist.
-type Key = [u8; 32];
+type TicketDigest = [u8; 32];
 
 /// The tickets that are good now. Cheap to clone: the event side issues, the log-in side takes.
 #[derive(Clone, Default)]
-pub struct Tickets {
-    desk: Arc<Mutex<Desk>>,
+pub struct TicketStore {
+    waiters: Arc<Mutex<TicketWaiters>>,
 }
 
-struct Desk {
-    good: Recent<Key, Recipient>,
-    waiting: HashMap<Key, Vec<(u64, oneshot::Sender<Recipient>)>>,
+struct TicketWaiters {
+    good: RecentMap<TicketDigest, Recipient>,
+    waiting: HashMap<TicketDigest, Vec<(u64, oneshot::Sender<Recipient>)>>,
     next: u64,
-    waiting_in_all: usize,
+    total_waiting: usize,
 }
 
-impl Default for Desk {
+impl Default for TicketWaiters {
     fn default() -> Self {
-        let good = Recent::new(MAX_TICKETS, LIFETIME);
-        Self { good, waiting: HashMap::new(), next: 0, waiting_in_all: 0 }
+        let good = RecentMap::new(MAX_TICKETS, LIFETIME);
+        Self { good, waiting: HashMap::new(), next: 0, total_waiting: 0 }
     }
 }
 
-impl Tickets {
+impl TicketStore {
     /// Makes the token good for one log-in as `user` within [`LIFETIME`]. A client that already
     /// waits for it gets it at once.
     pub fn issue(&self, user: Recipient, token: &Secret, now: Instant) {
         let key = digest(token);
-        let mut desk = self.lock();
-        if let Some(user) = desk.hand_over(key, user) {
-            desk.good.insert(key, user, now);
+        let mut waiters = self.lock();
+        if let Some(user) = waiters.deliver(key, user) {
+            waiters.good.insert(key, user, now);
         }
     }
 
@@ -67,11 +67,17 @@ impl Tickets {
     /// is not there yet.
     ///
     /// # Errors
-    /// [`Crowded`] when too many wait already.
-    pub async fn redeem(&self, token: &Secret, now: Instant) -> Result<Option<Recipient>, Crowded> {
-        let (mut arrival, _place) = match self.lock().take_or_wait(digest(token), now)? {
-            Taken::Now(user) => return Ok(Some(user)),
-            Taken::Wait(number, key, arrival) => (arrival, Place { tickets: self, number, key }),
+    /// [`TooManyWaiters`] when too many wait already.
+    pub async fn redeem(
+        &self,
+        token: &Secret,
+        now: Instant,
+    ) -> Result<Option<Recipient>, TooManyWaiters> {
+        let (mut arrival, _waiter) = match self.lock().take_or_enqueue(digest(token), now)? {
+            TicketLookup::Now(user) => return Ok(Some(user)),
+            TicketLookup::Wait(number, key, arrival) => {
+                (arrival, TicketWaiter { tickets: self, number, key })
+            }
         };
         match timeout(MAX_WAIT, &mut arrival).await {
             Ok(user) => Ok(user.ok()),
@@ -85,26 +91,26 @@ impl Tickets {
         self.lock().good.len()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, TicketWaiters> {
+        self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Too many clients wait for tickets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many clients wait for tickets that have not arrived")]
-pub struct Crowded;
+pub struct TooManyWaiters;
 
-enum Taken {
+enum TicketLookup {
     Now(Recipient),
-    Wait(u64, Key, oneshot::Receiver<Recipient>),
+    Wait(u64, TicketDigest, oneshot::Receiver<Recipient>),
 }
 
-impl Desk {
+impl TicketWaiters {
     /// Gives the ticket to a client that waits for it; gives the user back when there is none.
-    fn hand_over(&mut self, key: Key, mut user: Recipient) -> Option<Recipient> {
+    fn deliver(&mut self, key: TicketDigest, mut user: Recipient) -> Option<Recipient> {
         for (_, client) in self.waiting.remove(&key).into_iter().flatten() {
-            self.waiting_in_all -= 1;
+            self.total_waiting -= 1;
             match client.send(user) {
                 Ok(()) => return None,
                 // That one has just left.
@@ -114,26 +120,30 @@ impl Desk {
         Some(user)
     }
 
-    fn take_or_wait(&mut self, key: Key, now: Instant) -> Result<Taken, Crowded> {
+    fn take_or_enqueue(
+        &mut self,
+        key: TicketDigest,
+        now: Instant,
+    ) -> Result<TicketLookup, TooManyWaiters> {
         if let Some(user) = self.good.take(&key, now) {
-            return Ok(Taken::Now(user));
+            return Ok(TicketLookup::Now(user));
         }
-        if self.waiting_in_all >= MAX_WAITING {
-            return Err(Crowded);
+        if self.total_waiting >= MAX_WAITING {
+            return Err(TooManyWaiters);
         }
         let (client, arrival) = oneshot::channel();
         let number = self.next;
         self.next += 1;
-        self.waiting_in_all += 1;
+        self.total_waiting += 1;
         self.waiting.entry(key).or_default().push((number, client));
-        Ok(Taken::Wait(number, key, arrival))
+        Ok(TicketLookup::Wait(number, key, arrival))
     }
 
-    fn leave(&mut self, key: Key, number: u64) {
+    fn leave(&mut self, key: TicketDigest, number: u64) {
         let Some(clients) = self.waiting.get_mut(&key) else { return };
         let before = clients.len();
         clients.retain(|(other, _)| *other != number);
-        self.waiting_in_all -= before - clients.len();
+        self.total_waiting -= before - clients.len();
         if clients.is_empty() {
             self.waiting.remove(&key);
         }
@@ -141,42 +151,43 @@ impl Desk {
 }
 
 /// A place among those who wait; left when dropped.
-struct Place<'a> {
-    tickets: &'a Tickets,
+struct TicketWaiter<'a> {
+    tickets: &'a TicketStore,
     number: u64,
-    key: Key,
+    key: TicketDigest,
 }
 
-impl Drop for Place<'_> {
+impl Drop for TicketWaiter<'_> {
     fn drop(&mut self) {
         self.tickets.lock().leave(self.key, self.number);
     }
 }
 
-fn digest(token: &Secret) -> Key {
+fn digest(token: &Secret) -> TicketDigest {
     Sha256::digest(token.expose().as_bytes()).into()
 }
 
 /// Lets in whoever brings a ticket: an empty user name and the token as password. With a user name
 /// it is not a ticket, and others decide.
-pub struct TicketAuthenticator(pub Tickets);
+pub struct TicketAuthenticator(pub TicketStore);
 
 impl Authenticator for TicketAuthenticator {
     fn name(&self) -> &'static str {
         "ticket"
     }
 
-    fn check<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Verdict> {
+    fn check<'a>(&'a self, attempt: &'a LoginAttempt) -> BoxFuture<'a, AuthVerdict> {
         async move {
             if !attempt.credentials.user.is_empty() {
-                return Verdict::Abstain;
+                return AuthVerdict::Abstain;
             }
             match self.0.redeem(&attempt.credentials.password, Instant::now()).await {
-                Ok(Some(recipient)) => {
-                    Verdict::Accept(Admission { recipient, grounds: Grounds::Ticket })
-                }
-                Ok(None) => Verdict::Reject,
-                Err(Crowded) => Verdict::Unavailable,
+                Ok(Some(recipient)) => AuthVerdict::Accept(AuthenticatedClient {
+                    recipient,
+                    auth_method: AuthMethod::Ticket,
+                }),
+                Ok(None) => AuthVerdict::Reject,
+                Err(TooManyWaiters) => AuthVerdict::Unavailable,
             }
         }
         .boxed()

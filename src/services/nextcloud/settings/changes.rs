@@ -1,10 +1,13 @@
 //! Which settings of a Nextcloud a reload changes, and which of these take effect at once.
 
-use super::InstanceSettings;
-use crate::config::{Change, change::{Part, differing}};
+use super::NextcloudServiceSettings;
+use crate::config::{
+    SettingChange,
+    change::{SettingComparison, differing},
+};
 
-/// The same for one Nextcloud: [`InstanceSettings::take_over`].
-const LIVE: &[Part<InstanceSettings>] = &[
+/// The same for one Nextcloud: [`NextcloudServiceSettings::take_over`].
+const LIVE: &[SettingComparison<NextcloudServiceSettings>] = &[
     ("MAX_DEBOUNCE_TIME", |a, b| a.delivery.max_debounce == b.delivery.max_debounce),
     ("DEBOUNCE_DISABLE", |a, b| a.delivery.debounce_disabled == b.delivery.debounce_disabled),
     ("PUSH_RATE", |a, b| a.delivery.push_rate == b.delivery.push_rate),
@@ -17,7 +20,7 @@ const LIVE: &[Part<InstanceSettings>] = &[
 ];
 
 /// Connections that stand, and who decides.
-const FIXED: &[Part<InstanceSettings>] = &[
+const FIXED: &[SettingComparison<NextcloudServiceSettings>] = &[
     ("the database (DATABASE_URL, DATABASE_PREFIX or db…)", |a, b| a.database == b.database),
     ("Redis (REDIS_… or redis…)", |a, b| a.redis == b.redis),
     (
@@ -36,13 +39,13 @@ const FIXED: &[Part<InstanceSettings>] = &[
     ("FORWARDED_FOR_HEADERS", |a, b| a.proxies.headers == b.proxies.headers),
 ];
 
-fn prefixes(settings: &InstanceSettings) -> (u8, u8) {
+fn prefixes(settings: &NextcloudServiceSettings) -> (u8, u8) {
     (settings.auth.throttle.ipv4_prefix, settings.auth.throttle.ipv6_prefix)
 }
 
-impl InstanceSettings {
+impl NextcloudServiceSettings {
     /// What another value of them changes.
-    pub fn changes(&self, new: &Self) -> Vec<Change> {
+    pub fn changes(&self, new: &Self) -> Vec<SettingChange> {
         differing(LIVE, FIXED, self, new)
     }
 

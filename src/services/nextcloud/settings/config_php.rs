@@ -1,9 +1,9 @@
 //! The lowest layer: what the host's own configuration file says.
 
-use super::{ThrottleSettings, TwoFactor};
+use super::{ThrottleSettings, TwoFactorPolicy};
 use crate::{
-    client::{database::Engine, redis::RedisSettings},
-    config::{Environment, Found, secret::Secret},
+    client::{database::DatabaseEngine, redis::RedisSettings},
+    config::{ConfigFileValue, EnvironmentVariables, secret::Secret},
 };
 use http::HeaderName;
 use ipnet::IpNet;
@@ -11,39 +11,39 @@ use std::path::Path;
 use url::Url;
 
 /// What is asked of the file.
-pub struct FileRequest<'a> {
+pub struct ConfigFileRequest<'a> {
     /// The file; none was named.
     pub path: Option<&'a Path>,
     /// `--glob-config`: also those beside it.
     pub glob: bool,
     /// What the file may look at, and what may override its keys.
-    pub environment: &'a Environment,
+    pub environment: &'a EnvironmentVariables,
     /// Whether there is a file, a folder or a socket at a path.
     pub exists: &'a dyn Fn(&Path) -> bool,
 }
 
 /// What the host's file says.
-pub struct FileLayer {
+pub struct ConfigFileLayer {
     /// The database.
-    pub engine: Found<Engine>,
+    pub engine: ConfigFileValue<DatabaseEngine>,
     /// The prefix of its tables.
-    pub prefix: Found<String>,
+    pub prefix: ConfigFileValue<String>,
     /// Redis.
-    pub redis: Found<RedisSettings>,
+    pub redis: ConfigFileValue<RedisSettings>,
     /// Where the host answers HTTP.
-    pub url: Found<Url>,
+    pub url: ConfigFileValue<Url>,
     /// What app passwords are hashed with.
-    pub secret: Found<Secret>,
+    pub secret: ConfigFileValue<Secret>,
     /// Whether account passwords are refused.
-    pub token_auth_enforced: Found<bool>,
+    pub token_auth_enforced: ConfigFileValue<bool>,
     /// Who needs a second factor.
-    pub two_factor: Found<TwoFactor>,
+    pub two_factor: ConfigFileValue<TwoFactorPolicy>,
     /// What a wrong password costs.
-    pub throttle: Found<ThrottleSettings>,
+    pub throttle: ConfigFileValue<ThrottleSettings>,
     /// Whose forwarded headers are believed.
-    pub trusted_proxies: Found<Vec<IpNet>>,
+    pub trusted_proxies: ConfigFileValue<Vec<IpNet>>,
     /// Which headers these are.
-    pub forwarded_headers: Found<Vec<HeaderName>>,
+    pub forwarded_headers: ConfigFileValue<Vec<HeaderName>>,
     /// What an operator should hear that stops nothing.
     pub warnings: Vec<String>,
 }

@@ -14,7 +14,7 @@ pub struct AuthSettings {
     /// config.php's `token_auth_enforced`: account passwords are refused.
     pub token_auth_enforced: bool,
     /// For whom config.php enforces a second factor.
-    pub two_factor: TwoFactor,
+    pub two_factor: TwoFactorPolicy,
     /// What a wrong password costs.
     pub throttle: ThrottleSettings,
     /// How long a session decided by Nextcloud lasts before Nextcloud is asked again.
@@ -47,7 +47,7 @@ impl fmt::Display for AuthStep {
 
 /// For whom a second factor is enforced: `twofactor_enforced*` in config.php.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TwoFactor {
+pub struct TwoFactorPolicy {
     /// `twofactor_enforced`; the groups below mean nothing without it.
     pub enforced: bool,
     /// Only for members of these; empty: for everybody.

@@ -3,17 +3,17 @@
 mod changes;
 pub mod config_php;
 pub mod delivery;
-pub mod instance;
 pub mod login;
+pub mod nextcloud_service;
 pub mod nextcloud_url;
 mod read;
-pub use read::instance;
-pub mod remote;
-pub use config_php::{FileLayer, FileRequest};
+pub use read::read_settings;
+pub mod nextcloud_http;
+pub use config_php::{ConfigFileLayer, ConfigFileRequest};
 pub use delivery::DeliverySettings;
-pub use instance::InstanceSettings;
-pub use login::{AuthSettings, AuthStep, RECHECK_ROUND, ThrottleSettings, TwoFactor};
+pub use login::{AuthSettings, AuthStep, RECHECK_ROUND, ThrottleSettings, TwoFactorPolicy};
+pub use nextcloud_http::NextcloudHttpSettings;
+pub use nextcloud_service::NextcloudServiceSettings;
 pub use nextcloud_url::{guessed_scheme, nextcloud_url};
-pub use remote::NextcloudSettings;
 #[cfg(test)]
 mod url_properties;

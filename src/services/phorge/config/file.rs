@@ -1,7 +1,7 @@
 //! Aphlict's own configuration file (`specs/aphlict.md` section 9), as an administrator has it already.
 
-use super::{settings::is_bare, walk::Object};
-use crate::server::{Bind, ListenSettings, TlsFiles};
+use super::{object::ConfigObject, settings::is_bare};
+use crate::server::{BindAddress, ListenSettings, TlsFiles};
 use serde_json::Value;
 use std::{
     collections::HashSet,
@@ -14,7 +14,7 @@ use url::Url;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AphlictFile {
     /// At least one of each kind.
-    pub servers: Vec<Server>,
+    pub servers: Vec<AphlictListener>,
     /// Where the log goes of a server that `start` started.
     pub logs: Vec<PathBuf>,
     /// Admin servers of the cluster; one of them may be our own.
@@ -27,16 +27,16 @@ pub struct AphlictFile {
 
 /// A listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server {
+pub struct AphlictListener {
     /// For whom.
-    pub kind: ServerKind,
+    pub kind: AphlictListenerKind,
     /// Where.
     pub listen: ListenSettings,
 }
 
 /// For whom a listener is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ServerKind {
+pub enum AphlictListenerKind {
     /// Browsers.
     Client,
     /// Publishers and peers.
@@ -46,7 +46,7 @@ pub enum ServerKind {
 /// What is wrong with the file; names file, key and remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {}{problem}", file.display(), at_key(key))]
-pub struct Fault {
+pub struct AphlictFileError {
     /// The file.
     pub file: PathBuf,
     /// The key: `servers[1].ssl.cert`; empty for the file as a whole.
@@ -55,7 +55,7 @@ pub struct Fault {
     pub problem: String,
 }
 
-impl Fault {
+impl AphlictFileError {
     pub(super) fn new(file: &Path, key: &str, problem: impl Into<String>) -> Self {
         Self { file: file.to_owned(), key: key.to_owned(), problem: problem.into() }
     }
@@ -73,16 +73,20 @@ impl AphlictFile {
     /// Reads the file's text.
     ///
     /// # Errors
-    /// [`Fault`].
-    pub fn parse(file: &Path, text: &str) -> Result<Self, Fault> {
+    /// [`AphlictFileError`].
+    pub fn parse(file: &Path, text: &str) -> Result<Self, AphlictFileError> {
         let document: Value = serde_json::from_str(text).map_err(|error| {
-            Fault::new(file, "", format!("this is no JSON: {error}. Mend it, or check with jq"))
+            AphlictFileError::new(
+                file,
+                "",
+                format!("this is no JSON: {error}. Mend it, or check with jq"),
+            )
         })?;
-        let root = Object::new(file, "", &document, KEYS)?;
+        let root = ConfigObject::new(file, "", &document, KEYS)?;
         let cluster = cluster(&root)?;
         let mut notes = Vec::new();
         let servers = servers(&root, !cluster.is_empty(), &mut notes)?;
-        let log = |object: Object<'_>| {
+        let log = |object: ConfigObject<'_>| {
             object.path("path")?.ok_or_else(|| {
                 object.fault(
                     "path",
@@ -105,10 +109,10 @@ impl AphlictFile {
 }
 
 fn servers(
-    root: &Object<'_>,
+    root: &ConfigObject<'_>,
     clustered: bool,
     notes: &mut Vec<String>,
-) -> Result<Vec<Server>, Fault> {
+) -> Result<Vec<AphlictListener>, AphlictFileError> {
     let mut ports = HashSet::new();
     let mut servers = Vec::new();
     for object in root.objects("servers", SERVER_KEYS)? {
@@ -118,7 +122,8 @@ fn servers(
             let problem = "another server has this port. Give each a port of its own";
             return Err(object.fault("port", problem));
         }
-        if clustered && server.kind == ServerKind::Admin && object.get("listen").is_none() {
+        if clustered && server.kind == AphlictListenerKind::Admin && object.get("listen").is_none()
+        {
             notes.push(format!(
                 "{}.listen is not said, so that only this machine reaches it (the original listened \
                  everywhere). Peers need an address that they can reach",
@@ -127,7 +132,9 @@ fn servers(
         }
         servers.push(server);
     }
-    for (kind, name) in [(ServerKind::Client, "client"), (ServerKind::Admin, "admin")] {
+    for (kind, name) in
+        [(AphlictListenerKind::Client, "client"), (AphlictListenerKind::Admin, "admin")]
+    {
         if !servers.iter().any(|server| server.kind == kind) {
             let problem = format!(r#"there is none with "type": "{name}". Add one"#);
             return Err(root.fault("servers", problem));
@@ -136,10 +143,10 @@ fn servers(
     Ok(servers)
 }
 
-fn server(object: &Object<'_>) -> Result<Server, Fault> {
+fn server(object: &ConfigObject<'_>) -> Result<AphlictListener, AphlictFileError> {
     let kind = match object.text("type")? {
-        Some("client") => ServerKind::Client,
-        Some("admin") => ServerKind::Admin,
+        Some("client") => AphlictListenerKind::Client,
+        Some("admin") => AphlictListenerKind::Admin,
         _ => return Err(object.fault("type", "expected \"client\" or \"admin\"")),
     };
     let address = match object.text("listen")? {
@@ -149,15 +156,15 @@ fn server(object: &Object<'_>) -> Result<Server, Fault> {
             object.fault("listen", problem)
         })?),
         // Nobody has to say who it is there.
-        None if kind == ServerKind::Admin => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        None if kind == AphlictListenerKind::Admin => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         None => None,
     };
-    let bind = Bind::Tcp { address, port: object.port("port")? };
+    let bind = BindAddress::Tcp { address, port: object.port("port")? };
     let listen = ListenSettings { bind, tls: tls(object)?, proxy_protocol: false };
-    Ok(Server { kind, listen })
+    Ok(AphlictListener { kind, listen })
 }
 
-fn tls(object: &Object<'_>) -> Result<Option<TlsFiles>, Fault> {
+fn tls(object: &ConfigObject<'_>) -> Result<Option<TlsFiles>, AphlictFileError> {
     let chain = object.path("ssl.chain")?;
     match (object.path("ssl.cert")?, object.path("ssl.key")?) {
         (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key, chain })),
@@ -171,7 +178,7 @@ fn tls(object: &Object<'_>) -> Result<Option<TlsFiles>, Fault> {
     }
 }
 
-fn cluster(root: &Object<'_>) -> Result<Vec<Url>, Fault> {
+fn cluster(root: &ConfigObject<'_>) -> Result<Vec<Url>, AphlictFileError> {
     let mut peers = Vec::new();
     for object in root.objects("cluster", PEER_KEYS)? {
         let protocol = object.text("protocol")?.filter(|name| ["http", "https"].contains(name));
@@ -203,8 +210,8 @@ fn cluster(root: &Object<'_>) -> Result<Vec<Url>, Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::{AphlictFile, ServerKind};
-    use crate::server::Bind;
+    use super::{AphlictFile, AphlictListenerKind};
+    use crate::server::BindAddress;
     use serde_json::{Value, json};
     use std::{net::IpAddr, path::Path};
 
@@ -232,12 +239,12 @@ mod tests {
         read(&document)
     }
 
-    fn bound(file: &AphlictFile) -> Vec<(ServerKind, Option<String>, u16)> {
+    fn bound(file: &AphlictFile) -> Vec<(AphlictListenerKind, Option<String>, u16)> {
         let each = file.servers.iter().map(|server| match &server.listen.bind {
-            Bind::Tcp { address, port } => {
+            BindAddress::Tcp { address, port } => {
                 (server.kind, address.as_ref().map(IpAddr::to_string), *port)
             }
-            Bind::Unix { .. } => panic!("a unix socket"),
+            BindAddress::Unix { .. } => panic!("a unix socket"),
         });
         each.collect()
     }
@@ -245,8 +252,8 @@ mod tests {
     #[test]
     fn the_file_that_phorge_ships() {
         let file = read(&shipped()).unwrap();
-        let client = (ServerKind::Client, Some("0.0.0.0".to_owned()), 22280);
-        let admin = (ServerKind::Admin, Some("127.0.0.1".to_owned()), 22281);
+        let client = (AphlictListenerKind::Client, Some("0.0.0.0".to_owned()), 22280);
+        let admin = (AphlictListenerKind::Admin, Some("127.0.0.1".to_owned()), 22281);
         assert_eq!(bound(&file), [client, admin]);
         assert_eq!(file.logs, [Path::new("/var/log/aphlict.log")]);
         assert_eq!(file.pidfile, Path::new("/var/tmp/aphlict/pid/aphlict.pid"));
@@ -265,8 +272,8 @@ mod tests {
             it["memory.hint"] = json!(256);
         });
         let file = file.unwrap();
-        let admin = (ServerKind::Admin, Some("127.0.0.1".to_owned()), 1);
-        assert_eq!(bound(&file), [admin, (ServerKind::Client, None, 2)]);
+        let admin = (AphlictListenerKind::Admin, Some("127.0.0.1".to_owned()), 1);
+        assert_eq!(bound(&file), [admin, (AphlictListenerKind::Client, None, 2)]);
         let peers: Vec<_> = file.cluster.iter().map(ToString::to_string).collect();
         assert_eq!(peers, ["http://one.example:22281/", "https://[2001:db8::1]/"]);
         assert_eq!(file.notes.len(), 2);

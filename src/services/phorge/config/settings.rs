@@ -1,14 +1,15 @@
 //! What one server is told: Aphlict's own file, where there is one, below the settings of this program.
 
-use super::{AphlictFile, ServerKind};
+use super::{AphlictFile, AphlictListenerKind};
 use crate::{
     config::{
-        ConfigError, Flag, HostRequest, Layers, Report, Setting, Source, Sourced, parse,
+        ConfigError, ServiceConfigRequest, ServiceFlag, Setting, SettingLayers, SettingSource,
+        SettingsReport, SourcedValue, parse,
         parse::list,
         setting::{DRAIN_TIME, MAX_CONNECTIONS, TRUSTED_PROXIES},
     },
-    runtime::settings::DEFAULT_DRAIN,
-    server::{Bind, ListenSettings, TlsFiles},
+    runtime::settings::DEFAULT_DRAIN_TIME,
+    server::{BindAddress, ListenSettings, TlsFiles},
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::{
@@ -59,7 +60,7 @@ pub const SETTINGS: &[Setting] = &[
 ];
 
 /// The same as flags.
-pub const FLAGS: &[Flag] = &[
+pub const FLAGS: &[ServiceFlag] = &[
     flag(
         CLIENT_LISTEN,
         "addresses",
@@ -94,15 +95,15 @@ pub const FLAGS: &[Flag] = &[
          loopback]",
     ),
     flag(PIDFILE, "file", "Where start leaves the process' number [PIDFILE]"),
-    Flag {
+    ServiceFlag {
         setting: ALLOW_ROOT,
         value: None,
         help: "Let start and restart run the server as root [ALLOW_ROOT=true]",
     },
 ];
 
-const fn flag(setting: Setting, value: &'static str, help: &'static str) -> Flag {
-    Flag { setting, value: Some(value), help }
+const fn flag(setting: Setting, value: &'static str, help: &'static str) -> ServiceFlag {
+    ServiceFlag { setting, value: Some(value), help }
 }
 
 /// What one server is told.
@@ -137,21 +138,25 @@ impl PhorgeSettings {
     ///
     /// # Errors
     /// [`ConfigError`].
-    pub fn read(request: &HostRequest<'_>, report: &mut Report) -> Result<Self, ConfigError> {
+    pub fn read(
+        request: &ServiceConfigRequest<'_>,
+        report: &mut SettingsReport,
+    ) -> Result<Self, ConfigError> {
         let layers = request.layers;
-        let mut file = request.file.map(|path| Known::read(path, layers)).transpose()?;
+        let mut file =
+            request.file.map(|path| LoadedAphlictFile::read(path, layers)).transpose()?;
         for note in file.iter_mut().flat_map(|file| std::mem::take(&mut file.says.notes)) {
             report.warn(note);
         }
         let file = file.as_ref();
-        let clients = Listening::new(CLIENT_LISTEN, CLIENT_TLS_CERT, CLIENT_TLS_KEY);
-        let clients = clients.read(layers, file, ServerKind::Client, report)?;
-        let admins = Listening::new(PUBLISH_LISTEN, PUBLISH_TLS_CERT, PUBLISH_TLS_KEY);
-        let admins = admins.read(layers, file, ServerKind::Admin, report)?;
+        let clients = ListenSettingNames::new(CLIENT_LISTEN, CLIENT_TLS_CERT, CLIENT_TLS_KEY);
+        let clients = clients.read(layers, file, AphlictListenerKind::Client, report)?;
+        let admins = ListenSettingNames::new(PUBLISH_LISTEN, PUBLISH_TLS_CERT, PUBLISH_TLS_KEY);
+        let admins = admins.read(layers, file, AphlictListenerKind::Admin, report)?;
         let peers = layers.get(PEERS, urls)?;
         let peers =
             peers.or_else(|| file.map(|file| file.value("cluster", file.says.cluster.clone())));
-        let peers = peers.unwrap_or(Sourced::default(Vec::new()));
+        let peers = peers.unwrap_or(SourcedValue::default(Vec::new()));
         let subscriptions = layers.get(SUBSCRIPTIONS, parse::positive)?;
         let most = layers.get(MAX_CONNECTIONS, parse::count::<usize>)?;
         let trusted = layers.get(TRUSTED_PROXIES, parse::networks)?;
@@ -169,23 +174,23 @@ impl PhorgeSettings {
             peers_ca: report.keep_some(PEERS_CA.name, ca, "the system's", shown),
             max_subscriptions: report.keep(
                 SUBSCRIPTIONS.name,
-                subscriptions.unwrap_or(Sourced::default(MAX_SUBSCRIPTIONS)),
+                subscriptions.unwrap_or(SourcedValue::default(MAX_SUBSCRIPTIONS)),
                 ToString::to_string,
             ),
             max_connections: Some(report.keep(
                 MAX_CONNECTIONS.name,
-                most.unwrap_or(Sourced::default(0)),
+                most.unwrap_or(SourcedValue::default(0)),
                 ToString::to_string,
             ))
             .filter(|most| *most > 0),
             trusted: report.keep(
                 TRUSTED_PROXIES.name,
-                trusted.unwrap_or(Sourced::default(loopback())),
+                trusted.unwrap_or(SourcedValue::default(loopback())),
                 |networks| listed(networks.iter()),
             ),
             pidfile: report.keep(
                 PIDFILE.name,
-                pidfile.unwrap_or(Sourced::default("/var/tmp/aphlict/pid/aphlict.pid".into())),
+                pidfile.unwrap_or(SourcedValue::default("/var/tmp/aphlict/pid/aphlict.pid".into())),
                 shown,
             ),
             log: file
@@ -193,23 +198,23 @@ impl PhorgeSettings {
                 .unwrap_or_else(|| "/var/log/aphlict.log".into()),
             allow_root: report.keep(
                 ALLOW_ROOT.name,
-                allow_root.unwrap_or(Sourced::default(false)),
+                allow_root.unwrap_or(SourcedValue::default(false)),
                 ToString::to_string,
             ),
-            drain_time: drain_time.map_or(DEFAULT_DRAIN, |time| time.value),
+            drain_time: drain_time.map_or(DEFAULT_DRAIN_TIME, |time| time.value),
         })
     }
 }
 
 /// Aphlict's file with its text, to say where in it something stands.
-struct Known<'a> {
+struct LoadedAphlictFile<'a> {
     path: &'a Path,
     text: String,
     says: AphlictFile,
 }
 
-impl<'a> Known<'a> {
-    fn read(path: &'a Path, layers: &Layers<'_>) -> Result<Self, ConfigError> {
+impl<'a> LoadedAphlictFile<'a> {
+    fn read(path: &'a Path, layers: &SettingLayers<'_>) -> Result<Self, ConfigError> {
         let text = layers
             .read(path)
             .map_err(|source| ConfigError::HostsFile { path: path.to_owned(), source })?;
@@ -218,35 +223,35 @@ impl<'a> Known<'a> {
         Ok(Self { path, text, says })
     }
 
-    fn value<T>(&self, key: &str, value: T) -> Sourced<T> {
+    fn value<T>(&self, key: &str, value: T) -> SourcedValue<T> {
         let at = self.text.find(&format!("\"{key}\"")).unwrap_or_default();
         let before = self.text.get(..at).unwrap_or_default().matches('\n').count();
         let line = u32::try_from(before + 1).unwrap_or(u32::MAX);
-        Sourced {
+        SourcedValue {
             value,
-            source: Source::File { file: self.path.into(), line, key: key.to_owned() },
+            source: SettingSource::File { file: self.path.into(), line, key: key.to_owned() },
         }
     }
 }
 
 /// The settings of one kind of listener.
-struct Listening {
+struct ListenSettingNames {
     listen: Setting,
     cert: Setting,
     key: Setting,
 }
 
-impl Listening {
+impl ListenSettingNames {
     fn new(listen: Setting, cert: Setting, key: Setting) -> Self {
         Self { listen, cert, key }
     }
 
     fn read(
         &self,
-        layers: &Layers<'_>,
-        file: Option<&Known<'_>>,
-        kind: ServerKind,
-        report: &mut Report,
+        layers: &SettingLayers<'_>,
+        file: Option<&LoadedAphlictFile<'_>>,
+        kind: AphlictListenerKind,
+        report: &mut SettingsReport,
     ) -> Result<Vec<ListenSettings>, ConfigError> {
         let given = layers.get(self.listen, |text| binds(text, kind))?;
         let tls = self.tls(layers)?;
@@ -261,21 +266,22 @@ impl Listening {
                                Write it there (ssl.cert, ssl.key), or say where to listen as well";
                 return Err(ConfigError::Usage(format!("--{}: {problem}", self.cert.name)));
             }
-            (None, None) => Sourced::default(with_tls(vec![usual(kind)], tls.as_ref())),
+            (None, None) => SourcedValue::default(with_tls(vec![default_bind(kind)], tls.as_ref())),
         };
         Ok(report.keep(self.listen.name, listening, |all| {
-            if all.is_empty() { "shared".to_owned() } else { listed(all.iter().map(place)) }
+            if all.is_empty() { "shared".to_owned() } else { listed(all.iter().map(shown_address)) }
         }))
     }
 
-    fn tls(&self, layers: &Layers<'_>) -> Result<Option<TlsFiles>, ConfigError> {
+    fn tls(&self, layers: &SettingLayers<'_>) -> Result<Option<TlsFiles>, ConfigError> {
         let [cert, key] = [self.cert, self.key].map(|setting| layers.get(setting, parse::path));
         match (cert?, key?) {
             (Some(cert), Some(key)) => {
                 Ok(Some(TlsFiles { cert: cert.value, key: key.value, chain: None }))
             }
             (None, None) => Ok(None),
-            (Some(Sourced { source, .. }), None) | (None, Some(Sourced { source, .. })) => {
+            (Some(SourcedValue { source, .. }), None)
+            | (None, Some(SourcedValue { source, .. })) => {
                 let problem = "a certificate and its key are given together. Give both";
                 Err(ConfigError::invalid(source, problem))
             }
@@ -283,33 +289,33 @@ impl Listening {
     }
 }
 
-fn with_tls(binds: Vec<Bind>, tls: Option<&TlsFiles>) -> Vec<ListenSettings> {
+fn with_tls(binds: Vec<BindAddress>, tls: Option<&TlsFiles>) -> Vec<ListenSettings> {
     let listen = |bind| ListenSettings { bind, tls: tls.cloned(), proxy_protocol: false };
     binds.into_iter().map(listen).collect()
 }
 
 /// Browsers come from anywhere; publishers, who need not say who they are, from this machine.
-fn usual(kind: ServerKind) -> Bind {
+fn default_bind(kind: AphlictListenerKind) -> BindAddress {
     match kind {
-        ServerKind::Client => tcp(None, CLIENT_PORT),
-        ServerKind::Admin => tcp(Some(Ipv4Addr::LOCALHOST.into()), ADMIN_PORT),
+        AphlictListenerKind::Client => tcp(None, CLIENT_PORT),
+        AphlictListenerKind::Admin => tcp(Some(Ipv4Addr::LOCALHOST.into()), ADMIN_PORT),
     }
 }
 
-fn tcp(address: Option<IpAddr>, port: u16) -> Bind {
-    Bind::Tcp { address, port }
+fn tcp(address: Option<IpAddr>, port: u16) -> BindAddress {
+    BindAddress::Tcp { address, port }
 }
 
 /// `22280`, `127.0.0.1:22280`, `/run/aphlict.sock`, several of them, or `shared` for clients.
-fn binds(text: &str, kind: ServerKind) -> Result<Vec<Bind>, String> {
-    if kind == ServerKind::Client && text.trim() == "shared" {
+fn binds(text: &str, kind: AphlictListenerKind) -> Result<Vec<BindAddress>, String> {
+    if kind == AphlictListenerKind::Client && text.trim() == "shared" {
         return Ok(Vec::new());
     }
     let bind = |part: &str| {
         if part.starts_with('/') {
-            return Some(Bind::Unix { path: part.into(), permissions: SOCKET_PERMISSIONS });
+            return Some(BindAddress::Unix { path: part.into(), permissions: SOCKET_PERMISSIONS });
         }
-        if let (Ok(port), Bind::Tcp { address, .. }) = (part.parse(), usual(kind)) {
+        if let (Ok(port), BindAddress::Tcp { address, .. }) = (part.parse(), default_bind(kind)) {
             return Some(tcp(address, port));
         }
         let address: SocketAddr = part.parse().ok()?;
@@ -350,11 +356,13 @@ fn loopback() -> Vec<IpNet> {
     vec![v4.into(), Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128).into()]
 }
 
-fn place(listen: &ListenSettings) -> String {
+fn shown_address(listen: &ListenSettings) -> String {
     match &listen.bind {
-        Bind::Tcp { address: None, port } => format!("*:{port}"),
-        Bind::Tcp { address: Some(address), port } => SocketAddr::new(*address, *port).to_string(),
-        Bind::Unix { path, .. } => path.display().to_string(),
+        BindAddress::Tcp { address: None, port } => format!("*:{port}"),
+        BindAddress::Tcp { address: Some(address), port } => {
+            SocketAddr::new(*address, *port).to_string()
+        }
+        BindAddress::Unix { path, .. } => path.display().to_string(),
     }
 }
 

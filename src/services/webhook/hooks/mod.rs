@@ -3,20 +3,20 @@
 mod call;
 mod capability;
 mod rates;
+mod request;
 mod signature;
-mod wish;
 
-pub use call::Answer;
-pub use capability::Capability;
-pub use rates::Rates;
+pub use call::HookCallResult;
+pub use capability::HookCapability;
+pub use rates::HookRateLimiter;
+pub use request::{CreatedHook, HookCommand, HookRequest, HookScope};
 pub use signature::{SIGNATURE, TIMESTAMP, TOLERANCE};
-pub use wish::{Asked, Made, Scope, Wish};
 
 use super::{
-    book::{Book, BookError, Hook, Listed},
-    claim::{Claim, Target},
+    registration_key::{MessageTarget, RegistrationKey},
+    store::{HookSummary, PrivateHook, RegistrationStore, RegistrationStoreError},
 };
-use crate::{config::secret::Secret, health::Clock};
+use crate::{config::secret::Secret, health::WallClock};
 use rustls::crypto::SecureRandom;
 use std::{
     sync::{Arc, Mutex},
@@ -41,7 +41,7 @@ pub struct HookRules {
     pub base: String,
 }
 
-/// Why nothing comes of a wish: the closed set of what a client reads.
+/// Why nothing comes of a request: the closed set of what a client reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HookError {
     /// What it says isn't understood.
@@ -55,11 +55,11 @@ pub enum HookError {
     TryLater,
 }
 
-impl From<BookError> for HookError {
-    fn from(error: BookError) -> Self {
+impl From<RegistrationStoreError> for HookError {
+    fn from(error: RegistrationStoreError) -> Self {
         match error {
-            BookError::Full(_) => Self::Full,
-            BookError::Away(why) => {
+            RegistrationStoreError::Full(_) => Self::Full,
+            RegistrationStoreError::Offline(why) => {
                 tracing::debug!("hooks can't be looked up: {why}");
                 Self::TryLater
             }
@@ -69,39 +69,39 @@ impl From<BookError> for HookError {
 
 /// Makes hooks and answers those who call them. Cheap to clone.
 #[derive(Clone)]
-pub struct Hooks(Arc<Parts>);
+pub struct HookService(Arc<HookServiceInner>);
 
-struct Parts {
-    book: Arc<dyn Book>,
-    clock: Clock,
+struct HookServiceInner {
+    store: Arc<dyn RegistrationStore>,
+    clock: WallClock,
     random: &'static dyn SecureRandom,
     rules: HookRules,
-    rates: Mutex<Rates>,
+    rates: Mutex<HookRateLimiter>,
 }
 
-impl Hooks {
-    /// Hooks that stand in this book.
-    pub fn new(book: Arc<dyn Book>, clock: Clock, rules: HookRules) -> Self {
+impl HookService {
+    /// Hooks that stand in this store.
+    pub fn new(store: Arc<dyn RegistrationStore>, clock: WallClock, rules: HookRules) -> Self {
         let random = rustls::crypto::ring::default_provider().secure_random;
-        let rates = Mutex::new(Rates::new(rules.per_minute));
-        Self(Arc::new(Parts { book, clock, random, rules, rates }))
+        let rates = Mutex::new(HookRateLimiter::new(rules.per_minute));
+        Self(Arc::new(HookServiceInner { store, clock, random, rules, rates }))
     }
 
     /// What a connected client asks for, and the answer it is sent: one JSON object.
-    pub async fn ask(&self, claim: &Claim, asked: &Asked) -> serde_json::Value {
-        let answer = match asked {
-            Asked::Revoke { revoke } => {
+    pub async fn ask(&self, claim: &RegistrationKey, command: &HookCommand) -> serde_json::Value {
+        let answer = match command {
+            HookCommand::Revoke { revoke } => {
                 // Of one user's clients each may revoke what any of them has made.
-                let user = Target::User(claim.user.clone());
+                let user = MessageTarget::User(claim.user.clone());
                 let revoked = self.revoke(&user, revoke).await;
                 revoked.map(|revoked| serde_json::json!({ "revoked": revoked }))
             }
-            Asked::Make(wish) => {
-                let to = match wish.to {
-                    Some(Scope::User) => Target::User(claim.user.clone()),
-                    Some(Scope::Connection) | None => Target::Connection(claim.clone()),
+            HookCommand::Make(request) => {
+                let to = match request.to {
+                    Some(HookScope::User) => MessageTarget::User(claim.user.clone()),
+                    Some(HookScope::Connection) | None => MessageTarget::Connection(claim.clone()),
                 };
-                self.make(to, wish).await.map(|made| made.json())
+                self.make(to, request).await.map(|made| made.json())
             }
         };
         answer.unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }))
@@ -111,38 +111,42 @@ impl Hooks {
     ///
     /// # Errors
     /// [`HookError`].
-    pub async fn make(&self, to: Target, wish: &Wish) -> Result<Made, HookError> {
-        let Parts { book, clock, rules, .. } = &*self.0;
-        let lifetime = wish.seconds.map_or(rules.usual, Duration::from_secs);
+    pub async fn make(
+        &self,
+        to: MessageTarget,
+        request: &HookRequest,
+    ) -> Result<CreatedHook, HookError> {
+        let HookServiceInner { store, clock, rules, .. } = &*self.0;
+        let lifetime = request.seconds.map_or(rules.usual, Duration::from_secs);
         if lifetime.is_zero() || lifetime > rules.longest {
             return Err(HookError::Malformed);
         }
-        let capability = Capability::new(&self.random::<RANDOM>()?);
-        let secret = match wish.signed {
+        let capability = HookCapability::new(&self.random::<RANDOM>()?);
+        let secret = match request.signed {
             true => Some(Secret::from(capability::text(&self.random::<RANDOM>()?))),
             false => None,
         };
         let id = self.random::<RANDOM_ID>()?.iter().map(|byte| format!("{byte:02x}")).collect();
-        let hook = Hook { id, to, expires: clock() + lifetime, secret };
-        book.add_hook(&capability.key(), &hook).await?;
+        let hook = PrivateHook { id, to, expires: clock() + lifetime, secret };
+        store.add_hook(&capability.key(), &hook).await?;
         let url = format!("{}/hook/{}", rules.base, capability.expose());
-        Ok(Made { hook, url: Secret::from(url) })
+        Ok(CreatedHook { hook, url: Secret::from(url) })
     }
 
     /// A user's hooks.
     ///
     /// # Errors
     /// [`HookError::TryLater`].
-    pub async fn list(&self, user: &str) -> Result<Vec<Listed>, HookError> {
-        Ok(self.0.book.hooks(user).await?)
+    pub async fn list(&self, user: &str) -> Result<Vec<HookSummary>, HookError> {
+        Ok(self.0.store.hooks(user).await?)
     }
 
     /// Revokes a hook; says whether it was there.
     ///
     /// # Errors
     /// [`HookError::TryLater`].
-    pub async fn revoke(&self, owner: &Target, id: &str) -> Result<bool, HookError> {
-        Ok(self.0.book.remove_hook(owner, id).await?)
+    pub async fn revoke(&self, owner: &MessageTarget, id: &str) -> Result<bool, HookError> {
+        Ok(self.0.store.remove_hook(owner, id).await?)
     }
 
     fn random<const N: usize>(&self) -> Result<[u8; N], HookError> {

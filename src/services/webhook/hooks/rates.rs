@@ -1,6 +1,6 @@
 //! How often hooks are called: a bucket of tokens for each.
 
-use crate::services::webhook::book::HookKey;
+use crate::services::webhook::store::HookKey;
 use std::{collections::HashMap, time::Duration};
 use tokio::time::Instant;
 
@@ -14,19 +14,19 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// Counts calls, also of hooks that there aren't: a caller can't tell by it. The clock is passed in.
 #[derive(Debug)]
-pub struct Rates {
+pub struct HookRateLimiter {
     per_minute: u32,
-    buckets: HashMap<HookKey, Bucket>,
+    buckets: HashMap<HookKey, HookTokenBucket>,
     swept: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Bucket {
+struct HookTokenBucket {
     /// When it was, or will be, full: a call moves it on by its share of a minute.
     full_at: Instant,
 }
 
-impl Rates {
+impl HookRateLimiter {
     /// So many calls in a minute, and as many at once after a quiet one.
     pub fn new(per_minute: u32) -> Self {
         Self { per_minute: per_minute.max(1), buckets: HashMap::new(), swept: None }
@@ -49,7 +49,7 @@ impl Rates {
                 return false;
             }
         }
-        let bucket = self.buckets.entry(hook).or_insert(Bucket { full_at: now });
+        let bucket = self.buckets.entry(hook).or_insert(HookTokenBucket { full_at: now });
         let full_at = bucket.full_at.max(now) + MINUTE / self.per_minute;
         let fits = full_at <= now + MINUTE;
         if fits {
@@ -61,7 +61,7 @@ impl Rates {
 
 #[cfg(test)]
 mod tests {
-    use super::{HookKey, MINUTE, MOST, Rates};
+    use super::{HookKey, HookRateLimiter, MINUTE, MOST};
     use tokio::time::Instant;
 
     fn key(number: usize) -> HookKey {
@@ -72,7 +72,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_minutes_calls_at_once_and_then_at_the_rate() {
-        let (mut rates, now) = (Rates::new(60), Instant::now());
+        let (mut rates, now) = (HookRateLimiter::new(60), Instant::now());
         assert_eq!((0..100).filter(|_| rates.take(key(1), now)).count(), 60);
         assert!(rates.take(key(2), now), "others notice nothing");
         let later = now + MINUTE / 6;
@@ -83,7 +83,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_flood_of_guesses_is_bounded_and_ends() {
-        let (mut rates, now) = (Rates::new(60), Instant::now());
+        let (mut rates, now) = (HookRateLimiter::new(60), Instant::now());
         assert_eq!((0..2 * MOST).filter(|number| rates.take(key(*number), now)).count(), MOST);
         assert!(rates.take(key(3 * MOST), now + MINUTE));
         assert_eq!(rates.buckets.len(), 1);

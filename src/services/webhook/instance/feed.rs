@@ -1,16 +1,16 @@
-//! Where the book is and where news come from.
+//! Where the store is and where replica_events come from.
 
-use super::{NEWS, Parts};
+use super::{EVENT_QUEUE, WebhookBuilder};
 use crate::{
     client,
-    client::redis::{Keys, Pace, RedisSettings, Subscription},
-    health::{Dependency, Record},
-    runtime::status::Condition,
+    client::redis::{RedisClient, RedisSettings, RedisSubscription, RedisTimeouts},
+    health::{DependencyRecord, ServiceDependency},
+    runtime::status::DependencyState,
     services::{
-        until_stopped,
+        spawn_until_stopped,
         webhook::{
-            book::{Book, MemoryBook, SharedBook},
-            feed::Feed,
+            feed::ReplicaFeed,
+            store::{MemoryStore, RedisStore, RegistrationStore},
         },
     },
 };
@@ -20,79 +20,87 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// Messages that may wait for the teller where there is no Redis, of 100 kB each: who posts waits for
+/// Messages that may wait for the dispatcher where there is no Redis, of 100 kB each: who posts waits for
 /// room.
-const OWN_NEWS: usize = 256;
-/// How often it is tried whether a book that couldn't be written can be again.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
+const MEMORY_EVENT_QUEUE: usize = 256;
+/// How often it is tried whether a store that couldn't be written can be again.
+const STORE_RETRY: Duration = Duration::from_secs(2);
 
-impl Parts {
-    /// The book, its news, and what both depend on.
-    pub(super) fn feed(&mut self) -> (Arc<dyn Book>, Feed, Dependency) {
+impl WebhookBuilder {
+    /// The store, its replica_events, and what both depend on.
+    pub(super) fn feed(&mut self) -> (Arc<dyn RegistrationStore>, ReplicaFeed, ServiceDependency) {
         match self.settings.redis.clone() {
             Some(redis) => self.shared(redis),
             None => self.alone(),
         }
     }
 
-    fn alone(&self) -> (Arc<dyn Book>, Feed, Dependency) {
+    fn alone(&self) -> (Arc<dyn RegistrationStore>, ReplicaFeed, ServiceDependency) {
         tracing::warn!(
             "no Redis is set: registrations, private URLs and messages for clients that are away are \
              in memory. They are gone after a restart, and a second replica would know nothing of them"
         );
-        let (news, queue) = mpsc::channel(OWN_NEWS);
+        let (replica_events, queue) = mpsc::channel(MEMORY_EVENT_QUEUE);
         let clock = Arc::clone(&self.ground.clock);
-        let book = Arc::new(MemoryBook::new(self.settings.limits, clock, news));
+        let store = Arc::new(MemoryStore::new(self.settings.limits, clock, replica_events));
         self.observers.source.up.set(true);
         let since = Instant::now();
-        let dependency = needed("memory", move || Condition::Up { since });
-        (book, Feed::Memory(queue), dependency)
+        let dependency = needed("memory", move || DependencyState::Up { since });
+        (store, ReplicaFeed::Memory(queue), dependency)
     }
 
-    fn shared(&mut self, redis: RedisSettings) -> (Arc<dyn Book>, Feed, Dependency) {
+    fn shared(
+        &mut self,
+        redis: RedisSettings,
+    ) -> (Arc<dyn RegistrationStore>, ReplicaFeed, ServiceDependency) {
         let metrics = Arc::clone(&self.observers.source);
         let tasks = self.ground.groups.sources.clone();
-        let (state, watched) = watch::channel(client::State::Starting);
+        let (state, watched) = watch::channel(client::SourceState::Starting);
         let (known, followed) = (watched.clone(), watched.clone());
         let following = Arc::clone(&metrics);
-        until_stopped(&tasks, "source metrics", async move { following.follow(followed).await });
-        let keys = Keys::new(redis.clone(), Pace::default(), self.ground.rng.fork());
-        let record = Arc::new(Record::default());
-        let book = Arc::new(SharedBook::new(
+        spawn_until_stopped(
+            &tasks,
+            "source metrics",
+            async move { following.follow(followed).await },
+        );
+        let keys =
+            RedisClient::new(redis.clone(), RedisTimeouts::default(), self.ground.rng.fork());
+        let record = Arc::new(DependencyRecord::default());
+        let store = Arc::new(RedisStore::new(
             keys,
             self.settings.limits,
             self.channels[0],
             Arc::clone(&record),
         ));
-        let looked_at = look_again(Arc::clone(&book), Arc::clone(&record));
-        until_stopped(&tasks, "book", looked_at);
-        let (inlet, queue) = mpsc::channel(NEWS);
-        let subscription = Subscription {
+        let looked_at = retry_store(Arc::clone(&store), Arc::clone(&record));
+        spawn_until_stopped(&tasks, "store", looked_at);
+        let (inlet, queue) = mpsc::channel(EVENT_QUEUE);
+        let subscription = RedisSubscription {
             settings: redis,
             channels: self.channels,
-            pace: Pace::default(),
+            timeouts: RedisTimeouts::default(),
             rng: self.ground.rng.fork(),
         };
         tasks.core("redis", subscription.run(inlet, state, tasks.stopping().clone()));
         let dependency = needed("redis", move || {
-            let heard = Condition::from(&*known.borrow());
+            let heard = DependencyState::from(&*known.borrow());
             match record.get() {
-                down @ Condition::Down { .. } if heard.is_up() => down,
+                down @ DependencyState::Down { .. } if heard.is_up() => down,
                 _ => heard,
             }
         });
-        (book, Feed::Redis { queue, state: watched, metrics }, dependency)
+        (store, ReplicaFeed::Redis { queue, state: watched, metrics }, dependency)
     }
 }
 
-/// While the book can't be written, it is tried: a daemon that isn't ready is asked by nobody.
-async fn look_again(book: Arc<SharedBook>, record: Arc<Record>) {
+/// While the store can't be written, it is tried: a daemon that isn't ready is asked by nobody.
+async fn retry_store(store: Arc<RedisStore>, record: Arc<DependencyRecord>) {
     loop {
-        sleep(LOOK_AGAIN).await;
-        if matches!(record.get(), Condition::Down { .. })
-            && let Err(error) = book.first_time("a look", 1).await
+        sleep(STORE_RETRY).await;
+        if matches!(record.get(), DependencyState::Down { .. })
+            && let Err(error) = store.insert_once("a look", 1).await
         {
-            tracing::debug!("the book can't be written yet: {error}");
+            tracing::debug!("the store can't be written yet: {error}");
         }
     }
 }
@@ -100,7 +108,12 @@ async fn look_again(book: Arc<SharedBook>, record: Arc<Record>) {
 /// Something that clients can't be told or let in without.
 fn needed(
     name: &'static str,
-    condition: impl Fn() -> Condition + Send + Sync + 'static,
-) -> Dependency {
-    Dependency { name: name.into(), host: None, needed: true, condition: Arc::new(condition) }
+    condition: impl Fn() -> DependencyState + Send + Sync + 'static,
+) -> ServiceDependency {
+    ServiceDependency {
+        name: name.into(),
+        host: None,
+        needed: true,
+        condition: Arc::new(condition),
+    }
 }

@@ -1,49 +1,50 @@
-//! Puts the parts of one webhook host together: book, teller, hub, door, hooks, REST side.
+//! Puts the parts of one webhook host together: store, dispatcher, hub, authenticated, hooks, REST side.
 
-mod adopt;
-mod counting;
-mod desk;
+mod counters;
+mod diagnose;
 mod feed;
-mod look_over;
+mod hook_worker;
 mod probe;
+mod reload;
 
 use super::{
-    book::{Book, Kept, Lapsed},
-    claim::Claim,
-    dialect::{Wanted, WebhookDialect},
-    door::{Door, Own},
+    admission::{ClientAdmission, ProbeSession},
+    backend_access::BackendAccess,
+    dialect::{HookJob, WebhookDialect},
+    dispatcher::{DispatcherDependencies, MAX_SESSIONS_PER_PAIR, MessageDispatcher},
     event_stream::event_stream,
     feed::channels,
-    hooks::{HookRules, Hooks},
-    keeper,
-    replay::Replay,
-    rest::{self, Desk},
+    hooks::{HookRules, HookService},
+    registration_key::RegistrationKey,
+    replay::MessageReplay,
+    rest,
+    rest::RestHandler,
     settings::{FLAGS, SETTINGS, WebhookSettings},
     socket,
     socketio::socket_io,
-    teller::{MOST_OF_A_PAIR, Outfit, Teller},
-    token::Access,
+    state_writer,
+    store::{ExpiredRegistration, RegistrationRenewal, RegistrationStore},
 };
 use crate::{
-    config::{ConfigError, HostRequest, Kind, Report},
-    doctor::{Round, Visit},
-    health::{Dependency, Health, Queue},
+    config::{ConfigError, ServiceConfigRequest, ServiceKind, SettingsReport},
+    doctor::{CheckRun, DiagnosisContext},
+    health::{HealthRegistry, QueueGauge, ServiceDependency},
     push::{
-        Room,
-        hub::{Dealing, Hub, HubSettings, Limits, Terms},
-        session::Pace,
+        ConnectionLimit,
+        hub::{Hub, HubLimits, HubSettings, SessionPolicy, ShardPolicy},
+        session::DebouncePolicy,
     },
-    server::client_address::Origins,
+    server::client_address::ClientAddressResolver,
     services::{
-        Boxed, Ground, Names, Observers, Prepared, Running, StartError, clients, gauges,
-        until_stopped,
+        BoxedService, MetricLabelNames, RunningService, Service, ServiceContext, ServiceMetrics,
+        ServiceStartError, gauges, sessions, spawn_until_stopped,
     },
     telemetry::metrics::MetricsError,
 };
-use adopt::Adopting;
 use futures_util::future::BoxFuture;
 use ipnet::IpNet;
-use probe::WayBack;
+use probe::WebhookSelfProbe;
+use reload::WebhookReload;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use warp::{Filter, filters::BoxedFilter, reply::Response};
@@ -51,162 +52,177 @@ use warp::{Filter, filters::BoxedFilter, reply::Response};
 /// The port of the original.
 const PORT: u16 = 3000;
 /// Sessions with one pair: the one that is there, and those it replaces until they are gone. The
-/// teller lets nobody in past it.
-const PER_PAIR: usize = MOST_OF_A_PAIR;
+/// dispatcher lets nobody in past it.
+const SESSIONS_PER_PAIR: usize = MAX_SESSIONS_PER_PAIR;
 /// What a session listens as besides its pair: its user.
 const SUBSCRIPTIONS: usize = 1;
-/// Messages that may wait for the teller.
-const NEWS: usize = 4096;
+/// Messages that may wait for the dispatcher.
+const EVENT_QUEUE: usize = 4096;
 /// Clients that may wait for it.
 const ENTRANCES: usize = 1024;
-/// Sessions that have lost their registration, until the teller sees them off.
-const LAPSED: usize = 256;
+/// Sessions that have lost their registration, until the dispatcher sees them off.
+const EXPIRED_QUEUE: usize = 256;
 /// Wishes of clients for hooks that may wait.
-const WISHES: usize = 256;
+const HOOK_QUEUE: usize = 256;
 
 /// Webhook push, as the registry knows it.
-pub const KIND: Kind<'static, Boxed> = Kind {
+pub const KIND: ServiceKind<'static, BoxedService> = ServiceKind {
     about: "Serve back ends that push to browsers over Socket.IO, WebSocket or event streams",
     port: PORT,
     flags: FLAGS,
-    ..Kind::new("webhook", SETTINGS, &|request, report| {
-        Ok(Box::new(Webhook::read(request, report)?))
+    ..ServiceKind::new("webhook", SETTINGS, &|request, report| {
+        Ok(Box::new(WebhookService::read(request, report)?))
     })
 };
 
 /// One webhook host, ready to start.
 #[derive(Debug)]
-pub struct Webhook {
+pub struct WebhookService {
     /// What it is told.
     pub settings: WebhookSettings,
 }
 
-impl Webhook {
+impl WebhookService {
     /// Reads the settings.
     ///
     /// # Errors
     /// [`ConfigError`].
-    pub fn read(request: &HostRequest<'_>, report: &mut Report) -> Result<Self, ConfigError> {
+    pub fn read(
+        request: &ServiceConfigRequest<'_>,
+        report: &mut SettingsReport,
+    ) -> Result<Self, ConfigError> {
         Ok(Self { settings: WebhookSettings::read(request, report)? })
     }
 }
 
-impl Prepared for Webhook {
+impl Service for WebhookService {
     fn trusted_proxies(&self) -> &[IpNet] {
         &self.settings.proxies.trusted
     }
 
-    fn look_over<'a, 'r: 'a>(
+    fn diagnose<'a, 'r: 'a>(
         &'a self,
-        visit: Visit,
-        round: &'a mut Round<'r>,
+        visit: DiagnosisContext,
+        round: &'a mut CheckRun<'r>,
     ) -> BoxFuture<'a, ()> {
-        Box::pin(look_over::look_over(&self.settings, visit, round))
+        Box::pin(diagnose::diagnose(&self.settings, visit, round))
     }
 
-    fn listens_to(&self) -> Vec<String> {
+    fn inputs(&self) -> Vec<String> {
         self.settings.redis.as_ref().map(|redis| redis.topology.servers()).unwrap_or_default()
     }
 
-    fn start(self: Box<Self>, ground: Ground) -> Result<Running, StartError> {
+    fn start(self: Box<Self>, ground: ServiceContext) -> Result<RunningService, ServiceStartError> {
         let database = self.settings.redis.as_ref().map_or(0, |redis| redis.database);
         let channels = channels(database);
-        let observers = Observers::register(Names {
+        let observers = ServiceMetrics::register(MetricLabelNames {
             host: ground.name.as_ref().map(|name| name.as_str()),
             topics: &[],
             channels,
             methods: &["registration"],
         })?;
-        Parts { settings: self.settings, channels, observers, ground }.start()
+        WebhookBuilder { settings: self.settings, channels, observers, ground }.start()
     }
 }
 
 /// What the parts are made from.
-struct Parts {
+struct WebhookBuilder {
     settings: WebhookSettings,
     /// Those that replicas tell each other on.
     channels: &'static [&'static str],
-    observers: Observers,
-    ground: Ground,
+    observers: ServiceMetrics,
+    ground: ServiceContext,
 }
 
 /// What fronts are made from.
 #[derive(Clone)]
-pub struct Inside {
+pub struct WebhookHandlers {
     /// The way in.
-    pub door: Door,
+    pub authenticated: ClientAdmission,
     /// Private URLs.
-    pub hooks: Hooks,
+    pub hooks: HookService,
 }
 
-impl Parts {
-    fn start(mut self) -> Result<Running, StartError> {
-        let (wishes, wanted) = mpsc::channel(WISHES);
-        let hub = self.hub(wishes)?;
-        let (book, feed, dependency) = self.feed();
-        let origins = Origins::new(self.settings.proxies.trusted.clone());
+impl WebhookBuilder {
+    fn start(mut self) -> Result<RunningService, ServiceStartError> {
+        let (hook_sender, hook_jobs) = mpsc::channel(HOOK_QUEUE);
+        let hub = self.hub(hook_sender)?;
+        let (store, feed, dependency) = self.feed();
+        let origins = ClientAddressResolver::new(self.settings.proxies.trusted.clone());
         let probe = probe::claim(&mut self.ground.rng);
         let room = self.room(&hub, &probe);
-        let (teller, entrances) = mpsc::channel(ENTRANCES);
-        let waiting = teller.clone();
-        let own = Some(Own { claim: probe.clone(), hub: hub.clone() });
-        let observe = counting::entrances(&self.observers.auth);
-        let door =
-            Door::new(Arc::clone(&book), teller, room.clone(), origins.clone(), observe, own);
+        let (dispatcher, join_requests) = mpsc::channel(ENTRANCES);
+        let waiting = dispatcher.clone();
+        let own = Some(ProbeSession { claim: probe.clone(), hub: hub.clone() });
+        let observe = counters::join_requests(&self.observers.auth);
+        let authenticated = ClientAdmission::new(
+            Arc::clone(&store),
+            dispatcher,
+            room.clone(),
+            origins.clone(),
+            observe,
+            own,
+        );
         let clock = Arc::clone(&self.ground.clock);
-        let hooks = Hooks::new(Arc::clone(&book), clock, self.hook_rules());
-        let (noted, lapsed) = self.keeper(&book);
-        self.teller(Outfit {
+        let hooks = HookService::new(Arc::clone(&store), clock, self.hook_rules());
+        let (noted, expired) = self.state_writer(&store);
+        self.dispatcher(DispatcherDependencies {
             hub: hub.clone(),
-            book: Arc::clone(&book),
+            store: Arc::clone(&store),
             feed,
-            entrances,
+            join_requests,
             noted,
-            lapsed,
-            replay: Replay::new(self.settings.limits),
+            expired,
+            replay: MessageReplay::new(self.settings.limits),
             renewal: self.settings.limits.registration / 4,
         });
         let sources = &self.ground.groups.sources;
-        until_stopped(sources, "hooks", desk::run(hub.clone(), hooks.clone(), wanted));
+        spawn_until_stopped(
+            sources,
+            "hooks",
+            hook_worker::run(hub.clone(), hooks.clone(), hook_jobs),
+        );
         let queues = [
-            Queue::new("entrances", ENTRANCES, move || waiting.max_capacity() - waiting.capacity()),
+            QueueGauge::new("join_requests", ENTRANCES, move || {
+                waiting.max_capacity() - waiting.capacity()
+            }),
             self.hub_queue(&hub),
         ];
         self.gauges(std::slice::from_ref(&dependency), &hub, &queues)?;
-        let desk = self.desk(&book, &hooks)?;
+        let desk = self.desk(&store, &hooks)?;
         let rng = self.ground.rng.fork();
-        let probe = WayBack::new(hub.clone(), room.clone(), probe, rng);
-        let inside = Inside { door, hooks };
+        let probe = WebhookSelfProbe::new(hub.clone(), room.clone(), probe, rng);
+        let inside = WebhookHandlers { authenticated, hooks };
         let routes = self.routes(inside, &desk, &room);
-        let adopting = Adopting::new(self.settings.clone(), hub.clone(), room, origins, desk);
-        Ok(Running {
+        let reload = WebhookReload::new(self.settings.clone(), hub.clone(), room, origins, desk);
+        Ok(RunningService {
             routes,
-            doorways: Vec::new(),
-            probe_at: None,
+            service_listeners: Vec::new(),
+            probe_listener: None,
             dependencies: vec![dependency],
             metrics: self.observers.metrics().clone(),
             snapshot: None,
-            revoke: clients::revoke(&hub, Claim::everywhere),
+            revoke: sessions::revoke(&hub, RegistrationKey::user_recipient),
             probe: Arc::new(probe),
-            adopts: Box::new(adopting),
+            reload: Box::new(reload),
         })
     }
 
-    fn hub(&mut self, wishes: mpsc::Sender<Wanted>) -> Result<Hub, StartError> {
+    fn hub(&mut self, hook_jobs: mpsc::Sender<HookJob>) -> Result<Hub, ServiceStartError> {
         let settings = HubSettings {
-            dialect: Arc::new(WebhookDialect::new(wishes)),
-            terms: terms(&self.settings),
+            dialect: Arc::new(WebhookDialect::new(hook_jobs)),
+            session_policy: session_policy(&self.settings),
             push_rate: 0,
             shards: self.ground.shards(),
-            dealing: Dealing::ByHome,
+            shard_policy: ShardPolicy::ByPrimary,
             grace: self.ground.drain_time,
             observer: Arc::clone(&self.observers.hub) as _,
         };
         self.ground.start_hub(settings)
     }
 
-    fn room(&self, hub: &Hub, probe: &Claim) -> Room {
-        clients::room(hub, self.settings.max_connections, probe.home(), &self.observers.hub)
+    fn room(&self, hub: &Hub, probe: &RegistrationKey) -> ConnectionLimit {
+        sessions::room(hub, self.settings.max_connections, probe.home(), &self.observers.hub)
     }
 
     fn hook_rules(&self) -> HookRules {
@@ -216,47 +232,63 @@ impl Parts {
         HookRules { usual, longest, per_minute: self.settings.hook_rate, base }
     }
 
-    /// Notes how sessions are. It outlives the teller by the time that its last notes take.
-    fn keeper(&self, book: &Arc<dyn Book>) -> (mpsc::Sender<Kept>, mpsc::Receiver<Lapsed>) {
-        let (noted, notes) = keeper::notes();
-        let (lapses, lapsed) = mpsc::channel(LAPSED);
-        let keeper = keeper::run(Arc::clone(book), notes, lapses);
-        self.ground.groups.sources.core("registrations", keeper);
-        (noted, lapsed)
+    /// Notes how sessions are. It outlives the dispatcher by the time that its last notes take.
+    fn state_writer(
+        &self,
+        store: &Arc<dyn RegistrationStore>,
+    ) -> (mpsc::Sender<RegistrationRenewal>, mpsc::Receiver<ExpiredRegistration>) {
+        let (noted, notes) = state_writer::notes();
+        let (expirations, expired) = mpsc::channel(EXPIRED_QUEUE);
+        let state_writer = state_writer::run(Arc::clone(store), notes, expirations);
+        self.ground.groups.sources.core("registrations", state_writer);
+        (noted, expired)
     }
 
-    fn teller(&self, outfit: Outfit) {
+    fn dispatcher(&self, dependencies: DispatcherDependencies) {
         let sources = &self.ground.groups.sources;
-        sources.core("teller", Teller::new(outfit).run(sources.stopping().clone()));
+        sources.core(
+            "dispatcher",
+            MessageDispatcher::new(dependencies).run(sources.stopping().clone()),
+        );
     }
 
-    fn desk(&self, book: &Arc<dyn Book>, hooks: &Hooks) -> Result<Arc<Desk>, MetricsError> {
+    fn desk(
+        &self,
+        store: &Arc<dyn RegistrationStore>,
+        hooks: &HookService,
+    ) -> Result<Arc<RestHandler>, MetricsError> {
         let access = access(&self.settings);
-        let counts = counting::taken_in(self.observers.metrics())?;
-        Ok(Arc::new(Desk::new(Arc::clone(book), hooks.clone(), access, counts)))
+        let counts = counters::message_counters(self.observers.metrics())?;
+        Ok(Arc::new(RestHandler::new(Arc::clone(store), hooks.clone(), access, counts)))
     }
 
-    fn hub_queue(&self, hub: &Hub) -> Queue {
+    fn hub_queue(&self, hub: &Hub) -> QueueGauge {
         let (room, shards) = (hub.depths().room, hub.clone());
-        Queue::new("hub", room, move || shards.depths().commands)
+        QueueGauge::new("hub", room, move || shards.depths().commands)
     }
 
     fn gauges(
         &self,
-        dependencies: &[Dependency],
+        dependencies: &[ServiceDependency],
         hub: &Hub,
-        queues: &[Queue],
+        queues: &[QueueGauge],
     ) -> Result<(), MetricsError> {
-        let health = Health::new(dependencies, Arc::clone(&self.ground.clock));
+        let health = HealthRegistry::new(dependencies, Arc::clone(&self.ground.clock));
         gauges::register(self.observers.metrics(), &health, hub, queues)
     }
 
     /// What clients and back ends are answered.
-    fn routes(&self, inside: Inside, desk: &Arc<Desk>, room: &Room) -> BoxedFilter<(Response,)> {
+    fn routes(
+        &self,
+        inside: WebhookHandlers,
+        desk: &Arc<RestHandler>,
+        room: &ConnectionLimit,
+    ) -> BoxedFilter<(Response,)> {
         let names: Arc<[_]> = self.settings.proxies.headers.as_slice().into();
         let tasks = self.ground.groups.listeners.clone();
-        let socket = socket::routes(inside.door.clone(), tasks.clone(), Arc::clone(&names));
-        let events = event_stream(inside.door.clone(), &tasks, Arc::clone(&names));
+        let socket =
+            socket::routes(inside.authenticated.clone(), tasks.clone(), Arc::clone(&names));
+        let events = event_stream(inside.authenticated.clone(), &tasks, Arc::clone(&names));
         let socketio = socket_io(inside, tasks, names);
         let clients = socket.or(events).unify().or(socketio).unify();
         room.before(rest::routes(Arc::clone(desk)).or(clients).unify().boxed())
@@ -264,17 +296,17 @@ impl Parts {
 }
 
 /// Who may use the REST side.
-fn access(settings: &WebhookSettings) -> Access {
-    settings.token.as_ref().map_or(Access::Open, Access::token)
+fn access(settings: &WebhookSettings) -> BackendAccess {
+    settings.token.as_ref().map_or(BackendAccess::Open, BackendAccess::token)
 }
 
 /// What the settings mean for sessions. There is nothing to debounce: each message is told at once.
-fn terms(settings: &WebhookSettings) -> Terms {
+fn session_policy(settings: &WebhookSettings) -> SessionPolicy {
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    Terms {
-        pace: Pace { max: 0, enabled: false },
-        limits: Limits {
-            per_recipient: PER_PAIR,
+    SessionPolicy {
+        debounce: DebouncePolicy { max: 0, enabled: false },
+        limits: HubLimits {
+            per_recipient: SESSIONS_PER_PAIR,
             subscriptions: SUBSCRIPTIONS,
             max_connection: settings.max_connection.map(millis),
         },

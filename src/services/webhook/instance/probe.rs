@@ -2,12 +2,14 @@
 //! a daemon that waits for one is alive.
 
 use crate::{
-    client::websocket::{Request, VisitError, Visitor},
-    config::Place,
-    push::{Room, hub::Hub, notice::Notice},
+    client::websocket::{UpgradeRequest, WebSocketClient, WebSocketClientError},
+    config::ServiceRoute,
+    push::{ConnectionLimit, hub::Hub, notice::Notice},
     services::{
-        Probe, ProbeError, Stream,
-        webhook::{claim::Claim, id::MessageId, value::Value},
+        ByteStream, SelfProbe, SelfProbeError,
+        webhook::{
+            message_id::MessageId, message_value::MessageValue, registration_key::RegistrationKey,
+        },
     },
 };
 use futures_util::{FutureExt, future::BoxFuture};
@@ -19,52 +21,62 @@ use tokio::time::Instant;
 const NAME: &str = "\u{1}probe";
 
 /// Knows the way.
-pub(super) struct WayBack {
+pub(super) struct WebhookSelfProbe {
     hub: Hub,
-    room: Room,
-    claim: Claim,
+    room: ConnectionLimit,
+    claim: RegistrationKey,
     rng: Mutex<fastrand::Rng>,
 }
 
 /// A pair for the probe of one daemon, which nobody can guess: its client always finds a place.
-pub(super) fn claim(rng: &mut fastrand::Rng) -> Claim {
+pub(super) fn claim(rng: &mut fastrand::Rng) -> RegistrationKey {
     let random = |rng: &mut fastrand::Rng| format!("{:032x}", rng.u128(..));
-    Claim { user: format!("{NAME} {}", random(rng)), connection: random(rng) }
+    RegistrationKey { user: format!("{NAME} {}", random(rng)), connection: random(rng) }
 }
 
-impl WayBack {
-    pub(super) fn new(hub: Hub, room: Room, claim: Claim, rng: fastrand::Rng) -> Self {
+impl WebhookSelfProbe {
+    pub(super) fn new(
+        hub: Hub,
+        room: ConnectionLimit,
+        claim: RegistrationKey,
+        rng: fastrand::Rng,
+    ) -> Self {
         Self { hub, room, claim, rng: Mutex::new(rng) }
     }
 
-    async fn visit(&self, stream: Box<dyn Stream>, place: &Place) -> Result<(), ProbeError> {
+    async fn visit(
+        &self,
+        stream: Box<dyn ByteStream>,
+        place: &ServiceRoute,
+    ) -> Result<(), SelfProbeError> {
         let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner).fork();
         let message = format!("probe {:016x}", rng.u64(..));
         let _aside = self.room.aside();
         let host = place.server_names.first().map_or("localhost", String::as_str).to_owned();
         let path = format!("{}/ws?probe", place.path);
-        let mut visitor = Visitor::upgrade(stream, &Request { host, path }, rng).await?;
-        let Claim { user, connection } = &self.claim;
+        let mut visitor =
+            WebSocketClient::upgrade(stream, &UpgradeRequest { host, path }, rng).await?;
+        let RegistrationKey { user, connection } = &self.claim;
         let pair = serde_json::json!({ "userId": user, "connectionId": connection });
         visitor.say(&serde_json::json!({ "register": pair }).to_string()).await?;
         match visitor.next().await?.as_str() {
             r#"{"registered":true}"# => {}
-            other => return Err(VisitError::Refused(other.to_owned()).into()),
+            other => return Err(WebSocketClientError::Refused(other.to_owned()).into()),
         }
-        let notice = Notice::Opaque(Value::text(&message).frame(MessageId::default()));
-        self.hub.tell(self.claim.home(), notice, Instant::now()).await?;
+        let notice = Notice::Opaque(MessageValue::text(&message).frame(MessageId::default()));
+        self.hub.notify(self.claim.home(), notice, Instant::now()).await?;
         let expected = format!(r#"{{"id":"{}","message":"{message}"}}"#, MessageId::default());
         while visitor.next().await? != expected {}
         Ok(())
     }
 }
 
-impl Probe for WayBack {
+impl SelfProbe for WebhookSelfProbe {
     fn go<'a>(
         &'a self,
-        stream: Box<dyn Stream>,
-        place: &'a Place,
-    ) -> BoxFuture<'a, Result<(), ProbeError>> {
+        stream: Box<dyn ByteStream>,
+        place: &'a ServiceRoute,
+    ) -> BoxFuture<'a, Result<(), SelfProbeError>> {
         self.visit(stream, place).boxed()
     }
 }

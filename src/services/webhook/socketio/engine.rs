@@ -1,7 +1,7 @@
 //! The library behind two doors: a request to be answered, and a WebSocket to be served. What either
 //! asks of it is put into requests made anew, so that nothing of a client's own reaches it but packets.
 
-use super::{guest::Guest, query::Query, stream::Lent};
+use super::{io_client::SocketIoClient, query::EngineQuery, stream::CancellableStream};
 use crate::server::stream::ClientStream;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -27,22 +27,22 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long the library may take to end all sessions.
 const CLOSING: Duration = Duration::from_secs(2);
 
-type Answer = BoxFuture<'static, Response<Bytes>>;
+type EngineResponseFuture = BoxFuture<'static, Response<Bytes>>;
 
 /// The library. Cheap to clone.
 #[derive(Clone)]
-pub struct Engine {
+pub struct SocketIoEngine {
     io: SocketIo,
-    answer: Arc<dyn Fn(Request<Full<Bytes>>) -> Answer + Send + Sync>,
-    serve: Arc<dyn Fn(Lent, Request<()>) + Send + Sync>,
+    answer: Arc<dyn Fn(Request<Full<Bytes>>) -> EngineResponseFuture + Send + Sync>,
+    serve: Arc<dyn Fn(CancellableStream, Request<()>) + Send + Sync>,
 }
 
-impl Engine {
+impl SocketIoEngine {
     /// A library that knows no namespace yet.
     pub fn new() -> Self {
         let (service, io) = limits(SocketIo::builder()).build_svc();
         let serving = service.clone();
-        let answer = move |request| -> Answer {
+        let answer = move |request| -> EngineResponseFuture {
             let answering = service.call(request);
             Box::pin(async move {
                 let answered: Result<_, Infallible> = answering.await;
@@ -52,8 +52,9 @@ impl Engine {
                 }
             })
         };
-        let serve = move |stream: Lent, request: Request<()>| {
-            let served = Service::<(Lent, Request<()>)>::call(&serving, (stream, request));
+        let serve = move |stream: CancellableStream, request: Request<()>| {
+            let served =
+                Service::<(CancellableStream, Request<()>)>::call(&serving, (stream, request));
             // Whatever it may be, the connection has been dropped.
             if let Err(error) = served.into_inner() {
                 tracing::debug!(%error, "a Socket.IO connection was not taken");
@@ -67,13 +68,13 @@ impl Engine {
         &self.io
     }
 
-    /// Answers a request; a new session's `guest` goes along.
+    /// Answers a request; a new session's `io_client` goes along.
     pub async fn answer(
         &self,
         method: Method,
-        query: &Query,
+        query: &EngineQuery,
         body: (Option<http::HeaderValue>, Bytes),
-        guest: Option<&Arc<Guest>>,
+        io_client: Option<&Arc<SocketIoClient>>,
     ) -> Response<Bytes> {
         let (kind, body) = body;
         let mut request = Request::new(Full::new(body));
@@ -82,29 +83,36 @@ impl Engine {
         if let Some(kind) = kind {
             request.headers_mut().insert(CONTENT_TYPE, kind);
         }
-        if let Some(guest) = guest {
-            request.extensions_mut().insert(Arc::clone(guest));
+        if let Some(io_client) = io_client {
+            request.extensions_mut().insert(Arc::clone(io_client));
         }
         (self.answer)(request).await
     }
 
     /// Serves a connection that has become a WebSocket.
-    pub fn serve(&self, stream: ClientStream, leftover: Bytes, query: &Query, guest: &Arc<Guest>) {
+    pub fn serve(
+        &self,
+        stream: ClientStream,
+        leftover: Bytes,
+        query: &EngineQuery,
+        io_client: &Arc<SocketIoClient>,
+    ) {
         let mut request = Request::new(());
         *request.uri_mut() = uri(query);
-        request.extensions_mut().insert(Arc::clone(guest));
-        (self.serve)(Lent::new(stream, leftover, &guest.cut), request);
+        request.extensions_mut().insert(Arc::clone(io_client));
+        (self.serve)(CancellableStream::new(stream, leftover, &io_client.cut), request);
     }
 
     /// Ends one client's session as a lost connection would: it comes back by itself. There is no
     /// other way to the library's session than the client's own.
-    pub async fn end(&self, guest: &Guest) {
-        guest.cut.cancel();
-        let Some(sid) = guest.sid() else { return };
-        let mut query = Query::parse("transport=polling");
-        (query.sid, query.generation) = (Some(sid.to_owned()), guest.generation);
-        let farewell = Bytes::from_static(super::answer::farewell(guest.generation).as_bytes());
-        self.answer(Method::POST, &query, (None, farewell), None).await;
+    pub async fn end(&self, io_client: &SocketIoClient) {
+        io_client.cut.cancel();
+        let Some(sid) = io_client.sid() else { return };
+        let mut query = EngineQuery::parse("transport=polling");
+        (query.sid, query.generation) = (Some(sid.to_owned()), io_client.generation);
+        let close_packet =
+            Bytes::from_static(super::response::close_packet(io_client.generation).as_bytes());
+        self.answer(Method::POST, &query, (None, close_packet), None).await;
     }
 
     /// Ends all sessions, likewise.
@@ -128,7 +136,7 @@ fn limits(builder: SocketIoBuilder) -> SocketIoBuilder {
         .ws_max_frame_size(MAX_PAYLOAD)
 }
 
-fn uri(query: &Query) -> http::Uri {
+fn uri(query: &EngineQuery) -> http::Uri {
     // Nothing but what any URI may hold is in it.
     http::Uri::try_from(query.uri()).unwrap_or_default()
 }

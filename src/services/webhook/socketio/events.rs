@@ -1,15 +1,15 @@
 //! What clients say: `register`, with whatever arguments, and `hook`.
 
 use super::{
-    carry::{Carrier, NO_ROOM, Refusal, worded},
-    engine::Engine,
-    guest::Guest,
-    said::{Arguments, Said},
+    engine::SocketIoEngine,
+    event_arguments::{EventArguments, RawArguments},
+    forwarder::{NO_ROOM, RegistrationErrorEvent, SocketIoForwarder, encoded},
+    io_client::SocketIoClient,
 };
 use crate::{
-    lifecycle::Tasks,
-    push::Relay,
-    services::webhook::{Inside, door::Refused, hooks::Asked},
+    lifecycle::TaskGroup,
+    push::SessionBridge,
+    services::webhook::{WebhookHandlers, admission::AdmissionError, hooks::HookCommand},
 };
 use bytes::Bytes;
 use serde::Serialize;
@@ -26,16 +26,16 @@ use tokio::time::sleep;
 
 /// What events come to.
 #[derive(Clone)]
-pub struct Events {
+pub struct SocketIoEvents {
     /// The way in, and private URLs.
-    pub inside: Inside,
+    pub inside: WebhookHandlers,
     /// The library.
-    pub engine: Engine,
+    pub engine: SocketIoEngine,
     /// Where what is told is carried.
-    pub tasks: Tasks,
+    pub tasks: TaskGroup,
 }
 
-impl Events {
+impl SocketIoEvents {
     /// Has the library call us. Before a client hears that it is connected everything is set up, so
     /// that its first word isn't lost.
     pub fn listen(self) {
@@ -48,25 +48,36 @@ impl Events {
     }
 
     fn welcome(self, socket: &SocketRef) {
-        let Some(guest) = socket.req_parts().extensions.get::<Arc<Guest>>().cloned() else {
+        let Some(io_client) = socket.req_parts().extensions.get::<Arc<SocketIoClient>>().cloned()
+        else {
             return tracing::error!("a Socket.IO client came past us");
         };
-        guest.named(&socket.id.to_string());
-        let gone = guest.enters();
+        io_client.set_sid(&socket.id.to_string());
+        let gone = io_client.enter_namespace();
         socket.on_disconnect(async move || gone.cancel());
         // The library keeps the handlers with the socket: they must not keep what keeps the socket.
-        let guest = Arc::downgrade(&guest);
-        let (events, whose) = (self.clone(), guest.clone());
-        let register = async move |socket: SocketRef, said: TryData<Arguments>, call: Call| {
-            let (Some(guest), said) = (whose.upgrade(), read(said)) else { return };
-            let answer = events.register(&socket, &guest, &said).await;
-            acknowledge(&socket, &guest, &call, &said, answer).await;
+        let io_client = Arc::downgrade(&io_client);
+        let (events, whose) = (self.clone(), io_client.clone());
+        let register = async move |socket: SocketRef,
+                                   event_arguments: TryData<RawArguments>,
+                                   call: EventAcknowledgement| {
+            let (Some(io_client), event_arguments) = (whose.upgrade(), read(event_arguments))
+            else {
+                return;
+            };
+            let answer = events.register(&socket, &io_client, &event_arguments).await;
+            acknowledge(&socket, &io_client, &call, &event_arguments, answer).await;
         };
         socket.on("register", register);
-        let hook = async move |socket: SocketRef, said: TryData<Arguments>, call: Call| {
-            let (Some(guest), said) = (guest.upgrade(), read(said)) else { return };
-            let answer = self.hook(&guest, &said).await;
-            tell(&socket, &guest, &call, "hook", &answer).await;
+        let hook = async move |socket: SocketRef,
+                               event_arguments: TryData<RawArguments>,
+                               call: EventAcknowledgement| {
+            let (Some(io_client), event_arguments) = (io_client.upgrade(), read(event_arguments))
+            else {
+                return;
+            };
+            let answer = self.hook(&io_client, &event_arguments).await;
+            respond(&socket, &io_client, &call, "hook", &answer).await;
         };
         socket.on("hook", hook);
     }
@@ -74,49 +85,55 @@ impl Events {
     async fn register(
         &self,
         socket: &SocketRef,
-        guest: &Arc<Guest>,
-        said: &Said,
-    ) -> Result<(), Refused> {
-        let claim = said.claim.clone().ok_or(Refused::Malformed)?;
-        let since = said.since().map_err(|_| Refused::Malformed)?;
-        let _turn = guest.turns.try_acquire().map_err(|_| Refused::TryLater)?;
-        let _alone = guest.registers(&claim).ok_or(Refused::TryLater)?;
-        if !guest.has_room_for(&claim) {
-            return Err(Refused::Full);
+        io_client: &Arc<SocketIoClient>,
+        event_arguments: &EventArguments,
+    ) -> Result<(), AdmissionError> {
+        let claim = event_arguments.claim.clone().ok_or(AdmissionError::Malformed)?;
+        let since = event_arguments.since().map_err(|_| AdmissionError::Malformed)?;
+        let _turn = io_client.turns.try_acquire().map_err(|_| AdmissionError::TryLater)?;
+        let _alone = io_client.begin_registration(&claim).ok_or(AdmissionError::TryLater)?;
+        if !io_client.has_room_for(&claim) {
+            return Err(AdmissionError::Full);
         }
-        let (stream, relay) = Relay::pair().map_err(|error| {
+        let (stream, relay) = SessionBridge::pair().map_err(|error| {
             tracing::warn!(%error, "no descriptors left for a client of Socket.IO");
-            Refused::TryLater
+            AdmissionError::TryLater
         })?;
-        guest.claims();
-        guest.renews(&claim, true);
-        let door = &self.inside.door;
-        let entered = door.enter(claim.clone(), &guest.peer, stream, Bytes::new(), since).await;
+        io_client.protect_from_eviction();
+        io_client.set_renewing(&claim, true);
+        let authenticated = &self.inside.authenticated;
+        let entered =
+            authenticated.enter(claim.clone(), &io_client.peer, stream, Bytes::new(), since).await;
         if let Err(refused) = entered {
-            guest.renews(&claim, false);
+            io_client.set_renewing(&claim, false);
             return Err(refused);
         }
-        let over = guest.bind(claim.clone());
-        let (socket, guest, ids) = (socket.clone(), Arc::clone(guest), said.wants_ids());
-        let carrier = Carrier { socket, guest, claim, ids, relay, over };
+        let over = io_client.bind(claim.clone());
+        let (socket, io_client, ids) =
+            (socket.clone(), Arc::clone(io_client), event_arguments.wants_ids());
+        let carrier = SocketIoForwarder { socket, io_client, claim, ids, relay, over };
         self.tasks.spawn(carrier.run(self.engine.clone()));
         Ok(())
     }
 
     /// What a client wants of the private URLs of a pair that it is registered as.
-    async fn hook(&self, guest: &Guest, said: &Said) -> Value {
-        let refused = |why: Refused| json!({ "error": why.name() });
-        let Some(claim) = &said.claim else { return refused(Refused::Malformed) };
-        if !guest.is_bound(claim) {
-            return refused(Refused::Unknown);
+    async fn hook(&self, io_client: &SocketIoClient, event_arguments: &EventArguments) -> Value {
+        let refused = |why: AdmissionError| json!({ "error": why.name() });
+        let Some(claim) = &event_arguments.claim else { return refused(AdmissionError::Malformed) };
+        if !io_client.is_bound(claim) {
+            return refused(AdmissionError::Unknown);
         }
-        let options = if said.options.is_null() { json!({}) } else { said.options.clone() };
-        let Ok(asked) = serde_json::from_value::<Asked>(options) else {
-            return refused(Refused::Malformed);
+        let options = if event_arguments.options.is_null() {
+            json!({})
+        } else {
+            event_arguments.options.clone()
         };
-        match guest.turns.try_acquire() {
-            Ok(_turn) => self.inside.hooks.ask(claim, &asked).await,
-            Err(_) => refused(Refused::TryLater),
+        let Ok(command) = serde_json::from_value::<HookCommand>(options) else {
+            return refused(AdmissionError::Malformed);
+        };
+        match io_client.turns.try_acquire() {
+            Ok(_turn) => self.inside.hooks.ask(claim, &command).await,
+            Err(_) => refused(AdmissionError::TryLater),
         }
     }
 }
@@ -125,36 +142,37 @@ impl Events {
 /// an event.
 async fn acknowledge(
     socket: &SocketRef,
-    guest: &Guest,
-    call: &Call,
-    said: &Said,
-    answer: Result<(), Refused>,
+    io_client: &SocketIoClient,
+    call: &EventAcknowledgement,
+    event_arguments: &EventArguments,
+    answer: Result<(), AdmissionError>,
 ) {
     match answer {
         Ok(()) if call.ack.is_none() => {}
-        Ok(()) => tell(socket, guest, call, "registered", &json!({ "ok": true })).await,
+        Ok(()) => respond(socket, io_client, call, "registered", &json!({ "ok": true })).await,
         Err(refused) => {
-            let refusal = Refusal::new(refused.name(), said.claim.as_ref());
-            tell(socket, guest, call, "error", &refusal).await;
+            let refusal =
+                RegistrationErrorEvent::new(refused.name(), event_arguments.claim.as_ref());
+            respond(socket, io_client, call, "error", &refusal).await;
         }
     }
 }
 
 /// By its callback, or else by an event. For as many answers as a client has turns it is waited until
 /// there is room: it may not have fetched yet what it was sent before.
-async fn tell(
+async fn respond(
     socket: &SocketRef,
-    guest: &Guest,
-    call: &Call,
+    io_client: &SocketIoClient,
+    call: &EventAcknowledgement,
     event: &str,
     answer: &impl Serialize,
 ) {
-    let Ok(worded) = worded(socket, answer) else { return };
-    let turn = guest.turns.try_acquire();
+    let Ok(encoded) = encoded(socket, answer) else { return };
+    let turn = io_client.turns.try_acquire();
     let sent = loop {
         let sent = match call.ack {
-            Some(_) => call.sender().send(&worded),
-            None => socket.emit(event, &worded),
+            Some(_) => call.sender().send(&encoded),
+            None => socket.emit(event, &encoded),
         };
         match sent {
             Err(SendError::Socket(SocketError::InternalChannelFull)) if turn.is_ok() => {
@@ -170,17 +188,20 @@ async fn tell(
 }
 
 /// What can't be read says nothing.
-fn read(TryData(said): TryData<Arguments>) -> Said {
-    said.map_or_else(|_| Said::default(), |Arguments(arguments)| Said::read(arguments))
+fn read(TryData(event_arguments): TryData<RawArguments>) -> EventArguments {
+    event_arguments.map_or_else(
+        |_| EventArguments::default(),
+        |RawArguments(arguments)| EventArguments::read(arguments),
+    )
 }
 
 /// What a client called us with: whether it gave a callback along, and which.
-struct Call {
+struct EventAcknowledgement {
     socket: Arc<Socket>,
     ack: Option<i64>,
 }
 
-impl Call {
+impl EventAcknowledgement {
     /// Calls the callback, if there is one. The library's own can be tried once only.
     fn sender(&self) -> AckSender {
         let mut nothing = socketioxide_core::Value::Bytes(Bytes::new());
@@ -189,7 +210,7 @@ impl Call {
     }
 }
 
-impl FromMessageParts<LocalAdapter> for Call {
+impl FromMessageParts<LocalAdapter> for EventAcknowledgement {
     type Error = Infallible;
 
     fn from_message_parts(

@@ -2,35 +2,35 @@
 //! the library speaks Engine.IO and Socket.IO, and what it lacks stands around it.
 //!
 //! ```text
-//! request ▶ routes ▶ engine (the library) ▶ events ▶ door
+//! request ▶ routes ▶ engine (the library) ▶ events ▶ authenticated
 //!             │  encoding, jsonp, answer         │
 //!             ▼                                  ▼
-//!           guest ◀──────── carry ◀── relay ◀── hub
+//!           io_client ◀──────── carry ◀── relay ◀── hub
 //! ```
 
-mod answer;
-mod carry;
 mod encoding;
 mod engine;
+mod event_arguments;
 mod events;
-mod guest;
+mod forwarder;
+mod io_client;
 mod jsonp;
 mod query;
+mod response;
 mod routes;
-mod said;
 mod stream;
 
-use super::{Inside, cors};
+use super::{WebhookHandlers, cors};
 use crate::{
-    lifecycle::Tasks,
-    server::{Handshake, Origin, handshake, peer, peer::Peer},
+    lifecycle::TaskGroup,
+    server::{RequestOrigin, WebSocketHandshake, handshake, peer, peer::ConnectionPeer},
 };
-use engine::Engine;
-use events::Events;
-use guest::Guests;
+use engine::SocketIoEngine;
+use events::SocketIoEvents;
 use http::{HeaderMap, HeaderName, Method};
-use query::{Query, Transport};
-use routes::{Asked, Requests};
+use io_client::PollingClients;
+use query::{EngineQuery, EngineTransport};
+use routes::{SocketIoHandler, SocketIoRequest};
 use std::{convert::Infallible, sync::Arc};
 use warp::{
     Filter,
@@ -45,31 +45,36 @@ const BUNDLE: &str = include_str!("bundle.min.js");
 /// `/socket.io/`. `names` are the headers that say who a client is. The clients' connections end with
 /// `tasks`; they come back by themselves.
 pub fn socket_io(
-    inside: Inside,
-    tasks: Tasks,
+    inside: WebhookHandlers,
+    tasks: TaskGroup,
     names: Arc<[HeaderName]>,
 ) -> BoxedFilter<(Response,)> {
-    let engine = Engine::new();
-    Events { inside, engine: engine.clone(), tasks: tasks.clone() }.listen();
+    let engine = SocketIoEngine::new();
+    SocketIoEvents { inside, engine: engine.clone(), tasks: tasks.clone() }.listen();
     let (stopping, ending) = (tasks.stopping().clone(), engine.clone());
     tasks.spawn(async move {
         stopping.cancelled().await;
         ending.close().await;
     });
-    let requests = Requests { engine, guests: Guests::default(), tasks, names: Arc::clone(&names) };
-    let protocol = asked(names).and(handshake()).and(warp::body::stream()).then(
-        move |asked: Asked, handshake: Handshake, body| {
+    let requests = SocketIoHandler {
+        engine,
+        polling_clients: PollingClients::default(),
+        tasks,
+        names: Arc::clone(&names),
+    };
+    let protocol = request(names).and(handshake()).and(warp::body::stream()).then(
+        move |request: SocketIoRequest, handshake: WebSocketHandshake, body| {
             let requests = requests.clone();
             async move {
-                let headers = asked.headers.clone();
-                let upgrades = asked.query.transport == Some(Transport::WebSocket);
-                let answer = if upgrades && asked.method == Method::GET {
-                    let upgraded = requests.upgrade(asked, |tasks, names, serve| {
+                let headers = request.headers.clone();
+                let upgrades = request.query.transport == Some(EngineTransport::WebSocket);
+                let answer = if upgrades && request.method == Method::GET {
+                    let upgraded = requests.upgrade(request, |tasks, names, serve| {
                         handshake.accept(tasks, names, serve)
                     });
                     upgraded.unwrap_or_else(|fault| fault.answer().into_response())
                 } else {
-                    requests.answer(asked, body).await.into_response()
+                    requests.answer(request, body).await.into_response()
                 };
                 cors::allow(answer, &headers)
             }
@@ -92,17 +97,17 @@ fn bundle() -> impl Filter<Extract = (Response,), Error = warp::Rejection> + Clo
         })
 }
 
-fn asked(
+fn request(
     names: Arc<[HeaderName]>,
-) -> impl Filter<Extract = (Asked,), Error = Infallible> + Clone + Send + Sync + 'static {
+) -> impl Filter<Extract = (SocketIoRequest,), Error = Infallible> + Clone + Send + Sync + 'static {
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::method()
         .and(query)
         .and(warp::header::headers_cloned())
         .and(peer(names))
-        .and(warp::ext::optional::<Origin>())
-        .map(|method, raw: String, headers: HeaderMap, peer: Peer, origin| {
-            let query = Query::parse(&raw);
-            Asked { method, query, headers, peer, origin }
+        .and(warp::ext::optional::<RequestOrigin>())
+        .map(|method, raw: String, headers: HeaderMap, peer: ConnectionPeer, origin| {
+            let query = EngineQuery::parse(&raw);
+            SocketIoRequest { method, query, headers, peer, origin }
         })
 }

@@ -13,20 +13,20 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// A WebSocket's bytes, after the 101.
-pub struct Lent {
+pub struct CancellableStream {
     stream: ClientStream,
     leftover: Bytes,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
-impl Lent {
+impl CancellableStream {
     /// Lends a connection until `cut` is cancelled.
     pub fn new(stream: ClientStream, leftover: Bytes, cut: &CancellationToken) -> Self {
         Self { stream, leftover, cut: Box::pin(cut.clone().cancelled_owned()) }
     }
 }
 
-impl AsyncRead for Lent {
+impl AsyncRead for CancellableStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -44,7 +44,7 @@ impl AsyncRead for Lent {
     }
 }
 
-impl AsyncWrite for Lent {
+impl AsyncWrite for CancellableStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -64,7 +64,7 @@ impl AsyncWrite for Lent {
 
 #[cfg(test)]
 mod tests {
-    use super::{CancellationToken, Lent};
+    use super::{CancellableStream, CancellationToken};
     use crate::server::stream::ClientStream;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
@@ -75,7 +75,7 @@ mod tests {
     async fn what_was_read_comes_first_and_a_cut_is_the_end() {
         let (near, mut far) = UnixStream::pair().unwrap();
         let cut = CancellationToken::new();
-        let mut lent = Lent::new(ClientStream::Unix(near), "abc".into(), &cut);
+        let mut lent = CancellableStream::new(ClientStream::Unix(near), "abc".into(), &cut);
         far.write_all(b"d").await.unwrap();
         let mut read = [0; 4];
         lent.read_exact(&mut read).await.unwrap();

@@ -3,7 +3,7 @@
 use super::{Kind, write};
 use crate::support::{
     Server,
-    certificates::{Certificates, Pair},
+    certificates::{CertificatePair, Certificates},
 };
 use std::path::Path;
 
@@ -44,7 +44,11 @@ fn command(kind: Kind) -> (&'static str, &'static [&'static str]) {
     }
 }
 
-fn nginx(folder: &Path, [plain, tls]: [u16; 2], Pair { cert, key }: &Pair) -> String {
+fn nginx(
+    folder: &Path,
+    [plain, tls]: [u16; 2],
+    CertificatePair { cert, key }: &CertificatePair,
+) -> String {
     let folder = folder.display();
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("{kind}_temp_path {folder}/{kind};\n"))
@@ -61,7 +65,11 @@ fn nginx(folder: &Path, [plain, tls]: [u16; 2], Pair { cert, key }: &Pair) -> St
     )
 }
 
-fn apache(folder: &Path, [plain, tls]: [u16; 2], Pair { cert, key }: &Pair) -> String {
+fn apache(
+    folder: &Path,
+    [plain, tls]: [u16; 2],
+    CertificatePair { cert, key }: &CertificatePair,
+) -> String {
     let folder = folder.display();
     let modules: String =
         ["mpm_event", "authz_core", "proxy", "proxy_http", "proxy_wstunnel", "ssl"]
@@ -79,7 +87,11 @@ fn apache(folder: &Path, [plain, tls]: [u16; 2], Pair { cert, key }: &Pair) -> S
     )
 }
 
-fn caddy(folder: &Path, [plain, tls]: [u16; 2], Pair { cert, key }: &Pair) -> String {
+fn caddy(
+    folder: &Path,
+    [plain, tls]: [u16; 2],
+    CertificatePair { cert, key }: &CertificatePair,
+) -> String {
     let folder = folder.display();
     format!(
         "{{\n\tadmin off\n\tauto_https off\n\tstorage file_system {folder}/storage\n}}\n\
@@ -91,7 +103,11 @@ fn caddy(folder: &Path, [plain, tls]: [u16; 2], Pair { cert, key }: &Pair) -> St
     )
 }
 
-fn haproxy(folder: &Path, [plain, tls]: [u16; 2], Pair { cert, key }: &Pair) -> String {
+fn haproxy(
+    folder: &Path,
+    [plain, tls]: [u16; 2],
+    CertificatePair { cert, key }: &CertificatePair,
+) -> String {
     let read = |path: &Path| std::fs::read_to_string(path).expect("a certificate and its key");
     write(folder, "both.pem", &(read(cert) + &read(key)));
     format!(
@@ -103,7 +119,11 @@ fn haproxy(folder: &Path, [plain, tls]: [u16; 2], Pair { cert, key }: &Pair) -> 
     )
 }
 
-fn traefik(folder: &Path, [plain, tls]: [u16; 2], Pair { cert, key }: &Pair) -> String {
+fn traefik(
+    folder: &Path,
+    [plain, tls]: [u16; 2],
+    CertificatePair { cert, key }: &CertificatePair,
+) -> String {
     let dynamic = folder.join("dynamic");
     std::fs::create_dir(&dynamic).expect("a folder in a folder of our own");
     std::fs::copy(folder.join("notify_push.conf"), dynamic.join("notify_push.yml"))

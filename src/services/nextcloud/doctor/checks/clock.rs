@@ -1,8 +1,8 @@
 //! All agree on the time: how old a log-in may be is counted in seconds.
 
 use crate::services::nextcloud::doctor::{
-    outcome::{Check, Finding},
-    patient::Tools,
+    outcome::{CheckFinding, CheckId},
+    target::NextcloudCheckContext,
 };
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -13,60 +13,62 @@ const TOO_MUCH: i64 = 60_000;
 
 /// Somebody's clock beside ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::services::nextcloud::doctor) struct Reading {
-    whose: &'static str,
+pub(in crate::services::nextcloud::doctor) struct ClockReading {
+    clock_name: &'static str,
     /// In milliseconds: positive when theirs is ahead.
     ahead: i64,
 }
 
-impl Reading {
+impl ClockReading {
     /// Of two times since 1970.
     pub(in crate::services::nextcloud::doctor) fn new(
-        whose: &'static str,
+        clock_name: &'static str,
         theirs: Duration,
         ours: Duration,
     ) -> Self {
         let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-        Self { whose, ahead: millis(theirs).saturating_sub(millis(ours)) }
+        Self { clock_name, ahead: millis(theirs).saturating_sub(millis(ours)) }
     }
 
     /// Of a clock that tells whole seconds: it is half a second behind on average.
     pub(in crate::services::nextcloud::doctor) fn coarse(
-        whose: &'static str,
+        clock_name: &'static str,
         theirs: Duration,
         ours: Duration,
     ) -> Self {
-        Self::new(whose, theirs + Duration::from_millis(500), ours)
+        Self::new(clock_name, theirs + Duration::from_millis(500), ours)
     }
 
     fn text(&self) -> String {
         let seconds = (self.ahead.unsigned_abs() + 500) / 1000;
         match (seconds, self.ahead > 0) {
-            (0 | 1, _) => format!("{} agrees", self.whose),
-            (_, true) => format!("{} is {seconds} s ahead", self.whose),
-            (_, false) => format!("{} is {seconds} s behind", self.whose),
+            (0 | 1, _) => format!("{} agrees", self.clock_name),
+            (_, true) => format!("{} is {seconds} s ahead", self.clock_name),
+            (_, false) => format!("{} is {seconds} s behind", self.clock_name),
         }
     }
 }
 
 /// Our time of day, since 1970.
-pub(in crate::services::nextcloud::doctor) fn since_1970(tools: &Tools) -> Duration {
-    (tools.clock)().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO)
+pub(in crate::services::nextcloud::doctor) fn since_1970(
+    context: &NextcloudCheckContext,
+) -> Duration {
+    (context.clock)().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO)
 }
 
 /// Compares all clocks that could be read.
-pub(in crate::services::nextcloud::doctor) fn judge(readings: &[Reading]) -> Finding {
+pub(in crate::services::nextcloud::doctor) fn judge(readings: &[ClockReading]) -> CheckFinding {
     if readings.is_empty() {
-        return Finding::skipped(Check::Clock, "nobody could be asked for the time");
+        return CheckFinding::skipped(CheckId::Clock, "nobody could be asked for the time");
     }
-    let seen = readings.iter().map(Reading::text).collect::<Vec<_>>().join(", ");
+    let seen = readings.iter().map(ClockReading::text).collect::<Vec<_>>().join(", ");
     let worst = readings.iter().map(|reading| reading.ahead.saturating_abs()).max().unwrap_or(0);
     if worst <= NOTABLE {
-        return Finding::fine(Check::Clock, seen);
+        return CheckFinding::fine(CheckId::Clock, seen);
     }
     let finding = match worst <= TOO_MUCH {
-        true => Finding::hint(Check::Clock, seen),
-        false => Finding::wrong(Check::Clock, seen),
+        true => CheckFinding::hint(CheckId::Clock, seen),
+        false => CheckFinding::wrong(CheckId::Clock, seen),
     };
     finding
         .why(
@@ -79,24 +81,24 @@ pub(in crate::services::nextcloud::doctor) fn judge(readings: &[Reading]) -> Fin
 
 #[cfg(test)]
 mod tests {
-    use super::{Reading, judge};
-    use crate::doctor::finding::State;
+    use super::{ClockReading, judge};
+    use crate::doctor::finding::FindingState;
     use std::time::Duration;
 
-    fn reading(theirs: u64, ours: u64) -> Reading {
-        Reading::new("Redis", Duration::from_secs(theirs), Duration::from_secs(ours))
+    fn reading(theirs: u64, ours: u64) -> ClockReading {
+        ClockReading::new("Redis", Duration::from_secs(theirs), Duration::from_secs(ours))
     }
 
     #[test]
     fn the_worst_clock_decides() {
-        assert_eq!(judge(&[]).state, State::Skipped);
-        assert_eq!(judge(&[reading(101, 100)]).state, State::Fine);
+        assert_eq!(judge(&[]).state, FindingState::Skipped);
+        assert_eq!(judge(&[reading(101, 100)]).state, FindingState::Fine);
         let behind = judge(&[reading(100, 100), reading(90, 100)]);
         assert_eq!(
             (behind.state, &*behind.seen),
-            (State::Hint, "Redis agrees, Redis is 10 s behind")
+            (FindingState::Hint, "Redis agrees, Redis is 10 s behind")
         );
         let ahead = judge(&[reading(400, 100)]);
-        assert_eq!((ahead.state, &*ahead.seen), (State::Wrong, "Redis is 300 s ahead"));
+        assert_eq!((ahead.state, &*ahead.seen), (FindingState::Wrong, "Redis is 300 s ahead"));
     }
 }

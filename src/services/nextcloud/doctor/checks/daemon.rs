@@ -3,14 +3,14 @@
 use super::endpoint;
 use crate::{
     client::{
-        from_here,
-        websocket::{Refusal, Request},
+        loopback_reachable,
+        websocket::{UpgradeRejection, UpgradeRequest},
     },
-    server::Bind,
+    server::BindAddress,
     services::nextcloud::doctor::{
-        door::{Door, Shut},
-        outcome::{Check, Finding},
-        patient::{Patient, Tools},
+        connector::{EndpointConnector, EndpointFailure},
+        outcome::{CheckFinding, CheckId},
+        target::{NextcloudCheckContext, NextcloudTarget},
     },
     telemetry::error_chain::chain,
 };
@@ -20,58 +20,62 @@ const WHY: &str = "without it clients ask Nextcloud every half minute, as they d
 
 /// Connects as a proxy would.
 pub(in crate::services::nextcloud::doctor) async fn check(
-    patient: &Patient,
-    tools: &mut Tools,
-) -> Finding {
-    let listen = &patient.listen;
+    target: &NextcloudTarget,
+    context: &mut NextcloudCheckContext,
+) -> CheckFinding {
+    let listen = &target.listen;
     let place = place(&listen.bind);
     let shown = match &place {
         Ok((host, port)) if host.contains(':') => format!("[{host}]:{port}"),
         Ok((host, port)) => format!("{host}:{port}"),
         Err(path) => path.display().to_string(),
     };
-    let name = patient.place.server_names.first().map_or("localhost", String::as_str);
-    let path = format!("{}/push/ws", patient.place.path);
-    let request = Request { host: name.to_owned(), path };
-    let opened = match Door::own(place, request, listen.opening()) {
-        Ok(door) => door.enter(tools.rng.fork()).await,
-        Err(error) => Err(Shut::Tls(error.to_string())),
+    let name = target.place.server_names.first().map_or("localhost", String::as_str);
+    let path = format!("{}/push/ws", target.place.path);
+    let request = UpgradeRequest { host: name.to_owned(), path };
+    let opened = match EndpointConnector::own(place, request, listen.opening()) {
+        Ok(connector) => connector.open_websocket(context.rng.fork()).await,
+        Err(error) => Err(EndpointFailure::Tls(error.to_string())),
     };
     match opened {
-        Ok(_) => Finding::fine(Check::Daemon, format!("answers at {shown}")),
-        Err(shut) => refused(&shown, &shut),
+        Ok(_) => CheckFinding::fine(CheckId::Daemon, format!("answers at {shown}")),
+        Err(failure) => refused(&shown, &failure),
     }
 }
 
 /// An address that a program on this machine can use: not the wildcard.
-fn place(bind: &Bind) -> Result<(String, u16), PathBuf> {
+fn place(bind: &BindAddress) -> Result<(String, u16), PathBuf> {
     match bind {
-        Bind::Unix { path, .. } => Err(path.clone()),
-        Bind::Tcp { address, port } => {
+        BindAddress::Unix { path, .. } => Err(path.clone()),
+        BindAddress::Tcp { address, port } => {
             // Without an address IPv4 is listened to in any case.
-            let here = address.map_or(Ipv4Addr::LOCALHOST.into(), from_here);
+            let here = address.map_or(Ipv4Addr::LOCALHOST.into(), loopback_reachable);
             Ok((here.to_string(), *port))
         }
     }
 }
 
-fn refused(at: &str, shut: &Shut) -> Finding {
-    if let Shut::Refused(Refusal { status: Some(503), later: true, .. }) = shut {
+fn refused(at: &str, failure: &EndpointFailure) -> CheckFinding {
+    if let EndpointFailure::Refused(UpgradeRejection { status: Some(503), later: true, .. }) =
+        failure
+    {
         let seen = format!("answers at {at} and takes no more clients");
-        return endpoint::full(Finding::wrong(Check::Daemon, seen).why(WHY));
+        return endpoint::full(CheckFinding::wrong(CheckId::Daemon, seen).why(WHY));
     }
-    let seen = match shut {
-        Shut::Unreachable(error) => format!("nothing answers at {at} ({error})"),
-        Shut::Silent => format!("{at} takes the connection and says nothing"),
-        Shut::Certificate(why) | Shut::Tls(why) => format!("TLS with {at} fails: {why}"),
-        Shut::Refused(refusal) => {
+    let seen = match failure {
+        EndpointFailure::Unreachable(error) => format!("nothing answers at {at} ({error})"),
+        EndpointFailure::TimedOut => format!("{at} takes the connection and says nothing"),
+        EndpointFailure::Certificate(why) | EndpointFailure::Tls(why) => {
+            format!("TLS with {at} fails: {why}")
+        }
+        EndpointFailure::Refused(refusal) => {
             format!("what answers at {at} is no notify_push: {:?}", refusal.status_line)
         }
-        Shut::Broken(error) => format!("{at}: {}", chain(error)),
+        EndpointFailure::Broken(error) => format!("{at}: {}", chain(error)),
     };
-    let finding = Finding::wrong(Check::Daemon, seen).why(WHY);
-    match shut {
-        Shut::Refused(_) | Shut::Tls(_) => finding
+    let finding = CheckFinding::wrong(CheckId::Daemon, seen).why(WHY);
+    match failure {
+        EndpointFailure::Refused(_) | EndpointFailure::Tls(_) => finding
             .advise("See who listens there, and give one of them another port (PORT):")
             .run("ss -ltnp"),
         _ => finding
@@ -86,11 +90,11 @@ fn refused(at: &str, shut: &Shut) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::place;
-    use crate::server::Bind;
+    use crate::server::BindAddress;
 
     #[test]
     fn the_wildcard_is_asked_on_loopback() {
-        let bind = |address: Option<&str>| Bind::Tcp {
+        let bind = |address: Option<&str>| BindAddress::Tcp {
             address: address.map(|address| address.parse().unwrap()),
             port: 7867,
         };

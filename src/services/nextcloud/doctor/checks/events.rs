@@ -2,16 +2,16 @@
 
 use crate::{
     client::{
-        Delivery, State,
-        redis::{Fault, Keys, Pace, Subscription, Topology},
+        SourceEvent, SourceState,
+        redis::{RedisClient, RedisClientError, RedisSubscription, RedisTimeouts, RedisTopology},
     },
     services::nextcloud::{
         channels::CHANNELS,
         doctor::{
-            outcome::{Check, Finding, Outcome},
-            patient::{Patient, Tools, quoted},
+            outcome::{CheckFinding, CheckId, CheckOutcome},
+            target::{NextcloudCheckContext, NextcloudTarget, quoted},
         },
-        settings::InstanceSettings,
+        settings::NextcloudServiceSettings,
     },
 };
 use std::time::Duration;
@@ -30,79 +30,91 @@ const CLUSTER_RIGHTS: &str = "resetkeys resetchannels -@all +subscribe +ping +ge
 
 /// Whom our own events are for: no host has a user whose name begins with a control character, so
 /// that no client of anybody hears them.
-pub(in crate::services::nextcloud::doctor) const NOBODY: &str = "\u{1}doctor";
+pub(in crate::services::nextcloud::doctor) const DOCTOR_USER: &str = "\u{1}doctor";
 /// What an app publishes for a user's clients.
 pub(in crate::services::nextcloud::doctor) const CUSTOM: &str = "notify_custom";
 /// A published message has arrived long before.
 const ARRIVAL: Duration = Duration::from_secs(8);
-const QUEUE: usize = 64;
+const QUEUE_CAPACITY: usize = 64;
 
-const WHY: &str = "Nextcloud tells of changes on Redis channels, and the daemon must hear them all";
+const WHY: &str =
+    "Nextcloud tells of changes on Redis channels, and the daemon must receive them all";
 
 /// Whether we may publish, which a daemon need not.
-pub(in crate::services::nextcloud::doctor) struct Heard {
+pub(in crate::services::nextcloud::doctor) struct PublishAccess {
     pub(in crate::services::nextcloud::doctor) may_publish: bool,
 }
 
 /// Subscribes as the daemon does, and publishes for nobody.
 pub(in crate::services::nextcloud::doctor) async fn check(
-    patient: &Patient,
-    tools: &mut Tools,
-    keys: &Keys,
-) -> Outcome<Heard> {
-    let settings = patient.settings();
-    let (queue, mut deliveries) = mpsc::channel(QUEUE);
-    let (state, mut watched) = watch::channel(State::Starting);
-    let subscription = Subscription {
+    target: &NextcloudTarget,
+    context: &mut NextcloudCheckContext,
+    keys: &RedisClient,
+) -> CheckOutcome<PublishAccess> {
+    let settings = target.settings();
+    let (queue, mut deliveries) = mpsc::channel(QUEUE_CAPACITY);
+    let (state, mut watched) = watch::channel(SourceState::Starting);
+    let subscription = RedisSubscription {
         settings: settings.redis.clone(),
         channels: CHANNELS,
-        pace: Pace::default(),
-        rng: tools.rng.fork(),
+        timeouts: RedisTimeouts::default(),
+        rng: context.rng.fork(),
     };
-    let mark = tools.rng.u64(..).to_string();
+    let marker = context.rng.u64(..).to_string();
     let listening = Box::pin(subscription.run(queue, state, CancellationToken::new()));
     let judging = async {
-        let state = watched.wait_for(|state| *state != State::Starting).await.map(|s| s.clone());
+        let state =
+            watched.wait_for(|state| *state != SourceState::Starting).await.map(|s| s.clone());
         match state {
-            Ok(State::Away { why, .. }) => Outcome::bad(deaf(settings, &why)),
-            _ => round_trip(keys, &mut deliveries, &mark).await,
+            Ok(SourceState::Away { why, .. }) => {
+                CheckOutcome::bad(subscription_failed(settings, &why))
+            }
+            _ => round_trip(keys, &mut deliveries, &marker).await,
         }
     };
     tokio::select! {
         outcome = judging => outcome,
-        () = listening => Outcome::bad(Finding::wrong(Check::Events, "the subscription ended")),
+        () = listening => CheckOutcome::bad(CheckFinding::wrong(CheckId::Events, "the subscription ended")),
     }
 }
 
 /// A message for nobody, as JSON.
-pub(in crate::services::nextcloud::doctor) fn message(mark: &str) -> String {
-    serde_json::json!({ "user": NOBODY, "message": "doctor", "body": mark }).to_string()
+pub(in crate::services::nextcloud::doctor) fn message(marker: &str) -> String {
+    serde_json::json!({ "user": DOCTOR_USER, "message": "doctor", "body": marker }).to_string()
 }
 
 async fn round_trip(
-    keys: &Keys,
-    deliveries: &mut mpsc::Receiver<Delivery>,
-    mark: &str,
-) -> Outcome<Heard> {
+    keys: &RedisClient,
+    deliveries: &mut mpsc::Receiver<SourceEvent>,
+    marker: &str,
+) -> CheckOutcome<PublishAccess> {
     let all = format!("listening on all {} channels", CHANNELS.len());
-    match keys.publish(CUSTOM, message(mark)).await {
-        Err(Fault::Forbidden { .. }) => {
+    match keys.publish(CUSTOM, message(marker)).await {
+        Err(RedisClientError::Forbidden { .. }) => {
             let seen = format!("{all}; this Redis user may not publish, which is as it should be");
-            return Outcome::good(Finding::fine(Check::Events, seen), Heard { may_publish: false });
+            return CheckOutcome::good(
+                CheckFinding::fine(CheckId::Events, seen),
+                PublishAccess { may_publish: false },
+            );
         }
         Err(fault) => {
-            return Outcome::bad(Finding::wrong(Check::Events, fault.to_string()).why(WHY));
+            return CheckOutcome::bad(
+                CheckFinding::wrong(CheckId::Events, fault.to_string()).why(WHY),
+            );
         }
         Ok(()) => {}
     }
-    match timeout(ARRIVAL, arrival(deliveries, mark)).await {
+    match timeout(ARRIVAL, arrival(deliveries, marker)).await {
         Ok(true) => {
             let seen = format!("{all}; a published message came back");
-            Outcome::good(Finding::fine(Check::Events, seen), Heard { may_publish: true })
+            CheckOutcome::good(
+                CheckFinding::fine(CheckId::Events, seen),
+                PublishAccess { may_publish: true },
+            )
         }
-        _ => Outcome::bad(
-            Finding::wrong(
-                Check::Events,
+        _ => CheckOutcome::bad(
+            CheckFinding::wrong(
+                CheckId::Events,
                 format!("{all}, but a published message did not come back"),
             )
             .why(WHY)
@@ -115,11 +127,11 @@ async fn round_trip(
     }
 }
 
-async fn arrival(deliveries: &mut mpsc::Receiver<Delivery>, mark: &str) -> bool {
+async fn arrival(deliveries: &mut mpsc::Receiver<SourceEvent>, marker: &str) -> bool {
     while let Some(delivery) = deliveries.recv().await {
-        if let Delivery::Message(message, _) = delivery
+        if let SourceEvent::Message(message, _) = delivery
             && message.channel == CUSTOM
-            && String::from_utf8_lossy(&message.payload).contains(mark)
+            && String::from_utf8_lossy(&message.payload).contains(marker)
         {
             return true;
         }
@@ -127,8 +139,8 @@ async fn arrival(deliveries: &mut mpsc::Receiver<Delivery>, mark: &str) -> bool 
     false
 }
 
-fn deaf(settings: &InstanceSettings, why: &str) -> Finding {
-    let finding = Finding::wrong(Check::Events, why).why(WHY);
+fn subscription_failed(settings: &NextcloudServiceSettings, why: &str) -> CheckFinding {
+    let finding = CheckFinding::wrong(CheckId::Events, why).why(WHY);
     if why.contains("grant the Redis user") {
         return finding
             .advise(
@@ -141,11 +153,11 @@ fn deaf(settings: &InstanceSettings, why: &str) -> Finding {
 }
 
 /// The command that grants what the daemon needs.
-pub(in crate::services::nextcloud::doctor) fn grant(settings: &InstanceSettings) -> String {
+pub(in crate::services::nextcloud::doctor) fn grant(settings: &NextcloudServiceSettings) -> String {
     let user = settings.redis.user.as_deref().unwrap_or("default");
     let rights = match settings.redis.topology {
-        Topology::Cluster(_) => CLUSTER_RIGHTS,
-        Topology::Single(_) | Topology::Sentinel { .. } => RIGHTS,
+        RedisTopology::Cluster(_) => CLUSTER_RIGHTS,
+        RedisTopology::Single(_) | RedisTopology::Sentinel { .. } => RIGHTS,
     };
     let words = rights.split(' ').map(quoted).collect::<Vec<_>>().join(" ");
     format!("redis-cli ACL SETUSER {} {words}", quoted(user))

@@ -1,10 +1,10 @@
 //! A silent connection stays: what the proxies' time-outs do.
 
 use crate::{
-    client::websocket::VisitError,
+    client::websocket::WebSocketClientError,
     services::nextcloud::doctor::{
-        door::Guest,
-        outcome::{Check, Finding},
+        connector::EndpointClient,
+        outcome::{CheckFinding, CheckId},
     },
 };
 use std::time::Duration;
@@ -16,40 +16,45 @@ const PING: Duration = Duration::from_secs(35);
 
 /// Holds a connection that says nothing.
 pub(in crate::services::nextcloud::doctor) async fn check(
-    mut guest: Guest,
+    mut client: EndpointClient,
     patience: Duration,
-) -> Finding {
-    let begun = Instant::now();
-    let until = begun + patience;
+) -> CheckFinding {
+    let started = Instant::now();
+    let until = started + patience;
     loop {
-        match timeout_at(until, guest.next()).await {
+        match timeout_at(until, client.next()).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => return cut(begun.elapsed(), guest.pings(), &error),
-            Err(_) => return held(patience, guest.pings()),
+            Ok(Err(error)) => return cut(started.elapsed(), client.pings(), &error),
+            Err(_) => return held(patience, client.pings()),
         }
     }
 }
 
-fn held(patience: Duration, pings: u32) -> Finding {
+fn held(patience: Duration, pings: u32) -> CheckFinding {
     let seconds = patience.as_secs();
     let seen = format!("a silent connection lasts for {seconds} s");
     if patience < PING {
         let more = "the daemon breaks the silence every 30 s: --patience 70s shows whether the \
                     proxies wait that long";
-        return Finding::fine(Check::Idle, seen).detail(more);
+        return CheckFinding::fine(CheckId::Idle, seen).detail(more);
     }
     if pings > 0 {
         let s = if pings == 1 { "" } else { "s" };
-        return Finding::fine(Check::Idle, format!("{seen}, with {pings} ping{s} of the daemon"));
+        return CheckFinding::fine(
+            CheckId::Idle,
+            format!("{seen}, with {pings} ping{s} of the daemon"),
+        );
     }
-    Finding::wrong(Check::Idle, format!("{seen}, but no ping of the daemon arrives"))
-        .why("clients notice a dead connection by missing pings, and would hear messages as late")
+    CheckFinding::wrong(CheckId::Idle, format!("{seen}, but no ping of the daemon arrives"))
+        .why(
+            "clients notice a dead connection by missing pings, and would receive messages as late",
+        )
         .advise("Look for something in between that answers pings itself or holds frames back.")
 }
 
-fn cut(after: Duration, pings: u32, error: &VisitError) -> Finding {
+fn cut(after: Duration, pings: u32, error: &WebSocketClientError) -> CheckFinding {
     let seen = format!("a silent connection was cut after {} s ({error})", after.as_secs());
-    Finding::wrong(Check::Idle, seen)
+    CheckFinding::wrong(CheckId::Idle, seen)
         .why(
             "clients that are cut come back, each time with a log-in; some fall back to asking for \
              two minutes",
@@ -69,12 +74,12 @@ fn cut(after: Duration, pings: u32, error: &VisitError) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::{Duration, PING, held};
-    use crate::doctor::finding::State;
+    use crate::doctor::finding::FindingState;
 
     #[test]
     fn a_long_silence_without_a_ping_is_wrong() {
-        assert_eq!(held(Duration::from_secs(5), 0).state, State::Fine);
-        assert_eq!(held(PING, 1).state, State::Fine);
-        assert_eq!(held(PING, 0).state, State::Wrong);
+        assert_eq!(held(Duration::from_secs(5), 0).state, FindingState::Fine);
+        assert_eq!(held(PING, 1).state, FindingState::Fine);
+        assert_eq!(held(PING, 0).state, FindingState::Wrong);
     }
 }

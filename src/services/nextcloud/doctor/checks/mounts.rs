@@ -2,10 +2,10 @@
 
 use super::database::number;
 use crate::{
-    client::database::{Database, StoreError},
+    client::database::{Database, DatabaseClientError},
     services::nextcloud::{
-        directory::Directory,
-        doctor::outcome::{Check, Finding},
+        doctor::outcome::{CheckFinding, CheckId},
+        mount_store::MountStore,
     },
 };
 use std::{sync::Arc, time::Duration};
@@ -18,34 +18,36 @@ const SLOW: Duration = Duration::from_secs(1);
 pub(in crate::services::nextcloud::doctor) async fn check(
     database: &Arc<Database>,
     occ: &str,
-) -> Finding {
+) -> CheckFinding {
     match look_up(database).await {
-        Ok(None) => Finding::hint(Check::Mounts, "Nextcloud has no mounts yet")
+        Ok(None) => CheckFinding::hint(CheckId::Mounts, "Nextcloud has no mounts yet")
             .why("users get theirs with their first request; until then nobody is told of changes")
             .advise("Log in to Nextcloud once, then run this again."),
         Ok(Some((storage, users, took))) => judge(storage, users, took, occ),
-        Err(error) => Finding::wrong(Check::Mounts, error.to_string())
+        Err(error) => CheckFinding::wrong(CheckId::Mounts, error.to_string())
             .why("this query tells whom a change concerns"),
     }
 }
 
-async fn look_up(database: &Arc<Database>) -> Result<Option<(i64, usize, Duration)>, StoreError> {
+async fn look_up(
+    database: &Arc<Database>,
+) -> Result<Option<(i64, usize, Duration)>, DatabaseClientError> {
     let latest = number(database, "SELECT MAX(storage_id) FROM {p}mounts").await?;
     let Some(storage) = latest else { return Ok(None) };
-    let directory = Directory::new(Arc::clone(database), |_, _| {});
-    let (begun, mut users) = (Instant::now(), 0);
-    directory.mounts_on(storage, &mut |_| users += 1).await?;
-    Ok(Some((storage, users, begun.elapsed())))
+    let directory = MountStore::new(Arc::clone(database), |_, _| {});
+    let (started, mut users) = (Instant::now(), 0);
+    directory.mounts_of_storage(storage, &mut |_| users += 1).await?;
+    Ok(Some((storage, users, started.elapsed())))
 }
 
-fn judge(storage: i64, users: usize, took: Duration, occ: &str) -> Finding {
+fn judge(storage: i64, users: usize, took: Duration, occ: &str) -> CheckFinding {
     let s = if users == 1 { "" } else { "s" };
     let found = format!("found {users} mount{s} of storage {storage}");
     let millis = took.as_millis();
     if took < SLOW {
-        return Finding::fine(Check::Mounts, format!("{found} in {millis} ms"));
+        return CheckFinding::fine(CheckId::Mounts, format!("{found} in {millis} ms"));
     }
-    Finding::hint(Check::Mounts, format!("{found}, but it took {millis} ms"))
+    CheckFinding::hint(CheckId::Mounts, format!("{found}, but it took {millis} ms"))
         .why("each first change of a storage waits for this query")
         .advise("Add the indices that are missing, and see what else the database is busy with:")
         .run(format!("{occ} db:add-missing-indices"))
@@ -54,11 +56,11 @@ fn judge(storage: i64, users: usize, took: Duration, occ: &str) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::{Duration, judge};
-    use crate::doctor::finding::State;
+    use crate::doctor::finding::FindingState;
 
     #[test]
     fn a_slow_look_up_is_a_hint() {
-        assert_eq!(judge(1, 1, Duration::from_millis(3), "occ").state, State::Fine);
-        assert_eq!(judge(1, 9, Duration::from_secs(2), "occ").state, State::Hint);
+        assert_eq!(judge(1, 1, Duration::from_millis(3), "occ").state, FindingState::Fine);
+        assert_eq!(judge(1, 9, Duration::from_secs(2), "occ").state, FindingState::Hint);
     }
 }

@@ -1,39 +1,42 @@
 //! Nextcloud answers HTTP.
 
-use super::clock::{Reading, since_1970};
+use super::clock::{ClockReading, since_1970};
 use crate::services::nextcloud::{
     doctor::{
-        outcome::{Check, Finding, Outcome},
-        patient::{Patient, Tools},
+        outcome::{CheckFinding, CheckId, CheckOutcome},
+        target::{NextcloudCheckContext, NextcloudTarget},
     },
-    remote::{RemoteSettings, Status, Survey, Trouble},
+    http::{NextcloudClientSettings, NextcloudError, NextcloudStatus, NextcloudSurvey},
 };
 use std::time::{Duration, UNIX_EPOCH};
 
 const WHY: &str = "log-ins that the database can't decide are Nextcloud's, and so is the self-test";
 
 /// What later checks build on.
-pub(in crate::services::nextcloud::doctor) struct Reached {
-    pub(in crate::services::nextcloud::doctor) survey: Survey,
+pub(in crate::services::nextcloud::doctor) struct ReachedNextcloud {
+    pub(in crate::services::nextcloud::doctor) survey: NextcloudSurvey,
     /// How its clock compares with ours.
-    pub(in crate::services::nextcloud::doctor) clock: Option<Reading>,
+    pub(in crate::services::nextcloud::doctor) clock: Option<ClockReading>,
 }
 
 /// Reads `status.php`.
 pub(in crate::services::nextcloud::doctor) async fn check(
-    remote: RemoteSettings,
-    patient: &Patient,
-    tools: &Tools,
-) -> Outcome<Reached> {
+    remote: NextcloudClientSettings,
+    target: &NextcloudTarget,
+    context: &NextcloudCheckContext,
+) -> CheckOutcome<ReachedNextcloud> {
     let url = remote.url.clone();
-    let survey = Survey::new(remote);
+    let survey = NextcloudSurvey::new(remote);
     let status = match survey.status().await {
         Ok(status) => status,
-        Err(trouble) => return Outcome::bad(refused(url.as_str(), &trouble, patient)),
+        Err(trouble) => return CheckOutcome::bad(refused(url.as_str(), &trouble, target)),
     };
     let clock = status.date.as_deref().and_then(date);
-    let clock = clock.map(|theirs| Reading::coarse("Nextcloud", theirs, since_1970(tools)));
-    Outcome::good(judge(url.as_str(), &status, &patient.occ), Reached { survey, clock })
+    let clock = clock.map(|theirs| ClockReading::coarse("Nextcloud", theirs, since_1970(context)));
+    CheckOutcome::good(
+        judge(url.as_str(), &status, &target.occ),
+        ReachedNextcloud { survey, clock },
+    )
 }
 
 /// RFC 9110 section 5.6.7.
@@ -41,35 +44,38 @@ fn date(header: &str) -> Option<Duration> {
     httpdate::parse_http_date(header).ok()?.duration_since(UNIX_EPOCH).ok()
 }
 
-fn judge(url: &str, status: &Status, occ: &str) -> Finding {
+fn judge(url: &str, status: &NextcloudStatus, occ: &str) -> CheckFinding {
     let seen = format!("Nextcloud {} answers at {url}", status.version);
     if !status.installed {
-        return Finding::wrong(Check::Nextcloud, format!("{seen}, but is not set up"))
+        return CheckFinding::wrong(CheckId::Nextcloud, format!("{seen}, but is not set up"))
             .why(WHY)
             .run(format!("{occ} maintenance:install"));
     }
     if status.maintenance {
-        return Finding::wrong(Check::Nextcloud, format!("{seen}, but is in maintenance mode"))
-            .why("nobody can log in meanwhile")
-            .advise("When the maintenance is over:")
-            .run(format!("{occ} maintenance:mode --off"));
+        return CheckFinding::wrong(
+            CheckId::Nextcloud,
+            format!("{seen}, but is in maintenance mode"),
+        )
+        .why("nobody can log in meanwhile")
+        .advise("When the maintenance is over:")
+        .run(format!("{occ} maintenance:mode --off"));
     }
     if status.needs_upgrade {
-        return Finding::wrong(
-            Check::Nextcloud,
+        return CheckFinding::wrong(
+            CheckId::Nextcloud,
             format!("{seen}, but its upgrade is not finished"),
         )
         .why("it answers nothing else until then")
         .run(format!("{occ} upgrade"));
     }
-    Finding::fine(Check::Nextcloud, seen)
+    CheckFinding::fine(CheckId::Nextcloud, seen)
 }
 
-fn refused(url: &str, trouble: &Trouble, patient: &Patient) -> Finding {
-    let occ = &patient.occ;
-    let finding = Finding::wrong(Check::Nextcloud, format!("{url}: {trouble}")).why(WHY);
+fn refused(url: &str, trouble: &NextcloudError, target: &NextcloudTarget) -> CheckFinding {
+    let occ = &target.occ;
+    let finding = CheckFinding::wrong(CheckId::Nextcloud, format!("{url}: {trouble}")).why(WHY);
     match trouble {
-        Trouble::Certificate(_) => finding
+        NextcloudError::Certificate(_) => finding
             .advise(
                 "A self-signed certificate, or one of a CA of your own, is trusted when its file \
                  is given (in the daemon's environment):",
@@ -80,46 +86,52 @@ fn refused(url: &str, trouble: &Trouble, patient: &Patient) -> Finding {
                  themselves still want a good one:",
             )
             .paste("ALLOW_SELF_SIGNED=true"),
-        Trouble::Redirect { to } => finding
+        NextcloudError::Redirect { to } => finding
             .advise("Name the address where it leads to:")
             .paste(format!("NEXTCLOUD_URL={}", to.trim_end_matches("/status.php"))),
-        Trouble::Untrusted => {
-            let host = patient.settings().nextcloud.url.as_ref().and_then(|url| url.host_str());
+        NextcloudError::Untrusted => {
+            let host = target.settings().nextcloud.url.as_ref().and_then(|url| url.host_str());
             let host = host.unwrap_or_default();
             finding
                 .advise("Look at the list, then add the host at a free number:")
                 .run(format!("{occ} config:system:get trusted_domains"))
                 .run(format!("{occ} config:system:set trusted_domains 9 --value={host}"))
         }
-        Trouble::Maintenance => finding
+        NextcloudError::Maintenance => finding
             .advise("See whether it is in maintenance mode; if so, end it:")
             .run(format!("{occ} maintenance:mode; {occ} maintenance:mode --off")),
         _ => finding
             .advise("See what this host gets to see there:")
-            .run(format!("curl -v {}status.php", super::super::patient::quoted(url))),
+            .run(format!("curl -v {}status.php", super::super::target::quoted(url))),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{date, judge};
-    use crate::{doctor::finding::State, services::nextcloud::remote::Status};
+    use crate::{doctor::finding::FindingState, services::nextcloud::http::NextcloudStatus};
     use std::time::Duration;
 
     #[test]
-    fn a_nextcloud_that_lets_nobody_in_is_wrong() {
-        let good = Status {
+    fn a_nextcloud_without_logins_is_wrong() {
+        let good = NextcloudStatus {
             installed: true,
             maintenance: false,
             needs_upgrade: false,
             version: "32.0.1".into(),
             date: None,
         };
-        let state = |status: &Status| judge("https://c/", status, "occ").state;
-        assert_eq!(state(&good), State::Fine);
-        assert_eq!(state(&Status { maintenance: true, ..good.clone() }), State::Wrong);
-        assert_eq!(state(&Status { needs_upgrade: true, ..good.clone() }), State::Wrong);
-        assert_eq!(state(&Status { installed: false, ..good }), State::Wrong);
+        let state = |status: &NextcloudStatus| judge("https://c/", status, "occ").state;
+        assert_eq!(state(&good), FindingState::Fine);
+        assert_eq!(
+            state(&NextcloudStatus { maintenance: true, ..good.clone() }),
+            FindingState::Wrong
+        );
+        assert_eq!(
+            state(&NextcloudStatus { needs_upgrade: true, ..good.clone() }),
+            FindingState::Wrong
+        );
+        assert_eq!(state(&NextcloudStatus { installed: false, ..good }), FindingState::Wrong);
     }
 
     #[test]

@@ -1,78 +1,87 @@
 //! Redis answers and lets us in.
 
-use super::clock::{Reading, since_1970};
+use super::clock::{ClockReading, since_1970};
 use crate::{
-    client::redis::{Address, Fault, Look, Pace, RedisSettings},
+    client::redis::{
+        RedisAddress, RedisClientError, RedisSettings, RedisTimeouts, ServerInspection,
+    },
     services::nextcloud::doctor::{
-        outcome::{Check, Finding, Outcome},
-        patient::{Patient, Tools, is_near, quoted},
+        outcome::{CheckFinding, CheckId, CheckOutcome},
+        target::{NextcloudCheckContext, NextcloudTarget, is_near, quoted},
     },
 };
 
 const WHY: &str = "Nextcloud tells of every change through Redis; without it nobody hears anything";
 
 /// What later checks build on.
-pub(in crate::services::nextcloud::doctor) struct Reached {
+pub(in crate::services::nextcloud::doctor) struct ReachedRedis {
     /// How its clock compares with ours.
-    pub(in crate::services::nextcloud::doctor) clock: Option<Reading>,
+    pub(in crate::services::nextcloud::doctor) clock: Option<ClockReading>,
 }
 
 /// Connects and asks.
 pub(in crate::services::nextcloud::doctor) async fn check(
-    patient: &Patient,
-    tools: &mut Tools,
-) -> Outcome<Reached> {
-    let settings = &patient.settings().redis;
-    match Look::take(settings.clone(), Pace::default(), tools.rng.fork()).await {
+    target: &NextcloudTarget,
+    context: &mut NextcloudCheckContext,
+) -> CheckOutcome<ReachedRedis> {
+    let settings = &target.settings().redis;
+    match ServerInspection::take(settings.clone(), RedisTimeouts::default(), context.rng.fork())
+        .await
+    {
         Ok(look) => {
-            let clock = look.time.map(|theirs| Reading::new("Redis", theirs, since_1970(tools)));
+            let clock =
+                look.time.map(|theirs| ClockReading::new("Redis", theirs, since_1970(context)));
             let open = is_open(settings, &look.at).then(|| open(&look.at));
-            Outcome::good(Finding::fine(Check::Redis, seen(&look)), Reached { clock }).and(open)
+            CheckOutcome::good(
+                CheckFinding::fine(CheckId::Redis, seen(&look)),
+                ReachedRedis { clock },
+            )
+            .and(open)
         }
-        Err(fault) => Outcome::bad(refused(patient, &fault)),
+        Err(fault) => CheckOutcome::bad(refused(target, &fault)),
     }
 }
 
-fn seen(Look { at, user, version, .. }: &Look) -> String {
+fn seen(ServerInspection { at, user, version, .. }: &ServerInspection) -> String {
     let version = version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
     let user = user.as_ref().map(|user| format!(" as user {user}")).unwrap_or_default();
     format!("Redis{version} at {at} lets us in{user}")
 }
 
-fn refused(patient: &Patient, fault: &Fault) -> Finding {
-    let finding = Finding::wrong(Check::Redis, fault.to_string()).why(WHY);
+fn refused(target: &NextcloudTarget, fault: &RedisClientError) -> CheckFinding {
+    let finding = CheckFinding::wrong(CheckId::Redis, fault.to_string()).why(WHY);
     match fault {
-        Fault::Connect { at: Address::Unix(path), .. } => {
+        RedisClientError::Connect { at: RedisAddress::Unix(path), .. } => {
             let path = quoted(&path.display().to_string());
             finding
                 .advise("See that Redis runs and that this user may use its socket:")
                 .run(format!("systemctl status redis-server; ls -l {path}; id"))
         }
-        Fault::Connect { at: Address::Tcp(host, port), .. } => finding
+        RedisClientError::Connect { at: RedisAddress::Tcp(host, port), .. } => finding
             .advise("See that Redis runs, and that this host may reach it:")
             .run(format!("systemctl status redis-server; redis-cli -h {host} -p {port} ping")),
-        Fault::Login { .. } => finding
+        RedisClientError::Login { .. } => finding
             .advise("Correct user and password in config.php (redis, or notify_push_redis):")
             .paste(
                 "'redis' =>\narray (\n  'host' => '…',\n  'user' => '…',\n  'password' => '…',\n),",
             ),
-        Fault::Forbidden { .. } => finding
-            .advise("As a Redis administrator:")
-            .run(super::events::grant(patient.settings())),
+        RedisClientError::Forbidden { .. } => {
+            finding.advise("As a Redis administrator:").run(super::events::grant(target.settings()))
+        }
         _ => finding.advise("The settings that hold are listed under settings, redis-url."),
     }
 }
 
 /// Whether anybody who reaches the server may do everything there.
-fn is_open(settings: &RedisSettings, at: &Address) -> bool {
-    let Address::Tcp(host, _) = at else { return false };
+fn is_open(settings: &RedisSettings, at: &RedisAddress) -> bool {
+    let RedisAddress::Tcp(host, _) = at else { return false };
     settings.password.is_none()
         && settings.tls.as_ref().is_none_or(|tls| tls.client.is_none())
         && !is_near(host)
 }
 
-fn open(at: &Address) -> Finding {
-    Finding::hint(Check::Redis, format!("{at} asks for no password"))
+fn open(at: &RedisAddress) -> CheckFinding {
+    CheckFinding::hint(CheckId::Redis, format!("{at} asks for no password"))
         .why(
             "whoever reaches it may publish a ticket and log in as anybody (docs/redis-acl.md). In \
              a network of containers that nobody else is in this may be intended",

@@ -1,33 +1,35 @@
 //! The database holds Nextcloud's tables, and they may be read.
 
 use crate::{
-    client::database::{Database, StoreError},
+    client::database::{Database, DatabaseClientError},
     services::nextcloud::{
-        doctor::outcome::{Check, Finding, Outcome},
-        readable::{NEEDED, unreadable},
+        doctor::outcome::{CheckFinding, CheckId, CheckOutcome},
+        table_access::{REQUIRED_TABLES, unreadable_tables},
     },
 };
 
 const WHY: &str = "without them nobody can be told of changes, or log-ins can't be decided here";
 
 /// Reads nothing of each.
-pub(in crate::services::nextcloud::doctor) async fn check(database: &Database) -> Outcome<()> {
-    match unreadable(database).await {
-        Ok(complaints) if complaints.is_empty() => {
-            let names = NEEDED.map(|(table, _)| table).join(", ");
-            Outcome::good(Finding::fine(Check::Tables, format!("may read {names}")), ())
+pub(in crate::services::nextcloud::doctor) async fn check(database: &Database) -> CheckOutcome<()> {
+    match unreadable_tables(database).await {
+        Ok(problems) if problems.is_empty() => {
+            let names = REQUIRED_TABLES.map(|(table, _)| table).join(", ");
+            CheckOutcome::good(CheckFinding::fine(CheckId::Tables, format!("may read {names}")), ())
         }
-        Ok(complaints) => {
-            let findings = complaints.iter().map(complain).collect();
-            Outcome { findings, value: None }
+        Ok(problems) => {
+            let findings = problems.iter().map(table_finding).collect();
+            CheckOutcome { findings, value: None }
         }
-        Err(error) => Outcome::bad(Finding::wrong(Check::Tables, error.to_string()).why(WHY)),
+        Err(error) => {
+            CheckOutcome::bad(CheckFinding::wrong(CheckId::Tables, error.to_string()).why(WHY))
+        }
     }
 }
 
-fn complain(error: &StoreError) -> Finding {
+fn table_finding(error: &DatabaseClientError) -> CheckFinding {
     let (seen, grant) = error.with_remedy();
-    let finding = Finding::wrong(Check::Tables, seen).why(WHY);
+    let finding = CheckFinding::wrong(CheckId::Tables, seen).why(WHY);
     match grant {
         Some(grant) => finding.advise("As an administrator of the database:").sql(grant),
         None => finding.advise(

@@ -9,7 +9,7 @@ pub const MAX_MEMORY_KIB: u32 = 256 * 1024;
 /// Most work one argon2 check may do, in KiB × passes: sixteen times PHP's default.
 pub const MAX_WORK_KIB: u64 = 16 * 4 * 64 * 1024;
 /// Most lanes of one argon2 check.
-pub const MAX_LANES: u32 = 16;
+pub const MAX_PARALLELISM: u32 = 16;
 /// Highest bcrypt cost: about 1.5 s. PHP's default is 10, since 8.4 it is 12.
 pub const MAX_BCRYPT_COST: u32 = 15;
 /// Longest hash that is looked at, in bytes.
@@ -19,7 +19,7 @@ pub const MAX_PASSWORD: usize = 4096;
 
 /// Why a hash says neither yes nor no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
+pub enum UnusableHash {
     /// Nothing that PHP's `password_hash` writes.
     #[error("not a bcrypt ($2y$), argon2i or argon2id hash")]
     Unknown,
@@ -34,10 +34,10 @@ pub enum Unusable {
 /// as PHP does; a password with a NUL byte fits no bcrypt hash (PHP refuses to make one).
 ///
 /// # Errors
-/// [`Unusable`] when the hash can't be used; that says nothing about the password.
-pub fn check(hash: &str, password: &str) -> Result<bool, Unusable> {
+/// [`UnusableHash`] when the hash can't be used; that says nothing about the password.
+pub fn check(hash: &str, password: &str) -> Result<bool, UnusableHash> {
     if hash.len() > MAX_HASH {
-        return Err(Unusable::Unknown);
+        return Err(UnusableHash::Unknown);
     }
     if password.len() > MAX_PASSWORD {
         return Ok(false);
@@ -45,52 +45,53 @@ pub fn check(hash: &str, password: &str) -> Result<bool, Unusable> {
     if hash.starts_with("$argon2") { argon2(hash, password) } else { bcrypt(hash, password) }
 }
 
-fn bcrypt(hash: &str, password: &str) -> Result<bool, Unusable> {
+fn bcrypt(hash: &str, password: &str) -> Result<bool, UnusableHash> {
     if !["$2y$", "$2b$", "$2a$"].iter().any(|start| hash.starts_with(start)) {
-        return Err(Unusable::Unknown);
+        return Err(UnusableHash::Unknown);
     }
-    let parts: bcrypt::HashParts = hash.parse().map_err(|_| Unusable::Unknown)?;
+    let parts: bcrypt::HashParts = hash.parse().map_err(|_| UnusableHash::Unknown)?;
     if parts.get_cost() > MAX_BCRYPT_COST {
-        return Err(Unusable::TooCostly);
+        return Err(UnusableHash::TooCostly);
     }
     if password.contains('\0') {
         return Ok(false);
     }
-    bcrypt::verify(password, hash).map_err(|_| Unusable::Unknown)
+    bcrypt::verify(password, hash).map_err(|_| UnusableHash::Unknown)
 }
 
-fn argon2(hash: &str, password: &str) -> Result<bool, Unusable> {
-    let parsed = PasswordHash::new(hash).map_err(|_| Unusable::Unknown)?;
+fn argon2(hash: &str, password: &str) -> Result<bool, UnusableHash> {
+    let parsed = PasswordHash::new(hash).map_err(|_| UnusableHash::Unknown)?;
     let algorithm = match parsed.algorithm.as_str() {
         "argon2id" => Algorithm::Argon2id,
         "argon2i" => Algorithm::Argon2i,
-        _ => return Err(Unusable::Unknown),
+        _ => return Err(UnusableHash::Unknown),
     };
     // Without `v=` it is the version before 1.3, as in libargon2.
     let version =
-        Version::try_from(parsed.version.unwrap_or(0x10)).map_err(|_| Unusable::Unknown)?;
-    let params = Params::try_from(&parsed).map_err(|_| Unusable::Unknown)?;
+        Version::try_from(parsed.version.unwrap_or(0x10)).map_err(|_| UnusableHash::Unknown)?;
+    let params = Params::try_from(&parsed).map_err(|_| UnusableHash::Unknown)?;
     let (Some(salt), Some(expected)) = (parsed.salt, parsed.hash) else {
-        return Err(Unusable::Unknown);
+        return Err(UnusableHash::Unknown);
     };
     affordable(&params)?;
     let mut out = Zeroizing::new(vec![0; expected.len()]);
     Argon2::new(algorithm, version, params)
         .hash_password_into(password.as_bytes(), salt.as_ref(), &mut out)
-        .map_err(|_| Unusable::TooCostly)?;
+        .map_err(|_| UnusableHash::TooCostly)?;
     Ok(out.ct_eq(expected.as_bytes()).into())
 }
 
-fn affordable(params: &Params) -> Result<(), Unusable> {
+fn affordable(params: &Params) -> Result<(), UnusableHash> {
     let work = u64::from(params.m_cost()) * u64::from(params.t_cost());
-    let within =
-        params.m_cost() <= MAX_MEMORY_KIB && work <= MAX_WORK_KIB && params.p_cost() <= MAX_LANES;
-    within.then_some(()).ok_or(Unusable::TooCostly)
+    let within = params.m_cost() <= MAX_MEMORY_KIB
+        && work <= MAX_WORK_KIB
+        && params.p_cost() <= MAX_PARALLELISM;
+    within.then_some(()).ok_or(UnusableHash::TooCostly)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Unusable, check};
+    use super::{UnusableHash, check};
 
     // All made by the reference implementations in C (argon2-cffi, bcrypt), not by our crates.
     const PASSWORD: &str = "Grüße, w@rld!";
@@ -143,9 +144,9 @@ mod tests {
             "m=131072,t=129,p=1",
             "m=1024,t=1,p=128",
         ] {
-            assert_eq!(check(&with(params), "x"), Err(Unusable::TooCostly), "{params}");
+            assert_eq!(check(&with(params), "x"), Err(UnusableHash::TooCostly), "{params}");
         }
-        assert_eq!(check(&BCRYPT_2Y.replace("$05$", "$31$"), "x"), Err(Unusable::TooCostly));
+        assert_eq!(check(&BCRYPT_2Y.replace("$05$", "$31$"), "x"), Err(UnusableHash::TooCostly));
     }
 
     #[test]
@@ -162,10 +163,10 @@ mod tests {
             "5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8",
             "3|$argon2id$v=19$m=64,t=1,p=1$",
         ] {
-            assert_eq!(check(hash, PASSWORD), Err(Unusable::Unknown), "{hash}");
+            assert_eq!(check(hash, PASSWORD), Err(UnusableHash::Unknown), "{hash}");
         }
         let long = format!("$argon2id${}", "a".repeat(4096));
-        assert_eq!(check(&long, PASSWORD), Err(Unusable::Unknown));
+        assert_eq!(check(&long, PASSWORD), Err(UnusableHash::Unknown));
     }
 
     #[test]

@@ -3,16 +3,16 @@
 mod check;
 
 pub use check::{
-    MAX_BCRYPT_COST, MAX_HASH, MAX_LANES, MAX_MEMORY_KIB, MAX_PASSWORD, MAX_WORK_KIB, Unusable,
-    check,
+    MAX_BCRYPT_COST, MAX_HASH, MAX_MEMORY_KIB, MAX_PARALLELISM, MAX_PASSWORD, MAX_WORK_KIB,
+    UnusableHash, check,
 };
 
-use super::fair_queue::Lanes;
+use super::fair_queue::FairQueue;
 use crate::{
     config::secret::Secret,
     server::{
-        client_address::{Origin, Origins, Welcome},
-        peer::Peer,
+        client_address::{ClientAddressResolver, ClientNetwork, StillAllowed},
+        peer::ConnectionPeer,
     },
 };
 use std::{
@@ -25,82 +25,93 @@ use tokio::sync::oneshot;
 /// user, so that "no such user" takes as long as "wrong password".
 pub const DUMMY: &str = "$argon2id$v=19$m=65536,t=4,p=1$6MLMHtFYccnGw+p8zWl8lA$JWd+csMXWhJxDFt2c9nvFNz3/jYaypdO1TX2OQv29bc";
 
-/// How many checks may wait in all; beyond, the longest lane's latest gives way ([`Uncheckable::Busy`]).
+/// How many checks may wait in all; beyond, the longest lane's latest gives way ([`PasswordCheckError::Busy`]).
 pub const MAX_WAITING: usize = 64;
 
-/// How many checks may wait for one client network; beyond, [`Uncheckable::Busy`].
-pub const MAX_WAITING_OF_ONE: usize = 8;
+/// How many checks may wait for one client network; beyond, [`PasswordCheckError::Busy`].
+pub const MAX_WAITING_PER_CLIENT: usize = 8;
 
 /// Why a password was not checked.
 ///
 /// [`Busy`]: Uncheckable::Busy
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Uncheckable {
+pub enum PasswordCheckError {
     /// Too many others wait, or the client may no longer try: "try again later".
     #[error("too many passwords wait to be checked")]
     Busy,
     /// The stored hash can't be used: somebody else has to decide.
     #[error(transparent)]
-    Unusable(#[from] Unusable),
+    Unusable(#[from] UnusableHash),
 }
 
 /// The pool. Cheap to clone. Each check runs on tokio's blocking threads, at most `at_once` of them,
 /// each holding the memory of one hash only while it runs.
 #[derive(Clone)]
-pub struct Hashing {
-    shared: Arc<Shared>,
+pub struct HashingPool {
+    shared: Arc<HashingPoolState>,
 }
 
-struct Shared {
-    origins: Origins,
-    welcome: Welcome,
+struct HashingPoolState {
+    origins: ClientAddressResolver,
+    still_allowed: StillAllowed,
     at_once: usize,
-    queue: Mutex<Queue>,
+    queue: Mutex<HashingQueue>,
 }
 
 #[derive(Default)]
-struct Queue {
-    lanes: Lanes<Origin, Job>,
+struct HashingQueue {
+    lanes: FairQueue<ClientNetwork, HashingJob>,
     next: u64,
     running: usize,
 }
 
-struct Job {
+struct HashingJob {
     hash: String,
     password: Secret,
-    origin: Origin,
-    reply: oneshot::Sender<Result<bool, Uncheckable>>,
+    origin: ClientNetwork,
+    reply: oneshot::Sender<Result<bool, PasswordCheckError>>,
 }
 
-impl Hashing {
+impl HashingPool {
     /// A pool that checks `at_once` passwords at a time, at least one; `cores - 1` leaves a core for
     /// delivery. `origins` tells clients apart.
-    pub fn new(at_once: usize, origins: Origins, welcome: Welcome) -> Self {
+    pub fn new(
+        at_once: usize,
+        origins: ClientAddressResolver,
+        still_allowed: StillAllowed,
+    ) -> Self {
         let queue = Mutex::default();
-        Self { shared: Arc::new(Shared { origins, welcome, at_once: at_once.max(1), queue }) }
+        Self {
+            shared: Arc::new(HashingPoolState {
+                origins,
+                still_allowed,
+                at_once: at_once.max(1),
+                queue,
+            }),
+        }
     }
 
     /// Whether `password` fits `hash` (see [`check()`]), for a client at `peer`. Waits for its turn;
     /// a caller that stops waiting gives its turn up.
     ///
     /// # Errors
-    /// [`Uncheckable`]; neither says anything about the password.
+    /// [`PasswordCheckError`]; neither says anything about the password.
     pub async fn verify(
         &self,
         hash: &str,
         password: &Secret,
-        peer: &Peer,
-    ) -> Result<bool, Uncheckable> {
+        peer: &ConnectionPeer,
+    ) -> Result<bool, PasswordCheckError> {
         let origin = self.shared.origins.of(peer);
         let (reply, answer) = oneshot::channel();
-        let job = Job { hash: hash.to_owned(), password: password.clone(), origin, reply };
+        let job = HashingJob { hash: hash.to_owned(), password: password.clone(), origin, reply };
         if self.shared.enqueue(job)? {
             let shared = Arc::clone(&self.shared);
             // A dropped handle detaches; `running` bounds how many there are.
             drop(tokio::task::spawn_blocking(move || shared.work()));
         }
         // A job that gave way, or whose check panicked, drops its sender.
-        answer.await.unwrap_or(Err(Uncheckable::Busy))
+        answer.await.unwrap_or(Err(PasswordCheckError::Busy))
     }
 
     /// How many checks wait now.
@@ -109,17 +120,19 @@ impl Hashing {
     }
 }
 
-impl Shared {
+impl HashingPoolState {
     /// Puts the job in its lane; true when a worker has to be started for it.
-    fn enqueue(&self, job: Job) -> Result<bool, Uncheckable> {
+    fn enqueue(&self, job: HashingJob) -> Result<bool, PasswordCheckError> {
         let mut queue = self.lock();
-        let of_one = queue.lanes.len_of(job.origin);
+        let per_client = queue.lanes.len_of(job.origin);
         // Those behind a proxy that names nobody can't be told apart: only the total binds them.
-        if of_one >= MAX_WAITING_OF_ONE && job.origin != Origin::Local {
-            return Err(Uncheckable::Busy);
+        if per_client >= MAX_WAITING_PER_CLIENT && job.origin != ClientNetwork::Local {
+            return Err(PasswordCheckError::Busy);
         }
-        if queue.lanes.len() >= MAX_WAITING && queue.lanes.drop_from_longest(of_one + 1).is_none() {
-            return Err(Uncheckable::Busy);
+        if queue.lanes.len() >= MAX_WAITING
+            && queue.lanes.evict_from_longest(per_client + 1).is_none()
+        {
+            return Err(PasswordCheckError::Busy);
         }
         let number = queue.next;
         queue.next += 1;
@@ -138,27 +151,27 @@ impl Shared {
             // A panic must not cost the pool a worker.
             let verdict = catch_unwind(AssertUnwindSafe(|| self.decide(&job)));
             // Whoever asked may have left meanwhile.
-            let _ = job.reply.send(verdict.unwrap_or(Err(Uncheckable::Busy)));
+            let _ = job.reply.send(verdict.unwrap_or(Err(PasswordCheckError::Busy)));
         }
     }
 
-    fn decide(&self, job: &Job) -> Result<bool, Uncheckable> {
-        if !(self.welcome)(job.origin) {
-            return Err(Uncheckable::Busy);
+    fn decide(&self, job: &HashingJob) -> Result<bool, PasswordCheckError> {
+        if !(self.still_allowed)(job.origin) {
+            return Err(PasswordCheckError::Busy);
         }
         Ok(check(&job.hash, job.password.expose())?)
     }
 
     /// The next job; without one the worker has left, in the same breath, so that no job is put
     /// into the queue of a worker that is just leaving.
-    fn next(&self) -> Option<Job> {
+    fn next(&self) -> Option<HashingJob> {
         let mut queue = self.lock();
         let job = queue.lanes.pop().map(|(_, job)| job);
         queue.running -= usize::from(job.is_none());
         job
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> MutexGuard<'_, HashingQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

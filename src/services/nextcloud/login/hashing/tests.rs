@@ -1,9 +1,9 @@
 //! The pool: bounds, fairness, and what happens to those who leave.
 
-use super::{Hashing, MAX_WAITING, MAX_WAITING_OF_ONE, Uncheckable, Unusable};
+use super::{HashingPool, MAX_WAITING, MAX_WAITING_PER_CLIENT, PasswordCheckError, UnusableHash};
 use crate::{
     config::secret::Secret,
-    server::{client_address::Origins, peer::Peer},
+    server::{client_address::ClientAddressResolver, peer::ConnectionPeer},
 };
 use std::{
     future::Future,
@@ -18,9 +18,9 @@ const HASH: &str = "$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$rc9SVIMTq
 
 /// Holds the workers up until it is opened.
 #[derive(Clone, Default)]
-struct Gate(Arc<(Mutex<bool>, Condvar)>);
+struct WorkerGate(Arc<(Mutex<bool>, Condvar)>);
 
-impl Gate {
+impl WorkerGate {
     fn open(&self) {
         *self.0.0.lock().unwrap() = true;
         self.0.1.notify_all();
@@ -32,22 +32,22 @@ impl Gate {
     }
 }
 
-fn pool(at_once: usize) -> Hashing {
-    Hashing::new(at_once, Origins::new(vec![]), Arc::new(|_| true))
+fn pool(at_once: usize) -> HashingPool {
+    HashingPool::new(at_once, ClientAddressResolver::new(vec![]), Arc::new(|_| true))
 }
 
-fn gated(at_once: usize) -> (Hashing, Gate) {
-    let gate = Gate::default();
+fn gated(at_once: usize) -> (HashingPool, WorkerGate) {
+    let gate = WorkerGate::default();
     let held = gate.clone();
-    let welcome = Arc::new(move |_| {
+    let still_allowed = Arc::new(move |_| {
         held.pass();
         true
     });
-    (Hashing::new(at_once, Origins::new(vec![]), welcome), gate)
+    (HashingPool::new(at_once, ClientAddressResolver::new(vec![]), still_allowed), gate)
 }
 
-fn peer(last: u8) -> Peer {
-    Peer { address: Some(([192, 0, 2, last], 1).into()), forwarded: vec![] }
+fn peer(last: u8) -> ConnectionPeer {
+    ConnectionPeer { address: Some(([192, 0, 2, last], 1).into()), forwarded: vec![] }
 }
 
 /// Polls once, so that it stands in the queue.
@@ -62,7 +62,7 @@ async fn tells_right_from_wrong_from_unusable() {
     let pool = pool(1);
     assert_eq!(pool.verify(HASH, &"right".into(), &peer(1)).await, Ok(true));
     assert_eq!(pool.verify(HASH, &"wrong".into(), &peer(1)).await, Ok(false));
-    let unusable = Err(Uncheckable::Unusable(Unusable::Unknown));
+    let unusable = Err(PasswordCheckError::Unusable(UnusableHash::Unknown));
     assert_eq!(pool.verify("md5", &"right".into(), &peer(1)).await, unusable);
 }
 
@@ -72,14 +72,14 @@ async fn one_client_cannot_fill_the_queue() {
     let (right, flooder) = (Secret::new("right"), peer(1));
     let mut waiting = Vec::new();
     // One is being checked, or about to be, besides those that wait.
-    for _ in 0..MAX_WAITING_OF_ONE {
+    for _ in 0..MAX_WAITING_PER_CLIENT {
         waiting.push(standing(pool.verify(HASH, &right, &flooder)).await);
     }
-    while pool.waiting() == MAX_WAITING_OF_ONE {
+    while pool.waiting() == MAX_WAITING_PER_CLIENT {
         tokio::task::yield_now().await;
     }
     waiting.push(standing(pool.verify(HASH, &right, &flooder)).await);
-    assert_eq!(pool.verify(HASH, &right, &flooder).await, Err(Uncheckable::Busy));
+    assert_eq!(pool.verify(HASH, &right, &flooder).await, Err(PasswordCheckError::Busy));
 
     let elsewhere = peer(2);
     let other = standing(pool.verify(HASH, &right, &elsewhere)).await;
@@ -94,25 +94,25 @@ async fn one_client_cannot_fill_the_queue() {
 /// one that runs already and the one whose turn it is.
 #[tokio::test]
 async fn a_flood_from_one_client_delays_others_by_two_checks_at_most() {
-    let (gate, turns) = (Gate::default(), Arc::new(Mutex::new(Vec::new())));
+    let (gate, turns) = (WorkerGate::default(), Arc::new(Mutex::new(Vec::new())));
     let (held, noted) = (gate.clone(), Arc::clone(&turns));
-    let welcome = Arc::new(move |origin| {
+    let still_allowed = Arc::new(move |origin| {
         held.pass();
         noted.lock().unwrap().push(origin);
         true
     });
-    let pool = Hashing::new(1, Origins::new(vec![]), welcome);
+    let pool = HashingPool::new(1, ClientAddressResolver::new(vec![]), still_allowed);
     let (wrong, right) = (Secret::new("wrong"), Secret::new("right"));
     let (flooder, elsewhere) = (peer(1), peer(2));
     let mut flood = Vec::new();
-    for _ in 0..MAX_WAITING_OF_ONE {
+    for _ in 0..MAX_WAITING_PER_CLIENT {
         flood.push(standing(pool.verify(HASH, &wrong, &flooder)).await);
     }
     let other = standing(pool.verify(HASH, &right, &elsewhere)).await;
     gate.open();
     assert_eq!(other.await, Ok(true));
     futures_util::future::join_all(flood).await;
-    let other = Origins::new(vec![]).of(&elsewhere);
+    let other = ClientAddressResolver::new(vec![]).of(&elsewhere);
     let before = turns.lock().unwrap().iter().position(|origin| *origin == other);
     assert!(before.is_some_and(|before| before <= 2), "{before:?}");
 }
@@ -122,13 +122,13 @@ async fn a_full_queue_makes_room_for_a_newcomer_at_the_cost_of_the_longest_lane(
     let (pool, gate) = gated(1);
     let right = Secret::new("right");
     let peers: Vec<_> = (1..=8).map(peer).collect();
-    let local = Peer::default();
-    let mut crowd = vec![standing(pool.verify(HASH, &right, &local)).await];
+    let local = ConnectionPeer::default();
+    let mut waiting_checks = vec![standing(pool.verify(HASH, &right, &local)).await];
     while pool.waiting() > 0 {
         tokio::task::yield_now().await;
     }
     for n in 0..MAX_WAITING {
-        crowd.push(standing(pool.verify(HASH, &right, &peers[n % 8])).await);
+        waiting_checks.push(standing(pool.verify(HASH, &right, &peers[n % 8])).await);
     }
     assert_eq!(pool.waiting(), MAX_WAITING);
 
@@ -136,27 +136,27 @@ async fn a_full_queue_makes_room_for_a_newcomer_at_the_cost_of_the_longest_lane(
     let newcomer = standing(pool.verify(HASH, &right, &newcomer)).await;
     assert_eq!(pool.waiting(), MAX_WAITING);
     // Its own lane would be the longest: it is the one that is sent away.
-    assert_eq!(pool.verify(HASH, &right, &peers[0]).await, Err(Uncheckable::Busy));
+    assert_eq!(pool.verify(HASH, &right, &peers[0]).await, Err(PasswordCheckError::Busy));
 
     gate.open();
     assert_eq!(newcomer.await, Ok(true));
-    let mut sent_away = 0;
-    for one in crowd {
-        sent_away += usize::from(one.await == Err(Uncheckable::Busy));
+    let mut rejected = 0;
+    for one in waiting_checks {
+        rejected += usize::from(one.await == Err(PasswordCheckError::Busy));
     }
-    assert_eq!(sent_away, 1);
+    assert_eq!(rejected, 1);
 }
 
 #[tokio::test]
 async fn who_leaves_gives_the_turn_up() {
-    let (gate, turns) = (Gate::default(), Arc::new(Mutex::new(0)));
+    let (gate, turns) = (WorkerGate::default(), Arc::new(Mutex::new(0)));
     let (held, counted) = (gate.clone(), Arc::clone(&turns));
-    let welcome = Arc::new(move |_| {
+    let still_allowed = Arc::new(move |_| {
         held.pass();
         *counted.lock().unwrap() += 1;
         true
     });
-    let pool = Hashing::new(1, Origins::new(vec![]), welcome);
+    let pool = HashingPool::new(1, ClientAddressResolver::new(vec![]), still_allowed);
     let (right, peers) = (Secret::new("right"), [peer(1), peer(2), peer(3)]);
     let first = standing(pool.verify(HASH, &right, &peers[0])).await;
     let leaver = standing(pool.verify(HASH, &right, &peers[1])).await;
@@ -169,18 +169,18 @@ async fn who_leaves_gives_the_turn_up() {
 
 #[tokio::test]
 async fn who_is_no_longer_welcome_when_the_turn_comes_is_not_checked() {
-    let pool = Hashing::new(1, Origins::new(vec![]), Arc::new(|_| false));
-    assert_eq!(pool.verify(HASH, &"right".into(), &peer(1)).await, Err(Uncheckable::Busy));
+    let pool = HashingPool::new(1, ClientAddressResolver::new(vec![]), Arc::new(|_| false));
+    assert_eq!(pool.verify(HASH, &"right".into(), &peer(1)).await, Err(PasswordCheckError::Busy));
 }
 
 #[tokio::test]
 async fn a_panic_costs_one_answer_and_no_worker() {
     let first = AtomicUsize::new(0);
-    let welcome = Arc::new(move |_| {
+    let still_allowed = Arc::new(move |_| {
         assert!(first.fetch_add(1, Ordering::SeqCst) > 0, "boom");
         true
     });
-    let pool = Hashing::new(1, Origins::new(vec![]), welcome);
-    assert_eq!(pool.verify(HASH, &"right".into(), &peer(1)).await, Err(Uncheckable::Busy));
+    let pool = HashingPool::new(1, ClientAddressResolver::new(vec![]), still_allowed);
+    assert_eq!(pool.verify(HASH, &"right".into(), &peer(1)).await, Err(PasswordCheckError::Busy));
     assert_eq!(pool.verify(HASH, &"right".into(), &peer(1)).await, Ok(true));
 }

@@ -22,17 +22,17 @@ pub const MAX_COUNTED: usize = 100;
 
 /// Failures of the last [`WINDOW`]. The clock is passed in.
 #[derive(Debug)]
-pub(super) struct Failures<K> {
+pub(super) struct FailureLog<K> {
     start: Instant,
-    by_key: HashMap<K, Moments>,
+    by_key: HashMap<K, FailureTimes>,
     /// Every key, by its last failure.
     order: BTreeSet<(u32, K)>,
 }
 
 /// Seconds since the start and whose name it was, in order of time.
-type Moments = SmallVec<[(u32, u32); 2]>;
+type FailureTimes = SmallVec<[(u32, u32); 2]>;
 
-impl<K: Copy + Eq + Hash + Ord> Failures<K> {
+impl<K: Copy + Eq + Hash + Ord> FailureLog<K> {
     pub(super) fn new(start: Instant) -> Self {
         Self { start, by_key: HashMap::new(), order: BTreeSet::new() }
     }
@@ -55,27 +55,27 @@ impl<K: Copy + Eq + Hash + Ord> Failures<K> {
         let second = self.second(now);
         self.tidy(now);
         if self.by_key.len() >= MAX_KEYS {
-            self.forget_first();
+            self.evict_oldest();
         }
-        let moments = self.by_key.entry(key).or_default();
-        if let Some((last, _)) = moments.last() {
+        let times = self.by_key.entry(key).or_default();
+        if let Some((last, _)) = times.last() {
             self.order.remove(&(*last, key));
         }
-        moments.push((second, name));
-        if moments.len() > MAX_COUNTED {
-            moments.remove(0);
+        times.push((second, name));
+        if times.len() > MAX_COUNTED {
+            times.remove(0);
         }
         self.order.insert((second, key));
     }
 
     /// Takes back those by claims to be `name`; whether there were any.
     pub(super) fn forgive(&mut self, key: K, name: u32) -> bool {
-        let Some(moments) = self.by_key.get_mut(&key) else { return false };
-        let before = moments.len();
-        let last = moments.last().map(|(last, _)| *last);
-        moments.retain(|(_, whose)| *whose != name);
-        let forgiven = moments.len() < before;
-        let still = moments.last().map(|(last, _)| *last);
+        let Some(times) = self.by_key.get_mut(&key) else { return false };
+        let before = times.len();
+        let last = times.last().map(|(last, _)| *last);
+        times.retain(|(_, whose)| *whose != name);
+        let forgiven = times.len() < before;
+        let still = times.last().map(|(last, _)| *last);
         if let Some(last) = last.filter(|last| still != Some(*last)) {
             self.order.remove(&(last, key));
             if let Some(still) = still {
@@ -90,9 +90,9 @@ impl<K: Copy + Eq + Hash + Ord> Failures<K> {
 
     /// Forgets what counts no more, and gives its memory back.
     pub(super) fn tidy(&mut self, now: Instant) {
-        let from = self.first_that_counts(now);
+        let from = self.window_start(now);
         while self.order.first().is_some_and(|(last, _)| *last < from) {
-            self.forget_first();
+            self.evict_oldest();
         }
         if self.by_key.capacity() > SPARE + 8 * self.by_key.len() {
             self.by_key.shrink_to(2 * self.by_key.len());
@@ -107,19 +107,19 @@ impl<K: Copy + Eq + Hash + Ord> Failures<K> {
     }
 
     fn counting(&self, key: K, now: Instant) -> impl Iterator<Item = u32> {
-        let from = self.first_that_counts(now);
-        let moments = self.by_key.get(&key).map(SmallVec::as_slice).unwrap_or_default();
-        moments.iter().map(|(second, _)| *second).filter(move |second| *second >= from)
+        let from = self.window_start(now);
+        let times = self.by_key.get(&key).map(SmallVec::as_slice).unwrap_or_default();
+        times.iter().map(|(second, _)| *second).filter(move |second| *second >= from)
     }
 
-    fn forget_first(&mut self) {
+    fn evict_oldest(&mut self) {
         if let Some((_, key)) = self.order.pop_first() {
             self.by_key.remove(&key);
         }
     }
 
     /// A failure counts until a whole window has passed, its own second included.
-    fn first_that_counts(&self, now: Instant) -> u32 {
+    fn window_start(&self, now: Instant) -> u32 {
         let window = u32::try_from(WINDOW.as_secs()).unwrap_or(u32::MAX);
         (self.second(now) + 1).saturating_sub(window)
     }
@@ -131,7 +131,7 @@ impl<K: Copy + Eq + Hash + Ord> Failures<K> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Failures, MAX_COUNTED, MAX_KEYS, WINDOW};
+    use super::{FailureLog, MAX_COUNTED, MAX_KEYS, WINDOW};
     use proptest::prelude::*;
     use std::time::Duration;
     use tokio::time::Instant;
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn a_failure_counts_for_the_window_and_no_longer() {
         let start = Instant::now();
-        let mut failures = Failures::new(start);
+        let mut failures = FailureLog::new(start);
         failures.add('a', 1, start);
         failures.add('a', 1, start + Duration::from_secs(60));
         assert_eq!(failures.count('a', start + WINDOW - Duration::from_secs(1)), 2);
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn the_count_falls_below_a_limit_when_the_moment_says() {
         let start = Instant::now();
-        let mut failures = Failures::new(start);
+        let mut failures = FailureLog::new(start);
         for minute in 0..5 {
             failures.add('a', 1, start + Duration::from_secs(60 * minute));
         }
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn the_key_whose_last_failure_is_the_longest_ago_makes_room() {
         let start = Instant::now();
-        let mut failures = Failures::new(start);
+        let mut failures = FailureLog::new(start);
         let second = |n: u64| start + Duration::from_millis(n);
         failures.add(0, 1, second(0));
         failures.add(1, 1, second(0));
@@ -183,7 +183,7 @@ mod tests {
         #[test]
         fn agrees_with_a_list(steps in prop::collection::vec((0u8..4, 0u8..3, 0u32..3, 0u64..400), 0..300)) {
             let start = Instant::now();
-            let (mut failures, mut list) = (Failures::new(start), Vec::new());
+            let (mut failures, mut list) = (FailureLog::new(start), Vec::new());
             let mut now = start;
             for (step, key, name, later) in steps {
                 now += Duration::from_secs(later);

@@ -2,15 +2,15 @@
 //! Pure: the clock is passed in.
 
 mod failures;
-mod known;
+mod known_claims;
 
 pub use failures::{MAX_COUNTED, MAX_KEYS, WINDOW};
-pub use known::{MAX_KNOWN, RIGHT_FOR};
+pub use known_claims::{MAX_KNOWN, RIGHT_CLAIM_LIFETIME};
 
-use super::Fingerprint;
-use crate::{config::recent_map::Recent, server::client_address::Origin};
-use failures::Failures;
-use known::Known;
+use super::ClaimFingerprint;
+use crate::{config::recent_map::RecentMap, server::client_address::ClientNetwork};
+use failures::FailureLog;
+use known_claims::KnownClaims;
 use std::{collections::HashMap, time::Duration};
 use tokio::time::Instant;
 
@@ -24,8 +24,8 @@ const FIRST_DELAY: Duration = Duration::from_millis(200);
 const LAST_DELAY: Duration = Duration::from_secs(25);
 
 /// A name that fails from all over: from the 10th failure on attempts wait, this long at most.
-const FAILURES_OF_A_NAME: usize = 10;
-const LAST_DELAY_OF_A_NAME: Duration = Duration::from_secs(5);
+const NAME_FAILURE_LIMIT: usize = 10;
+const MAX_NAME_DELAY: Duration = Duration::from_secs(5);
 
 /// How many attempts of one network may wait out a delay at once, and how many on one name when
 /// nobody can tell where they come from; beyond, they are sent away.
@@ -33,26 +33,26 @@ const MAX_DELAYED: usize = 64;
 const MAX_DELAYED_LOCAL: usize = 4;
 
 /// How long a wrong claim is answered from memory, and how many are remembered.
-const WRONG_FOR: Duration = Duration::from_secs(5 * 60);
+const WRONG_CLAIM_LIFETIME: Duration = Duration::from_secs(5 * 60);
 /// See above; the oldest goes first.
 const MAX_CLAIMS: usize = 65_536;
 
 /// What is known of an attempt: no password in it.
 #[derive(Debug, Clone, Copy)]
-pub struct Claimant {
+pub struct AttemptKey {
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: ClientNetwork,
     /// The user name, as a keyed digest: `Alice`, ` alice` and `alice` are one.
     pub name: u64,
     /// User name, password and origin, as a keyed digest.
-    pub claim: Fingerprint,
+    pub claim: ClaimFingerprint,
 }
 
 /// What to do with an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ruling {
+pub enum ThrottleDecision {
     /// Look at it.
-    Go,
+    Allow,
     /// Look at it after this delay. [`Throttle::waited`] has to be told when it is over.
     Wait(Duration),
     /// It was wrong a moment ago and is wrong now.
@@ -73,9 +73,9 @@ pub enum Ruling {
 /// 3. A *network* with failures waits longer with each and is refused from [`MAX_FAILURES`] on, right
 ///    passwords included, as Nextcloud does. Other networks notice nothing.
 /// 4. A *name* only slows down, whoever asks: after ten failures from anywhere, attempts on it wait
-///    up to five seconds. It never refuses: else a stranger could lock a user out by failing in the
+///    up to five seconds. It never refuses: else a unauthenticated_client could lock a user out by failing in the
 ///    user's name. (The user's own known claims don't even wait, by rule 1.)
-/// 5. Where networks can't be told apart ([`Origin::Local`]) nobody is refused for what others may
+/// 5. Where networks can't be told apart ([`ClientNetwork::Local`]) nobody is refused for what others may
 ///    have done: the delays of rule 3 are counted by name, and no more than four attempts on one
 ///    name wait at once.
 ///
@@ -85,27 +85,27 @@ pub enum Ruling {
 #[derive(Debug)]
 pub struct Throttle {
     max_failures: usize,
-    networks: Failures<Counted>,
-    names: Failures<u64>,
-    wrong: Recent<Fingerprint, Instant>,
-    right: Known,
+    networks: FailureLog<ThrottleKey>,
+    names: FailureLog<u64>,
+    wrong: RecentMap<ClaimFingerprint, Instant>,
+    right: KnownClaims,
     /// Since when wrong claims of this user from there count as looked at again.
-    cleared: Recent<(Origin, u64), Instant>,
-    delayed: HashMap<Counted, usize>,
+    cleared: RecentMap<(ClientNetwork, u64), Instant>,
+    delayed: HashMap<ThrottleKey, usize>,
 }
 
 /// What rule 3 counts by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Counted {
-    Network(Origin),
+enum ThrottleKey {
+    Network(ClientNetwork),
     LocalName(u64),
 }
 
-impl Claimant {
-    fn counted(&self) -> Counted {
+impl AttemptKey {
+    fn counted(&self) -> ThrottleKey {
         match self.origin {
-            Origin::Local => Counted::LocalName(self.name),
-            network @ Origin::Network(_) => Counted::Network(network),
+            ClientNetwork::Local => ThrottleKey::LocalName(self.name),
+            network @ ClientNetwork::Network(_) => ThrottleKey::Network(network),
         }
     }
 
@@ -121,11 +121,11 @@ impl Throttle {
     pub fn new(max_failures: usize, start: Instant) -> Self {
         Self {
             max_failures: max_failures.clamp(1, MAX_COUNTED),
-            networks: Failures::new(start),
-            names: Failures::new(start),
-            wrong: Recent::new(MAX_CLAIMS, WRONG_FOR),
-            right: Known::new(start),
-            cleared: Recent::new(MAX_CLAIMS, WRONG_FOR),
+            networks: FailureLog::new(start),
+            names: FailureLog::new(start),
+            wrong: RecentMap::new(MAX_CLAIMS, WRONG_CLAIM_LIFETIME),
+            right: KnownClaims::new(start),
+            cleared: RecentMap::new(MAX_CLAIMS, WRONG_CLAIM_LIFETIME),
             delayed: HashMap::new(),
         }
     }
@@ -136,36 +136,36 @@ impl Throttle {
     }
 
     /// What to do with an attempt.
-    pub fn rule(&mut self, who: &Claimant, now: Instant) -> Ruling {
+    pub fn rule(&mut self, who: &AttemptKey, now: Instant) -> ThrottleDecision {
         self.tidy(now);
         if self.right.contains(&who.claim, now) {
-            return Ruling::Go;
+            return ThrottleDecision::Allow;
         }
         if self.is_known_wrong(who, now) {
-            return Ruling::KnownWrong;
+            return ThrottleDecision::KnownWrong;
         }
         if let Some(later) = self.refused_until(who.origin, now) {
-            return Ruling::Refuse(later.duration_since(now));
+            return ThrottleDecision::Refuse(later.duration_since(now));
         }
         let failures = self.networks.count(who.counted(), now);
-        let delay = delay(failures).max(delay_of_a_name(self.names.count(who.name, now)));
+        let delay = delay(failures).max(name_delay(self.names.count(who.name, now)));
         if delay.is_zero() {
-            return Ruling::Go;
+            return ThrottleDecision::Allow;
         }
         let most = match who.counted() {
-            Counted::Network(_) => MAX_DELAYED,
-            Counted::LocalName(_) => MAX_DELAYED_LOCAL,
+            ThrottleKey::Network(_) => MAX_DELAYED,
+            ThrottleKey::LocalName(_) => MAX_DELAYED_LOCAL,
         };
         let delayed = self.delayed.entry(who.counted()).or_default();
         if *delayed >= most {
-            return Ruling::Refuse(delay);
+            return ThrottleDecision::Refuse(delay);
         }
         *delayed += 1;
-        Ruling::Wait(delay)
+        ThrottleDecision::Wait(delay)
     }
 
     /// A delay that [`Throttle::rule`] imposed is over, or the client has left meanwhile.
-    pub fn waited(&mut self, who: &Claimant) {
+    pub fn waited(&mut self, who: &AttemptKey) {
         if let Some(delayed) = self.delayed.get_mut(&who.counted()) {
             *delayed -= 1;
             if *delayed == 0 {
@@ -176,12 +176,12 @@ impl Throttle {
 
     /// Whether attempts from there are looked at at all; for those that waited in a queue while
     /// others from there failed.
-    pub fn welcomes(&self, origin: Origin, now: Instant) -> bool {
+    pub fn allows(&self, origin: ClientNetwork, now: Instant) -> bool {
         self.refused_until(origin, now).is_none()
     }
 
     /// The attempt was refused by whoever decides.
-    pub fn failed(&mut self, who: &Claimant, now: Instant) {
+    pub fn failed(&mut self, who: &AttemptKey, now: Instant) {
         self.right.remove(&who.claim);
         self.wrong.insert(who.claim, now, now);
         self.networks.add(who.counted(), who.tag(), now);
@@ -189,7 +189,7 @@ impl Throttle {
     }
 
     /// The client was let in.
-    pub fn succeeded(&mut self, who: &Claimant, now: Instant) {
+    pub fn succeeded(&mut self, who: &AttemptKey, now: Instant) {
         if self.right.contains(&who.claim, now) {
             return self.right.insert(&who.claim, now);
         }
@@ -208,16 +208,16 @@ impl Throttle {
         self.names.tidy(now);
     }
 
-    fn is_known_wrong(&self, who: &Claimant, now: Instant) -> bool {
+    fn is_known_wrong(&self, who: &AttemptKey, now: Instant) -> bool {
         let Some(at) = self.wrong.get(&who.claim, now) else { return false };
         self.cleared.get(&(who.origin, who.name), now).is_none_or(|cleared| cleared < at)
     }
 
-    fn refused_until(&self, origin: Origin, now: Instant) -> Option<Instant> {
-        if origin == Origin::Local {
+    fn refused_until(&self, origin: ClientNetwork, now: Instant) -> Option<Instant> {
+        if origin == ClientNetwork::Local {
             return None;
         }
-        self.networks.below(self.max_failures, Counted::Network(origin), now)
+        self.networks.below(self.max_failures, ThrottleKey::Network(origin), now)
     }
 }
 
@@ -228,8 +228,8 @@ fn delay(failures: usize) -> Duration {
     factor.and_then(|factor| FIRST_DELAY.checked_mul(factor)).unwrap_or(LAST_DELAY).min(LAST_DELAY)
 }
 
-fn delay_of_a_name(failures: usize) -> Duration {
-    delay((failures + 1).saturating_sub(FAILURES_OF_A_NAME)).min(LAST_DELAY_OF_A_NAME)
+fn name_delay(failures: usize) -> Duration {
+    delay((failures + 1).saturating_sub(NAME_FAILURE_LIMIT)).min(MAX_NAME_DELAY)
 }
 
 #[cfg(test)]

@@ -1,32 +1,32 @@
 //! The rules one by one, and what holds whatever happens.
 
 use super::{
-    Claimant, LAST_DELAY, LAST_DELAY_OF_A_NAME, MAX_DELAYED_LOCAL, MAX_FAILURES, RIGHT_FOR, Ruling,
-    Throttle, WINDOW, WRONG_FOR,
+    AttemptKey, LAST_DELAY, MAX_DELAYED_LOCAL, MAX_FAILURES, MAX_NAME_DELAY, RIGHT_CLAIM_LIFETIME,
+    Throttle, ThrottleDecision, WINDOW, WRONG_CLAIM_LIFETIME,
 };
-use crate::{server::client_address::Origin, services::nextcloud::login::Fingerprint};
+use crate::{server::client_address::ClientNetwork, services::nextcloud::login::ClaimFingerprint};
 use proptest::prelude::*;
 use std::time::Duration;
 use tokio::time::Instant;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn network(last: u8) -> Origin {
-    Origin::Network([192, 0, 2, last].into())
+fn network(last: u8) -> ClientNetwork {
+    ClientNetwork::Network([192, 0, 2, last].into())
 }
 
 /// A claim with its own fingerprint, as `Fingerprints` would make it.
-fn claim(origin: Origin, name: u64, password: u32) -> Claimant {
-    let mut claim = Fingerprint::default();
+fn claim(origin: ClientNetwork, name: u64, password: u32) -> AttemptKey {
+    let mut claim = ClaimFingerprint::default();
     let from = match origin {
-        Origin::Local => 0,
-        Origin::Network(std::net::IpAddr::V4(v4)) => v4.octets()[3],
-        Origin::Network(_) => 255,
+        ClientNetwork::Local => 0,
+        ClientNetwork::Network(std::net::IpAddr::V4(v4)) => v4.octets()[3],
+        ClientNetwork::Network(_) => 255,
     };
     claim[0] = from;
     claim[1] = u8::try_from(name).unwrap();
     claim[2..6].copy_from_slice(&password.to_le_bytes());
-    Claimant { origin, name, claim }
+    AttemptKey { origin, name, claim }
 }
 
 fn throttle() -> (Throttle, Instant) {
@@ -35,7 +35,7 @@ fn throttle() -> (Throttle, Instant) {
 }
 
 /// Fails with that many different passwords.
-fn fail(throttle: &mut Throttle, origin: Origin, name: u64, times: usize, now: Instant) {
+fn fail(throttle: &mut Throttle, origin: ClientNetwork, name: u64, times: usize, now: Instant) {
     for password in 1000..1000 + u32::try_from(times).unwrap() {
         throttle.failed(&claim(origin, name, password), now);
     }
@@ -48,17 +48,17 @@ fn delays_double_as_nextclouds_and_then_the_network_is_refused() {
     for failures in 0..=MAX_FAILURES {
         let who = claim(network(1), 1, u32::try_from(failures).unwrap());
         let ruling = throttle.rule(&who, now);
-        if matches!(ruling, Ruling::Wait(_)) {
+        if matches!(ruling, ThrottleDecision::Wait(_)) {
             throttle.waited(&who);
         }
         rulings.push(ruling);
         throttle.failed(&who, now);
     }
-    let wait = |millis| Ruling::Wait(Duration::from_millis(millis));
+    let wait = |millis| ThrottleDecision::Wait(Duration::from_millis(millis));
     let delays = [200, 400, 800, 1600, 3200, 6400, 12_800, 25_000, 25_000].map(wait);
-    assert_eq!(rulings[0], Ruling::Go);
+    assert_eq!(rulings[0], ThrottleDecision::Allow);
     assert_eq!(rulings[1..10], delays);
-    assert_eq!(rulings[10], Ruling::Refuse(WINDOW));
+    assert_eq!(rulings[10], ThrottleDecision::Refuse(WINDOW));
 }
 
 #[test]
@@ -67,17 +67,17 @@ fn a_refused_network_is_refused_whatever_it_brings_until_the_window_has_passed()
     fail(&mut throttle, network(1), 1, MAX_FAILURES, now);
     let other_user = claim(network(1), 2, 1);
     let almost = now + WINDOW - SECOND;
-    assert_eq!(throttle.rule(&other_user, almost), Ruling::Refuse(SECOND));
-    assert!(!throttle.welcomes(network(1), almost));
-    assert_eq!(throttle.rule(&other_user, now + WINDOW), Ruling::Go);
-    assert!(throttle.welcomes(network(1), now + WINDOW));
+    assert_eq!(throttle.rule(&other_user, almost), ThrottleDecision::Refuse(SECOND));
+    assert!(!throttle.allows(network(1), almost));
+    assert_eq!(throttle.rule(&other_user, now + WINDOW), ThrottleDecision::Allow);
+    assert!(throttle.allows(network(1), now + WINDOW));
 }
 
 #[test]
 fn other_networks_notice_nothing() {
     let (mut throttle, now) = throttle();
     fail(&mut throttle, network(1), 1, MAX_FAILURES, now);
-    assert_eq!(throttle.rule(&claim(network(2), 2, 1), now), Ruling::Go);
+    assert_eq!(throttle.rule(&claim(network(2), 2, 1), now), ThrottleDecision::Allow);
 }
 
 #[test]
@@ -86,11 +86,11 @@ fn a_claim_that_was_right_passes_a_refused_network_until_it_fails() {
     let known = claim(network(1), 2, 1);
     throttle.succeeded(&known, now);
     fail(&mut throttle, network(1), 1, MAX_FAILURES, now);
-    assert_eq!(throttle.rule(&known, now), Ruling::Go);
-    // The same user with another password is a stranger.
-    assert!(matches!(throttle.rule(&claim(network(1), 2, 9), now), Ruling::Refuse(_)));
+    assert_eq!(throttle.rule(&known, now), ThrottleDecision::Allow);
+    // The same user with another password is a unauthenticated_client.
+    assert!(matches!(throttle.rule(&claim(network(1), 2, 9), now), ThrottleDecision::Refuse(_)));
     throttle.failed(&known, now + SECOND);
-    assert_eq!(throttle.rule(&known, now + SECOND), Ruling::KnownWrong);
+    assert_eq!(throttle.rule(&known, now + SECOND), ThrottleDecision::KnownWrong);
 }
 
 #[test]
@@ -98,10 +98,10 @@ fn what_was_right_long_ago_is_no_longer_known() {
     let (mut throttle, now) = throttle();
     let known = claim(network(1), 2, 1);
     throttle.succeeded(&known, now);
-    assert!(throttle.right.contains(&known.claim, now + RIGHT_FOR - SECOND));
-    let later = now + 2 * RIGHT_FOR;
+    assert!(throttle.right.contains(&known.claim, now + RIGHT_CLAIM_LIFETIME - SECOND));
+    let later = now + 2 * RIGHT_CLAIM_LIFETIME;
     fail(&mut throttle, network(1), 1, MAX_FAILURES, later);
-    assert!(matches!(throttle.rule(&known, later), Ruling::Refuse(_)));
+    assert!(matches!(throttle.rule(&known, later), ThrottleDecision::Refuse(_)));
 }
 
 #[test]
@@ -109,12 +109,12 @@ fn a_looping_client_is_answered_from_memory_and_counts_once() {
     let (mut throttle, now) = throttle();
     let looping = claim(network(1), 1, 1);
     throttle.failed(&looping, now);
-    for second in 0..WRONG_FOR.as_secs() {
+    for second in 0..WRONG_CLAIM_LIFETIME.as_secs() {
         let now = now + Duration::from_secs(second);
-        assert_eq!(throttle.rule(&looping, now), Ruling::KnownWrong);
+        assert_eq!(throttle.rule(&looping, now), ThrottleDecision::KnownWrong);
     }
-    let later = now + WRONG_FOR;
-    assert_eq!(throttle.rule(&looping, later), Ruling::Wait(Duration::from_millis(200)));
+    let later = now + WRONG_CLAIM_LIFETIME;
+    assert_eq!(throttle.rule(&looping, later), ThrottleDecision::Wait(Duration::from_millis(200)));
 }
 
 #[test]
@@ -123,11 +123,15 @@ fn a_success_of_the_same_user_from_there_has_wrong_claims_looked_at_again() {
     let disabled_then = claim(network(1), 1, 1);
     throttle.failed(&disabled_then, now);
     throttle.succeeded(&claim(network(2), 1, 2), now + SECOND);
-    assert_eq!(throttle.rule(&disabled_then, now + SECOND), Ruling::KnownWrong, "elsewhere");
+    assert_eq!(
+        throttle.rule(&disabled_then, now + SECOND),
+        ThrottleDecision::KnownWrong,
+        "elsewhere"
+    );
     throttle.succeeded(&claim(network(1), 1, 2), now + SECOND);
-    assert_eq!(throttle.rule(&disabled_then, now + SECOND), Ruling::Go);
+    assert_eq!(throttle.rule(&disabled_then, now + SECOND), ThrottleDecision::Allow);
     throttle.failed(&disabled_then, now + 2 * SECOND);
-    assert_eq!(throttle.rule(&disabled_then, now + 2 * SECOND), Ruling::KnownWrong);
+    assert_eq!(throttle.rule(&disabled_then, now + 2 * SECOND), ThrottleDecision::KnownWrong);
 }
 
 #[test]
@@ -137,7 +141,7 @@ fn a_success_takes_back_the_users_own_failures_and_nobody_elses() {
     fail(&mut throttle, network(1), 2, 4, now);
     throttle.succeeded(&claim(network(1), 1, 1), now);
     let next = claim(network(1), 3, 1);
-    assert_eq!(throttle.rule(&next, now), Ruling::Wait(Duration::from_millis(1600)));
+    assert_eq!(throttle.rule(&next, now), ThrottleDecision::Wait(Duration::from_millis(1600)));
 }
 
 #[test]
@@ -147,7 +151,7 @@ fn a_client_that_reconnects_gives_nobody_new_tries() {
     throttle.succeeded(&known, now);
     fail(&mut throttle, network(1), 1, MAX_FAILURES, now);
     throttle.succeeded(&known, now);
-    assert!(!throttle.welcomes(network(1), now));
+    assert!(!throttle.allows(network(1), now));
 }
 
 #[test]
@@ -157,44 +161,48 @@ fn a_name_that_fails_from_all_over_slows_down_but_is_never_refused() {
         fail(&mut throttle, network(last), 1, 1, now);
     }
     let user = claim(network(200), 1, 1);
-    assert_eq!(throttle.rule(&user, now), Ruling::Go);
+    assert_eq!(throttle.rule(&user, now), ThrottleDecision::Allow);
     for last in 10..=100 {
         fail(&mut throttle, network(last), 1, 9, now);
     }
-    assert_eq!(throttle.rule(&user, now), Ruling::Wait(LAST_DELAY_OF_A_NAME));
+    assert_eq!(throttle.rule(&user, now), ThrottleDecision::Wait(MAX_NAME_DELAY));
     throttle.waited(&user);
     throttle.succeeded(&user, now);
-    assert_eq!(throttle.rule(&user, now), Ruling::Go, "known now");
-    assert_eq!(throttle.rule(&claim(network(200), 2, 1), now), Ruling::Go, "another name");
+    assert_eq!(throttle.rule(&user, now), ThrottleDecision::Allow, "known now");
+    assert_eq!(
+        throttle.rule(&claim(network(200), 2, 1), now),
+        ThrottleDecision::Allow,
+        "another name"
+    );
 }
 
 #[test]
 fn where_networks_cannot_be_told_apart_a_name_waits_and_only_that_name() {
     let (mut throttle, now) = throttle();
-    fail(&mut throttle, Origin::Local, 1, 50, now);
-    assert!(throttle.welcomes(Origin::Local, now));
+    fail(&mut throttle, ClientNetwork::Local, 1, 50, now);
+    assert!(throttle.allows(ClientNetwork::Local, now));
     for password in 0..MAX_DELAYED_LOCAL {
-        let who = claim(Origin::Local, 1, u32::try_from(password).unwrap());
-        assert_eq!(throttle.rule(&who, now), Ruling::Wait(LAST_DELAY));
+        let who = claim(ClientNetwork::Local, 1, u32::try_from(password).unwrap());
+        assert_eq!(throttle.rule(&who, now), ThrottleDecision::Wait(LAST_DELAY));
     }
-    let one_more = claim(Origin::Local, 1, 99);
-    assert_eq!(throttle.rule(&one_more, now), Ruling::Refuse(LAST_DELAY));
+    let one_more = claim(ClientNetwork::Local, 1, 99);
+    assert_eq!(throttle.rule(&one_more, now), ThrottleDecision::Refuse(LAST_DELAY));
     throttle.waited(&one_more);
-    assert_eq!(throttle.rule(&one_more, now), Ruling::Wait(LAST_DELAY));
-    assert_eq!(throttle.rule(&claim(Origin::Local, 2, 1), now), Ruling::Go);
+    assert_eq!(throttle.rule(&one_more, now), ThrottleDecision::Wait(LAST_DELAY));
+    assert_eq!(throttle.rule(&claim(ClientNetwork::Local, 2, 1), now), ThrottleDecision::Allow);
 }
 
 #[derive(Debug, Clone)]
-enum Step {
+enum ThrottleStep {
     Try { origin: u8, name: u64, password: u32, right: bool },
     Later(u64),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = ThrottleStep> {
     prop_oneof![
         4 => (0u8..3, 0u64..3, 0u32..40, prop::bool::weighted(0.1))
-            .prop_map(|(origin, name, password, right)| Step::Try { origin, name, password, right }),
-        1 => (0u64..600).prop_map(Step::Later),
+            .prop_map(|(origin, name, password, right)| ThrottleStep::Try { origin, name, password, right }),
+        1 => (0u64..600).prop_map(ThrottleStep::Later),
     ]
 }
 
@@ -208,21 +216,21 @@ proptest! {
         let mut failed: Vec<(u8, u64, Instant)> = Vec::new();
         for step in steps {
             let (origin, name, password, right) = match step {
-                Step::Later(seconds) => { now += Duration::from_secs(seconds); continue }
-                Step::Try { origin, name, password, right } => (origin, name, password, right),
+                ThrottleStep::Later(seconds) => { now += Duration::from_secs(seconds); continue }
+                ThrottleStep::Try { origin, name, password, right } => (origin, name, password, right),
             };
             let who = claim(network(origin), name, password);
             let known = throttle.right.contains(&who.claim, now);
             let failures = failed.iter().filter(|(o, _, at)| *o == origin && now < *at + WINDOW).count();
             match throttle.rule(&who, now) {
-                Ruling::Refuse(later) => {
+                ThrottleDecision::Refuse(later) => {
                     prop_assert!(later <= WINDOW && failures >= MAX_FAILURES);
                     continue;
                 }
-                Ruling::KnownWrong => continue,
-                Ruling::Go => (),
-                Ruling::Wait(delay) => {
-                    prop_assert!(failures > 0 || delay <= LAST_DELAY_OF_A_NAME);
+                ThrottleDecision::KnownWrong => continue,
+                ThrottleDecision::Allow => (),
+                ThrottleDecision::Wait(delay) => {
+                    prop_assert!(failures > 0 || delay <= MAX_NAME_DELAY);
                     throttle.waited(&who);
                 }
             }

@@ -1,11 +1,15 @@
 //! Tickets: once, in time, bounded, and waiting for the event without polling.
 
-use super::{Crowded, LIFETIME, MAX_TICKETS, MAX_WAIT, MAX_WAITING, TicketAuthenticator, Tickets};
+use super::{
+    LIFETIME, MAX_TICKETS, MAX_WAIT, MAX_WAITING, TicketAuthenticator, TicketStore, TooManyWaiters,
+};
 use crate::{
     config::secret::Secret,
     push::recipient::Recipient,
-    server::peer::Peer,
-    services::nextcloud::login::{Attempt, Authenticator, Credentials, Grounds, Verdict},
+    server::peer::ConnectionPeer,
+    services::nextcloud::login::{
+        AuthMethod, AuthVerdict, Authenticator, LoginAttempt, LoginCredentials,
+    },
 };
 use futures_util::poll;
 use std::time::Duration;
@@ -15,13 +19,13 @@ fn token(text: &str) -> Secret {
     Secret::new(text)
 }
 
-async fn redeem(tickets: &Tickets, text: &str) -> Option<Recipient> {
+async fn redeem(tickets: &TicketStore, text: &str) -> Option<Recipient> {
     tickets.redeem(&token(text), Instant::now()).await.unwrap()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_ticket_lets_in_once() {
-    let tickets = Tickets::default();
+    let tickets = TicketStore::default();
     tickets.issue("bob".into(), &token("a+/b"), Instant::now());
     assert_eq!(redeem(&tickets, "a+/b").await, Some("bob".into()));
     assert_eq!(redeem(&tickets, "a+/b").await, None);
@@ -29,7 +33,7 @@ async fn a_ticket_lets_in_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_ticket_ends_after_its_lifetime() {
-    let tickets = Tickets::default();
+    let tickets = TicketStore::default();
     tickets.issue("bob".into(), &token("t1"), Instant::now());
     tickets.issue("bob".into(), &token("t2"), Instant::now());
     advance(LIFETIME - Duration::from_millis(1)).await;
@@ -40,7 +44,7 @@ async fn a_ticket_ends_after_its_lifetime() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_is_quicker_than_the_event_waits_for_it() {
-    let tickets = Tickets::default();
+    let tickets = TicketStore::default();
     let early = redeem(&tickets, "soon");
     tokio::pin!(early);
     assert!(poll!(&mut early).is_pending());
@@ -52,7 +56,7 @@ async fn a_client_that_is_quicker_than_the_event_waits_for_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_does_not_wait_longer_than_a_second() {
-    let tickets = Tickets::default();
+    let tickets = TicketStore::default();
     let before = Instant::now();
     assert_eq!(redeem(&tickets, "never").await, None);
     assert_eq!(before.elapsed(), MAX_WAIT);
@@ -61,7 +65,7 @@ async fn a_client_does_not_wait_longer_than_a_second() {
 
 #[tokio::test(start_paused = true)]
 async fn of_two_who_wait_for_one_ticket_one_gets_it() {
-    let tickets = Tickets::default();
+    let tickets = TicketStore::default();
     let (first, second) = (redeem(&tickets, "t"), redeem(&tickets, "t"));
     tokio::pin!(first, second);
     assert!(poll!(&mut first).is_pending() && poll!(&mut second).is_pending());
@@ -71,7 +75,7 @@ async fn of_two_who_wait_for_one_ticket_one_gets_it() {
 
 #[tokio::test(start_paused = true)]
 async fn who_left_does_not_use_the_ticket_up() {
-    let tickets = Tickets::default();
+    let tickets = TicketStore::default();
     {
         let left = redeem(&tickets, "t");
         tokio::pin!(left);
@@ -83,21 +87,21 @@ async fn who_left_does_not_use_the_ticket_up() {
 
 #[tokio::test(start_paused = true)]
 async fn too_many_who_wait_are_sent_away_but_present_tickets_still_work() {
-    let tickets = Tickets::default();
-    let mut crowd: Vec<_> = (0..MAX_WAITING)
+    let tickets = TicketStore::default();
+    let mut waiting_clients: Vec<_> = (0..MAX_WAITING)
         .map(|n| {
             let (tickets, token) = (tickets.clone(), token(&format!("none {n}")));
             Box::pin(async move { tickets.redeem(&token, Instant::now()).await })
         })
         .collect();
-    for one in &mut crowd {
+    for one in &mut waiting_clients {
         assert!(poll!(one).is_pending());
     }
-    assert_eq!(tickets.redeem(&token("more"), Instant::now()).await, Err(Crowded));
+    assert_eq!(tickets.redeem(&token("more"), Instant::now()).await, Err(TooManyWaiters));
     tickets.issue("bob".into(), &token("here"), Instant::now());
     assert_eq!(redeem(&tickets, "here").await, Some("bob".into()));
 
-    crowd.pop();
+    waiting_clients.pop();
     let next = redeem(&tickets, "there is room again");
     tokio::pin!(next);
     assert!(poll!(&mut next).is_pending());
@@ -105,7 +109,7 @@ async fn too_many_who_wait_are_sent_away_but_present_tickets_still_work() {
 
 #[tokio::test(start_paused = true)]
 async fn a_full_store_forgets_the_oldest() {
-    let (tickets, now) = (Tickets::default(), Instant::now());
+    let (tickets, now) = (TicketStore::default(), Instant::now());
     for n in 0..=MAX_TICKETS {
         tickets.issue("bob".into(), &token(&n.to_string()), now);
     }
@@ -116,7 +120,7 @@ async fn a_full_store_forgets_the_oldest() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_issued_again_lives_from_then() {
-    let tickets = Tickets::default();
+    let tickets = TicketStore::default();
     tickets.issue("bob".into(), &token("t"), Instant::now());
     advance(LIFETIME - Duration::from_secs(1)).await;
     tickets.issue("carol".into(), &token("t"), Instant::now());
@@ -127,18 +131,18 @@ async fn a_token_issued_again_lives_from_then() {
 
 #[tokio::test(start_paused = true)]
 async fn only_an_empty_user_name_brings_a_ticket() {
-    let tickets = Tickets::default();
+    let tickets = TicketStore::default();
     tickets.issue("bob".into(), &token("t"), Instant::now());
     let authenticator = TicketAuthenticator(tickets);
-    let attempt = |user: &str, password: &str| Attempt {
-        credentials: Credentials { user: user.into(), password: password.into() },
-        peer: Peer::default(),
+    let attempt = |user: &str, password: &str| LoginAttempt {
+        credentials: LoginCredentials { user: user.into(), password: password.into() },
+        peer: ConnectionPeer::default(),
     };
-    assert!(matches!(authenticator.check(&attempt("bob", "t")).await, Verdict::Abstain));
-    let Verdict::Accept(admission) = authenticator.check(&attempt("", "t")).await else {
+    assert!(matches!(authenticator.check(&attempt("bob", "t")).await, AuthVerdict::Abstain));
+    let AuthVerdict::Accept(authenticated) = authenticator.check(&attempt("", "t")).await else {
         panic!("the ticket is good");
     };
-    assert_eq!(&*admission.recipient, "bob");
-    assert!(matches!(admission.grounds, Grounds::Ticket));
-    assert!(matches!(authenticator.check(&attempt("", "t")).await, Verdict::Reject));
+    assert_eq!(&*authenticated.recipient, "bob");
+    assert!(matches!(authenticated.auth_method, AuthMethod::Ticket));
+    assert!(matches!(authenticator.check(&attempt("", "t")).await, AuthVerdict::Reject));
 }

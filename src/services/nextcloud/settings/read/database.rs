@@ -2,29 +2,35 @@
 
 use super::super::{AuthSettings, AuthStep};
 use crate::{
-    client::database::{DatabaseSettings, Engine, database_url, show_engine},
-    config::{ConfigError, Found, Layers, Report, Sourced, parse, read::over, setting},
+    client::database::{DatabaseEngine, DatabaseSettings, database_url, show_engine},
+    config::{
+        ConfigError, ConfigFileValue, SettingLayers, SettingsReport, SourcedValue, parse,
+        read::over, setting,
+    },
 };
 
 const DEFAULT_PREFIX: &str = "oc_";
 
 /// The database, if any layer names one.
 pub(super) fn database(
-    layers: &Layers<'_>,
-    engine: Found<Engine>,
-    prefix: Found<String>,
-    report: &mut Report,
+    layers: &SettingLayers<'_>,
+    engine: ConfigFileValue<DatabaseEngine>,
+    prefix: ConfigFileValue<String>,
+    report: &mut SettingsReport,
 ) -> Result<Option<DatabaseSettings>, ConfigError> {
     let engine = over(layers.get(setting::DATABASE_URL, database_url)?, engine)?;
     let engine = report.keep_some(setting::DATABASE_URL.name, engine, "none", show_engine);
     let prefix = over(layers.get(setting::DATABASE_PREFIX, parse::table_prefix)?, prefix)?;
-    let prefix = prefix.unwrap_or(Sourced::default(DEFAULT_PREFIX.into()));
+    let prefix = prefix.unwrap_or(SourcedValue::default(DEFAULT_PREFIX.into()));
     let prefix = report.keep(setting::DATABASE_PREFIX.name, prefix, |text| format!("{text:?}"));
     Ok(engine.map(|engine| DatabaseSettings { engine, prefix }))
 }
 
 /// It can be done without only where the log-ins were expressly given to Nextcloud alone.
-pub(super) fn not_needed(auth: &AuthSettings, report: &mut Report) -> Result<(), ConfigError> {
+pub(super) fn not_needed(
+    auth: &AuthSettings,
+    report: &mut SettingsReport,
+) -> Result<(), ConfigError> {
     if auth.steps.contains(&AuthStep::Database) {
         return Err(ConfigError::Missing {
             what: "no database is known",

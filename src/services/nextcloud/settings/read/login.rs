@@ -1,8 +1,8 @@
 //! The section on log-ins.
 
-use super::super::{AuthSettings, AuthStep, RECHECK_ROUND, ThrottleSettings, TwoFactor};
+use super::super::{AuthSettings, AuthStep, RECHECK_ROUND, ThrottleSettings, TwoFactorPolicy};
 use crate::config::{
-    ConfigError, Found, Layers, Report, Sourced, parse,
+    ConfigError, ConfigFileValue, SettingLayers, SettingsReport, SourcedValue, parse,
     read::{duration, or_warn},
     report::listed,
     secret::Secret,
@@ -13,25 +13,25 @@ use std::time::Duration;
 const DEFAULT_REAUTH: Duration = Duration::from_secs(60 * 60);
 
 /// What the file says on log-ins.
-pub(super) struct Inputs {
-    pub(super) secret: Found<Secret>,
-    pub(super) token_auth_enforced: Found<bool>,
-    pub(super) two_factor: Found<TwoFactor>,
-    pub(super) throttle: Found<ThrottleSettings>,
+pub(super) struct AuthInputs {
+    pub(super) secret: ConfigFileValue<Secret>,
+    pub(super) token_auth_enforced: ConfigFileValue<bool>,
+    pub(super) two_factor: ConfigFileValue<TwoFactorPolicy>,
+    pub(super) throttle: ConfigFileValue<ThrottleSettings>,
 }
 
 /// `nextcloud`: whether there is one to ask.
 pub(super) fn auth(
-    layers: &Layers<'_>,
-    inputs: Inputs,
+    layers: &SettingLayers<'_>,
+    inputs: AuthInputs,
     nextcloud: bool,
-    report: &mut Report,
+    report: &mut SettingsReport,
 ) -> Result<AuthSettings, ConfigError> {
     let steps = steps(layers, nextcloud, report)?;
     let by_database = steps.contains(&AuthStep::Database);
     let secret = secret(layers, inputs.secret, by_database, report)?;
     let enforced = strictest(inputs.token_auth_enforced, true, report);
-    let everybody = TwoFactor { enforced: true, ..TwoFactor::default() };
+    let everybody = TwoFactorPolicy { enforced: true, ..TwoFactorPolicy::default() };
     let two_factor = strictest(inputs.two_factor, everybody, report);
     Ok(AuthSettings {
         steps,
@@ -45,20 +45,24 @@ pub(super) fn auth(
 }
 
 /// What the file says; where that is not known, the strictest.
-fn strictest<T: Default>(found: Found<T>, strict: T, report: &mut Report) -> Sourced<T> {
+fn strictest<T: Default>(
+    found: ConfigFileValue<T>,
+    strict: T,
+    report: &mut SettingsReport,
+) -> SourcedValue<T> {
     match found {
-        Ok(found) => found.unwrap_or_else(|| Sourced::default(T::default())),
+        Ok(found) => found.unwrap_or_else(|| SourcedValue::default(T::default())),
         Err(error) => {
             report.warn(format!("{error}. Taken as enforced until then"));
-            Sourced::default(strict)
+            SourcedValue::default(strict)
         }
     }
 }
 
 fn steps(
-    layers: &Layers<'_>,
+    layers: &SettingLayers<'_>,
     nextcloud: bool,
-    report: &mut Report,
+    report: &mut SettingsReport,
 ) -> Result<Vec<AuthStep>, ConfigError> {
     let given = layers.get(setting::AUTH, parse::auth_steps)?;
     let steps = match given {
@@ -70,17 +74,17 @@ fn steps(
             ));
         }
         Some(given) => given,
-        None if nextcloud => Sourced::default(vec![AuthStep::Database, AuthStep::Nextcloud]),
-        None => Sourced::default(vec![AuthStep::Database]),
+        None if nextcloud => SourcedValue::default(vec![AuthStep::Database, AuthStep::Nextcloud]),
+        None => SourcedValue::default(vec![AuthStep::Database]),
     };
     Ok(report.keep(setting::AUTH.name, steps, |steps| listed(steps, "nobody")))
 }
 
 fn secret(
-    layers: &Layers<'_>,
-    file: Found<Secret>,
+    layers: &SettingLayers<'_>,
+    file: ConfigFileValue<Secret>,
     needed: bool,
-    report: &mut Report,
+    report: &mut SettingsReport,
 ) -> Result<Option<Secret>, ConfigError> {
     let given =
         layers.get(setting::NEXTCLOUD_SECRET, |text| Ok::<_, String>(Secret::from(text)))?;
@@ -96,8 +100,8 @@ fn secret(
     Ok(report.keep_some(name, secret, "none", Secret::to_string))
 }
 
-fn show_two_factor(two_factor: &TwoFactor) -> String {
-    let TwoFactor { enforced, groups, excluded_groups } = two_factor;
+fn show_two_factor(two_factor: &TwoFactorPolicy) -> String {
+    let TwoFactorPolicy { enforced, groups, excluded_groups } = two_factor;
     match (enforced, groups.is_empty(), excluded_groups.is_empty()) {
         (false, ..) => "false".into(),
         (true, true, true) => "true".into(),
@@ -111,11 +115,11 @@ fn show_two_factor(two_factor: &TwoFactor) -> String {
 
 /// The file says how Nextcloud throttles; flags and variables change single numbers of it.
 fn throttle(
-    layers: &Layers<'_>,
-    file: Found<ThrottleSettings>,
-    report: &mut Report,
+    layers: &SettingLayers<'_>,
+    file: ConfigFileValue<ThrottleSettings>,
+    report: &mut SettingsReport,
 ) -> Result<ThrottleSettings, ConfigError> {
-    let file = or_warn(file, report).unwrap_or(Sourced::default(ThrottleSettings::default()));
+    let file = or_warn(file, report).unwrap_or(SourcedValue::default(ThrottleSettings::default()));
     let max = layers.get(setting::THROTTLE_MAX_ATTEMPTS, parse::count::<u32>)?;
     let v4 = layers.get(setting::THROTTLE_IPV4_PREFIX, |text| parse::bits(text, 32))?;
     let v6 = layers.get(setting::THROTTLE_IPV6_PREFIX, |text| parse::bits(text, 128))?;

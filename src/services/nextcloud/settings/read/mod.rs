@@ -5,24 +5,24 @@ mod delivery;
 mod login;
 mod remote;
 
-use super::{FileLayer, InstanceSettings};
+use super::{ConfigFileLayer, NextcloudServiceSettings};
 use crate::{
     client::redis::read_settings::redis,
-    config::{ConfigError, Layers, Report},
+    config::{ConfigError, SettingLayers, SettingsReport},
     server::proxy_settings::proxies,
 };
 
 /// Puts the settings of one Nextcloud together, whose config.php says `file`.
-pub fn instance(
-    layers: &Layers<'_>,
-    file: FileLayer,
-    report: &mut Report,
-) -> Result<InstanceSettings, ConfigError> {
+pub fn read_settings(
+    layers: &SettingLayers<'_>,
+    file: ConfigFileLayer,
+    report: &mut SettingsReport,
+) -> Result<NextcloudServiceSettings, ConfigError> {
     report.warnings.extend(file.warnings);
     let database = database::database(layers, file.engine, file.prefix, report)?;
     let redis = redis(layers, file.redis, report)?;
     let nextcloud = remote::nextcloud(layers, file.url, database.is_some(), report)?;
-    let inputs = login::Inputs {
+    let inputs = login::AuthInputs {
         secret: file.secret,
         token_auth_enforced: file.token_auth_enforced,
         two_factor: file.two_factor,
@@ -32,7 +32,7 @@ pub fn instance(
     if database.is_none() {
         database::not_needed(&auth, report)?;
     }
-    Ok(InstanceSettings {
+    Ok(NextcloudServiceSettings {
         database,
         redis,
         nextcloud,

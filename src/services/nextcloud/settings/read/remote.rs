@@ -1,8 +1,8 @@
 //! The section on Nextcloud itself.
 
-use super::super::{NextcloudSettings, nextcloud_url};
+use super::super::{NextcloudHttpSettings, nextcloud_url};
 use crate::config::{
-    ConfigError, Found, Layers, Report, Sourced, parse,
+    ConfigError, ConfigFileValue, SettingLayers, SettingsReport, SourcedValue, parse,
     read::{or_warn, over, switch},
     setting,
 };
@@ -11,11 +11,11 @@ use url::Url;
 const DEFAULT_COMPAT_VERSION: &str = "1.4.0";
 
 pub(super) fn nextcloud(
-    layers: &Layers<'_>,
-    file: Found<Url>,
+    layers: &SettingLayers<'_>,
+    file: ConfigFileValue<Url>,
     database: bool,
-    report: &mut Report,
-) -> Result<NextcloudSettings, ConfigError> {
+    report: &mut SettingsReport,
+) -> Result<NextcloudHttpSettings, ConfigError> {
     let given = layers.get(setting::NEXTCLOUD_URL, nextcloud_url)?;
     let url = match file {
         // Log-ins can do without Nextcloud, so an unusable URL in the file stops nothing.
@@ -36,10 +36,10 @@ pub(super) fn nextcloud(
         path.display().to_string()
     });
     let agent = layers.get(setting::USER_AGENT, parse::user_agent)?;
-    let agent = agent.unwrap_or(Sourced::default(default_agent()));
+    let agent = agent.unwrap_or(SourcedValue::default(default_agent()));
     let version = layers.get(setting::COMPAT_VERSION, parse::version)?;
-    let version = version.unwrap_or(Sourced::default(DEFAULT_COMPAT_VERSION.into()));
-    Ok(NextcloudSettings {
+    let version = version.unwrap_or(SourcedValue::default(DEFAULT_COMPAT_VERSION.into()));
+    Ok(NextcloudHttpSettings {
         url,
         allow_self_signed,
         ca,

@@ -1,0 +1,101 @@
+//! Settings as the three drivers want them.
+
+use super::settings::{DatabaseAddress, DatabaseServer, DatabaseTls, DatabaseTlsMode};
+use crate::config::secret::Secret;
+use sqlx::{
+    ConnectOptions as _,
+    mysql::{MySqlConnectOptions, MySqlSslMode},
+    postgres::{PgConnectOptions, PgSslMode},
+    sqlite::SqliteConnectOptions,
+};
+use std::{path::Path, time::Duration};
+
+/// Prepared statements kept on each connection; we have fewer.
+const STATEMENTS: usize = 64;
+
+/// Pages of the file that a SQLite connection keeps: the few that each look-up begins with. The
+/// system keeps the others, and six connections with the usual 2 MiB each would outweigh all clients.
+const SQLITE_CACHE_KIB: u32 = 256;
+
+/// How long SQLite waits for a writer.
+const BUSY: Duration = Duration::from_secs(3);
+
+/// Logging of statements is off in all three: they carry user names.
+pub(super) fn mysql(server: &DatabaseServer) -> MySqlConnectOptions {
+    let mut options = MySqlConnectOptions::new().database(&server.database);
+    options = match &server.address {
+        DatabaseAddress::Tcp(host, port) => options.host(host).port(*port),
+        DatabaseAddress::Unix(socket, _) => options.socket(socket),
+    };
+    if let Some(user) = &server.user {
+        options = options.username(user);
+    }
+    if let Some(password) = &server.password {
+        options = options.password(Secret::expose(password));
+    }
+    let DatabaseTls { ca, cert, key, .. } = &server.tls;
+    options = options.ssl_mode(match mode(server) {
+        DatabaseTlsMode::Disable => MySqlSslMode::Disabled,
+        DatabaseTlsMode::Prefer => MySqlSslMode::Preferred,
+        DatabaseTlsMode::Require => MySqlSslMode::Required,
+        DatabaseTlsMode::VerifyCa => MySqlSslMode::VerifyCa,
+        DatabaseTlsMode::VerifyFull => MySqlSslMode::VerifyIdentity,
+    });
+    if let Some(ca) = ca {
+        options = options.ssl_ca(ca);
+    }
+    if let (Some(cert), Some(key)) = (cert, key) {
+        options = options.ssl_client_cert(cert).ssl_client_key(key);
+    }
+    // The server's own SQL mode and time zone do for SELECT, and some proxies refuse to change them.
+    options = options.pipes_as_concat(false).no_engine_substitution(false).timezone(None);
+    options.statement_cache_capacity(STATEMENTS).disable_statement_logging()
+}
+
+pub(super) fn postgres(server: &DatabaseServer) -> PgConnectOptions {
+    // Connection poolers refuse start-up parameters such as extra_float_digits.
+    let mut options = PgConnectOptions::new_without_pgpass().extra_float_digits(None);
+    options = options.database(&server.database).application_name("notify_push");
+    options = match &server.address {
+        DatabaseAddress::Tcp(host, port) => options.host(host).port(*port),
+        DatabaseAddress::Unix(folder, port) => options.socket(folder).port(*port),
+    };
+    if let Some(user) = &server.user {
+        options = options.username(user);
+    }
+    if let Some(password) = &server.password {
+        options = options.password(Secret::expose(password));
+    }
+    let DatabaseTls { ca, cert, key, .. } = &server.tls;
+    options = options.ssl_mode(match mode(server) {
+        DatabaseTlsMode::Disable => PgSslMode::Disable,
+        DatabaseTlsMode::Prefer => PgSslMode::Prefer,
+        DatabaseTlsMode::Require => PgSslMode::Require,
+        DatabaseTlsMode::VerifyCa => PgSslMode::VerifyCa,
+        DatabaseTlsMode::VerifyFull => PgSslMode::VerifyFull,
+    });
+    if let Some(ca) = ca {
+        options = options.ssl_root_cert(ca);
+    }
+    if let (Some(cert), Some(key)) = (cert, key) {
+        options = options.ssl_client_cert(cert).ssl_client_key(key);
+    }
+    options.statement_cache_capacity(STATEMENTS).disable_statement_logging()
+}
+
+pub(super) fn sqlite(file: &Path) -> SqliteConnectOptions {
+    let options = SqliteConnectOptions::new().filename(file).read_only(true);
+    let options = options.create_if_missing(false).busy_timeout(BUSY);
+    let options = options.pragma("cache_size", format!("-{SQLITE_CACHE_KIB}"));
+    options.statement_cache_capacity(STATEMENTS).disable_statement_logging()
+}
+
+/// A unix socket has no name to verify and nobody in between; MySQL 8 may still want TLS on it for a
+/// password it has not seen before.
+fn mode(server: &DatabaseServer) -> DatabaseTlsMode {
+    match (&server.address, server.tls.mode) {
+        (DatabaseAddress::Tcp(..), mode) => mode,
+        (DatabaseAddress::Unix(..), DatabaseTlsMode::Disable) => DatabaseTlsMode::Disable,
+        (DatabaseAddress::Unix(..), _) => DatabaseTlsMode::Prefer,
+    }
+}

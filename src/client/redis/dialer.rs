@@ -1,0 +1,163 @@
+//! Opens a byte stream to one Redis address: TCP or unix socket, with TLS where it is wanted.
+
+use super::{RedisAddress, RedisClientError, RedisTls, RedisTlsError, tls};
+use rustls::{ClientConfig, pki_types::ServerName};
+use socket2::{SockRef, TcpKeepalive};
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpStream, UnixStream, lookup_host},
+    task::spawn_blocking,
+    time::timeout,
+};
+use tokio_rustls::TlsConnector;
+
+/// A stream of bytes to a server, of whatever kind.
+pub(super) trait RedisStream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> RedisStream for S {}
+
+/// No more of a name's addresses than this are tried, so that a dial is bounded.
+const MAX_ADDRESSES: usize = 8;
+
+/// The kernel gives up on a peer that acknowledges nothing for this long.
+const USER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The kernel probes a silent peer from then on, this often.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// Opens connections; knows nothing of what is said on them.
+#[derive(Debug, Clone)]
+pub(super) struct RedisDialer {
+    /// TLS, when it is wanted.
+    pub(super) tls: Option<RedisTls>,
+    /// The longest that each step may take: resolving, one TCP connect, the TLS handshake.
+    pub(super) step_timeout: Duration,
+}
+
+impl RedisDialer {
+    /// Connects and shakes hands. The files come first: what is wrong with them is told even while
+    /// the server is away.
+    pub(super) async fn dial(
+        &self,
+        at: &RedisAddress,
+    ) -> Result<Box<dyn RedisStream>, RedisClientError> {
+        let tls = self.tls_config().await?;
+        match at {
+            RedisAddress::Unix(path) => {
+                let stream = self.within(at, "connecting", unix(at, path)).await?;
+                self.wrap(at, tls, "localhost", stream).await
+            }
+            RedisAddress::Tcp(host, port) => {
+                let stream = self.tcp(at, host, *port).await?;
+                self.wrap(at, tls, host, stream).await
+            }
+        }
+    }
+
+    async fn tls_config(&self) -> Result<Option<ClientConfig>, RedisClientError> {
+        let Some(settings) = self.tls.clone() else { return Ok(None) };
+        let reading = spawn_blocking(move || tls::client_config(&settings));
+        let aborted =
+            |_| RedisClientError::TlsFile { path: PathBuf::new(), cause: "reading failed".into() };
+        reading.await.map_err(aborted)?.map(Some)
+    }
+
+    /// Tries a name's addresses one after the other, each with its own time.
+    async fn tcp(
+        &self,
+        at: &RedisAddress,
+        host: &str,
+        port: u16,
+    ) -> Result<TcpStream, RedisClientError> {
+        let resolved = async {
+            let failed = |cause| RedisClientError::Dns { host: host.to_owned(), cause };
+            let found = lookup_host((host, port)).await.map_err(failed)?;
+            Ok(found.take(MAX_ADDRESSES).collect::<Vec<SocketAddr>>())
+        };
+        let mut last = None;
+        for address in self.within(at, "resolving the name", resolved).await? {
+            let connecting = async {
+                let failed = |cause| RedisClientError::Connect { at: at.clone(), cause };
+                let stream = TcpStream::connect(address).await.map_err(failed)?;
+                tune(&stream).map_err(failed)?;
+                Ok(stream)
+            };
+            match self.within(at, "connecting", connecting).await {
+                Ok(stream) => return Ok(stream),
+                Err(fault) => last = Some(fault),
+            }
+        }
+        Err(last.unwrap_or_else(|| RedisClientError::Dns {
+            host: host.to_owned(),
+            cause: io::Error::new(io::ErrorKind::NotFound, "no address"),
+        }))
+    }
+
+    async fn wrap(
+        &self,
+        at: &RedisAddress,
+        tls: Option<ClientConfig>,
+        host: &str,
+        stream: impl RedisStream + 'static,
+    ) -> Result<Box<dyn RedisStream>, RedisClientError> {
+        let Some(config) = tls else { return Ok(Box::new(stream)) };
+        let failed = |cause: RedisTlsError| RedisClientError::Tls { at: at.clone(), cause };
+        let checked = self.tls.as_ref().is_some_and(|tls| tls.verify_peer && tls.verify_name);
+        let name = server_name(host, checked).map_err(|_| failed(RedisTlsError::Name))?;
+        let shaking = TlsConnector::from(Arc::new(config)).connect(name, stream);
+        match timeout(self.step_timeout, shaking).await {
+            Ok(Ok(shaken)) => Ok(Box::new(shaken)),
+            Ok(Err(cause)) => Err(failed(cause.into())),
+            Err(_) => Err(failed(RedisTlsError::Silent(self.step_timeout.as_secs_f32()))),
+        }
+    }
+
+    async fn within<T>(
+        &self,
+        at: &RedisAddress,
+        doing: &'static str,
+        step: impl Future<Output = Result<T, RedisClientError>>,
+    ) -> Result<T, RedisClientError> {
+        timeout(self.step_timeout, step).await.unwrap_or_else(|_| {
+            Err(RedisClientError::Silent {
+                at: at.clone(),
+                doing,
+                seconds: self.step_timeout.as_secs_f32(),
+            })
+        })
+    }
+}
+
+async fn unix(at: &RedisAddress, path: &Path) -> Result<UnixStream, RedisClientError> {
+    UnixStream::connect(path)
+        .await
+        .map_err(|cause| RedisClientError::Connect { at: at.clone(), cause })
+}
+
+/// The name to check and to send. With the name check off, a host that is no valid DNS name is
+/// still good to connect to.
+fn server_name(
+    host: &str,
+    checked: bool,
+) -> Result<ServerName<'static>, rustls::pki_types::InvalidDnsNameError> {
+    match ServerName::try_from(host.to_owned()) {
+        Err(_) if !checked => ServerName::try_from("localhost"),
+        other => other,
+    }
+}
+
+/// Socket options: no delay for our few small commands, and a kernel that notices a dead peer by
+/// itself, should the pings above ever be held up.
+fn tune(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    let probes = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 3);
+    socket.set_tcp_keepalive(&probes)?;
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))
+}

@@ -1,0 +1,51 @@
+//! Connections to our own listener: what they begin with, and TLS with a certificate that is for a name
+//! that others use.
+
+use crate::{
+    client::tls::{CertificateCheck, TrustPolicy},
+    server::ConnectionPreamble,
+};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio_rustls::TlsConnector;
+
+/// A connector to our own listener: for the daemon's probe of itself and for `healthcheck`.
+///
+/// Any certificate will do: we know whom we connect to, and send no secret of anybody's.
+///
+/// # Errors
+/// When the provider knows no version of TLS.
+pub fn self_tls_connector() -> Result<TlsConnector, rustls::Error> {
+    let config = TrustPolicy::new(CertificateCheck::Nothing).client()?.with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// Where a client on this machine reaches what listens at `ip`: not the wildcard.
+pub fn loopback_reachable(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    }
+}
+
+/// We speak for ourselves (proxy-protocol.txt section 2.1).
+const PROXY_UNKNOWN: &[u8] = b"PROXY UNKNOWN\r\n";
+
+/// What a connection begins with before TLS, where a proxy would introduce a client.
+///
+/// # Errors
+/// When the connection is gone.
+pub async fn send_proxy_preamble(
+    stream: &mut (impl AsyncWrite + Unpin),
+    opening: ConnectionPreamble,
+) -> io::Result<()> {
+    if opening.proxy_protocol {
+        stream.write_all(PROXY_UNKNOWN).await?;
+    }
+    Ok(())
+}

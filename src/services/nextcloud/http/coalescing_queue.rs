@@ -1,0 +1,201 @@
+//! The queue in front of Nextcloud: each claim is asked about once, nobody's turn is wasted, and who
+//! loses patience and comes back finds the answer or the old place. Pure: no clock, no socket.
+
+use crate::{
+    config::recent_map::RecentMap,
+    server::client_address::ClientNetwork,
+    services::nextcloud::login::{ClaimFingerprint, fair_queue::FairQueue},
+};
+use std::{collections::HashMap, time::Duration};
+use tokio::{sync::oneshot, time::Instant};
+
+/// How many claims may stand in queue; beyond, who comes hears "try again later".
+pub const MAX_WAITING: usize = 20_000;
+
+/// How many connections may wait for the answer about one claim.
+pub(super) const MAX_WAITERS_PER_CLAIM: usize = 64;
+
+/// How long a place is kept for a client that left, how long an answer that nobody took: clients
+/// come back after 20 to 120 s (`specs/nextcloud.md` section 3).
+const POSITION_TTL: Duration = Duration::from_secs(150);
+const UNDELIVERED_TTL: Duration = Duration::from_secs(60);
+
+/// The queue counts as moving while the last real answer is no older than this.
+const PROGRESS_WINDOW: Duration = Duration::from_secs(5);
+
+/// A full queue is looked through for those who left no more often than this.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Claims in queue, `T` being what is to be asked, `A` the answer.
+pub(super) struct CoalescingQueue<T, A> {
+    at_once: usize,
+    active_workers: usize,
+    next_number: u64,
+    claims: HashMap<ClaimFingerprint, QueuedClaim<T, A>>,
+    fair_queue: FairQueue<ClientNetwork, ClaimFingerprint>,
+    positions: RecentMap<ClaimFingerprint, u64>,
+    undelivered: RecentMap<ClaimFingerprint, A>,
+    last_result: Option<Instant>,
+    last_sweep: Option<Instant>,
+}
+
+struct QueuedClaim<T, A> {
+    number: u64,
+    /// Taken when it is asked about.
+    question: Option<T>,
+    waiters: Vec<oneshot::Sender<A>>,
+}
+
+/// How a client got on in queue.
+pub(super) enum JoinOutcome<A> {
+    /// The answer was there already, from when the client was here before.
+    Answered(A),
+    /// It waits. `start` is true when somebody has to start working the queue off.
+    Waits { answer: oneshot::Receiver<A>, start: bool },
+    /// The queue is full.
+    Full,
+}
+
+impl<T, A: Clone> CoalescingQueue<T, A> {
+    /// An empty queue that is worked off by `at_once`, at least one.
+    pub(super) fn new(at_once: usize) -> Self {
+        Self {
+            at_once: at_once.max(1),
+            active_workers: 0,
+            next_number: 0,
+            claims: HashMap::new(),
+            fair_queue: FairQueue::default(),
+            positions: RecentMap::new(MAX_WAITING, POSITION_TTL),
+            undelivered: RecentMap::new(MAX_WAITING, UNDELIVERED_TTL),
+            last_result: None,
+            last_sweep: None,
+        }
+    }
+
+    /// A client comes with a claim. The same claim, in queue or just being asked about, is joined.
+    pub(super) fn join(
+        &mut self,
+        claim: ClaimFingerprint,
+        origin: ClientNetwork,
+        question: T,
+        now: Instant,
+    ) -> JoinOutcome<A> {
+        if let Some(answer) = self.undelivered.take(&claim, now) {
+            return JoinOutcome::Answered(answer);
+        }
+        let (sender, answer) = oneshot::channel();
+        if let Some(claim) = self.claims.get_mut(&claim) {
+            claim.waiters.retain(|client| !client.is_closed());
+            if claim.waiters.len() >= MAX_WAITERS_PER_CLAIM {
+                return JoinOutcome::Full;
+            }
+            claim.waiters.push(sender);
+            return JoinOutcome::Waits { answer, start: false };
+        }
+        if self.fair_queue.len() >= MAX_WAITING && !self.make_room(origin, now) {
+            return JoinOutcome::Full;
+        }
+        let number = self.positions.take(&claim, now).unwrap_or_else(|| self.draw_number());
+        self.fair_queue.push(origin, number, claim);
+        let waiters = vec![sender];
+        self.claims.insert(claim, QueuedClaim { number, question: Some(question), waiters });
+        let start = self.active_workers < self.at_once;
+        self.active_workers += usize::from(start);
+        JoinOutcome::Waits { answer, start }
+    }
+
+    /// Whose turn it is. A claim that nobody waits for any more keeps its place but isn't asked
+    /// about. Without a claim whoever works the queue off has left in the same breath.
+    pub(super) fn next(&mut self, now: Instant) -> Option<(ClaimFingerprint, T)> {
+        while let Some((_, claim)) = self.fair_queue.pop() {
+            let Some(waiting) = self.claims.get_mut(&claim) else { continue };
+            if waiting.is_abandoned() {
+                let number = waiting.number;
+                self.claims.remove(&claim);
+                self.positions.insert(claim, number, now);
+            } else if let Some(question) = waiting.question.take() {
+                return Some((claim, question));
+            }
+        }
+        self.active_workers -= 1;
+        None
+    }
+
+    /// The answer about a claim, for all who wait for it. A `real` one is kept for a while if they
+    /// have all left meanwhile, and shows that the queue is_progressing.
+    pub(super) fn answered(
+        &mut self,
+        claim: ClaimFingerprint,
+        answer: &A,
+        real: bool,
+        now: Instant,
+    ) {
+        let waiters = self.claims.remove(&claim).map(|claim| claim.waiters).unwrap_or_default();
+        let mut taken = false;
+        for client in waiters {
+            taken |= client.send(answer.clone()).is_ok();
+        }
+        if real {
+            self.last_result = Some(now);
+            if !taken {
+                self.undelivered.insert(claim, answer.clone(), now);
+            }
+        }
+    }
+
+    /// Whether it is worth waiting on: there was an answer lately.
+    pub(super) fn is_progressing(&self, now: Instant) -> bool {
+        self.last_result
+            .is_some_and(|last_result| now.duration_since(last_result) <= PROGRESS_WINDOW)
+    }
+
+    /// How many claims stand in queue, those of clients that left included.
+    pub(super) fn waiting(&self) -> usize {
+        self.fair_queue.len()
+    }
+
+    fn draw_number(&mut self) -> u64 {
+        self.next_number += 1;
+        self.next_number
+    }
+
+    /// Makes room in a full queue: those who left go, keeping their positions; if nobody has, the last
+    /// of the longest lane gives way to a newcomer whose own lane is shorter. Whether there is room.
+    fn make_room(&mut self, origin: ClientNetwork, now: Instant) -> bool {
+        if self.last_sweep.is_none_or(|last_sweep| now.duration_since(last_sweep) >= SWEEP_INTERVAL)
+        {
+            self.last_sweep = Some(now);
+            self.sweep(now);
+        }
+        if self.fair_queue.len() < MAX_WAITING {
+            return true;
+        }
+        let Some(gone) = self.fair_queue.evict_from_longest(self.fair_queue.len_of(origin) + 1)
+        else {
+            return false;
+        };
+        self.claims.remove(&gone);
+        true
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        let (claims, positions) = (&mut self.claims, &mut self.positions);
+        self.fair_queue.retain(|number, claim| {
+            let stays = claims.get(claim).is_some_and(|waiting| !waiting.is_abandoned());
+            if !stays {
+                claims.remove(claim);
+                positions.insert(*claim, number, now);
+            }
+            stays
+        });
+    }
+}
+
+impl<T, A> QueuedClaim<T, A> {
+    fn is_abandoned(&self) -> bool {
+        self.waiters.iter().all(oneshot::Sender::is_closed)
+    }
+}
+
+#[cfg(test)]
+mod tests;

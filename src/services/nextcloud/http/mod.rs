@@ -1,0 +1,21 @@
+//! Nextcloud over HTTP: log-ins it decides, and the self-test's questions (`specs/nextcloud.md`
+//! sections 5 and 6).
+
+mod authenticator;
+mod client;
+mod coalescing_queue;
+mod error;
+mod forwarded_header;
+mod reply;
+mod self_test_client;
+mod settings;
+mod survey;
+mod tls;
+
+pub use authenticator::NextcloudAuthenticator;
+pub use coalescing_queue::MAX_WAITING;
+pub use error::NextcloudError;
+pub use self_test_client::SelfTestClient;
+pub use settings::{MAX_CONCURRENT_LOGINS, NextcloudClientSettings};
+pub use survey::{AdvertisedEndpoint, NextcloudStatus, NextcloudSurvey};
+pub use tls::client_config;

@@ -1,0 +1,141 @@
+//! Who may try to log in, and who is asked whether the password is right.
+
+use super::{NextcloudBuilder, database::NextcloudDatabase, metrics, reload::failures};
+use crate::{
+    push::hub::Hub,
+    server::client_address::{ClientAddressResolver, StillAllowed},
+    services::{
+        ServiceStartError,
+        nextcloud::{
+            http::{NextcloudAuthenticator, NextcloudClientSettings},
+            login::{
+                Authenticator, AuthenticatorChain, ClaimFingerprinter, LoginGuard,
+                throttle::Throttle,
+                ticket::{TicketAuthenticator, TicketStore},
+            },
+            session_recheck::{DatabaseRecheck, NextcloudReauthentication},
+            settings::{AuthStep, NextcloudServiceSettings},
+        },
+        spawn_until_stopped,
+    },
+};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// What stands before the authenticators.
+pub(super) struct LoginAdmission {
+    /// Whose attempt an attempt is.
+    pub(super) origins: ClientAddressResolver,
+    /// Who has not failed too often, asked again before work that costs.
+    pub(super) still_allowed: StillAllowed,
+    pub(super) guard: Option<LoginGuard>,
+}
+
+impl LoginAdmission {
+    /// As the settings have it.
+    pub(super) fn new(settings: &NextcloudServiceSettings) -> Result<Self, ServiceStartError> {
+        let throttle = &settings.auth.throttle;
+        let origins = ClientAddressResolver::new(settings.proxies.trusted.clone())
+            .with_prefixes(throttle.ipv4_prefix, throttle.ipv6_prefix);
+        let guard = if throttle.enabled {
+            let throttle = Throttle::new(failures(throttle.max_attempts), Instant::now());
+            Some(LoginGuard::new(throttle, origins.clone(), ClaimFingerprinter::new(random_key()?)))
+        } else {
+            None
+        };
+        let still_allowed = guard.as_ref().map_or_else(allow_all, LoginGuard::still_allowed);
+        Ok(Self { origins, still_allowed, guard })
+    }
+
+    /// The chain behind this authenticated.
+    pub(super) fn before(self, chain: AuthenticatorChain) -> AuthenticatorChain {
+        match self.guard {
+            Some(guard) => chain.behind(guard),
+            None => chain,
+        }
+    }
+}
+
+impl NextcloudBuilder {
+    /// Nextcloud over HTTP, where its URL is known.
+    pub(super) fn remote(
+        &self,
+        authenticated: &LoginAdmission,
+    ) -> Result<Option<NextcloudAuthenticator>, ServiceStartError> {
+        let nextcloud = &self.settings.nextcloud;
+        let Some(url) = nextcloud.url.clone() else { return Ok(None) };
+        let settings = NextcloudClientSettings {
+            user_agent: nextcloud.user_agent.clone(),
+            allow_self_signed: nextcloud.allow_self_signed,
+            ca: nextcloud.ca.clone(),
+            ..NextcloudClientSettings::new(url)
+        };
+        let fingerprints = ClaimFingerprinter::new(random_key()?);
+        let (tasks, origins) = (self.ground.groups.sessions.clone(), authenticated.origins.clone());
+        Ok(Some(NextcloudAuthenticator::new(
+            settings,
+            tasks,
+            origins,
+            fingerprints,
+            Arc::clone(&authenticated.still_allowed),
+        )))
+    }
+
+    /// Who decides log-ins; begins to look at the sessions again.
+    pub(super) fn chain(
+        &mut self,
+        stored: Option<NextcloudDatabase>,
+        remote: Option<NextcloudAuthenticator>,
+        tickets: TicketStore,
+        hub: &Hub,
+    ) -> AuthenticatorChain {
+        let mut links: Vec<Box<dyn Authenticator>> = vec![Box::new(TicketAuthenticator(tickets))];
+        let steps = self.settings.auth.steps.clone();
+        let remote = remote.filter(|_| steps.contains(&AuthStep::Nextcloud));
+        let mut accounts = stored.map(|stored| self.start_recheck(stored, hub));
+        if let Some(remote) = &remote {
+            self.start_reauthentication(remote, hub);
+        }
+        let mut remote = remote.map(|remote| Box::new(remote) as Box<dyn Authenticator>);
+        for step in steps {
+            links.extend(match step {
+                AuthStep::Database => accounts.take(),
+                AuthStep::Nextcloud => remote.take(),
+            });
+        }
+        AuthenticatorChain::new(links, metrics::checks(&self.observers.auth))
+    }
+
+    fn start_recheck(&self, stored: NextcloudDatabase, hub: &Hub) -> Box<dyn Authenticator> {
+        let NextcloudDatabase { database, accounts, revocation, .. } = stored;
+        let sources = &self.ground.groups.sources;
+        spawn_until_stopped(sources, "database", async move { database.monitor().await });
+        let round = self.settings.auth.recheck_round;
+        spawn_until_stopped(
+            sources,
+            "recheck",
+            DatabaseRecheck { hub: hub.clone(), revocation, round }.run(),
+        );
+        Box::new(accounts)
+    }
+
+    fn start_reauthentication(&mut self, remote: &NextcloudAuthenticator, hub: &Hub) {
+        let host = Arc::new(remote.clone());
+        let interval = self.settings.auth.reauth_interval;
+        let rng = self.ground.rng.fork();
+        let again = NextcloudReauthentication { hub: hub.clone(), host, interval, rng };
+        spawn_until_stopped(&self.ground.groups.sources, "reauthentication", again.run());
+    }
+}
+
+fn allow_all() -> StillAllowed {
+    Arc::new(|_| true)
+}
+
+fn random_key() -> Result<[u8; 32], ServiceStartError> {
+    let mut key = [0; 32];
+    rustls::crypto::ring::default_provider().secure_random.fill(&mut key).map_err(|_| {
+        ServiceStartError::System("random numbers", std::io::Error::other("no random numbers"))
+    })?;
+    Ok(key)
+}

@@ -1,0 +1,75 @@
+//! The database side: who sees what, whose password is right, who may stay.
+
+use super::{NextcloudBuilder, admission::LoginAdmission, metrics};
+use crate::{
+    client::database::Database,
+    services::{
+        ServiceStartError,
+        nextcloud::{
+            accounts::{
+                ChainPosition, DatabaseAuthenticator, LoginRules, PasswordFingerprinter,
+                RevocationChecker,
+            },
+            login::hashing::HashingPool,
+            mount_store::MountStore,
+            settings::{AuthStep, NextcloudServiceSettings},
+        },
+    },
+};
+use std::sync::Arc;
+
+/// Everything that asks the database.
+pub(super) struct NextcloudDatabase {
+    pub(super) database: Arc<Database>,
+    pub(super) directory: Arc<MountStore>,
+    pub(super) accounts: DatabaseAuthenticator,
+    pub(super) hashing: HashingPool,
+    pub(super) revocation: RevocationChecker,
+}
+
+impl NextcloudDatabase {
+    /// Where there is a database. Nothing is connected yet.
+    pub(super) fn new(
+        parts: &mut NextcloudBuilder,
+        authenticated: &LoginAdmission,
+    ) -> Result<Option<Self>, ServiceStartError> {
+        let Some(settings) = &parts.settings.database else { return Ok(None) };
+        let database = Database::new(settings, parts.ground.rng.fork())?;
+        let observe = metrics::queries(&parts.observers.store);
+        let database = Arc::new(database.observed(observe));
+        let queries = Arc::clone(&parts.observers.store);
+        let directory =
+            MountStore::new(Arc::clone(&database), move |ok, took| queries.queried(ok, took));
+        let (origins, still_allowed) =
+            (authenticated.origins.clone(), Arc::clone(&authenticated.still_allowed));
+        let hashing =
+            HashingPool::new(parts.ground.cores.saturating_sub(1), origins, still_allowed);
+        let (fingerprint, clock) =
+            (PasswordFingerprinter::default(), Arc::clone(&parts.ground.clock));
+        let accounts = DatabaseAuthenticator::new(
+            Arc::clone(&database),
+            rules(&parts.settings),
+            hashing.clone(),
+            fingerprint.clone(),
+            Arc::clone(&clock),
+        );
+        let revocation = RevocationChecker::new(Arc::clone(&database), fingerprint, clock);
+        Ok(Some(Self { directory: Arc::new(directory), accounts, hashing, revocation, database }))
+    }
+}
+
+fn rules(settings: &NextcloudServiceSettings) -> LoginRules {
+    let auth = &settings.auth;
+    let followed =
+        auth.steps.last() == Some(&AuthStep::Nextcloud) && settings.nextcloud.url.is_some();
+    LoginRules {
+        secret: auth.secret.clone().unwrap_or_default(),
+        token_auth_enforced: auth.token_auth_enforced,
+        two_factor_enforced: auth.two_factor.enforced,
+        chain_position: if followed {
+            ChainPosition::BeforeNextcloud
+        } else {
+            ChainPosition::LastStep
+        },
+    }
+}

@@ -1,0 +1,63 @@
+//! Where messages come from, and how they get into the pipeline's queue.
+
+use super::{NextcloudBuilder, dependencies::needed};
+use crate::{
+    client,
+    client::{
+        SourceEvent,
+        redis::{RedisSubscription, RedisTimeouts},
+    },
+    health::ServiceDependency,
+    runtime::status::DependencyState,
+    services::{nextcloud::channels::CHANNELS, spawn_until_stopped},
+};
+use std::sync::Arc;
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+
+/// Where messages come from.
+#[derive(Debug)]
+pub enum NextcloudEventSource {
+    /// Redis, as the settings say.
+    Redis,
+    /// Whoever holds the other end ([`crate::client::memory`]); the settings' Redis is never asked.
+    Memory(mpsc::Receiver<SourceEvent>),
+}
+
+impl NextcloudBuilder {
+    /// Lets messages into the pipeline's queue; returns what that depends on.
+    pub(super) fn feed(
+        &mut self,
+        feed: NextcloudEventSource,
+        event_sender: mpsc::Sender<SourceEvent>,
+    ) -> ServiceDependency {
+        let metrics = Arc::clone(&self.observers.source);
+        let tasks = self.ground.groups.sources.clone();
+        if let NextcloudEventSource::Memory(mut queue) = feed {
+            metrics.up.set(true);
+            let since = Instant::now();
+            spawn_until_stopped(&tasks, "memory", async move {
+                while let Some(delivery) = queue.recv().await {
+                    if event_sender.send(delivery).await.is_err() {
+                        return;
+                    }
+                }
+                std::future::pending().await
+            });
+            return needed("memory", move || DependencyState::Up { since });
+        }
+        let (state, watched) = watch::channel(client::SourceState::Starting);
+        let known = watched.clone();
+        spawn_until_stopped(&tasks, "source metrics", async move { metrics.follow(watched).await });
+        let subscription = RedisSubscription {
+            settings: self.settings.redis.clone(),
+            channels: CHANNELS,
+            timeouts: RedisTimeouts::default(),
+            rng: self.ground.rng.fork(),
+        };
+        tasks.core("redis", subscription.run(event_sender, state, tasks.stopping().clone()));
+        needed("redis", move || DependencyState::from(&*known.borrow()))
+    }
+}

@@ -1,0 +1,297 @@
+//! Puts the parts of one Nextcloud together: database, log-ins, hub, look-up, pipeline, Redis.
+
+mod admission;
+mod database;
+mod dependencies;
+mod event_source;
+mod hub;
+mod metrics;
+mod queues;
+mod reload;
+mod self_probe;
+
+pub use event_source::NextcloudEventSource;
+
+use super::{
+    channels::{CHANNELS, FILE},
+    config,
+    dialect::{NextcloudDialect, TOPIC_SPECS},
+    doctor,
+    doctor::{NextcloudCheckContext, NextcloudTarget},
+    event_handler::{NextcloudEventHandler, TestCookie},
+    http, self_test,
+    self_test::{KeyStore, MountCounter, SelfTestContext},
+};
+use crate::{
+    client::{
+        SourceEvent,
+        memory::MemorySource,
+        redis::{RedisClient, RedisTimeouts},
+    },
+    config::{ConfigError, ServiceConfigRequest, ServiceKind, SettingsReport},
+    doctor::{CheckRun, DiagnosisContext},
+    health::{HealthRegistry, QueueGauge, ServiceDependency},
+    push::{ConnectionLimit, hub::Hub},
+    server::upgrade,
+    services::{
+        BoxedService, MetricLabelNames, RunningService, Service, ServiceContext, ServiceMetrics,
+        ServiceStartError, gauges,
+        nextcloud::{
+            audience,
+            audience::AudienceResolver,
+            login::{LoginHandler, ticket::TicketStore},
+            pipeline::EventPipeline,
+            settings::{ConfigFileRequest, NextcloudServiceSettings},
+        },
+        sessions,
+    },
+    telemetry::metrics::MetricsError,
+};
+use admission::LoginAdmission;
+use database::NextcloudDatabase;
+use futures_util::future::BoxFuture;
+use ::http::HeaderName;
+use ipnet::IpNet;
+use reload::NextcloudReload;
+use self_probe::NextcloudSelfProbe;
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+use tokio::sync::mpsc;
+use warp::{Filter, filters::BoxedFilter, reply::Response};
+
+/// How long a client may take to log in (`specs/nextcloud.md` section 3).
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(15);
+/// Messages that may wait between Redis and the pipeline.
+const EVENT_QUEUE_CAPACITY: usize = 4096;
+/// The names of those who decide log-ins, as metrics know them.
+const METHODS: &[&str] = &["ticket", "database", "nextcloud"];
+
+/// Nextcloud, as the registry knows it.
+pub const KIND: ServiceKind<'static, BoxedService> =
+    ServiceKind::new("nextcloud", crate::config::INSTANCE, &|request, report| {
+        Ok(Box::new(NextcloudService::read(request, report)?))
+    });
+
+/// One Nextcloud, ready to start.
+#[derive(Debug)]
+pub struct NextcloudService {
+    /// What it is told.
+    pub settings: NextcloudServiceSettings,
+    /// Where its messages come from.
+    pub feed: NextcloudEventSource,
+}
+
+impl NextcloudService {
+    /// Reads the settings, the lowest layer of which is config.php.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn read(
+        request: &ServiceConfigRequest<'_>,
+        report: &mut SettingsReport,
+    ) -> Result<Self, ConfigError> {
+        let ServiceConfigRequest { file, glob, layers, environment, exists } = *request;
+        let file = config::read(&ConfigFileRequest { path: file, glob, environment, exists })?;
+        let settings =
+            crate::services::nextcloud::settings::read_settings(layers, file, report)?;
+        Ok(Self { settings, feed: NextcloudEventSource::Redis })
+    }
+}
+
+impl Service for NextcloudService {
+    fn diagnose<'a, 'r: 'a>(
+        &'a self,
+        visit: DiagnosisContext,
+        round: &'a mut CheckRun<'r>,
+    ) -> BoxFuture<'a, ()> {
+        let DiagnosisContext {
+            listen,
+            place,
+            rows,
+            warnings,
+            file,
+            credentials,
+            patience,
+            clock,
+            rng,
+        } = visit;
+        let (instance, occ) = (self.settings.clone(), doctor::occ(file.as_deref()));
+        let target =
+            NextcloudTarget { instance, listen, place, rows, warnings, credentials, patience, occ };
+        let mut context = NextcloudCheckContext { clock, rng };
+        Box::pin(async move { doctor::diagnose(&target, &mut context, round).await })
+    }
+
+    fn trusted_proxies(&self) -> &[IpNet] {
+        &self.settings.proxies.trusted
+    }
+
+    fn inputs(&self) -> Vec<String> {
+        match self.feed {
+            NextcloudEventSource::Redis => self.settings.redis.topology.servers(),
+            NextcloudEventSource::Memory(_) => Vec::new(),
+        }
+    }
+
+    fn start(self: Box<Self>, ground: ServiceContext) -> Result<RunningService, ServiceStartError> {
+        let Self { settings, feed } = *self;
+        let observers = ServiceMetrics::register(MetricLabelNames {
+            host: ground.name.as_ref().map(|name| name.as_str()),
+            topics: &TOPIC_SPECS.map(|topic| topic.name),
+            channels: CHANNELS,
+            methods: METHODS,
+        })?;
+        NextcloudBuilder { settings, observers, ground }.start(feed)
+    }
+}
+
+/// What the parts are made from.
+struct NextcloudBuilder {
+    settings: NextcloudServiceSettings,
+    observers: ServiceMetrics,
+    ground: ServiceContext,
+}
+
+impl NextcloudBuilder {
+    fn start(mut self, feed: NextcloudEventSource) -> Result<RunningService, ServiceStartError> {
+        let dialect = Arc::new(NextcloudDialect::default());
+        let hub = self.hub(&dialect)?;
+        let authenticated = LoginAdmission::new(&self.settings)?;
+        let remote = self.remote(&authenticated)?;
+        let stored = NextcloudDatabase::new(&mut self, &authenticated)?;
+        let (tickets, keys, cookie) =
+            (TicketStore::default(), self.keys(&feed), TestCookie::default());
+        let self_test = self.self_test(keys.clone(), stored.as_ref(), remote.as_ref(), &cookie);
+        let (event_sender, queue) = mpsc::channel(EVENT_QUEUE_CAPACITY);
+        let mut dependencies = vec![self.feed(feed, event_sender.clone())];
+        dependencies.extend(stored.as_ref().map(dependencies::database));
+        dependencies.extend(remote.as_ref().map(dependencies::nextcloud));
+        let resolver = self.resolver(&hub, stored.as_ref());
+        let mut queues = queues::own(&event_sender, &hub);
+        queues.extend(queues::of(resolver.as_ref(), stored.as_ref(), remote.as_ref()));
+        self.gauges(&dependencies, &hub, &queues)?;
+        self.pipeline(queue, hub.clone(), resolver, self.host(&tickets, keys, cookie));
+        let chain = self.chain(stored, remote, tickets.clone(), &hub);
+        let room = self.room(&hub);
+        let reload =
+            NextcloudReload::new(self.settings.clone(), hub.clone(), room.clone(), &authenticated);
+        let chain = Arc::new(authenticated.before(chain));
+        let observe = metrics::logins(&self.observers.auth);
+        let login =
+            LoginHandler { chain, hub: hub.clone(), dialect, patience: LOGIN_TIMEOUT, observe };
+        let observers = self.observers.clone();
+        Ok(RunningService {
+            routes: self.routes(login, room.clone(), self_test),
+            service_listeners: Vec::new(),
+            probe_listener: None,
+            dependencies,
+            metrics: observers.metrics().clone(),
+            snapshot: Some(Arc::new(move || observers.snapshot())),
+            revoke: sessions::revoke(&hub, |whom| whom.into()),
+            reload: Box::new(reload),
+            probe: Arc::new(NextcloudSelfProbe::new(
+                tickets,
+                MemorySource::new(event_sender),
+                room,
+                self.ground.rng.fork(),
+            )),
+        })
+    }
+
+    /// What clients are answered.
+    fn routes(
+        &self,
+        login: LoginHandler,
+        room: ConnectionLimit,
+        self_test: BoxedFilter<(Response,)>,
+    ) -> BoxedFilter<(Response,)> {
+        let forwarded: Arc<[HeaderName]> = self.settings.proxies.headers.as_slice().into();
+        let tasks = self.ground.groups.listeners.clone();
+        let authenticated = room.clone();
+        let enter = move |client| login.clone().run(client, room.clone());
+        let socket = authenticated.before(upgrade(tasks, forwarded, enter).boxed());
+        let ws = warp::path("ws").and(warp::path::end()).and(socket);
+        let prefixed = warp::path("push").and(ws.clone());
+        ws.or(prefixed).unify().or(self_test).unify().boxed()
+    }
+
+    fn self_test(
+        &self,
+        keys: Option<Arc<RedisClient>>,
+        stored: Option<&NextcloudDatabase>,
+        remote: Option<&http::NextcloudAuthenticator>,
+        cookie: &TestCookie,
+    ) -> BoxedFilter<(Response,)> {
+        self_test::routes(SelfTestContext {
+            keys: keys.map(|keys| keys as Arc<dyn KeyStore>),
+            mounts: stored.map(|stored| Arc::clone(&stored.directory) as Arc<dyn MountCounter>),
+            nextcloud: remote.map(http::SelfTestClient::new),
+            cookie: cookie.clone(),
+            version: self.settings.nextcloud.compat_version.clone(),
+            forwarded: self.settings.proxies.headers.as_slice().into(),
+        })
+    }
+
+    /// What is read and written in Redis besides; nothing where Redis has no part.
+    fn keys(&mut self, feed: &NextcloudEventSource) -> Option<Arc<RedisClient>> {
+        let redis =
+            matches!(feed, NextcloudEventSource::Redis).then(|| self.settings.redis.clone())?;
+        Some(Arc::new(RedisClient::new(redis, RedisTimeouts::default(), self.ground.rng.fork())))
+    }
+
+    /// Who understands the messages.
+    fn host(
+        &self,
+        tickets: &TicketStore,
+        keys: Option<Arc<RedisClient>>,
+        cookie: TestCookie,
+    ) -> NextcloudEventHandler {
+        NextcloudEventHandler {
+            tickets: tickets.clone(),
+            cookie,
+            log: self.ground.log.clone(),
+            keys,
+            observers: self.observers.clone(),
+            tasks: self.ground.groups.sources.clone(),
+            reporting: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    /// Who knows whom a place concerns; without a database nobody can.
+    fn resolver(
+        &mut self,
+        hub: &Hub,
+        stored: Option<&NextcloudDatabase>,
+    ) -> Option<AudienceResolver> {
+        let directory = Arc::clone(&stored?.directory);
+        let sources = &self.ground.groups.sources;
+        Some(audience::start(hub.clone(), directory, FILE, sources, self.ground.rng.fork()))
+    }
+
+    fn gauges(
+        &self,
+        dependencies: &[ServiceDependency],
+        hub: &Hub,
+        queues: &[QueueGauge],
+    ) -> Result<(), MetricsError> {
+        let health = HealthRegistry::new(dependencies, Arc::clone(&self.ground.clock));
+        gauges::register(self.observers.metrics(), &health, hub, queues)
+    }
+
+    /// From the queue of messages to the hub.
+    fn pipeline(
+        &self,
+        queue: mpsc::Receiver<SourceEvent>,
+        hub: Hub,
+        resolver: Option<AudienceResolver>,
+        host: NextcloudEventHandler,
+    ) {
+        let sources = &self.ground.groups.sources;
+        let observer = Arc::clone(&self.observers.source) as _;
+        let pipeline = EventPipeline { host: Arc::new(host), hub, resolver, observer };
+        let stopping = sources.stopping().clone();
+        sources.core("pipeline", pipeline.run(queue, stopping));
+    }
+}

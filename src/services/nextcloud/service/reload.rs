@@ -1,0 +1,101 @@
+//! Settings that were read again, as far as one Nextcloud takes them in while it runs.
+
+use super::{NextcloudService, admission::LoginAdmission};
+use crate::{
+    config::SettingChange,
+    push::{
+        ConnectionLimit,
+        hub::{Hub, HubLimits, SessionPolicy},
+        session::DebouncePolicy,
+    },
+    server::client_address::ClientAddressResolver,
+    services::{
+        Service, ServiceReload,
+        nextcloud::{
+            login::LoginGuard,
+            settings::{DeliverySettings, NextcloudServiceSettings},
+        },
+    },
+};
+use futures_util::future::BoxFuture;
+use ipnet::IpNet;
+use std::{any::Any, time::Duration};
+
+/// Sessions of one user (`specs/nextcloud.md` section 3).
+const PER_USER: usize = 64;
+
+/// What follows the settings.
+pub(super) struct NextcloudReload {
+    /// In force.
+    settings: NextcloudServiceSettings,
+    hub: Hub,
+    room: ConnectionLimit,
+    origins: ClientAddressResolver,
+    guard: Option<LoginGuard>,
+}
+
+impl NextcloudReload {
+    pub(super) fn new(
+        settings: NextcloudServiceSettings,
+        hub: Hub,
+        room: ConnectionLimit,
+        authenticated: &LoginAdmission,
+    ) -> Self {
+        Self {
+            settings,
+            hub,
+            room,
+            origins: authenticated.origins.clone(),
+            guard: authenticated.guard.clone(),
+        }
+    }
+
+    async fn take_over(&mut self, new: &NextcloudServiceSettings) -> Vec<SettingChange> {
+        let changes = self.settings.changes(new);
+        self.settings.take_over(new);
+        self.origins.trust(self.settings.proxies.trusted.clone());
+        if let Some(guard) = &self.guard {
+            guard.allow(failures(self.settings.auth.throttle.max_attempts));
+        }
+        let delivery = &self.settings.delivery;
+        self.room.allow(delivery.max_connections);
+        if self.hub.apply(session_policy(delivery), delivery.push_rate).await.is_err() {
+            tracing::debug!("the hub has ended before it heard of new settings");
+        }
+        changes
+    }
+}
+
+impl ServiceReload for NextcloudReload {
+    fn trusted_proxies(&self) -> &[IpNet] {
+        &self.settings.proxies.trusted
+    }
+
+    fn apply<'a>(&'a mut self, fresh: &'a dyn Service) -> BoxFuture<'a, Vec<SettingChange>> {
+        match (fresh as &dyn Any).downcast_ref::<NextcloudService>() {
+            Some(instance) => Box::pin(self.take_over(&instance.settings)),
+            None => Box::pin(async { Vec::new() }),
+        }
+    }
+}
+
+/// What the settings mean for sessions.
+pub(super) fn session_policy(delivery: &DeliverySettings) -> SessionPolicy {
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    SessionPolicy {
+        debounce: DebouncePolicy {
+            max: millis(delivery.max_debounce),
+            enabled: !delivery.debounce_disabled,
+        },
+        limits: HubLimits {
+            per_recipient: PER_USER,
+            subscriptions: 0,
+            max_connection: delivery.max_connection.map(millis),
+        },
+    }
+}
+
+/// Failures that an address may have.
+pub(super) fn failures(max_attempts: u32) -> usize {
+    usize::try_from(max_attempts).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,69 @@
+//! The daemon's probe of itself, through one Nextcloud's event path: log-in with a ticket for nobody,
+//! then a message for it.
+
+use crate::{
+    client::{
+        memory::MemorySource,
+        websocket::{UpgradeRequest, WebSocketClient},
+    },
+    config::{ServiceRoute, secret::Secret},
+    push::{ConnectionLimit, PROBE, recipient::Recipient},
+    services::{ByteStream, SelfProbe, SelfProbeError, nextcloud::login::ticket::TicketStore},
+};
+use futures_util::{FutureExt, future::BoxFuture};
+use std::sync::{Mutex, PoisonError};
+use tokio::time::Instant;
+
+/// Whom the probe listens as: no host has a user whose name begins with a control character.
+pub(super) const PROBE_USER: &str = "\u{1}probe";
+/// What is published for it.
+const CHANNEL: &str = "notify_custom";
+
+/// Knows the way.
+pub(super) struct NextcloudSelfProbe {
+    tickets: TicketStore,
+    source: MemorySource,
+    room: ConnectionLimit,
+    rng: Mutex<fastrand::Rng>,
+}
+
+impl NextcloudSelfProbe {
+    pub(super) fn new(
+        tickets: TicketStore,
+        source: MemorySource,
+        room: ConnectionLimit,
+        rng: fastrand::Rng,
+    ) -> Self {
+        Self { tickets, source, room, rng: Mutex::new(rng) }
+    }
+
+    async fn visit(
+        &self,
+        stream: Box<dyn ByteStream>,
+        place: &ServiceRoute,
+    ) -> Result<(), SelfProbeError> {
+        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner).fork();
+        let (ticket, number) = (format!("{:032x}", rng.u128(..)), rng.u32(..));
+        self.tickets.issue(Recipient::from(PROBE_USER), &Secret::from(&*ticket), Instant::now());
+        let _aside = self.room.aside();
+        let name = place.server_names.first().map_or("localhost", String::as_str);
+        let path = format!("{}/push/ws?{PROBE}", place.path);
+        let request = UpgradeRequest { host: name.to_owned(), path };
+        let mut visitor = WebSocketClient::log_in(stream, &request, ("", &ticket), rng).await?;
+        let message = serde_json::json!({ "user": PROBE_USER, "message": "probe", "body": number });
+        self.source.publish(CHANNEL, message.to_string()).await?;
+        let expected = format!("probe {number}");
+        while visitor.next().await? != expected {}
+        Ok(())
+    }
+}
+
+impl SelfProbe for NextcloudSelfProbe {
+    fn go<'a>(
+        &'a self,
+        stream: Box<dyn ByteStream>,
+        place: &'a ServiceRoute,
+    ) -> BoxFuture<'a, Result<(), SelfProbeError>> {
+        self.visit(stream, place).boxed()
+    }
+}

@@ -1,0 +1,99 @@
+//! Settings that were read again, as far as one server takes them in while it runs.
+
+use super::PhorgeService;
+use crate::{
+    config::{ChangeEffect, SettingChange},
+    push::{
+        ConnectionLimit,
+        hub::{Hub, HubLimits, SessionPolicy},
+        session::DebouncePolicy,
+    },
+    services::{
+        Service, ServiceReload,
+        phorge::{config::PhorgeSettings, dialect::SubscriptionLimit},
+    },
+};
+use futures_util::future::BoxFuture;
+use ipnet::IpNet;
+use std::any::Any;
+
+/// What differs, and when it takes effect.
+type PhorgeSettingComparison =
+    (&'static str, ChangeEffect, fn(&PhorgeSettings, &PhorgeSettings) -> bool);
+
+const PARTS: &[PhorgeSettingComparison] = &[
+    ("MAX_SUBSCRIPTIONS", ChangeEffect::Immediately, |a, b| {
+        a.max_subscriptions == b.max_subscriptions
+    }),
+    ("MAX_CONNECTIONS", ChangeEffect::Immediately, |a, b| a.max_connections == b.max_connections),
+    ("TRUSTED_PROXIES", ChangeEffect::Immediately, |a, b| a.trusted == b.trusted),
+    ("where browsers connect (CLIENT_… or servers)", ChangeEffect::AtRestart, |a, b| {
+        a.clients == b.clients
+    }),
+    ("where messages are published (PUBLISH_… or servers)", ChangeEffect::AtRestart, |a, b| {
+        a.admins == b.admins
+    }),
+    ("the peers (PEERS, PEERS_CA or cluster)", ChangeEffect::AtRestart, |a, b| {
+        a.peers == b.peers && a.peers_ca == b.peers_ca
+    }),
+];
+
+/// What follows the settings.
+pub(super) struct PhorgeReload {
+    /// In force.
+    settings: PhorgeSettings,
+    hub: Hub,
+    room: ConnectionLimit,
+    subscription_limit: SubscriptionLimit,
+}
+
+impl PhorgeReload {
+    pub(super) fn new(
+        settings: PhorgeSettings,
+        hub: Hub,
+        room: ConnectionLimit,
+        subscription_limit: SubscriptionLimit,
+    ) -> Self {
+        Self { settings, hub, room, subscription_limit }
+    }
+
+    async fn apply_live(&mut self, new: &PhorgeSettings) -> Vec<SettingChange> {
+        let differs = PARTS.iter().filter(|(.., same)| !same(&self.settings, new));
+        let changes = differs.map(|&(name, effect, _)| SettingChange { name, effect }).collect();
+        self.settings.max_subscriptions = new.max_subscriptions;
+        self.settings.max_connections = new.max_connections;
+        self.settings.trusted.clone_from(&new.trusted);
+        self.room.allow(new.max_connections);
+        self.subscription_limit.allow(new.max_subscriptions);
+        if self.hub.apply(session_policy(&self.settings), 0).await.is_err() {
+            tracing::debug!("the hub has ended before it heard of new settings");
+        }
+        changes
+    }
+}
+
+impl ServiceReload for PhorgeReload {
+    fn trusted_proxies(&self) -> &[IpNet] {
+        &self.settings.trusted
+    }
+
+    fn apply<'a>(&'a mut self, fresh: &'a dyn Service) -> BoxFuture<'a, Vec<SettingChange>> {
+        match (fresh as &dyn Any).downcast_ref::<PhorgeService>() {
+            Some(server) => Box::pin(self.apply_live(&server.settings)),
+            None => Box::pin(async { Vec::new() }),
+        }
+    }
+}
+
+/// What the settings mean for sessions: their home is an instance, which may have any number of them,
+/// and nothing that they are told waits.
+pub(super) fn session_policy(settings: &PhorgeSettings) -> SessionPolicy {
+    SessionPolicy {
+        debounce: DebouncePolicy { max: 0, enabled: false },
+        limits: HubLimits {
+            per_recipient: usize::MAX,
+            max_connection: None,
+            subscriptions: settings.max_subscriptions,
+        },
+    }
+}

@@ -1,0 +1,74 @@
+//! Whether a back end may speak: the shared secret of the REST side.
+
+use crate::config::secret::Secret;
+use http::HeaderMap;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// The header that holds it (`specs/webhook-push.md` section 2).
+pub const HEADER: &str = "x-auth-token";
+
+/// Who may use the REST side. Cheap to clone.
+#[derive(Clone)]
+pub enum BackendAccess {
+    /// Whoever has the token, of which only a digest is kept.
+    Token(Box<[u8; 32]>),
+    /// Everybody: `--insecure-no-token`.
+    Open,
+}
+
+impl BackendAccess {
+    /// For those who have this token.
+    pub fn token(token: &Secret) -> Self {
+        Self::Token(Box::new(digest(token.expose().as_bytes())))
+    }
+
+    /// Whether a request may pass. Takes as long whatever is wrong: digests are compared, whole.
+    pub fn admits(&self, headers: &HeaderMap) -> bool {
+        match self {
+            Self::Open => true,
+            Self::Token(expected) => {
+                let given = headers.get(HEADER).map(|token| token.as_bytes());
+                digest(given.unwrap_or_default()).ct_eq(expected.as_ref()).into()
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for BackendAccess {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Token(_) => "Token(***)",
+            Self::Open => "Open",
+        })
+    }
+}
+
+fn digest(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BackendAccess, HEADER};
+    use http::HeaderMap;
+
+    fn headers(token: Option<&str>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if let Some(token) = token {
+            headers.insert(HEADER, token.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn only_the_token_itself_passes() {
+        let access = BackendAccess::token(&"s3cr3t".into());
+        assert!(access.admits(&headers(Some("s3cr3t"))));
+        for wrong in [None, Some(""), Some("s3cr3"), Some("s3cr3tt"), Some("S3CR3T")] {
+            assert!(!access.admits(&headers(wrong)), "{wrong:?}");
+        }
+        assert!(BackendAccess::Open.admits(&headers(None)));
+        assert_eq!(format!("{access:?}"), "Token(***)");
+    }
+}

@@ -1,0 +1,37 @@
+//! What clients and back ends do, turned into numbers.
+
+use crate::{
+    services::{
+        nextcloud::login::{AuthMetrics, LoginResultLabel},
+        webhook::{
+            admission::{AdmissionError, AdmissionObserver},
+            rest::PushCounters,
+        },
+    },
+    telemetry::metrics::{MetricsError, MetricsRegistry},
+};
+use std::sync::Arc;
+
+/// Counts how clients fare at the authenticated.
+pub(super) fn join_requests(metrics: &Arc<AuthMetrics>) -> AdmissionObserver {
+    let metrics = Arc::clone(metrics);
+    Arc::new(move |ended| {
+        metrics.outcomes.inc(match ended {
+            Ok(()) => LoginResultLabel::Accepted,
+            Err(AdmissionError::Malformed | AdmissionError::Unknown) => LoginResultLabel::Rejected,
+            Err(AdmissionError::Throttled) => LoginResultLabel::Throttled,
+            Err(AdmissionError::TryLater | AdmissionError::Full) => LoginResultLabel::Unavailable,
+        });
+    })
+}
+
+/// Counts messages that are taken in.
+pub(super) fn message_counters(metrics: &MetricsRegistry) -> Result<PushCounters, MetricsError> {
+    const HELP: &str = "Messages taken in, from back ends and over private URLs.";
+    let family = metrics.counter_family("webhook_messages_total", HELP, ["from"])?;
+    let (pushes, hooks) = (family.with(["push"]), family.with(["hook"]));
+    Ok(PushCounters {
+        pushes: Box::new(move || pushes.inc()),
+        hooks: Box::new(move || hooks.inc()),
+    })
+}

@@ -1,0 +1,35 @@
+//! Reads a body, as long as it may be.
+
+use crate::services::webhook::body::{MAX_BODY, MessageBodyError};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use futures_util::{Stream, StreamExt};
+use http::{HeaderMap, header::CONTENT_LENGTH};
+use std::pin::pin;
+
+/// Of a longer body so much is read and thrown away, so that the answer isn't lost with a connection
+/// that is closed while its client still sends.
+const THROWN_AWAY: usize = 1 << 20;
+
+/// The whole body.
+///
+/// # Errors
+/// [`MessageBodyError::TooLarge`]; [`MessageBodyError::Malformed`] when it ends early.
+pub async fn read<B: Buf>(
+    headers: &HeaderMap,
+    body: impl Stream<Item = Result<B, warp::Error>> + Send,
+) -> Result<Bytes, MessageBodyError> {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let announced = announced.and_then(|length| length.parse::<usize>().ok()).unwrap_or_default();
+    let (mut body, mut read) = (pin!(body), BytesMut::new());
+    let mut length = 0;
+    while let Some(part) = body.next().await {
+        let part = part.map_err(|_| MessageBodyError::Malformed)?;
+        length += part.remaining();
+        if length.max(announced) <= MAX_BODY {
+            read.put(part);
+        } else if length.max(announced) > THROWN_AWAY {
+            return Err(MessageBodyError::TooLarge);
+        }
+    }
+    if length > MAX_BODY { Err(MessageBodyError::TooLarge) } else { Ok(read.freeze()) }
+}
