@@ -29,7 +29,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let echo = upgrade(tasks.clone(), names, |client| echo::echo(client, RULES));
     let front = HttpServer {
         routes: routes(warp::path::end().and(echo)),
-        strangers: PreAuthLimiter::new(
+        pre_auth: PreAuthLimiter::new(
             PreAuthLimits { total: 20_000, per_address: 20_000 },
             |_| true,
             Arc::new(NoopConnectionObserver),
