@@ -2,11 +2,7 @@
 //!
 //! `cargo run --example client -- wss://cloud.example.com/push/ws alice < file-with-the-password`
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "prints the messages it receives"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "prints the messages it receives")]
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::{error::Error, io::Read as _, process::ExitCode, time::Duration};

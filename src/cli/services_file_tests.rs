@@ -61,11 +61,7 @@ impl ServicesFileCase<'_> {
         };
         let read = |request: &ServiceConfigRequest<'_>, report: &mut SettingsReport| {
             assert!(!request.environment.merged().contains_key("NC_dbhost"));
-            crate::services::nextcloud::settings::read_settings(
-                request.layers,
-                silent(),
-                report,
-            )
+            crate::services::nextcloud::settings::read_settings(request.layers, silent(), report)
         };
         let arguments = ["notify_push", "--config=/etc/hosts.toml"].into_iter();
         load(LoadInputs {

@@ -28,7 +28,9 @@ pub(super) fn text(reply: &NextcloudReply) -> Result<&str, NextcloudError> {
     match reply.status {
         200 => (),
         300..=399 => {
-            return Err(NextcloudError::Redirect { to: redacted_target(reply.location.as_deref()) });
+            return Err(NextcloudError::Redirect {
+                to: redacted_target(reply.location.as_deref()),
+            });
         }
         400 => return Err(NextcloudError::Untrusted),
         403 => return Err(NextcloudError::Forbidden),

@@ -47,10 +47,10 @@ use crate::{
     },
     telemetry::metrics::MetricsError,
 };
+use ::http::HeaderName;
 use admission::LoginAdmission;
 use database::NextcloudDatabase;
 use futures_util::future::BoxFuture;
-use ::http::HeaderName;
 use ipnet::IpNet;
 use reload::NextcloudReload;
 use self_probe::NextcloudSelfProbe;
@@ -94,8 +94,7 @@ impl NextcloudService {
     ) -> Result<Self, ConfigError> {
         let ServiceConfigRequest { file, glob, layers, environment, exists } = *request;
         let file = config::read(&ConfigFileRequest { path: file, glob, environment, exists })?;
-        let settings =
-            crate::services::nextcloud::settings::read_settings(layers, file, report)?;
+        let settings = crate::services::nextcloud::settings::read_settings(layers, file, report)?;
         Ok(Self { settings, feed: NextcloudEventSource::Redis })
     }
 }

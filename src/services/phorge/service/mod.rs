@@ -7,8 +7,9 @@ mod self_probe;
 use super::{
     admin_server,
     admin_server::AphlictAdminHandler,
+    admission,
     admission::BrowserAdmission,
-    admission, background,
+    background,
     config::{CLIENT_PORT, FLAGS, PhorgeSettings, SETTINGS},
     dialect::{AphlictDialect, SubscriptionLimit},
     fingerprint::ServerFingerprint,
