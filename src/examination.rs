@@ -6,7 +6,8 @@ use notify_push::{
     config::{ConfigError, ServiceEntry, ServiceName, secret::Secret},
     doctor,
     doctor::{CheckFinding, CheckRun, DescriptorLimits, DiagnosisContext, ReportStyle},
-    services::{BoxedService, nextcloud::login::LoginCredentials},
+    push::LoginCredentials,
+    services::BoxedService,
 };
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::{

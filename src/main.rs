@@ -9,6 +9,7 @@ use demonstration::demo;
 use listenfd::ListenFd;
 use notify_push::{
     cli::{LoadInputs, LoadedConfig, LogAction},
+    client::ConnectionPreamble,
     config,
     config::{ConfigError, ServiceEntry},
     lifecycle::{ExitReason, ServiceManager, SocketActivation, log_panics},
@@ -19,7 +20,7 @@ use notify_push::{
         settings::DaemonSettings,
         status::metrics_view::{MetricsScrape, view},
     },
-    server::{BindAddress, ConnectionPreamble},
+    server::BindAddress,
     services,
     services::{BoxedService, ProgramInvocation},
     telemetry::{

@@ -1,9 +1,10 @@
 //! What the process is asked to do, with everything it needs to know for it.
 
 use crate::{
+    client::ConnectionPreamble,
     config::{ConfigError, ServiceEntry, SettingRow},
     runtime::settings::DaemonSettings,
-    server::{BindAddress, ConnectionPreamble},
+    server::BindAddress,
 };
 use std::{path::PathBuf, str::FromStr, time::Duration};
 

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     config::{
-        ConfigError, EnvironmentVariables, ServiceEntry,
+        ConfigError, DEFAULT_PORT, EnvironmentVariables, ServiceEntry,
         layers::{ReadFile, SettingLayers},
         parse,
         report::SettingsReport,
@@ -16,7 +16,7 @@ use crate::{
         services_file::{ServiceTable, ServicesFile, SettingTable},
         setting,
     },
-    runtime::{settings, settings::DEFAULT_PORT},
+    runtime::settings,
     server::BindAddress,
 };
 use std::{collections::BTreeMap, ffi::OsString, io, path::Path, time::Duration};

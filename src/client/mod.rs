@@ -4,7 +4,9 @@ pub mod database;
 mod self_connection;
 pub mod tls;
 pub mod websocket;
-pub use self_connection::{loopback_reachable, self_tls_connector, send_proxy_preamble};
+pub use self_connection::{
+    ConnectionPreamble, loopback_reachable, self_tls_connector, send_proxy_preamble,
+};
 pub mod backoff;
 pub mod memory;
 mod outage_log;

@@ -1,10 +1,7 @@
 //! Connections to our own listener: what they begin with, and TLS with a certificate that is for a name
 //! that others use.
 
-use crate::{
-    client::tls::{CertificateCheck, TrustPolicy},
-    server::ConnectionPreamble,
-};
+use crate::client::tls::{CertificateCheck, TrustPolicy};
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -12,6 +9,15 @@ use std::{
 };
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
+
+/// How a connection begins, before HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ConnectionPreamble {
+    /// With a TLS handshake; not on a unix socket.
+    pub tls: bool,
+    /// And before that with a header of the PROXY protocol.
+    pub proxy_protocol: bool,
+}
 
 /// A connector to our own listener: for the daemon's probe of itself and for `healthcheck`.
 ///

@@ -34,6 +34,8 @@ pub use error::ConfigError;
 pub use layers::{ReadFile, SettingLayers, read_text};
 pub use parse::{header, network};
 pub use report::{SettingRow, SettingsReport};
-pub use service_kind::{ServiceAction, ServiceConfigRequest, ServiceFlag, ServiceKind};
+pub use service_kind::{
+    DEFAULT_PORT, ServiceAction, ServiceConfigRequest, ServiceFlag, ServiceKind,
+};
 pub use setting::{INSTANCE, Setting, SettingKind};
 pub use source::{ConfigFileValue, SettingSource, SourcedValue};

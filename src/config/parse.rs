@@ -1,9 +1,6 @@
 //! Texts into values. Each function fails with what it expected, never with what it got.
 
-use crate::{
-    services::nextcloud::settings::AuthStep,
-    telemetry::log::{LogFilter, LogFilterError, LogStyle},
-};
+use crate::telemetry::log::{LogFilter, LogFilterError, LogStyle};
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 use std::{net::IpAddr, path::PathBuf, time::Duration};
@@ -102,25 +99,6 @@ pub fn log_style(text: &str) -> Result<LogStyle, ExpectedFormat> {
 /// The parts of a list with commas or blanks between.
 pub fn list(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| c == ',' || c.is_whitespace()).filter(|part| !part.is_empty())
-}
-
-/// Who decides log-ins, in order.
-pub fn auth_steps(text: &str) -> Result<Vec<AuthStep>, ExpectedFormat> {
-    const EXPECTED: &str = "expected database, nextcloud or both, the first to be asked first, \
-                            such as database,nextcloud";
-    let mut steps = Vec::new();
-    for part in list(text) {
-        let step = match part.to_ascii_lowercase().as_str() {
-            "database" => AuthStep::Database,
-            "nextcloud" => AuthStep::Nextcloud,
-            _ => return Err(EXPECTED.into()),
-        };
-        if steps.contains(&step) {
-            return Err(EXPECTED.into());
-        }
-        steps.push(step);
-    }
-    if steps.is_empty() { Err(EXPECTED.into()) } else { Ok(steps) }
 }
 
 /// An address or a network (`10.0.0.0/8`).
@@ -226,15 +204,5 @@ mod tests {
         let found: Vec<_> = found.iter().map(ToString::to_string).collect();
         assert_eq!(found, ["10.0.0.0/8", "192.0.2.1/32", "fd00::/8"]);
         assert!(networks("proxy.example.org").is_err());
-    }
-
-    #[test]
-    fn steps_are_ordered_and_named_once() {
-        assert_eq!(auth_steps("nextcloud"), Ok(vec![AuthStep::Nextcloud]));
-        let both = auth_steps("nextcloud, database").unwrap();
-        assert_eq!(both, [AuthStep::Nextcloud, AuthStep::Database]);
-        for text in ["", "ldap", "database,database"] {
-            assert!(auth_steps(text).is_err(), "{text}");
-        }
     }
 }

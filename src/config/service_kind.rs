@@ -1,8 +1,10 @@
 //! The kinds of host, as the settings know them: a name, and who reads what is said of one.
 
 use super::{ConfigError, EnvironmentVariables, Setting, SettingLayers, SettingsReport};
-use crate::runtime::settings::DEFAULT_PORT;
 use std::path::Path;
+
+/// The clients' port of the first service, which is the original daemon's.
+pub const DEFAULT_PORT: u16 = 7867;
 
 /// A kind of host; `H` is what it makes of its settings.
 pub struct ServiceKind<'a, H> {

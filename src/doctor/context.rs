@@ -4,8 +4,8 @@ use super::{CheckRun, DescriptorLimits, descriptors::judge, settings::valid};
 use crate::{
     config::{ServiceRoute, SettingRow},
     health::WallClock,
+    push::LoginCredentials,
     server::ListenSettings,
-    services::nextcloud::login::LoginCredentials,
 };
 use std::{path::PathBuf, time::Duration};
 

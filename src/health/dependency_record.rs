@@ -1,6 +1,6 @@
 //! The condition of what the daemon depends on, where only its answers tell.
 
-use crate::{client, health::condition::DependencyState};
+use crate::{client, health::DependencyState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 

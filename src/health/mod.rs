@@ -1,11 +1,12 @@
 //! TODO purpose.
 
-pub mod condition;
+mod condition;
 mod dependency_record;
 mod queue_gauge;
 mod render;
 mod report;
 mod time_format;
+pub use condition::DependencyState;
 pub use dependency_record::DependencyRecord;
 pub use queue_gauge::QueueGauge;
 pub use render::{DependencyReport, HealthReport};

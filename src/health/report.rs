@@ -4,7 +4,7 @@ use super::{
     render::{DependencyReport, HealthReport},
     time_format::rfc3339,
 };
-use crate::runtime::status::DependencyState;
+use crate::health::DependencyState;
 use std::{borrow::Cow, sync::Arc, time::SystemTime};
 use tokio::time::Instant;
 

@@ -1,5 +1,7 @@
 //! TODO purpose.
 
+mod authentication;
+pub use authentication::{AuthMethod, AuthenticatedClient, LoginAttempt, LoginCredentials};
 mod bridge;
 mod connection_limit;
 pub mod hub;

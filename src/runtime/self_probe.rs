@@ -2,9 +2,9 @@
 
 use super::daemon::StartedService;
 use crate::{
-    client::{loopback_reachable, self_tls_connector, send_proxy_preamble},
+    client::{ConnectionPreamble, loopback_reachable, self_tls_connector, send_proxy_preamble},
     config::{ServiceName, ServiceRoute},
-    server::{ConnectionPreamble, LocalAddress},
+    server::LocalAddress,
     services,
     services::ByteStream,
 };

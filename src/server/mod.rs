@@ -22,17 +22,17 @@ mod settings;
 mod tls;
 mod upgrade;
 
-pub use crate::{runtime::health_routes::health, server::stream::ClientStream};
 pub use accept::{ConnectionTimeouts, HttpServer};
 pub use forwarded::{X_FORWARDED_FOR, peer};
 pub use http::RequestOrigin;
 pub use listen::{BoundListener, ListenError, LocalAddress, ProxyHeaderPolicy};
+pub use stream::ClientStream;
 
 pub use observer::{ConnectionObserver, NoopConnectionObserver, RefusalReason};
 
 pub use reply::{HttpRoutes, routes, text};
 
 pub use pre_auth::{PreAuthConnection, PreAuthLimiter};
-pub use settings::{BindAddress, ConnectionPreamble, ListenSettings, PreAuthLimits, TlsFiles};
+pub use settings::{BindAddress, ListenSettings, PreAuthLimits, TlsFiles};
 pub use tls::{RELOAD_INTERVAL, ReloadableTls, TlsError};
 pub use upgrade::{UpgradedClient, WebSocketHandshake, handshake, upgrade};

@@ -1,5 +1,6 @@
 //! Where to listen and what to allow there.
 
+use crate::client::ConnectionPreamble;
 use std::{net::IpAddr, path::PathBuf};
 
 /// Where a listener is bound.
@@ -49,15 +50,6 @@ impl ListenSettings {
         let tls = self.tls.is_some() && matches!(self.bind, BindAddress::Tcp { .. });
         ConnectionPreamble { tls, proxy_protocol: self.proxy_protocol }
     }
-}
-
-/// How a connection begins, before HTTP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ConnectionPreamble {
-    /// With a TLS handshake; not on a unix socket.
-    pub tls: bool,
-    /// And before that with a header of the PROXY protocol.
-    pub proxy_protocol: bool,
 }
 
 /// What clients that have not logged in may use up.

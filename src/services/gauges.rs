@@ -1,9 +1,8 @@
 //! What is not counted as it happens but read off its owner when the metrics are asked for.
 
 use crate::{
-    health::{HealthRegistry, QueueGauge},
+    health::{DependencyState, HealthRegistry, QueueGauge},
     push::hub::Hub,
-    runtime::status::DependencyState,
     telemetry::metrics::{GaugeReader, MetricsError, MetricsRegistry},
 };
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use notify_push::{
         Database as Store, DatabaseAddress, DatabaseClientError, DatabaseEngine,
         DatabaseServer as Settings, DatabaseSettings, DatabaseTls, SqlRow,
     },
-    health::condition::DependencyState,
+    health::DependencyState,
 };
 use std::sync::{
     Arc,

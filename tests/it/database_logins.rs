@@ -3,15 +3,13 @@
 
 use crate::support::{database::Database, mariadb::MariaDb, postgres::Postgres, sqlite::Sqlite};
 use notify_push::{
+    push::{AuthMethod, AuthenticatedClient, LoginAttempt, LoginCredentials},
     server::{client_address::ClientAddressResolver, peer::ConnectionPeer},
     services::nextcloud::{
         accounts::{
             ChainPosition, DatabaseAuthenticator, LoginRules, PasswordFingerprinter, WallClock,
         },
-        login::{
-            AuthMethod, AuthVerdict, AuthenticatedClient, Authenticator, LoginAttempt,
-            LoginCredentials, hashing::HashingPool,
-        },
+        login::{AuthVerdict, Authenticator, hashing::HashingPool},
     },
 };
 use sha2::{Digest, Sha512};

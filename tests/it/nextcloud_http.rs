@@ -7,13 +7,11 @@ use crate::support::{
 };
 use notify_push::{
     lifecycle::TaskGroup,
+    push::{AuthMethod, LoginAttempt, LoginCredentials},
     server::{client_address::ClientAddressResolver, peer::ConnectionPeer},
     services::nextcloud::{
         http::{NextcloudAuthenticator, NextcloudClientSettings, NextcloudError, SelfTestClient},
-        login::{
-            AuthMethod, AuthVerdict, Authenticator, ClaimFingerprinter, LoginAttempt,
-            LoginCredentials,
-        },
+        login::{AuthVerdict, Authenticator, ClaimFingerprinter},
     },
 };
 use std::{sync::Arc, time::Duration};
@@ -73,7 +71,7 @@ async fn asks_with_the_clients_credentials_and_chain_and_believes_the_canonical_
         panic!("not let in")
     };
     assert_eq!(&*authenticated.recipient, "alice");
-    let AuthMethod::Host(again) = authenticated.auth_method else {
+    let AuthMethod::Service(again) = authenticated.auth_method else {
         panic!("Nextcloud is not asked again")
     };
     assert_eq!(again.credentials.password, attempt.credentials.password);

@@ -6,13 +6,13 @@ use crate::support::{
     installation::Installation, until,
 };
 use notify_push::{
-    health::{HealthRegistry, ServiceDependency},
+    health::{DependencyState, HealthRegistry, ServiceDependency},
     lifecycle::TaskGroup,
     push::notice::TopicId,
     runtime::{
         MetricsPage,
         admin::{AdminApi, RevokeSessions, StatusContext, admin},
-        status::{DependencyState, StatusSampler},
+        status::StatusSampler,
     },
     server::{
         BindAddress, BoundListener, ConnectionTimeouts, HttpServer, NoopConnectionObserver,

@@ -1,6 +1,6 @@
 //! Whether the database is worth asking: fails fast while it is away, lets one through now and then.
 
-use crate::health::condition::DependencyState;
+use crate::health::DependencyState;
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,

@@ -11,7 +11,7 @@ use super::{
     settings::{DatabaseEngine, DatabaseSettings},
     sql::{MAX_LIST, PlaceholderStyle, SqlStatement, SqlValue},
 };
-use crate::health::condition::DependencyState;
+use crate::health::DependencyState;
 use futures_util::StreamExt as _;
 use sqlx::{MySqlConnection, PgConnection, SqliteConnection};
 use std::{sync::Arc, time::Duration};

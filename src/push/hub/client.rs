@@ -5,8 +5,10 @@ use super::{
     transport::ClientTransport,
 };
 use crate::{
-    push::session::{CloseReason, Millis, Session},
-    services::nextcloud::login::AuthMethod,
+    push::{
+        AuthMethod,
+        session::{CloseReason, Millis, Session},
+    },
     websocket::{FrameDecoder, frame::Frame},
 };
 use std::io::{ErrorKind, Result};

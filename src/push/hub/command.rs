@@ -3,11 +3,11 @@
 use super::{context::SessionPolicy, rate_limiter::FanOut};
 use crate::{
     push::{
+        AuthMethod, AuthenticatedClient,
         notice::{ChangedIds, TopicId},
         recipient::Recipient,
         session::{CloseReason, Millis},
     },
-    services::nextcloud::login::{AuthMethod, AuthenticatedClient},
     websocket::frame::Frame,
 };
 use bytes::Bytes;

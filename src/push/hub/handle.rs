@@ -304,16 +304,14 @@ mod tests {
     use super::{Hub, HubSettings, TaskGroup};
     use crate::{
         push::{
+            AuthMethod, AuthenticatedClient,
             hub::{HubLimits, HubObserver, JoinRequest, SessionPolicy, ShardPolicy},
             notice::Notice,
             recipient::Recipient,
             session::{CloseReason, DebouncePolicy},
         },
         server::stream::ClientStream,
-        services::nextcloud::{
-            dialect::NextcloudDialect,
-            login::{AuthMethod, AuthenticatedClient},
-        },
+        services::nextcloud::dialect::NextcloudDialect,
         websocket::frame::Frame,
     };
     use bytes::Bytes;

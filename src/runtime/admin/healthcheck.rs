@@ -4,9 +4,9 @@ use super::client::{
     AdminAddress, AdminClientError, AdminCommand, TIME, addresses, ask, connect, say,
 };
 use crate::{
-    client::{self_tls_connector, send_proxy_preamble},
+    client::{ConnectionPreamble, self_tls_connector, send_proxy_preamble},
     health::HealthReport,
-    server::{BindAddress, ConnectionPreamble},
+    server::BindAddress,
 };
 use rustls::pki_types::ServerName;
 use std::net::Ipv4Addr;

@@ -6,7 +6,7 @@ use crate::{
     server::{ListenSettings, PreAuthLimits},
     telemetry::log::LogSettings,
 };
-pub use read::{DEFAULT_DRAIN_TIME, DEFAULT_PORT, clients_listener, control_listeners, settings};
+pub use read::{clients_listener, control_listeners, settings};
 use std::time::Duration;
 
 /// What the daemon itself is told before it starts, whatever its hosts are.

@@ -8,8 +8,6 @@ mod sampler;
 
 pub mod metrics_view;
 
-pub use crate::health::condition::DependencyState;
-
 pub use demo_controls::{DemoAction, DemoActionHandler, DemoControls, DemoUser};
 
 pub use sampler::StatusSampler;

@@ -1,5 +1,6 @@
 //! The original's names for the same numbers: dashboards and `occ notify_push:metrics` know them.
 
+use crate::telemetry::metrics::write_family;
 use serde::Serialize;
 
 /// The numbers that the original publishes: `specs/nextcloud.md` section 5.
@@ -60,8 +61,8 @@ pub(crate) fn text(hosts: &[(Option<&str>, CompatSnapshot)]) -> String {
         };
         hosts.iter().flat_map(|host| -> Vec<_> { of(host) }).collect()
     };
-    let gauge = |name, help, part| family(name, "gauge", help, &rows(&[("", part)]));
-    let counter = |name, help, part| family(name, "counter", help, &rows(&[("", part)]));
+    let gauge = |name, help, part| write_family(name, "gauge", help, &rows(&[("", part)]));
+    let counter = |name, help, part| write_family(name, "counter", help, &rows(&[("", part)]));
     let messages: [(&str, SnapshotField); 4] = [
         ("type=\"file\"", |it| it.messages_sent_file),
         ("type=\"activity\"", |it| it.messages_sent_activity),
@@ -77,7 +78,7 @@ pub(crate) fn text(hosts: &[(Option<&str>, CompatSnapshot)]) -> String {
         counter("total_connection_count", "Sessions begun.", |it| it.total_connection_count),
         counter("mapping_query_count", "Storage lookups.", |it| it.mapping_query_count),
         counter("event_count_total", "Events received.", |it| it.events_received),
-        family("message_count_total", "counter", "Messages sent.", &rows(&messages)),
+        write_family("message_count_total", "counter", "Messages sent.", &rows(&messages)),
     ]
     .concat()
 }
@@ -88,20 +89,6 @@ fn labels(own: &str, host: Option<&str>) -> String {
     let all: Vec<&str> =
         [own, host.as_deref().unwrap_or_default()].into_iter().filter(|l| !l.is_empty()).collect();
     if all.is_empty() { String::new() } else { format!("{{{}}}", all.join(",")) }
-}
-
-/// One family in the Prometheus text format; each value with its labels, braces included.
-pub(crate) fn family<L: std::fmt::Display, V: std::fmt::Display>(
-    name: &str,
-    kind: &str,
-    help: &str,
-    values: &[(L, V)],
-) -> String {
-    let mut text = format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
-    for (labels, value) in values {
-        text += &format!("{name}{labels} {value}\n");
-    }
-    text
 }
 
 #[cfg(test)]

@@ -3,10 +3,11 @@
 use super::accounts::{RevocationBasis, RevocationChecker, SessionCheck};
 use crate::{
     push::{
+        AuthMethod, LoginAttempt,
         hub::{Hub, HubClosed, ListedSession, SessionId},
         session::CloseReason,
     },
-    services::nextcloud::login::{AuthMethod, AuthVerdict, Authenticator, LoginAttempt},
+    services::nextcloud::login::{AuthVerdict, Authenticator},
 };
 use futures_util::{StreamExt, stream};
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -149,7 +150,7 @@ impl NextcloudReauthentication {
         let now = Instant::now();
         let mut due_now = Vec::new();
         for session in sessions {
-            let AuthMethod::Host(attempt) = &session.auth_method else { continue };
+            let AuthMethod::Service(attempt) = &session.auth_method else { continue };
             let at = due.get(&session.id).copied().unwrap_or_else(|| now + self.spread());
             known.insert(session.id, at);
             if at <= now {

@@ -5,11 +5,10 @@ use super::{instance::PhorgeInstance, status::ClientTotals};
 use crate::{
     lifecycle::TaskGroup,
     push::{
-        ConnectionLimit,
+        AuthMethod, AuthenticatedClient, ConnectionLimit,
         hub::{Hub, JoinRequest},
     },
     server::{UpgradedClient, WebSocketHandshake, handshake, text},
-    services::nextcloud::login::{AuthMethod, AuthenticatedClient},
 };
 use http::StatusCode;
 use std::sync::Arc;

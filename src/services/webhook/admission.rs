@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     push::{
-        ConnectionLimit, ConnectionPermit,
+        AuthMethod, AuthenticatedClient, ConnectionLimit, ConnectionPermit,
         hub::{Hub, JoinRequest},
     },
     server::{
@@ -20,7 +20,6 @@ use crate::{
         peer::ConnectionPeer,
         stream::{ClientStream, IdleStream},
     },
-    services::nextcloud::login::{AuthMethod, AuthenticatedClient},
     websocket::frame::{CloseCode, Frame},
 };
 use bytes::Bytes;

@@ -15,12 +15,12 @@ use super::{
 };
 use crate::{
     push::{
+        AuthMethod, AuthenticatedClient,
         hub::{Hub, HubClosed, JoinRequest, PresenceTracker},
         notice::Notice,
         recipient::Recipient,
         session::CloseReason,
     },
-    services::nextcloud::login::{AuthMethod, AuthenticatedClient},
     websocket::frame::Frame,
 };
 use std::{collections::HashMap, sync::Arc, time::Duration};

@@ -1,6 +1,6 @@
 //! The process's own memory, descriptors and CPU time, under Prometheus's customary names.
 
-use crate::services::nextcloud::original_metrics::family;
+use crate::telemetry::metrics::write_family;
 use std::{fs, path::Path};
 
 /// What the kernel says of this process. Each is `None` where it can't be read.
@@ -33,10 +33,10 @@ impl ProcessMetrics {
     /// In the Prometheus text format.
     pub(crate) fn text(&self) -> String {
         let whole_number = |name, help, value: Option<u64>| {
-            value.map(|value| family(name, "gauge", help, &[("", value)]))
+            value.map(|value| write_family(name, "gauge", help, &[("", value)]))
         };
         let seconds = |name, kind, help, value: Option<f64>| {
-            value.map(|value| family(name, kind, help, &[("", value)]))
+            value.map(|value| write_family(name, kind, help, &[("", value)]))
         };
         const CPU: &str = "process_cpu_seconds_total";
         const START: &str = "process_start_time_seconds";

@@ -17,10 +17,8 @@ use notify_push::{
         CheckFinding, CheckId, CheckRun, DescriptorLimits, DiagnosisContext, FindingState,
         RemedyStep,
     },
-    services::{
-        Service as _,
-        nextcloud::{NextcloudService, login::LoginCredentials},
-    },
+    push::LoginCredentials,
+    services::{Service as _, nextcloud::NextcloudService},
 };
 use std::{
     ffi::OsString,

@@ -3,6 +3,7 @@
 use super::wire::{NoopWatcher, SimulatedSocket};
 use crate::{
     push::{
+        AuthMethod, AuthenticatedClient,
         hub::{
             HubContext, HubObserver,
             command::{JoinRequest, NoticeAudience, NoticeBody, NotifyCommand},
@@ -16,7 +17,6 @@ use crate::{
             DebouncePolicy, Millis, RejectReason, ReplaySource, TopicSpec,
         },
     },
-    services::nextcloud::login::{AuthMethod, AuthenticatedClient},
     websocket::frame::Frame,
 };
 use bytes::Bytes;

@@ -135,9 +135,9 @@ fn what_a_client_asked_for_that_is_gone_meanwhile_is_not_given_to_the_next() {
 fn a_greeting_stands_for_the_welcome_and_comes_first() {
     let mut harness = SimulationHarness::new(0);
     let socket = super::wire::SimulatedSocket::default();
-    let authenticated = crate::services::nextcloud::login::AuthenticatedClient {
+    let authenticated = crate::push::AuthenticatedClient {
         recipient: "home".into(),
-        auth_method: crate::services::nextcloud::login::AuthMethod::Open,
+        auth_method: crate::push::AuthMethod::Open,
     };
     let join_request = JoinRequest {
         subscriptions: vec!["a".into()],

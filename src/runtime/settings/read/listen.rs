@@ -2,7 +2,8 @@
 
 use crate::{
     config::{
-        ConfigError, SettingLayers, SettingsReport, SourcedValue, parse, read::switch, setting,
+        ConfigError, DEFAULT_PORT, SettingLayers, SettingsReport, SourcedValue, parse,
+        read::switch, setting,
     },
     runtime::settings::DaemonSettings,
     server::{BindAddress, ListenSettings, PreAuthLimits, TlsFiles},
@@ -12,8 +13,6 @@ use std::{
     path::Path,
 };
 
-/// For clients, unless it is said.
-pub const DEFAULT_PORT: u16 = 7867;
 const DEFAULT_PERMISSIONS: u32 = 0o660;
 /// Whoever may open the control endpoint may change the log and close connections.
 const ADMIN_PERMISSIONS: u32 = 0o600;

@@ -3,19 +3,18 @@
 mod listen;
 mod log;
 
-pub use listen::{DEFAULT_PORT, clients_listener, control_listeners};
+pub use listen::{clients_listener, control_listeners};
 
 use crate::{
     config::{
         ConfigError, SettingLayers, SettingsReport, SourcedValue, parse, read::seconds,
         setting::DRAIN_TIME,
     },
+    lifecycle::DEFAULT_DRAIN_TIME,
     runtime::settings::DaemonSettings,
 };
 use std::time::Duration;
 
-/// Over how long clients are seen off at the end, where nothing else is said.
-pub const DEFAULT_DRAIN_TIME: Duration = Duration::from_secs(5);
 /// Whoever stops the daemon waits for it.
 const MAX_DRAIN_TIME: Duration = Duration::from_secs(600);
 

@@ -10,10 +10,9 @@ use super::{
 use crate::{
     client::database::{Database, DatabaseClientError},
     config::secret::Secret,
-    push::recipient::Recipient,
+    push::{AuthMethod, AuthenticatedClient, LoginAttempt, LoginCredentials, recipient::Recipient},
     services::nextcloud::login::{
-        AuthMethod, AuthVerdict, AuthenticatedClient, Authenticator, LoginAttempt,
-        LoginCredentials,
+        AuthVerdict, Authenticator,
         hashing::{DUMMY, HashingPool, PasswordCheckError},
     },
 };

@@ -3,8 +3,7 @@
 use super::{DISABLED, PasswordFingerprinter, WallClock, app_password, seconds};
 use crate::{
     client::database::{Database, DatabaseClientError, SqlRow, SqlStatement, SqlValue},
-    push::recipient::Recipient,
-    services::nextcloud::login::AuthMethod,
+    push::{AuthMethod, recipient::Recipient},
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -35,7 +34,7 @@ impl From<&AuthMethod> for RevocationBasis {
         match auth_method {
             AuthMethod::AppPassword(id) => Self::Token(*id),
             AuthMethod::AccountPassword(fingerprint) => Self::Account(*fingerprint),
-            AuthMethod::Ticket | AuthMethod::Host(_) => Self::User,
+            AuthMethod::Ticket | AuthMethod::Service(_) => Self::User,
             AuthMethod::Open => Self::Nothing,
         }
     }

@@ -2,10 +2,9 @@
 
 use crate::{
     client::{
-        self_tls_connector, send_proxy_preamble,
+        ConnectionPreamble, self_tls_connector, send_proxy_preamble,
         websocket::{UpgradeRejection, UpgradeRequest, WebSocketClient, WebSocketClientError},
     },
-    server::ConnectionPreamble,
     services::ByteStream,
 };
 use rustls::{ClientConfig, pki_types::ServerName};

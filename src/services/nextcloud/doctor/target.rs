@@ -2,10 +2,10 @@
 
 use crate::{
     config::{ServiceRoute, SettingRow},
+    push::LoginCredentials,
     server::ListenSettings,
     services::nextcloud::{
-        accounts::WallClock, http::NextcloudClientSettings, login::LoginCredentials,
-        settings::NextcloudServiceSettings,
+        accounts::WallClock, http::NextcloudClientSettings, settings::NextcloudServiceSettings,
     },
 };
 use std::{fs, io, net::IpAddr, os::unix::fs::MetadataExt as _, path::Path, time::Duration};

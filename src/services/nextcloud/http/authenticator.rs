@@ -9,13 +9,12 @@ use super::{
 };
 use crate::{
     config::recent_map::RecentMap,
+    health::DependencyState,
     lifecycle::TaskGroup,
-    push::recipient::Recipient,
-    runtime::status::DependencyState,
+    push::{AuthMethod, AuthenticatedClient, LoginAttempt, recipient::Recipient},
     server::client_address::{ClientAddressResolver, ClientNetwork, StillAllowed},
     services::nextcloud::login::{
-        AuthMethod, AuthVerdict, AuthenticatedClient, Authenticator, ClaimFingerprint,
-        ClaimFingerprinter, LoginAttempt,
+        AuthVerdict, Authenticator, ClaimFingerprint, ClaimFingerprinter,
     },
 };
 use futures_util::{FutureExt, future::BoxFuture};
@@ -172,7 +171,7 @@ impl Authenticator for NextcloudAuthenticator {
                 UidDecision::Rejected => AuthVerdict::Reject,
                 UidDecision::Unavailable => AuthVerdict::Unavailable,
                 UidDecision::Accepted(recipient) => {
-                    let auth_method = AuthMethod::Host(Box::new(attempt.clone()));
+                    let auth_method = AuthMethod::Service(Box::new(attempt.clone()));
                     AuthVerdict::Accept(AuthenticatedClient { recipient, auth_method })
                 }
             }

@@ -2,8 +2,8 @@
 
 use super::{NextcloudClientSettings, error::NextcloudError, reply::NextcloudReply, tls};
 use crate::{
-    health::DependencyRecord, runtime::status::DependencyState,
-    services::nextcloud::login::LoginCredentials,
+    health::{DependencyRecord, DependencyState},
+    push::LoginCredentials,
 };
 use reqwest::{Error, RequestBuilder, Response, redirect};
 use std::{error::Error as _, time::Duration};

@@ -7,7 +7,7 @@ use super::{
     error::NextcloudError,
     reply,
 };
-use crate::services::nextcloud::{login::LoginCredentials, self_test::ForwardedChain};
+use crate::{push::LoginCredentials, services::nextcloud::self_test::ForwardedChain};
 use serde::Deserialize;
 use serde_json::Value;
 

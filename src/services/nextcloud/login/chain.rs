@@ -1,6 +1,7 @@
 //! Authenticators in order: the first that decides has decided.
 
-use super::{AuthVerdict, AuthenticatedClient, Authenticator, LoginAttempt, LoginGuard};
+use super::{AuthVerdict, Authenticator, LoginGuard};
+use crate::push::{AuthenticatedClient, LoginAttempt};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
@@ -141,11 +142,9 @@ impl AuthenticatorChain {
 mod tests {
     use super::{AuthDecision, AuthenticatorChain, MAX_CHECK, VerdictKind};
     use crate::{
+        push::{AuthMethod, AuthenticatedClient, LoginAttempt, LoginCredentials},
         server::peer::ConnectionPeer,
-        services::nextcloud::login::{
-            AuthMethod, AuthVerdict, AuthenticatedClient, Authenticator, LoginAttempt,
-            LoginCredentials,
-        },
+        services::nextcloud::login::{AuthVerdict, Authenticator},
     };
     use futures_util::{FutureExt, future::BoxFuture};
     use std::sync::{Arc, Mutex};

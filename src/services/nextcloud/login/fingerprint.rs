@@ -1,7 +1,6 @@
 //! Recognizes credentials seen before without keeping them.
 
-use super::LoginCredentials;
-use crate::server::client_address::ClientNetwork;
+use crate::{push::LoginCredentials, server::client_address::ClientNetwork};
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 use zeroize::ZeroizeOnDrop;
@@ -58,9 +57,7 @@ impl ClaimFingerprinter {
 #[cfg(test)]
 mod tests {
     use super::ClaimFingerprinter;
-    use crate::{
-        server::client_address::ClientNetwork, services::nextcloud::login::LoginCredentials,
-    };
+    use crate::{push::LoginCredentials, server::client_address::ClientNetwork};
     use std::collections::HashSet;
 
     fn credentials(user: &str, password: &str) -> LoginCredentials {

@@ -1,10 +1,13 @@
 //! The throttle at work in front of the chain.
 
 use super::{
-    AuthDecision, ClaimFingerprinter, LoginAttempt,
+    AuthDecision, ClaimFingerprinter,
     throttle::{AttemptKey, Throttle, ThrottleDecision},
 };
-use crate::server::client_address::{ClientAddressResolver, ClientNetwork, StillAllowed};
+use crate::{
+    push::LoginAttempt,
+    server::client_address::{ClientAddressResolver, ClientNetwork, StillAllowed},
+};
 use std::{
     future::Future,
     sync::{Arc, Mutex, MutexGuard, PoisonError},

@@ -3,15 +3,12 @@
 
 use crate::{
     push::{
-        ConnectionLimit, ConnectionPermit,
+        AuthenticatedClient, ConnectionLimit, ConnectionPermit, LoginAttempt, LoginCredentials,
         hub::{Hub, JoinRequest},
         session::{ClientDialect, RejectReason},
     },
     server::{ClientStream, PreAuthConnection, UpgradedClient, peer::ConnectionPeer},
-    services::nextcloud::login::{
-        AuthDecision, AuthenticatedClient, AuthenticatorChain, LoginAttempt, LoginCredentials,
-        LoginExchange, LoginProgress,
-    },
+    services::nextcloud::login::{AuthDecision, AuthenticatorChain, LoginExchange, LoginProgress},
     websocket::{
         DecodedItem, DecoderRules, FrameDecoder,
         frame::{CloseCode, Frame},

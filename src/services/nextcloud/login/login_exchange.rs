@@ -1,6 +1,6 @@
 //! The client's side of a log-in as the Nextcloud protocol has it: user name, then password.
 
-use crate::{config::secret::Secret, services::nextcloud::login::LoginCredentials};
+use crate::{config::secret::Secret, push::LoginCredentials};
 
 /// Collects the two text frames (`specs/nextcloud.md` section 3).
 #[derive(Debug, Default)]

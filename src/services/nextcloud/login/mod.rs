@@ -7,7 +7,7 @@ pub use handler::{LoginHandler, LoginResult};
 pub use login_exchange::{LoginExchange, LoginProgress};
 pub use metrics::{AuthDecisionLabel, AuthMetrics, LoginResultLabel};
 mod chain;
-mod credentials;
+
 pub(crate) mod fair_queue;
 mod fingerprint;
 mod guard;
@@ -17,10 +17,11 @@ pub mod throttle;
 pub mod ticket;
 
 pub use chain::{AuthDecision, AuthObservation, AuthenticatorChain, VerdictKind};
-pub use credentials::{AuthMethod, AuthenticatedClient, LoginAttempt, LoginCredentials};
+
 pub use fingerprint::{ClaimFingerprint, ClaimFingerprinter};
 pub use guard::LoginGuard;
 
+use crate::push::{AuthenticatedClient, LoginAttempt};
 use futures_util::future::BoxFuture;
 
 /// What one authenticator says of an attempt.

@@ -1,9 +1,9 @@
 //! Tickets: a host vouches for a user with a token that lets one client in, once, within seconds.
 
-use super::{AuthMethod, AuthVerdict, AuthenticatedClient, Authenticator, LoginAttempt};
+use super::{AuthVerdict, Authenticator};
 use crate::{
     config::{recent_map::RecentMap, secret::Secret},
-    push::recipient::Recipient,
+    push::{AuthMethod, AuthenticatedClient, LoginAttempt, recipient::Recipient},
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use sha2::{Digest, Sha256};

@@ -2,7 +2,7 @@
 
 use super::database::NextcloudDatabase;
 use crate::{
-    health::ServiceDependency, runtime::status::DependencyState,
+    health::{DependencyState, ServiceDependency},
     services::nextcloud::http::NextcloudAuthenticator,
 };
 use std::sync::Arc;

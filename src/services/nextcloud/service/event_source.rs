@@ -7,8 +7,7 @@ use crate::{
         SourceEvent,
         redis::{RedisSubscription, RedisTimeouts},
     },
-    health::ServiceDependency,
-    runtime::status::DependencyState,
+    health::{DependencyState, ServiceDependency},
     services::{nextcloud::channels::CHANNELS, spawn_until_stopped},
 };
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use crate::{
         parse::list,
         setting::{DRAIN_TIME, MAX_CONNECTIONS, TRUSTED_PROXIES},
     },
-    runtime::settings::DEFAULT_DRAIN_TIME,
+    lifecycle::DEFAULT_DRAIN_TIME,
     server::{BindAddress, ListenSettings, TlsFiles},
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};

@@ -8,8 +8,11 @@ pub use client::{PeerClientError, PeerHttpClient, cause, http, loopback_client};
 
 use super::{fingerprint::ServerFingerprint, instance::PhorgeInstance};
 use crate::{
-    health::DependencyRecord, lifecycle::TaskGroup, runtime::status::DependencyState,
-    services::spawn_until_stopped, telemetry::metrics::Counter, websocket::frame::Frame,
+    health::{DependencyRecord, DependencyState},
+    lifecycle::TaskGroup,
+    services::spawn_until_stopped,
+    telemetry::metrics::Counter,
+    websocket::frame::Frame,
 };
 use relay_task::PeerRelayTask;
 use std::sync::{

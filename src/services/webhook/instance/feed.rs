@@ -4,8 +4,7 @@ use super::{EVENT_QUEUE, WebhookBuilder};
 use crate::{
     client,
     client::redis::{RedisClient, RedisSettings, RedisSubscription, RedisTimeouts},
-    health::{DependencyRecord, ServiceDependency},
-    runtime::status::DependencyState,
+    health::{DependencyRecord, DependencyState, ServiceDependency},
     services::{
         spawn_until_stopped,
         webhook::{

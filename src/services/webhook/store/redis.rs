@@ -8,8 +8,7 @@ use super::{
 use crate::{
     client::redis::{RedisClient, RedisClientError, ScriptReply},
     config::secret::Secret,
-    health::DependencyRecord,
-    runtime::status::DependencyState,
+    health::{DependencyRecord, DependencyState},
     services::webhook::{
         message_id::MessageId,
         message_value::MessageValue,

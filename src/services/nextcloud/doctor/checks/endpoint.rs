@@ -257,9 +257,9 @@ mod tests {
         CheckId, EndpointConnector, EndpointFailure, ReachedEndpoint, failure, is_unencrypted,
         no_upgrade,
     };
-    use crate::{
-        client::websocket::{UpgradeRejection, UpgradeRequest},
-        server::ConnectionPreamble,
+    use crate::client::{
+        ConnectionPreamble,
+        websocket::{UpgradeRejection, UpgradeRequest},
     };
     use std::io;
     use url::Url;

@@ -3,13 +3,11 @@
 use super::{endpoint, endpoint::ReachedEndpoint};
 use crate::{
     client::websocket::WebSocketClientError,
-    services::nextcloud::{
-        doctor::{
-            connector::EndpointClient,
-            outcome::{CheckFinding, CheckId, CheckOutcome},
-            target::{NextcloudCheckContext, NextcloudTarget},
-        },
-        login::LoginCredentials,
+    push::LoginCredentials,
+    services::nextcloud::doctor::{
+        connector::EndpointClient,
+        outcome::{CheckFinding, CheckId, CheckOutcome},
+        target::{NextcloudCheckContext, NextcloudTarget},
     },
     telemetry::error_chain::chain,
 };

@@ -2,10 +2,10 @@
 
 use super::{LoginGuard, REPEATED_WRONG_DELAY};
 use crate::{
+    push::{AuthMethod, AuthenticatedClient, LoginAttempt, LoginCredentials},
     server::{client_address::ClientAddressResolver, peer::ConnectionPeer},
     services::nextcloud::login::{
-        AuthDecision, AuthMethod, AuthVerdict, AuthenticatedClient, Authenticator,
-        AuthenticatorChain, ClaimFingerprinter, LoginAttempt, LoginCredentials,
+        AuthDecision, AuthVerdict, Authenticator, AuthenticatorChain, ClaimFingerprinter,
         throttle::{MAX_FAILURES, Throttle},
     },
 };

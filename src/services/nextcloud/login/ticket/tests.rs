@@ -5,11 +5,9 @@ use super::{
 };
 use crate::{
     config::secret::Secret,
-    push::recipient::Recipient,
+    push::{AuthMethod, LoginAttempt, LoginCredentials, recipient::Recipient},
     server::peer::ConnectionPeer,
-    services::nextcloud::login::{
-        AuthMethod, AuthVerdict, Authenticator, LoginAttempt, LoginCredentials,
-    },
+    services::nextcloud::login::{AuthVerdict, Authenticator},
 };
 use futures_util::poll;
 use std::time::Duration;

@@ -64,7 +64,7 @@ fn steps(
     nextcloud: bool,
     report: &mut SettingsReport,
 ) -> Result<Vec<AuthStep>, ConfigError> {
-    let given = layers.get(setting::AUTH, parse::auth_steps)?;
+    let given = layers.get(setting::AUTH, auth_steps)?;
     let steps = match given {
         Some(given) if given.value.contains(&AuthStep::Nextcloud) && !nextcloud => {
             return Err(ConfigError::invalid(
@@ -133,4 +133,38 @@ fn throttle(
         ipv4_prefix: report.keep(setting::THROTTLE_IPV4_PREFIX.name, v4, u8::to_string),
         ipv6_prefix: report.keep(setting::THROTTLE_IPV6_PREFIX.name, v6, u8::to_string),
     })
+}
+
+/// Parses `AUTH`: the authenticators in the order in which they are asked.
+fn auth_steps(text: &str) -> Result<Vec<AuthStep>, parse::ExpectedFormat> {
+    const EXPECTED: &str = "expected database, nextcloud or both, the first to be asked first, \
+                            such as database,nextcloud";
+    let mut steps = Vec::new();
+    for part in parse::list(text) {
+        let step = match part.to_ascii_lowercase().as_str() {
+            "database" => AuthStep::Database,
+            "nextcloud" => AuthStep::Nextcloud,
+            _ => return Err(EXPECTED.into()),
+        };
+        if steps.contains(&step) {
+            return Err(EXPECTED.into());
+        }
+        steps.push(step);
+    }
+    if steps.is_empty() { Err(EXPECTED.into()) } else { Ok(steps) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AuthStep, auth_steps};
+
+    #[test]
+    fn steps_are_ordered_and_named_once() {
+        assert_eq!(auth_steps("nextcloud"), Ok(vec![AuthStep::Nextcloud]));
+        let both = auth_steps("nextcloud, database").unwrap();
+        assert_eq!(both, [AuthStep::Nextcloud, AuthStep::Database]);
+        for text in ["", "ldap", "database,database"] {
+            assert!(auth_steps(text).is_err(), "{text}");
+        }
+    }
 }

@@ -41,7 +41,7 @@ pub enum AuthMethod {
     /// tells later whether the password was changed, and nothing else.
     AccountPassword(u64),
     /// The host said yes: it is asked again with the same credentials.
-    Host(Box<LoginAttempt>),
+    Service(Box<LoginAttempt>),
     /// Nothing to look at again (the demo, tests).
     Open,
 }
