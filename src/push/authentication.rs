@@ -1,47 +1,48 @@
-//! What a client claims, and what is known of it once it has been let in.
+//! What a client claims when it logs in, and what the hub knows of it once it is admitted.
 
-use crate::{config::secret::Secret, push::recipient::Recipient, server::peer::ConnectionPeer};
+use super::recipient::Recipient;
+use crate::{config::secret::Secret, server::peer::ConnectionPeer};
 
-/// What a client sent to log in: `specs/nextcloud.md` section 3. An empty user name means that the
-/// password is a ticket.
+/// User name and password as the client sent them. An empty user name means that the password is a
+/// one-time ticket.
 #[derive(Debug, Clone)]
 pub struct LoginCredentials {
-    /// As typed; the canonical id comes from whoever accepts.
+    /// As typed; the authenticator that accepts it returns the canonical id.
     pub user: String,
     /// Account password, app password or ticket.
     pub password: Secret,
 }
 
-/// One log-in attempt: who claims what, from where.
+/// One login attempt: credentials and the connection that they came on.
 #[derive(Debug, Clone)]
 pub struct LoginAttempt {
-    /// The claim.
+    /// What the client claims.
     pub credentials: LoginCredentials,
     /// The connection it came on.
     pub peer: ConnectionPeer,
 }
 
-/// A client that was let in.
+/// A client whose login was accepted.
 #[derive(Debug, Clone)]
 pub struct AuthenticatedClient {
-    /// The canonical address it listens as.
+    /// The canonical address that it receives notices for.
     pub recipient: Recipient,
-    /// Why it was let in, which is what later decides whether it may stay.
+    /// How it logged in, which later decides whether it may stay.
     pub auth_method: AuthMethod,
 }
 
-/// Why a session may be here; looked at again while it lives.
+/// How a session was authenticated; rechecked while the session lasts.
 #[derive(Debug, Clone)]
 pub enum AuthMethod {
-    /// A one-time ticket: only the user's own state can end it.
+    /// A one-time ticket: only a change of the user's own state can end the session.
     Ticket,
-    /// An app password: the id of its `authtoken` row.
+    /// An app password: the id of its row in the service's database.
     AppPassword(i64),
-    /// The account password, decided from the database: a fingerprint of the stored hash, which
-    /// tells later whether the password was changed, and nothing else.
+    /// The account password, compared with the database: a fingerprint of the stored hash, which
+    /// reveals a changed password and nothing else.
     AccountPassword(u64),
-    /// The host said yes: it is asked again with the same credentials.
+    /// The service itself accepted the credentials and is asked again with the same ones.
     Service(Box<LoginAttempt>),
-    /// Nothing to look at again (the demo, tests).
+    /// No login (services without one, tests): nothing to recheck.
     Open,
 }

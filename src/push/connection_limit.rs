@@ -1,4 +1,8 @@
-//! How many clients a host takes.
+//! The limit on the clients of one service (`MAX_CONNECTIONS`).
+//!
+//! A client is counted from the moment its login is accepted until its session ends: the permit that
+//! it receives at the login travels with it into the hub, which keeps the count from then on. So the
+//! limit holds however many clients connect at once.
 
 use crate::{push::recipient::Recipient, server::text};
 use http::{
@@ -14,85 +18,109 @@ use std::{
 };
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
-/// The query of the daemon's probe of itself, which is not turned away at the door: to be full is no
-/// reason to be taken for dead. Whoever else uses it finds no place once it has logged in.
+/// The query of the daemon's probe of itself. It passes [`ConnectionLimit::reject_when_full`], so that
+/// a full service isn't taken for a dead one. Any other client that sends it is refused after its login.
 pub const PROBE: &str = "probe";
 
-/// After how many seconds a client for whom there is no room may try again.
+/// After how many seconds a refused client may try again.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("30");
 
-/// A host's room for clients that have logged in. Cheap to clone; all clones are one.
+/// How many clients a hub has, with those that hold a permit and haven't joined yet. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct ConnectionCount(Arc<AtomicUsize>);
+
+impl ConnectionCount {
+    /// The number of clients.
+    pub fn get(&self) -> usize {
+        self.0.load(Relaxed)
+    }
+
+    /// Counts a client that joins without a permit.
+    pub(super) fn add(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+
+    /// A session has ended.
+    pub(super) fn subtract(&self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+
+    /// Counts one more if there are fewer than `maximum`.
+    fn add_below(&self, maximum: usize) -> bool {
+        let next = |count| (count < maximum).then_some(count + 1);
+        self.0.fetch_update(Relaxed, Relaxed, next).is_ok()
+    }
+}
+
+/// Limits how many clients of a service may be logged in. Cheap to clone; all clones share one count.
 ///
-/// Strangers take none of it: they have a limit of their own, and could keep everybody else out. Who
-/// is handed over to the hub at the moment is in neither count: those few may be too many.
+/// Unauthenticated connections have a limit of their own: they can't keep logged-in clients out.
 #[derive(Clone)]
 pub struct ConnectionLimit(Arc<ConnectionLimitState>);
 
 struct ConnectionLimitState {
-    /// `usize::MAX`: as many as there are descriptors for.
-    most: AtomicUsize,
-    entering: AtomicUsize,
-    /// How many of those that are here take nobody's place.
-    aside: AtomicUsize,
-    here: Box<dyn Fn() -> usize + Send + Sync>,
-    refused: Box<dyn Fn() + Send + Sync>,
+    /// `usize::MAX` where only file descriptors limit the clients.
+    maximum: AtomicUsize,
+    count: ConnectionCount,
+    /// How many of the counted clients don't use up the limit.
+    exempt: AtomicUsize,
+    on_refused: Box<dyn Fn() + Send + Sync>,
     probe: Recipient,
 }
 
-/// A client's place on its way in; free again when dropped.
+/// Counts one client until it is dropped, or until the hub counts that client as its own.
 #[derive(Debug)]
-pub struct ConnectionPermit(ConnectionLimit);
+pub struct ConnectionPermit(Option<ConnectionCount>);
 
-/// Room for one more, as long as it is held.
+/// Raises the limit by one while it is held.
 #[derive(Debug)]
 pub struct ExemptPermit(ConnectionLimit);
 
 impl ConnectionLimit {
-    /// For `most` clients (`None`: any number), where `here` says how many have a session; `refused`
-    /// is told of each that is sent away. Whoever listens as `probe` always finds a place.
+    /// Admits `maximum` clients (`None`: any number) to the hub that keeps `count`. `on_refused` is
+    /// called for each client that is refused. Clients that log in as `probe` are always admitted.
     pub fn new(
-        most: Option<usize>,
+        maximum: Option<usize>,
         probe: Recipient,
-        here: impl Fn() -> usize + Send + Sync + 'static,
-        refused: impl Fn() + Send + Sync + 'static,
+        count: ConnectionCount,
+        on_refused: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         Self(Arc::new(ConnectionLimitState {
-            most: AtomicUsize::new(most.unwrap_or(usize::MAX)),
-            entering: AtomicUsize::new(0),
-            aside: AtomicUsize::new(0),
-            here: Box::new(here),
-            refused: Box::new(refused),
+            maximum: AtomicUsize::new(maximum.unwrap_or(usize::MAX)),
+            count,
+            exempt: AtomicUsize::new(0),
+            on_refused: Box::new(on_refused),
             probe,
         }))
     }
 
-    /// Takes so many from now on. Who is there stays.
-    pub fn allow(&self, most: Option<usize>) {
-        self.0.most.store(most.unwrap_or(usize::MAX), Relaxed);
+    /// Changes the limit; connected clients stay.
+    pub fn set_maximum(&self, maximum: Option<usize>) {
+        self.0.maximum.store(maximum.unwrap_or(usize::MAX), Relaxed);
     }
 
-    /// A place for whoever has logged in as this recipient.
-    pub fn enter(&self, recipient: &Recipient) -> Option<ConnectionPermit> {
-        self.0.entering.fetch_add(1, Relaxed);
-        let permit = ConnectionPermit(self.clone());
-        if self.taken() <= self.0.most.load(Relaxed) || *recipient == self.0.probe {
-            return Some(permit);
+    /// A permit for a client that has logged in as this recipient; `None` while the limit is reached.
+    pub fn acquire(&self, recipient: &Recipient) -> Option<ConnectionPermit> {
+        if *recipient == self.0.probe {
+            self.0.count.add();
+        } else if !self.0.count.add_below(self.maximum()) {
+            (self.0.on_refused)();
+            return None;
         }
-        (self.0.refused)();
-        None
+        Some(ConnectionPermit(Some(self.0.count.clone())))
     }
 
-    /// The same routes; while there is no room a WebSocket client is told at once to come back later.
-    pub fn before(&self, routes: BoxedFilter<(Response,)>) -> BoxedFilter<(Response,)> {
-        let room = self.clone();
+    /// The same routes, except that a WebSocket request receives 503 while the limit is reached.
+    pub fn reject_when_full(&self, routes: BoxedFilter<(Response,)>) -> BoxedFilter<(Response,)> {
+        let limit = self.clone();
         let query = warp::query::raw().or(warp::any().map(String::new)).unify();
         let full = warp::header::headers_cloned().and(query).and_then(
             move |headers: HeaderMap, query: String| {
                 let rejected = headers.contains_key(SEC_WEBSOCKET_KEY)
                     && query != PROBE
-                    && room.taken() >= room.0.most.load(Relaxed);
+                    && limit.0.count.get() >= limit.maximum();
                 std::future::ready(if rejected {
-                    (room.0.refused)();
+                    (limit.0.on_refused)();
                     Ok(retry_later())
                 } else {
                     Err(warp::reject::not_found())
@@ -102,47 +130,57 @@ impl ConnectionLimit {
         full.or(routes).unify().boxed()
     }
 
-    /// Room for the probe besides: it takes no client's place. (It may leave a moment after this is
-    /// dropped, and a client be sent back that would find a place now.)
-    pub fn aside(&self) -> ExemptPermit {
-        self.0.aside.fetch_add(1, Relaxed);
+    /// Lets the daemon's probe connect without using up a client's place. (If the probe's session ends
+    /// after this is dropped, a client may be refused in between.)
+    pub fn exempt(&self) -> ExemptPermit {
+        self.0.exempt.fetch_add(1, Relaxed);
         ExemptPermit(self.clone())
     }
 
-    fn taken(&self) -> usize {
-        let all = self.0.entering.load(Relaxed).saturating_add((self.0.here)());
-        all.saturating_sub(self.0.aside.load(Relaxed))
+    fn maximum(&self) -> usize {
+        self.0.maximum.load(Relaxed).saturating_add(self.0.exempt.load(Relaxed))
     }
 }
 
 fn retry_later() -> Response {
-    let words = "No room for more clients, come back later\n";
-    let mut reply = text(StatusCode::SERVICE_UNAVAILABLE, words);
+    let mut reply =
+        text(StatusCode::SERVICE_UNAVAILABLE, "Connection limit reached, retry later\n");
     reply.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
     reply
 }
 
+impl ConnectionPermit {
+    /// The hub counts the client from now on.
+    pub(super) fn transfer(mut self) {
+        self.0 = None;
+    }
+}
+
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        self.0.0.entering.fetch_sub(1, Relaxed);
+        if let Some(count) = self.0.take() {
+            count.subtract();
+        }
     }
 }
 
 impl Drop for ExemptPermit {
     fn drop(&mut self) {
-        self.0.0.aside.fetch_sub(1, Relaxed);
+        self.0.0.exempt.fetch_sub(1, Relaxed);
     }
 }
 
 impl fmt::Debug for ConnectionLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Room").field(&self.taken()).finish()
+        f.debug_tuple("ConnectionLimit").field(&self.0.count.get()).finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, AtomicUsize, ConnectionLimit, Filter, Recipient, Relaxed, Response};
+    use super::{
+        Arc, AtomicUsize, ConnectionCount, ConnectionLimit, Filter, Recipient, Relaxed, Response,
+    };
     use bytes::Bytes;
     use http::Request;
     use http_body_util::Empty;
@@ -150,53 +188,53 @@ mod tests {
     use hyper_util::service::TowerToHyperService;
 
     struct ConnectionLimitFixture {
-        room: ConnectionLimit,
-        here: Arc<AtomicUsize>,
+        limit: ConnectionLimit,
+        count: ConnectionCount,
         refused: Arc<AtomicUsize>,
     }
 
-    fn scene(most: usize) -> ConnectionLimitFixture {
-        let (here, refused) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
-        let (inside, outside) = (Arc::clone(&here), Arc::clone(&refused));
-        let count = move || {
-            outside.fetch_add(1, Relaxed);
+    fn fixture(maximum: usize) -> ConnectionLimitFixture {
+        let (count, refused) = (ConnectionCount::default(), Arc::<AtomicUsize>::default());
+        let counter = Arc::clone(&refused);
+        let on_refused = move || {
+            counter.fetch_add(1, Relaxed);
         };
-        let probe = Recipient::from("probe");
-        let room = ConnectionLimit::new(Some(most), probe, move || inside.load(Relaxed), count);
-        ConnectionLimitFixture { room, here, refused }
+        let limit = ConnectionLimit::new(Some(maximum), "probe".into(), count.clone(), on_refused);
+        ConnectionLimitFixture { limit, count, refused }
     }
 
     #[test]
-    fn who_is_here_and_who_is_coming_in_fill_it_together() {
-        let ConnectionLimitFixture { room, here, refused } = scene(2);
+    fn permits_and_sessions_fill_the_limit_together() {
+        let ConnectionLimitFixture { limit, count, refused } = fixture(2);
         let alice = Recipient::from("alice");
-        here.store(1, Relaxed);
-        let permit = room.enter(&alice).unwrap();
-        assert!(room.enter(&alice).is_none() && room.enter(&alice).is_none());
+        count.add();
+        let permit = limit.acquire(&alice).unwrap();
+        assert!(limit.acquire(&alice).is_none() && limit.acquire(&alice).is_none());
         assert_eq!(refused.load(Relaxed), 2);
         drop(permit);
-        assert!(room.enter(&alice).is_some());
-        here.store(2, Relaxed);
-        assert!(room.enter(&alice).is_none());
+        limit.acquire(&alice).unwrap().transfer();
+        assert!(limit.acquire(&alice).is_none());
+        count.subtract();
+        assert!(limit.acquire(&alice).is_some());
     }
 
     #[test]
-    fn another_limit_counts_for_those_who_come_later() {
-        let ConnectionLimitFixture { room, here, .. } = scene(1);
+    fn a_changed_limit_applies_to_later_clients() {
+        let ConnectionLimitFixture { limit, count, .. } = fixture(1);
         let alice = Recipient::from("alice");
-        here.store(5, Relaxed);
-        assert!(room.enter(&alice).is_none());
-        room.allow(Some(6));
-        let _seat = room.enter(&alice).unwrap();
-        assert!(room.enter(&alice).is_none());
-        room.allow(None);
-        assert!(room.enter(&alice).is_some());
+        (0..5).for_each(|_| count.add());
+        assert!(limit.acquire(&alice).is_none());
+        limit.set_maximum(Some(6));
+        let _permit = limit.acquire(&alice).unwrap();
+        assert!(limit.acquire(&alice).is_none());
+        limit.set_maximum(None);
+        assert!(limit.acquire(&alice).is_some());
     }
 
     #[tokio::test]
-    async fn a_full_host_tells_clients_when_to_come_back_and_answers_everybody_else() {
-        let ConnectionLimitFixture { room, here, refused } = scene(1);
-        let routes = room.before(warp::any().map(Response::default).boxed());
+    async fn a_full_service_answers_websocket_requests_with_retry_after_and_others_as_usual() {
+        let ConnectionLimitFixture { limit, count, refused } = fixture(1);
+        let routes = limit.reject_when_full(warp::any().map(Response::default).boxed());
         let service = TowerToHyperService::new(warp::service(routes));
         let answer = async |key: &'static str, uri: &'static str| {
             let request = Request::builder().uri(uri).header(key, "x");
@@ -204,28 +242,28 @@ mod tests {
             let later = reply.headers().get("retry-after").map(|later| later.to_str().unwrap());
             (reply.status().as_u16(), later.map(str::to_owned))
         };
-        let (client, taken) = ("sec-websocket-key", (200, None));
-        assert_eq!(answer(client, "/ws").await, taken);
-        here.store(1, Relaxed);
-        assert_eq!(answer(client, "/ws").await, (503, Some("30".to_owned())));
-        assert_eq!(answer(client, "/ws?x").await, (503, Some("30".to_owned())));
-        assert_eq!(answer(client, "/ws?probe").await, taken);
-        assert_eq!(answer("accept", "/ws").await, taken);
+        let (websocket, accepted) = ("sec-websocket-key", (200, None));
+        assert_eq!(answer(websocket, "/ws").await, accepted);
+        count.add();
+        assert_eq!(answer(websocket, "/ws").await, (503, Some("30".to_owned())));
+        assert_eq!(answer(websocket, "/ws?x").await, (503, Some("30".to_owned())));
+        assert_eq!(answer(websocket, "/ws?probe").await, accepted);
+        assert_eq!(answer("accept", "/ws").await, accepted);
         assert_eq!(refused.load(Relaxed), 2);
     }
 
     #[test]
-    fn the_probe_gets_in_where_nobody_else_does_and_takes_no_place() {
-        let ConnectionLimitFixture { room, here, refused } = scene(1);
-        here.store(1, Relaxed);
-        assert!(room.enter(&Recipient::from("probe")).is_some());
+    fn the_probe_is_admitted_to_a_full_service_and_uses_up_no_place() {
+        let ConnectionLimitFixture { limit, count, refused } = fixture(1);
+        count.add();
+        assert!(limit.acquire(&Recipient::from("probe")).is_some());
         assert_eq!(refused.load(Relaxed), 0);
-        here.store(0, Relaxed);
-        let aside = room.aside();
-        let _probe = room.enter(&Recipient::from("probe")).unwrap();
+        count.subtract();
+        let exempt = limit.exempt();
+        let _probe = limit.acquire(&Recipient::from("probe")).unwrap();
         let alice = Recipient::from("alice");
-        assert!(room.enter(&alice).is_some());
-        drop(aside);
-        assert!(room.enter(&alice).is_none());
+        assert!(limit.acquire(&alice).is_some());
+        drop(exempt);
+        assert!(limit.acquire(&alice).is_none());
     }
 }

@@ -1,73 +1,76 @@
 //! What the hub and its sessions count.
 
-use crate::{
-    push::notice::TopicId,
-    telemetry::metrics::{
-        Counter, Gauge, Histogram, LabeledCounters, MetricsError, MetricsRegistry, label::labels,
-    },
+use super::{
+    hub::HubObserver,
+    notice::TopicId,
+    session::{CloseReason, NoticeLatency, RejectReason},
+};
+use crate::telemetry::metrics::{
+    Counter, Gauge, Histogram, LabeledCounters, MetricsError, MetricsRegistry, label::labels,
 };
 use std::time::Duration;
+use tokio::time::Instant;
 
 labels! {
-    /// Why a logged-in session ended.
+    /// Why a session ended.
     pub SessionEndLabel {
-        /// The client said good-bye.
+        /// The client closed the connection.
         Client = "client",
         /// The connection broke or was reset.
         Lost = "lost",
-        /// No answer to a ping.
+        /// The client didn't answer a ping.
         Silent = "silent",
-        /// It stopped reading and its mailbox or its socket was full.
+        /// The client didn't read, or read too slowly.
         Slow = "slow",
-        /// It broke the rules of WebSocket or sent too much.
+        /// The client broke the rules of WebSocket or sent too much.
         Protocol = "protocol",
         /// `MAX_CONNECTION_TIME` was over.
         Expired = "expired",
-        /// Its password or its user is no longer good, or an operator said so.
+        /// Its login is no longer valid, or an operator revoked it.
         Revoked = "revoked",
-        /// `notify_signal: reset`.
+        /// Nextcloud sent `notify_signal: reset`.
         Reset = "reset",
         /// A newer connection took its place.
         Replaced = "replaced",
-        /// It wanted more subscriptions than a session may have.
+        /// The client asked for more than a session may have.
         LimitExceeded = "limit_exceeded",
-        /// We are going down.
+        /// The daemon is shutting down.
         Shutdown = "shutdown",
-        /// Something failed on our side.
+        /// An error of the daemon.
         Internal = "internal",
     }
 }
 
 labels! {
-    /// Why a client got no session.
+    /// Why a logged-in client got no session.
     pub SessionRefusalLabel {
-        /// Its host has as many clients as it may (`MAX_CONNECTIONS`).
+        /// The service has as many clients as it may (`MAX_CONNECTIONS`).
         Full = "full",
-        /// Its user has as many sessions as one may have.
+        /// The user has as many sessions as one user may.
         TooMany = "too_many",
-        /// We are going down.
+        /// The daemon is shutting down.
         Stopping = "stopping",
     }
 }
 
-/// Held by the hub; sessions count through it.
+/// The counters of one hub.
 #[derive(Debug)]
 pub struct HubMetrics {
-    /// Sessions that are logged in; each holds a guard.
+    /// Sessions of logged-in clients.
     pub connections: Gauge,
-    /// Users with at least one session; the hub's entry of a user holds a guard.
+    /// Users with at least one session.
     pub users: Gauge,
-    /// Sessions that logged in since the start.
+    /// Sessions since the start.
     pub connections_total: Counter,
-    /// Opaque messages handed to sockets.
+    /// Opaque messages written to sockets.
     pub custom: Counter,
     /// Sessions that ended, by reason.
     pub ends: LabeledCounters<SessionEndLabel>,
-    /// Sessions that had to be closed because their mailbox was full.
+    /// Sessions that were closed because their client was too slow.
     pub overflows: Counter,
     /// Clients that got no session, by reason.
     pub refused: LabeledCounters<SessionRefusalLabel>,
-    /// Times that a client's socket was found full.
+    /// How often a client's socket was found full.
     pub blocked: Counter,
     changes: Vec<TopicMetrics>,
     custom_delivery: Histogram,
@@ -75,14 +78,14 @@ pub struct HubMetrics {
     lateness: Histogram,
 }
 
-/// One topic.
+/// Counters for one kind of change.
 #[derive(Debug)]
 struct TopicMetrics {
     sent: Counter,
     delivery: Histogram,
 }
 
-/// The topic of opaque messages.
+/// Label of opaque messages.
 const CUSTOM: &str = "custom";
 
 const DELIVERY_MICROS: &[u64] = &[
@@ -93,29 +96,31 @@ const LATENESS_MICROS: &[u64] = &[
     250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
     5_000_000,
 ];
-// Nearly all wait exactly as long as the merge window, 100 ms: it has a narrow bucket of its own.
+// Nearly all wait for exactly the merge window, 100 ms, which has a narrow bucket of its own.
 const DEBOUNCE_MICROS: &[u64] = &[
     1_000, 50_000, 99_000, 100_000, 150_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000,
     10_000_000, 15_000_000, 22_500_000, 60_000_000,
 ];
 
 impl HubMetrics {
-    /// Registers them; `topics` are the host's names of its kinds of change, in order.
+    /// Registers the counters; `topics` are the names of the service's kinds of change, in order.
     ///
     /// # Errors
-    /// [`MetricsError`].
+    /// [`MetricsError`] when a name is already registered.
     pub fn register(
         metrics: &MetricsRegistry,
         topics: &[&'static str],
     ) -> Result<Self, MetricsError> {
-        const SENT: &str = "Messages handed to clients' sockets.";
+        const SENT: &str = "Messages written to clients' sockets.";
         let sent = metrics.counter_family("messages_sent_total", SENT, ["topic"])?;
-        const REFUSED: &str = "Clients that got no session.";
-        const BLOCKED: &str = "Sockets found full: what is sent waits.";
+        const REFUSED: &str = "Logged-in clients refused.";
+        const BLOCKED: &str = "Times that a client's socket was full.";
         const DELIVERY: &str =
-            "From reading the event to writing the message, for the first event in it.";
-        const DEBOUNCE: &str = "The part of it that is meant: merge window, pace, push rate.";
-        const LATENESS: &str = "The part of it that is not.";
+            "Time from reading the first event in a message to writing the message.";
+        const OVERFLOWS: &str = "Sessions closed because their client was too slow.";
+        const DEBOUNCE: &str =
+            "The intended part of the delivery time: merge window, debounce, push rate.";
+        const LATENESS: &str = "The unintended part of the delivery time.";
         let delivery =
             metrics.histogram_family("delivery_seconds", DELIVERY, DELIVERY_MICROS, ["topic"])?;
         let notified = |topic: &&'static str| TopicMetrics {
@@ -123,13 +128,17 @@ impl HubMetrics {
             delivery: delivery.with([topic]),
         };
         Ok(Self {
-            connections: metrics.gauge("connections", "Sessions logged in.")?,
+            connections: metrics.gauge("connections", "Sessions of logged-in clients.")?,
             users: metrics.gauge("users", "Users with at least one session.")?,
-            connections_total: metrics.counter("connections_total", "Sessions begun.")?,
+            connections_total: metrics.counter("connections_total", "Sessions since the start.")?,
             changes: topics.iter().map(notified).collect(),
             custom: sent.with([CUSTOM]),
-            ends: metrics.counters("sessions_ended_total", "Sessions ended.", "reason")?,
-            overflows: metrics.counter("mailbox_overflows_total", "Mailboxes found full.")?,
+            ends: metrics.counters(
+                "sessions_ended_total",
+                "Sessions ended, by reason.",
+                "reason",
+            )?,
+            overflows: metrics.counter("pending_notices_overflows_total", OVERFLOWS)?,
             refused: metrics.counters("sessions_refused_total", REFUSED, "reason")?,
             blocked: metrics.counter("sockets_blocked_total", BLOCKED)?,
             custom_delivery: delivery.with([CUSTOM]),
@@ -138,27 +147,82 @@ impl HubMetrics {
         })
     }
 
-    /// A change of this topic has been handed to `sessions` sockets, so long after its event
-    /// arrived, of which `late` was not meant.
-    pub fn notified(&self, topic: TopicId, sessions: u64, after: Duration, late: Duration) {
-        if let Some(notified) = self.changes.get(topic.index()) {
-            notified.sent.add(sessions);
-            notified.delivery.observe_many(after, sessions);
+    /// A change of this topic was written to the sockets of `clients`, `after` its event arrived;
+    /// `late` is the unintended part of that time.
+    pub fn notified(&self, topic: TopicId, clients: u64, after: Duration, late: Duration) {
+        if let Some(counters) = self.changes.get(topic.index()) {
+            counters.sent.add(clients);
+            counters.delivery.observe_many(after, clients);
         }
-        self.debounce.observe_many(after.saturating_sub(late), sessions);
-        self.lateness.observe_many(late, sessions);
+        self.debounce.observe_many(after.saturating_sub(late), clients);
+        self.lateness.observe_many(late, clients);
     }
 
-    /// How many messages of this topic have been handed to sockets.
+    /// An opaque message was written to the sockets of `clients`, `after` its event arrived. Such
+    /// messages don't wait, so all of that time counts as late.
+    pub fn delivered(&self, after: Duration, clients: u64) {
+        self.custom.add(clients);
+        self.custom_delivery.observe_many(after, clients);
+        self.lateness.observe_many(after, clients);
+    }
+
+    /// How many messages of this topic were written to sockets.
     pub fn sent_count(&self, topic: TopicId) -> u64 {
-        self.changes.get(topic.index()).map_or(0, |notified| notified.sent.get())
+        self.changes.get(topic.index()).map_or(0, |counters| counters.sent.get())
+    }
+}
+
+impl HubObserver for HubMetrics {
+    fn joined(&self) {
+        self.connections.step(true);
+        self.connections_total.inc();
     }
 
-    /// An opaque message was written to `sessions` sockets so long after its event arrived: all of
-    /// it is late, as such messages don't wait.
-    pub fn delivered(&self, after: Duration, sessions: u64) {
-        self.custom.add(sessions);
-        self.custom_delivery.observe_many(after, sessions);
-        self.lateness.observe_many(after, sessions);
+    fn presence(&self, here: bool) {
+        self.users.step(here);
+    }
+
+    fn left(&self, close: CloseReason) {
+        self.connections.step(false);
+        if close == CloseReason::Slow {
+            self.overflows.inc();
+        }
+        self.ends.inc(end_label(close));
+    }
+
+    fn refused(&self, why: RejectReason) {
+        self.refused.inc(match why {
+            RejectReason::TooMany => SessionRefusalLabel::TooMany,
+            _ => SessionRefusalLabel::Stopping,
+        });
+    }
+
+    fn blocked(&self) {
+        self.blocked.inc();
+    }
+
+    fn notified(&self, topic: TopicId, latency: NoticeLatency, clients: u64) {
+        let [after, late] = [latency.since, latency.late].map(Duration::from_millis);
+        HubMetrics::notified(self, topic, clients, after, late);
+    }
+
+    fn opaque_sent(&self, clients: u64, at: Instant) {
+        self.delivered(at.elapsed(), clients);
+    }
+}
+
+fn end_label(close: CloseReason) -> SessionEndLabel {
+    match close {
+        CloseReason::ClosedByClient(_) => SessionEndLabel::Client,
+        CloseReason::Protocol(_) => SessionEndLabel::Protocol,
+        CloseReason::Lost => SessionEndLabel::Lost,
+        CloseReason::Silent => SessionEndLabel::Silent,
+        CloseReason::Slow => SessionEndLabel::Slow,
+        CloseReason::Expired => SessionEndLabel::Expired,
+        CloseReason::Reset => SessionEndLabel::Reset,
+        CloseReason::Revoked => SessionEndLabel::Revoked,
+        CloseReason::Replaced => SessionEndLabel::Replaced,
+        CloseReason::LimitExceeded => SessionEndLabel::LimitExceeded,
+        CloseReason::Shutdown => SessionEndLabel::Shutdown,
     }
 }

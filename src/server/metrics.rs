@@ -1,5 +1,6 @@
 //! What the listeners count.
 
+use super::observer::{ConnectionObserver, RefusalReason};
 use crate::telemetry::metrics::{
     Counter, Gauge, LabeledCounters, MetricsError, MetricsRegistry, label::labels,
 };
@@ -78,6 +79,37 @@ impl ServerMetrics {
             4 => StatusClassLabel::Client,
             _ => StatusClassLabel::Server,
         });
+    }
+}
+
+impl ConnectionObserver for ServerMetrics {
+    fn accepted(&self) {
+        self.accepted.inc();
+    }
+
+    fn accept_failed(&self) {
+        self.accept_errors.inc();
+    }
+
+    fn refused(&self, why: RefusalReason) {
+        self.refused.inc(match why {
+            RefusalReason::TotalLimit => ConnectionRefusalLabel::UnauthenticatedLimit,
+            RefusalReason::PerAddressLimit => ConnectionRefusalLabel::Address,
+            RefusalReason::Evicted => ConnectionRefusalLabel::Evicted,
+            RefusalReason::NoProxyHeader => ConnectionRefusalLabel::NoProxyHeader,
+        });
+    }
+
+    fn pre_auth_connection(&self, here: bool) {
+        self.unauthenticated_connections.step(here);
+    }
+
+    fn handshake_failed(&self) {
+        self.tls_errors.inc();
+    }
+
+    fn answered(&self, status: http::StatusCode) {
+        ServerMetrics::answered(self, status);
     }
 }
 

@@ -17,7 +17,7 @@ pub fn register(
     const DEPTH: &str = "How much waits in a queue.";
     const CAPACITY: &str = "How much may wait in a queue.";
     const UP: &str = "1 while it answers, 0 while it doesn't; none before it was asked.";
-    const WAITING: &str = "Changes that wait in clients' outboxes, merged by topic.";
+    const WAITING: &str = "Changes that wait to be sent to clients, merged by topic.";
     const BLOCKED: &str = "Clients whose socket is full.";
     const READY: &str = "1 while the daemon can do its job.";
     let up = health.dependencies().iter().map(|dependency| {
@@ -40,7 +40,7 @@ pub fn register(
     });
     metrics.measured("queue_capacity", CAPACITY, "queue", capacity.collect::<Vec<_>>())?;
     let (waiting, blocked, health) = (hub.clone(), hub.clone(), health.clone());
-    metrics.polled_gauge("changes_waiting", WAITING, one(move || waiting.depths().waiting))?;
+    metrics.polled_gauge("pending_notices", WAITING, one(move || waiting.depths().waiting))?;
     metrics.polled_gauge("clients_blocked", BLOCKED, one(move || blocked.depths().blocked))?;
     metrics.polled_gauge("ready", READY, one(move || usize::from(health.is_ready())))
 }

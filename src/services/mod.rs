@@ -1,6 +1,5 @@
 //! The systems we push for: one folder and one line of [`kinds`] each.
 
-mod observer_impls;
 mod service_metrics;
 pub use service_metrics::{MetricLabelNames, ServiceMetrics};
 mod context;

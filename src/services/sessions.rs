@@ -17,9 +17,9 @@ pub fn room(
     probe: Recipient,
     counts: &Arc<HubMetrics>,
 ) -> ConnectionLimit {
-    let (connections_hub, counted) = (hub.clone(), Arc::clone(counts));
+    let counted = Arc::clone(counts);
     let refused = move || counted.refused.inc(SessionRefusalLabel::Full);
-    ConnectionLimit::new(most, probe, move || connections_hub.connections(), refused)
+    ConnectionLimit::new(most, probe, hub.connection_count().clone(), refused)
 }
 
 /// Closes the sessions of whom an operator names; `recipient` says whom that is.

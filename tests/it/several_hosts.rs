@@ -250,7 +250,7 @@ async fn a_host_that_is_full_sends_clients_back_and_the_other_takes_them() {
     assert_eq!(early.closed().await.map(|(code, _)| code), Some(1013));
     let (address, websocket) = (scene.daemon.address(), [("sec-websocket-key", "x")]);
     let full = http::get(&address, "/a/push/ws", &websocket).await;
-    assert_eq!((full.status, &*full.body), (503, "No room for more clients, come back later\n"));
+    assert_eq!((full.status, &*full.body), (503, "Connection limit reached, retry later\n"));
     assert_eq!(http::get(&address, "/a/push/ws", &[]).await.status, 426, "no client");
     assert_eq!(http::get(&address, "/a/test/cookie", &[]).await.status, 200);
     let _second_of_b = Client::log_in(&scene.url("/ws"), "alice", "of b").await;

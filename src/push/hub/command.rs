@@ -3,7 +3,7 @@
 use super::{context::SessionPolicy, rate_limiter::FanOut};
 use crate::{
     push::{
-        AuthMethod, AuthenticatedClient,
+        AuthMethod, AuthenticatedClient, ConnectionPermit,
         notice::{ChangedIds, TopicId},
         recipient::Recipient,
         session::{CloseReason, Millis},
@@ -26,6 +26,8 @@ pub struct JoinRequest<T> {
     pub subscriptions: Vec<Recipient>,
     /// What it receives first; none: the dialect's welcome.
     pub greeting: Option<GreetingFrames>,
+    /// Its place within the connection limit, where the service has one.
+    pub permit: Option<ConnectionPermit>,
 }
 
 /// Makes what a client receives first, once it is registered: what is notified from then on comes behind
@@ -35,7 +37,14 @@ pub type GreetingFrames = Box<dyn FnOnce() -> Vec<Frame> + Send>;
 impl<T> JoinRequest<T> {
     /// A client that listens as one recipient and is welcomed like all others.
     pub fn new(transport: T, leftover: Bytes, authenticated: AuthenticatedClient) -> Self {
-        Self { transport, leftover, authenticated, subscriptions: Vec::new(), greeting: None }
+        Self {
+            transport,
+            leftover,
+            authenticated,
+            subscriptions: Vec::new(),
+            greeting: None,
+            permit: None,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     push::{
+        ConnectionCount, ConnectionPermit,
         recipient::Recipient,
         session::{ClientDialect, CloseReason, DebouncePolicy, Millis},
     },
@@ -85,7 +86,7 @@ pub struct HubContext {
     pub presence: Arc<PresenceTracker>,
     /// One for each shard.
     pub depths: Box<[ShardDepth]>,
-    connections: AtomicUsize,
+    connections: ConnectionCount,
     /// Clients assigned out so far, for those who are assigned out evenly.
     assigned: AtomicUsize,
 }
@@ -105,7 +106,7 @@ impl HubContext {
             observer: settings.observer,
             presence: Arc::default(),
             depths: (0..settings.shards.max(1)).map(|_| ShardDepth::default()).collect(),
-            connections: AtomicUsize::new(0),
+            connections: ConnectionCount::default(),
             assigned: AtomicUsize::new(0),
         }
     }
@@ -117,12 +118,20 @@ impl HubContext {
 
     /// Clients in all shards.
     pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
+        self.connections.get()
+    }
+
+    /// Counts clients, with those on their way here.
+    pub fn connection_count(&self) -> &ConnectionCount {
+        &self.connections
     }
 
     /// A client has joined; `first` names its primary if nobody listened as it before.
-    pub fn arrived(&self, first: Option<Recipient>) {
-        self.connections.fetch_add(1, Ordering::Relaxed);
+    pub fn arrived(&self, first: Option<Recipient>, permit: Option<ConnectionPermit>) {
+        match permit {
+            Some(permit) => permit.transfer(),
+            None => self.connections.add(),
+        }
         self.observer.joined();
         if let Some(recipient) = first {
             self.report_presence(true);
@@ -132,7 +141,7 @@ impl HubContext {
 
     /// A client has left; `last` names its primary if nobody listens as it any more.
     pub fn left(&self, last: Option<Recipient>, close: CloseReason) {
-        self.connections.fetch_sub(1, Ordering::Relaxed);
+        self.connections.subtract();
         self.observer.left(close);
         if let Some(recipient) = last {
             self.report_presence(false);

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     lifecycle::TaskGroup,
     push::{
+        ConnectionCount,
         notice::Notice,
         recipient::Recipient,
         session::{CloseReason, Millis},
@@ -252,6 +253,11 @@ impl Hub {
         self.shared.connections()
     }
 
+    /// The count behind [`Hub::connections`], which a connection limit shares.
+    pub fn connection_count(&self) -> &ConnectionCount {
+        self.shared.connection_count()
+    }
+
     /// How much waits in all shards.
     pub fn depths(&self) -> HubDepths {
         let sum = |of: fn(&ShardDepth) -> &AtomicUsize| {
@@ -304,14 +310,14 @@ mod tests {
     use super::{Hub, HubSettings, TaskGroup};
     use crate::{
         push::{
-            AuthMethod, AuthenticatedClient,
+            AuthMethod, AuthenticatedClient, ConnectionLimit, ConnectionPermit,
             hub::{HubLimits, HubObserver, JoinRequest, SessionPolicy, ShardPolicy},
             notice::Notice,
+            plain_dialect::PlainDialect,
             recipient::Recipient,
             session::{CloseReason, DebouncePolicy},
         },
         server::stream::ClientStream,
-        services::nextcloud::dialect::NextcloudDialect,
         websocket::frame::Frame,
     };
     use bytes::Bytes;
@@ -325,7 +331,7 @@ mod tests {
     fn hub(shard_policy: ShardPolicy, tasks: &TaskGroup) -> Hub {
         let limits = HubLimits { per_recipient: 9, max_connection: None, subscriptions: 9 };
         let settings = HubSettings {
-            dialect: Arc::new(NextcloudDialect::default()),
+            dialect: Arc::new(PlainDialect),
             session_policy: SessionPolicy {
                 debounce: DebouncePolicy { max: 1000, enabled: true },
                 limits,
@@ -340,6 +346,15 @@ mod tests {
     }
 
     async fn join(hub: &Hub, primary: &str, subscriptions: &[&str]) -> UnixStream {
+        join_with(hub, primary, subscriptions, None).await
+    }
+
+    async fn join_with(
+        hub: &Hub,
+        primary: &str,
+        subscriptions: &[&str],
+        permit: Option<ConnectionPermit>,
+    ) -> UnixStream {
         let (near, far) = UnixStream::pair().unwrap();
         let authenticated =
             AuthenticatedClient { recipient: primary.into(), auth_method: AuthMethod::Open };
@@ -347,6 +362,7 @@ mod tests {
         let join_request = JoinRequest {
             subscriptions: subscriptions.iter().map(|name| Recipient::from(*name)).collect(),
             greeting: Some(Box::new(Vec::new)),
+            permit,
             ..JoinRequest::new(transport, Bytes::new(), authenticated)
         };
         hub.join(join_request).await.unwrap();
@@ -358,6 +374,39 @@ mod tests {
         let mut received = vec![0; expected.bytes().len()];
         client.read_exact(&mut received).await.unwrap();
         assert_eq!(received, expected.bytes()[..]);
+    }
+
+    #[tokio::test]
+    async fn a_connection_limit_holds_when_three_times_as_many_join_at_once() {
+        let tasks = TaskGroup::default();
+        let hub = hub(ShardPolicy::ByRecipient, &tasks);
+        let count = hub.connection_count().clone();
+        let limit = ConnectionLimit::new(Some(100), "probe".into(), count, || ());
+        let mut clients = Vec::new();
+        for number in 0..300 {
+            let name = format!("user {number}");
+            // None of the shards runs in between.
+            if let Some(permit) = limit.acquire(&name.as_str().into()) {
+                clients.push(join_with(&hub, &name, &[], Some(permit)).await);
+            }
+        }
+        assert_eq!(clients.len(), 100);
+        let in_hub = async || hub.list(0, 0, 999).await.unwrap().len();
+        assert!(in_hub().await <= 100);
+        assert_eq!(hub.connections(), 100);
+        drop(clients);
+        until(async || hub.connections() == 0).await;
+        assert!(limit.acquire(&"late".into()).is_some());
+        tasks.stopping().cancel();
+    }
+
+    /// Lets the shards run until this is so.
+    async fn until(condition: impl AsyncFn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !condition().await {
+            assert!(Instant::now() < deadline, "waited for too long");
+            tokio::task::yield_now().await;
+        }
     }
 
     fn opaque(text: &str) -> Notice {

@@ -78,7 +78,7 @@ impl<T: ClientTransport, W: TransportWatcher<T>> Shard<T, W> {
 
     /// Takes in a client: registered first, notified so after, so that no event falls in between.
     pub fn join(&mut self, join_request: JoinRequest<T>, now: Millis) {
-        let JoinRequest { transport, leftover, authenticated, subscriptions, greeting } =
+        let JoinRequest { transport, leftover, authenticated, subscriptions, greeting, permit } =
             join_request;
         let factor = self.rng.u8(..);
         let ends_at =
@@ -98,7 +98,7 @@ impl<T: ClientTransport, W: TransportWatcher<T>> Shard<T, W> {
         let (member, first) = self.members.join(&authenticated.recipient, id);
         client.member = member;
         self.clients.insert(client);
-        self.shared.arrived(first.then_some(authenticated.recipient));
+        self.shared.arrived(first.then_some(authenticated.recipient), permit);
         self.subscribe(id, &subscriptions, now);
         self.greet(id, greeting, now);
         for part in leftover.chunks(READ_BUFFER) {

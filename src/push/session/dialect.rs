@@ -95,7 +95,7 @@ pub enum RejectReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CloseReason {
     /// The client said goodbye, with this code.
-    Goodbye(CloseCode),
+    ClosedByClient(CloseCode),
     /// The client broke the protocol; the code says how.
     Protocol(CloseCode),
     /// The connection ended without a word.
@@ -122,7 +122,7 @@ impl CloseReason {
     /// The code for the close frame.
     pub fn code(self) -> CloseCode {
         match self {
-            Self::Goodbye(code) | Self::Protocol(code) => code,
+            Self::ClosedByClient(code) | Self::Protocol(code) => code,
             Self::Lost | Self::Silent | Self::LimitExceeded => CloseCode::POLICY,
             Self::Expired => CloseCode::NORMAL,
             Self::Slow => CloseCode::TRY_AGAIN,
@@ -135,7 +135,7 @@ impl CloseReason {
     /// The reason for the close frame.
     pub fn reason(self) -> &'static str {
         match self {
-            Self::Goodbye(_) | Self::Lost => "",
+            Self::ClosedByClient(_) | Self::Lost => "",
             Self::Protocol(_) => "protocol error",
             Self::Silent => "no answer to ping",
             Self::Slow => "too slow",
@@ -151,7 +151,7 @@ impl CloseReason {
     /// Name for metrics and logs.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Goodbye(_) => "goodbye",
+            Self::ClosedByClient(_) => "client",
             Self::Protocol(_) => "protocol",
             Self::Lost => "lost",
             Self::Silent => "silent",

@@ -107,7 +107,7 @@ impl Session {
         self.heartbeat.received(now);
         let received = match item {
             DecodedItem::Ping(payload) => ClientRequest::Answer(Frame::pong(payload)),
-            DecodedItem::Close(close) => ClientRequest::Close(CloseReason::Goodbye(
+            DecodedItem::Close(close) => ClientRequest::Close(CloseReason::ClosedByClient(
                 close.map_or(CloseCode::NORMAL, |close| close.code),
             )),
             DecodedItem::Text(text) => dialect.receive(text, primary),

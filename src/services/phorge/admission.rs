@@ -52,7 +52,7 @@ pub fn routes(doorstep: BrowserAdmission) -> BoxedFilter<(Response,)> {
             asked.agreeing().accept(&doorstep.tasks, &[], |client| handler.enter(instance, client))
         })
         .boxed();
-    room.before(all)
+    room.reject_when_full(all)
 }
 
 impl BrowserAdmission {
@@ -60,9 +60,9 @@ impl BrowserAdmission {
     async fn enter(self, instance: PhorgeInstance, client: UpgradedClient) {
         let UpgradedClient { stream, leftover, pre_auth_connection, .. } = client;
         pre_auth_connection.protect_from_eviction();
-        // Who is one too many after all, having come at the same moment as others, is cut off: it asks
-        // again and hears at the door that there is no room.
-        let Some(_seat) = self.room.enter(instance.home()) else { return };
+        // A client above the limit that connected at the same moment as others is cut off here; when it
+        // connects again it receives 503.
+        let Some(permit) = self.room.acquire(instance.home()) else { return };
         let transport = match stream.into_idle() {
             Ok(transport) => transport,
             Err(error) => {
@@ -75,7 +75,11 @@ impl BrowserAdmission {
             recipient: instance.home().clone(),
             auth_method: AuthMethod::Open,
         };
-        // The hub ends only with the process, and then the client sees the end as well.
-        let _ = self.hub.join(JoinRequest::new(transport, leftover, authenticated)).await;
+        let join_request = JoinRequest {
+            permit: Some(permit),
+            ..JoinRequest::new(transport, leftover, authenticated)
+        };
+        // The hub ends only with the process, which closes this connection as well.
+        let _ = self.hub.join(join_request).await;
     }
 }

@@ -128,6 +128,8 @@ pub struct ClientJoinRequest {
     pub since: Option<MessageId>,
     /// What it hears first.
     pub welcome: Option<Frame>,
+    /// Its place within the connection limit.
+    pub permit: ConnectionPermit,
     /// It has joined.
     pub done: oneshot::Sender<()>,
 }
@@ -182,11 +184,11 @@ impl ClientAdmission {
         peer: &ConnectionPeer,
     ) -> Result<AdmittedClient, AdmissionError> {
         if self.own(&claim).is_some()
-            && let Some(seat) = self.0.room.enter(&claim.home())
+            && let Some(seat) = self.0.room.acquire(&claim.home())
         {
             return Ok(AdmittedClient { claim, entry: SessionEntry::default(), seat });
         }
-        let admitted = match self.0.room.enter(&claim.home()) {
+        let admitted = match self.0.room.acquire(&claim.home()) {
             Some(seat) => self.look_up(&claim, peer).await.map(|entry| (entry, seat)),
             None => Err(AdmissionError::Full),
         };
@@ -236,7 +238,7 @@ impl ClientAdmission {
     ) -> Result<(), AdmissionError> {
         let AdmittedClient { claim, entry, seat } = admitted;
         if let Some(own) = self.own(&claim) {
-            return own.joins(stream, leftover, welcome).await;
+            return own.joins(stream, leftover, welcome, seat).await;
         }
         let (done, notified) = oneshot::channel();
         let joined = async {
@@ -244,14 +246,21 @@ impl ClientAdmission {
                 tracing::debug!(%error, "a client could not be handed over");
                 AdmissionError::TryLater
             })?;
-            let claim = claim.clone();
-            let join_request =
-                ClientJoinRequest { claim, entry, transport, leftover, since, welcome, done };
+            let (claim, permit) = (claim.clone(), seat);
+            let join_request = ClientJoinRequest {
+                claim,
+                entry,
+                transport,
+                leftover,
+                since,
+                welcome,
+                permit,
+                done,
+            };
             self.0.dispatcher.send(join_request).await.map_err(|_| AdmissionError::TryLater)?;
             notified.await.map_err(|_| AdmissionError::TryLater)
         };
         let joined = timeout(JOIN_TIMEOUT, joined).await.unwrap_or(Err(AdmissionError::TryLater));
-        drop(seat);
         if joined.is_err() {
             // It did not come in: it is where it was.
             let state = RegistrationState::Offline(entry.received());
@@ -279,13 +288,18 @@ impl ProbeSession {
         stream: ClientStream,
         leftover: Bytes,
         welcome: Option<Frame>,
+        permit: ConnectionPermit,
     ) -> Result<(), AdmissionError> {
         let transport = stream.into_idle().map_err(|_| AdmissionError::TryLater)?;
         let authenticated =
             AuthenticatedClient { recipient: self.claim.home(), auth_method: AuthMethod::Open };
         let greeting = Some(Box::new(move || welcome.into_iter().collect()) as _);
-        let join_request =
-            JoinRequest { greeting, ..JoinRequest::new(transport, leftover, authenticated) };
+        let permit = Some(permit);
+        let join_request = JoinRequest {
+            greeting,
+            permit,
+            ..JoinRequest::new(transport, leftover, authenticated)
+        };
         self.hub.join(join_request).await.map_err(|_| AdmissionError::TryLater)
     }
 }
@@ -294,7 +308,7 @@ impl ProbeSession {
 mod tests {
     use super::{AdmissionError, ClientAdmission};
     use crate::{
-        push::ConnectionLimit,
+        push::{ConnectionCount, ConnectionLimit},
         server::{client_address::ClientAddressResolver, peer::ConnectionPeer},
         services::webhook::{
             guess_limiter::MOST,
@@ -311,7 +325,7 @@ mod tests {
         let store = Arc::new(MemoryStore::new(StoreLimits::default(), clock, replica_events));
         let (dispatcher, _) = mpsc::channel(1);
         let origins = ClientAddressResolver::new(Vec::new());
-        let room = ConnectionLimit::new(None, "probe".into(), || 0, || ());
+        let room = ConnectionLimit::new(None, "probe".into(), ConnectionCount::default(), || ());
         (
             ClientAdmission::new(
                 Arc::clone(&store) as _,

@@ -300,7 +300,7 @@ impl MessageDispatcher {
 
     async fn enter(&mut self, join_request: ClientJoinRequest) -> Result<(), HubClosed> {
         self.record_departures(self.notified);
-        let ClientJoinRequest { claim, entry, transport, leftover, since, welcome, done } =
+        let ClientJoinRequest { claim, entry, transport, leftover, since, welcome, permit, done } =
             join_request;
         let home = claim.home();
         if done.is_closed() {
@@ -328,9 +328,10 @@ impl MessageDispatcher {
             vec![RegistrationKey::user_recipient(&claim.user)]
         };
         let greeting = Some(Box::new(move || frames) as _);
-        self.hub
-            .join(JoinRequest { transport, leftover, authenticated, subscriptions, greeting })
-            .await?;
+        let permit = Some(permit);
+        let join_request =
+            JoinRequest { transport, leftover, authenticated, subscriptions, greeting, permit };
+        self.hub.join(join_request).await?;
         tracing::debug!(user = claim.user, "a client has come in");
         if superseded {
             self.replace(&named).await?;

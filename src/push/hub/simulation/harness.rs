@@ -1,73 +1,21 @@
 //! A shard with a clock of its own, and a host that words things plainly.
 
 use super::wire::{NoopWatcher, SimulatedSocket};
-use crate::{
-    push::{
-        AuthMethod, AuthenticatedClient,
-        hub::{
-            HubContext, HubObserver,
-            command::{JoinRequest, NoticeAudience, NoticeBody, NotifyCommand},
-            context::{HubLimits, HubSettings, SessionPolicy, ShardPolicy},
-            shard::Shard,
-        },
-        notice::{ChangedIds, TopicId},
-        recipient::Recipient,
-        session::{
-            BacklogEntry, ClientDialect, ClientRequest, CloseReason, DebounceInterval,
-            DebouncePolicy, Millis, RejectReason, ReplaySource, TopicSpec,
-        },
+use crate::push::{
+    AuthMethod, AuthenticatedClient,
+    hub::{
+        HubContext, HubObserver,
+        command::{JoinRequest, NoticeAudience, NoticeBody, NotifyCommand},
+        context::{HubLimits, HubSettings, SessionPolicy, ShardPolicy},
+        shard::Shard,
     },
-    websocket::frame::Frame,
+    notice::{ChangedIds, TopicId},
+    plain_dialect::PlainDialect,
+    session::{CloseReason, DebouncePolicy, Millis},
 };
 use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
-
-/// Wording that shows what it was made from.
-struct PlainDialect;
-
-impl ClientDialect for PlainDialect {
-    fn topics(&self) -> &[TopicSpec] {
-        const TOPICS: &[TopicSpec] = &[
-            TopicSpec { name: "file", debounce_interval: DebounceInterval::Adaptive },
-            TopicSpec { name: "activity", debounce_interval: DebounceInterval::Adaptive },
-            TopicSpec { name: "notification", debounce_interval: DebounceInterval::Fixed(1000) },
-        ];
-        TOPICS
-    }
-    fn change(&self, topic: TopicId, ids: &ChangedIds) -> Frame {
-        match ids {
-            ChangedIds::Unknown => Frame::text(&format!("t{}", topic.0)),
-            ChangedIds::Known(ids) => Frame::text(&format!("t{} {ids:?}", topic.0)),
-        }
-    }
-    fn receive(&self, text: &str, primary: &Recipient) -> ClientRequest {
-        let names = |names: &str| names.split(' ').map(Recipient::from).collect();
-        match text.split_once(' ') {
-            Some(("listen", "ids")) => ClientRequest::WantIds,
-            Some(("subscribe", more)) => ClientRequest::Subscribe(names(more)),
-            Some(("unsubscribe", less)) => ClientRequest::Unsubscribe(names(less)),
-            Some(("whoami", _)) => ClientRequest::Answer(Frame::text(primary)),
-            Some(("replay", past)) => {
-                let held: Vec<BacklogEntry> = past.split(' ').map(held).collect();
-                ClientRequest::Replay(ReplaySource::new(|| held))
-            }
-            _ => ClientRequest::Nothing,
-        }
-    }
-    fn welcome(&self) -> Option<Frame> {
-        Some(Frame::text("hello"))
-    }
-    fn refusal(&self, refusal: RejectReason) -> Option<Frame> {
-        Some(Frame::text(&format!("err: {refusal:?}")))
-    }
-}
-
-/// `alice,bob:text` as a message of the past.
-pub(super) fn held(past: &str) -> BacklogEntry {
-    let (to, text) = past.split_once(':').unwrap();
-    BacklogEntry { to: to.split(',').map(Recipient::from).collect(), frame: Frame::text(text) }
-}
 
 /// How sessions ended.
 #[derive(Default)]

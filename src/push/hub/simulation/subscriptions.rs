@@ -1,7 +1,7 @@
 //! What is promised to clients that listen as more than one recipient.
 
 use super::{
-    harness::{SimulationHarness, held},
+    harness::SimulationHarness,
     wire::{received, saying, says},
 };
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
             command::{JoinRequest, NoticeAudience, NoticeBody, NotifyCommand},
             context::HubLimits,
         },
+        plain_dialect::backlog_entry as held,
         session::{ClientRequest, CloseReason, ReplaySource},
     },
     websocket::frame::Frame,

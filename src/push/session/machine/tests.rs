@@ -4,10 +4,10 @@ use super::{Session, SessionAction, SessionRules};
 use crate::{
     push::{
         notice::{ChangedIds, TopicId},
+        plain_dialect::PlainDialect,
         recipient::Recipient,
         session::{ANSWER_WITHIN, ClientRequest, DebouncePolicy, Millis, PING_AFTER},
     },
-    services::nextcloud::dialect::NextcloudDialect,
     websocket::DecodedItem,
 };
 use proptest::prelude::*;
@@ -29,7 +29,7 @@ enum SessionEvent {
 fn session_event() -> impl Strategy<Value = SessionEvent> {
     let bytes = || prop::collection::vec(any::<u8>(), 0..125);
     prop_oneof![
-        1 => prop_oneof!["listen ?notify_file_id ?", ".{0,40}"].prop_map(SessionEvent::Text),
+        1 => prop_oneof!["listen ?ids ?", ".{0,40}"].prop_map(SessionEvent::Text),
         1 => bytes().prop_map(SessionEvent::Binary),
         1 => bytes().prop_map(SessionEvent::Ping),
         1 => bytes().prop_map(SessionEvent::Pong),
@@ -78,8 +78,7 @@ impl SessionHarness {
     }
 
     fn notify(&mut self) {
-        let rules =
-            SessionRules { dialect: &NextcloudDialect::default(), debounce: PACE, connections: 10 };
+        let rules = SessionRules { dialect: &PlainDialect, debounce: PACE, connections: 10 };
         while let Some((topic, frame, _)) = self.session.next_change(self.now, &rules) {
             assert!(frame.is_message());
             let last = self.notified_at[topic.index()].replace(self.now);
@@ -106,8 +105,7 @@ impl SessionHarness {
         };
         self.received_at = self.now;
         let primary = Recipient::from("alice");
-        let received =
-            self.session.receive(&item, self.now, &NextcloudDialect::default(), &primary);
+        let received = self.session.receive(&item, self.now, &PlainDialect, &primary);
         match (what, received) {
             (SessionEvent::Close, received) => !matches!(received, ClientRequest::Close(_)),
             (SessionEvent::Ping(payload), ClientRequest::Answer(pong)) => {

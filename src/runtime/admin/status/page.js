@@ -228,12 +228,12 @@ function logins(sample) {
 function waiting(sample) {
   const meant = histogram(sample, null, "debounce_seconds");
   pairs("waiting", [
-    ["changes in outboxes", number(sum(sample, "changes_waiting"))],
+    ["pending notices", number(sum(sample, "pending_notices"))],
     ["meant wait, median", span(quantile(meant, 0.5))],
     ["meant wait, 99 %", span(quantile(meant, 0.99))],
     ["sockets full", number(sum(sample, "clients_blocked"))],
     ["sockets found full", number(sum(sample, "sockets_blocked_total"))],
-    ["mailboxes found full", number(sum(sample, "mailbox_overflows_total"))],
+    ["sessions closed as too slow", number(sum(sample, "pending_notices_overflows_total"))],
   ]);
   const capacity = by(sample, "queue_capacity", "queue");
   const rows = [...by(sample, "queue_depth", "queue")].map(([name, depth]) => {

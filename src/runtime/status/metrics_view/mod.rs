@@ -163,7 +163,7 @@ mod tests {
         let page = page(&observers());
         // Read off their owners, of whom there are none here, or of the process.
         let elsewhere = |name: &str| {
-            let gauges = ["ready", "dependency_up", "changes_waiting", "clients_blocked"];
+            let gauges = ["ready", "dependency_up", "pending_notices", "clients_blocked"];
             name.starts_with("process_") || name.starts_with("queue_") || gauges.contains(&name)
         };
         let scrape = MetricsScrape::parse(&page);

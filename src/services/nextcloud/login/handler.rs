@@ -82,7 +82,7 @@ impl LoginHandler {
         let ended = match self.admit(&mut stream, leftover, peer, &pre_auth_connection).await {
             Ok((authenticated, leftover)) => {
                 (self.observe)(LoginResult::Accepted);
-                match room.enter(&authenticated.recipient) {
+                match room.acquire(&authenticated.recipient) {
                     Some(permit) => {
                         return self
                             .join(stream, leftover, authenticated, (pre_auth_connection, permit))
@@ -103,17 +103,21 @@ impl LoginHandler {
         stream: ClientStream,
         leftover: Bytes,
         authenticated: AuthenticatedClient,
-        guards: (PreAuthConnection, ConnectionPermit),
+        (pre_auth_connection, permit): (PreAuthConnection, ConnectionPermit),
     ) {
         tracing::debug!(user = %authenticated.recipient, "logged in");
         match stream.into_idle() {
             Ok(transport) => {
-                // The hub ends only with the process, and then the client sees the end as well.
-                let _ = self.hub.join(JoinRequest::new(transport, leftover, authenticated)).await;
+                let join_request = JoinRequest {
+                    permit: Some(permit),
+                    ..JoinRequest::new(transport, leftover, authenticated)
+                };
+                // The hub ends only with the process, which closes this connection as well.
+                let _ = self.hub.join(join_request).await;
             }
             Err(error) => tracing::debug!(%error, "a client could not be handed over"),
         }
-        drop(guards);
+        drop(pre_auth_connection);
     }
 
     async fn admit(

@@ -210,7 +210,7 @@ impl NextcloudBuilder {
         let tasks = self.ground.groups.listeners.clone();
         let authenticated = room.clone();
         let enter = move |client| login.clone().run(client, room.clone());
-        let socket = authenticated.before(upgrade(tasks, forwarded, enter).boxed());
+        let socket = authenticated.reject_when_full(upgrade(tasks, forwarded, enter).boxed());
         let ws = warp::path("ws").and(warp::path::end()).and(socket);
         let prefixed = warp::path("push").and(ws.clone());
         ws.or(prefixed).unify().or(self_test).unify().boxed()

@@ -58,7 +58,7 @@ impl NextcloudReload {
             guard.allow(failures(self.settings.auth.throttle.max_attempts));
         }
         let delivery = &self.settings.delivery;
-        self.room.allow(delivery.max_connections);
+        self.room.set_maximum(delivery.max_connections);
         if self.hub.apply(session_policy(delivery), delivery.push_rate).await.is_err() {
             tracing::debug!("the hub has ended before it heard of new settings");
         }

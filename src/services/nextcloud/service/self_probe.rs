@@ -45,7 +45,7 @@ impl NextcloudSelfProbe {
         let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner).fork();
         let (ticket, number) = (format!("{:032x}", rng.u128(..)), rng.u32(..));
         self.tickets.issue(Recipient::from(PROBE_USER), &Secret::from(&*ticket), Instant::now());
-        let _aside = self.room.aside();
+        let _aside = self.room.exempt();
         let name = place.server_names.first().map_or("localhost", String::as_str);
         let path = format!("{}/push/ws?{PROBE}", place.path);
         let request = UpgradeRequest { host: name.to_owned(), path };

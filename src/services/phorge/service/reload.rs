@@ -63,7 +63,7 @@ impl PhorgeReload {
         self.settings.max_subscriptions = new.max_subscriptions;
         self.settings.max_connections = new.max_connections;
         self.settings.trusted.clone_from(&new.trusted);
-        self.room.allow(new.max_connections);
+        self.room.set_maximum(new.max_connections);
         self.subscription_limit.allow(new.max_subscriptions);
         if self.hub.apply(session_policy(&self.settings), 0).await.is_err() {
             tracing::debug!("the hub has ended before it heard of new settings");

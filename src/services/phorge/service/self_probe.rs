@@ -44,7 +44,7 @@ impl PhorgeSelfProbe {
         let host = place.server_names.first().map_or("localhost", String::as_str).to_owned();
         let path = format!("{}/~{}/?{PROBE}", place.path, self.instance.name());
         let request = UpgradeRequest { host, path };
-        let _exempt = self.room.aside();
+        let _exempt = self.room.exempt();
         let mut visitor = WebSocketClient::upgrade(stream, &request, rng).await?;
         visitor.say(&format!(r#"{{"command":"subscribe","data":["{id}"]}}"#)).await?;
         // Who has been answered has been subscribed before.

@@ -4,6 +4,7 @@ use super::{ClientJoinRequest, DispatcherDependencies, MessageDispatcher};
 use crate::{
     lifecycle::TaskGroup,
     push::{
+        ConnectionCount, ConnectionLimit,
         hub::{Hub, HubLimits, HubObserver, HubSettings, SessionPolicy, ShardPolicy},
         session::DebouncePolicy,
     },
@@ -131,7 +132,10 @@ fn join_request(
     near: UnixStream,
     done: oneshot::Sender<()>,
 ) -> ClientJoinRequest {
+    let limit = ConnectionLimit::new(None, "probe".into(), ConnectionCount::default(), || ());
+    let permit = limit.acquire(&claim.home()).unwrap();
     ClientJoinRequest {
+        permit,
         claim: claim.clone(),
         entry,
         transport: ClientStream::Unix(near).into_idle().unwrap(),

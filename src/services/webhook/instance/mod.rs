@@ -291,7 +291,7 @@ impl WebhookBuilder {
         let events = event_stream(inside.authenticated.clone(), &tasks, Arc::clone(&names));
         let socketio = socket_io(inside, tasks, names);
         let clients = socket.or(events).unify().or(socketio).unify();
-        room.before(rest::routes(Arc::clone(desk)).or(clients).unify().boxed())
+        room.reject_when_full(rest::routes(Arc::clone(desk)).or(clients).unify().boxed())
     }
 }
 

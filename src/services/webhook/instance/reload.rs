@@ -65,7 +65,7 @@ impl WebhookReload {
         self.settings.max_connection = new.max_connection;
         self.rest_handler.allow(access(&self.settings));
         self.origins.trust(self.settings.proxies.trusted.clone());
-        self.room.allow(self.settings.max_connections);
+        self.room.set_maximum(self.settings.max_connections);
         if self.hub.apply(session_policy(&self.settings), 0).await.is_err() {
             tracing::debug!("the hub has ended before it heard of new settings");
         }
