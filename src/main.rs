@@ -1,14 +1,8 @@
 //! Options → settings → telemetry → app → exit code.
 
-#[cfg(all(feature = "nextcloud", feature = "webhook"))]
-mod demonstration;
-mod examination;
-
-#[cfg(all(feature = "nextcloud", feature = "webhook"))]
-use demonstration::demo;
 use listenfd::ListenFd;
 use notify_push::{
-    cli::{LoadInputs, LoadedConfig, LogAction},
+    cli::{CommandFailure, DoctorEnvironment, LoadInputs, LoadedConfig, LogAction, doctor_command},
     client::ConnectionPreamble,
     config,
     config::{ConfigError, ServiceEntry},
@@ -30,8 +24,7 @@ use notify_push::{
     },
 };
 use std::{
-    error::Error,
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
@@ -49,30 +42,14 @@ const RUNTIME_END: Duration = Duration::from_millis(200);
 type Command = notify_push::cli::ProgramCommand<BoxedService>;
 
 fn main() -> ExitCode {
-    match load().map_err(Failure::from).and_then(run) {
+    match load().map_err(CommandFailure::from).and_then(run) {
         Ok(code) => code,
-        Err(Failure { message, code }) => {
+        Err(CommandFailure { message, code }) => {
             // Nowhere else to say it.
             let _ = writeln!(io::stderr(), "notify_push: {message}");
             ExitCode::from(code)
         }
     }
-}
-
-/// What the process ends with when it doesn't get as far as having a log.
-struct Failure {
-    message: String,
-    code: u8,
-}
-
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Self {
-        Self { code: error.exit_code(), message: chain(&error) }
-    }
-}
-
-fn failure(error: impl Error) -> Failure {
-    Failure { message: chain(&error), code: 1 }
 }
 
 /// Arguments, environment and files to what is to be done: the only place that looks at them.
@@ -93,10 +70,10 @@ fn load() -> Result<Command, ConfigError> {
     })
 }
 
-fn run(command: Command) -> Result<ExitCode, Failure> {
+fn run(command: Command) -> Result<ExitCode, CommandFailure> {
     match command {
         Command::Print(text) => {
-            io::stdout().write_all(text.as_bytes()).map_err(failure)?;
+            io::stdout().write_all(text.as_bytes()).map_err(CommandFailure::new)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Serve { settings, hosts, warnings } => serve(*settings, hosts, &warnings),
@@ -117,23 +94,25 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Metrics { over, endpoints } => metrics(&endpoints, over),
         Command::Demo { play, once } => demo(play, once),
         Command::Doctor { described, file, options } => {
-            examination::run(described, file.as_deref(), &options)
+            let clock = Arc::new(SystemTime::now);
+            let environment = DoctorEnvironment { colours: colours(), clock };
+            doctor_command::run(described, file.as_deref(), &options, &environment)
         }
     }
 }
 
 /// Something else than to serve, by a host that can.
-fn act(described: &LoadedConfig<BoxedService>, action: &str) -> Result<ExitCode, Failure> {
-    let program = std::env::current_exe().map_err(failure)?;
+fn act(described: &LoadedConfig<BoxedService>, action: &str) -> Result<ExitCode, CommandFailure> {
+    let program = std::env::current_exe().map_err(CommandFailure::new)?;
     let invocation =
         ProgramInvocation { program, arguments: std::env::args_os().skip(1).collect() };
     let mut out = io::stdout();
     for warning in &described.warnings {
-        writeln!(io::stderr(), "notify_push: {warning}").map_err(failure)?;
+        writeln!(io::stderr(), "notify_push: {warning}").map_err(CommandFailure::new)?;
     }
     for ServiceEntry { host, .. } in &described.hosts {
-        let said = host.act(action, &invocation).map_err(|error| failure(&*error))?;
-        write!(out, "{said}").map_err(failure)?;
+        let said = host.act(action, &invocation).map_err(|error| CommandFailure::new(&*error))?;
+        write!(out, "{said}").map_err(CommandFailure::new)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -142,7 +121,7 @@ fn serve(
     settings: DaemonSettings,
     hosts: Vec<ServiceEntry<BoxedService>>,
     warnings: &[String],
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandFailure> {
     with_environment(&settings.log.clone(), async |environment| {
         for warning in warnings {
             tracing::warn!("{warning}");
@@ -151,15 +130,31 @@ fn serve(
         runtime::serve(settings, hosts, environment, reload_settings)
             .await
             .map(ExitReason::code)
-            .map_err(failure)
+            .map_err(CommandFailure::new)
     })
 }
 
-/// It plays with two kinds of host.
+/// Whether standard output accepts colours.
+#[expect(clippy::disallowed_methods, reason = "NO_COLOR is part of the environment")]
+fn colours() -> bool {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|text| !text.is_empty());
+    io::stdout().is_terminal() && !plain
+}
+
+#[cfg(all(feature = "nextcloud", feature = "webhook"))]
+fn demo(kind: notify_push::cli::DemoKind, once: bool) -> Result<ExitCode, CommandFailure> {
+    use notify_push::{cli::demo_command, demo::DemoScreen};
+    let screen = DemoScreen::new(io::stdout(), colours());
+    with_environment(&demo_command::log_settings(kind)?, async |environment| {
+        demo_command::run(kind, once, environment, &std::env::temp_dir(), screen).await
+    })
+}
+
+/// The demo needs two kinds of service.
 #[cfg(not(all(feature = "nextcloud", feature = "webhook")))]
-fn demo(_: notify_push::cli::DemoKind, _: bool) -> Result<ExitCode, Failure> {
+fn demo(_: notify_push::cli::DemoKind, _: bool) -> Result<ExitCode, CommandFailure> {
     let message = "this build has no demo: it takes the features nextcloud and webhook".to_owned();
-    Err(Failure { message, code: 2 })
+    Err(CommandFailure { message, code: 2 })
 }
 
 /// What the settings are now: arguments and environment stay as they were, files may not.
@@ -176,16 +171,17 @@ fn reload_settings() -> Result<ReloadedConfig, String> {
 #[expect(clippy::disallowed_methods, reason = "this is where the outside comes in")]
 fn with_environment(
     settings: &LogSettings,
-    work: impl AsyncFnOnce(RuntimeEnvironment) -> Result<u8, Failure>,
-) -> Result<ExitCode, Failure> {
+    work: impl AsyncFnOnce(RuntimeEnvironment) -> Result<u8, CommandFailure>,
+) -> Result<ExitCode, CommandFailure> {
     let sockets = sockets()?;
     let stderr = StderrKind::detect(std::env::var_os("JOURNAL_STREAM").as_deref());
     let format = settings.format(stderr);
-    let (log, _guard) = log::install(settings.filter.clone(), format).map_err(failure)?;
+    let (log, _guard) =
+        log::install(settings.filter.clone(), format).map_err(CommandFailure::new)?;
     log_panics();
     let manager =
         ServiceManager::from_environment(|name| std::env::var_os(name), std::process::id())
-            .map_err(failure)?
+            .map_err(CommandFailure::new)?
             .with_sockets(sockets);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let environment = RuntimeEnvironment {
@@ -204,31 +200,36 @@ fn with_environment(
 
 /// Sockets that the service manager bound for us. To be called before there are threads.
 #[expect(clippy::disallowed_methods, reason = "sd_listen_fds(3) is part of the environment")]
-fn sockets() -> Result<SocketActivation, Failure> {
+fn sockets() -> Result<SocketActivation, CommandFailure> {
     let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
-    SocketActivation::new(ListenFd::from_env(), &names).map_err(failure)
+    SocketActivation::new(ListenFd::from_env(), &names).map_err(CommandFailure::new)
 }
 
-fn ask(endpoints: &[BindAddress], command: &admin::AdminCommand) -> Result<ExitCode, Failure> {
-    let answer = runtime(1)?.block_on(admin::ask(endpoints, command)).map_err(failure)?;
-    writeln!(io::stdout(), "{answer}").map_err(failure)?;
+fn ask(
+    endpoints: &[BindAddress],
+    command: &admin::AdminCommand,
+) -> Result<ExitCode, CommandFailure> {
+    let answer =
+        runtime(1)?.block_on(admin::ask(endpoints, command)).map_err(CommandFailure::new)?;
+    writeln!(io::stdout(), "{answer}").map_err(CommandFailure::new)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Two looks, and what grew between them.
-fn metrics(endpoints: &[BindAddress], over: Duration) -> Result<ExitCode, Failure> {
+fn metrics(endpoints: &[BindAddress], over: Duration) -> Result<ExitCode, CommandFailure> {
     let text = runtime(1)?.block_on(async {
         let look = async || {
-            let page =
-                admin::ask(endpoints, &admin::AdminCommand::Metrics).await.map_err(failure)?;
-            Ok::<_, Failure>((MetricsScrape::parse(&page), Instant::now()))
+            let page = admin::ask(endpoints, &admin::AdminCommand::Metrics)
+                .await
+                .map_err(CommandFailure::new)?;
+            Ok::<_, CommandFailure>((MetricsScrape::parse(&page), Instant::now()))
         };
         let (before, begun) = look().await?;
         tokio::time::sleep(over).await;
         let (now, ended) = look().await?;
-        Ok::<_, Failure>(view(&before, &now, (ended - begun).as_secs_f64()))
+        Ok::<_, CommandFailure>(view(&before, &now, (ended - begun).as_secs_f64()))
     })?;
-    io::stdout().write_all(text.as_bytes()).map_err(failure)?;
+    io::stdout().write_all(text.as_bytes()).map_err(CommandFailure::new)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -238,17 +239,21 @@ fn healthcheck(
     clients: &BindAddress,
     opening: ConnectionPreamble,
     live: bool,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandFailure> {
     let asked = admin::healthcheck(endpoints, clients, opening, live);
     let (report, code) = match runtime(1)?.block_on(asked) {
         Ok(report) => (report, ExitCode::SUCCESS),
         Err(AdminClientError::NotReady(report)) => (report, ExitCode::FAILURE),
-        Err(error) => return Err(failure(error)),
+        Err(error) => return Err(CommandFailure::new(error)),
     };
-    writeln!(io::stdout(), "{report}").map_err(failure)?;
+    writeln!(io::stdout(), "{report}").map_err(CommandFailure::new)?;
     Ok(code)
 }
 
-fn runtime(threads: usize) -> Result<Runtime, Failure> {
-    Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(failure)
+fn runtime(threads: usize) -> Result<Runtime, CommandFailure> {
+    Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .map_err(CommandFailure::new)
 }

@@ -128,7 +128,7 @@ pub struct DoctorOptions {
     /// Where the password is; none: it is asked for.
     pub password_file: Option<PathBuf>,
     /// How long a silent connection is held.
-    pub patience: Duration,
+    pub idle_time: Duration,
     /// JSON instead of text.
     pub json: bool,
 }

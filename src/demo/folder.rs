@@ -1,4 +1,4 @@
-//! A folder for the time of the demo.
+//! The demo's temporary folder.
 
 use std::{
     fs::DirBuilder,
@@ -7,15 +7,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A new folder that only we can enter; removed with everything in it when dropped.
+/// A private folder that is removed with its contents when dropped.
 #[derive(Debug)]
 pub struct DemoFolder(PathBuf);
 
 impl DemoFolder {
-    /// Makes one in `parent`, under a name that nobody knows beforehand.
+    /// Creates a folder with a random name in `parent`.
     ///
     /// # Errors
-    /// When `parent` can't be written to.
+    /// The system's error, for instance if `parent` is not writable.
     pub fn new(parent: &Path, rng: &mut fastrand::Rng) -> io::Result<Self> {
         let name: String = (0..12).map(|_| rng.alphanumeric()).collect();
         let path = parent.join(format!("notify_push-demo-{name}"));
@@ -23,7 +23,7 @@ impl DemoFolder {
         Ok(Self(path))
     }
 
-    /// Where it is.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -32,7 +32,7 @@ impl DemoFolder {
 impl Drop for DemoFolder {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!("the demo's folder could not be removed: {error}");
+            tracing::warn!("failed to remove the demo's folder: {error}");
         }
     }
 }
@@ -43,7 +43,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn it_is_ours_alone_and_gone_afterwards() {
+    fn it_is_private_and_removed_at_the_end() {
         let parent = tempfile::tempdir().unwrap();
         let folder = DemoFolder::new(parent.path(), &mut fastrand::Rng::with_seed(1)).unwrap();
         let path = folder.path().to_owned();

@@ -1,5 +1,5 @@
-//! The main job with nothing installed: the daemon as it is, over a database made for the purpose,
-//! told what Nextcloud would publish, with two real clients.
+//! The demo: the real daemon with nothing installed, on a temporary database, with the events that Nextcloud
+//! would publish and two real clients.
 
 mod folder;
 mod page_actions;
@@ -31,46 +31,45 @@ use users::{DemoPerson, log_in};
 
 /// Nextcloud's tables and the demo's users.
 const TABLES: &str = include_str!("tables.sql");
-/// Messages that may wait for the pipeline.
+/// The most messages that wait for the daemon.
 const QUEUE: usize = 16;
-/// Exit code when the demo was played to its end and something was wrong.
-const WRONG: u8 = 1;
+/// The exit code after a complete demo with faults.
+const FAULTY: u8 = 1;
 
-/// Why the demo can't be played.
+/// Why the demo can't run.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    /// No place for the database: give another one with TMPDIR.
-    #[error("no folder for the demo's database can be made in the temporary folder (TMPDIR)")]
+    /// The temporary folder is not writable; TMPDIR names another.
+    #[error("cannot create a folder for the demo's database in the temporary folder (TMPDIR)")]
     Folder(#[source] io::Error),
-    /// See [`DatabaseClientError`].
+    /// The database could not be created.
     #[error(transparent)]
     Tables(#[from] DatabaseClientError),
     /// The system refuses signal handlers.
     #[error("the system refuses signal handlers")]
     Signals(#[source] io::Error),
-    /// See [`DaemonStartError`].
+    /// The daemon could not start.
     #[error(transparent)]
     Start(#[from] DaemonStartError),
-    /// The daemon does not listen where it was told to.
+    /// The daemon does not listen on a TCP port.
     #[error("the daemon listens on {0}, not on a TCP port")]
     Address(LocalAddress),
-    /// See [`WebSocketClientError`].
-    #[error("a client of the demo hears nothing more")]
+    /// A client lost its connection.
+    #[error("a client of the demo lost its connection")]
     Client(#[from] WebSocketClientError),
-    /// See [`SourceClosed`].
+    /// The daemon stopped reading events.
     #[error(transparent)]
     Ended(#[from] SourceClosed),
-    /// The demo's own back end gets no answer.
+    /// The demo's own back end gets no answer from the daemon.
     #[error("the demo's back end does not reach the daemon")]
     BackEnd(#[source] io::Error),
-    /// Nobody can see it.
-    #[error("the demo can't be shown")]
+    /// The output could not be written.
+    #[error("cannot write the demo's output")]
     Screen(#[from] io::Error),
 }
 
-/// Plays the demo in a folder of its own in `temporary`: with `once` each kind of message and then
-/// the end, else on until a signal comes. Returns the process's exit code: 0 when all went as it
-/// should or somebody ended it.
+/// Runs the demo in a new folder in `temporary`: with `once` each kind of message once, else until a
+/// signal. Returns the exit code: 0 without faults or after a signal.
 ///
 /// # Errors
 /// [`DemoError`].
@@ -86,31 +85,31 @@ pub async fn run(
     database::create(&database, TABLES).await?;
     let (sender, queue) = mpsc::channel(QUEUE);
     let (memory, rng) = (MemorySource::new(sender), environment.rng.fork());
-    let visit = page_actions::demo_controls(memory.clone());
-    environment.play = Some(visit.clone());
-    let host = users::host(database, queue);
-    let daemon = Daemon::start(&users::settings(), host, environment).await?;
+    let controls = page_actions::demo_controls(memory.clone());
+    environment.play = Some(controls.clone());
+    let service = users::service(database, queue);
+    let daemon = Daemon::start(&users::settings(), service, environment).await?;
     let address = tcp(daemon.local())?;
     let page = match daemon.watched() {
         Some(LocalAddress::Tcp(page)) => *page,
         _ => address,
     };
-    // Set here and nowhere else.
-    let _ = visit.socket.set(format!("ws://{address}/push/ws"));
+    // It is set only here.
+    let _ = controls.socket.set(format!("ws://{address}/push/ws"));
     let mut end = None;
     let play = async {
         end = Some(play(once, DemoAddresses { address, page }, memory, screen, rng).await)
     };
-    let exit = daemon.run(pin!(until(Box::pin(play), signals))).await;
+    let exit = daemon.run(pin!(signals_or_end(Box::pin(play), signals))).await;
     match (exit, end) {
         (ExitReason::Clean, Some(played)) => {
-            played.map(|faults| if faults.is_empty() { 0 } else { WRONG })
+            played.map(|faults| if faults.is_empty() { 0 } else { FAULTY })
         }
         (exit, _) => Ok(exit.code()),
     }
 }
 
-/// The port the daemon listens on.
+/// The TCP address that the daemon listens on.
 fn tcp(local: &LocalAddress) -> Result<SocketAddr, DemoError> {
     match local {
         LocalAddress::Tcp(address) => Ok(*address),
@@ -118,8 +117,8 @@ fn tcp(local: &LocalAddress) -> Result<SocketAddr, DemoError> {
     }
 }
 
-/// The signals, with the end of the play among them. The first of all ends the play.
-fn until(
+/// The signals, and the end of the demo as one more; the first of them ends it.
+fn signals_or_end(
     play: impl Future<Output = ()> + Unpin,
     signals: SignalStream,
 ) -> impl Stream<Item = ProcessSignal> {
@@ -131,14 +130,14 @@ fn until(
                 () = play => ProcessSignal::Terminate,
             },
         };
-        // A terminal that is closed sends SIGHUP; there are no files here to be read again.
+        // A closed terminal sends SIGHUP; the demo has no files to reload.
         let signal =
             if signal == ProcessSignal::Hangup { ProcessSignal::Terminate } else { signal };
         Some((signal, (None, signals)))
     })
 }
 
-/// Where clients connect, and where the page is.
+/// The address for clients and that of the status page.
 #[derive(Debug, Clone, Copy)]
 struct DemoAddresses {
     address: SocketAddr,

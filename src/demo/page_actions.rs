@@ -1,5 +1,5 @@
-//! What a visitor of the demo's status page can do: be carol or dave, and make things happen to them.
-//! They have nothing to do with alice and bob, whose story goes on undisturbed in the terminal.
+//! The actions on the demo's status page: a visitor connects as carol or dave and triggers events for them.
+//! They are independent of alice and bob in the terminal.
 
 use crate::{
     client::memory::MemorySource,
@@ -10,7 +10,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-/// No secrets: see [`super::users::DemoPerson::password`].
+/// The page's users; their passwords are no secrets, as [`super::users::DemoPerson::password`].
 const PEOPLE: &[DemoUser] = &[
     DemoUser { name: "carol", password: "demo-app-password-of-carol" },
     DemoUser { name: "dave", password: "demo-app-password-of-dave" },
@@ -31,10 +31,10 @@ const ACTIONS: &[DemoAction] = &[
     },
 ];
 
-/// The first id of a changed file: none of the story's.
+/// The first id of a changed file, outside the script's range.
 const FIRST_ID: u64 = 5000;
 
-/// Lets visitors publish what Nextcloud would.
+/// Controls that publish the events of Nextcloud for visitors.
 pub fn demo_controls(memory: MemorySource) -> DemoControls {
     let next = Arc::new(AtomicU64::new(FIRST_ID));
     let act = move |what: String| {
@@ -78,7 +78,7 @@ mod tests {
     use std::fmt::Write as _;
 
     #[test]
-    fn whatever_is_offered_is_an_event_that_the_daemon_understands() {
+    fn every_action_is_a_valid_event() {
         for offer in ACTIONS {
             let (channel, payload) = event(offer.id, 7).unwrap();
             let message = SourceMessage { channel, payload: payload.into() };
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tables_hold_the_visitors_app_passwords() {
+    fn the_tables_contain_the_visitors_app_passwords() {
         for actor in PEOPLE {
             let digest = Sha512::digest(format!("{}demo-secret", actor.password));
             let mut hex = String::new();

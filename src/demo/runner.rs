@@ -1,4 +1,4 @@
-//! Plays the story: publishes what happens, listens to both clients, and notices what is not right.
+//! Runs the script: publishes events, reads both clients, and detects faults.
 
 use super::{
     DemoError,
@@ -10,84 +10,85 @@ use crate::client::{memory::MemorySource, websocket::WebSocketClientError};
 use std::{fmt, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
-/// A message that has not come by then does not come: the longest debounce between two of one kind
-/// is 1.5 s here.
+/// The time limit for a message, longer than the longest debounce of 1.5 s here.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Between two steps of the tour, so that one can read. Two of them are longer than the debounce, so
-/// that the times shown are those of a quiet user.
+/// The pause between two steps of the tour, to give time to read. Two pauses are longer than the debounce,
+/// so that the times shown are those of a quiet user.
 pub const TOUR_PAUSE: Duration = Duration::from_millis(800);
-/// Between two things that happen afterwards: longer than the debounce.
+/// The pause between two later steps, longer than the debounce.
 pub const LOOP_PAUSE: Duration = Duration::from_secs(3);
 
-/// What was not as it should be.
+/// A difference from the script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScriptFault {
-    /// Nobody heard this.
+    /// The client did not receive this text.
     Missing(DemoPerson, String),
-    /// It should not have been heard.
+    /// The client should not have received this text.
     Unexpected(DemoPerson, String),
 }
 
 impl fmt::Display for ScriptFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing(who, text) => {
-                let (who, patience) = (who.name(), TIMEOUT.as_secs());
-                write!(f, "{who} did not hear `{text}` within {patience} s")
+            Self::Missing(user, text) => {
+                let (user, seconds) = (user.name(), TIMEOUT.as_secs());
+                write!(f, "{user} did not receive `{text}` within {seconds} s")
             }
-            Self::Unexpected(who, text) => write!(f, "{} was not to hear `{text}`", who.name()),
+            Self::Unexpected(user, text) => {
+                write!(f, "{} should not have received `{text}`", user.name())
+            }
         }
     }
 }
 
-/// Where the demo is played.
+/// Runs steps against the daemon.
 pub struct ScriptRunner {
-    /// Where things are published.
+    /// Publishes the events.
     pub memory: MemorySource,
-    /// One listener.
+    /// The connected client of alice.
     pub alice: DemoClient,
-    /// The other one.
+    /// The connected client of bob.
     pub bob: DemoClient,
-    /// Who sees it.
+    /// Shows what happens.
     pub screen: DemoScreen,
 }
 
 impl ScriptRunner {
-    /// Lets it happen, waits until it has been heard, and pauses: what comes then was not to come.
+    /// Publishes a step's event, waits for its messages, and pauses; messages in the pause are faults.
     pub async fn play(
         &mut self,
         step: &ScriptStep,
         pause: Duration,
     ) -> Result<Vec<ScriptFault>, DemoError> {
-        self.screen.step(step.what)?;
+        self.screen.step(step.title)?;
         let begun = Instant::now();
         self.memory.publish(step.channel, step.payload.clone()).await?;
-        let mut missing = step.heard.clone();
+        let mut missing = step.expected.clone();
         let mut faults = Vec::new();
         let mut until = begun + TIMEOUT;
-        while let Some((who, text)) = self.hear(until).await? {
-            self.screen.heard(begun.elapsed(), who, &text)?;
+        while let Some((user, text)) = self.next_message(until).await? {
+            self.screen.received(begun.elapsed(), user, &text)?;
             match missing
                 .iter()
-                .position(|(expected_user, wanted)| (*expected_user, wanted) == (who, &text))
+                .position(|(expected_user, wanted)| (*expected_user, wanted) == (user, &text))
             {
                 Some(position) => drop(missing.remove(position)),
-                None => faults.push(ScriptFault::Unexpected(who, text)),
+                None => faults.push(ScriptFault::Unexpected(user, text)),
             }
             if missing.is_empty() {
                 until = Instant::now() + pause;
             }
         }
-        if let Some(who) = step.silent {
-            self.screen.silence(who)?;
+        if let Some(user) = step.silent {
+            self.screen.silence(user)?;
         }
-        faults.extend(missing.into_iter().map(|(who, text)| ScriptFault::Missing(who, text)));
+        faults.extend(missing.into_iter().map(|(user, text)| ScriptFault::Missing(user, text)));
         faults.iter().try_for_each(|fault| self.screen.fault(fault))?;
         Ok(faults)
     }
 
-    /// The next text that anybody hears until then.
-    async fn hear(
+    /// The next text that either client receives until then.
+    async fn next_message(
         &mut self,
         until: Instant,
     ) -> Result<Option<(DemoPerson, String)>, WebSocketClientError> {

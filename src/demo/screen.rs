@@ -1,4 +1,4 @@
-//! What the demo looks like: 80 columns, colours only where somebody sees them.
+//! The demo's output: 80 columns, with colours only on a terminal.
 
 use super::users::DemoPerson;
 use std::{
@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-/// Where the demo is shown.
+/// Writes the demo's output.
 pub struct DemoScreen {
     out: Box<dyn Write + Send>,
     colours: bool,
@@ -24,22 +24,22 @@ enum ScreenColour {
 }
 
 const INTRODUCTION: &str = "\
-A daemon, a database and two clients in one process. Only Redis is played: what
-Nextcloud would publish comes from memory. Each line shows the time from the
-change to the message, who hears it, and the text frame as it is on the wire.
+A daemon, a database and two clients in one process. Only Redis is replaced: the
+events that Nextcloud would publish come from memory. Each line shows the time
+from the change to the message, the user, and the text frame as sent.
 ";
 
 const FINDING: &str = "\
-notification and custom. bob heard of the shared folder, and nothing of the
-diary.";
+notification and custom. bob received the changes in the shared folder, and
+nothing about the diary.";
 
 impl DemoScreen {
-    /// Writes to `out`, which is a terminal that takes colours or isn't.
+    /// Writes to `out`, with colours if it is a terminal that shows them.
     pub fn new(out: impl Write + Send + 'static, colours: bool) -> Self {
         Self { out: Box::new(out), colours }
     }
 
-    /// The first lines.
+    /// Writes the introduction.
     pub fn introduction(&mut self, address: SocketAddr, page: SocketAddr) -> io::Result<()> {
         let title = format!("notify_push demo on ws://{address}/push/ws");
         let title = self.inked(ScreenColour::Bold, &title);
@@ -48,7 +48,7 @@ impl DemoScreen {
         self.out.flush()
     }
 
-    /// How to listen oneself.
+    /// Writes how to connect another client.
     pub fn connect_instructions(
         &mut self,
         address: SocketAddr,
@@ -73,56 +73,55 @@ impl DemoScreen {
         self.out.flush()
     }
 
-    /// A heading and what is to be said below it.
+    /// Writes a heading and a text.
     pub fn title(&mut self, title: &str, text: &str) -> io::Result<()> {
         let title = self.inked(ScreenColour::Bold, title);
         writeln!(self.out, "{title}\n\n{text}")?;
         self.out.flush()
     }
 
-    /// A line.
+    /// Writes a plain line.
     pub fn line(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.out, "{text}")?;
         self.out.flush()
     }
 
-    /// What arrived.
+    /// Writes a received message.
     pub fn good(&mut self, text: &str) -> io::Result<()> {
         let text = self.inked(ScreenColour::Green, text);
         self.line(&text)
     }
 
-    /// Something happens.
-    pub fn step(&mut self, what: &str) -> io::Result<()> {
-        writeln!(self.out, "{what}")?;
+    /// Writes the title of a step.
+    pub fn step(&mut self, title: &str) -> io::Result<()> {
+        writeln!(self.out, "{title}")?;
         self.out.flush()
     }
 
-    /// Somebody heard of it so long after it.
-    pub fn heard(&mut self, after: Duration, who: DemoPerson, text: &str) -> io::Result<()> {
+    /// Writes which user received a text after which time.
+    pub fn received(&mut self, after: Duration, user: DemoPerson, text: &str) -> io::Result<()> {
         let text = self.inked(ScreenColour::Green, text);
-        writeln!(self.out, "{:>7} ms  {:<5}  {text}", after.as_millis(), who.name())?;
+        writeln!(self.out, "{:>7} ms  {:<5}  {text}", after.as_millis(), user.name())?;
         self.out.flush()
     }
 
-    /// Somebody heard nothing of it, which is right.
-    pub fn silence(&mut self, who: DemoPerson) -> io::Result<()> {
+    /// Writes that a user rightly received nothing.
+    pub fn silence(&mut self, user: DemoPerson) -> io::Result<()> {
         let nothing = self.inked(ScreenColour::Dim, "(nothing)");
-        writeln!(self.out, "{:>10}  {:<5}  {nothing}", "", who.name())?;
+        writeln!(self.out, "{:>10}  {:<5}  {nothing}", "", user.name())?;
         self.out.flush()
     }
 
-    /// What should not have happened.
+    /// Writes a fault.
     pub fn fault(&mut self, fault: &dyn Display) -> io::Result<()> {
         let text = self.inked(ScreenColour::Red, &format!("WRONG: {fault}"));
         writeln!(self.out, "{text}")?;
         self.out.flush()
     }
 
-    /// All is well.
+    /// Writes that the tour had no faults.
     pub fn success(&mut self) -> io::Result<()> {
-        let good =
-            self.inked(ScreenColour::Green, "Each kind of message was heard by those concerned");
+        let good = self.inked(ScreenColour::Green, "Each kind of message reached the right users");
         writeln!(self.out, "\n{good}: file, file_id, activity,\n{FINDING}")?;
         self.out.flush()
     }
@@ -161,7 +160,9 @@ mod tests {
         let mut screen = DemoScreen::new(ScreenCapture(sender), colours);
         let address = "127.0.0.1:65535".parse().unwrap();
         screen.introduction(address, address).unwrap();
-        screen.heard(Duration::from_millis(101), DemoPerson::Bob, "notify_file_id [12]").unwrap();
+        screen
+            .received(Duration::from_millis(101), DemoPerson::Bob, "notify_file_id [12]")
+            .unwrap();
         screen.silence(DemoPerson::Bob).unwrap();
         screen.success().unwrap();
         screen.connect_instructions(address, address).unwrap();
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn it_fits_80_columns_and_is_plain_where_colours_are_not_wanted() {
+    fn it_fits_80_columns_and_can_be_plain() {
         let text = shown(false);
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         assert!(

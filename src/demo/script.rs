@@ -1,28 +1,27 @@
-//! What happens in the demo, as data: what Nextcloud would publish, and who must hear what.
+//! The demo's script as data: the events that Nextcloud would publish and the texts that each user receives.
 
 use super::users::DemoPerson;
 use DemoPerson::{Alice, Bob};
 
-/// One thing that happens.
+/// One step: an event and the expected texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptStep {
-    /// In words.
-    pub what: &'static str,
-    /// The channel that Nextcloud publishes it on.
+    /// The event in words.
+    pub title: &'static str,
+    /// The Redis channel of the event.
     pub channel: &'static str,
-    /// What it publishes.
+    /// The payload of the event.
     pub payload: String,
-    /// Who must hear what, exactly; all others must hear nothing.
-    pub heard: Vec<(DemoPerson, String)>,
-    /// Of whom it is worth telling that they hear nothing.
+    /// All texts that users must receive.
+    pub expected: Vec<(DemoPerson, String)>,
+    /// A user to show as receiving nothing.
     pub silent: Option<DemoPerson>,
 }
 
-/// Each kind of message once, and what one user must not hear of the other.
+/// The tour: each kind of message once, and a change that one user must not see.
 ///
-/// Changes of files alternate with other things, so that none waits for the debounce of the one
-/// before. The last step tells whether the first one was told to bob too: his message would name
-/// the id of the first, too.
+/// File changes alternate with other events, so that none waits for the debounce of the one before. The
+/// last step shows whether the first one was wrongly sent to bob: his message would contain its id.
 pub fn tour() -> Vec<ScriptStep> {
     vec![
         diary(11),
@@ -62,13 +61,13 @@ pub fn tour() -> Vec<ScriptStep> {
     ]
 }
 
-/// What goes on after the tour, for ever: `turn` counts from 0.
+/// The step after the tour with this number; they repeat without end.
 pub fn recurring_step(turn: u64) -> ScriptStep {
     let id = 100 + turn;
     if turn.is_multiple_of(3) { plans(id) } else { diary(id) }
 }
 
-/// A file that only alice sees.
+/// A change of a file that only alice sees.
 fn diary(id: u64) -> ScriptStep {
     let ids = format!("notify_file_id [{id}]");
     let alone = step(
@@ -80,7 +79,7 @@ fn diary(id: u64) -> ScriptStep {
     ScriptStep { silent: Some(Bob), ..alone }
 }
 
-/// A file in the folder that alice shares with bob.
+/// A change of a file in the folder that alice shares with bob.
 fn plans(id: u64) -> ScriptStep {
     let ids = format!("notify_file_id [{id}]");
     step(
@@ -92,13 +91,13 @@ fn plans(id: u64) -> ScriptStep {
 }
 
 fn step<const N: usize>(
-    what: &'static str,
+    title: &'static str,
     channel: &'static str,
     payload: &str,
-    heard: [(DemoPerson, &str); N],
+    expected: [(DemoPerson, &str); N],
 ) -> ScriptStep {
-    let heard = heard.map(|(person, text)| (person, text.to_owned())).into();
-    ScriptStep { what, channel, payload: payload.to_owned(), heard, silent: None }
+    let expected = expected.map(|(person, text)| (person, text.to_owned())).into();
+    ScriptStep { title, channel, payload: payload.to_owned(), expected, silent: None }
 }
 
 #[cfg(test)]
@@ -107,10 +106,10 @@ mod tests {
     use crate::services::nextcloud::channels::CHANNELS;
 
     #[test]
-    fn each_kind_of_message_is_in_the_tour() {
+    fn the_tour_has_each_kind_of_message() {
         let tour = tour();
         let texts: Vec<&str> =
-            tour.iter().flat_map(|step| &step.heard).map(|(_, text)| text.as_str()).collect();
+            tour.iter().flat_map(|step| &step.expected).map(|(_, text)| text.as_str()).collect();
         for kind in ["notify_file", "notify_activity", "notify_notification"] {
             assert!(texts.contains(&kind), "{kind}");
         }
@@ -120,12 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn what_bob_must_not_hear_would_be_noticed_by_a_later_step_of_the_same_kind() {
+    fn a_later_step_detects_a_wrong_recipient() {
         let tour = tour();
         let file = |step: &&super::ScriptStep| step.channel == "notify_storage_update";
         let mut files = tour.iter().filter(file);
-        let hears = |step: &super::ScriptStep| step.heard.iter().any(|(person, _)| *person == Bob);
-        assert!(!hears(files.next().unwrap()));
-        assert!(files.next_back().is_some_and(hears));
+        let receives =
+            |step: &super::ScriptStep| step.expected.iter().any(|(person, _)| *person == Bob);
+        assert!(!receives(files.next().unwrap()));
+        assert!(files.next_back().is_some_and(receives));
     }
 }

@@ -1,4 +1,4 @@
-//! The runner notices what is not as it should be.
+//! Tests that the runner detects faults.
 
 use super::{
     DemoPerson, MemorySource, TABLES,
@@ -18,7 +18,7 @@ use futures_util::stream;
 use std::{io, net::SocketAddr, sync::Arc, time::SystemTime};
 use tokio::sync::mpsc;
 
-/// The demo's daemon with nothing played; the folder goes with it.
+/// The demo's daemon without a script; the folder lives as long as the value.
 async fn daemon() -> (Daemon, MemorySource, SocketAddr, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("owncloud.db");
@@ -33,8 +33,8 @@ async fn daemon() -> (Daemon, MemorySource, SocketAddr, tempfile::TempDir) {
         cores: 1,
         play: None,
     };
-    let host = users::host(database, queue);
-    let daemon = Daemon::start(&users::settings(), host, environment).await.unwrap();
+    let service = users::service(database, queue);
+    let daemon = Daemon::start(&users::settings(), service, environment).await.unwrap();
     let LocalAddress::Tcp(address) = *daemon.local() else { panic!("not TCP") };
     (daemon, MemorySource::new(sender), address, folder)
 }
@@ -47,7 +47,7 @@ async fn log_in(
 }
 
 #[tokio::test]
-async fn a_message_that_misses_and_one_that_should_not_be_are_faults() {
+async fn missing_and_unexpected_messages_are_faults() {
     let (daemon, memory, address, _folder) = daemon().await;
     let alice = log_in(address, DemoPerson::Alice).await.unwrap();
     let bob = log_in(address, DemoPerson::Bob).await.unwrap();
@@ -55,8 +55,8 @@ async fn a_message_that_misses_and_one_that_should_not_be_are_faults() {
     let mut runner = ScriptRunner { memory, alice, bob, screen };
     let mut step = script::recurring_step(1);
     assert_eq!(runner.play(&step, TOUR_PAUSE).await.unwrap(), []);
-    step.heard[0].0 = DemoPerson::Bob;
-    let text = step.heard[0].1.clone();
+    step.expected[0].0 = DemoPerson::Bob;
+    let text = step.expected[0].1.clone();
     let faults = [
         ScriptFault::Unexpected(DemoPerson::Alice, text.clone()),
         ScriptFault::Missing(DemoPerson::Bob, text),
@@ -66,7 +66,7 @@ async fn a_message_that_misses_and_one_that_should_not_be_are_faults() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_told_to_go_says_so() {
+async fn a_closed_client_is_an_error() {
     let (daemon, memory, address, _folder) = daemon().await;
     let mut bob = log_in(address, DemoPerson::Bob).await.unwrap();
     memory.publish("notify_signal", "\"reset\"").await.unwrap();

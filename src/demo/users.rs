@@ -1,4 +1,4 @@
-//! Who is in the demo, and what config.php would say of it.
+//! The demo's users and the settings of its daemon and Nextcloud.
 
 use crate::{
     client::{
@@ -29,20 +29,20 @@ use std::{
 };
 use tokio::{net::TcpStream, sync::mpsc};
 
-/// A person's connection to the daemon.
+/// A user's connection to the daemon.
 pub type DemoClient = WebSocketClient<TcpStream>;
 
-/// config.php's `secret` in the demo.
+/// The demo's `secret` of config.php.
 const SECRET: &str = "demo-secret";
-/// There is no crowd in the demo.
+/// The limit of unauthenticated connections; the demo has few clients.
 const PRE_AUTH_LIMIT: usize = 100;
 
 /// One of the demo's two users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DemoPerson {
-    /// Owns the files.
+    /// The owner of the files.
     Alice,
-    /// Sees the folder that she shares with him, and nothing else of hers.
+    /// A user with whom alice shares one folder.
     Bob,
 }
 
@@ -55,8 +55,7 @@ impl DemoPerson {
         }
     }
 
-    /// The app password. No secret: it opens a database that is gone when the demo ends, through a
-    /// port that only this machine reaches.
+    /// The app password. It is no secret: it is valid only in the demo, on a port of this machine.
     pub fn password(self) -> &'static str {
         match self {
             Self::Alice => "demo-app-password-of-alice",
@@ -65,7 +64,7 @@ impl DemoPerson {
     }
 }
 
-/// Logs a person in and asks for file ids.
+/// Logs a user in and subscribes to file ids.
 ///
 /// # Errors
 /// [`WebSocketClientError`].
@@ -83,7 +82,7 @@ pub async fn log_in(
     Ok(client)
 }
 
-/// The defaults, on a free port that only this machine reaches.
+/// The default settings on a free loopback port.
 pub fn settings() -> DaemonSettings {
     let bind = BindAddress::Tcp { address: Some(Ipv4Addr::LOCALHOST.into()), port: 0 };
     DaemonSettings {
@@ -96,8 +95,8 @@ pub fn settings() -> DaemonSettings {
     }
 }
 
-/// A Nextcloud over this database, told what comes out of `queue`.
-pub fn host(
+/// A Nextcloud service on this database, with events from `queue`.
+pub fn service(
     database: PathBuf,
     queue: mpsc::Receiver<SourceEvent>,
 ) -> Vec<ServiceEntry<BoxedService>> {
@@ -109,7 +108,7 @@ pub fn host(
 }
 
 fn instance(database: PathBuf) -> NextcloudServiceSettings {
-    // Never connected to: the demo feeds the pipeline itself.
+    // Never used: the demo's events come from memory.
     let redis = RedisTopology::Single(RedisAddress::Tcp("127.0.0.1".to_owned(), 6379));
     NextcloudServiceSettings {
         database: Some(DatabaseSettings {
@@ -151,7 +150,7 @@ mod tests {
     use std::fmt::Write as _;
 
     #[test]
-    fn the_tables_hold_the_app_passwords() {
+    fn the_tables_contain_the_app_passwords() {
         for person in [DemoPerson::Alice, DemoPerson::Bob] {
             let digest = Sha512::digest(format!("{}{SECRET}", person.password()));
             let mut hex = String::new();

@@ -1,49 +1,49 @@
-//! One round of checks: told as it goes on, each in bounded time.
+//! One run of checks, each with a time limit; findings are reported as they are made.
 
 use super::CheckOutcome;
 use crate::doctor::finding::{CheckFinding, CheckId, FindingState};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// A check that takes longer says so and is over: longer than all time-outs within it.
+/// The time limit of a check, longer than all time-outs within it.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
-/// What was told, and to whom.
+/// Collects findings and passes each to a listener.
 pub struct CheckRun<'a> {
-    told: Vec<CheckFinding>,
-    tell: &'a mut (dyn FnMut(&CheckFinding) + Send),
+    findings: Vec<CheckFinding>,
+    on_finding: &'a mut (dyn FnMut(&CheckFinding) + Send),
 }
 
 impl<'a> CheckRun<'a> {
-    /// One that tells each finding as soon as it is there.
-    pub fn new(tell: &'a mut (dyn FnMut(&CheckFinding) + Send)) -> Self {
-        Self { told: Vec::new(), tell }
+    /// Starts a run; the function gets each finding as soon as it is made.
+    pub fn new(on_finding: &'a mut (dyn FnMut(&CheckFinding) + Send)) -> Self {
+        Self { findings: Vec::new(), on_finding }
     }
 
-    /// All that was found.
+    /// All findings so far.
     pub fn into_findings(self) -> Vec<CheckFinding> {
-        self.told
+        self.findings
     }
 
-    /// Whether this check found something that doesn't work.
+    /// Whether this check found something wrong.
     pub fn failed(&self, check: CheckId) -> bool {
-        self.told
+        self.findings
             .iter()
             .any(|finding| finding.check == check && finding.state == FindingState::Wrong)
     }
 
-    /// This was found.
-    pub fn told(&mut self, finding: CheckFinding) {
-        (self.tell)(&finding);
-        self.told.push(finding);
+    /// Reports a finding and keeps it.
+    pub fn record(&mut self, finding: CheckFinding) {
+        (self.on_finding)(&finding);
+        self.findings.push(finding);
     }
 
-    /// All of this was found.
+    /// Records several findings in order.
     pub fn record_all(&mut self, findings: Vec<CheckFinding>) {
-        findings.into_iter().for_each(|finding| self.told(finding));
+        findings.into_iter().for_each(|finding| self.record(finding));
     }
 
-    /// A check of bounded time that others build on.
+    /// Runs a check whose value later checks need.
     pub async fn run<T>(
         &mut self,
         check: CheckId,
@@ -54,7 +54,7 @@ impl<'a> CheckRun<'a> {
         outcome.value
     }
 
-    /// Something of bounded time; that it took longer is a finding.
+    /// Runs work with a time limit; exceeding it is a finding.
     pub async fn within<T>(
         &mut self,
         check: CheckId,
@@ -64,15 +64,16 @@ impl<'a> CheckRun<'a> {
         // Large futures would make every caller's larger.
         let done = timeout(limit, Box::pin(work)).await.ok();
         if done.is_none() {
-            let seen = format!("no result within {} s", limit.as_secs());
-            self.told(
-                CheckFinding::wrong(check, seen).why("what was asked neither answers nor refuses"),
+            let observed = format!("no result within {} s", limit.as_secs());
+            self.record(
+                CheckFinding::wrong(check, observed)
+                    .why("the other side neither answers nor closes the connection"),
             );
         }
         done
     }
 
-    /// A check that finds one thing, for which nothing else waits.
+    /// Runs a check with one finding, on which no other check depends.
     pub async fn one(
         &mut self,
         check: CheckId,
@@ -80,18 +81,18 @@ impl<'a> CheckRun<'a> {
         work: impl Future<Output = CheckFinding>,
     ) {
         if let Some(finding) = self.within(check, limit, work).await {
-            self.told(finding);
+            self.record(finding);
         }
     }
 
-    /// Skips what builds on another check.
+    /// Skips a check that depends on a failed one.
     pub fn skip<T>(&mut self, check: CheckId, failed: CheckId) -> Option<T> {
         self.skip_because(check, format!("{} failed", failed.name()))
     }
 
-    /// Skips a check for this reason.
+    /// Skips a check; the reason completes "skipped because …".
     pub fn skip_because<T>(&mut self, check: CheckId, why: impl AsRef<str>) -> Option<T> {
-        self.told(CheckFinding::skipped(check, why));
+        self.record(CheckFinding::skipped(check, why));
         None
     }
 }

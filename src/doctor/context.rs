@@ -1,4 +1,4 @@
-//! What a host is looked over with, and what is looked at for every kind.
+//! The context of a service's checks, and the checks that every kind of service has.
 
 use super::{CheckRun, DescriptorLimits, descriptors::judge, settings::valid};
 use crate::{
@@ -9,31 +9,31 @@ use crate::{
 };
 use std::{path::PathBuf, time::Duration};
 
-/// What is known besides the host's own settings.
+/// What the checks know besides the service's own settings.
 pub struct DiagnosisContext {
-    /// Where the daemon's shared listener is.
+    /// The daemon's shared listener.
     pub listen: ListenSettings,
-    /// Which of the requests there are for the host.
+    /// Which requests to that listener belong to the service.
     pub place: ServiceRoute,
-    /// The settings as they may be shown, and where they come from.
+    /// The settings without secrets, each with its source.
     pub rows: Vec<SettingRow>,
-    /// What was noticed while they were read.
+    /// Warnings from reading the settings.
     pub warnings: Vec<String>,
-    /// The host's own configuration file, if one was named.
+    /// The service's own configuration file, if one was named.
     pub file: Option<PathBuf>,
-    /// Whom to log in as.
+    /// The account to log in with, if one was named.
     pub credentials: Option<LoginCredentials>,
-    /// How long a silent connection is held.
-    pub patience: Duration,
-    /// The time of day.
+    /// How long the idle check holds a silent connection.
+    pub idle_time: Duration,
+    /// Reads the time of day.
     pub clock: WallClock,
-    /// Chance.
+    /// The source of random numbers.
     pub rng: fastrand::Rng,
 }
 
-/// What comes first for every kind of host: the settings as they may be shown, what was noticed while
-/// they were read, and how many files may be open.
+/// Runs the checks that come first for every kind of service: settings, their warnings, and the limit of
+/// open files.
 pub fn begin(run: &mut CheckRun<'_>, context: &DiagnosisContext, descriptors: DescriptorLimits) {
     run.record_all(valid(&context.rows, &context.warnings));
-    run.told(judge(descriptors));
+    run.record(judge(descriptors));
 }

@@ -1,4 +1,4 @@
-//! How many files and connections a process may have open.
+//! The check of the limit of open files and connections.
 
 use crate::{
     doctor::finding::{CheckFinding, CheckId},
@@ -10,10 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Fewer are a hint. Each client takes one; an installation of any size has room below this.
+/// A lower limit is a hint. Each client takes one descriptor; this is enough for large installations.
 const ENOUGH: u64 = 65_536;
 
-/// Judges the limits.
+/// Makes a finding from the limits.
 pub(super) fn judge(limits: DescriptorLimits) -> CheckFinding {
     let (limit, whose) = match limits.daemon {
         Some((id, limit)) => (limit, format!("the running daemon (process {id})")),
@@ -28,7 +28,7 @@ pub(super) fn judge(limits: DescriptorLimits) -> CheckFinding {
     }
     CheckFinding::hint(CheckId::Descriptors, format!("{whose} may open {limit} files"))
         .why(
-            "each client takes one; beyond the limit new clients are not let in. The unit in \
+            "each client takes one; beyond the limit the daemon accepts no new clients. The unit in \
              systemd/ sets 1048576",
         )
         .advise("With systemd (systemctl edit notify_push):")
@@ -37,23 +37,23 @@ pub(super) fn judge(limits: DescriptorLimits) -> CheckFinding {
         .run("docker run --ulimit nofile=1048576 …")
 }
 
-/// How many files and connections may be open at once; `u64::MAX` is no limit.
+/// The limits of open files and connections; `u64::MAX` means none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DescriptorLimits {
-    /// In this process.
+    /// The limit of this process.
     pub own: u64,
-    /// In the running daemon, with its process id, where that can be seen.
+    /// Process id and limit of the running daemon, where they are visible.
     pub daemon: Option<(u32, u64)>,
 }
 
-/// Reads the limits of this process and of whoever listens at `bind`.
+/// Reads the limits of this process and of the process that listens at `bind`.
 pub fn descriptors(bind: &BindAddress) -> DescriptorLimits {
     let own = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let daemon = listener(bind).and_then(|id| Some((id, limit(id)?)));
     DescriptorLimits { own, daemon }
 }
 
-/// The process that holds the listening socket; none without the right to look.
+/// The process with the listening socket; None without the permission to look.
 fn listener(bind: &BindAddress) -> Option<u32> {
     let inode = inode(bind)?;
     let link = PathBuf::from(format!("socket:[{inode}]"));
@@ -69,7 +69,7 @@ fn listener(bind: &BindAddress) -> Option<u32> {
     })
 }
 
-/// The number of the listening socket: proc_net(5).
+/// The inode of the listening socket: proc_net(5).
 fn inode(bind: &BindAddress) -> Option<u64> {
     let table = |name: &str| fs::read_to_string(Path::new("/proc/net").join(name));
     match bind {
@@ -98,7 +98,7 @@ fn unix_inode(table: &str, path: &str) -> Option<u64> {
     line.split_whitespace().nth(6)?.parse().ok()
 }
 
-/// The soft limit, which is the one that counts: proc_pid_limits(5).
+/// The soft limit, which is in force: proc_pid_limits(5).
 fn limit(id: u32) -> Option<u64> {
     let table = fs::read_to_string(format!("/proc/{id}/limits")).ok()?;
     let line = table.lines().find_map(|line| line.strip_prefix("Max open files"))?;
@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(of(1024, Some((7, ENOUGH))).state, FindingState::Fine);
         assert_eq!(of(ENOUGH, Some((7, 1024))).state, FindingState::Hint);
         assert_eq!(of(1024, None).state, FindingState::Hint);
-        assert!(of(0, Some((7, u64::MAX))).seen.contains("(process 7) may open any number"));
+        assert!(of(0, Some((7, u64::MAX))).observed.contains("(process 7) may open any number"));
     }
 
     #[test]

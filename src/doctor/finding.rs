@@ -1,48 +1,48 @@
-//! What was found when something was looked over: plain values, of which the doctor's report is made.
+//! The findings of checks: plain values from which the report is made.
 
-/// A check, in the order in which they are run.
+/// A check; the order is that of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CheckId {
-    /// What the daemon is told, and by whom.
+    /// The daemon's settings and their sources.
     Settings,
-    /// How many files and connections a process may have open.
+    /// The limit of open files and connections.
     Descriptors,
-    /// Redis answers and lets us in.
+    /// Redis answers and accepts the login.
     Redis,
-    /// What is published there arrives here.
+    /// Messages published in Redis arrive here.
     Events,
-    /// The database answers and lets us in.
+    /// The database answers and accepts the login.
     Database,
-    /// It holds Nextcloud's tables, and they may be read.
+    /// The database has Nextcloud's tables, and they are readable.
     Tables,
-    /// They may be read and nothing else.
+    /// The account can do nothing but read.
     Rights,
-    /// Who sees a storage can be looked up.
+    /// The users of a storage can be looked up.
     Mounts,
     /// Nextcloud answers HTTP.
     Nextcloud,
-    /// Its app is enabled, uses our Redis, and goes with us.
+    /// Its app is enabled, uses the same Redis, and has a compatible version.
     App,
-    /// All agree on the time.
+    /// All clocks agree.
     Clock,
-    /// A daemon listens where the settings say.
+    /// A daemon listens at the configured address.
     Daemon,
-    /// Clients reach it from outside.
+    /// Clients can reach the daemon through the public address.
     Endpoint,
-    /// Everybody believes the proxies in between.
+    /// Nextcloud and the daemon trust the reverse proxies.
     Proxies,
-    /// An event comes out at the other end.
+    /// An event travels from Redis to a client.
     Delivery,
-    /// A real account is let in.
+    /// A real account can log in.
     Login,
-    /// A silent connection stays.
+    /// A silent connection stays open.
     Idle,
-    /// What only one kind of host has, by its name in the report.
+    /// A check of one kind of service, by its name in the report.
     Own(&'static str),
 }
 
 impl CheckId {
-    /// All of them but the kinds' own, in order.
+    /// All checks in order, except those of one kind of service.
     pub const ALL: [Self; 17] = [
         Self::Settings,
         Self::Descriptors,
@@ -63,7 +63,7 @@ impl CheckId {
         Self::Idle,
     ];
 
-    /// Its name in the report and in JSON, where it stays the same from version to version.
+    /// The name in the report and in JSON; it is stable across versions.
     pub fn name(self) -> &'static str {
         match self {
             Self::Settings => "settings",
@@ -81,110 +81,110 @@ impl CheckId {
             Self::Endpoint => "endpoint",
             Self::Proxies => "proxies",
             Self::Delivery => "delivery",
-            Self::Login => "log-in",
+            Self::Login => "login",
             Self::Idle => "idle",
             Self::Own(name) => name,
         }
     }
 }
 
-/// How it is.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FindingState {
-    /// As it should be.
+    /// Everything is as it should be.
     Fine,
-    /// It works, and could be better.
+    /// It works but could be better.
     Hint,
-    /// Something doesn't work.
+    /// Something does not work.
     Wrong,
-    /// Not looked at.
+    /// The check did not run.
     Skipped,
 }
 
-/// A piece of a remedy.
+/// One step of a remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RemedyStep {
-    /// In words.
+    /// Instructions in words.
     Do(String),
-    /// A command for a shell, exactly as it is to be run.
+    /// A shell command to run as it is.
     Shell(String),
-    /// A statement for the database's client.
+    /// An SQL statement to run as it is.
     Sql(String),
-    /// Lines of a file, exactly as they are to be pasted.
+    /// Lines to paste into a file as they are.
     Lines(String),
 }
 
-/// What one check found out about one thing. Holds no secret.
+/// The result of one check about one thing; contains no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckFinding {
-    /// Which check.
+    /// The check that made it.
     pub check: CheckId,
-    /// How it is.
+    /// The result of a check.
     pub state: FindingState,
-    /// What was seen.
-    pub seen: String,
-    /// Particulars of it, each for a line of its own.
+    /// What the check observed.
+    pub observed: String,
+    /// Details, each for a line of its own.
     pub details: Vec<String>,
-    /// Why it matters; empty where all is well.
+    /// Why it matters; empty if nothing is wrong.
     pub why: Box<str>,
-    /// What mends it.
+    /// How to fix it.
     pub remedy: Vec<RemedyStep>,
 }
 
 impl CheckFinding {
-    fn new(check: CheckId, state: FindingState, seen: impl Into<String>) -> Self {
+    fn new(check: CheckId, state: FindingState, observed: impl Into<String>) -> Self {
         let (why, remedy) = (Box::default(), Vec::new());
-        Self { check, state, seen: seen.into(), details: Vec::new(), why, remedy }
+        Self { check, state, observed: observed.into(), details: Vec::new(), why, remedy }
     }
 
-    /// All is well.
-    pub fn fine(check: CheckId, seen: impl Into<String>) -> Self {
-        Self::new(check, FindingState::Fine, seen)
+    /// A finding that everything is as it should be.
+    pub fn fine(check: CheckId, observed: impl Into<String>) -> Self {
+        Self::new(check, FindingState::Fine, observed)
     }
 
-    /// It works, and could be better.
-    pub fn hint(check: CheckId, seen: impl Into<String>) -> Self {
-        Self::new(check, FindingState::Hint, seen)
+    /// A finding that something works but could be better.
+    pub fn hint(check: CheckId, observed: impl Into<String>) -> Self {
+        Self::new(check, FindingState::Hint, observed)
     }
 
-    /// It doesn't work.
-    pub fn wrong(check: CheckId, seen: impl Into<String>) -> Self {
-        Self::new(check, FindingState::Wrong, seen)
+    /// A finding that something does not work.
+    pub fn wrong(check: CheckId, observed: impl Into<String>) -> Self {
+        Self::new(check, FindingState::Wrong, observed)
     }
 
-    /// Not looked at: `because` completes "skipped because …".
+    /// A finding that the check did not run: `because` completes "skipped because …".
     pub fn skipped(check: CheckId, because: impl AsRef<str>) -> Self {
         Self::new(check, FindingState::Skipped, format!("skipped because {}", because.as_ref()))
     }
 
-    /// The same with a particular more.
+    /// Adds a line of detail.
     pub fn detail(mut self, line: impl Into<String>) -> Self {
         self.details.push(line.into());
         self
     }
 
-    /// The same with why it matters.
+    /// Sets why it matters.
     pub fn why(mut self, why: impl Into<Box<str>>) -> Self {
         self.why = why.into();
         self
     }
 
-    /// The same with something to do, in words.
+    /// Adds instructions in words to the remedy.
     pub fn advise(self, text: impl Into<String>) -> Self {
         self.step(RemedyStep::Do(text.into()))
     }
 
-    /// The same with a command to run.
+    /// Adds a shell command to the remedy.
     pub fn run(self, command: impl Into<String>) -> Self {
         self.step(RemedyStep::Shell(command.into()))
     }
 
-    /// The same with a statement for the database.
+    /// Adds an SQL statement to the remedy.
     pub fn sql(self, statement: impl Into<String>) -> Self {
         self.step(RemedyStep::Sql(statement.into()))
     }
 
-    /// The same with lines to paste into a file.
+    /// Adds lines of a file to the remedy.
     pub fn paste(self, lines: impl Into<String>) -> Self {
         self.step(RemedyStep::Lines(lines.into()))
     }

@@ -1,8 +1,7 @@
-//! Looks everything over that has to work, and says what mends what doesn't.
+//! The doctor: runs all checks of an installation and explains how to fix what is wrong.
 //!
-//! What has to work is for each kind of host to say ([`crate::services::Service::diagnose`]); what it
-//! finds are plain values ([`CheckFinding`]), told in a [`CheckRun`], and the report is a pure function of
-//! them.
+//! Each kind of service has its own checks ([`crate::services::Service::diagnose`]). Their results are plain
+//! values ([`CheckFinding`]), recorded in a [`CheckRun`]; the report is a pure function of them.
 
 mod check_run;
 mod context;
@@ -19,4 +18,4 @@ pub use context::{DiagnosisContext, begin};
 pub use descriptors::{DescriptorLimits, descriptors};
 pub use outcome::CheckOutcome;
 pub use report::{ReportStyle, is_wrong, json};
-pub use settings::invalid_settings as unusable;
+pub use settings::invalid_settings;

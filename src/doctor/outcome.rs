@@ -1,29 +1,28 @@
-//! What one check leaves behind for the others.
+//! The outcome of a check: findings and a value for later checks.
 
 use crate::doctor::finding::CheckFinding;
 
-/// What a check leaves behind: findings for the reader, and what later checks build on; without it
-/// they are skipped.
+/// The outcome of a check: findings for the reader, and a value without which later checks are skipped.
 #[derive(Debug)]
 pub struct CheckOutcome<T> {
-    /// At least one.
+    /// At least one finding.
     pub findings: Vec<CheckFinding>,
-    /// What later checks need.
+    /// The value for later checks.
     pub value: Option<T>,
 }
 
 impl<T> CheckOutcome<T> {
-    /// It went well enough for others to build on.
+    /// A finding with a value for later checks.
     pub fn good(finding: CheckFinding, value: T) -> Self {
         Self { findings: vec![finding], value: Some(value) }
     }
 
-    /// Nothing can be built on it.
+    /// A finding without a value: later checks are skipped.
     pub fn bad(finding: CheckFinding) -> Self {
         Self { findings: vec![finding], value: None }
     }
 
-    /// The same with another finding.
+    /// Adds another finding.
     pub fn and(mut self, finding: Option<CheckFinding>) -> Self {
         self.findings.extend(finding);
         self

@@ -1,4 +1,4 @@
-//! The report: a pure function of the findings, as text of 80 columns and as JSON.
+//! The report as text of 80 columns and as JSON: a pure function of the findings.
 
 use super::wrap;
 use crate::{
@@ -8,12 +8,13 @@ use crate::{
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-/// What a terminal shows without scrolling sideways.
+/// The width of a terminal.
 const WIDTH: usize = 80;
-/// Where the names of checks begin, and what was seen.
+/// The column of the check's name.
 const NAME: usize = 2;
-const SEEN: usize = 15;
-/// What is to be pasted begins further left: it is long, and easier to mark with the mouse.
+/// The column of the observation; a longer name moves it to the next line.
+const TEXT: usize = 15;
+/// The column of lines to paste: they are long, and further left they are easier to select.
 const PASTED: usize = 4;
 
 /// SGR parameters of a terminal: ECMA-48 section 8.3.117.
@@ -34,38 +35,38 @@ pub struct ReportStyle {
 }
 
 impl ReportStyle {
-    /// The first line.
+    /// The heading of the report.
     pub fn heading(self) -> String {
         let title = concat!("notify_push ", env!("CARGO_PKG_VERSION"), " doctor");
         format!("{}\n\n", self.inked(ReportColour::Bold, title))
     }
 
-    /// One finding.
+    /// The text of one finding.
     pub fn finding(self, finding: &CheckFinding) -> String {
         let (mark, ink) = mark(finding.state);
-        let name = format!("{:<1$}", finding.check.name(), SEEN - NAME);
+        let name = format!("{:<1$}", finding.check.name(), TEXT - NAME);
         let dim = finding.state == FindingState::Skipped;
         let mut text =
             format!("{} {}", self.inked(ink, mark), self.inked(ReportColour::Bold, &name));
-        let seen = wrap::prose(&finding.seen, WIDTH - SEEN);
-        self.hang(&mut text, &seen, if dim { Some(ReportColour::Dim) } else { None });
+        let observed = wrap::prose(&finding.observed, WIDTH - TEXT);
+        self.hang(&mut text, &observed, if dim { Some(ReportColour::Dim) } else { None });
         for detail in &finding.details {
             self.block(
                 &mut text,
-                SEEN,
-                &wrap::prose(detail, WIDTH - SEEN),
+                TEXT,
+                &wrap::prose(detail, WIDTH - TEXT),
                 Some(ReportColour::Dim),
             );
         }
         if !finding.why.is_empty() {
             let why = format!("Why: {}", finding.why);
-            self.block(&mut text, SEEN, &wrap::prose(&why, WIDTH - SEEN), None);
+            self.block(&mut text, TEXT, &wrap::prose(&why, WIDTH - TEXT), None);
         }
         self.remedy(&mut text, &finding.remedy);
         text
     }
 
-    /// The last lines.
+    /// The counts in the last line.
     pub fn summary<'f>(self, findings: impl IntoIterator<Item = &'f CheckFinding>) -> String {
         let (mut fine, mut hints, mut wrong, mut skipped) = (0, 0, 0, 0);
         for finding in findings {
@@ -77,15 +78,15 @@ impl ReportStyle {
             } += 1;
         }
         let (ink, verdict) = match wrong {
-            0 => (ReportColour::Green, "Nothing is wrong"),
-            _ => (ReportColour::Red, "Something is wrong"),
+            0 => (ReportColour::Green, "No problems found"),
+            _ => (ReportColour::Red, "Problems found"),
         };
         let verdict = self.inked(ink, verdict);
         let s = if hints == 1 { "" } else { "s" };
         format!("\n{verdict}: {fine} fine, {hints} hint{s}, {wrong} wrong, {skipped} skipped.\n")
     }
 
-    /// The whole of it.
+    /// The complete report.
     pub fn text(self, findings: &[CheckFinding]) -> String {
         let body: String = findings.iter().map(|finding| self.finding(finding)).collect();
         self.heading() + &body + &self.summary(findings)
@@ -101,7 +102,7 @@ impl ReportStyle {
                     let close = if pasted { "\n" } else { "" };
                     text.push_str(close);
                     pasted = false;
-                    self.block(text, SEEN, &wrap::prose(&words, WIDTH - SEEN), None);
+                    self.block(text, TEXT, &wrap::prose(&words, WIDTH - TEXT), None);
                     continue;
                 }
                 RemedyStep::Shell(command) => wrap::shell(command, width),
@@ -118,13 +119,13 @@ impl ReportStyle {
         }
     }
 
-    /// Lines of which the first stands behind what is there already.
+    /// Adds lines; the first continues the current line.
     fn hang(self, text: &mut String, lines: &[String], ink: Option<ReportColour>) {
         let (first, rest) = lines.split_first().map_or(("", lines), |(first, rest)| (first, rest));
         let first = ink.map_or_else(|| first.to_owned(), |ink| self.inked(ink, first));
         // Writing to a String can't fail.
         let _ = writeln!(text, "{first}");
-        self.block(text, SEEN, rest, ink);
+        self.block(text, TEXT, rest, ink);
     }
 
     fn block(self, text: &mut String, indent: usize, lines: &[String], ink: Option<ReportColour>) {
@@ -151,19 +152,19 @@ fn mark(state: FindingState) -> (&'static str, ReportColour) {
     }
 }
 
-/// The same for programs, each finding with the name of its host where that has one. Names and shapes
-/// stay; fields may be added.
+/// The report as JSON, each finding with the name of its service if it has one. Names and types are stable;
+/// fields may be added.
 pub fn json(findings: &[(Option<ServiceName>, CheckFinding)]) -> String {
     let wrong = is_wrong(findings.iter().map(|(_, finding)| finding));
     let report = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "fine": !wrong,
-        "findings": findings.iter().map(|(host, finding)| value(host.as_ref(), finding)).collect::<Vec<_>>(),
+        "findings": findings.iter().map(|(service, finding)| value(service.as_ref(), finding)).collect::<Vec<_>>(),
     });
     format!("{report:#}\n")
 }
 
-fn value(host: Option<&ServiceName>, finding: &CheckFinding) -> Value {
+fn value(service: Option<&ServiceName>, finding: &CheckFinding) -> Value {
     let state = match finding.state {
         FindingState::Fine => "fine",
         FindingState::Hint => "hint",
@@ -179,18 +180,18 @@ fn value(host: Option<&ServiceName>, finding: &CheckFinding) -> Value {
     let mut value = json!({
         "check": finding.check.name(),
         "state": state,
-        "seen": finding.seen,
+        "observed": finding.observed,
         "details": finding.details,
         "why": finding.why,
         "remedy": finding.remedy.iter().map(step).collect::<Vec<_>>(),
     });
-    if let Some(host) = host {
-        value["host"] = host.as_str().into();
+    if let Some(service) = service {
+        value["service"] = service.as_str().into();
     }
     value
 }
 
-/// Whether something doesn't work.
+/// Whether any finding is wrong.
 pub fn is_wrong<'f>(findings: impl IntoIterator<Item = &'f CheckFinding>) -> bool {
     findings.into_iter().any(|finding| finding.state == FindingState::Wrong)
 }
@@ -204,7 +205,7 @@ mod tests {
         vec![
             CheckFinding::fine(CheckId::Redis, "127.0.0.1:6379 answers"),
             CheckFinding::hint(CheckId::Clock, "Redis is 7 s ahead").why("app passwords expire").advise("Run NTP"),
-            CheckFinding::wrong(CheckId::Proxies, "a very long story of what was seen, told at length")
+            CheckFinding::wrong(CheckId::Proxies, "a very long description of what was observed")
                 .detail("client → 10.0.0.7 → daemon")
                 .why("Nextcloud throttles log-ins by address")
                 .advise("Let Nextcloud believe the proxy:")
@@ -221,7 +222,7 @@ notify_push 0.1.0 doctor
 ! clock        Redis is 7 s ahead
                Why: app passwords expire
                Do: Run NTP
-✗ proxies      a very long story of what was seen, told at length
+✗ proxies      a very long description of what was observed
                client → 10.0.0.7 → daemon
                Why: Nextcloud throttles log-ins by address
                Do: Let Nextcloud believe the proxy:
@@ -232,7 +233,7 @@ notify_push 0.1.0 doctor
                Then run this again.
 – idle         skipped because endpoint failed
 
-Something is wrong: 1 fine, 1 hint, 1 wrong, 1 skipped.
+Problems found: 1 fine, 1 hint, 1 wrong, 1 skipped.
 ";
 
     #[test]
@@ -241,7 +242,7 @@ Something is wrong: 1 fine, 1 hint, 1 wrong, 1 skipped.
     }
 
     #[test]
-    fn colours_change_nothing_but_colours() {
+    fn colours_change_no_text() {
         let coloured = ReportStyle { colours: true }.text(&findings());
         assert!(coloured.contains("\x1b[31m✗\x1b[0m"));
         let mut plain = String::new();
@@ -252,13 +253,13 @@ Something is wrong: 1 fine, 1 hint, 1 wrong, 1 skipped.
     }
 
     #[test]
-    fn json_holds_everything() {
-        let host = ServiceName::parse("a");
-        let named: Vec<_> = findings().into_iter().map(|found| (host.clone(), found)).collect();
+    fn json_has_all_fields() {
+        let service = ServiceName::parse("a");
+        let named: Vec<_> = findings().into_iter().map(|found| (service.clone(), found)).collect();
         let read: serde_json::Value = serde_json::from_str(&json(&named)).unwrap();
         assert_eq!(read["fine"], false);
         assert_eq!(read["findings"][2]["remedy"][1]["shell"].as_str().map(str::len), Some(96));
         assert_eq!(read["findings"][3]["state"], "skipped");
-        assert_eq!(read["findings"][3]["host"], "a");
+        assert_eq!(read["findings"][3]["service"], "a");
     }
 }

@@ -1,7 +1,6 @@
-//! Lines of bounded width: prose breaks at blanks and long words behind their punctuation, commands so
-//! that they can still be pasted.
+//! Wraps text to a width: prose at blanks and behind punctuation, commands so that they can be pasted.
 
-/// Prose in lines of at most `width` characters.
+/// Wraps prose into lines of at most `width` characters.
 pub(super) fn prose(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.lines() {
@@ -11,7 +10,7 @@ pub(super) fn prose(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// A word that is too long, such as a path, in pieces that fit.
+/// Splits a long word, such as a path, into pieces that fit.
 fn pieces(mut word: &str, width: usize) -> Vec<&str> {
     let mut pieces = Vec::new();
     while length(word) > width {
@@ -25,7 +24,7 @@ fn pieces(mut word: &str, width: usize) -> Vec<&str> {
     pieces
 }
 
-/// A command for a shell: goes on behind a backslash, never inside of quotes.
+/// Wraps a shell command with backslashes, never inside quotes.
 pub(super) fn shell(command: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for line in command.lines() {
@@ -34,7 +33,7 @@ pub(super) fn shell(command: &str, width: usize) -> Vec<String> {
     indent_continued(lines, |before| before.ends_with(" \\"))
 }
 
-/// A statement: may go on anywhere outside of quotes.
+/// Wraps an SQL statement outside quotes.
 pub(super) fn sql(statement: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for line in statement.lines() {
@@ -53,7 +52,7 @@ fn indent_continued(lines: Vec<String>, goes_on: impl Fn(&str) -> bool) -> Vec<S
     lines.into_iter().map(indent).collect()
 }
 
-/// Fills lines; all but the last of them get `end`.
+/// Fills lines; all except the last end with `end`.
 fn fold<'a>(
     words: impl Iterator<Item = &'a str>,
     width: usize,
@@ -78,7 +77,7 @@ fn length(text: &str) -> usize {
     text.chars().count()
 }
 
-/// Split at blanks that stand outside of quotes.
+/// Splits at blanks outside quotes.
 fn words(line: &str) -> Vec<&str> {
     let mut quote = None;
     line.split(|letter: char| {
@@ -99,20 +98,20 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_command_goes_on_behind_a_backslash_and_not_within_quotes() {
+    fn commands_are_continued_with_backslashes_outside_quotes() {
         let lines = shell("occ config:system:set 'a b c d e f' --value=10.0.0.1", 30);
         assert_eq!(lines, ["occ config:system:set \\", "  'a b c d e f' \\", "  --value=10.0.0.1"]);
     }
 
     #[test]
-    fn a_long_path_breaks_behind_a_slash() {
+    fn long_paths_break_behind_a_slash() {
         let lines = prose("in /srv/nextcloud/config/config.php there", 16);
         assert_eq!(lines, ["in", "/srv/nextcloud/", "config/", "config.php there"]);
         assert_eq!(prose("éééééé", 4), ["éééé", "éé"]);
     }
 
     #[test]
-    fn statements_are_told_apart() {
+    fn continued_statements_are_indented() {
         let lines = sql("GRANT SELECT ON a TO b;\nGRANT SELECT ON a_long_name TO b;", 26);
         let expected = ["GRANT SELECT ON a TO b;", "GRANT SELECT ON", "  a_long_name TO b;"];
         assert_eq!(lines, expected);

@@ -32,7 +32,7 @@ async fn once_shows_each_kind_of_message_and_ends_well() {
         "bob    notify_notification",
         "bob    notify_file\n",
         r#"alice  text_steps {"doc":7,"version":3}"#,
-        "Each kind of message was heard by those concerned",
+        "Each kind of message reached the right users",
     ] {
         assert!(log.contains(line), "{line} is not in:\n{log}");
     }

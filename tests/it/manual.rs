@@ -102,7 +102,7 @@ fn the_man_page_says_what_the_program_understands() {
 fn completion_scripts_are_scripts_and_know_the_commands() {
     for shell in ["bash", "zsh", "fish"] {
         let script = run(&["completions", shell]);
-        for word in COMMANDS.iter().chain(&["patience", "redis-url"]) {
+        for word in COMMANDS.iter().chain(&["idle-time", "redis-url"]) {
             assert!(script.contains(word), "{shell}: {word}");
         }
     }
@@ -122,7 +122,7 @@ fn each_shell_finds_its_script_well_formed() {
 fn fish_completes_commands_and_flags() {
     let script = run(&["completions", "fish"]);
     for (words, expected) in
-        [("notify_push doc", "doctor\t"), ("notify_push doctor --pat", "--patience\t")]
+        [("notify_push doc", "doctor\t"), ("notify_push doctor --idle", "--idle-time\t")]
     {
         let asked = format!("{script}\ncomplete -C '{words}'\n");
         let output = shell_reads("fish", "--no-config", &asked);
@@ -135,7 +135,7 @@ fn fish_completes_commands_and_flags() {
 fn bash_completes_commands_and_flags() {
     let script = run(&["completions", "bash"]);
     for (words, expected) in
-        [("notify_push doc", "doctor"), ("notify_push doctor --pat", "--patience")]
+        [("notify_push doc", "doctor"), ("notify_push doctor --idle", "--idle-time")]
     {
         let count = words.split(' ').count() - 1;
         let last = words.rsplit(' ').next().unwrap();

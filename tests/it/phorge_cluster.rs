@@ -131,14 +131,17 @@ async fn a_peer_that_was_away_is_told_what_it_missed_in_order() {
     for browser in &mut browsers {
         assert_eq!(browser.next().await["uniqueID"], "before");
     }
-    until("it knows it", async || (said("a peer is known", &servers) > 0).then_some(())).await;
+    until("it knows it", async || {
+        (said("learned the fingerprint of a peer", &servers) > 0).then_some(())
+    })
+    .await;
     // As long as not all servers had started, they may have missed each other.
-    let before = said("a peer can't be told", &servers);
+    let before = said("peer unreachable", &servers);
     assert_eq!(servers[2].daemon.stop().await.code(), Some(0));
     for number in 0..20 {
         servers[0].tell("", &["a"], &number.to_string()).await;
     }
-    until("it is missed", async || (said("a peer can't be told", &servers) > before).then_some(()))
+    until("it is missed", async || (said("peer unreachable", &servers) > before).then_some(()))
         .await;
     // The others go on.
     for browser in browsers.iter_mut().take(2) {
@@ -156,7 +159,7 @@ async fn a_peer_that_was_away_is_told_what_it_missed_in_order() {
     back.subscribe(&["a"]).await;
     let expected: Vec<String> = (0..20).map(|number| number.to_string()).collect();
     assert_eq!(back.replay(0).await, expected);
-    let (told, log) = (said("a peer can't be told", &servers), servers[0].daemon.log());
+    let (told, log) = (said("peer unreachable", &servers), servers[0].daemon.log());
     assert_eq!(told, before + 1, "once, however often it is tried: {log}");
 }
 
@@ -175,7 +178,7 @@ async fn the_longest_message_that_one_takes_its_peers_take_too() {
             .await;
         }
     }
-    assert_eq!(said("messages are lost to a peer", &servers), 0);
+    assert_eq!(said("messages to peer dropped", &servers), 0);
 }
 
 #[tokio::test]
@@ -184,8 +187,8 @@ async fn a_server_does_not_miss_itself_before_it_listens() {
         let ports = AphlictPorts::free();
         let Some(server) = Aphlict::at(ports, &listing(&[ports.admin])).await else { continue };
         server.tell("", &["a"], "1").await;
-        server.daemon.logs("a peer is known").await;
-        assert!(!server.daemon.log().contains("a peer can't be told"), "{}", server.daemon.log());
+        server.daemon.logs("learned the fingerprint of a peer").await;
+        assert!(!server.daemon.log().contains("peer unreachable"), "{}", server.daemon.log());
         return;
     }
     panic!("no free ports for a server");

@@ -8,14 +8,14 @@ use crate::{
 use std::path::PathBuf;
 use structopt::{StructOpt, clap::AppSettings};
 
-/// Check everything that has to work, and say what mends what doesn't
+/// Check the installation and explain how to fix what is wrong
 ///
 /// Checks, in order: settings, file descriptors, Redis and its events, database, tables, rights and
 /// the mount query, Nextcloud, its app, clocks, the daemon, its public address, the proxies in
-/// between, an event's whole way, a log-in, a silent connection. Changes nothing.
+/// between, the path of an event, a login, a silent connection. Changes nothing.
 ///
-/// Ends with 0 when nothing is wrong (there may be hints), with 1 when something is, with 2 when the
-/// command line is not understood.
+/// The exit code is 0 if nothing is wrong (there may be hints), 1 if something is wrong, 2 if the command
+/// line is invalid.
 #[derive(StructOpt)]
 #[structopt(setting = AppSettings::DeriveDisplayOrder)]
 pub(super) struct DoctorArguments {
@@ -25,15 +25,15 @@ pub(super) struct DoctorArguments {
     /// Also read the *.config.php files beside it, as Nextcloud does
     #[structopt(long)]
     glob_config: bool,
-    /// Log in as this user, too; the password is asked for, or read from standard input
+    /// Also log in as this user; the password is read from the terminal or standard input
     #[structopt(long, value_name = "name")]
     user: Option<String>,
     /// Read the password from the first line of this file
     #[structopt(long, value_name = "file", parse(from_os_str), requires = "user")]
     password_file: Option<PathBuf>,
-    /// How long to hold a silent connection; 70s shows what the proxies' time-outs do
+    /// How long to hold a silent connection; 70s shows the effect of the proxies' timeouts
     #[structopt(long, value_name = "time", default_value = "5s")]
-    patience: String,
+    idle_time: String,
     /// Print JSON instead of text
     #[structopt(long)]
     json: bool,
@@ -51,12 +51,12 @@ pub(super) struct DoctorTask {
 impl DoctorArguments {
     pub(super) fn into_asked(self, given: &mut FlagCollector) -> Result<DoctorTask, ConfigError> {
         self.settings.flags(given);
-        let patience = parse::duration(&self.patience)
-            .map_err(|expected| ConfigError::Usage(format!("--patience: {expected}")))?;
+        let idle_time = parse::duration(&self.idle_time)
+            .map_err(|expected| ConfigError::Usage(format!("--idle-time: {expected}")))?;
         let options = DoctorOptions {
             user: self.user,
             password_file: self.password_file,
-            patience,
+            idle_time,
             json: self.json,
         };
         Ok(DoctorTask { file: self.file, glob: self.glob_config, options })

@@ -1,4 +1,4 @@
-//! What an application's server does in the demo: it knows the token and registers connections.
+//! The application's server in the demo: it knows the token and registers connections.
 
 use super::{TOKEN, USER};
 use std::{
@@ -13,10 +13,10 @@ use tokio::{
     time::timeout,
 };
 
-/// The longest answer that is read.
+/// The most bytes of a response that are read.
 const MAX_ANSWER: u64 = 64 * 1024;
 
-/// The back end. Cheap to clone.
+/// The demo's back end. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct DemoBackEnd {
     address: Arc<OnceLock<SocketAddr>>,
@@ -24,21 +24,21 @@ pub struct DemoBackEnd {
 }
 
 impl DemoBackEnd {
-    /// One that doesn't know yet where the daemon is.
+    /// Creates a back end that doesn't know the daemon's address yet.
     pub fn new(rng: fastrand::Rng) -> Self {
         Self { address: Arc::default(), rng: Arc::new(Mutex::new(rng)) }
     }
 
-    /// The daemon is here.
+    /// Sets the daemon's address.
     pub fn set_address(&self, address: SocketAddr) {
-        // Set here and nowhere else.
+        // It is set only here.
         let _ = self.address.set(address);
     }
 
-    /// Registers a new connection of the one user and names it.
+    /// Registers a new connection of the one user; returns its id.
     ///
     /// # Errors
-    /// When the daemon doesn't take it.
+    /// If the daemon refuses the registration.
     pub async fn register(&self) -> io::Result<String> {
         let id = self.rng.lock().unwrap_or_else(PoisonError::into_inner).u128(..);
         let connection = format!("{id:032x}");
@@ -49,10 +49,10 @@ impl DemoBackEnd {
         }
     }
 
-    /// Calls a private URL, as anybody may; says the status.
+    /// Calls a private URL without credentials; returns the status.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// If there is no answer.
     pub async fn call(&self, path: &str, body: &str) -> io::Result<u16> {
         self.send_request("POST", path, false, body).await
     }
@@ -67,7 +67,7 @@ impl DemoBackEnd {
         let address = self.address.get().ok_or(io::ErrorKind::NotConnected)?;
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n");
         if token {
-            // Writing to a string doesn't fail.
+            // Writing to a string never fails.
             let _ = write!(request, "X-AUTH-TOKEN: {TOKEN}\r\n");
         }
         let _ = write!(

@@ -1,10 +1,10 @@
-//! Webhook push with nothing installed: the daemon as it is, a back end that registers whoever asks, and
-//! a page with a button that makes its private URL.
+//! The webhook demo: the real daemon with nothing installed, a back end that registers every visitor, and a
+//! page with a button that creates its private URL.
 
 mod back_end;
 mod page;
 
-use super::{DemoError, DemoScreen, WRONG, tcp, until, users};
+use super::{DemoError, DemoScreen, FAULTY, signals_or_end, tcp, users};
 use crate::{
     client::websocket::{UpgradeRequest, WebSocketClient, WebSocketClientError},
     config::ServiceEntry,
@@ -22,17 +22,17 @@ use serde_json::{Value, json};
 use std::{net::SocketAddr, pin::pin, time::Duration};
 use tokio::{net::TcpStream, time::timeout};
 
-/// No secret: it opens a daemon that only this machine reaches, and ends with the demo.
+/// The token of the demo; no secret, as only this machine reaches its daemon.
 const TOKEN: &str = "demo-token";
-/// The one user, whose connections the page's visitors are.
+/// The one user, to which all visitors of the page belong.
 const USER: &str = "visitor";
-/// What takes longer doesn't come.
+/// The time limit for a message.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a private URL lives, usually and at most.
+/// The life of a private URL, by default and at most.
 const HOOK_TIME: Duration = Duration::from_secs(3600);
-/// Calls of one in a minute.
+/// The most calls of one URL in a minute.
 const HOOK_RATE: u32 = 60;
-/// What whoever has the URL says.
+/// The body of a call to the private URL.
 const MESSAGE: &str = r#"{"message":{"title":"Build finished","body":"main is green ☃"}}"#;
 
 const INTRODUCTION: &str = "\
@@ -41,8 +41,8 @@ connection for the client; the client asks for a private URL, which it may give
 to anybody: who calls it needs no token, and reaches this client alone.
 ";
 
-/// Plays the demo: with `once` one message through a private URL and then the end, else on until a
-/// signal comes. Returns the process's exit code: 0 when all went as it should or somebody ended it.
+/// Runs the demo: with `once` one message through a private URL, else until a signal. Returns the exit
+/// code: 0 without faults or after a signal.
 ///
 /// # Errors
 /// [`DemoError`].
@@ -63,9 +63,9 @@ pub async fn run(
     back_end.set_address(address);
     let mut end = None;
     let play = async { end = Some(play(once, address, back_end, screen, rng).await) };
-    let exit = daemon.run(pin!(until(Box::pin(play), signals))).await;
+    let exit = daemon.run(pin!(signals_or_end(Box::pin(play), signals))).await;
     match (exit, end) {
-        (ExitReason::Clean, Some(played)) => played.map(|right| if right { 0 } else { WRONG }),
+        (ExitReason::Clean, Some(played)) => played.map(|right| if right { 0 } else { FAULTY }),
         (exit, _) => Ok(exit.code()),
     }
 }
@@ -84,7 +84,7 @@ fn settings() -> WebhookSettings {
     }
 }
 
-/// Whether what was sent arrived.
+/// Runs the script; returns whether the message arrived.
 async fn play(
     once: bool,
     address: SocketAddr,
@@ -148,7 +148,7 @@ async fn connect(
     }
 }
 
-/// The next thing a client hears; null if it is late or no JSON.
+/// The next message of a client; null if it is late or not JSON.
 async fn next_message(client: &mut WebSocketClient<TcpStream>) -> Result<Value, DemoError> {
     match timeout(TIMEOUT, client.next()).await {
         Ok(text) => Ok(serde_json::from_str(&text?).unwrap_or_default()),

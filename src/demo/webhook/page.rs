@@ -1,5 +1,4 @@
-//! The page of the demo, beside the host's own routes: it and its client come from the daemon itself,
-//! and it asks nobody else.
+//! The demo's page beside the service's own routes; it loads everything from the daemon itself.
 
 use super::{USER, back_end::DemoBackEnd};
 use crate::services::{
@@ -19,16 +18,16 @@ use warp::{
 const PAGE: &str = include_str!("page.html");
 const SCRIPT: &str = include_str!("page.js");
 const STYLE: &str = include_str!("page.css");
-/// Nothing but what comes from here.
+/// The policy that only allows content from this server.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
                       connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'";
 
-/// A webhook host with the page.
+/// A webhook service with the demo's page.
 #[derive(Debug)]
 pub struct DemoPageService {
-    /// The host.
+    /// The wrapped service.
     pub webhook: WebhookService,
-    /// Who registers visitors.
+    /// Registers the visitors.
     pub back_end: DemoBackEnd,
 }
 
@@ -58,20 +57,20 @@ fn page(back_end: DemoBackEnd) -> BoxedFilter<(Response,)> {
         .unify();
     let join = warp::path!("demo" / "join").and(warp::post()).then(move || {
         let back_end = back_end.clone();
-        async move { joined(back_end.register().await) }
+        async move { join_response(back_end.register().await) }
     });
     warp::get().and(files).or(join).unify().boxed()
 }
 
-/// What an application's server tells its page: who it is, and its connection id.
-fn joined(registered: std::io::Result<String>) -> Response {
+/// The application server's answer to its page: the user and the connection id.
+fn join_response(registered: std::io::Result<String>) -> Response {
     match registered {
         Ok(connection) => {
             let pair = serde_json::json!({ "userId": USER, "connectionId": connection });
             warp::reply::json(&pair).into_response()
         }
         Err(error) => {
-            tracing::warn!(%error, "the demo's back end could not register a visitor");
+            tracing::warn!(%error, "the demo's back end failed to register a visitor");
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
     }

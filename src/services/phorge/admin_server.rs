@@ -1,5 +1,5 @@
-//! The admin server: what publishers and peers post, and how the server is (`specs/aphlict.md`
-//! section 2). Nobody has to say who it is: whoever reaches it may.
+//! The admin server: publishers and peers post messages here, Phorge reads the status (`specs/aphlict.md`
+//! section 2). The protocol has no authentication, so that the network has to protect this port.
 
 use super::{
     fingerprint::ServerFingerprint,
@@ -36,37 +36,37 @@ use warp::{
     reply::{Reply, Response},
 };
 
-/// The longest message that is taken, in bytes; the longest of Phorge's own has a few hundred ids. Who
-/// has handled it doesn't count, so that peers take what one of them has taken.
+/// The longest accepted message, in bytes; the longest of Phorge's own has a few hundred ids. The list of
+/// servers that handled it doesn't count, so that peers accept what one of them has accepted.
 pub const MAX_MESSAGE: usize = 1024 * 1024;
-/// The same with those who have handled it: three thousand servers.
+/// The longest accepted body, in bytes: a message and the fingerprints of three thousand servers.
 const MAX_BODY: usize = MAX_MESSAGE + 64 * 1024;
-/// Bodies that are read at once, in bytes; of more the publisher is told to come back.
+/// The bytes of all bodies in memory; beyond them a publisher gets 503 with `Retry-After`.
 const MAX_BODIES: usize = 32 * 1024 * 1024;
 
-/// What the admin server needs of the rest.
+/// Handles requests to the admin server.
 pub struct AphlictAdminHandler {
-    /// Where messages go.
+    /// Where accepted messages go.
     pub publish_queue: PublishQueue,
-    /// What we are called.
+    /// This server's name among its peers.
     pub fingerprint: ServerFingerprint,
-    /// What is held.
+    /// The messages of the last minute.
     pub history: SharedMessageHistory,
-    /// Who is here.
+    /// The browsers that are connected.
     pub hub: Hub,
-    /// Who has been here.
+    /// The browsers that ever connected.
     pub arrivals: Arc<ClientTotals>,
-    /// Counts messages that came.
+    /// Counts messages from publishers and peers.
     pub received: Counter,
-    /// Counts messages that went.
+    /// Counts messages sent to browsers.
     pub sent: Arc<HubMetrics>,
-    /// How many of these nobody but the probe heard.
+    /// How many of the sent messages were the self-probe's.
     pub probe_only_messages: Arc<AtomicU64>,
     /// When the server started.
     pub since: Instant,
 }
 
-/// Why a message is not taken.
+/// Why a message is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PublishRejection {
     Malformed,
@@ -74,7 +74,7 @@ enum PublishRejection {
     Busy,
 }
 
-/// Answers everything there is.
+/// The routes of the admin server; they answer every path and method.
 pub fn routes(admin: AphlictAdminHandler) -> BoxedFilter<(Response,)> {
     let (admin, body_budget) = (Arc::new(admin), Arc::new(Semaphore::new(MAX_BODIES)));
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
@@ -135,7 +135,7 @@ impl AphlictAdminHandler {
             }
         }
         let message = AphlictMessage::parse(&whole).map_err(|malformed| {
-            tracing::debug!(%instance, "what was posted is no message: {malformed}");
+            tracing::debug!(%instance, "the posted body is not a message: {malformed}");
             PublishRejection::Malformed
         })?;
         if message.length() > MAX_MESSAGE {
@@ -153,7 +153,7 @@ impl AphlictAdminHandler {
             return PublishRejection::Malformed.into_response();
         };
         let clients_active = match instance.accepts_clients() {
-            // A hub that has ended has nobody in it.
+            // A hub that has stopped has no sessions.
             true => self.hub.count(instance.home()).await.unwrap_or_default(),
             false => 0,
         };
@@ -199,7 +199,7 @@ fn only_post() -> Response {
     response
 }
 
-/// Texts and numbers always serialize.
+/// A JSON response; strings and numbers always serialise.
 fn json(value: &impl serde::Serialize) -> Response {
     let mut response = Response::new(serde_json::to_string(value).unwrap_or_default().into());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -1,4 +1,4 @@
-//! The client server: any path becomes a WebSocket, and whoever wants none is told so (`specs/aphlict.md`
+//! The client server: any path becomes a WebSocket, and other requests get status 501 (`specs/aphlict.md`
 //! sections 3 and 4).
 
 use super::{instance::PhorgeInstance, status::ClientTotals};
@@ -18,27 +18,27 @@ use warp::{
     reply::Response,
 };
 
-/// What Phorge's status page wants to see: this status, and nothing else.
+/// The body that goes with status 501, which Phorge's status page expects.
 const USE_WEBSOCKETS: &str = "HTTP/501 Use Websockets\n";
 
 const NAME_TOO_LONG: &str = "The instance's name is too long\n";
 
-/// Lets browsers in. Cheap to clone.
+/// Accepts browsers into the hub. Cheap to clone.
 #[derive(Clone)]
 pub struct BrowserAdmission {
-    /// Where they go.
+    /// Takes their connections.
     pub hub: Hub,
-    /// How many may be there.
+    /// Limits how many are connected.
     pub room: ConnectionLimit,
-    /// Who counts them.
+    /// Counts them for the status page.
     pub arrivals: Arc<ClientTotals>,
-    /// Where they are seen in.
+    /// Runs their handshakes.
     pub tasks: TaskGroup,
 }
 
-/// Answers everything there is below its place.
-pub fn routes(doorstep: BrowserAdmission) -> BoxedFilter<(Response,)> {
-    let room = doorstep.room.clone();
+/// The routes of the client server; they answer every path.
+pub fn routes(admission: BrowserAdmission) -> BoxedFilter<(Response,)> {
+    let room = admission.room.clone();
     let all = warp::path::tail()
         .and(handshake())
         .map(move |tail: Tail, asked: WebSocketHandshake| {
@@ -48,15 +48,15 @@ pub fn routes(doorstep: BrowserAdmission) -> BoxedFilter<(Response,)> {
             let Ok(instance) = PhorgeInstance::of_path(tail.as_str()) else {
                 return text(StatusCode::BAD_REQUEST, NAME_TOO_LONG);
             };
-            let handler = doorstep.clone();
-            asked.agreeing().accept(&doorstep.tasks, &[], |client| handler.enter(instance, client))
+            let handler = admission.clone();
+            asked.agreeing().accept(&admission.tasks, &[], |client| handler.enter(instance, client))
         })
         .boxed();
     room.reject_when_full(all)
 }
 
 impl BrowserAdmission {
-    /// Nobody has to say who it is.
+    /// Moves an upgraded client into the hub; the protocol has no authentication.
     async fn enter(self, instance: PhorgeInstance, client: UpgradedClient) {
         let UpgradedClient { stream, leftover, pre_auth_connection, .. } = client;
         pre_auth_connection.protect_from_eviction();
@@ -66,7 +66,7 @@ impl BrowserAdmission {
         let transport = match stream.into_idle() {
             Ok(transport) => transport,
             Err(error) => {
-                tracing::debug!(%error, "a client could not be handed over");
+                tracing::debug!(%error, "failed to hand a client to the hub");
                 return;
             }
         };

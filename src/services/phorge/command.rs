@@ -1,52 +1,52 @@
-//! What a browser says over its WebSocket (`specs/aphlict.md` section 5).
+//! Parses the commands that browsers send over their WebSocket (`specs/aphlict.md` section 5).
 
 use serde_json::Value;
 use std::time::Duration;
 
-/// How far back a replay goes that doesn't say.
+/// The default age of a replay: all that the history holds.
 const ALL: Duration = Duration::from_secs(60);
 
-/// No id of Phorge's is nearly as long; of what is longer nobody is told anything.
+/// The longest id in bytes, far above Phorge's 30; longer ones are ignored.
 pub const MAX_ID: usize = 256;
 
-/// A command.
+/// One valid command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AphlictCommand {
-    /// Tell me about these ids as well.
+    /// Add these ids to the subscriptions.
     Subscribe(Vec<String>),
-    /// No longer about these.
+    /// Remove these ids from the subscriptions.
     Unsubscribe(Vec<String>),
-    /// Tell me again what I may have missed, as far back as this.
+    /// Send the held messages up to this age again.
     Replay(Duration),
-    /// Are you there?
+    /// Answer with a pong.
     Ping,
 }
 
-/// Why a message is passed over.
+/// Why a message is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCommand {
-    /// It is no command.
+    /// No JSON object with a `command`.
     #[error("not a JSON object with a command")]
     NoCommand,
-    /// Nobody knows it.
+    /// A command that Aphlict doesn't have.
     #[error("an unknown command")]
     Unknown,
-    /// Its data are not what it needs.
+    /// Its `data` has the wrong type.
     #[error("a command with other data than it needs")]
     Data,
 }
 
 impl AphlictCommand {
-    /// Reads one.
+    /// Parses one message.
     ///
     /// # Errors
-    /// [`InvalidCommand`]: the client hears nothing, as it did of the original.
+    /// [`InvalidCommand`]: as with the original, the client gets no reply.
     pub fn parse(text: &str) -> Result<Self, InvalidCommand> {
-        let Ok(Value::Object(said)) = serde_json::from_str(text) else {
+        let Ok(Value::Object(message)) = serde_json::from_str(text) else {
             return Err(InvalidCommand::NoCommand);
         };
-        let data = said.get("data").unwrap_or(&Value::Null);
-        match said.get("command").and_then(Value::as_str).ok_or(InvalidCommand::NoCommand)? {
+        let data = message.get("data").unwrap_or(&Value::Null);
+        match message.get("command").and_then(Value::as_str).ok_or(InvalidCommand::NoCommand)? {
             "subscribe" => ids(data).map(Self::Subscribe),
             "unsubscribe" => ids(data).map(Self::Unsubscribe),
             "replay" => age(data).map(Self::Replay),
@@ -62,7 +62,7 @@ fn ids(data: &Value) -> Result<Vec<String>, InvalidCommand> {
     Ok(texts.filter(|id| id.len() <= MAX_ID).map(str::to_owned).collect())
 }
 
-/// None and zero mean everything that is held; what is negative, nothing that has happened.
+/// The age of a replay: missing or zero means everything, negative means nothing.
 fn age(data: &Value) -> Result<Duration, InvalidCommand> {
     let data = data.as_object().ok_or(InvalidCommand::Data)?;
     match data.get("age").and_then(Value::as_f64) {
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_examples_of_section_5() {
+    fn the_protocols_examples_are_parsed() {
         let text = r#"{"command":"subscribe","data":["PHID-USER-a","PHID-TASK-e"]}"#;
         assert_eq!(AphlictCommand::parse(text), subscribe(&["PHID-USER-a", "PHID-TASK-e"]));
         let replay = AphlictCommand::parse(r#"{"command":"replay","data":{"age":12500}}"#);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn an_age_that_says_nothing_means_a_minute() {
+    fn a_missing_age_means_a_minute() {
         for data in ["{}", r#"{"age":0}"#, r#"{"age":null}"#, r#"{"age":"soon"}"#] {
             let text = format!(r#"{{"command":"replay","data":{data}}}"#);
             assert_eq!(AphlictCommand::parse(&text), Ok(AphlictCommand::Replay(ALL)), "{data}");
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_made_the_original_deaf_is_passed_over() {
+    fn invalid_commands_are_ignored() {
         for (text, why) in [
             ("null", InvalidCommand::NoCommand),
             ("", InvalidCommand::NoCommand),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id_is_left_out() {
+    fn invalid_ids_are_left_out() {
         let long = "x".repeat(MAX_ID + 1);
         let text = format!(r#"{{"command":"subscribe","data":["a",7,null,["b"],"{long}","c"]}}"#);
         assert_eq!(AphlictCommand::parse(&text), subscribe(&["a", "c"]));

@@ -1,4 +1,4 @@
-//! How browsers are spoken to (`specs/aphlict.md` section 5).
+//! The WebSocket protocol of browsers (`specs/aphlict.md` section 5).
 
 use super::{
     command::{AphlictCommand, InvalidCommand},
@@ -19,34 +19,34 @@ use std::sync::{
 };
 use tokio::time::Instant;
 
-/// The longest message of a browser, in bytes: as many of Phorge's ids as a session may subscribe to
-/// where nothing else is set (8192 of 30 bytes, quotes and comma), at once.
+/// The longest message of a browser, in bytes: the default number of ids (8192) of Phorge's length
+/// (30 bytes, quotes and comma) in one `subscribe`.
 const MAX_MESSAGE: usize = 512 * 1024;
 
-/// How many ids a browser may subscribe to. Cheap to clone; all clones are one.
+/// How many ids a browser may subscribe to. Cheap to clone; all clones share the value.
 #[derive(Debug, Clone)]
 pub struct SubscriptionLimit(Arc<AtomicUsize>);
 
 impl SubscriptionLimit {
-    /// So many.
+    /// Starts with this limit.
     pub fn new(subscription_limit: usize) -> Self {
         Self(Arc::new(AtomicUsize::new(subscription_limit)))
     }
 
-    /// So many from now on.
+    /// Changes the limit for all clones.
     pub fn allow(&self, subscription_limit: usize) {
         self.0.store(subscription_limit, Relaxed);
     }
 
-    /// Those a session would take, and one more, which shows that there are too many. Each gets its
-    /// instance's name before it, so that what is made of a message may be many times as long.
+    /// The distinct ids up to the limit, and one more, which shows the session that there are too many.
+    /// Each gets its instance's name as a prefix, so that the result may be many times as long.
     fn of<'a>(&self, ids: &'a [String]) -> impl Iterator<Item = &'a String> {
         let each: indexmap::IndexSet<&String> = ids.iter().collect();
         each.into_iter().take(self.0.load(Relaxed).saturating_add(1))
     }
 }
 
-/// Aphlict's wording.
+/// Reads and writes Aphlict's messages.
 pub struct AphlictDialect {
     history: SharedMessageHistory,
     subscription_limit: SubscriptionLimit,
@@ -55,7 +55,7 @@ pub struct AphlictDialect {
 }
 
 impl AphlictDialect {
-    /// Browsers that come back are sent what these shelves hold.
+    /// Reconnecting browsers get a replay from this history.
     pub fn new(
         history: SharedMessageHistory,
         subscription_limit: SubscriptionLimit,
@@ -90,7 +90,7 @@ impl ClientDialect for AphlictDialect {
         &[]
     }
 
-    /// There are no topics: everything is passed on as it is.
+    /// Never called: Aphlict has no topics, and messages are forwarded unchanged.
     fn change(&self, _topic: TopicId, _ids: &ChangedIds) -> Frame {
         self.pong.clone()
     }
@@ -123,7 +123,7 @@ impl ClientDialect for AphlictDialect {
 }
 
 fn ignored(why: InvalidCommand) -> ClientRequest {
-    tracing::debug!(%why, "what a browser says is passed over");
+    tracing::debug!(%why, "ignoring an invalid command of a browser");
     ClientRequest::Nothing
 }
 
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_those_of_the_instance_the_browser_belongs_to() {
+    fn ids_belong_to_the_browsers_instance() {
         let home = PhorgeInstance::of_path("/ws/~acme/").unwrap().home().clone();
         let text = r#"{"command":"subscribe","data":["a","__proto__"]}"#;
         let expected = ClientRequest::Subscribe(vec!["acme/a".into(), "acme/__proto__".into()]);
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn of_too_many_ids_only_so_many_are_named_that_it_shows() {
+    fn ids_beyond_the_limit_are_cut_after_one() {
         let home = PhorgeInstance::of_path("/").unwrap().home().clone();
         let dialect = dialect();
         let named = |ids: &str| {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ping_is_answered_and_nonsense_is_not() {
+    fn a_ping_is_answered_and_invalid_text_is_ignored() {
         let home = PhorgeInstance::of_path("/").unwrap().home().clone();
         let ClientRequest::Answer(pong) =
             dialect().receive(r#"{"command":"ping","data":null}"#, &home)
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_is_of_the_browsers_own_instance() {
+    fn a_replay_holds_only_the_browsers_instance() {
         let (dialect, acme) = (dialect(), PhorgeInstance::of_path("/~acme/").unwrap());
         let message = AphlictMessage::parse(br#"{"subscribers":[]}"#).unwrap();
         let frame = dialect.pong.clone();

@@ -1,23 +1,23 @@
-//! What this server is called among its peers while it runs (`specs/aphlict.md` section 8).
+//! The server's random name among its peers, new at each start (`specs/aphlict.md` section 8).
 
 use std::{fmt, sync::Arc};
 
-/// Symbols that nobody takes for one another when reading them aloud.
+/// Symbols that can't be mistaken for one another.
 const SYMBOLS: &[u8; 55] = b"23456789abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ";
 const LENGTH: usize = 16;
 
-/// A fingerprint. Cheap to clone.
+/// The name of one running server. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerFingerprint(Arc<str>);
 
 impl ServerFingerprint {
-    /// A new one.
+    /// Draws a random name.
     pub fn draw(rng: &mut fastrand::Rng) -> Self {
         let symbols = (0..LENGTH).map(|_| char::from(SYMBOLS[rng.usize(..SYMBOLS.len())]));
         Self(symbols.collect::<String>().into())
     }
 
-    /// Its text, which needs no escaping.
+    /// The text; it needs no escaping in JSON.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -34,7 +34,7 @@ mod tests {
     use super::{SYMBOLS, ServerFingerprint};
 
     #[test]
-    fn sixteen_symbols_none_of_which_looks_like_another() {
+    fn it_has_sixteen_unambiguous_symbols() {
         let mut rng = fastrand::Rng::with_seed(1);
         let (one, two) = (ServerFingerprint::draw(&mut rng), ServerFingerprint::draw(&mut rng));
         assert_ne!(one, two);

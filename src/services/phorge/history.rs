@@ -1,51 +1,52 @@
-//! What was published in the last minute, for browsers that come back (`specs/aphlict.md` section 7),
-//! and for telling a message that comes a second time.
+//! The messages of the last minute: for replay to reconnecting browsers (`specs/aphlict.md` section 7), and
+//! to recognise a message that arrives a second time.
 //!
-//! Each instance has a shelf of its own. Nothing here looks at a clock.
+//! Each instance has its own buffer. The time is passed in.
 
 use super::{instance::PhorgeInstance, message::AphlictMessage};
 use crate::push::session::BacklogEntry;
+use parking_lot::{Mutex, MutexGuard};
 use sha2::{Digest, Sha256};
 use std::{
     collections::{HashMap, VecDeque},
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 use tokio::time::Instant;
 
-/// How long a message is held.
+/// How long a message is kept.
 pub const MAX_AGE: Duration = Duration::from_secs(60);
-/// Messages of one instance; of more the oldest goes.
+/// The most messages of one instance; beyond it the oldest is evicted.
 pub const MAX_ENTRIES: usize = 4096;
-/// What one instance's may take in memory, in bytes; of more the oldest go.
+/// The most bytes of one instance; beyond it the oldest messages are evicted.
 pub const MAX_BYTES: usize = 8 * 1024 * 1024;
-/// The same for all instances together; of more the oldest of the largest shelf go.
+/// The most bytes of all instances; beyond it the oldest of the largest buffer are evicted.
 pub const MAX_BYTES_IN_ALL: usize = 64 * 1024 * 1024;
 
-/// What an entry and a recipient take besides their texts, roughly.
+/// The approximate bytes of an entry and of a recipient besides their texts.
 const OVERHEAD: usize = 256;
 const OVERHEAD_RECIPIENT: usize = 48;
 
-/// More ways than this are not counted: what comes another one is taken for a copy.
+/// The most relay paths counted for a message; arrivals over further paths count as copies.
 const MAX_PATHS: usize = 16;
 
-/// The history as those share it who write and who read it. Cheap to clone.
+/// The history, shared by the publisher and all readers. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct SharedMessageHistory(Arc<Mutex<MessageHistory>>);
 
 impl SharedMessageHistory {
-    /// Held only for as long as it takes to look.
+    /// Locks the history; hold the guard only for one look-up.
     pub fn lock(&self) -> MutexGuard<'_, MessageHistory> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
-/// All instances' messages.
+/// The messages of all instances.
 #[derive(Debug, Default)]
 pub struct MessageHistory {
-    /// By the instance's name; none is empty.
-    shelves: HashMap<String, InstanceReplayBuffer>,
+    /// By the instance's name; empty buffers are removed.
+    buffers: HashMap<String, InstanceReplayBuffer>,
     bytes: usize,
 }
 
@@ -53,7 +54,7 @@ pub struct MessageHistory {
 #[derive(Debug, Default)]
 struct InstanceReplayBuffer {
     entries: VecDeque<HistoryEntry>,
-    /// Which are held.
+    /// The keys of all entries, and the paths over which each arrived.
     known: HashMap<MessageKey, ReceivedVia>,
     bytes: usize,
 }
@@ -66,132 +67,132 @@ struct HistoryEntry {
     bytes: usize,
 }
 
-/// What makes two messages one: their `uniqueID`, else what they say.
+/// Equal for copies of a message: a hash of its `uniqueID`, else of its content.
 type MessageKey = [u8; 32];
 
-/// How often a message came which way, where it was relayed.
+/// How often a relayed message arrived over which path.
 #[derive(Debug, Default)]
 struct ReceivedVia(Vec<(u64, u32)>);
 
 impl ReceivedVia {
-    /// One more came this way: whether it came no other way as often. Each server passes on each once
-    /// at most, and in order: so the second that comes one way was said a second time, whenever the
-    /// copies of the first arrive.
-    fn is_ahead(&mut self, way: u64) -> bool {
+    /// Counts an arrival; true if no other path has as many. Each server relays a message at most once,
+    /// and in order: so the second arrival over one path is a second message, whenever the copies of the
+    /// first arrive.
+    fn count_arrival(&mut self, path: u64) -> bool {
         let most = self.0.iter().map(|(_, count)| *count).max().unwrap_or_default();
-        if let Some((_, count)) = self.0.iter_mut().find(|(known, _)| *known == way) {
+        if let Some((_, count)) = self.0.iter_mut().find(|(known, _)| *known == path) {
             *count = count.saturating_add(1);
             return *count > most;
         }
         if self.0.len() < MAX_PATHS {
-            self.0.push((way, 1));
+            self.0.push((path, 1));
         }
         most == 0
     }
 }
 
-/// What tells a message from others; made before the history is locked.
+/// Identifies a message; computed before the history is locked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageIdentity {
     key: MessageKey,
-    /// Whether there is no other with this key.
+    /// Whether the key comes from a `uniqueID`.
     unique: bool,
-    /// By whom it was relayed, if it was.
-    way: Option<u64>,
+    /// A hash of the servers that relayed it; None if it was published here.
+    path: Option<u64>,
 }
 
 impl MessageIdentity {
-    /// That of a message.
+    /// Computes the identity of a message.
     pub fn of(message: &AphlictMessage) -> Self {
         Self {
             key: key(message),
             unique: message.unique.is_some(),
-            way: (!message.touched.is_empty()).then(|| hash(message.path())),
+            path: (!message.touched.is_empty()).then(|| hash(message.path())),
         }
     }
 }
 
 impl MessageHistory {
-    /// Takes a message in. `false`, and nothing is held, if it is one that is held already and has only
-    /// come another way.
+    /// Stores a message. Returns `false`, and stores nothing, if it is a copy that arrived over another
+    /// path.
     ///
-    /// One without `uniqueID` that was published here, or comes one way more often than it came any
-    /// other, is a new one that says the same: it is for everybody to hear, and stands for all of them
-    /// from now on.
+    /// Without `uniqueID`, a message that was published here, or that arrives over one path more often
+    /// than over any other, is a new message with the same content: it is delivered, and replaces the
+    /// earlier one in the history.
     pub fn take(
         &mut self,
         instance: &PhorgeInstance,
-        mark: &MessageIdentity,
+        identity: &MessageIdentity,
         held: BacklogEntry,
         now: Instant,
     ) -> bool {
         self.evict_expired(now);
-        let shelf = self.shelves.entry(instance.name().to_owned()).or_default();
-        let mut ways = ReceivedVia::default();
-        if let Some(known) = shelf.known.get_mut(&mark.key) {
-            if mark.unique || mark.way.is_some_and(|way| !known.is_ahead(way)) {
+        let buffer = self.buffers.entry(instance.name().to_owned()).or_default();
+        let mut paths = ReceivedVia::default();
+        if let Some(known) = buffer.known.get_mut(&identity.key) {
+            if identity.unique || identity.path.is_some_and(|path| !known.count_arrival(path)) {
                 return false;
             }
-            ways = std::mem::take(known);
-            self.bytes -= shelf.remove(&mark.key);
-        } else if let Some(way) = mark.way {
-            ways.is_ahead(way);
+            paths = std::mem::take(known);
+            self.bytes -= buffer.remove(&identity.key);
+        } else if let Some(path) = identity.path {
+            paths.count_arrival(path);
         }
-        self.bytes += shelf.push(HistoryEntry::new(held, mark.key, now), ways);
-        while shelf.entries.len() > MAX_ENTRIES || shelf.bytes > MAX_BYTES {
-            self.bytes -= shelf.pop();
+        self.bytes += buffer.push(HistoryEntry::new(held, identity.key, now), paths);
+        while buffer.entries.len() > MAX_ENTRIES || buffer.bytes > MAX_BYTES {
+            self.bytes -= buffer.pop();
         }
-        self.fit();
+        self.evict_to_total();
         true
     }
 
-    /// What was published for an instance in so long a time, oldest first.
+    /// The messages of an instance up to this age, oldest first.
     pub fn since(&mut self, instance: &str, age: Duration, now: Instant) -> Vec<BacklogEntry> {
         self.evict_expired(now);
-        let Some(shelf) = self.shelves.get(instance) else { return Vec::new() };
-        let recent = shelf.entries.iter().skip_while(|entry| now - entry.at > age);
+        let Some(buffer) = self.buffers.get(instance) else { return Vec::new() };
+        let recent = buffer.entries.iter().skip_while(|entry| now - entry.at > age);
         recent.map(|entry| entry.held.clone()).collect()
     }
 
-    /// How many messages are held, and how old the oldest is.
+    /// The number of messages and the age of the oldest.
     pub fn extent(&mut self, now: Instant) -> (usize, Option<Duration>) {
         self.evict_expired(now);
-        let oldest = self.shelves.values().filter_map(|shelf| shelf.entries.front());
+        let oldest = self.buffers.values().filter_map(|buffer| buffer.entries.front());
         let oldest = oldest.map(|entry| now - entry.at).max();
-        (self.shelves.values().map(|shelf| shelf.entries.len()).sum(), oldest)
+        (self.buffers.values().map(|buffer| buffer.entries.len()).sum(), oldest)
     }
 
     fn evict_expired(&mut self, now: Instant) {
         let bytes = &mut self.bytes;
-        self.shelves.retain(|_, shelf| {
-            while shelf.entries.front().is_some_and(|entry| now - entry.at > MAX_AGE) {
-                *bytes -= shelf.pop();
+        self.buffers.retain(|_, buffer| {
+            while buffer.entries.front().is_some_and(|entry| now - entry.at > MAX_AGE) {
+                *bytes -= buffer.pop();
             }
-            !shelf.entries.is_empty()
+            !buffer.entries.is_empty()
         });
     }
 
-    fn fit(&mut self) {
+    fn evict_to_total(&mut self) {
         while self.bytes > MAX_BYTES_IN_ALL {
-            let Some(largest) = self.shelves.values_mut().max_by_key(|shelf| shelf.bytes) else {
+            let Some(largest) = self.buffers.values_mut().max_by_key(|buffer| buffer.bytes) else {
                 return;
             };
             self.bytes -= largest.pop();
         }
-        self.shelves.retain(|_, shelf| !shelf.entries.is_empty());
+        self.buffers.retain(|_, buffer| !buffer.entries.is_empty());
     }
 }
 
 impl InstanceReplayBuffer {
-    fn push(&mut self, entry: HistoryEntry, ways: ReceivedVia) -> usize {
+    fn push(&mut self, entry: HistoryEntry, paths: ReceivedVia) -> usize {
         let bytes = entry.bytes;
-        self.known.insert(entry.key, ways);
+        self.known.insert(entry.key, paths);
         self.bytes += bytes;
         self.entries.push_back(entry);
         bytes
     }
 
-    /// The oldest goes: how many bytes that frees.
+    /// Removes the oldest; returns the freed bytes.
     fn pop(&mut self) -> usize {
         let Some(entry) = self.entries.pop_front() else { return 0 };
         self.known.remove(&entry.key);
@@ -199,6 +200,7 @@ impl InstanceReplayBuffer {
         entry.bytes
     }
 
+    /// Removes the entry with this key; returns the freed bytes.
     fn remove(&mut self, key: &MessageKey) -> usize {
         let found = self.entries.iter().position(|entry| entry.key == *key);
         let Some(entry) = found.and_then(|index| self.entries.remove(index)) else { return 0 };
@@ -274,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn no_instance_hears_of_another() {
+    fn instances_have_separate_histories() {
         let (mut history, now) = (MessageHistory::default(), Instant::now());
         assert!(put(&mut history, &acme(), &numbered(1), now));
         assert!(put(&mut history, &PhorgeInstance::of_query("").unwrap(), &numbered(1), now));
@@ -285,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_reaches_as_far_back_as_was_asked_and_never_beyond_a_minute() {
+    fn a_replay_reaches_the_requested_age_up_to_a_minute() {
         let (mut history, start) = (MessageHistory::default(), Instant::now());
         for number in 0..3_u32 {
             put(&mut history, &acme(), &numbered(number as usize), start + SECOND * number * 20);
@@ -294,11 +296,11 @@ mod tests {
         let mut count = |age, now| history.since("acme", age, now).len();
         assert_eq!([10, 30, 29, 50].map(|age| count(SECOND * age, now)), [1, 2, 1, 3]);
         assert_eq!(count(MAX_AGE, start + MAX_AGE), 3);
-        // Also where nothing came in between that would have made room.
+        // Old messages expire without a new one that evicts them.
         assert_eq!(count(Duration::MAX, start + MAX_AGE + SECOND), 2);
         assert_eq!(history.extent(start + SECOND * 90), (1, Some(SECOND * 50)));
         assert_eq!(history.extent(start + SECOND * 101), (0, None));
-        assert!(history.shelves.is_empty() && history.bytes == 0);
+        assert!(history.buffers.is_empty() && history.bytes == 0);
     }
 
     #[test]
@@ -310,13 +312,13 @@ mod tests {
         let held = texts(&mut history, "acme", SECOND, now);
         assert_eq!(held.len(), MAX_ENTRIES);
         assert!(held[0].contains(r#""1""#));
-        // What is no longer held is not known any more either.
+        // The key of an evicted message is forgotten as well.
         assert!(put(&mut history, &acme(), &numbered(0), now));
         assert!(!put(&mut history, &acme(), &numbered(2), now));
     }
 
     #[test]
-    fn what_is_held_is_bounded_in_bytes_for_each_instance_and_for_all() {
+    fn bytes_are_bounded_per_instance_and_in_total() {
         let (mut history, now) = (MessageHistory::default(), Instant::now());
         let padding = "x".repeat(1024 * 1024);
         for number in 0..100 {
@@ -324,15 +326,15 @@ mod tests {
             let body = format!(r#"{{"subscribers":[],"uniqueID":{number},"padding":"{padding}"}}"#);
             assert!(put(&mut history, &instance, &body, now));
             assert!(history.bytes <= MAX_BYTES_IN_ALL);
-            assert!(history.shelves.values().all(|shelf| shelf.bytes <= MAX_BYTES));
-            let sum: usize = history.shelves.values().map(|shelf| shelf.bytes).sum();
+            assert!(history.buffers.values().all(|buffer| buffer.bytes <= MAX_BYTES));
+            let sum: usize = history.buffers.values().map(|buffer| buffer.bytes).sum();
             assert_eq!(sum, history.bytes);
         }
         assert!(history.extent(now).0 > 55);
     }
 
     #[test]
-    fn one_unique_id_is_one_message_whichever_way_it_comes() {
+    fn a_unique_id_identifies_a_message_over_all_paths() {
         let (mut history, now) = (MessageHistory::default(), Instant::now());
         assert!(put(&mut history, &acme(), &numbered(1), now));
         assert!(!put(&mut history, &acme(), &numbered(1), now));
@@ -343,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn without_one_a_message_that_comes_another_way_is_the_same_and_one_said_again_is_not() {
+    fn without_unique_id_only_another_path_makes_a_copy() {
         let (mut history, now) = (MessageHistory::default(), Instant::now());
         let mut put = |touched: &str| {
             let body = format!(r#"{{"subscribers":["a"],"type":"t","touched":[{touched}]}}"#);
@@ -351,7 +353,7 @@ mod tests {
         };
         assert!(put(r#""A""#));
         assert!(!put(r#""A","C""#));
-        // Somebody says it again.
+        // The same content is published again.
         assert!(put(r#""A""#));
         assert!(!put(r#""A","C""#));
         assert!(put("") && put(""));
@@ -359,20 +361,20 @@ mod tests {
     }
 
     #[test]
-    fn copies_of_two_that_say_the_same_are_told_from_them_in_any_order() {
+    fn copies_of_repeated_content_are_recognised_in_any_order() {
         let (mut history, now) = (MessageHistory::default(), Instant::now());
         let mut put = |touched: &str| {
             let body = format!(r#"{{"subscribers":["a"],"touched":[{touched}]}}"#);
             put(&mut history, &acme(), &body, now)
         };
-        // Both come from A before the copies that C passes on.
+        // Both arrive from A before the copies that C relays.
         assert_eq!(
             [r#""A""#, r#""A""#, r#""A","C""#, r#""A","C""#].map(&mut put),
             [true, true, false, false]
         );
-        // Of the third, C's copy is quicker.
+        // C's copy of the third arrives first.
         assert_eq!([r#""A","C""#, r#""A""#].map(&mut put), [true, false]);
-        // What is published here comes back from nobody, and counts apart.
+        // No peer returns what was published here, and it counts separately.
         assert_eq!(["", r#""A""#, ""].map(&mut put), [true, true, true]);
         for number in 0..20 {
             assert!(!put(&format!(r#""{number}""#)));

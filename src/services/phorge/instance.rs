@@ -1,28 +1,27 @@
-//! Which of the instances that share a server a client or a message belongs to (`specs/aphlict.md`
-//! section 4), and what its ids are called in the hub.
+//! The instance (tenant) of a client or message (`specs/aphlict.md` section 4), and the recipients that its
+//! ids become in the hub.
 
 use crate::push::recipient::Recipient;
 use percent_encoding::percent_decode_str;
 use std::{borrow::Cow, fmt};
 
-/// The instance of those who name none.
+/// The instance of requests that name none.
 const DEFAULT: &str = "default";
 
-/// The longest name of an instance, in bytes: with each id of a message it is written once more.
+/// The longest name of an instance, in bytes; the name is a prefix of every id in the hub.
 pub const MAX_NAME: usize = 256;
 
-/// A name that is longer than [`MAX_NAME`].
+/// The name is longer than [`MAX_NAME`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the instance's name is longer than {MAX_NAME} bytes")]
 pub struct InstanceNameTooLong;
 
-/// One Phorge among those that share a server. Cheap to clone.
+/// One Phorge installation among those that share a server. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PhorgeInstance(Recipient);
 
 impl PhorgeInstance {
-    /// What a publisher means: the query parameter `instance`, percent-encoding undone. Of several the
-    /// first counts.
+    /// Reads the publisher's query parameter `instance`, percent-decoded; the first one counts.
     ///
     /// # Errors
     /// [`InstanceNameTooLong`].
@@ -32,8 +31,8 @@ impl PhorgeInstance {
         Self::from_name(&from_name.map(|(_, name)| name).unwrap_or_default())
     }
 
-    /// What a client means: what stands between the first `~` of its path and the next, without
-    /// slashes, percent-encoding undone as it is for publishers.
+    /// Reads the client's path: the text between its first two `~`, without slashes, percent-decoded as
+    /// for publishers.
     ///
     /// # Errors
     /// [`InstanceNameTooLong`].
@@ -43,7 +42,7 @@ impl PhorgeInstance {
         Self::from_name(&decoded.replace('/', ""))
     }
 
-    /// One that nobody can guess, and no Phorge has.
+    /// A random instance for the self-probe, which no Phorge uses.
     pub fn random(rng: &mut fastrand::Rng) -> Self {
         Self(Recipient::from(format!("probe-{:032x}", rng.u128(..))))
     }
@@ -55,29 +54,29 @@ impl PhorgeInstance {
         Ok(Self(Recipient::from(if name.is_empty() { DEFAULT } else { name })))
     }
 
-    /// Its name.
+    /// The name as publishers write it.
     pub fn name(&self) -> &str {
         &self.0
     }
 
-    /// What all its clients listen as, whatever they subscribe to.
+    /// The primary subscription that all its clients have.
     pub fn home(&self) -> &Recipient {
         &self.0
     }
 
-    /// What clients that subscribe to an id listen as. None where no client can be: the instance's name
-    /// has a slash, which no client's has, so that `a/b` with the id `c` isn't taken for `a` with `b/c`.
+    /// The recipient of an id. None where the instance can't have clients: its name has a slash, so that
+    /// `a/b` with the id `c` would equal `a` with the id `b/c`.
     pub fn recipient(&self, id: &str) -> Option<Recipient> {
         self.accepts_clients().then(|| Self::recipient_at(&self.0, id))
     }
 
-    /// Whether a client can belong to it. To what `home` is called otherwise, one may listen who belongs
-    /// to another instance.
+    /// Whether a client can belong to this instance; a client's path can't name one with a slash, whose
+    /// `home` may equal another instance's id.
     pub fn accepts_clients(&self) -> bool {
         !self.0.contains('/')
     }
 
-    /// The same for a client, of which the hub knows the home.
+    /// The recipient of an id for a client of which only the primary subscription is known.
     pub fn recipient_at(home: &Recipient, id: &str) -> Recipient {
         Recipient::from(format!("{home}/{id}"))
     }
@@ -94,7 +93,7 @@ mod tests {
     use super::{InstanceNameTooLong, MAX_NAME, PhorgeInstance};
 
     #[test]
-    fn the_table_of_paths() {
+    fn paths_name_the_instance() {
         for (path, name) in [
             ("/ws/~acme/", "acme"),
             ("/~a/b~c/", "ab"),
@@ -113,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn publishers_say_it_in_the_query() {
+    fn queries_name_the_instance() {
         for (query, name) in [
             ("instance=acme", "acme"),
             ("", "default"),
@@ -129,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn instances_do_not_meet_in_a_recipient() {
+    fn instances_share_no_recipient() {
         let acme = PhorgeInstance::of_query("instance=acme").unwrap();
         assert_eq!(acme.recipient("x/y").unwrap().as_str(), "acme/x/y");
         assert_eq!(PhorgeInstance::of_query("instance=acme/x").unwrap().recipient("y"), None);
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_an_end() {
+    fn long_names_are_refused() {
         let (longest, longer) = ("x".repeat(MAX_NAME), "x".repeat(MAX_NAME + 1));
         assert_eq!(PhorgeInstance::of_path(&format!("/~{longest}/")).unwrap().name(), longest);
         assert_eq!(PhorgeInstance::of_path(&format!("/~{longer}/")), Err(InstanceNameTooLong));
@@ -149,7 +148,7 @@ mod tests {
             PhorgeInstance::of_query(&format!("instance={longer}")),
             Err(InstanceNameTooLong)
         );
-        // What counts is what is held: each of these is one byte of three.
+        // The decoded length counts: each of these is one byte written as three.
         let escaped = "%61".repeat(MAX_NAME);
         assert_eq!(PhorgeInstance::of_path(&escaped).unwrap().name(), "default");
         assert!(PhorgeInstance::of_path(&format!("/~{escaped}/")).is_ok());

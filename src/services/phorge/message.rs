@@ -1,5 +1,5 @@
-//! What is published: an object of which two members are known here and everything else is passed on
-//! as it was written (`specs/aphlict.md` section 2.1).
+//! A published message: an object whose `subscribers`, `touched` and `uniqueID` are read here; all other
+//! members are forwarded as written (`specs/aphlict.md` section 2.1).
 
 use serde::{
     Deserialize, Deserializer,
@@ -8,37 +8,37 @@ use serde::{
 use serde_json::value::RawValue;
 use std::fmt;
 
-/// A body that is no message; nothing has been done with it.
+/// Why a body is not a message; it has had no effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MalformedMessage {
-    /// No JSON, or no object.
+    /// The body is not a JSON object.
     #[error("no JSON object")]
     NoObject,
-    /// `subscribers` isn't there, or is no array.
+    /// `subscribers` is missing or not an array.
     #[error("subscribers is not an array")]
     Subscribers,
-    /// `touched` is there and is no array.
+    /// `touched` is present and not an array.
     #[error("touched is not an array")]
     Touched,
 }
 
-/// A message as it came.
+/// A received message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AphlictMessage {
     /// The object without `touched` and its closing brace, each member as it was written.
     content: String,
-    /// The elements of `touched` as they were written, with commas between.
+    /// The elements of `touched` as written, joined with commas.
     path: String,
-    /// Those of them that are texts: who has handled it.
+    /// The strings in `touched`: fingerprints of the servers that handled the message.
     pub touched: Vec<String>,
-    /// The ids it is for, as they came; what is no text is nobody.
+    /// The strings in `subscribers`: the ids that it is for.
     pub subscribers: Vec<String>,
-    /// `uniqueID` as it was written, where it is a text or a number.
+    /// `uniqueID` as written, where it is a string or a number.
     pub unique: Option<String>,
 }
 
 impl AphlictMessage {
-    /// Reads a body. Numbers keep all their digits, and so does whatever isn't known here.
+    /// Parses a body. Unknown members and all numbers keep their exact text.
     ///
     /// # Errors
     /// [`MalformedMessage`].
@@ -65,30 +65,30 @@ impl AphlictMessage {
         })
     }
 
-    /// What browsers and peers get: the message with one more who has handled it.
+    /// The text for browsers and peers: the message with this fingerprint added to `touched`.
     pub fn touched_by(&self, fingerprint: &str) -> String {
         let comma = if self.path.is_empty() { "" } else { "," };
         let Self { content, path, .. } = self;
         format!(r#"{content},"touched":[{path}{comma}"{fingerprint}"]}}"#)
     }
 
-    /// How long it is, in bytes, whoever has handled it.
+    /// The length in bytes without `touched`.
     pub fn length(&self) -> usize {
         self.content.len() + "}".len()
     }
 
-    /// The message without those who have handled it.
+    /// The text without `touched` and the closing brace.
     pub fn content(&self) -> &str {
         &self.content
     }
 
-    /// The way it came, as text.
+    /// The servers that handled it, as text.
     pub fn path(&self) -> &str {
         &self.path
     }
 }
 
-/// The members that mean something here.
+/// The members that this server reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum KnownMember {
     Subscribers,
@@ -96,7 +96,7 @@ enum KnownMember {
     UniqueId,
 }
 
-/// An object's members in their order: which one, name and value as they were written.
+/// An object's members in order, name and value as written.
 struct OrderedMembers<'a>(Vec<(Option<KnownMember>, &'a RawValue, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for OrderedMembers<'de> {
@@ -150,7 +150,7 @@ fn texts(raw: &[&RawValue]) -> Vec<String> {
     raw.iter().filter_map(|element| text(element)).collect()
 }
 
-/// What is no text, or holds half a surrogate pair, is none.
+/// A JSON string as text; None for other types and for half a surrogate pair.
 fn text(raw: &RawValue) -> Option<String> {
     serde_json::from_str(raw.get()).ok()
 }
@@ -160,7 +160,7 @@ mod tests {
     use super::{AphlictMessage, MalformedMessage};
 
     #[test]
-    fn what_is_not_known_here_stays_as_it_was_written() {
+    fn unknown_members_keep_their_text() {
         let body = br#"{ "key": 7391827364518273645, "x":1.50e+3,
             "subscribers": ["PHID-USER-a", 7, "\u00e9"], "half": "\ud800", "uniqueID":"u1",
             "deep":{"touched" : [ ] }, "key2":"\u0041" }"#;
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_handled_it_is_kept_and_one_is_added() {
+    fn the_fingerprint_is_appended_to_touched() {
         let body = br#"{"touched":["a", 5,"b"],"subscribers":[]}"#;
         let message = AphlictMessage::parse(body).unwrap();
         assert_eq!(message.touched, ["a", "b"]);
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_said() {
+    fn malformed_bodies_are_refused_with_a_reason() {
         use MalformedMessage::{NoObject, Subscribers, Touched};
         for (body, why) in [
             ("", NoObject),
@@ -209,14 +209,14 @@ mod tests {
     }
 
     #[test]
-    fn of_members_with_one_name_the_last_counts() {
+    fn the_last_of_duplicate_members_counts() {
         let body = br#"{"subscribers":["a"],"touched":["x"],"subscribers":["b"],"touched":[]}"#;
         let message = AphlictMessage::parse(body).unwrap();
         assert_eq!((message.subscribers, message.touched), (vec!["b".to_owned()], Vec::new()));
     }
 
     #[test]
-    fn a_unique_id_may_be_a_number_but_not_anything() {
+    fn a_unique_id_is_a_string_or_number() {
         let unique = |raw: &str| {
             let body = format!(r#"{{"subscribers":[],"uniqueID":{raw}}}"#);
             AphlictMessage::parse(body.as_bytes()).unwrap().unique

@@ -1,4 +1,4 @@
-//! Phorge's notification server, Aphlict: who speaks its protocol can't tell the difference but where
+//! Phorge's notification server, Aphlict: a drop-in replacement that differs from the original only where
 //! the original fails (`specs/aphlict.md`).
 
 pub mod admin_server;

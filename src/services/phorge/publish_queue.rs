@@ -1,5 +1,5 @@
-//! Where messages are published: one task takes them one after the other, so that history, browsers and
-//! peers have them in one order.
+//! Publishes messages: one task handles them one after the other, so that history, browsers and peers get
+//! them in the same order.
 
 use super::{
     fingerprint::ServerFingerprint,
@@ -26,49 +26,49 @@ use tokio::{
     time::Instant,
 };
 
-/// Messages that may wait; of more the publisher is told to come back.
+/// The most messages that wait; beyond it a publisher gets 503 with `Retry-After`.
 pub const QUEUE: usize = 1024;
 
-/// A message is not taken: too many wait, or the server ends.
+/// A message is not accepted: too many wait, or the server stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many messages wait to be published")]
 pub struct PublishQueueFull;
 
-/// Takes messages in. Cheap to clone.
+/// Accepts messages for publishing. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct PublishQueue(mpsc::Sender<PublishJob>);
 
-/// One message on its way.
+/// One message in the queue.
 struct PublishJob {
-    what: PublishPayload,
+    payload: PublishPayload,
     at: Instant,
     done: oneshot::Sender<()>,
-    /// Room for its bytes, which it needs also when its publisher has gone.
+    /// The budget of its bytes, which it keeps even if its publisher disconnects.
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 enum PublishPayload {
     /// For browsers, history and peers.
     Message(PhorgeInstance, AphlictMessage),
-    /// For one who listens, and nobody else.
+    /// A self-probe's message for one recipient, without history and peers.
     Probe(Recipient, Frame),
 }
 
-/// What waits for [`PublishWorker::run`].
+/// The queue's end for [`PublishWorker::run`].
 pub struct PublishReceiver(mpsc::Receiver<PublishJob>);
 
-/// A publish_queue and what lies on it.
+/// Creates a queue: its sender and its receiver.
 pub fn publish_queue() -> (PublishQueue, PublishReceiver) {
     let (sender, receiver) = mpsc::channel(QUEUE);
     (PublishQueue(sender), PublishReceiver(receiver))
 }
 
 impl PublishQueue {
-    /// Publishes a message; done once browsers have been told and the peers' queues have it. The permit
-    /// that its bytes take is free again then, whether or not somebody waits for that.
+    /// Publishes a message; returns once it is with the browsers' sessions and in the peers' queues. The
+    /// permit for its bytes is released then, even if the caller no longer waits.
     ///
     /// # Errors
-    /// [`PublishQueueFull`]: nobody has been told.
+    /// [`PublishQueueFull`]: the message is not published.
     pub async fn publish(
         &self,
         instance: PhorgeInstance,
@@ -78,23 +78,23 @@ impl PublishQueue {
         self.enqueue(PublishPayload::Message(instance, message), permit).await
     }
 
-    /// Tells one recipient a text, with nothing left behind.
+    /// Sends a text to one recipient, without history and peers.
     ///
     /// # Errors
-    /// [`PublishQueueFull`]: it hasn't been told.
+    /// [`PublishQueueFull`]: the text is not sent.
     pub async fn probe(&self, to: Recipient, text: &str) -> Result<(), PublishQueueFull> {
         self.enqueue(PublishPayload::Probe(to, Frame::text(text)), None).await
     }
 
     async fn enqueue(
         &self,
-        what: PublishPayload,
+        payload: PublishPayload,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Result<(), PublishQueueFull> {
-        let (done, told) = oneshot::channel();
-        let job = PublishJob { what, at: Instant::now(), done, _permit: permit };
+        let (done, published) = oneshot::channel();
+        let job = PublishJob { payload, at: Instant::now(), done, _permit: permit };
         self.0.try_send(job).map_err(|_| PublishQueueFull)?;
-        told.await.map_err(|_| PublishQueueFull)
+        published.await.map_err(|_| PublishQueueFull)
     }
 
     /// How many messages wait.
@@ -103,34 +103,34 @@ impl PublishQueue {
     }
 }
 
-/// Who publishes.
+/// The task that publishes.
 pub struct PublishWorker {
-    /// Who tells browsers.
+    /// Delivers to browsers.
     pub hub: Hub,
-    /// Where browsers that come back find what they missed.
+    /// Keeps messages for replay.
     pub history: SharedMessageHistory,
-    /// Who else is told.
+    /// Relays to the other servers.
     pub peers: PeerRelay,
-    /// What we are called.
+    /// This server's fingerprint.
     pub fingerprint: ServerFingerprint,
-    /// Counts what nobody but the probe hears.
+    /// Counts messages that only the self-probe receives.
     pub probe_only_messages: Arc<AtomicU64>,
 }
 
 impl PublishWorker {
-    /// Publishes what comes, until the hub ends.
+    /// Publishes messages until the queue or the hub is closed.
     pub async fn run(self, PublishReceiver(mut queue): PublishReceiver) {
-        while let Some(PublishJob { what, at, done, _permit }) = queue.recv().await {
-            let told = match what {
+        while let Some(PublishJob { payload, at, done, _permit }) = queue.recv().await {
+            let published = match payload {
                 PublishPayload::Message(instance, message) => {
                     self.publish(instance, message, at).await
                 }
                 PublishPayload::Probe(to, frame) => self.probe(to, frame, at).await,
             };
-            if told.is_err() {
+            if published.is_err() {
                 return;
             }
-            // A publisher that has gone needs no answer.
+            // A publisher that disconnected needs no answer.
             let _ = done.send(());
         }
     }
@@ -151,13 +151,13 @@ impl PublishWorker {
     }
 
     async fn probe(&self, to: Recipient, frame: Frame, at: Instant) -> Result<(), HubClosed> {
-        // A probe may have given up meanwhile: what isn't sent isn't counted.
+        // The probe may have given up: then nothing is sent or counted.
         let here = u64::try_from(self.hub.count(&to).await?).unwrap_or_default();
         self.probe_only_messages.fetch_add(here, Relaxed);
         self.hub.notify(to, Notice::Opaque(frame), at).await
     }
 
-    /// What is to be told, and whom here, if that hasn't been done before.
+    /// Stores a message; returns its recipients here and the message for peers, or None for a copy.
     fn take(
         &self,
         instance: PhorgeInstance,
@@ -169,16 +169,16 @@ impl PublishWorker {
         }
         let to = recipients(&instance, &message.subscribers);
         let frame = Frame::text(&message.touched_by(own));
-        let (mark, held) = (
+        let (identity, held) = (
             MessageIdentity::of(&message),
             BacklogEntry { to: Arc::clone(&to), frame: frame.clone() },
         );
-        let is_new = self.history.lock().take(&instance, &mark, held, Instant::now());
+        let is_new = self.history.lock().take(&instance, &identity, held, Instant::now());
         is_new.then(|| (to, RelayedMessage { instance, frame, touched: message.touched.into() }))
     }
 }
 
-/// Each once, in order of first appearance.
+/// The distinct recipients in order of first appearance.
 fn recipients(instance: &PhorgeInstance, ids: &[String]) -> Arc<[Recipient]> {
     let known: indexmap::IndexSet<Recipient> =
         ids.iter().filter_map(|id| instance.recipient(id)).collect();
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_too_many_messages_the_publisher_is_told_at_once() {
+    async fn a_full_queue_refuses_at_once() {
         let (publish_queue, inbox) = publish_queue();
         let permit = Arc::new(Semaphore::new(QUEUE));
         let publish = || {
@@ -215,7 +215,7 @@ mod tests {
                 (publish_queue.waiting(), permit.available_permits()),
                 (waiting, QUEUE - waiting)
             );
-            // Its publisher gives up; the message stays, and so does the permit that it takes.
+            // The publisher gives up; the message and its permit stay.
             assert_eq!(publish().now_or_never(), None);
         }
         assert_eq!(publish().await, Err(PublishQueueFull));
@@ -225,10 +225,10 @@ mod tests {
     }
 
     #[test]
-    fn each_recipient_is_told_once_however_often_it_is_named() {
+    fn recipients_are_distinct() {
         let ids = ["b", "a", "b"].map(str::to_owned);
-        let told = recipients(&instance("instance=acme"), &ids);
-        assert_eq!(*told, ["acme/b".into(), "acme/a".into()]);
+        let found = recipients(&instance("instance=acme"), &ids);
+        assert_eq!(*found, ["acme/b".into(), "acme/a".into()]);
         assert!(recipients(&instance("instance=a/b"), &ids).is_empty());
     }
 }

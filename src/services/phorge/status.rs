@@ -1,28 +1,25 @@
-//! What the status page of Phorge is told, counted (`specs/aphlict.md` section 2.2).
+//! The answer to Phorge's status page (`specs/aphlict.md` section 2.2) and the counts in it.
 
 use super::instance::PhorgeInstance;
+use parking_lot::Mutex;
 use serde::Serialize;
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
-/// Aphlict's version of its protocol: a constant.
+/// The version of Aphlict's protocol.
 const VERSION: u32 = 7;
 
-/// Instances whose clients are counted apart. Clients name whatever they like, up to a length
-/// ([`super::instance::MAX_NAME`]); of more than so many nobody keeps count.
+/// The most instances with a count of their own. Clients can name any instance, so that the table must be
+/// bounded; further instances count as zero.
 const MAX_INSTANCES: usize = 4096;
 
-/// Clients that ever came, by instance.
+/// How many clients ever connected, by instance.
 #[derive(Debug, Default)]
 pub struct ClientTotals(Mutex<HashMap<PhorgeInstance, u64>>);
 
 impl ClientTotals {
-    /// One more.
+    /// Counts one connection.
     pub fn count(&self, instance: &PhorgeInstance) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.0.lock();
         if let Some(count) = counts.get_mut(instance) {
             *count += 1;
         } else if counts.len() < MAX_INSTANCES {
@@ -30,9 +27,9 @@ impl ClientTotals {
         }
     }
 
-    /// How many of an instance there have been.
+    /// How many clients of an instance ever connected.
     pub fn of(&self, instance: &PhorgeInstance) -> u64 {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = self.0.lock();
         counts.get(instance).copied().unwrap_or_default()
     }
 }
@@ -40,34 +37,34 @@ impl ClientTotals {
 /// The answer to `GET /status/`.
 #[derive(Debug, Serialize)]
 pub struct AphlictStatus<'a> {
-    /// The instance that was asked for.
+    /// The instance in the query.
     pub instance: &'a str,
     /// Milliseconds since the server started.
     pub uptime: u64,
-    /// Clients of the instance.
+    /// Connected clients of the instance.
     #[serde(rename = "clients.active")]
     pub clients_active: usize,
-    /// Clients that ever came to it.
+    /// Clients that ever connected to the instance.
     #[serde(rename = "clients.total")]
     pub clients_total: u64,
-    /// Messages published or relayed to us, for all instances, those that came before included.
+    /// Messages from publishers and peers, of all instances, duplicates included.
     #[serde(rename = "messages.in")]
     pub messages_in: u64,
     /// Messages sent to clients, of all instances, replays not included.
     #[serde(rename = "messages.out")]
     pub messages_out: u64,
-    /// See [`AphlictStatus::new`].
+    /// The version of the protocol.
     pub version: u32,
-    /// Messages held, of all instances.
+    /// Messages in the history, of all instances.
     #[serde(rename = "history.size")]
     pub history_size: usize,
-    /// How old the oldest of them is, in milliseconds.
+    /// Age of the oldest of them in milliseconds.
     #[serde(rename = "history.age")]
     pub history_age: Option<u64>,
 }
 
 impl<'a> AphlictStatus<'a> {
-    /// With what a history holds and nothing counted yet. The version is Aphlict's own.
+    /// A status with the extent of the history and all counts zero.
     pub fn new(instance: &'a str, uptime: Duration, extent: (usize, Option<Duration>)) -> Self {
         Self {
             instance,
@@ -94,7 +91,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn the_example_of_section_2_2() {
+    fn the_protocols_example_is_written() {
         let (uptime, age) = (Duration::from_millis(86_400_123), Duration::from_millis(41_250));
         let mut status = AphlictStatus {
             clients_active: 12,
@@ -116,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_clients_make_up_do_not_pile_up() {
+    fn invented_instance_names_are_bounded() {
         let arrivals = ClientTotals::default();
         let named = |number| PhorgeInstance::of_path(&format!("/~{number}/")).unwrap();
         for number in 0..=MAX_INSTANCES {

@@ -1,6 +1,6 @@
-//! The command itself: exit codes, JSON, passwords that show nowhere.
+//! The doctor command: exit codes, JSON, and passwords that are never shown.
 
-use super::ward::DoctorFixture;
+use super::fixture::DoctorFixture;
 use crate::support::{folder, free_port, within};
 use serde_json::Value;
 use std::process::{Output, Stdio};
@@ -22,7 +22,7 @@ async fn run(arguments: &[&str], input: &str) -> Output {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    // It may have ended without reading.
+    // It may exit without reading its input.
     let _ = doctor.stdin.take().unwrap().write_all(input.as_bytes()).await;
     within("the doctor ends", doctor.wait_with_output()).await.unwrap()
 }
@@ -32,7 +32,8 @@ impl DoctorFixture {
         let lines = "  'trusted_proxies' => array ('127.0.0.1'),\n";
         let file = self.installation.config_php(lines).display().to_string();
         let (port, url) = (self.daemon.port().to_string(), self.nextcloud.url());
-        let usual = ["doctor", &file, "--port", &port, "--nextcloud-url", &url, "--patience", "1s"];
+        let usual =
+            ["doctor", &file, "--port", &port, "--nextcloud-url", &url, "--idle-time", "1s"];
         let Output { status, stdout, stderr } = run(&[&usual, more].concat(), input).await;
         let text = [stdout, stderr].concat();
         (status.code(), String::from_utf8(text).unwrap())
@@ -40,11 +41,11 @@ impl DoctorFixture {
 }
 
 #[tokio::test]
-async fn ends_with_0_when_nothing_is_wrong_and_with_1_when_something_is() {
+async fn the_exit_code_tells_the_result() {
     let fixture = DoctorFixture::healthy().await;
     let (code, text) = fixture.doctor(&["--user", "alice"], "alice-password\n").await;
     assert_eq!(code, Some(0), "{text}");
-    assert!(text.contains("✓ log-in       alice is let in\n"), "{text}");
+    assert!(text.contains("✓ login        alice can log in\n"), "{text}");
     assert!(!text.contains(PASSWORD) && !text.contains('\x1b'), "{text}");
     fixture.trusts(&[]);
     let (code, text) = fixture.doctor(&[], "").await;
@@ -54,7 +55,7 @@ async fn ends_with_0_when_nothing_is_wrong_and_with_1_when_something_is() {
 }
 
 #[tokio::test]
-async fn json_says_the_same_with_the_password_from_a_file() {
+async fn json_reports_the_same_findings() {
     let (fixture, folder) = (DoctorFixture::healthy().await, folder("password"));
     let file = folder.path().join("password");
     std::fs::write(&file, format!("{PASSWORD}\nsecond line\n")).unwrap();
@@ -65,15 +66,15 @@ async fn json_says_the_same_with_the_password_from_a_file() {
     let report: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(report["fine"], true);
     let findings = report["findings"].as_array().unwrap();
-    assert!(findings.iter().any(|f| f["check"] == "log-in" && f["state"] == "fine"), "{text}");
+    assert!(findings.iter().any(|f| f["check"] == "login" && f["state"] == "fine"), "{text}");
     assert!(!text.contains(PASSWORD), "{text}");
 }
 
 #[tokio::test]
-async fn bad_usage_ends_with_2_and_bad_settings_are_a_finding() {
+async fn bad_usage_exits_with_2_and_bad_settings_are_a_finding() {
     for arguments in [
         &["doctor", "--no-such-flag"][..],
-        &["doctor", "--patience", "soon"],
+        &["doctor", "--idle-time", "soon"],
         &["doctor", "--password-file", "/x"],
         &[
             "doctor",
@@ -97,9 +98,9 @@ async fn bad_usage_ends_with_2_and_bad_settings_are_a_finding() {
     assert_eq!(report["fine"], false);
 }
 
-/// On a terminal of script(1), which shows whatever is typed unless the terminal is told not to.
+/// Runs in a terminal of script(1), which echoes typed text unless echo is turned off.
 #[tokio::test]
-async fn a_password_that_is_typed_does_not_show() {
+async fn a_typed_password_is_not_echoed() {
     const TYPED: &str = "typed-in-secret";
     let nowhere = free_port();
     let doctor = env!("CARGO_BIN_EXE_notify_push");
@@ -129,7 +130,7 @@ async fn a_password_that_is_typed_does_not_show() {
     let mut shown = Vec::new();
     within("it asks", async {
         while !String::from_utf8_lossy(&shown).contains("Password of alice: ") {
-            assert_ne!(screen.read_buf(&mut shown).await.unwrap(), 0, "it ends without asking");
+            assert_ne!(screen.read_buf(&mut shown).await.unwrap(), 0, "it exits without asking");
         }
     })
     .await;

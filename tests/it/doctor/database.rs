@@ -1,6 +1,6 @@
-//! Rights that are missing or too many, in the real engines.
+//! The doctor's findings about missing and excessive rights, with real database servers.
 
-use super::ward::{described, diagnose, lines, of, wrong};
+use super::fixture::{described, diagnose, lines, of, wrong};
 use crate::support::{
     database::{Database, PASSWORD},
     mariadb::MariaDb,
@@ -25,7 +25,7 @@ fn states(findings: &[CheckFinding]) -> [FindingState; 4] {
 const A_MOUNT: &str = "INSERT INTO oc_filecache (fileid, storage, path, path_hash) VALUES (7, 3, '', '7');\
     INSERT INTO oc_mounts (id, storage_id, root_id, user_id, mount_point) VALUES (1, 3, 7, 'a', '/a/');";
 
-/// The same database as another user of it.
+/// The URL of the database with another user.
 fn as_user(database: &Database, user: &str, password: &str) -> String {
     let url = database.url();
     let (scheme, rest) = url.split_once("://").unwrap();
@@ -33,7 +33,7 @@ fn as_user(database: &Database, user: &str, password: &str) -> String {
     format!("{scheme}://{user}:{password}@{place}")
 }
 
-/// The statements of a remedy, with what the reader has to fill in.
+/// The statements of a remedy with the password filled in.
 fn statements(findings: &[CheckFinding], check: CheckId) -> String {
     let finding = of(findings, check)[0];
     lines(finding)[0].replace("<password>", "secret")
@@ -50,7 +50,7 @@ async fn mariadb_with_nextclouds_own_account_is_a_hint_whose_remedy_works() {
         [FindingState::Fine, FindingState::Fine, FindingState::Hint, FindingState::Fine],
         "{found:#?}"
     );
-    assert!(of(&found, CheckId::Mounts)[0].seen.starts_with("found 1 mount of storage 3 in"));
+    assert!(of(&found, CheckId::Mounts)[0].observed.starts_with("found 1 mount of storage 3 in"));
     mariadb.administrator().execute(&statements(&found, CheckId::Rights)).await;
     let found = findings(&as_user(&database, "notify_push", "secret")).await;
     assert_eq!(states(&found), [FindingState::Fine; 4], "{found:#?}");
@@ -76,7 +76,7 @@ async fn postgres_with_nextclouds_own_account_is_a_hint_whose_remedy_works() {
 }
 
 #[tokio::test]
-async fn a_table_that_may_not_be_read_comes_with_its_grant() {
+async fn an_unreadable_table_comes_with_its_grant() {
     let mariadb = MariaDb::start().await;
     let database = mariadb.nextcloud().await;
     let grants = findings(&database.url()).await;
@@ -89,7 +89,7 @@ async fn a_table_that_may_not_be_read_comes_with_its_grant() {
         lines(finding)[0].starts_with("GRANT SELECT ON `nextcloud0`.`oc_authtoken` TO"),
         "{finding:?}"
     );
-    assert_eq!(of(&found, CheckId::Mounts)[0].seen, "skipped because tables failed");
+    assert_eq!(of(&found, CheckId::Mounts)[0].observed, "skipped because tables failed");
 }
 
 #[tokio::test]
@@ -100,18 +100,18 @@ async fn a_wrong_prefix_is_no_table_at_all() {
     let arguments = [&["--database-url", &url, "--port", "1"], &others[..]].concat();
     let found = diagnose(described(&arguments), None).await;
     let finding = wrong(&found, CheckId::Tables);
-    assert!(finding.seen.contains("no such table: nc_mounts"), "{finding:?}");
+    assert!(finding.observed.contains("no such table: nc_mounts"), "{finding:?}");
     assert_eq!(of(&found, CheckId::Tables).len(), 6);
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_there_and_a_wrong_password_are_told_apart() {
+async fn a_missing_file_and_a_wrong_password_are_distinguished() {
     let found = findings("sqlite:///nowhere/owncloud.db").await;
     assert_eq!(lines(wrong(&found, CheckId::Database)), ["ls -l /nowhere/owncloud.db"]);
     let postgres = Postgres::shared().await;
     let database = postgres.nextcloud().await;
     let found = findings(&as_user(&database, "nextcloud", "hunter2")).await;
     let finding = wrong(&found, CheckId::Database);
-    assert!(finding.seen.contains("dbpassword"), "{finding:?}");
+    assert!(finding.observed.contains("dbpassword"), "{finding:?}");
     assert!(!format!("{found:?}").contains("hunter2"));
 }

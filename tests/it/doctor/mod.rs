@@ -1,9 +1,9 @@
-//! `notify_push doctor`: what it finds in a whole installation, and what mends it.
+//! `notify_push doctor`: its findings and remedies in a complete installation.
 
 mod command;
 mod database;
+mod fixture;
 mod nextcloud;
 mod proxies;
 mod redis;
 mod text;
-mod ward;

@@ -1,6 +1,6 @@
-//! Nextcloud is not as it should be.
+//! The doctor's findings about a faulty Nextcloud.
 
-use super::ward::{DoctorFixture, STATUS, all_wrong, lines, of, wrong};
+use super::fixture::{DoctorFixture, STATUS, all_wrong, lines, of, wrong};
 use crate::support::nextcloud::{Answer, Nextcloud, NextcloudSetup};
 use notify_push::doctor::{CheckId, FindingState};
 
@@ -12,11 +12,11 @@ async fn an_app_that_is_not_enabled_is_installed() {
     let findings = fixture.findings(&[]).await;
     let finding = wrong(&findings, CheckId::App);
     assert!(lines(finding).contains(&"occ app:install notify_push"), "{finding:?}");
-    assert_eq!(of(&findings, CheckId::Proxies)[0].seen, "skipped because app failed");
+    assert_eq!(of(&findings, CheckId::Proxies)[0].observed, "skipped because app failed");
 }
 
 #[tokio::test]
-async fn an_older_app_is_updated_and_a_newer_one_is_told_of() {
+async fn other_versions_of_the_app_have_remedies() {
     let fixture = DoctorFixture::healthy().await;
     fixture.plays(&["127.0.0.1"], "1.3.0");
     let findings = fixture.findings(&[]).await;
@@ -37,7 +37,7 @@ async fn maintenance_is_ended() {
 }
 
 #[tokio::test]
-async fn redirects_hosts_and_strangers_are_told_apart() {
+async fn answers_of_other_servers_are_distinguished() {
     let fixture = DoctorFixture::healthy().await;
     for (answer, line) in [
         (Answer::redirect(301, "https://cloud/status.php"), "NEXTCLOUD_URL=https://cloud"),

@@ -1,10 +1,10 @@
-//! Redis refuses something, or Nextcloud uses another one.
+//! The doctor's findings about Redis: refused rights, or another server than Nextcloud's.
 
-use super::ward::{DoctorFixture, all_wrong, described, diagnose, lines, of, wrong};
+use super::fixture::{DoctorFixture, all_wrong, described, diagnose, lines, of, wrong};
 use crate::support::{recipe::user, redis::Redis};
 use notify_push::doctor::{CheckId, FindingState};
 
-/// Looks over nothing but a Redis.
+/// Runs the checks where only Redis is reachable.
 async fn findings(url: &str) -> Vec<notify_push::doctor::CheckFinding> {
     let others =
         ["--database-url", "sqlite:///nowhere/x.db", "--nextcloud-url", "http://127.0.0.1:1"];
@@ -18,14 +18,14 @@ async fn a_wrong_password_is_named_and_not_shown() {
     let url = format!("redis://:hunter2@127.0.0.1:{}", redis.port());
     let findings = findings(&url).await;
     let finding = wrong(&findings, CheckId::Redis);
-    assert!(finding.seen.contains("refuses the login"), "{finding:?}");
+    assert!(finding.observed.contains("refuses the login"), "{finding:?}");
     assert!(lines(finding)[0].contains("'password'"), "{finding:?}");
-    assert_eq!(of(&findings, CheckId::Events)[0].seen, "skipped because redis failed");
+    assert_eq!(of(&findings, CheckId::Events)[0].observed, "skipped because redis failed");
     assert!(!format!("{findings:?}").contains("hunter2"));
 }
 
 #[tokio::test]
-async fn a_user_who_may_not_listen_is_granted_the_rights() {
+async fn missing_rights_come_with_their_grant() {
     let redis =
         Redis::start_with(&["--user", "push", "on", ">secret", "+ping", "+get", "~*"]).await;
     let findings = findings(&format!("redis://push:secret@127.0.0.1:{}", redis.port())).await;
@@ -40,22 +40,22 @@ async fn a_user_who_may_not_listen_is_granted_the_rights() {
 }
 
 #[tokio::test]
-async fn with_the_least_rights_of_the_page_nothing_is_wrong() {
+async fn the_documented_rights_are_sufficient() {
     let redis = Redis::start_with(&user("notify_push")).await;
     let url = format!("redis://notify_push:CHANGE-ME@127.0.0.1:{}", redis.port());
     let findings = findings(&url).await;
     for check in [CheckId::Redis, CheckId::Events] {
         assert_eq!(of(&findings, check)[0].state, FindingState::Fine, "{findings:#?}");
     }
-    assert!(of(&findings, CheckId::Events)[0].seen.contains("as it should be"));
+    assert!(of(&findings, CheckId::Events)[0].observed.contains("as it should be"));
 }
 
 #[tokio::test]
-async fn a_nextcloud_with_another_redis_is_found_out() {
+async fn a_nextcloud_with_another_redis_is_found() {
     let (fixture, other) = (DoctorFixture::healthy().await, Redis::start().await);
     let findings = fixture.findings(&["--redis-url", &other.url()]).await;
     let finding = wrong(&findings, CheckId::App);
-    assert!(finding.seen.contains("does not know the token"), "{finding:?}");
+    assert!(finding.observed.contains("does not know the token"), "{finding:?}");
     assert!(lines(finding).contains(&"occ config:system:get redis"), "{finding:?}");
-    assert!(all_wrong(&findings).contains(&CheckId::Delivery), "the daemon has another one, too");
+    assert!(all_wrong(&findings).contains(&CheckId::Delivery), "the daemon uses another one, too");
 }

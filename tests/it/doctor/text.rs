@@ -1,7 +1,7 @@
-//! The whole report, as it is read: `tests/data/doctor/`. Write the files anew with
-//! `UPDATE_GOLDEN=1 cargo test --test it doctor::text`, and read what changed.
+//! The complete report as text: `tests/data/doctor/`. Update the files with
+//! `UPDATE_GOLDEN=1 cargo test --test it doctor::text`, and review the difference.
 
-use super::ward::{DoctorFixture, described, diagnose};
+use super::fixture::{DoctorFixture, described, diagnose};
 use notify_push::doctor::{CheckFinding, FindingState, RemedyStep, ReportStyle};
 use std::path::Path;
 
@@ -9,7 +9,7 @@ fn compare(name: &str, findings: &[CheckFinding]) {
     let text = ReportStyle { colours: false }.text(findings);
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/doctor").join(name);
-    #[expect(clippy::disallowed_methods, reason = "a switch for whoever changes the texts")]
+    #[expect(clippy::disallowed_methods, reason = "a switch to update the files")]
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&file, &text).unwrap();
     }
@@ -17,8 +17,7 @@ fn compare(name: &str, findings: &[CheckFinding]) {
     assert_eq!(text, expected, "{name} differs:\n{text}");
 }
 
-/// Without what differs from run to run and from machine to machine: done to the findings, so that the
-/// lines break where they would.
+/// Replaces what differs between runs and machines, in the findings, so that lines wrap as usual.
 fn same_everywhere(findings: &mut [CheckFinding], replace: &[(String, &str)]) {
     let tidy = |text: &mut String| {
         for (found, with) in replace {
@@ -38,7 +37,7 @@ fn same_everywhere(findings: &mut [CheckFinding], replace: &[(String, &str)]) {
         *text = words.join(" ");
     };
     for finding in findings {
-        tidy(&mut finding.seen);
+        tidy(&mut finding.observed);
         finding.details.iter_mut().for_each(tidy);
         for step in &mut finding.remedy {
             let (RemedyStep::Do(text)
@@ -51,7 +50,7 @@ fn same_everywhere(findings: &mut [CheckFinding], replace: &[(String, &str)]) {
 }
 
 #[tokio::test]
-async fn of_a_healthy_set_up() {
+async fn a_healthy_installation_has_no_problems() {
     let fixture = DoctorFixture::healthy().await;
     let mut findings = fixture.findings_as("alice", "alice-password").await;
     assert!(findings.iter().all(|finding| finding.state == FindingState::Fine), "{findings:#?}");
@@ -69,7 +68,7 @@ async fn of_a_healthy_set_up() {
 }
 
 #[tokio::test]
-async fn of_a_set_up_where_nothing_answers() {
+async fn unreachable_servers_have_remedies() {
     let described = described(&[
         "--database-url",
         "mysql://nextcloud:hunter2@127.0.0.1:1/nextcloud",

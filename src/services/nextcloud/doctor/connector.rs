@@ -1,4 +1,4 @@
-//! From an address to a WebSocket that clients would get there: TCP, TLS, upgrade, each bounded.
+//! Opens a WebSocket as a client would: TCP, TLS and upgrade, each with a time limit.
 
 use crate::{
     client::{
@@ -16,19 +16,19 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 use url::Url;
 
-/// For each of the steps.
+/// The time limit of each step.
 const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A client of the address.
+/// A WebSocket client of an endpoint.
 pub(super) type EndpointClient = WebSocketClient<Box<dyn ByteStream>>;
 
-/// An address that clients connect to.
+/// Connects to an address that clients use.
 #[derive(Clone)]
 pub(super) struct EndpointConnector {
-    place: EndpointAddress,
+    address: EndpointAddress,
     request: UpgradeRequest,
     tls: Option<(String, TlsConnector)>,
-    /// Whether to say first who we are, as a proxy would.
+    /// Whether to send a PROXY protocol header first.
     proxy_protocol: bool,
 }
 
@@ -38,25 +38,25 @@ enum EndpointAddress {
     Unix(PathBuf),
 }
 
-/// Why nobody gets in there.
+/// Why the endpoint can't be used.
 #[derive(Debug)]
 pub(super) enum EndpointFailure {
-    /// No connection: the system's words.
+    /// The connection failed, with the system's error.
     Unreachable(io::Error),
-    /// Nobody answers in time.
+    /// A step exceeded its time limit.
     TimedOut,
-    /// The certificate isn't good.
+    /// The certificate is not trusted.
     Certificate(String),
-    /// TLS fails otherwise.
+    /// TLS failed for another reason.
     Tls(String),
-    /// An answer that is no 101.
+    /// The answer has another status than 101.
     Refused(UpgradeRejection),
-    /// Anything else.
+    /// The connection broke or the answer was invalid.
     Broken(WebSocketClientError),
 }
 
 impl EndpointConnector {
-    /// Of a `ws:` or `wss:` address; `tls` is used for the latter.
+    /// A connector for a `ws:` or `wss:` URL; `tls` is used for the latter.
     pub(super) fn at(url: &Url, tls: ClientConfig) -> Option<Self> {
         let host = url.host_str()?.trim_matches(['[', ']']).to_owned();
         let port = url.port_or_known_default()?;
@@ -68,27 +68,27 @@ impl EndpointConnector {
         Some(Self {
             request: UpgradeRequest { host: authority?, path: format!("{}{query}", url.path()) },
             tls: (url.scheme() == "wss").then(|| (host.clone(), Arc::new(tls).into())),
-            place: EndpointAddress::Tcp(host, port),
+            address: EndpointAddress::Tcp(host, port),
             proxy_protocol: false,
         })
     }
 
-    /// Of the daemon itself.
+    /// A connector for the daemon's own listener.
     pub(super) fn own(
-        place: Result<(String, u16), PathBuf>,
+        address: Result<(String, u16), PathBuf>,
         request: UpgradeRequest,
         ConnectionPreamble { tls, proxy_protocol }: ConnectionPreamble,
     ) -> Result<Self, rustls::Error> {
-        let place = match place {
+        let address = match address {
             Ok((host, port)) => EndpointAddress::Tcp(host, port),
             Err(path) => EndpointAddress::Unix(path),
         };
         let tls =
             tls.then(self_tls_connector).transpose()?.map(|tls| ("localhost".to_owned(), tls));
-        Ok(Self { place, request, tls, proxy_protocol })
+        Ok(Self { address, request, tls, proxy_protocol })
     }
 
-    /// Connects as a client does.
+    /// Opens a WebSocket as a client does.
     pub(super) async fn open_websocket(
         &self,
         rng: fastrand::Rng,
@@ -102,8 +102,8 @@ impl EndpointConnector {
             Some((name, connector)) => {
                 let name = ServerName::try_from(name.clone())
                     .map_err(|error| EndpointFailure::Tls(error.to_string()))?;
-                let shaken = bounded(connector.connect(name, stream)).await?;
-                Box::new(shaken.map_err(|error| EndpointFailure::of_tls(&error))?)
+                let connected = bounded(connector.connect(name, stream)).await?;
+                Box::new(connected.map_err(|error| EndpointFailure::of_tls(&error))?)
             }
         };
         match bounded(WebSocketClient::upgrade(stream, &self.request, rng)).await? {
@@ -114,7 +114,7 @@ impl EndpointConnector {
     }
 
     async fn connect(&self) -> io::Result<Box<dyn ByteStream>> {
-        Ok(match &self.place {
+        Ok(match &self.address {
             EndpointAddress::Tcp(host, port) => {
                 Box::new(TcpStream::connect((host.as_str(), *port)).await?)
             }

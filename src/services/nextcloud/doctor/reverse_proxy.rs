@@ -1,8 +1,8 @@
-//! What to write into the file of which proxy.
+//! Remedies in the configuration language of each reverse proxy.
 
-use super::outcome::CheckFinding;
+use crate::doctor::CheckFinding;
 
-/// A reverse proxy, as far as its `Server` header gives it away.
+/// A reverse proxy, identified by its `Server` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReverseProxy {
     Nginx,
@@ -22,7 +22,7 @@ impl ReverseProxy {
         }
     }
 
-    /// How it passes an upgrade on.
+    /// How it forwards an upgrade.
     pub(super) fn advise_upgrade(self, finding: CheckFinding) -> CheckFinding {
         let finding = match self {
             Self::Nginx | Self::Unknown => finding
@@ -33,7 +33,7 @@ impl ReverseProxy {
                 ),
             Self::Apache => finding,
             Self::Caddy => finding
-                .advise("Caddy passes it on by itself: look for a proxy before or behind it."),
+                .advise("Caddy forwards it by default: look for a proxy before or behind it."),
         };
         match self {
             Self::Apache | Self::Unknown => {
@@ -45,7 +45,7 @@ impl ReverseProxy {
         }
     }
 
-    /// How it passes `/push/` on.
+    /// How it forwards `/push/`.
     pub(super) fn advise_location(self, finding: CheckFinding) -> CheckFinding {
         match self {
             Self::Nginx => finding.advise("nginx, in the server block of Nextcloud, above its locations:")
@@ -59,18 +59,17 @@ impl ReverseProxy {
             Self::Caddy => finding.advise("Caddy, in the site of Nextcloud, above the other handlers:")
                 .paste("handle_path /push/* {\n    reverse_proxy 127.0.0.1:7867\n}"),
             Self::Unknown => finding.advise(
-                "Let the proxy pass /push/ on to the daemon: nginx/notify_push.conf and \
+                "Let the proxy forward /push/ to the daemon: nginx/notify_push.conf and \
                  apache/notify_push.conf of this project show how.",
             ),
         }
     }
 
-    /// How it tells who the client is.
+    /// How it forwards the client's address.
     pub(super) fn advise_forwarded_header(self, finding: CheckFinding) -> CheckFinding {
         match self {
             Self::Apache | Self::Caddy => finding.advise(
-                "Apache and Caddy do it by themselves, unless told otherwise: look for a rule that \
-                 removes X-Forwarded-For.",
+                "Apache and Caddy do it by default: look for a rule that removes X-Forwarded-For.",
             ),
             Self::Nginx | Self::Unknown => finding
                 .advise("nginx, in the location of /push/:")
@@ -84,7 +83,7 @@ mod tests {
     use super::ReverseProxy;
 
     #[test]
-    fn proxies_are_known_by_their_header() {
+    fn the_server_header_identifies_the_proxy() {
         assert_eq!(ReverseProxy::of(Some("nginx/1.26.0")), ReverseProxy::Nginx);
         assert_eq!(ReverseProxy::of(Some("Apache/2.4.62 (Debian)")), ReverseProxy::Apache);
         assert_eq!(ReverseProxy::of(None), ReverseProxy::Unknown);

@@ -1,20 +1,20 @@
-//! The token that opens the self-test's routes, here and in Nextcloud: `specs/nextcloud.md` section 5.
+//! The token for the self-test's routes of the daemon and of Nextcloud (`specs/nextcloud.md` section 5).
 
 use crate::client::redis::{RedisClient, RedisClientError};
 
-/// Where Nextcloud puts it while a self-test runs.
+/// The Redis key that holds it during a self-test.
 const KEY: &str = "test-token";
-/// How long ours stays, in seconds, should nobody take it back: longer than all checks that use it.
+/// The life of the doctor's own token in seconds, longer than all checks that use it.
 const LIFE: u32 = 300;
 
-/// Shown to nobody.
+/// A token for self-test requests; never shown.
 pub(super) struct SelfTestToken {
     text: String,
     ours: bool,
 }
 
 impl SelfTestToken {
-    /// The one of a self-test that runs now, else one of our own that goes away by itself.
+    /// Takes the token of a running self-test, else creates one that expires.
     pub(super) async fn acquire(
         keys: &RedisClient,
         rng: &mut fastrand::Rng,
@@ -28,10 +28,10 @@ impl SelfTestToken {
         Ok(Self { text, ours: true })
     }
 
-    /// Makes ours good for nothing; it is gone a second later.
+    /// Invalidates the doctor's own token at once; Redis deletes it a second later.
     pub(super) async fn release(&self, keys: &RedisClient) {
         if self.ours {
-            // If this fails it goes away by itself.
+            // If this fails, the token expires.
             let _ = keys.set_with_expiry(KEY, "", 1).await;
         }
     }

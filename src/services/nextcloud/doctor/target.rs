@@ -1,4 +1,4 @@
-//! Who is looked over, with what, and what only the system around it knows.
+//! The Nextcloud that is checked, and how to run its `occ`.
 
 use crate::{
     config::{ServiceRoute, SettingRow},
@@ -10,23 +10,23 @@ use crate::{
 };
 use std::{fs, io, net::IpAddr, os::unix::fs::MetadataExt as _, path::Path, time::Duration};
 
-/// One host, as far as it is told of.
+/// The settings and context of the checked Nextcloud.
 pub struct NextcloudTarget {
-    /// Its settings.
+    /// The service's settings.
     pub instance: NextcloudServiceSettings,
-    /// Where the daemon listens.
+    /// The daemon's listener.
     pub listen: ListenSettings,
-    /// Which of the requests there are for it.
+    /// Which requests to that listener belong to the service.
     pub place: ServiceRoute,
-    /// The settings as they may be shown, and where they come from.
+    /// The settings without secrets, each with its source.
     pub rows: Vec<SettingRow>,
-    /// What was noticed while they were read.
+    /// Warnings from reading the settings.
     pub warnings: Vec<String>,
-    /// Whom to log in as.
+    /// The account to log in with, if one was named.
     pub credentials: Option<LoginCredentials>,
-    /// How long a silent connection is held.
-    pub patience: Duration,
-    /// How `occ` is run: [`occ`].
+    /// How long the idle check holds a silent connection.
+    pub idle_time: Duration,
+    /// The command that runs `occ`, from [`occ`].
     pub occ: String,
 }
 
@@ -35,7 +35,7 @@ impl NextcloudTarget {
         &self.instance
     }
 
-    /// How Nextcloud is reached; none: its URL is not known.
+    /// How Nextcloud is reached; None if its URL is unknown.
     pub(super) fn remote(&self) -> Option<NextcloudClientSettings> {
         let nextcloud = &self.settings().nextcloud;
         Some(NextcloudClientSettings {
@@ -47,16 +47,16 @@ impl NextcloudTarget {
     }
 }
 
-/// What the environment lends.
+/// The clock and random numbers for the checks.
 pub struct NextcloudCheckContext {
-    /// The time of day.
+    /// Reads the time of day.
     pub clock: WallClock,
-    /// Chance.
+    /// The source of random numbers.
     pub rng: fastrand::Rng,
 }
 
-/// How `occ` is run beside this config.php: as the file's owner, with the whole path where that can be
-/// told.
+/// The command that runs `occ` beside this config.php: as the file's owner and with the full path where
+/// they are known.
 pub fn occ(config: Option<&Path>) -> String {
     config.and_then(|config| command(config).ok().flatten()).unwrap_or_else(|| "occ".to_owned())
 }
@@ -74,7 +74,7 @@ fn command(config: &Path) -> io::Result<Option<String>> {
     Ok(Some(format!("sudo -u {owner} php {}", quoted(&occ.display().to_string()))))
 }
 
-/// The name with this number: passwd(5).
+/// The user name with this id: passwd(5).
 fn user(table: &str, id: u32) -> Option<&str> {
     table.lines().find_map(|line| {
         let mut fields = line.split(':');
@@ -83,13 +83,13 @@ fn user(table: &str, id: u32) -> Option<&str> {
     })
 }
 
-/// Whether this name or address of a host is this machine's own, whatever network it is in.
+/// Whether a host name or address is this machine's loopback.
 pub(super) fn is_near(host: &str) -> bool {
     let host = host.trim_matches(['[', ']']);
     host.parse::<IpAddr>().map_or(host == "localhost", |ip| ip.to_canonical().is_loopback())
 }
 
-/// As a shell takes it for one word.
+/// Quotes a word for a shell where necessary.
 pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:=@%+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -103,14 +103,14 @@ mod tests {
     use super::{is_near, quoted, user};
 
     #[test]
-    fn owners_have_names() {
+    fn owners_are_looked_up() {
         let table = "root:x:0:0::/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\n";
         assert_eq!(user(table, 33), Some("www-data"));
         assert_eq!(user(table, 3), None);
     }
 
     #[test]
-    fn loopback_is_near_however_it_is_written() {
+    fn loopback_has_several_forms() {
         for near in ["localhost", "127.0.0.9", "::1", "[::1]", "::ffff:127.0.0.1"] {
             assert!(is_near(near), "{near}");
         }
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_stays_one() {
+    fn words_are_quoted_for_a_shell() {
         assert_eq!(quoted("/var/www/occ"), "/var/www/occ");
         assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
         assert_eq!(quoted(""), "''");

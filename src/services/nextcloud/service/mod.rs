@@ -112,13 +112,21 @@ impl Service for NextcloudService {
             warnings,
             file,
             credentials,
-            patience,
+            idle_time,
             clock,
             rng,
         } = visit;
         let (instance, occ) = (self.settings.clone(), doctor::occ(file.as_deref()));
-        let target =
-            NextcloudTarget { instance, listen, place, rows, warnings, credentials, patience, occ };
+        let target = NextcloudTarget {
+            instance,
+            listen,
+            place,
+            rows,
+            warnings,
+            credentials,
+            idle_time,
+            occ,
+        };
         let mut context = NextcloudCheckContext { clock, rng };
         Box::pin(async move { doctor::diagnose(&target, &mut context, round).await })
     }

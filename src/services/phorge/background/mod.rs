@@ -1,5 +1,5 @@
-//! `start`, `stop`, `restart`, `status`, as `bin/aphlict` has them: a server in the background, whose
-//! number is in its pidfile.
+//! `start`, `stop`, `restart` and `status`, as `bin/aphlict` has them, for a server in the background whose
+//! process id is in a pidfile.
 
 mod pidfile;
 mod supervisor;
@@ -21,12 +21,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What serves in the foreground.
+/// The action that serves in the foreground.
 const SERVE: &str = "debug";
-/// What `start` leaves in the background: see [`supervisor`]. Not in the help.
+/// The hidden action that `start` runs in the background: see [`supervisor`].
 const KEEP: &str = "keep";
 
-/// What can be asked of a server by a word.
+/// The actions of this kind of service.
 pub const ACTIONS: &[ServiceAction] = &[
     ServiceAction { name: "start", serves: false },
     ServiceAction { name: "stop", serves: false },
@@ -36,16 +36,16 @@ pub const ACTIONS: &[ServiceAction] = &[
     ServiceAction { name: KEEP, serves: false },
 ];
 
-/// How long a server may take to begin.
+/// How long a server may take to start.
 const START: Duration = Duration::from_secs(30);
-/// How long it may take to end besides the time over which it sees its browsers off, before it is killed.
+/// How long a server may take to stop, in addition to its drain time, before it is killed.
 const STOP: Duration = Duration::from_secs(10);
-/// Between two looks.
-const LOOK: Duration = Duration::from_millis(50);
-/// How much of its log is shown when it doesn't begin.
+/// The interval between two looks at the pidfile.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// The most bytes of the log that are shown when a server doesn't start.
 const MAX_SHOWN: u64 = 4096;
 
-/// Why the background server could not be dealt with.
+/// Why an action failed.
 #[derive(Debug, thiserror::Error)]
 enum LaunchError {
     #[error(
@@ -67,16 +67,16 @@ enum LaunchError {
     Program { path: String, source: io::Error },
     #[error("Aphlict did not start:\n{0}")]
     DidNotStart(String),
-    #[error("the process {0} can't be told to end")]
+    #[error("cannot send a signal to process {0}")]
     Signal(Pid, #[source] io::Error),
-    #[error("the system refuses what is needed to look after a server")]
+    #[error("the system refuses what is needed to supervise a server")]
     System(#[from] io::Error),
 }
 
-/// Does what one of these words asks for; says what there is to say of it.
+/// Runs an action; returns the text for the operator.
 ///
 /// # Errors
-/// What an operator reads.
+/// The reason why the action failed.
 pub fn act(
     settings: &PhorgeSettings,
     action: &str,
@@ -88,16 +88,16 @@ pub fn act(
         "start" => launch.start(),
         "stop" => launch.stop(),
         "restart" => launch.restart(),
-        KEEP => supervisor::keep(&launch),
+        KEEP => supervisor::supervise(&launch),
         _ => launch.status(),
     };
     Ok(done?)
 }
 
-/// What is known of the server in the background, running or not.
+/// A server in the background, running or not.
 struct BackgroundServer<'a> {
     settings: &'a PhorgeSettings,
-    /// What was asked for: one of the invocation's arguments.
+    /// The requested action, one of the invocation's arguments.
     action: &'a str,
     invocation: &'a ProgramInvocation,
     pidfile: PidFile,
@@ -130,7 +130,7 @@ impl BackgroundServer<'_> {
                 let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
                 return Err(LaunchError::DidNotStart(log_tail(log, before)));
             }
-            std::thread::sleep(LOOK);
+            std::thread::sleep(POLL_INTERVAL);
         }
         Ok(format!("Aphlict started (pid {}), its log is {}.\n", child.id(), log.display()))
     }
@@ -148,7 +148,7 @@ impl BackgroundServer<'_> {
         command.spawn().map_err(|source| self.program(source))
     }
 
-    /// Ours again, with another word.
+    /// This program's command line with another action.
     fn command(&self, action: &str) -> Command {
         let mut command = Command::new(&self.invocation.program);
         command.args(replace_action(&self.invocation.arguments, self.action, action));
@@ -170,10 +170,10 @@ impl BackgroundServer<'_> {
         while self.running()? == Some(pid) {
             if Instant::now() > until && killed.is_empty() {
                 killed = " It did not end in time and was killed.";
-                // With what it looks after.
+                // The whole group: the supervisor and its server.
                 let _ = kill_process_group(pid, Signal::KILL);
             }
-            std::thread::sleep(LOOK);
+            std::thread::sleep(POLL_INTERVAL);
         }
         self.pidfile.remove()?;
         Ok(format!("Aphlict ({pid}) stopped.{killed}\n"))
@@ -194,18 +194,18 @@ impl BackgroundServer<'_> {
     }
 }
 
-/// The arguments with another word for what was asked for. The same word before it may be a value, as in
+/// The arguments with another action. The last match counts: an earlier one may be a value, as in
 /// `--log-level debug debug`.
-fn replace_action(arguments: &[OsString], asked: &str, other: &str) -> Vec<OsString> {
+fn replace_action(arguments: &[OsString], action: &str, other: &str) -> Vec<OsString> {
     let mut arguments = arguments.to_vec();
-    match arguments.iter_mut().rfind(|argument| **argument == asked) {
+    match arguments.iter_mut().rfind(|argument| **argument == action) {
         Some(argument) => *argument = other.into(),
         None => arguments.push(other.into()),
     }
     arguments
 }
 
-/// The folder of a file, as the original makes it.
+/// Creates the folder of a file, with the original's permissions.
 fn make_folder(file: &Path) -> io::Result<()> {
     match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) => DirBuilder::new().recursive(true).mode(0o755).create(folder),
@@ -213,7 +213,7 @@ fn make_folder(file: &Path) -> io::Result<()> {
     }
 }
 
-/// What a log has got since it was so long.
+/// What was appended to a log since it had this length.
 fn log_tail(log: &Path, before: u64) -> String {
     use std::io::{Read as _, Seek as _, SeekFrom};
     let read = || -> io::Result<String> {
@@ -232,8 +232,8 @@ mod tests {
     use std::ffi::OsString;
 
     #[test]
-    fn only_the_word_that_was_asked_for_is_another() {
-        for (arguments, asked, other, expected) in [
+    fn only_the_action_is_replaced() {
+        for (arguments, action, other, expected) in [
             ("phorge start --config f", "start", KEEP, "phorge keep --config f"),
             ("phorge --log-level debug start", "start", KEEP, "phorge --log-level debug keep"),
             ("phorge --log-level debug keep", KEEP, SERVE, "phorge --log-level debug debug"),
@@ -242,7 +242,7 @@ mod tests {
         ] {
             let arguments: Vec<_> = arguments.split(' ').map(OsString::from).collect();
             let expected: Vec<_> = expected.split(' ').map(OsString::from).collect();
-            assert_eq!(replace_action(&arguments, asked, other), expected);
+            assert_eq!(replace_action(&arguments, action, other), expected);
         }
     }
 }

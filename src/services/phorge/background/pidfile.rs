@@ -1,4 +1,4 @@
-//! The file that says which process the server is, and whether that process still is the server.
+//! The pidfile, and whether the process with that id still is the server.
 
 use super::{KEEP, LaunchError, make_folder};
 use rustix::process::Pid;
@@ -7,23 +7,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Names of programs are cut there in `/proc` (proc_pid_comm(5)).
+/// The length at which `/proc` cuts program names (proc_pid_comm(5)).
 const COMM: usize = 15;
 
-/// Our first argument.
+/// The first argument of this program.
 const KIND: &str = "phorge";
 
-/// A pidfile.
+/// The path of a pidfile.
 pub(super) struct PidFile(PathBuf);
 
-/// What runs under a number.
+/// Which program has a process id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ProcessIdentity {
-    /// This program.
+    /// This program's supervisor.
     Ours,
-    /// The original's launcher, which is written in PHP, or Node.
+    /// The original: its launcher in PHP, or Node.
     Original,
-    /// Nothing, or somebody who got the number later.
+    /// No process, or another program that got the id later.
     Nothing,
 }
 
@@ -32,13 +32,13 @@ impl PidFile {
         Self(path.to_owned())
     }
 
-    /// The number in it, if there is one.
+    /// The process id in the file, if any.
     pub(super) fn read(&self) -> Option<Pid> {
         let text = fs::read_to_string(&self.0).ok()?;
         Pid::from_raw(text.trim().parse().ok().filter(|pid| *pid > 0)?)
     }
 
-    /// Writes it as a whole: nobody reads half a number.
+    /// Replaces the file atomically, so that no reader gets half an id.
     pub(super) fn write(&self, pid: u32) -> Result<(), LaunchError> {
         let aside = self.0.with_extension("new");
         make_folder(&self.0)
@@ -61,7 +61,7 @@ impl PidFile {
     }
 }
 
-/// Looks at the process with this number.
+/// Identifies the process with this id.
 pub(super) fn look(pid: Pid, program: &Path) -> ProcessIdentity {
     let about = |what| fs::read_to_string(format!("/proc/{}/{what}", pid.as_raw_nonzero()));
     match (about("status"), about("cmdline")) {
@@ -70,12 +70,12 @@ pub(super) fn look(pid: Pid, program: &Path) -> ProcessIdentity {
     }
 }
 
-/// A name alone says little: another notify_push, and much else that is written in PHP, may run here.
+/// Identifies a process by name and arguments: other notify_push processes and PHP programs may run here.
 fn judge(status: &str, arguments: &str, program: &Path) -> ProcessIdentity {
     let has = |word| arguments.split('\0').any(|argument| argument == word);
     let line = |name| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
     let own = program.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    // Who has ended, and whom nobody has looked after yet.
+    // The process has ended and its parent has not read its status yet.
     if line("State:").is_some_and(|state| state.starts_with(['Z', 'X'])) {
         return ProcessIdentity::Nothing;
     }
@@ -104,7 +104,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn a_number_that_somebody_else_got_is_not_the_server() {
+    fn a_reused_process_id_is_not_the_server() {
         let program = Path::new("/usr/bin/notify_push");
         let judged = |name: &str, state: &str, arguments: &str| {
             let status = format!("Name:\t{name}\nUmask:\t0022\nState:\t{state}\n");
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_a_number_names_nobody() {
+    fn a_file_without_an_id_names_no_process() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pid/aphlict.pid");
         let file = PidFile::new(&path);

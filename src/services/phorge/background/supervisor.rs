@@ -1,5 +1,5 @@
-//! What stays in the background: it runs the server, runs it again two seconds after it has ended by
-//! itself, as the original did, and passes on what signals ask for.
+//! The supervisor in the background: it runs the server, restarts it two seconds after an unexpected exit,
+//! as the original does, and forwards signals.
 
 use super::{BackgroundServer, LaunchError, SERVE};
 use crate::lifecycle::{ProcessSignal, SignalStream};
@@ -21,23 +21,23 @@ use tokio::{
     time::sleep,
 };
 
-/// Before it is run again.
-const PAUSE: Duration = Duration::from_secs(2);
+/// The pause before a restart.
+const RESTART_PAUSE: Duration = Duration::from_secs(2);
 
-/// How a server's life ended.
+/// How the server process ended.
 enum ChildExit {
-    /// As it was asked to.
+    /// After a signal asked it to.
     Requested,
-    /// By itself.
+    /// Without a request.
     Unexpected(ExitStatus),
 }
 
-/// Keeps a server until a signal ends it.
-pub(super) fn keep(launch: &BackgroundServer<'_>) -> Result<String, LaunchError> {
-    Builder::new_current_thread().enable_all().build()?.block_on(supervise_async(launch))
+/// Supervises a server until a signal ends it.
+pub(super) fn supervise(launch: &BackgroundServer<'_>) -> Result<String, LaunchError> {
+    Builder::new_current_thread().enable_all().build()?.block_on(restart_until_signal(launch))
 }
 
-async fn supervise_async(launch: &BackgroundServer<'_>) -> Result<String, LaunchError> {
+async fn restart_until_signal(launch: &BackgroundServer<'_>) -> Result<String, LaunchError> {
     let mut supervisor = ServerSupervisor {
         launch,
         signals: SignalStream::listen()?,
@@ -48,11 +48,11 @@ async fn supervise_async(launch: &BackgroundServer<'_>) -> Result<String, Launch
         let mut command = Command::from(launch.command(SERVE));
         command.env("NOTIFY_SOCKET", format!("@{}", supervisor.readiness.name)).kill_on_drop(true);
         let child = command.spawn().map_err(|source| launch.program(source))?;
-        match supervisor.life(child).await? {
+        match supervisor.run_child(child).await? {
             ChildExit::Unexpected(status) if supervisor.ready => {
-                say(&format!("the server has ended ({status}) and is run again in two seconds"));
+                log_line(&format!("the server exited ({status}); restarting in two seconds"));
             }
-            // One that has never begun won't begin now; what it said is in the log.
+            // A server that never became ready would fail again; its reason is in the log.
             ChildExit::Unexpected(_) => return Ok(String::new()),
             ChildExit::Requested => {
                 launch.pidfile.remove()?;
@@ -61,7 +61,7 @@ async fn supervise_async(launch: &BackgroundServer<'_>) -> Result<String, Launch
         }
         let signals = &mut supervisor.signals;
         tokio::select! {
-            () = sleep(PAUSE) => {}
+            () = sleep(RESTART_PAUSE) => {}
             () = wait_for_termination(signals) => {
                 launch.pidfile.remove()?;
                 return Ok(String::new());
@@ -74,26 +74,26 @@ struct ServerSupervisor<'a> {
     launch: &'a BackgroundServer<'a>,
     signals: SignalStream,
     readiness: ReadinessSocket,
-    /// Whether a server has ever begun.
+    /// Whether a server was ever ready.
     ready: bool,
 }
 
 impl ServerSupervisor<'_> {
-    async fn life(&mut self, mut child: Child) -> Result<ChildExit, LaunchError> {
-        let mut asked = false;
+    async fn run_child(&mut self, mut child: Child) -> Result<ChildExit, LaunchError> {
+        let mut requested = false;
         loop {
             tokio::select! {
                 ended = child.wait() => {
                     let status = ended?;
-                    return Ok(if asked { ChildExit::Requested } else { ChildExit::Unexpected(status) });
+                    return Ok(if requested { ChildExit::Requested } else { ChildExit::Unexpected(status) });
                 }
                 signal = self.signals.next() => {
-                    asked |= !matches!(signal, Some(ProcessSignal::Hangup) | None);
+                    requested |= !matches!(signal, Some(ProcessSignal::Hangup) | None);
                     forward_signal(signal, &child);
                 }
-                // Listened to for ever: what nobody reads would hold the server up.
+                // Read to the end: an unread socket would block the server.
                 () = self.readiness.ready() => if !std::mem::replace(&mut self.ready, true) {
-                    // Whoever started us waits for it.
+                    // `start` waits for the pidfile.
                     self.launch.pidfile.write(std::process::id())?;
                 }
             }
@@ -110,7 +110,7 @@ fn forward_signal(signal: Option<ProcessSignal>, child: &Child) {
     };
     let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     if let Some(error) = pid.and_then(|pid| kill_process(pid, signal).err()) {
-        say(&format!("a signal could not be passed on: {error}"));
+        log_line(&format!("failed to forward a signal: {error}"));
     }
 }
 
@@ -118,7 +118,7 @@ async fn wait_for_termination(signals: &mut SignalStream) {
     while let Some(ProcessSignal::Hangup) = signals.next().await {}
 }
 
-/// Where the server says that it has begun, as it would to a service manager.
+/// Receives the server's readiness, as a service manager would.
 struct ReadinessSocket {
     socket: UnixDatagram,
     name: String,
@@ -126,7 +126,7 @@ struct ReadinessSocket {
 
 impl ReadinessSocket {
     fn new() -> io::Result<Self> {
-        // Nobody else on this machine can guess it, be there first, or say for the server that it began.
+        // Random, so that no other process can bind it first or send readiness for the server.
         let chance = fastrand::Rng::new().u128(..);
         let name = format!("notify_push-supervisor-{}-{chance:032x}", std::process::id());
         let socket = Socket::bind_addr(&SocketAddr::from_abstract_name(&name)?)?;
@@ -140,7 +140,7 @@ impl ReadinessSocket {
             match self.socket.recv(&mut buffer).await {
                 Ok(length) if buffer[..length].split(|byte| *byte == b'\n').any(is_ready) => return,
                 Ok(_) => {}
-                // Our own socket can't fail; if it does, nothing is heard of it.
+                // A bound socket doesn't fail; if it does, readiness never arrives.
                 Err(_) => std::future::pending().await,
             }
         }
@@ -151,8 +151,8 @@ fn is_ready(line: &[u8]) -> bool {
     line == b"READY=1"
 }
 
-/// Standard error is the log.
-fn say(text: &str) {
-    // Nowhere else to say it.
+/// Writes to standard error, which is the log file.
+fn log_line(text: &str) {
+    // There is no other place for an error.
     let _ = writeln!(io::stderr(), "notify_push: {text}");
 }

@@ -1,4 +1,4 @@
-//! Aphlict's own configuration file (`specs/aphlict.md` section 9), as an administrator has it already.
+//! Reads Aphlict's own configuration file (`specs/aphlict.md` section 9).
 
 use super::{object::ConfigObject, settings::is_bare};
 use crate::server::{BindAddress, ListenSettings, TlsFiles};
@@ -10,48 +10,48 @@ use std::{
 };
 use url::Url;
 
-/// What the file says.
+/// The contents of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AphlictFile {
-    /// At least one of each kind.
+    /// Its listeners, at least one of each kind.
     pub servers: Vec<AphlictListener>,
-    /// Where the log goes of a server that `start` started.
+    /// Log files of a server that runs in the background.
     pub logs: Vec<PathBuf>,
-    /// Admin servers of the cluster; one of them may be our own.
+    /// Admin servers of the cluster, possibly including this server's own.
     pub cluster: Vec<Url>,
-    /// Where `start` leaves the process' number.
+    /// The file for the process id of a server in the background.
     pub pidfile: PathBuf,
-    /// What has no effect, or another than one may think.
+    /// Warnings about values without effect or with a different one than in the original.
     pub notes: Vec<String>,
 }
 
-/// A listener.
+/// One listener of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AphlictListener {
-    /// For whom.
+    /// Who connects to it.
     pub kind: AphlictListenerKind,
-    /// Where.
+    /// Its address and certificate.
     pub listen: ListenSettings,
 }
 
-/// For whom a listener is.
+/// Who connects to a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AphlictListenerKind {
-    /// Browsers.
+    /// Browsers, over WebSocket.
     Client,
-    /// Publishers and peers.
+    /// Publishers and peers, over HTTP.
     Admin,
 }
 
-/// What is wrong with the file; names file, key and remedy.
+/// An error in the file, with file, key and remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {}{problem}", file.display(), at_key(key))]
 pub struct AphlictFileError {
-    /// The file.
+    /// The path of the file.
     pub file: PathBuf,
-    /// The key: `servers[1].ssl.cert`; empty for the file as a whole.
+    /// The key, such as `servers[1].ssl.cert`; empty for the whole file.
     pub key: String,
-    /// What was expected.
+    /// What is wrong and how to fix it.
     pub problem: String,
 }
 
@@ -70,7 +70,7 @@ const SERVER_KEYS: &[&str] = &["type", "port", "listen", "ssl.key", "ssl.cert", 
 const PEER_KEYS: &[&str] = &["host", "port", "protocol"];
 
 impl AphlictFile {
-    /// Reads the file's text.
+    /// Parses the file's text.
     ///
     /// # Errors
     /// [`AphlictFileError`].
@@ -79,7 +79,7 @@ impl AphlictFile {
             AphlictFileError::new(
                 file,
                 "",
-                format!("this is no JSON: {error}. Mend it, or check with jq"),
+                format!("this is not JSON: {error}. Correct it; jq finds the place"),
             )
         })?;
         let root = ConfigObject::new(file, "", &document, KEYS)?;
@@ -88,14 +88,11 @@ impl AphlictFile {
         let servers = servers(&root, !cluster.is_empty(), &mut notes)?;
         let log = |object: ConfigObject<'_>| {
             object.path("path")?.ok_or_else(|| {
-                object.fault(
-                    "path",
-                    "it is missing. Say where the log goes: \"/var/log/aphlict.log\"",
-                )
+                object.fault("path", "it is missing. Name the log file: \"/var/log/aphlict.log\"")
             })
         };
         let logs: Result<_, _> = root.objects("logs", &["path"])?.into_iter().map(log).collect();
-        let missing = "it is missing. Say where the process' number goes: \
+        let missing = "it is missing. Name the file for the process id: \
                        \"/var/tmp/aphlict/pid/aphlict.pid\"";
         let pidfile = root.path("pidfile")?.ok_or_else(|| root.fault("pidfile", missing))?;
         if let Some(hint) = root.get("memory.hint") {
@@ -125,8 +122,8 @@ fn servers(
         if clustered && server.kind == AphlictListenerKind::Admin && object.get("listen").is_none()
         {
             notes.push(format!(
-                "{}.listen is not said, so that only this machine reaches it (the original listened \
-                 everywhere). Peers need an address that they can reach",
+                "{}.listen is missing: the admin server listens on 127.0.0.1 only (the original \
+                 listened on all addresses). Peers need an address that they can reach",
                 object.at
             ));
         }
@@ -155,7 +152,7 @@ fn server(object: &ConfigObject<'_>) -> Result<AphlictListener, AphlictFileError
             let problem = "expected an IP address such as \"0.0.0.0\" or \"::1\", without a port";
             object.fault("listen", problem)
         })?),
-        // Nobody has to say who it is there.
+        // The admin server has no authentication: this machine only.
         None if kind == AphlictListenerKind::Admin => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         None => None,
     };
@@ -250,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_that_phorge_ships() {
+    fn the_shipped_file_is_read() {
         let file = read(&shipped()).unwrap();
         let client = (AphlictListenerKind::Client, Some("0.0.0.0".to_owned()), 22280);
         let admin = (AphlictListenerKind::Admin, Some("127.0.0.1".to_owned()), 22281);
@@ -262,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_address_the_admin_server_is_for_this_machine() {
+    fn the_admin_server_listens_on_loopback_by_default() {
         let file = with(|it| {
             it["servers"] = json!([{"type": "admin", "port": 1}, {"type": "client", "port": 2}]);
             it["cluster"] = json!([
@@ -282,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn certificates_with_and_without_a_chain() {
+    fn certificates_may_have_a_chain() {
         let file = with(|it| {
             it["servers"][0]["ssl.key"] = json!("/k");
             it["servers"][0]["ssl.cert"] = json!("/c");
@@ -297,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_file_and_key() {
+    fn errors_name_file_and_key() {
         let peer = json!({"host": "a", "port": 1, "protocol": "http"});
         let wrong: Vec<(&str, Result<_, _>)> = vec![
             ("port: expected", with(|it| it["servers"][0]["port"] = json!("22280"))),
@@ -357,6 +354,6 @@ mod tests {
             assert!(text.contains(expected), "{text}, not {expected}");
         }
         let text = AphlictFile::parse(Path::new("/f"), "{").unwrap_err().to_string();
-        assert!(text.starts_with("/f: this is no JSON") && text.contains("line 1"), "{text}");
+        assert!(text.starts_with("/f: this is not JSON") && text.contains("line 1"), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! What a server is told: Aphlict's own file, and settings that stand over it.
+//! A server's configuration: Aphlict's own file, overridden by this program's settings.
 
 pub mod file;
 mod object;

@@ -1,10 +1,10 @@
-//! Goes through a JSON document and says what is wrong with which key of which file.
+//! Reads typed values from a JSON document and names file and key of what is wrong.
 
 use super::AphlictFileError;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
-/// An object, and where it is: `servers[1]`.
+/// An object and its path in the document, such as `servers[1]`.
 pub(super) struct ConfigObject<'a> {
     pub(super) file: &'a Path,
     pub(super) at: String,
@@ -12,7 +12,7 @@ pub(super) struct ConfigObject<'a> {
 }
 
 impl<'a> ConfigObject<'a> {
-    /// The value as an object that has no other keys than these.
+    /// Reads the value as an object with only these keys.
     pub(super) fn new(
         file: &'a Path,
         at: impl Into<String>,
@@ -34,13 +34,13 @@ impl<'a> ConfigObject<'a> {
         }
     }
 
-    /// What is wrong with one of its keys.
+    /// An error about one of its keys.
     pub(super) fn fault(&self, key: &str, problem: impl Into<String>) -> AphlictFileError {
         let dot = if self.at.is_empty() { "" } else { "." };
         AphlictFileError::new(self.file, &format!("{}{dot}{key}", self.at), problem)
     }
 
-    /// The value of a key; null is as good as none.
+    /// The value of a key; null counts as missing.
     pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
         self.members.get(key).filter(|value| !value.is_null())
     }
@@ -55,14 +55,14 @@ impl<'a> ConfigObject<'a> {
         Ok(self.text(key)?.map(PathBuf::from))
     }
 
-    /// A port, which has to be there.
+    /// A required port.
     pub(super) fn port(&self, key: &str) -> Result<u16, AphlictFileError> {
         let number = self.get(key).and_then(Value::as_u64);
         let port = number.and_then(|number| u16::try_from(number).ok());
         port.ok_or_else(|| self.fault(key, "expected a port number up to 65535, not in quotes"))
     }
 
-    /// The elements of a list, each an object with no other keys than these.
+    /// The elements of a list, each an object with only these keys.
     pub(super) fn objects(
         &self,
         key: &str,

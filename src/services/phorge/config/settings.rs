@@ -1,4 +1,4 @@
-//! What one server is told: Aphlict's own file, where there is one, below the settings of this program.
+//! One server's settings: those of this program, else those of Aphlict's own file, else the defaults.
 
 use super::{AphlictFile, AphlictListenerKind};
 use crate::{
@@ -19,15 +19,16 @@ use std::{
 };
 use url::Url;
 
-/// As Phorge's guide has them.
+/// The ports of Phorge's documentation.
 pub const CLIENT_PORT: u16 = 22280;
 const ADMIN_PORT: u16 = 22281;
 
-/// Ids that a browser may subscribe to. Its leader tab never unsubscribes: this is a long day's work in
-/// many tabs, and a browser that is closed for it comes back with the ids of its open tabs.
+/// The default limit of ids that a browser subscribes to. Its leader tab never unsubscribes: the limit is
+/// enough for a long day in many tabs. A browser that is closed for exceeding it reconnects with only the
+/// ids of its open tabs.
 const MAX_SUBSCRIPTIONS: usize = 8192;
 
-/// Permissions of a unix socket.
+/// The permissions of a unix socket.
 const SOCKET_PERMISSIONS: u32 = 0o660;
 
 const CLIENT_LISTEN: Setting = Setting::plain("client-listen", "CLIENT_LISTEN");
@@ -42,7 +43,7 @@ const SUBSCRIPTIONS: Setting = Setting::plain("max-subscriptions", "MAX_SUBSCRIP
 const PIDFILE: Setting = Setting::plain("pidfile", "PIDFILE");
 const ALLOW_ROOT: Setting = Setting::plain("allow-root", "ALLOW_ROOT");
 
-/// What can be set for one server.
+/// All settings of one server.
 pub const SETTINGS: &[Setting] = &[
     CLIENT_LISTEN,
     CLIENT_TLS_CERT,
@@ -59,25 +60,25 @@ pub const SETTINGS: &[Setting] = &[
     ALLOW_ROOT,
 ];
 
-/// The same as flags.
+/// The same settings as command-line flags.
 pub const FLAGS: &[ServiceFlag] = &[
     flag(
         CLIENT_LISTEN,
         "addresses",
-        "Where browsers connect, or shared: at the daemon's own listener [CLIENT_LISTEN; default 22280]",
+        "Addresses for browsers, or shared: the daemon's own listener [CLIENT_LISTEN; default 22280]",
     ),
-    flag(CLIENT_TLS_CERT, "file", "Certificate chain shown to them, PEM [CLIENT_TLS_CERT]"),
-    flag(CLIENT_TLS_KEY, "file", "Its key, PEM [CLIENT_TLS_KEY]"),
+    flag(CLIENT_TLS_CERT, "file", "Certificate chain for browsers, PEM [CLIENT_TLS_CERT]"),
+    flag(CLIENT_TLS_KEY, "file", "Key of that certificate, PEM [CLIENT_TLS_KEY]"),
     flag(
         PUBLISH_LISTEN,
         "addresses",
-        "Where Phorge and peers publish: nobody has to say who it is there [PUBLISH_LISTEN; default \
-         127.0.0.1:22281]",
+        "Addresses where Phorge and peers publish; there is no authentication [PUBLISH_LISTEN; \
+         default 127.0.0.1:22281]",
     ),
-    flag(PUBLISH_TLS_CERT, "file", "Certificate chain shown to them, PEM [PUBLISH_TLS_CERT]"),
-    flag(PUBLISH_TLS_KEY, "file", "Its key, PEM [PUBLISH_TLS_KEY]"),
-    flag(PEERS, "urls", "Where the other servers of the cluster are published to [PEERS]"),
-    flag(PEERS_CA, "file", "CA of these, PEM, besides the system's [PEERS_CA]"),
+    flag(PUBLISH_TLS_CERT, "file", "Certificate chain for publishers, PEM [PUBLISH_TLS_CERT]"),
+    flag(PUBLISH_TLS_KEY, "file", "Key of that certificate, PEM [PUBLISH_TLS_KEY]"),
+    flag(PEERS, "urls", "Admin servers of the other servers in the cluster [PEERS]"),
+    flag(PEERS_CA, "file", "CA of the peers, PEM, in addition to the system's [PEERS_CA]"),
     flag(
         SUBSCRIPTIONS,
         "number",
@@ -86,15 +87,15 @@ pub const FLAGS: &[ServiceFlag] = &[
     flag(
         MAX_CONNECTIONS,
         "number",
-        "Browsers at once, 0 for any number [MAX_CONNECTIONS; default 0]",
+        "Connected browsers at most, 0 for any number [MAX_CONNECTIONS; default 0]",
     ),
     flag(
         TRUSTED_PROXIES,
         "networks",
-        "Networks of proxies in front, behind which many share an address [TRUSTED_PROXIES; default \
+        "Networks of reverse proxies, whose addresses many browsers share [TRUSTED_PROXIES; default \
          loopback]",
     ),
-    flag(PIDFILE, "file", "Where start leaves the process' number [PIDFILE]"),
+    flag(PIDFILE, "file", "File for the process id of start [PIDFILE]"),
     ServiceFlag {
         setting: ALLOW_ROOT,
         value: None,
@@ -106,35 +107,35 @@ const fn flag(setting: Setting, value: &'static str, help: &'static str) -> Serv
     ServiceFlag { setting, value: Some(value), help }
 }
 
-/// What one server is told.
+/// The settings of one server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PhorgeSettings {
-    /// Where browsers connect; empty: at the daemon's shared listener.
+    /// Listeners for browsers; empty: they use the daemon's shared listener.
     pub clients: Vec<ListenSettings>,
-    /// Where publishers and peers connect.
+    /// Listeners for publishers and peers.
     pub admins: Vec<ListenSettings>,
-    /// The admin servers of the cluster.
+    /// The admin servers of the peers.
     pub peers: Vec<Url>,
-    /// Whose certificates they may have besides those of the system's authorities.
+    /// A CA file for the peers, in addition to the system's authorities.
     pub peers_ca: Option<PathBuf>,
-    /// Ids that a browser may subscribe to.
+    /// The most ids that a browser may subscribe to.
     pub max_subscriptions: usize,
-    /// Browsers at once, if that is limited.
+    /// The most connected browsers, if limited.
     pub max_connections: Option<usize>,
-    /// Networks of the proxies in front.
+    /// Networks of trusted reverse proxies.
     pub trusted: Vec<IpNet>,
-    /// Where `start` leaves the process' number.
+    /// The file for the process id of a server in the background.
     pub pidfile: PathBuf,
-    /// Where the log goes of what `start` started.
+    /// The log file of a server in the background.
     pub log: PathBuf,
     /// Whether `start` may run the server as root.
     pub allow_root: bool,
-    /// Over how long the daemon sees its browsers off, which `stop` waits for.
+    /// How long the server closes its browsers, which `stop` waits for.
     pub drain_time: Duration,
 }
 
 impl PhorgeSettings {
-    /// Reads them.
+    /// Reads the settings from all layers.
     ///
     /// # Errors
     /// [`ConfigError`].
@@ -145,7 +146,7 @@ impl PhorgeSettings {
         let layers = request.layers;
         let mut file =
             request.file.map(|path| LoadedAphlictFile::read(path, layers)).transpose()?;
-        for note in file.iter_mut().flat_map(|file| std::mem::take(&mut file.says.notes)) {
+        for note in file.iter_mut().flat_map(|file| std::mem::take(&mut file.content.notes)) {
             report.warn(note);
         }
         let file = file.as_ref();
@@ -155,16 +156,16 @@ impl PhorgeSettings {
         let admins = admins.read(layers, file, AphlictListenerKind::Admin, report)?;
         let peers = layers.get(PEERS, urls)?;
         let peers =
-            peers.or_else(|| file.map(|file| file.value("cluster", file.says.cluster.clone())));
+            peers.or_else(|| file.map(|file| file.value("cluster", file.content.cluster.clone())));
         let peers = peers.unwrap_or(SourcedValue::default(Vec::new()));
         let subscriptions = layers.get(SUBSCRIPTIONS, parse::positive)?;
         let most = layers.get(MAX_CONNECTIONS, parse::count::<usize>)?;
         let trusted = layers.get(TRUSTED_PROXIES, parse::networks)?;
         let pidfile = layers.get(PIDFILE, parse::path)?;
-        let pidfile =
-            pidfile.or_else(|| file.map(|file| file.value("pidfile", file.says.pidfile.clone())));
+        let pidfile = pidfile
+            .or_else(|| file.map(|file| file.value("pidfile", file.content.pidfile.clone())));
         let allow_root = layers.get(ALLOW_ROOT, parse::switch)?;
-        // The daemon's own; what is wrong with it is said there.
+        // A setting of the daemon, which reports errors in it.
         let drain_time = layers.get(DRAIN_TIME, parse::duration)?;
         let ca = layers.get(PEERS_CA, parse::path)?;
         Ok(Self {
@@ -194,7 +195,7 @@ impl PhorgeSettings {
                 shown,
             ),
             log: file
-                .and_then(|file| file.says.logs.first().cloned())
+                .and_then(|file| file.content.logs.first().cloned())
                 .unwrap_or_else(|| "/var/log/aphlict.log".into()),
             allow_root: report.keep(
                 ALLOW_ROOT.name,
@@ -206,11 +207,11 @@ impl PhorgeSettings {
     }
 }
 
-/// Aphlict's file with its text, to say where in it something stands.
+/// Aphlict's file with its text, to find the line of a key.
 struct LoadedAphlictFile<'a> {
     path: &'a Path,
     text: String,
-    says: AphlictFile,
+    content: AphlictFile,
 }
 
 impl<'a> LoadedAphlictFile<'a> {
@@ -218,9 +219,9 @@ impl<'a> LoadedAphlictFile<'a> {
         let text = layers
             .read(path)
             .map_err(|source| ConfigError::HostsFile { path: path.to_owned(), source })?;
-        let says =
+        let content =
             AphlictFile::parse(path, &text).map_err(|fault| ConfigError::File(fault.into()))?;
-        Ok(Self { path, text, says })
+        Ok(Self { path, text, content })
     }
 
     fn value<T>(&self, key: &str, value: T) -> SourcedValue<T> {
@@ -234,7 +235,7 @@ impl<'a> LoadedAphlictFile<'a> {
     }
 }
 
-/// The settings of one kind of listener.
+/// The names of the settings of one kind of listener.
 struct ListenSettingNames {
     listen: Setting,
     cert: Setting,
@@ -258,12 +259,12 @@ impl ListenSettingNames {
         let listening = match (given, file) {
             (Some(given), _) => given.map(|binds| with_tls(binds, tls.as_ref())),
             (None, Some(file)) if tls.is_none() => {
-                let own = file.says.servers.iter().filter(|server| server.kind == kind);
+                let own = file.content.servers.iter().filter(|server| server.kind == kind);
                 file.value("servers", own.map(|server| server.listen.clone()).collect())
             }
             (None, Some(_)) => {
-                let problem = "the file of Aphlict says where to listen, and with what certificate. \
-                               Write it there (ssl.cert, ssl.key), or say where to listen as well";
+                let problem = "Aphlict's file has the listeners and their certificates. Add the \
+                               certificate there (ssl.cert, ssl.key), or set the addresses as well";
                 return Err(ConfigError::Usage(format!("--{}: {problem}", self.cert.name)));
             }
             (None, None) => SourcedValue::default(with_tls(vec![default_bind(kind)], tls.as_ref())),
@@ -282,7 +283,7 @@ impl ListenSettingNames {
             (None, None) => Ok(None),
             (Some(SourcedValue { source, .. }), None)
             | (None, Some(SourcedValue { source, .. })) => {
-                let problem = "a certificate and its key are given together. Give both";
+                let problem = "a certificate needs its key and the key its certificate. Set both";
                 Err(ConfigError::invalid(source, problem))
             }
         }
@@ -294,7 +295,7 @@ fn with_tls(binds: Vec<BindAddress>, tls: Option<&TlsFiles>) -> Vec<ListenSettin
     binds.into_iter().map(listen).collect()
 }
 
-/// Browsers come from anywhere; publishers, who need not say who they are, from this machine.
+/// Browsers connect from anywhere; publishers, who don't authenticate, from this machine.
 fn default_bind(kind: AphlictListenerKind) -> BindAddress {
     match kind {
         AphlictListenerKind::Client => tcp(None, CLIENT_PORT),
@@ -329,13 +330,13 @@ fn binds(text: &str, kind: AphlictListenerKind) -> Result<Vec<BindAddress>, Stri
     })
 }
 
-/// Whether nothing follows a URL's path, and no login stands before its host: it would be shown.
+/// Whether a URL has no query, fragment, user or password: it appears in logs.
 pub(super) fn is_bare(url: &Url) -> bool {
     let login = !url.username().is_empty() || url.password().is_some();
     !login && url.query().is_none() && url.fragment().is_none()
 }
 
-/// The peers' admin servers.
+/// Parses the URLs of the peers' admin servers.
 fn urls(text: &str) -> Result<Vec<Url>, String> {
     let url = |part: &str| {
         let url = Url::parse(part).ok()?;

@@ -1,4 +1,4 @@
-//! HTTP requests to a peer: bounded in time and size, over connections that are kept.
+//! HTTP requests to a peer, bounded in time and size, over kept-alive connections.
 
 use super::RelayedMessage;
 use crate::client::{
@@ -14,33 +14,33 @@ use std::{
 };
 use url::Url;
 
-/// How long a connection may take to be made.
+/// Time limit for opening a connection.
 const CONNECT: Duration = Duration::from_secs(2);
-/// How long a request may take in all.
+/// Time limit for a whole request.
 const TOTAL: Duration = Duration::from_secs(5);
-/// How long a connection is kept for the next request: Node closes after 5 s.
+/// How long an idle connection is kept; Node closes its own after 5 s.
 const IDLE: Duration = Duration::from_secs(4);
-/// The longest answer that is read, in bytes.
+/// The longest response that is read, in bytes.
 const MAX_BODY: usize = 4096;
 
-/// What peers are dialled with. Cheap to clone.
+/// The HTTP client for all peers. Cheap to clone.
 pub type PeerHttpClient = reqwest::Client;
 
-/// Why no peer can be dialled.
+/// Why the HTTP client for peers can't be built.
 #[derive(Debug, thiserror::Error)]
 pub enum PeerClientError {
-    /// The file of authorities.
+    /// The CA file is unusable.
     #[error("CA file {}", .0.display())]
     Authorities(PathBuf, #[source] tls::CertificateFileError),
-    /// TLS can't be set up.
-    #[error("TLS towards peers can't be set up")]
+    /// The TLS library refused the configuration.
+    #[error("cannot set up TLS to peers")]
     Tls(#[from] rustls::Error),
-    /// HTTP can't be set up.
-    #[error("HTTP towards peers can't be set up")]
+    /// The HTTP library refused the configuration.
+    #[error("cannot set up HTTP to peers")]
     Http(#[from] Error),
 }
 
-/// A client for all peers. Reads the system's certificates, where there is a peer with TLS.
+/// Builds the client for all peers. Reads the system's certificates if a peer uses TLS.
 ///
 /// # Errors
 /// [`PeerClientError`].
@@ -59,8 +59,8 @@ pub fn http(peers: &[Url], authorities: Option<&Path>) -> Result<PeerHttpClient,
     dial(trust)
 }
 
-/// A client for our own listeners, whose certificates are for names that others use: any will do, as we
-/// know whom we connect to.
+/// Builds the client for this server's own listeners. It verifies no certificates: they are for the names
+/// that others use, and the connection stays on this machine.
 ///
 /// # Errors
 /// [`PeerClientError`].
@@ -82,39 +82,39 @@ fn dial(trust: TrustPolicy) -> Result<PeerHttpClient, PeerClientError> {
         .build()?)
 }
 
-/// Why a peer did not take a message.
+/// Why a peer did not accept a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum PeerError {
-    /// No connection, or it broke.
+    /// The connection failed or broke.
     #[error(
         "no connection ({0}): does it run, is its address right, is its admin port open to us?"
     )]
-    Away(String),
-    /// It takes too long.
+    Unreachable(String),
+    /// The request timed out.
     #[error("no answer in time: it is overloaded or hangs")]
-    Late,
-    /// It has no room.
+    Timeout,
+    /// The peer is overloaded (429 or 5xx).
     #[error("it is overloaded (status {0})")]
-    Busy(u16),
-    /// It wants none of it.
+    Overloaded(u16),
+    /// The peer rejected the message.
     #[error("it refuses (status {0}): is it an Aphlict admin server?")]
-    Refused(u16),
+    Rejected(u16),
 }
 
 impl PeerError {
-    /// Whether the same message may get through later.
+    /// Whether sending the same message again may succeed.
     pub(super) fn is_transient(&self) -> bool {
-        !matches!(self, Self::Refused(_))
+        !matches!(self, Self::Rejected(_))
     }
 }
 
-/// What a peer answers.
+/// The answer of a peer to a message.
 #[derive(Deserialize)]
 struct PeerResponse {
     fingerprint: String,
 }
 
-/// Talks to one peer.
+/// Sends requests to one peer.
 pub(super) struct PeerClient {
     dial: PeerHttpClient,
     url: Url,
@@ -125,12 +125,12 @@ impl PeerClient {
         Self { dial, url }
     }
 
-    /// Where it is.
+    /// The URL of its admin server.
     pub(super) fn url(&self) -> &Url {
         &self.url
     }
 
-    /// Passes a message on; returns what the peer calls itself.
+    /// Relays a message; returns the peer's fingerprint.
     pub(super) async fn relay(&self, relay: &RelayedMessage) -> Result<Option<String>, PeerError> {
         let mut url = self.url.clone();
         url.set_path("/");
@@ -143,7 +143,7 @@ impl PeerClient {
         Ok(serde_json::from_slice(&body).ok().map(|PeerResponse { fingerprint }| fingerprint))
     }
 
-    /// Asks how it is.
+    /// Requests its status page.
     pub(super) async fn check_status(&self) -> Result<(), PeerError> {
         let mut url = self.url.clone();
         url.set_path("/status/");
@@ -152,19 +152,19 @@ impl PeerClient {
 }
 
 async fn send_request(request: impl Fn() -> RequestBuilder) -> Result<Vec<u8>, PeerError> {
-    let mut asked = request().send().await;
-    // The peer closed a kept connection in the moment we used it: once more on a fresh one.
-    if asked.as_ref().is_err_and(was_stale) {
-        asked = request().send().await;
+    let mut sent = request().send().await;
+    // The peer closed the kept connection at the moment of use: try once more on a fresh one.
+    if sent.as_ref().is_err_and(was_stale) {
+        sent = request().send().await;
     }
-    let mut response = asked.map_err(|error| trouble(&error))?;
+    let mut response = sent.map_err(|error| peer_error(&error))?;
     match response.status().as_u16() {
         200..=299 => {}
-        status @ (429 | 502..=504) => return Err(PeerError::Busy(status)),
-        status => return Err(PeerError::Refused(status)),
+        status @ (429 | 502..=504) => return Err(PeerError::Overloaded(status)),
+        status => return Err(PeerError::Rejected(status)),
     }
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| trouble(&error))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| peer_error(&error))? {
         body.extend_from_slice(&chunk);
         if body.len() > MAX_BODY {
             break;
@@ -177,11 +177,11 @@ fn was_stale(error: &Error) -> bool {
     error.is_request() && !error.is_timeout() && !error.is_connect()
 }
 
-fn trouble(error: &Error) -> PeerError {
-    if error.is_timeout() { PeerError::Late } else { PeerError::Away(cause(error)) }
+fn peer_error(error: &Error) -> PeerError {
+    if error.is_timeout() { PeerError::Timeout } else { PeerError::Unreachable(cause(error)) }
 }
 
-/// The innermost cause, which names no URL.
+/// The innermost cause of an error, which contains no URL.
 pub fn cause(error: &Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {

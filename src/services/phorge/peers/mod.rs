@@ -1,5 +1,5 @@
-//! The other servers of a cluster: each gets what is published here, in order, by a task of its own
-//! (`specs/aphlict.md` section 8).
+//! The peers of a cluster: a task for each relays what is published here, in order (`specs/aphlict.md`
+//! section 8).
 
 mod client;
 mod relay_task;
@@ -25,31 +25,31 @@ use tokio::{
 };
 use url::Url;
 
-/// Messages that may wait for one peer; of more the newest are lost to it.
+/// The most messages that wait for one peer; beyond it the newest are dropped for that peer.
 pub const QUEUE: usize = 1024;
-/// What they may take in memory, in bytes.
+/// The most bytes that wait for one peer.
 const QUEUE_BYTES: usize = 4 * 1024 * 1024;
 
-/// A message as peers get it.
+/// A message for peers.
 #[derive(Debug, Clone)]
 pub struct RelayedMessage {
-    /// Whose it is.
+    /// The instance it was published for.
     pub instance: PhorgeInstance,
-    /// What browsers get, and the body of what peers get.
+    /// The frame for browsers, whose payload is also the body for peers.
     pub frame: Frame,
-    /// Who had handled it before.
+    /// Fingerprints of the servers that had handled it before this one.
     pub touched: Arc<[String]>,
 }
 
-/// All peers. Cheap to clone.
+/// Relays messages to all peers. Cheap to clone.
 #[derive(Clone)]
 pub struct PeerRelay(Arc<[PeerHandle]>);
 
-/// What is known of a peer from outside of its task.
+/// One peer, as seen from outside its task.
 struct PeerHandle {
     url: Url,
     queue: mpsc::Sender<QueuedRelay>,
-    room: Arc<Semaphore>,
+    byte_budget: Arc<Semaphore>,
     condition: Arc<DependencyRecord>,
     lost: Arc<LostRelayCounter>,
 }
@@ -58,34 +58,34 @@ struct PeerHandle {
 struct QueuedRelay {
     relay: RelayedMessage,
     since: Instant,
-    /// Its bytes' room in the queue.
-    _room: OwnedSemaphorePermit,
+    /// Its share of the queue's bytes.
+    _permit: OwnedSemaphorePermit,
 }
 
-/// Messages that a peer didn't get.
+/// Counts the messages that a peer did not get.
 struct LostRelayCounter {
-    /// Since it was last there.
+    /// Dropped since the peer was last reachable.
     since_last_contact: AtomicU64,
-    /// For whoever watches.
+    /// The metric over all peers.
     counter: Counter,
 }
 
-/// Where peers are, and what they are reached with.
+/// The addresses of the peers and what is needed to reach them.
 pub struct PeerRelayConfig {
-    /// Their admin servers.
+    /// The URLs of their admin servers.
     pub urls: Vec<Url>,
-    /// Who dials.
+    /// The client for all requests.
     pub dial: PeerHttpClient,
-    /// What we are called.
+    /// This server's fingerprint.
     pub own: ServerFingerprint,
-    /// Counts messages that peers took.
+    /// Counts messages that peers accepted.
     pub relayed: Counter,
-    /// Counts messages that peers didn't get.
+    /// Counts messages that peers did not get.
     pub lost: Counter,
 }
 
 impl PeerRelay {
-    /// Begins to talk to all of them.
+    /// Starts a task for each peer.
     pub fn start(cluster: PeerRelayConfig, tasks: &TaskGroup, rng: &mut fastrand::Rng) -> Self {
         let PeerRelayConfig { urls, dial, own, relayed, lost } = cluster;
         let start = |url: Url| {
@@ -99,29 +99,35 @@ impl PeerRelay {
             let line = PeerRelayTask::new(post, record, missed, own.clone(), relayed.clone())
                 .jittered(rng.fork());
             spawn_until_stopped(tasks, "peer", line.run(waiting));
-            PeerHandle { url, queue, room: Arc::new(Semaphore::new(QUEUE_BYTES)), condition, lost }
+            PeerHandle {
+                url,
+                queue,
+                byte_budget: Arc::new(Semaphore::new(QUEUE_BYTES)),
+                condition,
+                lost,
+            }
         };
         Self(urls.into_iter().map(start).collect())
     }
 
-    /// Lays a message into each peer's queue; never waits.
+    /// Puts a message into each peer's queue; never waits.
     pub fn forward(&self, relay: &RelayedMessage) {
         for peer in self.0.iter() {
             peer.forward(relay.clone());
         }
     }
 
-    /// Each peer's address and how it is.
+    /// Each peer's address and its health.
     pub fn conditions(
         &self,
     ) -> impl Iterator<Item = (String, Arc<dyn Fn() -> DependencyState + Send + Sync>)> {
         self.0.iter().map(|peer| {
             let condition = Arc::clone(&peer.condition);
-            (shown(&peer.url), Arc::new(move || condition.get()) as _)
+            (display_address(&peer.url), Arc::new(move || condition.get()) as _)
         })
     }
 
-    /// How many messages wait for the slowest.
+    /// How many messages wait for the slowest peer.
     pub fn waiting(&self) -> usize {
         let depth = |peer: &PeerHandle| peer.queue.max_capacity() - peer.queue.capacity();
         self.0.iter().map(depth).max().unwrap_or_default()
@@ -131,36 +137,36 @@ impl PeerRelay {
 impl PeerHandle {
     fn forward(&self, relay: RelayedMessage) {
         let bytes = u32::try_from(relay.frame.bytes().len()).unwrap_or(u32::MAX);
-        let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(bytes) else {
-            return self.lost.one(&self.url, "too much waits for it");
+        let Ok(permit) = Arc::clone(&self.byte_budget).try_acquire_many_owned(bytes) else {
+            return self.lost.count(&self.url, "too many bytes are queued");
         };
-        let waiting = QueuedRelay { relay, since: Instant::now(), _room: room };
+        let waiting = QueuedRelay { relay, since: Instant::now(), _permit: permit };
         if self.queue.try_send(waiting).is_err() {
-            self.lost.one(&self.url, "too many wait for it");
+            self.lost.count(&self.url, "too many messages are queued");
         }
     }
 }
 
 impl LostRelayCounter {
-    /// One more; the first since the peer was there is told.
-    fn one(&self, url: &Url, why: &str) {
+    /// Counts one message; the first since the peer was reachable is logged.
+    fn count(&self, url: &Url, why: &str) {
         self.counter.inc();
         if self.since_last_contact.fetch_add(1, Relaxed) == 0 {
-            tracing::warn!(peer = %shown(url), why, "messages are lost to a peer");
+            tracing::warn!(peer = %display_address(url), why, "messages to peer dropped");
         }
     }
 
-    /// The peer is there: how many it missed is told, if any.
+    /// The peer is reachable: logs how many messages it missed, if any.
     fn recovered(&self, url: &Url) {
         let missed = self.since_last_contact.swap(0, Relaxed);
         if missed > 0 {
-            tracing::warn!(peer = %shown(url), missed, "a peer takes messages again");
+            tracing::warn!(peer = %display_address(url), missed, "peer reachable again");
         }
     }
 }
 
-/// A peer as the log and the health page have it.
-fn shown(url: &Url) -> String {
+/// A peer's address for the log and the health page.
+fn display_address(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
 }
@@ -176,7 +182,7 @@ mod tests {
         telemetry::metrics::MetricsRegistry, websocket::frame::Frame,
     };
 
-    /// A peer that nobody is, on a runtime that doesn't run in between.
+    /// An unreachable peer; its task doesn't run during the test.
     fn peers(tasks: &TaskGroup) -> (PeerRelay, Counter) {
         let metrics = MetricsRegistry::new(None).unwrap();
         let lost = metrics.counter("lost_total", "Lost.").unwrap();
@@ -202,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_waits_for_a_peer_is_bounded_in_number() {
+    async fn a_peers_queue_is_bounded_in_messages() {
         let tasks = TaskGroup::default();
         let (peers, lost) = peers(&tasks);
         for _ in 0..QUEUE + 5 {
@@ -212,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_waits_for_a_peer_is_bounded_in_bytes() {
+    async fn a_peers_queue_is_bounded_in_bytes() {
         let tasks = TaskGroup::default();
         let (peers, lost) = peers(&tasks);
         for _ in 0..10 {

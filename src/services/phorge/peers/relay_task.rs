@@ -1,5 +1,5 @@
-//! The task of one peer: one message after the other, again and again while the peer is away, and no
-//! longer than a message is worth.
+//! The task of one peer: it sends one message after the other and retries while the peer is unreachable,
+//! until the message is too old to matter.
 
 use super::{
     LostRelayCounter, QueuedRelay,
@@ -17,7 +17,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// What the task knows of its peer.
+/// Relays messages to one peer.
 pub(super) struct PeerRelayTask {
     post: PeerClient,
     condition: Arc<DependencyRecord>,
@@ -25,10 +25,10 @@ pub(super) struct PeerRelayTask {
     own: ServerFingerprint,
     relayed: Counter,
     backoff: ReconnectBackoff,
-    /// What the peer called itself last.
+    /// The peer's fingerprint in its last answer.
     known: Option<String>,
-    /// Whether it was there when it was last needed; before that nobody knows.
-    there: Option<bool>,
+    /// Whether the last request reached it; None before the first one.
+    reachable: Option<bool>,
 }
 
 impl PeerRelayTask {
@@ -40,18 +40,18 @@ impl PeerRelayTask {
         relayed: Counter,
     ) -> Self {
         let backoff = ReconnectBackoff::new(fastrand::Rng::with_seed(0));
-        Self { post, condition, lost, own, relayed, backoff, known: None, there: None }
+        Self { post, condition, lost, own, relayed, backoff, known: None, reachable: None }
     }
 
     pub(super) fn jittered(self, rng: fastrand::Rng) -> Self {
         Self { backoff: ReconnectBackoff::new(rng), ..self }
     }
 
-    /// Until the queue ends.
+    /// Runs until the queue is closed.
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<QueuedRelay>) {
         self.check_silently().await;
         loop {
-            let wait = match self.there {
+            let wait = match self.reachable {
                 Some(true) => Duration::MAX,
                 _ => self.backoff.wait(Instant::now()),
             };
@@ -65,27 +65,30 @@ impl PeerRelayTask {
         }
     }
 
-    /// Says nothing when the peer isn't there: it may be ourselves, who don't listen yet, or one that is
-    /// started together with us. The next check_status does.
+    /// The first check logs no failure: the peer may be this server, which doesn't listen yet, or start
+    /// at the same time. The next check logs it.
     async fn check_silently(&mut self) {
         match self.post.check_status().await {
             Ok(()) => self.mark_reachable(),
-            Err(trouble) => self.condition.failed(trouble.to_string(), Instant::now()),
+            Err(error) => self.condition.failed(error.to_string(), Instant::now()),
         }
     }
 
-    /// Whether the peer is there at all, so that it is known before the first message needs it.
+    /// Checks whether the peer is reachable before the first message needs it.
     async fn check_status(&mut self) {
         match self.post.check_status().await {
             Ok(()) => self.mark_reachable(),
-            Err(trouble) => self.mark_unreachable(&trouble),
+            Err(error) => self.mark_unreachable(&error),
         }
     }
 
     async fn deliver(&mut self, waiting: QueuedRelay) {
         while !self.already_handled(&waiting) {
             if waiting.since.elapsed() > MAX_AGE {
-                return self.lost.one(self.post.url(), "it is away for longer than they are held");
+                return self.lost.count(
+                    self.post.url(),
+                    "unreachable for longer than the history holds messages",
+                );
             }
             match self.post.relay(&waiting.relay).await {
                 Ok(fingerprint) => {
@@ -93,19 +96,19 @@ impl PeerRelayTask {
                     self.relayed.inc();
                     return self.mark_reachable();
                 }
-                Err(trouble) if trouble.is_transient() => {
-                    self.mark_unreachable(&trouble);
+                Err(error) if error.is_transient() => {
+                    self.mark_unreachable(&error);
                     sleep(self.backoff.wait(Instant::now())).await;
                 }
-                Err(trouble) => {
-                    self.condition.failed(trouble.to_string(), Instant::now());
-                    return self.lost.one(self.post.url(), "it refuses them");
+                Err(error) => {
+                    self.condition.failed(error.to_string(), Instant::now());
+                    return self.lost.count(self.post.url(), "rejected by the peer");
                 }
             }
         }
     }
 
-    /// Whether it has handled the message before, or is ourselves.
+    /// Whether the peer has handled the message, or is this server.
     fn already_handled(&self, waiting: &QueuedRelay) -> bool {
         let Some(known) = &self.known else { return false };
         known == self.own.as_str() || waiting.relay.touched.contains(known)
@@ -114,25 +117,25 @@ impl PeerRelayTask {
     fn learn(&mut self, fingerprint: Option<String>) {
         if fingerprint.is_some() && fingerprint != self.known {
             let ourselves = fingerprint.as_deref() == Some(self.own.as_str());
-            tracing::debug!(peer = %self.post.url(), ourselves, "a peer is known");
+            tracing::debug!(peer = %self.post.url(), ourselves, "learned the fingerprint of a peer");
             self.known = fingerprint;
         }
     }
 
     fn mark_reachable(&mut self) {
         let now = Instant::now();
-        if self.there.replace(true) != Some(true) {
+        if self.reachable.replace(true) != Some(true) {
             self.backoff.connected(now);
         }
         self.condition.succeeded(now);
         self.lost.recovered(self.post.url());
     }
 
-    fn mark_unreachable(&mut self, trouble: &PeerError) {
-        if self.there.replace(false) != Some(false) {
-            let peer = super::shown(self.post.url());
-            tracing::warn!(peer, "a peer can't be told: {trouble}");
+    fn mark_unreachable(&mut self, error: &PeerError) {
+        if self.reachable.replace(false) != Some(false) {
+            let peer = super::display_address(self.post.url());
+            tracing::warn!(peer, "peer unreachable: {error}");
         }
-        self.condition.failed(trouble.to_string(), Instant::now());
+        self.condition.failed(error.to_string(), Instant::now());
     }
 }

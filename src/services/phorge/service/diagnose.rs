@@ -1,5 +1,5 @@
-//! What has to work for one server, looked at for the doctor: whether its listeners answer as Phorge's
-//! status page wants, and whether peers take what they are told.
+//! The doctor's checks of one server: whether its listeners answer as Phorge's status page expects, and
+//! whether its peers answer.
 
 use crate::{
     doctor::{
@@ -18,14 +18,14 @@ use std::{
 };
 use url::Url;
 
-/// How long an answer may take: what Phorge waits.
+/// How long an answer may take: as long as Phorge waits.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 const CLIENTS: CheckId = CheckId::Own("browsers");
 const ADMIN: CheckId = CheckId::Own("publishing");
 const PEER: CheckId = CheckId::Own("peers");
 
-/// Looks at everything, and tells what it finds as soon as it does.
+/// Runs all checks and records their findings.
 pub(super) async fn diagnose(
     settings: &PhorgeSettings,
     visit: DiagnosisContext,
@@ -34,32 +34,35 @@ pub(super) async fn diagnose(
     let own_client = match peers::loopback_client() {
         Ok(client) => client,
         Err(error) => {
-            return run.told(CheckFinding::wrong(ADMIN, format!("no connection at all: {error}")));
+            return run.record(CheckFinding::wrong(
+                ADMIN,
+                format!("cannot connect to anything: {error}"),
+            ));
         }
     };
     for listen in &settings.clients {
-        run.told(client_server(&own_client, url(listen, "/"), None).await);
+        run.record(client_server(&own_client, url(listen, "/"), None).await);
     }
     if settings.clients.is_empty() {
-        run.told(shared_listener(&own_client, &visit).await);
+        run.record(shared_listener(&own_client, &visit).await);
     }
     for listen in &settings.admins {
-        run.told(admin_server(&own_client, url(listen, "/status/")).await);
+        run.record(admin_server(&own_client, url(listen, "/status/")).await);
         run.record_all(exposed(listen).into_iter().collect());
     }
     let dial = peers::http(&settings.peers, settings.peers_ca.as_deref());
     for peer in &settings.peers {
-        run.told(match &dial {
+        run.record(match &dial {
             Ok(dial) => peer_server(dial, peer).await,
-            Err(error) => CheckFinding::wrong(PEER, error.to_string()).advise("Mend PEERS_CA"),
+            Err(error) => CheckFinding::wrong(PEER, error.to_string()).advise("Fix PEERS_CA"),
         });
     }
 }
 
-/// Where other hosts may be as well: which of them is asked, its name says.
+/// Checks the listener that services share; the server name selects this one.
 async fn shared_listener(http: &Client, visit: &DiagnosisContext) -> CheckFinding {
     if visit.listen.proxy_protocol {
-        return CheckFinding::skipped(CLIENTS, "it is behind a proxy that says who connects");
+        return CheckFinding::skipped(CLIENTS, "the listener expects a PROXY protocol header");
     }
     let name = visit.place.server_names.first().map(String::as_str);
     let path = format!("{}/ws/", visit.place.path);
@@ -104,7 +107,7 @@ async fn admin_server(http: &Client, url: Option<Url>) -> CheckFinding {
 async fn peer_server(http: &Client, peer: &Url) -> CheckFinding {
     let mut url = peer.clone();
     url.set_path("/status/");
-    let why = "Browsers that are connected there hear nothing of what is published here.";
+    let why = "Browsers that are connected there receive nothing that is published here.";
     match status(http, &url).await {
         Ok(Some(_)) => CheckFinding::fine(PEER, format!("{} answers", place(peer))),
         Ok(None) => CheckFinding::wrong(PEER, format!("{} is no admin server", place(peer)))
@@ -114,7 +117,7 @@ async fn peer_server(http: &Client, peer: &Url) -> CheckFinding {
             .detail(peers::cause(&error))
             .why(why)
             .advise(
-                "See that it runs, and that its admin server listens where this one reaches it",
+                "Check that it runs, and that its admin server listens where this host reaches it",
             ),
     }
 }
@@ -135,21 +138,20 @@ fn skip_unix_socket(check: CheckId) -> CheckFinding {
 
 fn unreachable(check: CheckId, url: &Url) -> CheckFinding {
     CheckFinding::wrong(check, format!("nothing answers at {}", place(url)))
-        .why("The notification server isn't running, or not with these settings.")
-        .advise("Start it with the same --config and see its log")
+        .why("The notification server isn't running, or runs with other settings.")
+        .advise("Start it with the same --config and read its log")
 }
 
-/// Whoever reaches it may publish.
+/// A hint where every host that reaches the admin server may publish.
 fn exposed(listen: &ListenSettings) -> Option<CheckFinding> {
     let BindAddress::Tcp { address, .. } = &listen.bind else { return None };
     if address.is_some_and(|address| !address.is_unspecified()) {
         return None;
     }
-    let seen = "the admin server listens on all addresses";
-    let why = "Nobody has to say who it is there: whoever reaches the port can tell all browsers.";
-    let advice =
-        "Let it listen at an address that only Phorge and peers reach, or see that a firewall does";
-    Some(CheckFinding::hint(ADMIN, seen).why(why).advise(advice))
+    let observed = "the admin server listens on all addresses";
+    let why = "The admin server has no authentication: any host that reaches the port can publish.";
+    let advice = "Let it listen on an address that only Phorge and peers reach, or protect it with a firewall";
+    Some(CheckFinding::hint(ADMIN, observed).why(why).advise(advice))
 }
 
 fn url(listen: &ListenSettings, path: &str) -> Option<Url> {

@@ -1,4 +1,4 @@
-//! Puts the parts of one server together: listeners, hub, history, peers.
+//! Assembles one notification server: listeners, hub, history, peers.
 
 mod diagnose;
 mod reload;
@@ -43,7 +43,7 @@ use std::{io, sync::Arc};
 use tokio::time::Instant;
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
-/// Phorge's notification server, as the registry knows it.
+/// The entry of this kind in the registry.
 pub const KIND: ServiceKind<'static, BoxedService> = ServiceKind {
     name: "phorge",
     about: "Serve Phorge's browsers in place of Aphlict, from Aphlict's own configuration file",
@@ -57,10 +57,10 @@ pub const KIND: ServiceKind<'static, BoxedService> = ServiceKind {
     read: &|request, report| Ok(Box::new(PhorgeService::read(request, report)?)),
 };
 
-/// One server, ready to start.
+/// One configured server, ready to start.
 #[derive(Debug)]
 pub struct PhorgeService {
-    /// What it is told.
+    /// Its settings.
     pub settings: PhorgeSettings,
 }
 
@@ -112,7 +112,7 @@ impl Service for PhorgeService {
     }
 }
 
-/// What is counted besides what each part counts.
+/// The metrics of this kind of service.
 struct PhorgeMetrics {
     hub: Arc<HubMetrics>,
     received: Counter,
@@ -122,8 +122,8 @@ struct PhorgeMetrics {
 
 impl PhorgeMetrics {
     fn register(metrics: &MetricsRegistry) -> Result<Self, MetricsError> {
-        const RECEIVED: &str = "Messages published or passed on to us, duplicates included.";
-        const RELAYED: &str = "Messages that a peer took.";
+        const RECEIVED: &str = "Messages received from publishers and peers, duplicates included.";
+        const RELAYED: &str = "Messages that a peer accepted.";
         const LOST: &str = "Messages that a peer did not get.";
         Ok(Self {
             hub: Arc::new(HubMetrics::register(metrics, &[])?),
@@ -134,7 +134,7 @@ impl PhorgeMetrics {
     }
 }
 
-/// What the parts are made from.
+/// Everything that the parts of the server are built from.
 struct PhorgeAssembly {
     settings: PhorgeSettings,
     metrics: MetricsRegistry,
@@ -168,7 +168,7 @@ impl PhorgeAssembly {
             worker.run(publish_receiver),
         );
         let probe_instance = PhorgeInstance::random(&mut self.context.rng);
-        let room = self.room(&hub, &probe_instance);
+        let room = self.connection_limit(&hub, &probe_instance);
         let arrivals = Arc::new(ClientTotals::default());
         let authenticated = BrowserAdmission {
             hub: hub.clone(),
@@ -197,7 +197,7 @@ impl PhorgeAssembly {
         let service_listeners = self.service_listeners(&clients, &admin_server::routes(admin));
         let own_listeners = !self.settings.clients.is_empty();
         Ok(RunningService {
-            routes: if own_listeners { nothing() } else { clients },
+            routes: if own_listeners { no_routes() } else { clients },
             service_listeners,
             probe_listener: own_listeners.then_some(0),
             dependencies,
@@ -230,8 +230,8 @@ impl PhorgeAssembly {
         self.context.start_hub(settings)
     }
 
-    /// Room for the hub's clients, and always for those of the probe's instance.
-    fn room(&self, hub: &Hub, probe: &PhorgeInstance) -> ConnectionLimit {
+    /// The limit of the hub's clients, which exempts the probe's instance.
+    fn connection_limit(&self, hub: &Hub, probe: &PhorgeInstance) -> ConnectionLimit {
         sessions::room(
             hub,
             self.settings.max_connections,
@@ -255,7 +255,7 @@ impl PhorgeAssembly {
         Ok(PeerRelay::start(cluster, &self.context.groups.sources, &mut self.context.rng))
     }
 
-    /// Those for clients first: the probe begins at the first.
+    /// The listeners, those for clients first: the self-probe uses the first.
     fn service_listeners(
         &self,
         clients: &BoxedFilter<(Response,)>,
@@ -277,7 +277,7 @@ impl PhorgeAssembly {
     }
 }
 
-/// Browsers here are told without peers; only those of others aren't.
+/// The peers as dependencies; browsers of this server get messages without them.
 fn dependencies_of(peers: &PeerRelay) -> impl Iterator<Item = ServiceDependency> {
     peers.conditions().map(|(peer, condition)| ServiceDependency {
         name: format!("peer {peer}").into(),
@@ -296,7 +296,7 @@ fn queues(publish_queue: &PublishQueue, hub: &Hub, peers: &PeerRelay) -> Vec<Que
     ]
 }
 
-/// For the shared listener of a host that has its own.
-fn nothing() -> BoxedFilter<(Response,)> {
+/// No routes for the shared listener where the server has its own.
+fn no_routes() -> BoxedFilter<(Response,)> {
     warp::any().and_then(async || Err::<Response, _>(warp::reject::not_found())).boxed()
 }

@@ -1,4 +1,4 @@
-//! Settings that were read again, as far as one server takes them in while it runs.
+//! Applies reloaded settings to a running server.
 
 use super::PhorgeService;
 use crate::{
@@ -17,7 +17,7 @@ use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use std::any::Any;
 
-/// What differs, and when it takes effect.
+/// A setting's name, when its change takes effect, and whether two settings agree on it.
 type PhorgeSettingComparison =
     (&'static str, ChangeEffect, fn(&PhorgeSettings, &PhorgeSettings) -> bool);
 
@@ -38,9 +38,9 @@ const PARTS: &[PhorgeSettingComparison] = &[
     }),
 ];
 
-/// What follows the settings.
+/// The parts of the server that follow the settings.
 pub(super) struct PhorgeReload {
-    /// In force.
+    /// The settings in force.
     settings: PhorgeSettings,
     hub: Hub,
     room: ConnectionLimit,
@@ -66,7 +66,7 @@ impl PhorgeReload {
         self.room.set_maximum(new.max_connections);
         self.subscription_limit.allow(new.max_subscriptions);
         if self.hub.apply(session_policy(&self.settings), 0).await.is_err() {
-            tracing::debug!("the hub has ended before it heard of new settings");
+            tracing::debug!("the hub stopped before it received the new settings");
         }
         changes
     }
@@ -85,8 +85,7 @@ impl ServiceReload for PhorgeReload {
     }
 }
 
-/// What the settings mean for sessions: their home is an instance, which may have any number of them,
-/// and nothing that they are told waits.
+/// The session policy: an instance may have any number of sessions, and messages are not debounced.
 pub(super) fn session_policy(settings: &PhorgeSettings) -> SessionPolicy {
     SessionPolicy {
         debounce: DebouncePolicy { max: 0, enabled: false },

@@ -1,4 +1,4 @@
-//! The daemon's probe of itself, the way of a browser: subscribe, then hear what is published.
+//! The daemon's self-probe over a browser's path: it subscribes and then receives a published message.
 
 use crate::{
     client::websocket::{UpgradeRequest, WebSocketClient},
@@ -10,16 +10,16 @@ use crate::{
     },
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 
-/// Answers a ping.
+/// A ping, as a browser sends it.
 const PING: &str = r#"{"command":"ping","data":null}"#;
 
-/// Knows the way.
+/// Probes the service as a browser would.
 pub(super) struct PhorgeSelfProbe {
     publish_queue: PublishQueue,
     room: ConnectionLimit,
-    /// What it belongs to: a secret, as whoever belongs to it gets in where there is no room.
+    /// The probe's instance. A secret: its clients are admitted beyond MAX_CONNECTIONS.
     instance: PhorgeInstance,
     rng: Mutex<fastrand::Rng>,
 }
@@ -39,7 +39,7 @@ impl PhorgeSelfProbe {
         stream: Box<dyn ByteStream>,
         place: &ServiceRoute,
     ) -> Result<(), SelfProbeError> {
-        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner).fork();
+        let mut rng = self.rng.lock().fork();
         let id = format!("{:032x}", rng.u128(..));
         let host = place.server_names.first().map_or("localhost", String::as_str).to_owned();
         let path = format!("{}/~{}/?{PROBE}", place.path, self.instance.name());
@@ -47,7 +47,7 @@ impl PhorgeSelfProbe {
         let _exempt = self.room.exempt();
         let mut visitor = WebSocketClient::upgrade(stream, &request, rng).await?;
         visitor.say(&format!(r#"{{"command":"subscribe","data":["{id}"]}}"#)).await?;
-        // Who has been answered has been subscribed before.
+        // Commands are handled in order: after the pong the subscription is in force.
         visitor.say(PING).await?;
         visitor.next().await?;
         let to = self.instance.recipient(&id).ok_or("the probe's instance has no recipients")?;

@@ -45,22 +45,22 @@ pub(super) async fn diagnose(
     mut visit: DiagnosisContext,
     round: &mut CheckRun<'_>,
 ) {
-    round.told(match &settings.redis {
+    round.record(match &settings.redis {
         None => CheckFinding::hint(BOOK, "registrations and messages are in memory")
             .why("they are gone after a restart, and a second replica would know nothing of them")
             .advise("Set REDIS_URL, unless this is meant"),
         Some(redis) => shared(redis).await,
     });
     if let Some(redis) = settings.redis.as_ref().filter(|_| !round.failed(BOOK)) {
-        round.told(scripts(redis, &mut visit.rng).await);
+        round.record(scripts(redis, &mut visit.rng).await);
     }
-    round.told(match &settings.public_url {
+    round.record(match &settings.public_url {
         Some(url) => CheckFinding::fine(URLS, format!("they begin with {url}")),
         None => CheckFinding::hint(URLS, "clients are told paths")
             .why("they have to put scheme and host before them")
             .advise("Set PUBLIC_URL to where others reach this daemon"),
     });
-    round.told(daemon(&visit.listen, &visit.place.path).await);
+    round.record(daemon(&visit.listen, &visit.place.path).await);
 }
 
 async fn shared(redis: &RedisSettings) -> CheckFinding {

@@ -1,10 +1,10 @@
-//! Nextcloud's app is enabled, uses our Redis, and goes with us.
+//! Checks that Nextcloud's app is enabled, uses the same Redis, and has a compatible version.
 
 use crate::{
     client::redis::{RedisClient, RedisClientError},
+    doctor::{CheckFinding, CheckId, CheckOutcome},
     services::nextcloud::{
         doctor::{
-            outcome::{CheckFinding, CheckId, CheckOutcome},
             self_test_token::SelfTestToken,
             target::{NextcloudCheckContext, NextcloudTarget},
         },
@@ -12,12 +12,12 @@ use crate::{
     },
 };
 
-/// Where Nextcloud writes its app's version when it is asked to.
+/// The Redis key in which Nextcloud writes its app's version on request.
 const VERSION: &str = "notify_push_app_version";
 
 const WHY: &str = "the app Client Push publishes the changes and tells clients where to connect";
 
-/// Asks the app, with a token that only those know who use the same Redis.
+/// Asks the app with a token from Redis, which only users of the same Redis know.
 pub(in crate::services::nextcloud::doctor) async fn check(
     target: &NextcloudTarget,
     context: &mut NextcloudCheckContext,
@@ -30,15 +30,15 @@ pub(in crate::services::nextcloud::doctor) async fn check(
     let Some(keys) = keys else {
         return CheckOutcome::bad(
             CheckFinding::fine(CheckId::App, "Client Push is enabled")
-                .detail("its version and its Redis are not looked at, because redis failed"),
+                .detail("its version and its Redis are not checked, because redis failed"),
         );
     };
     match SelfTestToken::acquire(keys, &mut context.rng).await {
         Ok(token) => with_token(target, survey, keys, token).await,
         Err(RedisClientError::Forbidden { .. }) => {
             CheckOutcome::bad(CheckFinding::fine(CheckId::App, "Client Push is enabled").detail(
-                "this Redis user may not write test-token, which is as it should be; what is \
-                 asked with it, occ notify_push:self-test shows",
+                "this Redis user may not write test-token, as it should be; occ \
+                 notify_push:self-test checks what depends on it",
             ))
         }
         Err(fault) => {
@@ -105,11 +105,14 @@ fn judge(theirs: &str, ours: &str, occ: &str) -> CheckFinding {
     let (Some(app), Some(daemon)) = (line(theirs), line(ours)) else {
         return CheckFinding::hint(
             CheckId::App,
-            "Client Push is enabled; it does not tell its version",
+            "Client Push is enabled; it does not report its version",
         );
     };
     if app == daemon {
-        return CheckFinding::fine(CheckId::App, format!("{seen}; this daemon goes with {ours}"));
+        return CheckFinding::fine(
+            CheckId::App,
+            format!("{seen}; this daemon is compatible with {ours}"),
+        );
     }
     let finding =
         CheckFinding::wrong(CheckId::App, format!("{seen}, but this daemon reports {ours}"))
@@ -118,11 +121,11 @@ fn judge(theirs: &str, ours: &str, occ: &str) -> CheckFinding {
         return finding.advise("Update the app:").run(format!("{occ} app:update notify_push"));
     }
     finding
-        .advise("See whether there is a newer daemon. Else report the app's version:")
+        .advise("Check for a newer daemon, else report the app's version:")
         .paste(format!("COMPAT_VERSION={theirs}"))
 }
 
-/// The first two numbers, which have to be the same.
+/// The first two numbers of a version, which must be equal.
 fn line(version: &str) -> Option<(u32, u32)> {
     let mut numbers = version.trim().split('.').map(str::parse);
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
@@ -134,7 +137,7 @@ mod tests {
     use crate::doctor::finding::{FindingState, RemedyStep};
 
     #[test]
-    fn the_first_two_numbers_must_be_the_same() {
+    fn the_first_two_numbers_must_be_equal() {
         assert_eq!(judge("1.4.7", "1.4.0", "occ").state, FindingState::Fine);
         assert_eq!(judge("", "1.4.0", "occ").state, FindingState::Hint);
         let old = judge("1.3.9", "1.4.0", "occ");

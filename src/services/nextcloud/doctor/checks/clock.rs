@@ -1,17 +1,15 @@
-//! All agree on the time: how old a log-in may be is counted in seconds.
+//! Checks that all clocks agree: logins depend on ages in seconds.
 
-use crate::services::nextcloud::doctor::{
-    outcome::{CheckFinding, CheckId},
-    target::NextcloudCheckContext,
-};
+use crate::doctor::{CheckFinding, CheckId};
+use crate::services::nextcloud::doctor::target::NextcloudCheckContext;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// More than this is a hint, in milliseconds.
+/// A larger difference in milliseconds is a hint.
 const NOTABLE: i64 = 5_000;
-/// More than this is wrong: Nextcloud believes a stored password for five minutes, a ticket lives 15 s.
+/// A larger difference is wrong: Nextcloud trusts a stored password for 5 min, a ticket is valid for 15 s.
 const TOO_MUCH: i64 = 60_000;
 
-/// Somebody's clock beside ours.
+/// The difference between another clock and this host's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::services::nextcloud::doctor) struct ClockReading {
     clock_name: &'static str,
@@ -20,7 +18,7 @@ pub(in crate::services::nextcloud::doctor) struct ClockReading {
 }
 
 impl ClockReading {
-    /// Of two times since 1970.
+    /// Compares two times since 1970.
     pub(in crate::services::nextcloud::doctor) fn new(
         clock_name: &'static str,
         theirs: Duration,
@@ -30,7 +28,7 @@ impl ClockReading {
         Self { clock_name, ahead: millis(theirs).saturating_sub(millis(ours)) }
     }
 
-    /// Of a clock that tells whole seconds: it is half a second behind on average.
+    /// Compares a clock with whole seconds, which is half a second behind on average.
     pub(in crate::services::nextcloud::doctor) fn coarse(
         clock_name: &'static str,
         theirs: Duration,
@@ -49,17 +47,17 @@ impl ClockReading {
     }
 }
 
-/// Our time of day, since 1970.
+/// This host's time since 1970.
 pub(in crate::services::nextcloud::doctor) fn since_1970(
     context: &NextcloudCheckContext,
 ) -> Duration {
     (context.clock)().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO)
 }
 
-/// Compares all clocks that could be read.
+/// Makes a finding from all clocks that could be read.
 pub(in crate::services::nextcloud::doctor) fn judge(readings: &[ClockReading]) -> CheckFinding {
     if readings.is_empty() {
-        return CheckFinding::skipped(CheckId::Clock, "nobody could be asked for the time");
+        return CheckFinding::skipped(CheckId::Clock, "no other clock could be read");
     }
     let seen = readings.iter().map(ClockReading::text).collect::<Vec<_>>().join(", ");
     let worst = readings.iter().map(|reading| reading.ahead.saturating_abs()).max().unwrap_or(0);
@@ -75,7 +73,7 @@ pub(in crate::services::nextcloud::doctor) fn judge(readings: &[ClockReading]) -
             "whether a password has expired, or was checked by Nextcloud within the last five \
              minutes, is decided with this host's clock",
         )
-        .advise("Keep the clocks of all hosts right with NTP:")
+        .advise("Synchronise the clocks of all hosts with NTP:")
         .run("timedatectl set-ntp true; timedatectl timesync-status")
 }
 
@@ -95,10 +93,10 @@ mod tests {
         assert_eq!(judge(&[reading(101, 100)]).state, FindingState::Fine);
         let behind = judge(&[reading(100, 100), reading(90, 100)]);
         assert_eq!(
-            (behind.state, &*behind.seen),
+            (behind.state, &*behind.observed),
             (FindingState::Hint, "Redis agrees, Redis is 10 s behind")
         );
         let ahead = judge(&[reading(400, 100)]);
-        assert_eq!((ahead.state, &*ahead.seen), (FindingState::Wrong, "Redis is 300 s ahead"));
+        assert_eq!((ahead.state, &*ahead.observed), (FindingState::Wrong, "Redis is 300 s ahead"));
     }
 }

@@ -1,4 +1,4 @@
-//! The database answers and lets us in.
+//! Checks that the database answers and accepts the login.
 
 use super::clock::{ClockReading, since_1970};
 use crate::{
@@ -6,23 +6,22 @@ use crate::{
         Database, DatabaseAddress, DatabaseClientError, DatabaseEngine, DatabaseServer,
         DatabaseSettings, SqlRow,
     },
-    services::nextcloud::doctor::{
-        outcome::{CheckFinding, CheckId, CheckOutcome},
-        target::{NextcloudCheckContext, NextcloudTarget},
-    },
+    doctor::{CheckFinding, CheckId, CheckOutcome},
+    services::nextcloud::doctor::target::{NextcloudCheckContext, NextcloudTarget},
 };
 use std::{sync::Arc, time::Duration};
 
-const WHY: &str = "whom a change concerns is looked up there, and most log-ins are decided from it";
+const WHY: &str =
+    "the daemon looks up there which users a change concerns, and decides most logins";
 
-/// What later checks build on.
+/// The database connection for later checks.
 pub(in crate::services::nextcloud::doctor) struct ReachedDatabase {
     pub(in crate::services::nextcloud::doctor) database: Arc<Database>,
-    /// How its clock compares with ours.
+    /// Its clock compared with this host's.
     pub(in crate::services::nextcloud::doctor) clock: Option<ClockReading>,
 }
 
-/// Connects and asks.
+/// Connects and reads the server's version and clock.
 pub(in crate::services::nextcloud::doctor) async fn check(
     settings: &DatabaseSettings,
     target: &NextcloudTarget,
@@ -39,14 +38,14 @@ pub(in crate::services::nextcloud::doctor) async fn check(
         Err(error) => return CheckOutcome::bad(refused(settings, target, &error)),
     };
     let clock = clock(&database, &settings.engine, context).await;
-    let seen = format!("{} lets us in", name(&settings.engine, &version));
+    let observed = format!("{} accepts the login", name(&settings.engine, &version));
     CheckOutcome::good(
-        CheckFinding::fine(CheckId::Database, seen),
+        CheckFinding::fine(CheckId::Database, observed),
         ReachedDatabase { database, clock },
     )
 }
 
-/// The first column of the first row.
+/// The text in the first column of the first row.
 pub(in crate::services::nextcloud::doctor) async fn text(
     database: &Database,
     sql: &str,
@@ -61,7 +60,7 @@ pub(in crate::services::nextcloud::doctor) async fn text(
     Ok(found)
 }
 
-/// The same for a number.
+/// The number in the first column of the first row.
 pub(in crate::services::nextcloud::doctor) async fn number(
     database: &Database,
     sql: &str,
@@ -82,7 +81,7 @@ fn version_of(engine: &DatabaseEngine) -> &'static str {
     }
 }
 
-/// "MariaDB 10.11.4 at 127.0.0.1:3306".
+/// A name such as "MariaDB 10.11.4 at 127.0.0.1:3306".
 fn name(engine: &DatabaseEngine, version: &str) -> String {
     let number =
         version.split([' ', '-']).find(|part| part.starts_with(|c: char| c.is_ascii_digit()));
@@ -127,10 +126,10 @@ fn refused(
     let occ = &target.occ;
     match &settings.engine {
         DatabaseEngine::Sqlite(file) => finding
-            .advise("The daemon must be able to read the file, as the user it runs as:")
+            .advise("The daemon's user must be able to read the file:")
             .run(format!("ls -l {}", super::super::target::quoted(&file.display().to_string()))),
         DatabaseEngine::MySql(_) | DatabaseEngine::Postgres(_) => finding
-            .advise("Compare with what Nextcloud itself uses, and see that the server runs:")
+            .advise("Compare with Nextcloud's own settings, and check that the server runs:")
             .run(format!("{occ} config:system:get dbhost; {occ} status")),
     }
 }

@@ -1,4 +1,4 @@
-//! An event comes out at the other end: from Redis through the daemon and all proxies to a client.
+//! Checks that an event travels from Redis through the daemon and all proxies to a client.
 
 use super::{
     endpoint,
@@ -7,24 +7,21 @@ use super::{
 };
 use crate::{
     client::{redis::RedisClient, websocket::WebSocketClientError},
-    services::nextcloud::doctor::{
-        connector::EndpointClient,
-        outcome::{CheckFinding, CheckId, CheckOutcome},
-        target::NextcloudCheckContext,
-    },
+    doctor::{CheckFinding, CheckId, CheckOutcome},
+    services::nextcloud::doctor::{connector::EndpointClient, target::NextcloudCheckContext},
     telemetry::error_chain::chain,
 };
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
-/// What an app publishes to let somebody in for once.
+/// The channel on which an app publishes one-time tickets.
 const PRE_AUTH: &str = "notify_pre_auth";
-/// What takes longer is held up by somebody.
+/// A longer delay means that something in between buffers.
 const PROMPT: Duration = Duration::from_secs(8);
 
-const WHY: &str = "this is what the daemon is there for";
+const WHY: &str = "this is the daemon's purpose";
 
-/// Logs in as nobody with a ticket of its own, and publishes a message for nobody.
+/// Logs in with a ticket for a user that doesn't exist, and publishes a message for that user.
 pub(in crate::services::nextcloud::doctor) async fn check(
     reached: &ReachedEndpoint,
     keys: &RedisClient,
@@ -77,8 +74,8 @@ fn connect_failure(error: &WebSocketClientError) -> CheckFinding {
     CheckFinding::wrong(CheckId::Delivery, seen)
         .why(WHY)
         .advise(
-            "It listens to another Redis than the doctor, or has lost it, or is another program. \
-             See what it says:",
+            "It uses another Redis than the doctor, has lost the connection, or is another program. \
+             Read its log:",
         )
         .run("journalctl -u notify_push -n 50")
 }

@@ -1,12 +1,12 @@
-//! Clients reach the daemon from outside: address, TLS, upgrade through the proxy, a ping and back.
+//! Checks that clients can reach the daemon: address, TLS, upgrade through the proxy, a ping and its answer.
 
 use super::super::reverse_proxy::ReverseProxy;
 use crate::{
     client::websocket::UpgradeRejection,
+    doctor::{CheckFinding, CheckId, CheckOutcome},
     services::nextcloud::{
         doctor::{
             connector::{EndpointConnector, EndpointFailure},
-            outcome::{CheckFinding, CheckId, CheckOutcome},
             target::{NextcloudCheckContext, NextcloudTarget, is_near},
         },
         http::{
@@ -20,61 +20,61 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-/// A ping that takes longer to come back is held up by somebody.
+/// A longer wait for a pong means that something in between buffers.
 const PROMPT: Duration = Duration::from_secs(10);
 
 const WHY: &str = "this is where clients connect";
 
-/// What later checks build on.
+/// The endpoint for later checks.
 pub(in crate::services::nextcloud::doctor) struct ReachedEndpoint {
     pub(in crate::services::nextcloud::doctor) connector: EndpointConnector,
     pub(in crate::services::nextcloud::doctor) url: Url,
 }
 
-/// Where clients are sent, with a finding where that can't be told.
+/// The address that clients are given and how it is known, else a finding.
 pub(in crate::services::nextcloud::doctor) async fn address(
     target: &NextcloudTarget,
     survey: Option<&NextcloudSurvey>,
 ) -> Result<(Url, &'static str), CheckFinding> {
-    let told = match survey {
+    let advertised = match survey {
         Some(survey) => survey.endpoint(target.credentials.as_ref()).await,
         None => Ok(AdvertisedEndpoint::NotShown),
     };
-    match told {
+    match advertised {
         Ok(AdvertisedEndpoint::At(text)) => match Url::parse(&text) {
             Ok(url) if matches!(url.scheme(), "ws" | "wss") => Ok((url, "as the capabilities say")),
             _ => Err(not_set(target, format!("the capabilities name no ws(s) address: {text:?}"))),
         },
         Ok(AdvertisedEndpoint::NotSet) => {
-            Err(not_set(target, "clients are told no address".to_owned()))
+            Err(not_set(target, "the capabilities contain no address".to_owned()))
         }
-        // The check of the log-in says more; the way there can be looked at without.
+        // The login check says more; the endpoint can be checked without it.
         Err(NextcloudError::Status(401)) => {
-            Ok((guess(target)?.0, "guessed: the capabilities are not shown to this log-in"))
+            Ok((guess(target)?.0, "guessed: Nextcloud refuses this login the capabilities"))
         }
         Ok(AdvertisedEndpoint::NotShown) | Err(_) => guess(target),
     }
 }
 
-/// `<Nextcloud>/push/ws`, where the documents say that it should be.
+/// The documented address, `<Nextcloud>/push/ws`.
 fn guess(target: &NextcloudTarget) -> Result<(Url, &'static str), CheckFinding> {
     let nowhere = || CheckFinding::skipped(CheckId::Endpoint, "Nextcloud's address is not known");
     let mut url = target.settings().nextcloud.url.clone().ok_or_else(nowhere)?;
     let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
     url.set_scheme(scheme).map_err(|()| nowhere())?;
     let url = url.join("push/ws").map_err(|_| nowhere())?;
-    Ok((url, "guessed: with --user the capabilities are asked"))
+    Ok((url, "guessed: with --user the doctor reads the capabilities"))
 }
 
 fn not_set(target: &NextcloudTarget, seen: String) -> CheckFinding {
     let base = target.settings().nextcloud.url.as_ref().map_or("https://…/", Url::as_str);
     CheckFinding::wrong(CheckId::Endpoint, seen)
-        .why("clients find the daemon through the capabilities; without them they ask as before")
-        .advise("When the proxy passes /push/ on to the daemon, tell Nextcloud:")
+        .why("clients find the daemon through the capabilities; without the address they poll")
+        .advise("When the proxy forwards /push/ to the daemon, set the address in Nextcloud:")
         .run(format!("{} notify_push:setup {base}push", target.occ))
 }
 
-/// Goes the way that clients go.
+/// Connects as clients do.
 pub(in crate::services::nextcloud::doctor) async fn check(
     target: &NextcloudTarget,
     context: &mut NextcloudCheckContext,
@@ -109,7 +109,7 @@ async fn open(
     connector.open_websocket(context.rng.fork()).await.map(|_| connector)
 }
 
-/// Clients are not asked whether they allow self-signed certificates: neither are we.
+/// A connector that verifies certificates as clients do, whatever ALLOW_SELF_SIGNED is.
 fn connector(target: &NextcloudTarget, url: &Url, any: bool) -> Option<EndpointConnector> {
     let nextcloud = &target.settings().nextcloud;
     let mut https = url.clone();
@@ -150,16 +150,16 @@ async fn check_ping(
                 format!("{url}: cut after the upgrade: {}", chain(&error)),
             )
             .why(WHY)
-            .advise("Something in between ends WebSockets. Look into the proxy's log."),
+            .advise("A proxy in between closes WebSockets. Read its log."),
         ),
-        Err(_) => CheckOutcome::bad(delayed(&url, "a ping does not come back at once")),
+        Err(_) => CheckOutcome::bad(delayed(&url, "a ping is not answered at once")),
     }
 }
 
-/// Somebody in between keeps what should pass.
+/// The finding about a proxy that buffers.
 pub(in crate::services::nextcloud::doctor) fn delayed(url: &Url, what: &str) -> CheckFinding {
     CheckFinding::wrong(CheckId::Endpoint, format!("{url}: a WebSocket, but {what}"))
-        .why("a proxy that gathers what it passes on makes every notification late")
+        .why("a proxy that buffers delays every notification")
         .advise("Turn buffering off for /push/. nginx:")
         .paste("proxy_buffering off;\nproxy_request_buffering off;")
         .advise(
@@ -168,7 +168,7 @@ pub(in crate::services::nextcloud::doctor) fn delayed(url: &Url, what: &str) -> 
         )
 }
 
-/// Whether passwords would cross a network for all to read.
+/// Whether passwords would cross a network unencrypted.
 fn is_unencrypted(url: &Url) -> bool {
     url.scheme() == "ws" && !is_near(url.host_str().unwrap_or_default())
 }
@@ -185,12 +185,12 @@ fn unencrypted(target: &NextcloudTarget, url: &Url) -> CheckFinding {
 fn certificate(url: &Url, why: &str) -> CheckFinding {
     CheckFinding::wrong(CheckId::Endpoint, format!("{url}: the certificate is not trusted: {why}"))
         .why(
-            "clients refuse it, too, unless they were told to trust it; ALLOW_SELF_SIGNED is for \
-             the daemon's own questions to Nextcloud and changes nothing for clients",
+            "clients refuse it, too, unless they are configured to trust it; ALLOW_SELF_SIGNED is \
+             for the daemon's own requests to Nextcloud and changes nothing for clients",
         )
         .advise(
-            "Get a certificate that everybody trusts, the intermediate certificates included. If \
-             all clients trust a CA of your own, let the doctor know it:",
+            "Get a certificate that all clients trust, with its intermediate certificates. If all \
+             clients trust your own CA, give it to the doctor:",
         )
         .paste("NEXTCLOUD_CA=/path/to/ca.pem")
 }
@@ -206,11 +206,11 @@ fn refused(url: &Url, how: &str, failure: &EndpointFailure) -> CheckFinding {
     };
     CheckFinding::wrong(CheckId::Endpoint, seen)
         .why(WHY)
-        .advise("See what answers there; in a container the public name may lead elsewhere:")
+        .advise("Check what answers there; in a container the public name may lead elsewhere:")
         .run(format!("curl -v {}", url.as_str().replacen("ws", "http", 1)))
 }
 
-/// Why a later check gets in no more where this one did.
+/// The finding of a later check that fails to connect where this one succeeded.
 pub(in crate::services::nextcloud::doctor) fn failure(
     check: CheckId,
     reached: &ReachedEndpoint,
@@ -227,27 +227,29 @@ fn no_upgrade(url: &Url, how: &str, refusal: &UpgradeRejection) -> CheckFinding 
             .why(WHY)
     };
     match refusal.status {
-        Some(426 | 400) => proxy.advise_upgrade(finding("the proxy does not pass the upgrade on")),
+        Some(426 | 400) => proxy.advise_upgrade(finding("the proxy does not forward the upgrade")),
         Some(301..=308) => finding(&format!(
-            "it leads on to {}",
+            "it redirects to {}",
             refusal.location.as_deref().unwrap_or("nowhere")
         ))
-        .advise("Clients don't follow. Name the right address with occ notify_push:setup, or leave /push/ out of the redirect."),
-        Some(404 | 405 | 200) => proxy.advise_location(finding("/push/ is not passed on to the daemon")),
-        Some(401 | 403) => finding("the proxy lets nobody in")
-            .advise("Leave /push/ out of what the proxy asks a password for or forbids; the daemon does that."),
-        Some(503) if refusal.later => full(finding("there is no room for more clients")),
+        .advise("Clients don't follow redirects. Set the right address with occ notify_push:setup, or exclude /push/ from the redirect."),
+        Some(404 | 405 | 200) => proxy.advise_location(finding("/push/ is not forwarded to the daemon")),
+        Some(401 | 403) => finding("the proxy refuses access")
+            .advise("Exclude /push/ from the proxy's access rules; the daemon authenticates clients itself."),
+        Some(503) if refusal.later => full(finding("the daemon accepts no more clients")),
         Some(502..=504) => finding("the proxy does not reach the daemon")
             .advise("See the check \"daemon\" above, and that the proxy's rule names its address and port. From the proxy's host:")
             .run("curl -v http://127.0.0.1:7867/push/test/cookie"),
-        _ => finding("look into the proxy's log"),
+        _ => finding("read the proxy's log"),
     }
 }
 
-/// What is done about a host that takes no more clients.
+/// The remedy for a service that accepts no more clients.
 pub(in crate::services::nextcloud::doctor) fn full(finding: CheckFinding) -> CheckFinding {
     finding
-        .advise("MAX_CONNECTIONS of this host is reached. The metrics say how many there are:")
+        .advise(
+            "MAX_CONNECTIONS of this service is reached. The metrics show the number of clients:",
+        )
         .run("notify_push metrics")
 }
 
@@ -269,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_leaves_the_machine_needs_tls() {
+    fn remote_addresses_need_tls() {
         assert!(is_unencrypted(&url("ws://cloud.example.com/push/ws")));
         for fine in ["wss://cloud.example.com/push/ws", "ws://[::1]/ws", "ws://localhost:1/ws"] {
             assert!(!is_unencrypted(&url(fine)), "{fine}");
@@ -277,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_check_says_in_words_why_it_gets_in_no_more() {
+    fn a_later_failure_has_a_readable_cause() {
         let request = UpgradeRequest { host: "c".into(), path: "/ws".into() };
         let connector =
             EndpointConnector::own(Ok(("c".into(), 1)), request, ConnectionPreamble::default())
@@ -287,11 +289,11 @@ mod tests {
         let finding = failure(CheckId::Login, &reached, &away);
         assert_eq!(finding.check, CheckId::Login);
         let seen = "wss://c/push/ws (reached a moment ago) can't be reached: connection refused";
-        assert_eq!(finding.seen, seen);
+        assert_eq!(finding.observed, seen);
     }
 
     #[test]
-    fn each_refusal_has_a_cause_of_its_own() {
+    fn each_status_has_its_own_cause() {
         let mut seen = Vec::new();
         for status in [400, 301, 404, 403, 502, 500] {
             let status_line = format!("HTTP/1.1 {status} x");
@@ -301,7 +303,7 @@ mod tests {
                 ..UpgradeRejection::default()
             };
             let finding = no_upgrade(&url("wss://c/push/ws"), "guessed", &refusal);
-            seen.push(finding.seen.split_once("WebSocket: ").unwrap().1.to_owned());
+            seen.push(finding.observed.split_once("WebSocket: ").unwrap().1.to_owned());
         }
         seen.sort();
         seen.dedup();

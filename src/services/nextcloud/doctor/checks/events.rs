@@ -1,16 +1,14 @@
-//! What is published in Redis arrives here.
+//! Checks that messages published in Redis arrive here.
 
 use crate::{
     client::{
         SourceEvent, SourceState,
         redis::{RedisClient, RedisClientError, RedisSubscription, RedisTimeouts, RedisTopology},
     },
+    doctor::{CheckFinding, CheckId, CheckOutcome},
     services::nextcloud::{
         channels::CHANNELS,
-        doctor::{
-            outcome::{CheckFinding, CheckId, CheckOutcome},
-            target::{NextcloudCheckContext, NextcloudTarget, quoted},
-        },
+        doctor::target::{NextcloudCheckContext, NextcloudTarget, quoted},
         settings::NextcloudServiceSettings,
     },
 };
@@ -28,24 +26,24 @@ const CLUSTER_RIGHTS: &str = "resetkeys resetchannels -@all +subscribe +ping +ge
     +cluster|slots +asking %R~test-token %R~notify_push_app_version %W~notify_push_version \
     %W~notify_push_metrics &notify_*";
 
-/// Whom our own events are for: no host has a user whose name begins with a control character, so
-/// that no client of anybody hears them.
+/// The user of the doctor's own events: no real user's name begins with a control character, so that no
+/// client receives them.
 pub(in crate::services::nextcloud::doctor) const DOCTOR_USER: &str = "\u{1}doctor";
-/// What an app publishes for a user's clients.
+/// The channel on which an app publishes messages for a user's clients.
 pub(in crate::services::nextcloud::doctor) const CUSTOM: &str = "notify_custom";
-/// A published message has arrived long before.
+/// The time limit for a published message to arrive.
 const ARRIVAL: Duration = Duration::from_secs(8);
 const QUEUE_CAPACITY: usize = 64;
 
 const WHY: &str =
-    "Nextcloud tells of changes on Redis channels, and the daemon must receive them all";
+    "Nextcloud publishes changes on Redis channels, and the daemon must receive them all";
 
-/// Whether we may publish, which a daemon need not.
+/// Whether the Redis user may publish, which the daemon doesn't need.
 pub(in crate::services::nextcloud::doctor) struct PublishAccess {
     pub(in crate::services::nextcloud::doctor) may_publish: bool,
 }
 
-/// Subscribes as the daemon does, and publishes for nobody.
+/// Subscribes as the daemon does, and publishes a message for a user that doesn't exist.
 pub(in crate::services::nextcloud::doctor) async fn check(
     target: &NextcloudTarget,
     context: &mut NextcloudCheckContext,
@@ -78,7 +76,7 @@ pub(in crate::services::nextcloud::doctor) async fn check(
     }
 }
 
-/// A message for nobody, as JSON.
+/// A message for the doctor's user, as JSON.
 pub(in crate::services::nextcloud::doctor) fn message(marker: &str) -> String {
     serde_json::json!({ "user": DOCTOR_USER, "message": "doctor", "body": marker }).to_string()
 }
@@ -91,7 +89,7 @@ async fn round_trip(
     let all = format!("listening on all {} channels", CHANNELS.len());
     match keys.publish(CUSTOM, message(marker)).await {
         Err(RedisClientError::Forbidden { .. }) => {
-            let seen = format!("{all}; this Redis user may not publish, which is as it should be");
+            let seen = format!("{all}; this Redis user may not publish, as it should be");
             return CheckOutcome::good(
                 CheckFinding::fine(CheckId::Events, seen),
                 PublishAccess { may_publish: false },
@@ -119,8 +117,8 @@ async fn round_trip(
             )
             .why(WHY)
             .advise(
-                "Something between here and Redis takes commands and passes no messages on: a \
-                     proxy for Redis, or a cluster whose nodes don't reach each other. Look at:",
+                "Something between this host and Redis forwards commands but no messages: a proxy \
+                     for Redis, or a cluster whose nodes can't reach each other. Check:",
             )
             .run("redis-cli PUBSUB CHANNELS 'notify_*'; redis-cli CLUSTER INFO"),
         ),
@@ -145,11 +143,11 @@ fn subscription_failed(settings: &NextcloudServiceSettings, why: &str) -> CheckF
         return finding
             .advise(
                 "Give the daemon's Redis user the rights of docs/redis-acl.md, as a Redis \
-                 administrator; a user that is in an ACL file is saved with ACL SAVE:",
+                 administrator; save a user of an ACL file with ACL SAVE:",
             )
             .run(grant(settings));
     }
-    finding.advise("Mend the connection, then run this again.")
+    finding.advise("Fix the connection, then run the doctor again.")
 }
 
 /// The command that grants what the daemon needs.
@@ -168,7 +166,7 @@ mod tests {
     use super::{CLUSTER_RIGHTS, RIGHTS};
 
     #[test]
-    fn the_rights_are_those_of_the_page() {
+    fn the_rights_match_the_documentation() {
         let page = include_str!("../../../../../docs/redis-acl.md");
         for rights in [RIGHTS, CLUSTER_RIGHTS] {
             assert!(page.contains(&format!(" on >CHANGE-ME {rights}\n")), "{rights}");

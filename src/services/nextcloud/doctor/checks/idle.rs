@@ -1,41 +1,38 @@
-//! A silent connection stays: what the proxies' time-outs do.
+//! Checks that proxies keep a silent connection open.
 
 use crate::{
     client::websocket::WebSocketClientError,
-    services::nextcloud::doctor::{
-        connector::EndpointClient,
-        outcome::{CheckFinding, CheckId},
-    },
+    doctor::{CheckFinding, CheckId},
+    services::nextcloud::doctor::connector::EndpointClient,
 };
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// The daemon asks a silent client within this time whether it is there; after that every connection
-/// that has come through so far will.
+/// The daemon pings a silent client within this time; a connection that lasts longer stays open.
 const PING: Duration = Duration::from_secs(35);
 
-/// Holds a connection that says nothing.
+/// Holds a silent connection for the given time.
 pub(in crate::services::nextcloud::doctor) async fn check(
     mut client: EndpointClient,
-    patience: Duration,
+    idle_time: Duration,
 ) -> CheckFinding {
     let started = Instant::now();
-    let until = started + patience;
+    let until = started + idle_time;
     loop {
         match timeout_at(until, client.next()).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => return cut(started.elapsed(), client.pings(), &error),
-            Err(_) => return held(patience, client.pings()),
+            Err(_) => return held(idle_time, client.pings()),
         }
     }
 }
 
-fn held(patience: Duration, pings: u32) -> CheckFinding {
-    let seconds = patience.as_secs();
+fn held(idle_time: Duration, pings: u32) -> CheckFinding {
+    let seconds = idle_time.as_secs();
     let seen = format!("a silent connection lasts for {seconds} s");
-    if patience < PING {
-        let more = "the daemon breaks the silence every 30 s: --patience 70s shows whether the \
-                    proxies wait that long";
+    if idle_time < PING {
+        let more = "the daemon pings every 30 s: --idle-time 70s shows whether the proxies wait \
+                    that long";
         return CheckFinding::fine(CheckId::Idle, seen).detail(more);
     }
     if pings > 0 {
@@ -47,17 +44,16 @@ fn held(patience: Duration, pings: u32) -> CheckFinding {
     }
     CheckFinding::wrong(CheckId::Idle, format!("{seen}, but no ping of the daemon arrives"))
         .why(
-            "clients notice a dead connection by missing pings, and would receive messages as late",
+            "clients detect a dead connection by missing pings, and would get messages late as well",
         )
-        .advise("Look for something in between that answers pings itself or holds frames back.")
+        .advise("Look for a proxy that answers pings itself or buffers frames.")
 }
 
 fn cut(after: Duration, pings: u32, error: &WebSocketClientError) -> CheckFinding {
     let seen = format!("a silent connection was cut after {} s ({error})", after.as_secs());
     CheckFinding::wrong(CheckId::Idle, seen)
         .why(
-            "clients that are cut come back, each time with a log-in; some fall back to asking for \
-             two minutes",
+            "disconnected clients reconnect, each time with a login; some poll for two minutes",
         )
         .advise(format!(
             "The daemon had pinged {pings} times, and does so every 30 s. Let the proxy wait longer. \
@@ -68,7 +64,7 @@ fn cut(after: Duration, pings: u32, error: &WebSocketClientError) -> CheckFindin
         .paste("ProxyTimeout 600")
         .advise("HAProxy:")
         .paste("timeout tunnel 1h")
-        .advise("A load balancer in a cloud has an idle time-out of its own: 60 s or more.")
+        .advise("A cloud load balancer has its own idle timeout; set it to 60 s or more.")
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! A real account is let in, through the address that its clients use.
+//! Checks that a real account can log in through the address that its clients use.
 
 use super::{endpoint, endpoint::ReachedEndpoint};
 use crate::{
     client::websocket::WebSocketClientError,
+    doctor::{CheckFinding, CheckId, CheckOutcome},
     push::LoginCredentials,
     services::nextcloud::doctor::{
         connector::EndpointClient,
-        outcome::{CheckFinding, CheckId, CheckOutcome},
         target::{NextcloudCheckContext, NextcloudTarget},
     },
     telemetry::error_chain::chain,
@@ -28,7 +28,7 @@ pub(in crate::services::nextcloud::doctor) async fn check(
     let LoginCredentials { user, password } = credentials;
     match client.credentials(user, password.expose()).await {
         Ok(()) => CheckOutcome::good(
-            CheckFinding::fine(CheckId::Login, format!("{user} is let in")),
+            CheckFinding::fine(CheckId::Login, format!("{user} can log in")),
             client,
         ),
         Err(error) => CheckOutcome::bad(refused(target, user, &error)),
@@ -40,21 +40,21 @@ fn refused(target: &NextcloudTarget, user: &str, error: &WebSocketClientError) -
     let WebSocketClientError::Refused(words) = error else {
         return CheckFinding::wrong(CheckId::Login, format!("{user}: {}", chain(error)));
     };
-    let finding = CheckFinding::wrong(CheckId::Login, format!("{user} is not let in: {words}"))
+    let finding = CheckFinding::wrong(CheckId::Login, format!("{user} cannot log in: {words}"))
         .why("clients of such an account receive nothing");
     if words.contains("Invalid credentials") {
         let user = super::super::target::quoted(user);
         return finding
             .advise(
                 "The password is wrong, the account is disabled, or only app passwords are \
-                 accepted: two-factor log-in, token_auth_enforced. Try with an app password \
+                 accepted: two-factor login, token_auth_enforced. Try with an app password \
                  (Settings, Security, Devices & sessions), and look at the account:",
             )
             .run(format!("{occ} user:info {user}"));
     }
     finding
         .advise(
-            "The account could not be asked about: too many failed log-ins from this address, or \
+            "The login could not be checked: there were too many failed logins from this address, or \
              Nextcloud and the database don't answer the daemon. See the checks above, and:",
         )
         .run("journalctl -u notify_push -n 50")

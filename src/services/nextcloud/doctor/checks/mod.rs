@@ -1,4 +1,4 @@
-//! The checks, one file each: what is asked, and what the answers mean.
+//! The checks of a Nextcloud installation, one file each.
 
 pub(super) mod app;
 pub(super) mod clock;

@@ -1,31 +1,29 @@
-//! Who sees a storage can be looked up, and quickly.
+//! Checks that the users of a storage can be looked up quickly.
 
 use super::database::number;
 use crate::{
     client::database::{Database, DatabaseClientError},
-    services::nextcloud::{
-        doctor::outcome::{CheckFinding, CheckId},
-        mount_store::MountStore,
-    },
+    doctor::{CheckFinding, CheckId},
+    services::nextcloud::mount_store::MountStore,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
-/// A look-up that takes longer is a hint: an index may be missing.
+/// A slower look-up is a hint: an index may be missing.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// Looks up one storage as a change would.
+/// Looks up one storage as the daemon does for a change.
 pub(in crate::services::nextcloud::doctor) async fn check(
     database: &Arc<Database>,
     occ: &str,
 ) -> CheckFinding {
     match look_up(database).await {
         Ok(None) => CheckFinding::hint(CheckId::Mounts, "Nextcloud has no mounts yet")
-            .why("users get theirs with their first request; until then nobody is told of changes")
-            .advise("Log in to Nextcloud once, then run this again."),
+            .why("users get theirs with their first request; until then no client is notified")
+            .advise("Log in to Nextcloud once, then run the doctor again."),
         Ok(Some((storage, users, took))) => judge(storage, users, took, occ),
         Err(error) => CheckFinding::wrong(CheckId::Mounts, error.to_string())
-            .why("this query tells whom a change concerns"),
+            .why("this query finds the users that a change concerns"),
     }
 }
 

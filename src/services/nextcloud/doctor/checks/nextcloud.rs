@@ -1,25 +1,23 @@
-//! Nextcloud answers HTTP.
+//! Checks that Nextcloud answers over HTTP.
 
 use super::clock::{ClockReading, since_1970};
+use crate::doctor::{CheckFinding, CheckId, CheckOutcome};
 use crate::services::nextcloud::{
-    doctor::{
-        outcome::{CheckFinding, CheckId, CheckOutcome},
-        target::{NextcloudCheckContext, NextcloudTarget},
-    },
+    doctor::target::{NextcloudCheckContext, NextcloudTarget},
     http::{NextcloudClientSettings, NextcloudError, NextcloudStatus, NextcloudSurvey},
 };
 use std::time::{Duration, UNIX_EPOCH};
 
-const WHY: &str = "log-ins that the database can't decide are Nextcloud's, and so is the self-test";
+const WHY: &str = "Nextcloud decides the logins that the database can't, and runs the self-test";
 
-/// What later checks build on.
+/// The HTTP client for later checks.
 pub(in crate::services::nextcloud::doctor) struct ReachedNextcloud {
     pub(in crate::services::nextcloud::doctor) survey: NextcloudSurvey,
-    /// How its clock compares with ours.
+    /// Its clock compared with this host's.
     pub(in crate::services::nextcloud::doctor) clock: Option<ClockReading>,
 }
 
-/// Reads `status.php`.
+/// Requests and evaluates `status.php`.
 pub(in crate::services::nextcloud::doctor) async fn check(
     remote: NextcloudClientSettings,
     target: &NextcloudTarget,
@@ -39,7 +37,7 @@ pub(in crate::services::nextcloud::doctor) async fn check(
     )
 }
 
-/// RFC 9110 section 5.6.7.
+/// Parses a Date header: RFC 9110 section 5.6.7.
 fn date(header: &str) -> Option<Duration> {
     httpdate::parse_http_date(header).ok()?.duration_since(UNIX_EPOCH).ok()
 }
@@ -56,7 +54,7 @@ fn judge(url: &str, status: &NextcloudStatus, occ: &str) -> CheckFinding {
             CheckId::Nextcloud,
             format!("{seen}, but is in maintenance mode"),
         )
-        .why("nobody can log in meanwhile")
+        .why("no user can log in during maintenance")
         .advise("When the maintenance is over:")
         .run(format!("{occ} maintenance:mode --off"));
     }
@@ -65,7 +63,7 @@ fn judge(url: &str, status: &NextcloudStatus, occ: &str) -> CheckFinding {
             CheckId::Nextcloud,
             format!("{seen}, but its upgrade is not finished"),
         )
-        .why("it answers nothing else until then")
+        .why("it answers no other request until then")
         .run(format!("{occ} upgrade"));
     }
     CheckFinding::fine(CheckId::Nextcloud, seen)
@@ -77,31 +75,31 @@ fn refused(url: &str, trouble: &NextcloudError, target: &NextcloudTarget) -> Che
     match trouble {
         NextcloudError::Certificate(_) => finding
             .advise(
-                "A self-signed certificate, or one of a CA of your own, is trusted when its file \
-                 is given (in the daemon's environment):",
+                "To trust a self-signed certificate or your own CA, set its file in the daemon's \
+                 environment:",
             )
             .paste("NEXTCLOUD_CA=/path/to/ca.pem")
             .advise(
-                "Or, where nobody can come in between, any certificate will do; clients \
-                 themselves still want a good one:",
+                "Or, if no attacker can reach that network, accept any certificate; clients still \
+                 need a trusted one:",
             )
             .paste("ALLOW_SELF_SIGNED=true"),
         NextcloudError::Redirect { to } => finding
-            .advise("Name the address where it leads to:")
+            .advise("Set the address that it redirects to:")
             .paste(format!("NEXTCLOUD_URL={}", to.trim_end_matches("/status.php"))),
         NextcloudError::Untrusted => {
             let host = target.settings().nextcloud.url.as_ref().and_then(|url| url.host_str());
             let host = host.unwrap_or_default();
             finding
-                .advise("Look at the list, then add the host at a free number:")
+                .advise("Read the list, then add the host at a free number:")
                 .run(format!("{occ} config:system:get trusted_domains"))
                 .run(format!("{occ} config:system:set trusted_domains 9 --value={host}"))
         }
         NextcloudError::Maintenance => finding
-            .advise("See whether it is in maintenance mode; if so, end it:")
+            .advise("Check whether it is in maintenance mode; if so, end it:")
             .run(format!("{occ} maintenance:mode; {occ} maintenance:mode --off")),
         _ => finding
-            .advise("See what this host gets to see there:")
+            .advise("Check what this host receives there:")
             .run(format!("curl -v {}status.php", super::super::target::quoted(url))),
     }
 }

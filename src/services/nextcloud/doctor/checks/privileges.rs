@@ -1,21 +1,19 @@
-//! The tables may be read and nothing else: a hint, for what isn't needed can't be misused.
+//! Checks that the database account can do nothing but read; more rights are a hint.
 
 use super::database::{number, text};
 use crate::{
     client::database::{
         Database, DatabaseClientError, DatabaseEngine, DatabaseServer, DatabaseSettings, SqlRow,
     },
-    services::nextcloud::{
-        doctor::outcome::{CheckFinding, CheckId},
-        table_access::REQUIRED_TABLES,
-    },
+    doctor::{CheckFinding, CheckId},
+    services::nextcloud::table_access::REQUIRED_TABLES,
 };
 
-/// Rights that let nobody change anything.
+/// Rights that allow no change.
 const READ_ONLY_RIGHTS: [&str; 5] =
     ["USAGE", "SELECT", "SHOW VIEW", "SHOW DATABASES", "REFERENCES"];
 
-/// Asks what the account may do.
+/// Reads the rights of the account.
 pub(in crate::services::nextcloud::doctor) async fn check(
     database: &Database,
     settings: &DatabaseSettings,
@@ -29,7 +27,7 @@ pub(in crate::services::nextcloud::doctor) async fn check(
         DatabaseEngine::Postgres(server) => postgres(database, server, &settings.prefix).await,
     };
     asked.unwrap_or_else(|error| {
-        CheckFinding::hint(CheckId::Rights, format!("rights not seen: {error}"))
+        CheckFinding::hint(CheckId::Rights, format!("the rights can't be read: {error}"))
     })
 }
 
@@ -79,7 +77,7 @@ async fn postgres(
     Ok(too_much(server, create, "postgresql"))
 }
 
-/// `GRANT SELECT, SHOW VIEW ON …`; a role or a right for columns has a word of its own.
+/// Whether a line such as `GRANT SELECT, SHOW VIEW ON …` only allows reading.
 fn is_read_only(grant: &str) -> bool {
     let Some(rights) = grant.strip_prefix("GRANT ").and_then(|rest| rest.split_once(" ON ")) else {
         return false;
@@ -89,7 +87,7 @@ fn is_read_only(grant: &str) -> bool {
 }
 
 fn only_reads() -> CheckFinding {
-    CheckFinding::fine(CheckId::Rights, "this account may read, and change nothing")
+    CheckFinding::fine(CheckId::Rights, "this account can read and change nothing")
 }
 
 fn too_much(server: &DatabaseServer, create: String, scheme: &str) -> CheckFinding {
@@ -101,13 +99,13 @@ fn too_much(server: &DatabaseServer, create: String, scheme: &str) -> CheckFindi
     let name = &server.database;
     CheckFinding::hint(CheckId::Rights, format!("{user} may do more than read Nextcloud's tables"))
         .why(
-            "the daemon only ever reads these tables; with an account of its own a mistake in it, \
-             or its stolen password, can change nothing",
+            "the daemon only reads these tables; with its own read-only account, a bug in it or its \
+             stolen password can change nothing",
         )
         .advise("As an administrator of the database:")
         .sql(create)
         .advise(
-            "Then give it to the daemon, in its environment or in the file of a *_FILE variable:",
+            "Then set it in the daemon's environment or in the file of a *_FILE variable:",
         )
         .paste(format!("DATABASE_URL={scheme}://notify_push:<password>@{place}/{name}"))
 }
@@ -117,7 +115,7 @@ mod tests {
     use super::is_read_only;
 
     #[test]
-    fn only_reading_is_harmless() {
+    fn only_reading_rights_are_read_only() {
         for (grant, harmless) in [
             ("GRANT USAGE ON *.* TO `u`@`%` IDENTIFIED BY PASSWORD '*AB'", true),
             ("GRANT SELECT ON `nc`.`oc_mounts` TO `u`@`%`", true),

@@ -1,16 +1,13 @@
-//! Everybody believes the proxies in between: the forwarded chain, hop by hop, as the daemon sees it
-//! and as Nextcloud does.
+//! Checks that the daemon and Nextcloud trust the reverse proxies, hop by hop in the forwarded chain.
 
 use super::endpoint::ReachedEndpoint;
 use crate::{
     config::SettingSource,
+    doctor::{CheckFinding, CheckId},
     server::{BindAddress, client_address::hop, proxy_settings::ProxySettings},
     services::nextcloud::{
         doctor::{
-            outcome::{CheckFinding, CheckId},
-            reverse_proxy::ReverseProxy,
-            self_test_token::SelfTestToken,
-            target::NextcloudTarget,
+            reverse_proxy::ReverseProxy, self_test_token::SelfTestToken, target::NextcloudTarget,
         },
         http::{NextcloudClientSettings, NextcloudError, NextcloudSurvey},
         self_test::ForwardedChain,
@@ -18,17 +15,17 @@ use crate::{
 };
 use std::{fmt::Display, net::IpAddr};
 
-/// A client that nobody has: RFC 5737.
+/// A client address for documentation: RFC 5737.
 const CLIENT: &str = "192.0.2.77";
-/// The number of a list that we don't know: no list is longer.
+/// A free index for an unknown list; no list is longer.
 const UNKNOWN_LIST_START: usize = 20;
-/// Proxies in a row that are looked at.
+/// The most proxies in a chain that are checked.
 const MAX_HOPS: usize = 8;
 
-const WHY: &str = "Nextcloud and the daemon throttle failed log-ins by the client's address. Who does \
-    not believe a proxy takes it for the client of everybody: one wrong password then locks all out";
+const WHY: &str = "Nextcloud and the daemon throttle failed logins by the client's address. An untrusted \
+    proxy counts as the client of all users: one wrong password then locks them all out";
 
-/// Asks Nextcloud as whom it sees a client through this host, then through each proxy before it.
+/// Asks Nextcloud which client address it sees through this host, then through each proxy before it.
 pub(in crate::services::nextcloud::doctor) async fn check(
     target: &NextcloudTarget,
     survey: &NextcloudSurvey,
@@ -43,7 +40,7 @@ pub(in crate::services::nextcloud::doctor) async fn check(
         return vec![finding];
     }
     let Some(reached) = reached else {
-        let seen = "Nextcloud believes this host; the proxies before it were not seen, because \
+        let seen = "Nextcloud trusts this host; the proxies before it were not checked, because \
                     endpoint failed";
         return vec![CheckFinding::fine(CheckId::Proxies, seen)];
     };
@@ -53,13 +50,13 @@ pub(in crate::services::nextcloud::doctor) async fn check(
     }
 }
 
-/// The way from here to Nextcloud; none: all is well.
+/// Checks the hop from this host to Nextcloud; None if nothing is wrong.
 fn last_hop(target: &NextcloudTarget, answer: &str) -> Option<CheckFinding> {
     if answer == CLIENT {
         return None;
     }
     let Ok(seen) = answer.parse::<IpAddr>() else {
-        let seen = format!("Nextcloud does not say as whom it sees us: {answer:?}");
+        let seen = format!("Nextcloud does not report the client address that it sees: {answer:?}");
         return Some(CheckFinding::wrong(CheckId::Proxies, seen).why(WHY));
     };
     let seen = seen.to_canonical();
@@ -73,7 +70,10 @@ fn last_hop(target: &NextcloudTarget, answer: &str) -> Option<CheckFinding> {
          NEXTCLOUD_URL leads through one",
     )
     .why(WHY);
-    Some(trust(finding, target, &[seen]).advise("Then run this again: there may be further hops."))
+    Some(
+        trust(finding, target, &[seen])
+            .advise("Then run the doctor again: there may be further hops."),
+    )
 }
 
 async fn chain(
@@ -88,7 +88,7 @@ async fn chain(
     let path = base.path().trim_end_matches("ws").to_owned();
     base.set_path(&path);
     let settings = NextcloudClientSettings {
-        // What is wrong with the certificate was told; here it only stands in the way.
+        // The endpoint check reports a bad certificate; here it doesn't matter.
         allow_self_signed: true,
         user_agent: target.settings().nextcloud.user_agent.clone(),
         ..NextcloudClientSettings::new(base)
@@ -100,30 +100,30 @@ fn unseen(trouble: &NextcloudError) -> CheckFinding {
     match trouble {
         NextcloudError::NoApp => CheckFinding::skipped(
             CheckId::Proxies,
-            "what runs at the endpoint is an older daemon, or the original, and can't be asked. \
-             Nextcloud itself believes this host",
+            "the daemon at the endpoint is an older version or the original and doesn't answer this \
+             question. Nextcloud itself trusts this host",
         ),
         NextcloudError::Forbidden => {
             let seen = "the daemon at the endpoint does not know the token that is in this Redis";
             CheckFinding::wrong(CheckId::Proxies, seen)
-                .why("so it listens to another Redis, and hears of no change")
+                .why("so it uses another Redis, and receives no change")
                 .advise("Compare its settings with those above:")
                 .run("systemctl show notify_push -p Environment -p EnvironmentFiles -p ExecStart")
         }
         other => {
-            CheckFinding::hint(CheckId::Proxies, format!("the chain could not be seen: {other}"))
+            CheckFinding::hint(CheckId::Proxies, format!("the chain could not be read: {other}"))
         }
     }
 }
 
-/// A proxy before the daemon, and who believes it.
+/// A proxy before the daemon, and which side trusts it.
 struct ProxyHop {
     ip: IpAddr,
     daemon: bool,
     nextcloud: bool,
 }
 
-/// The way from the client to the daemon.
+/// Checks the path from the client to the daemon.
 async fn before(
     target: &NextcloudTarget,
     survey: &NextcloudSurvey,
@@ -135,38 +135,38 @@ async fn before(
     if chain.forwarded.is_empty() {
         return missing_forwarded_header(target, reached, chain.peer);
     }
-    // Whoever stands first is the client; all behind it, and who spoke to the daemon, are proxies.
+    // The first element is the client; the others and the daemon's peer are proxies.
     let behind = chain.forwarded.iter().skip(1).rev().filter_map(|element| hop(element));
     let mut hops: Vec<ProxyHop> = Vec::new();
     for ip in chain.peer.into_iter().chain(behind).take(MAX_HOPS) {
         if hops.iter().any(|hop| hop.ip == ip) {
             continue;
         }
-        let told = survey.remote(token.text(), &format!("{CLIENT}, {ip}")).await;
-        let nextcloud = told.is_ok_and(|answer| answer == CLIENT);
-        hops.push(ProxyHop { ip, daemon: believes(proxies, ip), nextcloud });
+        let answer = survey.remote(token.text(), &format!("{CLIENT}, {ip}")).await;
+        let nextcloud = answer.is_ok_and(|answer| answer == CLIENT);
+        hops.push(ProxyHop { ip, daemon: trusts(proxies, ip), nextcloud });
     }
     judge(target, chain, &hops)
 }
 
-/// As the daemon does it: loopback is always believed.
-fn believes(proxies: &ProxySettings, ip: IpAddr) -> bool {
+/// Whether the daemon trusts an address; it always trusts loopback.
+fn trusts(proxies: &ProxySettings, ip: IpAddr) -> bool {
     ip.is_loopback() || proxies.trusts(ip)
 }
 
 fn judge(target: &NextcloudTarget, chain: &ForwardedChain, hops: &[ProxyHop]) -> CheckFinding {
     let client = chain.forwarded.first().map_or("?", String::as_str);
     let good = |hop: &ProxyHop| if hop.daemon && hop.nextcloud { "✓" } else { "✗" };
-    let way = hops.iter().rev().map(|hop| format!(" → {} {}", hop.ip, good(hop)));
-    let way = format!("client {client}{} → daemon → Nextcloud", way.collect::<String>());
+    let path = hops.iter().rev().map(|hop| format!(" → {} {}", hop.ip, good(hop)));
+    let path = format!("client {client}{} → daemon → Nextcloud", path.collect::<String>());
     let missing: Vec<&ProxyHop> = hops.iter().filter(|hop| !hop.daemon || !hop.nextcloud).collect();
     if missing.is_empty() {
-        let seen = "the daemon and Nextcloud believe every proxy in between";
-        return CheckFinding::fine(CheckId::Proxies, seen).detail(way);
+        let seen = "the daemon and Nextcloud trust every proxy in between";
+        return CheckFinding::fine(CheckId::Proxies, seen).detail(path);
     }
     let names = listed(missing.iter().map(|hop| hop.ip));
-    let mut finding = CheckFinding::wrong(CheckId::Proxies, format!("not believed: {names}"))
-        .detail(way)
+    let mut finding = CheckFinding::wrong(CheckId::Proxies, format!("not trusted: {names}"))
+        .detail(path)
         .why(WHY);
     for hop in &missing {
         let by = match (hop.daemon, hop.nextcloud) {
@@ -174,7 +174,7 @@ fn judge(target: &NextcloudTarget, chain: &ForwardedChain, hops: &[ProxyHop]) ->
             (false, true) => "not by the daemon",
             _ => "not by Nextcloud",
         };
-        finding = finding.detail(format!("{} is believed {by}", hop.ip));
+        finding = finding.detail(format!("{} is trusted {by}", hop.ip));
     }
     let theirs: Vec<IpAddr> =
         missing.iter().filter(|hop| !hop.nextcloud).map(|hop| hop.ip).collect();
@@ -195,11 +195,11 @@ fn missing_forwarded_header(
         BindAddress::Unix { .. } => None,
     };
     if listens.is_some() && reached.url.port_or_known_default() == listens {
-        let seen = "Nextcloud believes this host; no proxy stands before the daemon";
+        let seen = "Nextcloud trusts this host; there is no proxy before the daemon";
         return CheckFinding::fine(CheckId::Proxies, seen);
     }
     let who = peer.map_or_else(|| "the proxy".to_owned(), |ip| format!("the proxy at {ip}"));
-    let seen = format!("{who} does not tell the daemon who the client is");
+    let seen = format!("{who} does not forward the client's address");
     ReverseProxy::Unknown.advise_forwarded_header(
         CheckFinding::wrong(CheckId::Proxies, seen)
             .detail("client ? → proxy ✗ → daemon → Nextcloud")
@@ -207,10 +207,10 @@ fn missing_forwarded_header(
     )
 }
 
-/// The lines that let Nextcloud believe these.
+/// Adds the commands that make Nextcloud trust these addresses.
 fn trust(finding: CheckFinding, target: &NextcloudTarget, addresses: &[IpAddr]) -> CheckFinding {
     let first = free_number(target);
-    let mut finding = finding.advise("Let Nextcloud believe it, at a number that is free:");
+    let mut finding = finding.advise("Let Nextcloud trust it, at a free number of the list:");
     for (number, ip) in addresses.iter().enumerate() {
         let number = first + number;
         let occ = &target.occ;
@@ -220,8 +220,8 @@ fn trust(finding: CheckFinding, target: &NextcloudTarget, addresses: &[IpAddr]) 
     finding
 }
 
-/// A number that no entry of Nextcloud's list has. There may be gaps in it, but nothing is replaced:
-/// loopback is believed without being in the list, and what is no address was left out with a warning.
+/// A free index of Nextcloud's list; it may leave gaps but replaces no entry. The daemon's list also has
+/// loopback, and lacks entries that caused a warning.
 fn free_number(target: &NextcloudTarget) -> usize {
     let row = target.rows.iter().find(|row| row.name == "trusted-proxies");
     match row.map(|row| &row.source) {
@@ -233,7 +233,7 @@ fn free_number(target: &NextcloudTarget) -> usize {
     }
 }
 
-/// The daemon reads the same list, unless it was given one of its own.
+/// Adds how to make the daemon trust these addresses: it reads Nextcloud's list unless it has its own.
 fn trust_in_daemon(
     finding: CheckFinding,
     target: &NextcloudTarget,
@@ -245,7 +245,7 @@ fn trust_in_daemon(
             .advise("The daemon reads the same list when it starts:")
             .run("sudo systemctl restart notify_push"),
         Some(source) => finding
-            .advise(format!("The daemon has a list of its own ({source}); it needs them, too:"))
+            .advise(format!("The daemon has its own list ({source}), which needs them, too:"))
             .paste(format!("TRUSTED_PROXIES=…,{}", listed(addresses.iter()))),
     }
 }

@@ -1,25 +1,25 @@
-//! Redis answers and lets us in.
+//! Checks that Redis answers and accepts the login.
 
 use super::clock::{ClockReading, since_1970};
 use crate::{
     client::redis::{
         RedisAddress, RedisClientError, RedisSettings, RedisTimeouts, ServerInspection,
     },
-    services::nextcloud::doctor::{
-        outcome::{CheckFinding, CheckId, CheckOutcome},
-        target::{NextcloudCheckContext, NextcloudTarget, is_near, quoted},
+    doctor::{CheckFinding, CheckId, CheckOutcome},
+    services::nextcloud::doctor::target::{
+        NextcloudCheckContext, NextcloudTarget, is_near, quoted,
     },
 };
 
-const WHY: &str = "Nextcloud tells of every change through Redis; without it nobody hears anything";
+const WHY: &str = "Nextcloud publishes every change in Redis; without it no client is notified";
 
-/// What later checks build on.
+/// The result for later checks.
 pub(in crate::services::nextcloud::doctor) struct ReachedRedis {
-    /// How its clock compares with ours.
+    /// Its clock compared with this host's.
     pub(in crate::services::nextcloud::doctor) clock: Option<ClockReading>,
 }
 
-/// Connects and asks.
+/// Connects and reads the server's version and clock.
 pub(in crate::services::nextcloud::doctor) async fn check(
     target: &NextcloudTarget,
     context: &mut NextcloudCheckContext,
@@ -28,12 +28,13 @@ pub(in crate::services::nextcloud::doctor) async fn check(
     match ServerInspection::take(settings.clone(), RedisTimeouts::default(), context.rng.fork())
         .await
     {
-        Ok(look) => {
-            let clock =
-                look.time.map(|theirs| ClockReading::new("Redis", theirs, since_1970(context)));
-            let open = is_open(settings, &look.at).then(|| open(&look.at));
+        Ok(inspection) => {
+            let clock = inspection
+                .time
+                .map(|theirs| ClockReading::new("Redis", theirs, since_1970(context)));
+            let open = is_open(settings, &inspection.at).then(|| open(&inspection.at));
             CheckOutcome::good(
-                CheckFinding::fine(CheckId::Redis, seen(&look)),
+                CheckFinding::fine(CheckId::Redis, description(&inspection)),
                 ReachedRedis { clock },
             )
             .and(open)
@@ -42,10 +43,10 @@ pub(in crate::services::nextcloud::doctor) async fn check(
     }
 }
 
-fn seen(ServerInspection { at, user, version, .. }: &ServerInspection) -> String {
+fn description(ServerInspection { at, user, version, .. }: &ServerInspection) -> String {
     let version = version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
     let user = user.as_ref().map(|user| format!(" as user {user}")).unwrap_or_default();
-    format!("Redis{version} at {at} lets us in{user}")
+    format!("Redis{version} at {at} accepts the login{user}")
 }
 
 fn refused(target: &NextcloudTarget, fault: &RedisClientError) -> CheckFinding {
@@ -54,11 +55,11 @@ fn refused(target: &NextcloudTarget, fault: &RedisClientError) -> CheckFinding {
         RedisClientError::Connect { at: RedisAddress::Unix(path), .. } => {
             let path = quoted(&path.display().to_string());
             finding
-                .advise("See that Redis runs and that this user may use its socket:")
+                .advise("Check that Redis runs and that this user may use its socket:")
                 .run(format!("systemctl status redis-server; ls -l {path}; id"))
         }
         RedisClientError::Connect { at: RedisAddress::Tcp(host, port), .. } => finding
-            .advise("See that Redis runs, and that this host may reach it:")
+            .advise("Check that Redis runs, and that this host can reach it:")
             .run(format!("systemctl status redis-server; redis-cli -h {host} -p {port} ping")),
         RedisClientError::Login { .. } => finding
             .advise("Correct user and password in config.php (redis, or notify_push_redis):")
@@ -68,11 +69,11 @@ fn refused(target: &NextcloudTarget, fault: &RedisClientError) -> CheckFinding {
         RedisClientError::Forbidden { .. } => {
             finding.advise("As a Redis administrator:").run(super::events::grant(target.settings()))
         }
-        _ => finding.advise("The settings that hold are listed under settings, redis-url."),
+        _ => finding.advise("The settings in use are listed under settings, redis-url."),
     }
 }
 
-/// Whether anybody who reaches the server may do everything there.
+/// Whether any host that reaches the server has full access.
 fn is_open(settings: &RedisSettings, at: &RedisAddress) -> bool {
     let RedisAddress::Tcp(host, _) = at else { return false };
     settings.password.is_none()
@@ -81,10 +82,10 @@ fn is_open(settings: &RedisSettings, at: &RedisAddress) -> bool {
 }
 
 fn open(at: &RedisAddress) -> CheckFinding {
-    CheckFinding::hint(CheckId::Redis, format!("{at} asks for no password"))
+    CheckFinding::hint(CheckId::Redis, format!("{at} requires no password"))
         .why(
-            "whoever reaches it may publish a ticket and log in as anybody (docs/redis-acl.md). In \
-             a network of containers that nobody else is in this may be intended",
+            "any host that reaches it can publish a ticket and log in as any user \
+             (docs/redis-acl.md). In a private container network this may be intended",
         )
         .advise("Give Redis a password, and config.php the same:")
         .run("redis-cli CONFIG SET requirepass '…'; redis-cli CONFIG REWRITE")

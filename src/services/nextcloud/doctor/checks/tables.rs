@@ -1,21 +1,20 @@
-//! The database holds Nextcloud's tables, and they may be read.
+//! Checks that the database has Nextcloud's tables and that they are readable.
 
 use crate::{
     client::database::{Database, DatabaseClientError},
-    services::nextcloud::{
-        doctor::outcome::{CheckFinding, CheckId, CheckOutcome},
-        table_access::{REQUIRED_TABLES, unreadable_tables},
-    },
+    doctor::{CheckFinding, CheckId, CheckOutcome},
+    services::nextcloud::table_access::{REQUIRED_TABLES, unreadable_tables},
 };
 
-const WHY: &str = "without them nobody can be told of changes, or log-ins can't be decided here";
+const WHY: &str =
+    "without them no client can be notified of changes, or logins can't be decided here";
 
-/// Reads nothing of each.
+/// Tries to read each table, without rows.
 pub(in crate::services::nextcloud::doctor) async fn check(database: &Database) -> CheckOutcome<()> {
     match unreadable_tables(database).await {
         Ok(problems) if problems.is_empty() => {
             let names = REQUIRED_TABLES.map(|(table, _)| table).join(", ");
-            CheckOutcome::good(CheckFinding::fine(CheckId::Tables, format!("may read {names}")), ())
+            CheckOutcome::good(CheckFinding::fine(CheckId::Tables, format!("can read {names}")), ())
         }
         Ok(problems) => {
             let findings = problems.iter().map(table_finding).collect();
@@ -33,8 +32,8 @@ fn table_finding(error: &DatabaseClientError) -> CheckFinding {
     match grant {
         Some(grant) => finding.advise("As an administrator of the database:").sql(grant),
         None => finding.advise(
-            "Name the database and the prefix that Nextcloud uses (dbname and dbtableprefix in its \
-             config.php); a column that is missing comes with an update of Nextcloud.",
+            "Set the database and the prefix that Nextcloud uses (dbname and dbtableprefix in its \
+             config.php); a missing column comes with an update of Nextcloud.",
         ),
     }
 }

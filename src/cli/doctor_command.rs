@@ -1,11 +1,10 @@
-//! `notify_push doctor` at the environment: the password, the terminal, the time of day.
+//! `notify_push doctor`: reads the password, runs the checks of all services, prints the report.
 
-use crate::{Failure, failure, runtime};
-use notify_push::{
-    cli::{DoctorOptions, LoadedConfig},
+use crate::{
+    cli::{CommandFailure, DoctorOptions, LoadedConfig},
     config::{ConfigError, ServiceEntry, ServiceName, secret::Secret},
-    doctor,
-    doctor::{CheckFinding, CheckRun, DescriptorLimits, DiagnosisContext, ReportStyle},
+    doctor::{self, CheckFinding, CheckRun, DescriptorLimits, DiagnosisContext, ReportStyle},
+    health::WallClock,
     push::LoginCredentials,
     services::BoxedService,
 };
@@ -16,21 +15,33 @@ use std::{
     path::Path,
     process::ExitCode,
     sync::Arc,
-    time::SystemTime,
 };
+use tokio::runtime::Builder;
 
-/// Passwords are shorter.
+/// The most bytes of a password that are read.
 const MAX_PASSWORD_LENGTH: u64 = 4096;
 
-/// Looks everything over and prints what was found. Ends with 0 when nothing is wrong, else with 1.
-pub(super) fn run(
+/// What the command takes from the process's environment.
+pub struct DoctorEnvironment {
+    /// Whether standard output accepts colours.
+    pub colours: bool,
+    /// Reads the time of day.
+    pub clock: WallClock,
+}
+
+/// Runs all checks and prints their findings. The exit code is 0 if nothing is wrong, else 1.
+///
+/// # Errors
+/// [`CommandFailure`] if the password can't be read or the report can't be printed.
+pub fn run(
     described: Result<Box<LoadedConfig<BoxedService>>, ConfigError>,
     file: Option<&Path>,
     options: &DoctorOptions,
-) -> Result<ExitCode, Failure> {
-    let style = ReportStyle { colours: !options.json && colours() };
+    environment: &DoctorEnvironment,
+) -> Result<ExitCode, CommandFailure> {
+    let style = ReportStyle { colours: !options.json && environment.colours };
     let print_text = |text: String| {
-        // Whoever reads may have gone; the exit code still says how it is.
+        // The reader may have closed the pipe; the exit code still tells the result.
         if !options.json {
             let _ = print(&text);
         }
@@ -39,25 +50,25 @@ pub(super) fn run(
         Ok(described) => {
             print_text(style.heading());
             let mut all = Vec::new();
-            for (name, subject) in subjects(*described, file, options)? {
+            for (name, target) in targets(*described, file, options, &environment.clock)? {
                 if let Some(name) = &name {
-                    print_text(format!("host {name}\n"));
+                    print_text(format!("service {name}\n"));
                 }
                 let found =
-                    diagnose_service(subject, &mut |finding| print_text(style.finding(finding)))?;
+                    diagnose_service(target, &mut |finding| print_text(style.finding(finding)))?;
                 all.extend(found.into_iter().map(|finding| (name.clone(), finding)));
             }
             all
         }
         Err(error) => {
-            let finding = doctor::unusable(&error);
+            let finding = doctor::invalid_settings(&error);
             print_text(style.heading() + &style.finding(&finding));
             vec![(None, finding)]
         }
     };
     let all = findings.iter().map(|(_, finding)| finding);
     let end = if options.json { doctor::json(&findings) } else { style.summary(all.clone()) };
-    print(&end).map_err(failure)?;
+    print(&end).map_err(CommandFailure::new)?;
     Ok(ExitCode::from(u8::from(doctor::is_wrong(all))))
 }
 
@@ -68,39 +79,33 @@ fn print(text: &str) -> io::Result<()> {
 }
 
 fn diagnose_service(
-    Subject { host, context, descriptors }: Subject,
+    CheckTarget { service, context, descriptors }: CheckTarget,
     print_text: &mut (dyn FnMut(&CheckFinding) + Send),
-) -> Result<Vec<CheckFinding>, Failure> {
-    let mut round = CheckRun::new(print_text);
-    doctor::begin(&mut round, &context, descriptors);
-    let runtime = runtime(1)?;
-    runtime.block_on(host.diagnose(context, &mut round));
-    // A name that is still being looked up in a thread must not keep us.
+) -> Result<Vec<CheckFinding>, CommandFailure> {
+    let mut run = CheckRun::new(print_text);
+    doctor::begin(&mut run, &context, descriptors);
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.map_err(CommandFailure::new)?;
+    runtime.block_on(service.diagnose(context, &mut run));
+    // A name look-up that still runs in a thread must not delay the end.
     runtime.shutdown_background();
-    Ok(round.into_findings())
+    Ok(run.into_findings())
 }
 
-/// Whether what is printed may have colours.
-#[expect(clippy::disallowed_methods, reason = "NO_COLOR is part of the environment")]
-pub(super) fn colours() -> bool {
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|text| !text.is_empty());
-    io::stdout().is_terminal() && !plain
-}
-
-/// A host to be looked over.
-struct Subject {
-    host: BoxedService,
+/// A service with everything that its checks need.
+struct CheckTarget {
+    service: BoxedService,
     context: DiagnosisContext,
     descriptors: DescriptorLimits,
 }
 
-/// Every host, with its name where it has one.
-#[expect(clippy::disallowed_methods, reason = "this is where the outside comes in")]
-fn subjects(
+/// All services, each with its name if it has one.
+fn targets(
     described: LoadedConfig<BoxedService>,
     file: Option<&Path>,
     options: &DoctorOptions,
-) -> Result<Vec<(Option<ServiceName>, Subject)>, Failure> {
+    clock: &WallClock,
+) -> Result<Vec<(Option<ServiceName>, CheckTarget)>, CommandFailure> {
     let credentials = match &options.user {
         None => None,
         Some(user) => {
@@ -109,7 +114,7 @@ fn subjects(
         }
     };
     let LoadedConfig { settings, hosts, rows, warnings } = described;
-    let subject = |ServiceEntry { name, place, host }: ServiceEntry<BoxedService>| {
+    let target = |ServiceEntry { name, place, host }: ServiceEntry<BoxedService>| {
         let context = DiagnosisContext {
             listen: settings.listen.clone(),
             place,
@@ -117,19 +122,19 @@ fn subjects(
             warnings: warnings.clone(),
             file: file.map(Into::into),
             credentials: credentials.clone(),
-            patience: options.patience,
-            clock: Arc::new(SystemTime::now),
+            idle_time: options.idle_time,
+            clock: Arc::clone(clock),
             rng: fastrand::Rng::new(),
         };
         let descriptors = doctor::descriptors(&settings.listen.bind);
-        (name, Subject { host, context, descriptors })
+        (name, CheckTarget { service: host, context, descriptors })
     };
-    Ok(hosts.into_iter().map(subject).collect())
+    Ok(hosts.into_iter().map(target).collect())
 }
 
-/// From the file, else asked for, else the first line of standard input.
-fn password(user: &str, file: Option<&Path>) -> Result<Secret, Failure> {
-    let unreadable = |error: io::Error| Failure {
+/// The password: the file's first line, else typed in the terminal, else standard input's first line.
+fn password(user: &str, file: Option<&Path>) -> Result<Secret, CommandFailure> {
+    let unreadable = |error: io::Error| CommandFailure {
         message: format!("the password of {user} can't be read: {error}"),
         code: 2,
     };
@@ -152,8 +157,8 @@ fn line(input: impl BufRead) -> io::Result<String> {
 }
 
 fn ask(user: &str) -> io::Result<String> {
-    // First: what is typed as soon as it is asked for must not show, nor get lost.
-    let echo_guard = Quiet::begin()?;
+    // Before the prompt, so that nothing typed at once is shown or lost.
+    let echo_guard = EchoGuard::begin()?;
     write!(io::stderr(), "Password of {user}: ")?;
     let text = line(io::stdin().lock());
     drop(echo_guard);
@@ -161,22 +166,22 @@ fn ask(user: &str) -> io::Result<String> {
     text
 }
 
-/// A terminal that doesn't show what is typed, until this is dropped.
-struct Quiet(Termios);
+/// Turns the terminal's echo off until it is dropped.
+struct EchoGuard(Termios);
 
-impl Quiet {
+impl EchoGuard {
     fn begin() -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
-        let mut echo_guard = before.clone();
-        echo_guard.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(io::stdin(), OptionalActions::Flush, &echo_guard)?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(io::stdin(), OptionalActions::Flush, &silent)?;
         Ok(Self(before))
     }
 }
 
-impl Drop for Quiet {
+impl Drop for EchoGuard {
     fn drop(&mut self) {
-        // The terminal is gone: then there is nothing to be put right.
+        // If the terminal is gone there is nothing to restore.
         let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &self.0);
     }
 }

@@ -1,4 +1,4 @@
-//! A whole installation to be looked over: Redis, database, Nextcloud, daemon, nginx in front.
+//! A complete installation to check: Redis, database, Nextcloud, daemon, nginx in front.
 
 use crate::support::{
     certificates::Certificates,
@@ -58,10 +58,10 @@ impl DoctorFixture {
         let proxy =
             ReverseProxy::with(reverse_proxy::Kind::Nginx, daemon.port(), &certificates, mistakes)
                 .await;
-        let ward = Self { installation, nextcloud, daemon, proxy, certificates };
-        ward.trusts(&["127.0.0.1"]);
-        ward.sends_clients_to(&ward.proxy.url());
-        ward
+        let fixture = Self { installation, nextcloud, daemon, proxy, certificates };
+        fixture.trusts(&["127.0.0.1"]);
+        fixture.sends_clients_to(&fixture.proxy.url());
+        fixture
     }
 
     /// Nextcloud's trusted proxies.
@@ -75,7 +75,7 @@ impl DoctorFixture {
         self.nextcloud.plays(Php { redis: self.installation.redis.url(), trusted, version });
     }
 
-    /// What the capabilities say.
+    /// Sets the address in the capabilities.
     pub(super) fn sends_clients_to(&self, url: &str) {
         let body = serde_json::json!({"ocs": {"data": {"capabilities": {"notify_push": {
             "endpoints": {"websocket": url}
@@ -83,7 +83,7 @@ impl DoctorFixture {
         self.nextcloud.answer(CAPABILITIES, Some(Answer::new(200, body.to_string())));
     }
 
-    /// As the doctor is told of it, with these flags.
+    /// The doctor's settings for it, with these flags.
     pub(super) fn described(&self, flags: &[&str]) -> NextcloudConfig {
         let more = "  'trusted_proxies' => array ('127.0.0.1'),\n";
         let file = self.installation.config_php(more).display().to_string();
@@ -96,19 +96,19 @@ impl DoctorFixture {
         described(&all)
     }
 
-    /// Looks it over.
+    /// Runs all checks.
     pub(super) async fn findings(&self, flags: &[&str]) -> Vec<CheckFinding> {
         diagnose(self.described(flags), None).await
     }
 
-    /// The same with a log-in.
+    /// Runs all checks with a login.
     pub(super) async fn findings_as(&self, user: &str, password: &str) -> Vec<CheckFinding> {
         let credentials = LoginCredentials { user: user.into(), password: password.into() };
         diagnose(self.described(&[]), Some(credentials)).await
     }
 }
 
-/// What `notify_push doctor <arguments>` understands.
+/// Parses `notify_push doctor <arguments>`.
 pub(super) fn described(arguments: &[&str]) -> NextcloudConfig {
     let arguments = ["notify_push", "doctor"].iter().chain(arguments).map(OsString::from);
     let command = notify_push::cli::load(LoadInputs {
@@ -129,40 +129,43 @@ pub(super) async fn diagnose(
     described: NextcloudConfig,
     credentials: Option<LoginCredentials>,
 ) -> Vec<CheckFinding> {
-    let patience = Duration::from_secs(1);
-    look_over_with(described, credentials, patience).await
+    let idle_time = Duration::from_secs(1);
+    run_checks(described, credentials, idle_time).await
 }
 
-/// The same with another patience, in seconds.
-pub(super) async fn look_over_for(described: NextcloudConfig, patience: u64) -> Vec<CheckFinding> {
-    look_over_with(described, None, Duration::from_secs(patience)).await
+/// Runs all checks and holds the silent connection for these seconds.
+pub(super) async fn findings_after_idle_time(
+    described: NextcloudConfig,
+    idle_time: u64,
+) -> Vec<CheckFinding> {
+    run_checks(described, None, Duration::from_secs(idle_time)).await
 }
 
-async fn look_over_with(
+async fn run_checks(
     described: NextcloudConfig,
     credentials: Option<LoginCredentials>,
-    patience: Duration,
+    idle_time: Duration,
 ) -> Vec<CheckFinding> {
     let descriptors = DescriptorLimits { own: 1 << 20, daemon: None };
     let notify_push::cli::LoadedConfig { settings, mut hosts, rows, warnings } = described;
     let config::ServiceEntry { place, host, .. } = hosts.remove(0);
-    #[expect(clippy::disallowed_methods, reason = "a test stands at the environment")]
-    let visit = DiagnosisContext {
+    #[expect(clippy::disallowed_methods, reason = "a test provides the environment")]
+    let context = DiagnosisContext {
         listen: settings.listen,
         place,
         rows,
         warnings,
         file: None,
         credentials,
-        patience,
+        idle_time,
         clock: Arc::new(SystemTime::now),
         rng: fastrand::Rng::new(),
     };
-    let mut unheard = |_: &CheckFinding| {};
-    let mut round = CheckRun::new(&mut unheard);
-    doctor::begin(&mut round, &visit, descriptors);
-    host.diagnose(visit, &mut round).await;
-    round.into_findings()
+    let mut ignore = |_: &CheckFinding| {};
+    let mut run = CheckRun::new(&mut ignore);
+    doctor::begin(&mut run, &context, descriptors);
+    host.diagnose(context, &mut run).await;
+    run.into_findings()
 }
 
 /// The findings of one check.
@@ -180,7 +183,7 @@ pub(super) fn wrong(findings: &[CheckFinding], check: CheckId) -> &CheckFinding 
     }
 }
 
-/// Whatever is wrong, by check.
+/// The checks with a wrong finding.
 pub(super) fn all_wrong(findings: &[CheckFinding]) -> Vec<CheckId> {
     findings
         .iter()
@@ -189,7 +192,7 @@ pub(super) fn all_wrong(findings: &[CheckFinding]) -> Vec<CheckId> {
         .collect()
 }
 
-/// The lines that are to be run or pasted.
+/// The lines of a remedy to run or paste.
 pub(super) fn lines(finding: &CheckFinding) -> Vec<&str> {
     finding
         .remedy
