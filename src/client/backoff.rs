@@ -1,22 +1,21 @@
-//! How long to wait before the next try: jittered, exponential, forgiven only after a healthy minute.
+//! Reconnect delays: exponential, with jitter, reset only after a healthy minute.
 
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The first wait is at most this.
+/// The first delay is at most this.
 const FIRST_DELAY: Duration = Duration::from_millis(250);
 
-/// No wait is longer. Ten seconds, because a try costs one refused connection while every second
-/// away is a second of lost events; twenty daemons waiting 5–10 s ask a server twice or thrice a
-/// second between them, which no server notices.
+/// The longest delay. An attempt costs one refused connection, while every second of delay is a second
+/// of lost events; twenty daemons that wait 5 to 10 s make two or three attempts a second.
 pub const MAX_DELAY: Duration = Duration::from_secs(10);
 
-/// A connection that lived this long was healthy: the next loss starts over with `FIRST_DELAY`. One that
-/// was lost sooner goes on where the waits had got to, so that a server which accepts and drops us
-/// at once isn't hammered.
+/// A connection that lasted this long was healthy: the next loss starts over with `FIRST_DELAY`. After a
+/// shorter one the delays keep growing, so that a server which accepts and drops connections isn't
+/// overloaded.
 pub const HEALTHY_AFTER: Duration = Duration::from_secs(60);
 
-/// The waits between tries of one connection. Time and chance are passed in.
+/// The delays between connection attempts. Time and randomness are passed in.
 #[derive(Debug)]
 pub struct ReconnectBackoff {
     rng: fastrand::Rng,
@@ -25,18 +24,18 @@ pub struct ReconnectBackoff {
 }
 
 impl ReconnectBackoff {
-    /// Nothing has failed yet.
+    /// Starts with the first delay.
     pub fn new(rng: fastrand::Rng) -> Self {
         Self { rng, failures: 0, since: None }
     }
 
-    /// The try succeeded.
+    /// The attempt succeeded.
     pub fn connected(&mut self, now: Instant) {
         self.since = Some(now);
     }
 
-    /// The try failed or the connection was lost: how long to wait now. Between half of the step
-    /// and all of it, so that many daemons don't come back at the same instant.
+    /// The attempt failed or the connection was lost: how long to wait now. Between half of the step
+    /// and all of it, so that many daemons don't reconnect at the same instant.
     pub fn wait(&mut self, now: Instant) -> Duration {
         if self.since.take().is_some_and(|since| now.duration_since(since) >= HEALTHY_AFTER) {
             self.failures = 0;
@@ -69,14 +68,14 @@ mod tests {
     }
 
     #[test]
-    fn two_daemons_do_not_wait_alike() {
+    fn two_daemons_wait_differently() {
         let now = Instant::now();
         let mut other = ReconnectBackoff::new(fastrand::Rng::with_seed(8));
         assert_ne!(backoff().wait(now), other.wait(now));
     }
 
     #[test]
-    fn a_connection_lost_at_once_forgives_nothing() {
+    fn a_connection_lost_at_once_resets_nothing() {
         let (mut backoff, now) = (backoff(), Instant::now());
         for _ in 0..20 {
             backoff.connected(now);
@@ -97,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn failing_tries_after_a_healthy_time_grow_again() {
+    fn delays_after_a_healthy_time_grow_again() {
         let (mut backoff, now) = (backoff(), Instant::now());
         backoff.connected(now);
         backoff.wait(now + HEALTHY_AFTER);

@@ -4,15 +4,15 @@ use super::{SourceEvent, SourceMessage};
 use bytes::Bytes;
 use tokio::{sync::mpsc, time::Instant};
 
-/// The publishing end of a source that lives in this process. Cheap to clone.
+/// The publishing end of a source inside this process. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct MemorySource {
     queue: mpsc::Sender<SourceEvent>,
 }
 
-/// Nobody reads this source any more: the pipeline has ended.
+/// The receiver of this source is gone: the pipeline has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("nobody listens to this source any more")]
+#[error("this source has no receiver any more")]
 pub struct SourceClosed;
 
 impl MemorySource {
@@ -21,7 +21,7 @@ impl MemorySource {
         Self { queue }
     }
 
-    /// Publishes a message, as the host would on Redis. Waits while the queue is full.
+    /// Publishes a message, as a service does on Redis. Waits while the queue is full.
     pub async fn publish(
         &self,
         channel: &'static str,
@@ -31,13 +31,13 @@ impl MemorySource {
         self.forward(SourceEvent::Message(message, Instant::now())).await
     }
 
-    /// Says that messages may have been missed, as after a lost connection.
+    /// Reports a gap, as after a lost connection.
     pub async fn gap(&self) -> Result<(), SourceClosed> {
         self.forward(SourceEvent::Gap).await
     }
 
-    async fn forward(&self, delivery: SourceEvent) -> Result<(), SourceClosed> {
-        self.queue.send(delivery).await.map_err(|_| SourceClosed)
+    async fn forward(&self, event: SourceEvent) -> Result<(), SourceClosed> {
+        self.queue.send(event).await.map_err(|_| SourceClosed)
     }
 }
 
@@ -47,7 +47,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     #[tokio::test]
-    async fn what_is_published_arrives_in_order() {
+    async fn published_messages_arrive_in_order() {
         let (queue, mut arriving) = mpsc::channel(4);
         let memory = MemorySource::new(queue);
         memory.publish("notify_activity", r#"{"user":"bob"}"#).await.unwrap();
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn publishing_to_nobody_is_an_error() {
+    async fn publishing_without_a_receiver_is_an_error() {
         let (queue, arriving) = mpsc::channel(1);
         drop(arriving);
         assert_eq!(MemorySource::new(queue).publish("notify_custom", "x").await, Err(SourceClosed));

@@ -1,4 +1,4 @@
-//! Where messages come from: Redis, memory; later HTTP and Kafka.
+//! Everything that connects out: databases, Redis, TLS, WebSocket, and messages from memory.
 
 pub mod database;
 mod self_connection;
@@ -8,31 +8,31 @@ pub use self_connection::{
     ConnectionPreamble, loopback_reachable, self_tls_connector, send_proxy_preamble,
 };
 pub mod backoff;
+mod byte_stream;
+mod log_limiter;
 pub mod memory;
-mod outage_log;
 pub mod redis;
-mod state;
-
-pub use state::SourceState;
+pub use byte_stream::ByteStream;
+pub use log_limiter::LogLimiter;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
-/// Bytes from a source, with the name of the channel they came on.
+/// A payload from a source, with the name of its channel.
 #[derive(Debug, Clone)]
 pub struct SourceMessage {
-    /// The channel, one of those the host asked for.
+    /// One of the channels that the service subscribed to.
     pub channel: &'static str,
-    /// The payload, untouched: cheap to hand on and to take apart. A slice of it keeps all of it, so
-    /// what lives longer than the message copies what it keeps.
+    /// The payload as received. A slice keeps the whole allocation alive, so copy what outlives the
+    /// message.
     pub payload: Bytes,
 }
 
-/// What a source hands on.
+/// What a source delivers.
 #[derive(Debug)]
 pub enum SourceEvent {
-    /// A message, and when it was read from the source: what its delivery is timed from.
+    /// A message and when it was read; delivery times count from then.
     Message(SourceMessage, Instant),
-    /// The source was away and is back: anything may have been missed since.
+    /// The source was unreachable and is back: messages may have been lost.
     Gap,
 }

@@ -1,5 +1,4 @@
-//! Connections to our own listener: what they begin with, and TLS with a certificate that is for a name
-//! that others use.
+//! Connections to the daemon's own listener, for the self-probe and `healthcheck`.
 
 use crate::client::tls::{CertificateCheck, TrustPolicy};
 use std::{
@@ -19,9 +18,8 @@ pub struct ConnectionPreamble {
     pub proxy_protocol: bool,
 }
 
-/// A connector to our own listener: for the daemon's probe of itself and for `healthcheck`.
-///
-/// Any certificate will do: we know whom we connect to, and send no secret of anybody's.
+/// A TLS connector to the daemon's own listener. It accepts any certificate, since the peer is known
+/// and no secret is sent.
 ///
 /// # Errors
 /// When the provider knows no version of TLS.
@@ -30,7 +28,7 @@ pub fn self_tls_connector() -> Result<TlsConnector, rustls::Error> {
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-/// Where a client on this machine reaches what listens at `ip`: not the wildcard.
+/// The address at which a client on this machine reaches a listener on `ip`.
 pub fn loopback_reachable(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -39,7 +37,7 @@ pub fn loopback_reachable(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// We speak for ourselves (proxy-protocol.txt section 2.1).
+/// The connection isn't proxied (proxy-protocol.txt section 2.1).
 const PROXY_UNKNOWN: &[u8] = b"PROXY UNKNOWN\r\n";
 
 /// What a connection begins with before TLS, where a proxy would introduce a client.

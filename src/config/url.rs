@@ -1,9 +1,9 @@
-//! A URL cut into its parts, several hosts allowed. Errors never hold any text of it.
+//! Splits a URL into its parts; several hosts are allowed. Errors never contain any of its text.
 
 use super::secret::Secret;
 use percent_encoding::percent_decode_str;
 
-/// The parts, percent-decoded except the path.
+/// The parts of a URL, percent-decoded except the path.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct UrlParts {
     pub(crate) scheme: String,
@@ -11,7 +11,7 @@ pub(crate) struct UrlParts {
     pub(crate) password: Option<String>,
     /// Hosts without the brackets of IPv6; none in `unix:///path`.
     pub(crate) hosts: Vec<(String, Option<u16>)>,
-    /// What follows the hosts, with its slash, still encoded.
+    /// The path with its slash, still encoded.
     pub(crate) path: String,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) fragment: Option<String>,
@@ -56,7 +56,7 @@ impl UrlParts {
         })
     }
 
-    /// The only host, or that of this name when there is none.
+    /// The only host, or `default` if there is none.
     pub(crate) fn only_host(&self, default: &str) -> Result<(String, Option<u16>), String> {
         match self.hosts.as_slice() {
             [] => Ok((default.to_owned(), None)),
@@ -71,7 +71,7 @@ impl UrlParts {
     }
 }
 
-/// What stands before the first `mark`, and behind it.
+/// Splits at the first `mark`.
 fn cut(text: &str, mark: char) -> (&str, Option<&str>) {
     text.split_once(mark).map_or((text, None), |(before, behind)| (before, Some(behind)))
 }
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_part_is_found() {
+    fn every_part_is_parsed() {
         let url = "redis+sentinel://u%40x:p%3A%2F@[::1]:26379,b/my%2Fmaster/2?db=1&x#insecure";
         let parts = UrlParts::parse(url).unwrap();
         assert_eq!(parts.scheme, "redis+sentinel");
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn an_at_sign_in_a_password_is_forgiven() {
+    fn an_at_sign_in_a_password_is_accepted() {
         let parts = UrlParts::parse("mysql://u:p@ss@host/db").unwrap();
         assert_eq!(parts.password.as_deref(), Some("p@ss"));
         assert_eq!(parts.hosts, [("host".into(), None)]);

@@ -78,7 +78,7 @@ pub async fn log_in(
     let credentials = (person.name(), person.password());
     let mut client =
         WebSocketClient::log_in(stream, &UpgradeRequest::default(), credentials, rng).await?;
-    client.say("listen notify_file_id").await?;
+    client.send_text("listen notify_file_id").await?;
     Ok(client)
 }
 

@@ -1,22 +1,11 @@
-//! The condition of what the daemon depends on, where only its answers tell.
+//! The state of a dependency that is only known from its answers.
 
-use crate::{client, health::DependencyState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::health::DependencyState;
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 use tokio::time::Instant;
 
-impl From<&client::SourceState> for DependencyState {
-    fn from(state: &client::SourceState) -> Self {
-        match state {
-            client::SourceState::Starting => Self::Untried,
-            client::SourceState::Connected { since } => Self::Up { since: *since },
-            client::SourceState::Away { since, why } => {
-                Self::Down { since: *since, why: Arc::clone(why) }
-            }
-        }
-    }
-}
-
-/// The condition of something that is only known from how it answers: written by whoever asks it.
+/// The state of a dependency, written by the code that calls it.
 #[derive(Debug)]
 pub struct DependencyRecord(Mutex<DependencyState>);
 
@@ -27,31 +16,31 @@ impl Default for DependencyRecord {
 }
 
 impl DependencyRecord {
-    /// It answered.
+    /// The dependency answered.
     pub fn succeeded(&self, now: Instant) {
-        let mut condition = self.lock();
-        if !condition.is_up() {
-            *condition = DependencyState::Up { since: now };
+        let mut state = self.lock();
+        if !state.is_up() {
+            *state = DependencyState::Up { since: now };
         }
     }
 
-    /// It didn't, or not as it should, for this reason.
+    /// It gave no answer or a wrong one, for this reason.
     pub fn failed(&self, why: impl Into<Arc<str>>, now: Instant) {
-        let mut condition = self.lock();
-        let since = match &*condition {
+        let mut state = self.lock();
+        let since = match &*state {
             DependencyState::Down { since, .. } => *since,
             _ => now,
         };
-        *condition = DependencyState::Down { since, why: why.into() };
+        *state = DependencyState::Down { since, why: why.into() };
     }
 
-    /// How it is.
+    /// The state now.
     pub fn get(&self) -> DependencyState {
         self.lock().clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, DependencyState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
@@ -62,7 +51,7 @@ mod tests {
     use tokio::time::Instant;
 
     #[test]
-    fn since_is_the_moment_it_became_so_and_the_cause_is_the_latest() {
+    fn the_state_keeps_when_it_began_and_the_latest_cause() {
         let (record, start) = (DependencyRecord::default(), Instant::now());
         let later = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(record.get(), DependencyState::Untried);

@@ -1,20 +1,20 @@
-//! A bounded queue as whoever watches sees it.
+//! How full a bounded queue is, for the metrics and the status page.
 
 use std::{fmt, sync::Arc};
 
-/// How full a queue is, read off its owner when somebody asks.
+/// A bounded queue whose depth is read when the metrics are.
 #[derive(Clone)]
 pub struct QueueGauge {
-    /// What waits in it.
+    /// The queue's name in metrics.
     pub name: &'static str,
-    /// How much may.
+    /// Most entries.
     pub capacity: usize,
-    /// How much does. Must be cheap and must not block.
+    /// Entries now. Must be cheap and must not block.
     pub depth: Arc<dyn Fn() -> usize + Send + Sync>,
 }
 
 impl QueueGauge {
-    /// A queue of this name.
+    /// A gauge with this name.
     pub fn new(
         name: &'static str,
         capacity: usize,
@@ -26,6 +26,6 @@ impl QueueGauge {
 
 impl fmt::Debug for QueueGauge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Queue").field(&self.name).finish()
+        f.debug_tuple("QueueGauge").field(&self.name).finish()
     }
 }

@@ -1,37 +1,37 @@
-//! The health report as it goes over HTTP, and as a person reads it.
+//! The health report as JSON and as text.
 
 use super::time_format::format_duration;
 use serde::{Deserialize, Serialize};
 use std::{fmt, time::Duration};
 
-/// Whether the daemon can do its job, with each thing it depends on.
+/// Whether the daemon is ready, and the state of each dependency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthReport {
-    /// Whether it can.
+    /// Whether the daemon is ready.
     pub ready: bool,
-    /// What it depends on.
+    /// All dependencies.
     pub dependencies: Vec<DependencyReport>,
 }
 
-/// One dependency.
+/// One dependency in the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DependencyReport {
     /// `redis`, `database`, `nextcloud`.
     pub name: String,
-    /// Whose, where one daemon serves several.
+    /// The service it belongs to, where one daemon serves several.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub host: Option<String>,
-    /// Whether the main job can't be done without it.
+    /// Whether the service isn't ready without it.
     pub needed: bool,
     /// `up`, `down` or `untried`.
     pub state: String,
-    /// Since when: RFC 3339, UTC.
+    /// When this state began: RFC 3339, UTC.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub since: Option<String>,
-    /// The same in seconds until now.
+    /// How long the state has lasted, in seconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub seconds: Option<u64>,
-    /// Why it is down; told only to whoever may control the daemon.
+    /// Why it is down; only in reports for the operator.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub why: Option<String>,
 }

@@ -1,30 +1,30 @@
-//! Health as a whole: which dependencies count, and what is told of them to whom.
+//! The health of all services: which dependencies count, and what a report shows.
 
 use super::{
+    dependency_state::DependencyState,
     render::{DependencyReport, HealthReport},
     time_format::rfc3339,
 };
-use crate::health::DependencyState;
 use std::{borrow::Cow, sync::Arc, time::SystemTime};
 use tokio::time::Instant;
 
-/// The time of day.
+/// Reads the time of day.
 pub type WallClock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
-/// Something the daemon depends on.
+/// Something a service depends on.
 #[derive(Clone)]
 pub struct ServiceDependency {
     /// `redis`, `database`, `nextcloud`, `peer push2.example.org:22281`.
     pub name: Cow<'static, str>,
-    /// Whose it is, where one daemon serves several hosts.
+    /// The service it belongs to, where one daemon serves several.
     pub host: Option<Arc<str>>,
-    /// Whether that host's clients can't be told of changes, or not be let in, without it.
+    /// Whether the service can't deliver changes or accept logins without it.
     pub needed: bool,
-    /// How it is now.
+    /// Reads its state now.
     pub condition: Arc<dyn Fn() -> DependencyState + Send + Sync>,
 }
 
-/// The dependencies of all hosts. Cheap to clone.
+/// The dependencies of all services. Cheap to clone.
 #[derive(Clone)]
 pub struct HealthRegistry {
     dependencies: Arc<[ServiceDependency]>,
@@ -32,39 +32,39 @@ pub struct HealthRegistry {
 }
 
 impl HealthRegistry {
-    /// Of one or more hosts.
+    /// The dependencies of one or more services.
     pub fn new(dependencies: impl Into<Arc<[ServiceDependency]>>, clock: WallClock) -> Self {
         Self { dependencies: dependencies.into(), clock }
     }
 
-    /// The health of a part of it.
+    /// The health of some of the dependencies, with the same clock.
     #[must_use]
     pub fn of(&self, dependencies: impl Into<Arc<[ServiceDependency]>>) -> Self {
         Self { dependencies: dependencies.into(), clock: Arc::clone(&self.clock) }
     }
 
-    /// All of them.
+    /// All dependencies.
     pub fn dependencies(&self) -> &[ServiceDependency] {
         &self.dependencies
     }
 
-    /// The time of day.
+    /// The time of day from the clock.
     pub fn wall_time(&self) -> SystemTime {
         (self.clock)()
     }
 
-    /// Whether the main job can be done: there is a host of which all that is needed is up. One
-    /// host's outage is no reason to take the others' clients away.
+    /// Whether all needed dependencies of at least one service are up. An outage of one service must
+    /// not make a load balancer take the clients of the others away.
     pub fn is_ready(&self) -> bool {
-        let stands =
+        let satisfied =
             |dependency: &ServiceDependency| !dependency.needed || (dependency.condition)().is_up();
-        let whole = |host: &ServiceDependency| {
-            self.dependencies.iter().filter(|other| other.host == host.host).all(stands)
+        let complete = |host: &ServiceDependency| {
+            self.dependencies.iter().filter(|other| other.host == host.host).all(satisfied)
         };
-        self.dependencies.is_empty() || self.dependencies.iter().any(whole)
+        self.dependencies.is_empty() || self.dependencies.iter().any(complete)
     }
 
-    /// All there is to tell; `causes` only to whoever may know where things are and what they said.
+    /// The report; with `causes` it names addresses and error texts, for the operator only.
     pub fn report(&self, causes: bool) -> HealthReport {
         let (now, wall_time) = (Instant::now(), self.wall_time());
         let line = |dependency: &ServiceDependency| {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn one_whole_host_is_enough() {
+    fn one_complete_service_is_enough() {
         let broken = dependency("redis", "a", true, &down());
         assert!(!health(vec![broken.clone()]).is_ready());
         assert!(health(vec![broken, dependency("redis", "b", true, &up())]).is_ready());
@@ -149,12 +149,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_report_says_since_when_and_the_cause_only_where_it_may() {
+    async fn the_report_has_the_duration_and_names_the_cause_only_on_request() {
         let health = health(vec![dependency("redis", "a", true, &down())]);
         advance(Duration::from_secs(62)).await;
-        let told = health.report(false);
-        assert_eq!(told.dependencies[0].since.as_deref(), Some("1970-01-01T23:58:58Z"));
-        let json = serde_json::to_string(&told).unwrap();
+        let report = health.report(false);
+        assert_eq!(report.dependencies[0].since.as_deref(), Some("1970-01-01T23:58:58Z"));
+        let json = serde_json::to_string(&report).unwrap();
         assert!(!json.contains("10.0.0.1") && json.contains(r#""seconds":62"#), "{json}");
         let text = health.report(true).to_string();
         let expected = "not ready\n  a redis    down     since 1970-01-01T23:58:58Z (1 min 2 s)\n\

@@ -1,4 +1,4 @@
-//! Times as people and machines read them.
+//! Formats points in time and durations.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

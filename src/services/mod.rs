@@ -13,11 +13,12 @@ pub mod sessions;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 
+pub use crate::client::ByteStream;
 pub use crate::health::WallClock;
 pub use context::{ServiceContext, TaskGroups, spawn_until_stopped};
 pub use service::{
-    ActionError, ByteStream, ListenerAudience, ProgramInvocation, RunningService, SelfProbe,
-    SelfProbeError, Service, ServiceListener, ServiceReload, ServiceStartError,
+    ActionError, ListenerAudience, ProgramInvocation, RunningService, SelfProbe, SelfProbeError,
+    Service, ServiceListener, ServiceReload, ServiceStartError,
 };
 
 use crate::config::ServiceKind;

@@ -3,6 +3,7 @@
 
 use super::ServiceContext;
 use crate::{
+    client::ByteStream,
     config::{ServiceRoute, SettingChange},
     doctor::{CheckRun, DiagnosisContext},
     health::ServiceDependency,
@@ -14,7 +15,6 @@ use crate::{
 use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use std::{any::Any, error::Error, ffi::OsString, fmt, path::PathBuf, sync::Arc};
-use tokio::io::{AsyncRead, AsyncWrite};
 use warp::{filters::BoxedFilter, reply::Response};
 
 /// A host whose settings are known and that has not begun.
@@ -122,11 +122,6 @@ pub trait ServiceReload: Send + Sync {
     /// of another kind changes nothing.
     fn apply<'a>(&'a mut self, fresh: &'a dyn Service) -> BoxFuture<'a, Vec<SettingChange>>;
 }
-
-/// A connection of either kind.
-pub trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for S {}
 
 /// Why the daemon does not do what it is there for.
 pub type SelfProbeError = Box<dyn Error + Send + Sync>;

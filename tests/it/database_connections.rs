@@ -70,7 +70,7 @@ fn unavailable(outcome: Result<i64, DatabaseClientError>) -> String {
 
 fn broken(outcome: Result<i64, DatabaseClientError>) -> String {
     match outcome {
-        Err(DatabaseClientError::Broken(why)) => why.to_string(),
+        Err(DatabaseClientError::Misconfigured(why)) => why.to_string(),
         other => panic!("{other:?}"),
     }
 }
@@ -283,7 +283,7 @@ async fn refuses_to_write(database: &Database) {
     let store = database.store();
     let write = store.statement("INSERT INTO {p}users (uid) VALUES ('mallory')");
     let outcome = store.query(&write, &[], &mut |_| Ok(())).await;
-    assert!(matches!(outcome, Err(DatabaseClientError::Broken(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(DatabaseClientError::Misconfigured(_))), "{outcome:?}");
     assert_eq!(users(&store).await, Ok(0));
 }
 

@@ -112,7 +112,7 @@ async fn a_database_that_cannot_say_sends_nobody_away() {
     let session_checks = session_checks(&fingerprint);
     let outcome =
         RevocationChecker::new(store, fingerprint, clock()).revoked(&session_checks).await;
-    assert!(matches!(outcome, Err(DatabaseClientError::Broken(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(DatabaseClientError::Misconfigured(_))), "{outcome:?}");
 }
 
 /// More sessions than fit one query, all but one in order.

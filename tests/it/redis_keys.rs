@@ -53,7 +53,7 @@ async fn a_frozen_redis_is_given_up_in_time_and_works_again_when_it_thaws() {
     let answers = within("an end to it", futures_util::future::join_all(many)).await;
     assert!(answers.iter().all(|answer| matches!(
         answer,
-        Err(RedisClientError::Late { .. } | RedisClientError::Silent { .. })
+        Err(RedisClientError::CommandTimeout { .. } | RedisClientError::ResponseTimeout { .. })
     )));
     redis.resume();
     until("the key", async || keys.get("a").await.ok().flatten()).await;

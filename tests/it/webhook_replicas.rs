@@ -135,7 +135,7 @@ async fn a_lost_redis_is_said_at_once_and_what_was_missed_meanwhile_is_told() {
     let ping = one.ask("GET", "/api/status/ping", "").await;
     assert_eq!((ping.status, &*ping.body), (200, "pong"));
     redis.start_again();
-    one.daemon.logs(" s; clients are told to look for changes").await;
+    one.daemon.logs(" s; clients are asked to resync").await;
     let pushed = until("Redis is back", async || {
         let answer = two.ask("POST", "/api/alice/push", r#"{"message":2}"#).await;
         (answer.status == 200).then(|| answer.header("x-message-id").unwrap().to_owned())
@@ -190,7 +190,7 @@ async fn what_one_replica_missed_it_makes_up_for() {
     let proxy = FaultProxy::to(format!("127.0.0.1:{}", redis.port())).await;
     let url = format!("redis://127.0.0.1:{}", proxy.port());
     let cut_off = Webhook::start_with(&[("REDIS_URL", &url)]).await;
-    cut_off.daemon.logs("listening to Redis").await;
+    cut_off.daemon.logs("subscribed to Redis").await;
     let other = Webhook::on(&redis).await;
     for connection in ["stays", "unregistered", "moves"] {
         other.register("alice", connection).await;
@@ -241,7 +241,7 @@ async fn a_daemon_without_redis_is_alive() {
     let mut redis = Redis::start().await;
     let url = redis.url();
     let host = Webhook::start_with(&[("REDIS_URL", &url), ("WATCHDOG_USEC", "400000")]).await;
-    host.daemon.logs("listening to Redis").await;
+    host.daemon.logs("subscribed to Redis").await;
     redis.kill();
     host.daemon.logs("no messages from Redis").await;
     // Far more than can have been said before.
@@ -257,7 +257,7 @@ async fn a_redis_that_lets_us_listen_and_not_write_is_told_of() {
     let redis = Redis::start_with(&user).await;
     let url = redis.url().replace("//", "//notify_push_webhook:CHANGE-ME@");
     let host = Webhook::start_with(&[("REDIS_URL", &url)]).await;
-    host.daemon.logs("listening to Redis").await;
+    host.daemon.logs("subscribed to Redis").await;
     host.daemon.logs("registrations and messages can't be kept in Redis").await;
     let registered = host.ask("PUT", "/api/alice/register?connectionId=c1", "").await;
     assert_eq!(registered.status, 503);
@@ -295,7 +295,7 @@ async fn the_rights_in_the_documentation_are_enough() {
     let url = format!("redis://notify_push_webhook:CHANGE-ME@127.0.0.1:{}", redis.port());
     let replica = async || {
         let host = Webhook::start_with(&[("REDIS_HOST", &url)]).await;
-        host.daemon.logs("listening to Redis").await;
+        host.daemon.logs("subscribed to Redis").await;
         host
     };
     does_everything(&replica().await, &replica().await).await;
@@ -309,7 +309,7 @@ async fn a_cluster_carries_it_too() {
     let urls = cluster.urls().join(",");
     let replica = async || {
         let host = Webhook::start_with(&[("REDIS_URL", &urls)]).await;
-        host.daemon.logs("listening to Redis").await;
+        host.daemon.logs("subscribed to Redis").await;
         host
     };
     does_everything(&replica().await, &replica().await).await;

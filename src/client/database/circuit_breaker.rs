@@ -1,25 +1,24 @@
-//! Whether the database is worth asking: fails fast while it is away, lets one through now and then.
+//! A circuit breaker: while the database is down, queries fail at once except for one trial at a time.
 
 use crate::health::DependencyState;
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use parking_lot::{Mutex, MutexGuard};
+use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, time::Instant};
 
-/// First pause after a failure; it doubles up to [`LONGEST_PAUSE`].
+/// The first pause after a failure; it doubles up to [`LONGEST_PAUSE`].
 pub const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Longest pause between two tries; with the jitter a database is noticed again within 1.25 × this.
+/// The longest pause between two trials. With the jitter, the daemon notices a recovered database
+/// within 1.25 × this.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How long one try may take before another is let through beside it.
+/// How long one trial may take before the next is admitted beside it.
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Leave to ask.
+/// Permission to send one query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CircuitPermit {
-    /// The database was away: this is the one try that finds out.
+    /// The database was down: this query is the trial.
     trial: bool,
 }
 
@@ -44,7 +43,7 @@ impl CircuitBreaker {
         self.health.subscribe()
     }
 
-    /// Leave to ask now, or why not.
+    /// Permission to send a query now, or why not.
     pub(super) fn admit(&self, now: Instant) -> Result<CircuitPermit, Arc<str>> {
         let DependencyState::Down { why, .. } = &*self.health.borrow() else {
             return Ok(CircuitPermit { trial: false });
@@ -53,12 +52,12 @@ impl CircuitBreaker {
         if now < retry.retry_at {
             return Err(Arc::clone(why));
         }
-        // Should this one never come back, the next is let through after TRIAL_TIMEOUT.
+        // Should this trial never end, the next is admitted after TRIAL_TIMEOUT.
         retry.retry_at = now + TRIAL_TIMEOUT;
         Ok(CircuitPermit { trial: true })
     }
 
-    /// When the next try is due; `None` while the database is not away.
+    /// When the next trial is due; `None` unless the database is down.
     pub(super) fn retry_at(&self) -> Option<Instant> {
         let down = matches!(&*self.health.borrow(), DependencyState::Down { .. });
         down.then(|| self.retry().retry_at)
@@ -72,7 +71,7 @@ impl CircuitBreaker {
         self.retry().failures = 0;
         if let DependencyState::Down { since, .. } = was {
             let seconds = now.saturating_duration_since(since).as_secs();
-            tracing::info!("the database is back after {seconds} s");
+            tracing::info!("database reconnected after {seconds} s");
         }
         self.health.send_replace(DependencyState::Up { since: now });
     }
@@ -83,18 +82,18 @@ impl CircuitBreaker {
             DependencyState::Down { since, why: before } => (*since, before == why),
             _ => (now, false),
         };
-        // Those who were on their way when the first failure came say nothing new.
+        // Queries that were under way at the first failure add nothing new.
         if pass.trial || !matches!(was, DependencyState::Down { .. }) {
             self.retry().increase(now);
         }
         if !logged {
-            tracing::warn!("the database is not available, trying again: {why}");
+            tracing::warn!("the database is not available; reconnecting: {why}");
         }
         self.health.send_replace(DependencyState::Down { since, why: Arc::clone(why) });
     }
 
-    fn retry(&self) -> std::sync::MutexGuard<'_, RetrySchedule> {
-        self.retry.lock().unwrap_or_else(PoisonError::into_inner)
+    fn retry(&self) -> MutexGuard<'_, RetrySchedule> {
+        self.retry.lock()
     }
 }
 
@@ -123,48 +122,48 @@ mod tests {
     }
 
     #[test]
-    fn everybody_may_ask_until_the_first_failure() {
+    fn all_queries_are_admitted_until_the_first_failure() {
         let now = Instant::now();
         let circuit = circuit(now);
         let passes: Vec<_> = (0..5).map(|_| circuit.admit(now).expect("untried")).collect();
         for pass in passes {
             circuit.failed(pass, &Arc::from("refused"), now);
         }
-        assert_eq!(circuit.admit(now).expect_err("away"), Arc::from("refused"));
+        assert_eq!(circuit.admit(now).expect_err("down"), Arc::from("refused"));
         // Five that failed together increase the pause once.
-        assert!(circuit.retry_at().expect("away") < now + Duration::from_secs(1));
+        assert!(circuit.retry_at().expect("down") < now + Duration::from_secs(1));
     }
 
     #[test]
-    fn one_at_a_time_finds_out_whether_it_is_back() {
+    fn one_trial_at_a_time_is_admitted() {
         let now = Instant::now();
         let circuit = circuit(now);
         fail(&circuit, now);
-        let due = circuit.retry_at().expect("away");
+        let due = circuit.retry_at().expect("down");
         assert!(circuit.admit(due).is_ok());
         assert!(circuit.admit(due).is_err());
-        assert!(circuit.admit(due + TRIAL_TIMEOUT).is_ok(), "the first try never came back");
+        assert!(circuit.admit(due + TRIAL_TIMEOUT).is_ok(), "the first trial never ended");
     }
 
     #[test]
-    fn pauses_grow_to_a_limit_and_start_anew_after_a_success() {
+    fn pauses_grow_to_a_limit_and_start_over_after_a_success() {
         let mut now = Instant::now();
         let circuit = circuit(now);
         for _ in 0..20 {
             fail(&circuit, now);
-            now = circuit.retry_at().expect("away");
+            now = circuit.retry_at().expect("down");
         }
         fail(&circuit, now);
-        let pause = circuit.retry_at().expect("away") - now;
+        let pause = circuit.retry_at().expect("down") - now;
         assert!(pause > LONGEST_PAUSE / 2 && pause <= LONGEST_PAUSE.mul_f64(1.25), "{pause:?}");
         circuit.succeeded(now);
         assert_eq!(*circuit.health().borrow(), DependencyState::Up { since: now });
         fail(&circuit, now);
-        assert!(circuit.retry_at().expect("away") - now < Duration::from_secs(1));
+        assert!(circuit.retry_at().expect("down") - now < Duration::from_secs(1));
     }
 
     #[test]
-    fn the_moment_it_went_away_is_kept() {
+    fn the_outage_keeps_its_start() {
         let now = Instant::now();
         let circuit = circuit(now);
         fail(&circuit, now);

@@ -1,13 +1,13 @@
-//! A SQLite file made from a script: a database where none is installed.
+//! Creates a SQLite file from a script, for the demo.
 
-use super::DatabaseClientError;
+use super::{DatabaseClientError, DatabaseProblem};
 use sqlx::{ConnectOptions as _, Connection as _, Error, sqlite::SqliteConnectOptions};
 use std::path::Path;
 
-/// Makes the file and runs the script in it; nothing keeps it open afterwards.
+/// Creates the file, runs the script in it and closes it.
 ///
 /// # Errors
-/// [`DatabaseClientError::Broken`] when the file can't be written or the script can't be run.
+/// [`DatabaseClientError::Misconfigured`] when the file can't be written or the script fails.
 pub async fn create(file: &Path, script: &'static str) -> Result<(), DatabaseClientError> {
     let run = async {
         let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
@@ -16,6 +16,7 @@ pub async fn create(file: &Path, script: &'static str) -> Result<(), DatabaseCli
         connection.close().await
     };
     run.await.map_err(|cause: Error| {
-        DatabaseClientError::Broken(format!("{} can't be made: {cause}", file.display()).into())
+        let cause = format!("{} can't be created: {cause}", file.display()).into();
+        DatabaseClientError::Misconfigured(DatabaseProblem { cause, remedy: None })
     })
 }

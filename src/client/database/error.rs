@@ -1,19 +1,19 @@
-//! Why the database gave no answer: it is away, or it is not what we need; told with a remedy.
+//! Why a query gave no result: the database is unreachable or misconfigured. Texts name the remedy.
 
 use super::{pool::PoolError, settings::DatabaseEngine};
 use sqlx::{Error, error::DatabaseError, mysql::MySqlDatabaseError};
-use std::{io::ErrorKind, sync::Arc};
+use std::{fmt, io::ErrorKind, sync::Arc};
 
-/// Why a query gave no answer. The texts are for the operator: they name cause and remedy and no
-/// secret, but may name database users, hosts and tables. Peers never see them.
+/// Why a query gave no result. The texts are for the operator: they name cause and remedy and no
+/// secret, but may name database users, hosts and tables. Clients never see them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseClientError {
-    /// It can't be reached, doesn't let us in, or doesn't answer in time: later it may.
+    /// It can't be reached, refuses the login, or doesn't answer in time: later it may.
     #[error("the database is not available: {0}")]
     Unavailable(Arc<str>),
-    /// It answers, but a table, a column or a right is missing: somebody must change something.
+    /// It answers, but a table, a column or a right is missing: the same query will fail again.
     #[error("the database can't be used: {0}")]
-    Broken(Arc<str>),
+    Misconfigured(DatabaseProblem),
     /// The settings can't be right.
     #[error(
         "table prefix {0:?}: only letters, digits and _ are possible (dbtableprefix, DATABASE_PREFIX)"
@@ -21,34 +21,46 @@ pub enum DatabaseClientError {
     Prefix(String),
 }
 
+/// What is wrong with a database that answers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DatabaseProblem {
+    /// What the server said, where, and a hint.
+    pub cause: Arc<str>,
+    /// The SQL statement with which an administrator fixes it, where one does.
+    pub remedy: Option<Arc<str>>,
+}
+
+impl fmt::Display for DatabaseProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.cause)?;
+        self.remedy.as_ref().map_or(Ok(()), |remedy| write!(f, " (remedy: {remedy})"))
+    }
+}
+
 impl DatabaseClientError {
-    /// What was seen, and the statement that an administrator may run to mend it where there is one.
+    /// The cause, and the SQL statement with which an administrator fixes it, where one does.
     pub fn with_remedy(&self) -> (String, Option<String>) {
-        let text = self.to_string();
-        match text.split_once(REMEDY) {
-            Some((cause, remedy)) if remedy.starts_with("GRANT") => {
-                (cause.to_owned(), Some(remedy.trim_end_matches(')').to_owned()))
+        match self {
+            Self::Misconfigured(DatabaseProblem { cause, remedy: Some(remedy) }) => {
+                (format!("the database can't be used: {cause}"), Some(remedy.to_string()))
             }
-            _ => (text, None),
+            other => (other.to_string(), None),
         }
     }
 }
 
-/// What stands before a remedy in a message.
-const REMEDY: &str = " (remedy: ";
-
-/// How a query that was sent went wrong.
+/// How a query that was sent failed.
 #[derive(Debug)]
 pub(super) enum QueryFailure {
     /// The connection is dead.
     Lost(Arc<str>),
-    /// The server gave up on this query; others may do.
+    /// The server gave up on this query; others may work.
     Slow(Arc<str>),
     /// The same query will fail again.
-    Broken(Arc<str>),
+    Permanent(DatabaseProblem),
 }
 
-/// Whom to address in a message: which database, as whom.
+/// Which database, as which user: what messages name.
 #[derive(Debug, Clone)]
 pub(super) struct DatabaseTarget {
     engine: &'static str,
@@ -66,14 +78,14 @@ impl DatabaseTarget {
         Self { engine: name, place, user: user.unwrap_or_default() }
     }
 
-    /// Why there is no connection, and what to look at.
+    /// Why there is no connection, and what to check.
     pub(super) fn pool_error(&self, error: &PoolError) -> Arc<str> {
         let Self { engine, place, .. } = self;
         let text = match error {
             PoolError::Busy => format!("all connections to {engine} at {place} are in use"),
-            PoolError::Silent => format!("{engine} at {place} does not answer in time"),
+            PoolError::Timeout => format!("{engine} at {place} does not answer in time"),
             PoolError::Failed(error) => {
-                format!("{engine} at {place}: {}{}", plain(error), remedy(error))
+                format!("{engine} at {place}: {}{}", plain(error), connection_hint(error))
             }
         };
         text.into()
@@ -83,42 +95,25 @@ impl DatabaseTarget {
         format!("{} at {} did not answer a query in time", self.engine, self.place).into()
     }
 
-    /// What an error in the midst of a query means.
-    pub(super) fn fault(&self, error: &Error) -> QueryFailure {
+    /// What an error during a query means.
+    pub(super) fn query_failure(&self, error: &Error) -> QueryFailure {
         let place = format!("{} at {}: ", self.engine, self.place);
-        let Error::Database(reported) = error else {
-            return self.driver_fault(&place, error);
-        };
-        let text: Arc<str> = format!("{place}{}{}", plain(error), self.grant(&**reported)).into();
+        let Error::Database(reported) = error else { return driver_failure(&place, error) };
+        let text = format!("{place}{}{}", plain(error), query_hint(&**reported));
         match ErrorClass::of(&**reported) {
-            ErrorClass::Lost => QueryFailure::Lost(text),
-            ErrorClass::Slow => QueryFailure::Slow(text),
-            ErrorClass::Broken => QueryFailure::Broken(text),
+            ErrorClass::Lost => QueryFailure::Lost(text.into()),
+            ErrorClass::Slow => QueryFailure::Slow(text.into()),
+            ErrorClass::Permanent => {
+                let remedy = self.grant(&**reported).map(Arc::from);
+                QueryFailure::Permanent(DatabaseProblem { cause: text.into(), remedy })
+            }
         }
     }
 
-    fn driver_fault(&self, place: &str, error: &Error) -> QueryFailure {
-        let text = format!("{place}{}", plain(error)).into();
-        match error {
-            Error::ColumnDecode { .. }
-            | Error::ColumnIndexOutOfBounds { .. }
-            | Error::ColumnNotFound(_)
-            | Error::Decode(_)
-            | Error::Encode(_)
-            | Error::TypeNotFound { .. } => QueryFailure::Broken(text),
-            _ => QueryFailure::Lost(text),
-        }
-    }
-
-    /// The line that gives us the right we lack.
-    fn grant(&self, error: &dyn DatabaseError) -> String {
-        if !denied(error) {
-            return missing(error).unwrap_or_default().to_owned();
-        }
-        match table(error.message()) {
-            Some(table) => format!("{REMEDY}GRANT SELECT ON {table} TO {};)", self.grantee()),
-            None => format!("{REMEDY}grant SELECT on this table)"),
-        }
+    /// The statement that grants the missing right.
+    fn grant(&self, error: &dyn DatabaseError) -> Option<String> {
+        let table = is_denied(error).then(|| denied_table(error.message())).flatten()?;
+        Some(format!("GRANT SELECT ON {table} TO {};", self.grantee()))
     }
 
     fn grantee(&self) -> String {
@@ -127,7 +122,22 @@ impl DatabaseTarget {
     }
 }
 
-/// sqlx's texts start with a category that says nothing to an operator.
+fn driver_failure(place: &str, error: &Error) -> QueryFailure {
+    let text: Arc<str> = format!("{place}{}", plain(error)).into();
+    match error {
+        Error::ColumnDecode { .. }
+        | Error::ColumnIndexOutOfBounds { .. }
+        | Error::ColumnNotFound(_)
+        | Error::Decode(_)
+        | Error::Encode(_)
+        | Error::TypeNotFound { .. } => {
+            QueryFailure::Permanent(DatabaseProblem { cause: text, remedy: None })
+        }
+        _ => QueryFailure::Lost(text),
+    }
+}
+
+/// The text without sqlx's category in front of it.
 fn plain(error: &Error) -> String {
     match error {
         Error::Database(error) => error.message().to_owned(),
@@ -137,9 +147,10 @@ fn plain(error: &Error) -> String {
     }
 }
 
-fn remedy(error: &Error) -> &'static str {
+/// What to check when no connection could be opened.
+fn connection_hint(error: &Error) -> &'static str {
     match error {
-        // How the driver wraps what rustls says of a handshake.
+        // sqlx wraps rustls' errors of a handshake so.
         Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
             " (TLS: check the CA file and the server's certificate)"
         }
@@ -157,10 +168,21 @@ fn remedy(error: &Error) -> &'static str {
     }
 }
 
+/// What to check when a query was refused.
+fn query_hint(error: &dyn DatabaseError) -> &'static str {
+    if is_missing_table(error) {
+        " (check dbname and dbtableprefix, or DATABASE_URL and DATABASE_PREFIX)"
+    } else if is_denied(error) && denied_table(error.message()).is_none() {
+        " (grant SELECT on this table)"
+    } else {
+        ""
+    }
+}
+
 enum ErrorClass {
     Lost,
     Slow,
-    Broken,
+    Permanent,
 }
 
 impl ErrorClass {
@@ -173,12 +195,12 @@ impl ErrorClass {
             Some("57014" | "5" | "6" | "9" | "261" | "517" | "262") => Self::Slow,
             // PostgreSQL: a table was altered under a prepared statement, or a pooler lost it.
             Some("0A000" | "26000") => Self::Lost,
-            Some(code) if code.len() == 5 && lost_state(code) => Self::Lost,
-            _ => Self::Broken,
+            Some(code) if code.len() == 5 && is_lost_state(code) => Self::Lost,
+            _ => Self::Permanent,
         }
     }
 
-    /// Numbers of MySQL's and MariaDB's error lists.
+    /// Numbers from the error lists of MySQL and MariaDB.
     fn of_mysql(number: u16) -> Self {
         match number {
             // Interrupted, statement time exceeded (MariaDB, MySQL), lock wait.
@@ -188,59 +210,60 @@ impl ErrorClass {
             1243 | 1615 | 1053 | 1077 | 1079 | 1040 | 1927 | 2006 | 2013 | 3169 | 4031 => {
                 Self::Lost
             }
-            _ => Self::Broken,
+            _ => Self::Permanent,
         }
     }
 }
 
 /// PostgreSQL's SQLSTATE classes: connection, resources, operator intervention.
-fn lost_state(code: &str) -> bool {
+fn is_lost_state(code: &str) -> bool {
     ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class))
 }
 
-fn denied(error: &dyn DatabaseError) -> bool {
+fn is_denied(error: &dyn DatabaseError) -> bool {
     match error.as_error().downcast_ref::<MySqlDatabaseError>() {
         Some(error) => matches!(error.number(), 1142 | 1143),
         None => error.code().as_deref() == Some("42501"),
     }
 }
 
-fn missing(error: &dyn DatabaseError) -> Option<&'static str> {
+fn is_missing_table(error: &dyn DatabaseError) -> bool {
     let number = error.as_error().downcast_ref().map(MySqlDatabaseError::number);
-    let table = number == Some(1146)
+    number == Some(1146)
         || error.code().as_deref() == Some("42P01")
-        || error.message().starts_with("no such table");
-    table.then_some(" (check dbname and dbtableprefix, or DATABASE_URL and DATABASE_PREFIX)")
+        || error.message().starts_with("no such table")
 }
 
-/// The table named in "… for table `db`.`t`" (MySQL) or "… for table t" (PostgreSQL).
-fn table(message: &str) -> Option<&str> {
+/// The table in "… for table `db`.`t`" (MySQL) or "… for table t" (PostgreSQL).
+fn denied_table(message: &str) -> Option<&str> {
     let (_, table) = message.rsplit_once(" for table ")?;
     Some(table.trim_matches('\''))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{DatabaseClientError, table};
+    use super::{DatabaseClientError, DatabaseProblem, denied_table};
 
     #[test]
-    fn the_table_is_found_in_each_engines_words() {
+    fn the_table_is_found_in_each_engines_message() {
         let mariadb = "SELECT command denied to user 'p'@'localhost' for table `nc`.`oc_users`";
-        assert_eq!(table(mariadb), Some("`nc`.`oc_users`"));
+        assert_eq!(denied_table(mariadb), Some("`nc`.`oc_users`"));
         let mysql = "SELECT command denied to user 'p'@'localhost' for table 'oc_users'";
-        assert_eq!(table(mysql), Some("oc_users"));
-        assert_eq!(table("permission denied for table oc_users"), Some("oc_users"));
-        assert_eq!(table("permission denied"), None);
+        assert_eq!(denied_table(mysql), Some("oc_users"));
+        assert_eq!(denied_table("permission denied for table oc_users"), Some("oc_users"));
+        assert_eq!(denied_table("permission denied"), None);
     }
 
     #[test]
-    fn a_remedy_is_a_statement_of_its_own() {
-        let error =
-            DatabaseClientError::Broken("denied (remedy: GRANT SELECT ON t TO \"u\";)".into());
-        let (cause, remedy) = error.with_remedy();
-        assert_eq!(cause, "the database can't be used: denied");
-        assert_eq!(remedy.as_deref(), Some("GRANT SELECT ON t TO \"u\";"));
-        assert_eq!(DatabaseClientError::Broken("no such table".into()).with_remedy().1, None);
+    fn a_remedy_is_apart_from_its_cause() {
+        let grant = "GRANT SELECT ON t TO \"u\";";
+        let problem = DatabaseProblem { cause: "denied".into(), remedy: Some(grant.into()) };
+        let error = DatabaseClientError::Misconfigured(problem);
+        let cause = "the database can't be used: denied".to_owned();
+        assert_eq!(error.with_remedy(), (cause, Some(grant.to_owned())));
+        assert!(error.to_string().ends_with("denied (remedy: GRANT SELECT ON t TO \"u\";)"));
+        let problem = DatabaseProblem { cause: "no such table".into(), remedy: None };
+        assert_eq!(DatabaseClientError::Misconfigured(problem).with_remedy().1, None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What is counted of the database: all queries, and among them those for who sees a place.
+//! Metrics of the database client: all queries, and among them storage lookups.
 
 use crate::telemetry::metrics::{
     Counter, Histogram, LabeledCounters, MetricsError, MetricsRegistry, label::labels,
@@ -8,24 +8,24 @@ use std::time::Duration;
 labels! {
     /// How a query ended.
     pub QueryResultLabel {
-        /// All its rows came.
+        /// All its rows arrived.
         Answered = "answered",
-        /// The database is away, or was too slow.
+        /// The database is down or was too slow.
         Unavailable = "unavailable",
         /// The database refused it: a missing table, column or right.
         Refused = "refused",
     }
 }
 
-/// Held by the database and by whoever reads mounts from it.
+/// Counters of queries; storage lookups are counted apart.
 #[derive(Debug)]
 pub struct DatabaseMetrics {
-    /// Queries for the mounts of a storage or a user.
+    /// Storage lookups: queries for the mounts of a storage or a user.
     pub mapping_queries: Counter,
-    /// Those of them that failed.
+    /// Storage lookups that failed.
     pub mapping_errors: Counter,
     mapping: Histogram,
-    /// All queries.
+    /// All queries by result.
     pub queries: LabeledCounters<QueryResultLabel>,
     duration: Histogram,
 }
@@ -34,16 +34,18 @@ const QUERY_MICROS: &[u64] =
     &[500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000];
 
 impl DatabaseMetrics {
-    /// Registers them.
+    /// Registers the metrics.
     ///
     /// # Errors
     /// [`MetricsError`].
     pub fn register(metrics: &MetricsRegistry) -> Result<Self, MetricsError> {
-        const MAPPING: &str = "Time queries for who sees a storage took, waiting included.";
-        const DURATION: &str = "Time queries took, waiting for a connection included.";
-        const FAILED: &str = "Queries for who sees a storage that failed.";
-        let mapping_queries =
-            metrics.counter("mapping_queries_total", "Queries for who sees a storage.")?;
+        const MAPPING: &str = "Duration of storage lookups, including the wait for a connection.";
+        const DURATION: &str = "Duration of queries, including the wait for a connection.";
+        const FAILED: &str = "Storage lookups that failed.";
+        let mapping_queries = metrics.counter(
+            "mapping_queries_total",
+            "Storage lookups: queries for the users of a storage.",
+        )?;
         Ok(Self {
             mapping_queries,
             mapping_errors: metrics.counter("mapping_query_errors_total", FAILED)?,
@@ -53,7 +55,7 @@ impl DatabaseMetrics {
         })
     }
 
-    /// A query for who sees a storage has ended.
+    /// Counts a storage lookup.
     pub fn queried(&self, ok: bool, took: Duration) {
         self.mapping_queries.inc();
         self.mapping.observe(took);
@@ -62,7 +64,7 @@ impl DatabaseMetrics {
         }
     }
 
-    /// Any query has ended.
+    /// Counts a query.
     pub fn ended(&self, how: QueryResultLabel, took: Duration) {
         self.queries.inc(how);
         self.duration.observe(took);

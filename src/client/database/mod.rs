@@ -1,7 +1,7 @@
-//! Opens the database pool; knows no table.
+//! The database client: connections, queries, health. It knows no table.
 //!
-//! Three native drivers behind one enum rather than `sqlx::Any`, which knows neither unsigned nor
-//! boolean columns; SQL is written once, with `?` and `{p}`, and made fit for the engine ([`SqlStatement`]).
+//! Three native drivers stand behind one enum instead of `sqlx::Any`, which knows neither unsigned
+//! nor boolean columns. SQL is written once, with `?` and `{p}`, for all engines ([`SqlStatement`]).
 
 mod metrics;
 mod tls_mode;
@@ -12,21 +12,20 @@ pub use url::{database_url, show_engine};
 mod circuit_breaker;
 mod connect_options;
 mod create;
-mod database;
 mod driver;
 mod error;
-mod error_log;
 mod pool;
+mod query;
 mod row;
 mod settings;
 mod sql;
 
 pub use circuit_breaker::{FIRST_PAUSE, LONGEST_PAUSE};
 pub use create::create;
-pub use database::{Database, PROBE, QueryObserver, RowCallback};
 pub use driver::STATEMENT;
-pub use error::DatabaseClientError;
+pub use error::{DatabaseClientError, DatabaseProblem};
 pub use pool::{ACQUIRE, MAX_AGE, MAX_CONNECTIONS, MAX_IDLE};
+pub use query::{Database, PROBE, QueryObserver, RowCallback};
 pub use row::SqlRow;
 pub use settings::{
     DatabaseAddress, DatabaseEngine, DatabaseServer, DatabaseSettings, DatabaseTls, DatabaseTlsMode,

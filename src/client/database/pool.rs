@@ -1,11 +1,8 @@
-//! A few connections, kept between queries; one that is not handed back whole is gone.
+//! A small connection pool: a connection that isn't returned after a complete query is closed.
 
 use super::driver::DatabaseDriver;
-use std::{
-    mem,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use parking_lot::{Mutex, MutexGuard};
+use std::{mem, time::Duration};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::{Instant, timeout_at},
@@ -14,20 +11,21 @@ use tokio::{
 /// Most connections at a time; further callers wait up to [`ACQUIRE`].
 pub const MAX_CONNECTIONS: usize = 6;
 
-/// How long a caller waits for a connection, one being opened included.
+/// How long a caller waits for a connection, including the time to open one.
 pub const ACQUIRE: Duration = Duration::from_secs(3);
 
 /// A connection unused for this long is closed: below the usual `wait_timeout` of servers and proxies.
 pub const MAX_IDLE: Duration = Duration::from_mins(5);
 
-/// A connection this old is closed after its query, so that a moved server is followed in the end.
+/// A connection this old is closed after its query, so that the daemon follows a server that moved.
 pub const MAX_AGE: Duration = Duration::from_mins(30);
 
-/// sqlx's own pool asks the server twice more around each query, retries a refused connection until
-/// the wait is over, keeps the place of a query that hangs, and spawns tasks of its own.
+/// Connections and the permits for them. sqlx's own pool sends two more requests around each query,
+/// retries a refused connection until the wait is over, keeps the permit of a query that hangs, and
+/// spawns tasks.
 pub(super) struct ConnectionPool<C: DatabaseDriver> {
     options: C::Options,
-    places: Semaphore,
+    permits: Semaphore,
     idle: Mutex<Vec<IdleConnection<C>>>,
 }
 
@@ -37,44 +35,45 @@ struct IdleConnection<C> {
     since: Instant,
 }
 
-/// A connection in use. Dropped without [`PooledConnection::keep`] it is closed: nobody knows what state it is in.
+/// A connection in use. Dropped without [`PooledConnection::keep`] it is closed, since its state is
+/// unknown.
 pub(super) struct PooledConnection<'p, C: DatabaseDriver> {
     pub(super) connection: C,
-    /// It has answered before, and may have gone stale since.
+    /// It comes from the pool and may have gone stale.
     pub(super) reused: bool,
     born: Instant,
     pool: &'p ConnectionPool<C>,
-    _place: Option<SemaphorePermit<'p>>,
+    _permit: Option<SemaphorePermit<'p>>,
 }
 
-/// Why there is no connection.
+/// Why the pool gives no connection.
 #[derive(Debug)]
 pub(super) enum PoolError {
-    /// Nobody gave one back in time.
+    /// No permit was returned in time.
     Busy,
-    /// The server didn't let us in in time.
-    Silent,
-    /// It can't be opened.
+    /// The server didn't complete the login in time.
+    Timeout,
+    /// Opening it failed.
     Failed(sqlx::Error),
 }
 
 impl<C: DatabaseDriver> ConnectionPool<C> {
     pub(super) fn new(options: C::Options) -> Self {
-        Self { options, places: Semaphore::new(MAX_CONNECTIONS), idle: Mutex::default() }
+        Self { options, permits: Semaphore::new(MAX_CONNECTIONS), idle: Mutex::default() }
     }
 
-    /// A connection: the one used last, or a new one.
+    /// The connection used last, or a new one.
     pub(super) async fn lease(&self) -> Result<PooledConnection<'_, C>, PoolError> {
         let deadline = Instant::now() + ACQUIRE;
-        let place = match timeout_at(deadline, self.places.acquire()).await {
-            Ok(Ok(place)) => place,
+        let permit = match timeout_at(deadline, self.permits.acquire()).await {
+            Ok(Ok(permit)) => permit,
             // The semaphore is never closed.
             Ok(Err(_)) | Err(_) => return Err(PoolError::Busy),
         };
-        self.open(deadline, Some(place)).await
+        self.open(deadline, Some(permit)).await
     }
 
-    /// A connection beyond the limit, to find out whether the server is there when all others hang.
+    /// A connection beyond the limit, to probe the server when all others hang.
     pub(super) async fn lease_extra(&self) -> Result<PooledConnection<'_, C>, PoolError> {
         self.open(Instant::now() + ACQUIRE, None).await
     }
@@ -82,7 +81,7 @@ impl<C: DatabaseDriver> ConnectionPool<C> {
     async fn open<'p>(
         &'p self,
         deadline: Instant,
-        place: Option<SemaphorePermit<'p>>,
+        permit: Option<SemaphorePermit<'p>>,
     ) -> Result<PooledConnection<'p, C>, PoolError> {
         if let Some(IdleConnection { connection, born, .. }) = self.pop() {
             return Ok(PooledConnection {
@@ -90,24 +89,30 @@ impl<C: DatabaseDriver> ConnectionPool<C> {
                 reused: true,
                 born,
                 pool: self,
-                _place: place,
+                _permit: permit,
             });
         }
         match timeout_at(deadline, Box::pin(C::open(&self.options))).await {
             Ok(Ok(connection)) => {
                 let born = Instant::now();
-                Ok(PooledConnection { connection, reused: false, born, pool: self, _place: place })
+                Ok(PooledConnection {
+                    connection,
+                    reused: false,
+                    born,
+                    pool: self,
+                    _permit: permit,
+                })
             }
             Ok(Err(error)) => Err(PoolError::Failed(error)),
-            Err(_) => Err(PoolError::Silent),
+            Err(_) => Err(PoolError::Timeout),
         }
     }
 
     fn pop(&self) -> Option<IdleConnection<C>> {
         let now = Instant::now();
         let mut idle = self.idle();
-        // The one used last is the freshest: once that has waited too long all have. Where it is only
-        // too old the others go with it, and are soon replaced.
+        // The connection used last is the freshest: when it has expired, so have the others. Where it is
+        // only too old, the others are closed with it and soon replaced.
         let last = idle.pop()?;
         let expired = if last.expired(now) { mem::take(&mut *idle) } else { Vec::new() };
         drop(idle);
@@ -115,13 +120,13 @@ impl<C: DatabaseDriver> ConnectionPool<C> {
         (!last.expired(now)).then_some(last)
     }
 
-    /// Forgets the connections that wait: one of them turned out to be dead.
+    /// Drops all idle connections, because one of them turned out to be dead.
     pub(super) fn discard_idle(&self) {
         let forgotten = mem::take(&mut *self.idle());
         drop(forgotten);
     }
 
-    /// Takes leave of the connections that have waited too long.
+    /// Closes the connections that were idle for too long.
     pub(super) async fn close_expired(&self) {
         let now = Instant::now();
         let expired: Vec<_> = self.idle().extract_if(.., |idle| idle.expired(now)).collect();
@@ -132,7 +137,7 @@ impl<C: DatabaseDriver> ConnectionPool<C> {
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<IdleConnection<C>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        self.idle.lock()
     }
 }
 
@@ -144,7 +149,7 @@ impl<C> IdleConnection<C> {
 }
 
 impl<C: DatabaseDriver> PooledConnection<'_, C> {
-    /// Hands the connection back: its query was answered to the end.
+    /// Returns the connection to the pool: its query is complete.
     pub(super) fn keep(self) {
         let Self { connection, born, pool, .. } = self;
         let mut idle = pool.idle();
@@ -166,7 +171,7 @@ mod tests {
         ConnectionPool::new(SqliteConnectOptions::new().in_memory(true))
     }
 
-    /// Moves the clock; it doesn't move by itself meanwhile.
+    /// Advances the paused clock.
     async fn later(time: Duration) {
         time::pause();
         time::advance(time).await;
@@ -174,7 +179,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_handed_back_is_used_again() {
+    async fn a_returned_connection_is_reused() {
         let pool = pool();
         let lease = pool.lease().await.expect("in memory");
         assert!(!lease.reused);
@@ -184,16 +189,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_so_many_at_a_time() {
+    async fn the_number_of_connections_is_limited() {
         let pool = pool();
         let leases = join_all((0..MAX_CONNECTIONS).map(|_| pool.lease())).await;
         assert!(leases.iter().all(Result::is_ok));
         time::pause();
         assert!(matches!(pool.lease().await, Err(PoolError::Busy)));
         time::resume();
-        assert!(pool.lease_extra().await.is_ok(), "to find out whether the server is there");
+        assert!(pool.lease_extra().await.is_ok(), "a probe is beyond the limit");
         drop(leases);
-        assert!(time::timeout(ACQUIRE * 2, pool.lease()).await.expect("a place").is_ok());
+        assert!(time::timeout(ACQUIRE * 2, pool.lease()).await.expect("a permit").is_ok());
     }
 
     #[tokio::test]
@@ -213,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_died_while_it_waited_casts_doubt_on_all() {
+    async fn a_dead_idle_connection_discards_all() {
         let pool = pool();
         for lease in join_all((0..3).map(|_| pool.lease())).await {
             lease.expect("in memory").keep();

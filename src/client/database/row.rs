@@ -5,7 +5,7 @@ use sqlx::{
     sqlite::SqliteRow,
 };
 
-/// A row lent to a callback while a result streams in. Columns are counted from 0.
+/// A row passed to a callback while a result streams in. Columns count from 0.
 pub struct SqlRow<'r>(pub(super) &'r dyn RowCells);
 
 impl SqlRow<'_> {
@@ -27,8 +27,8 @@ impl SqlRow<'_> {
     }
 }
 
-/// What the three drivers' rows have in common. Types are not checked beforehand: what one engine
-/// calls BOOLEAN is a SMALLINT to another.
+/// Reads the cells of any of the three drivers' rows. Types aren't checked: BOOLEAN in one engine is
+/// SMALLINT in another.
 pub(super) trait RowCells {
     fn int(&self, column: usize) -> Result<Option<i64>, Error>;
     fn text(&self, column: usize) -> Result<Option<&str>, Error>;

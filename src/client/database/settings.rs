@@ -1,18 +1,18 @@
-//! Which database, where, as whom.
+//! Settings of a database connection: engine, address, login, TLS.
 
 use crate::config::secret::Secret;
 use std::path::PathBuf;
 
-/// A database and the prefix of the host's tables in it.
+/// A database and the prefix of its tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseSettings {
-    /// What kind of database and where.
+    /// The engine and its address.
     pub engine: DatabaseEngine,
     /// Table name prefix, usually `oc_`; may be empty. Letters, digits and `_` only.
     pub prefix: String,
 }
 
-/// The three kinds of database a Nextcloud runs on.
+/// The engines that a Nextcloud runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DatabaseEngine {
     /// MySQL or MariaDB.
@@ -23,18 +23,18 @@ pub enum DatabaseEngine {
     Sqlite(PathBuf),
 }
 
-/// A database server and what to present there.
+/// A database server and the login for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseServer {
-    /// Where it listens.
+    /// Its address.
     pub address: DatabaseAddress,
-    /// User name; `None` lets the driver choose (the operating system user for PostgreSQL).
+    /// User name; `None`: PostgreSQL uses the user of the process, MySQL none.
     pub user: Option<String>,
-    /// Password.
+    /// Password of that user.
     pub password: Option<Secret>,
-    /// Database name.
+    /// Name of the database.
     pub database: String,
-    /// TLS.
+    /// TLS settings.
     pub tls: DatabaseTls,
 }
 
@@ -46,7 +46,7 @@ impl DatabaseSettings {
 }
 
 impl DatabaseServer {
-    /// Where it is, for messages.
+    /// Its address, for messages.
     pub(super) fn place(&self) -> String {
         match &self.address {
             DatabaseAddress::Tcp(host, port) if host.contains(':') => format!("[{host}]:{port}"),
@@ -56,7 +56,7 @@ impl DatabaseServer {
     }
 }
 
-/// Where a database server listens.
+/// The address of a database server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DatabaseAddress {
     /// Host (no brackets around IPv6) and port.
@@ -65,10 +65,10 @@ pub enum DatabaseAddress {
     Unix(PathBuf, u16),
 }
 
-/// TLS towards a database server.
+/// TLS settings for a database server.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DatabaseTls {
-    /// How much of it.
+    /// What is required and verified.
     pub mode: DatabaseTlsMode,
     /// CA file (PEM); alone it is enough.
     pub ca: Option<PathBuf>,
@@ -78,18 +78,18 @@ pub struct DatabaseTls {
     pub key: Option<PathBuf>,
 }
 
-/// How much TLS is wanted; the names are PostgreSQL's `sslmode` with MySQL's alongside.
+/// What TLS is required and verified; the names are PostgreSQL's `sslmode` with MySQL's alongside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DatabaseTlsMode {
-    /// Never.
+    /// Never use TLS.
     Disable,
-    /// If the server offers it, unverified (both drivers' default).
+    /// Use TLS if the server offers it, unverified; else none (both drivers' default).
     #[default]
     Prefer,
-    /// Always, unverified.
+    /// Always use TLS, unverified.
     Require,
-    /// Always, chain verified against the CA.
+    /// Always use TLS; verify the chain.
     VerifyCa,
-    /// Always, chain and name verified.
+    /// Always use TLS; verify chain and name.
     VerifyFull,
 }

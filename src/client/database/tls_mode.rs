@@ -1,8 +1,8 @@
-//! How much TLS a database is asked for.
+//! Parses the TLS mode of a database connection.
 
 use crate::client::database::DatabaseTlsMode;
 
-/// Understands PostgreSQL's `sslmode` and MySQL's `ssl-mode`.
+/// Parses PostgreSQL's `sslmode` and MySQL's `ssl-mode`.
 pub fn tls_mode(text: &str) -> Result<DatabaseTlsMode, String> {
     match text.trim().to_ascii_lowercase().replace('_', "-").as_str() {
         "disable" | "disabled" => Ok(DatabaseTlsMode::Disable),

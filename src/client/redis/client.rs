@@ -1,27 +1,25 @@
-//! The few keys that the host reads and writes in Redis, on a handful of connections made on demand.
+//! Reads and writes the few keys of a service, on a handful of connections opened on demand.
 
 use super::{
     RedisAddress, RedisClientError, RedisSettings, RedisTimeouts, cluster::ClusterRedirect,
     connection::RedisConnection, connector::RedisConnector,
 };
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 use redis::{ServerError, ServerErrorKind, Value};
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 use tokio::{sync::Semaphore, time::timeout};
 
-/// No more commands than this are under way at once; others queue for their part of [`RedisTimeouts::command`].
+/// Most commands under way at once; others queue for up to [`RedisTimeouts::command`].
 const CONCURRENT: usize = 4;
 
-/// One command is tried this often: a stale connection, a redirection or two, a failover.
+/// Attempts per command: enough for a stale connection, two redirections and a failover.
 const TRIES: usize = 4;
 
-/// The places of this many keys are remembered; beyond it the memory starts anew.
+/// Most keys whose cluster node is cached; beyond it the cache starts over.
 const MAX_PLACES: usize = 64;
 
-/// Reads and writes keys. Cheap to clone; no lock is held while Redis is waited for.
+/// Reads and writes keys. Cheap to clone; no lock is held while waiting for Redis.
 #[derive(Debug, Clone)]
 pub struct RedisClient {
     shared: Arc<RedisClientShared>,
@@ -35,7 +33,7 @@ struct RedisClientShared {
     cache: Mutex<ConnectionCache>,
 }
 
-/// Connections at rest and where keys live; the lock is held for moments only.
+/// Idle connections and the cluster nodes of keys; the lock is held only for look-ups.
 #[derive(Debug, Default)]
 struct ConnectionCache {
     idle: Vec<RedisConnection>,
@@ -44,45 +42,45 @@ struct ConnectionCache {
 
 /// A command on one key or channel.
 struct RedisCommand<'a> {
-    words: &'a [&'a [u8]],
-    /// The ACL rules it needs.
+    arguments: &'a [&'a [u8]],
+    /// The ACL rules that it needs.
     rights: &'static str,
-    /// Sending it twice does no harm.
+    /// Whether sending it twice does no harm.
     repeatable: bool,
 }
 
 impl RedisCommand<'_> {
-    /// Where it belongs in a cluster: its key's hash tag, if it has one. A script's key comes behind
-    /// its text.
+    /// What decides its cluster node: the key's hash tag if it has one, else the key. A script's key
+    /// follows the script.
     fn key(&self) -> &[u8] {
-        let at = if self.words.first() == Some(&b"EVAL".as_slice()) { 3 } else { 1 };
-        let key = self.words.get(at).copied().unwrap_or_default();
+        let at = if self.arguments.first() == Some(&b"EVAL".as_slice()) { 3 } else { 1 };
+        let key = self.arguments.get(at).copied().unwrap_or_default();
         tag(key).unwrap_or(key)
     }
 }
 
-/// What of a key decides its place: <https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/>.
+/// The hash tag of a key: <https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/>.
 fn tag(key: &[u8]) -> Option<&[u8]> {
     let inside = &key[key.iter().position(|byte| *byte == b'{')? + 1..];
     let tag = &inside[..inside.iter().position(|byte| *byte == b'}')?];
     (!tag.is_empty()).then_some(tag)
 }
 
-/// What a script answers.
+/// The reply of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScriptReply {
-    /// Nothing: `nil` or `false`.
+    /// `nil` or `false`.
     Nil,
-    /// A number.
+    /// An integer.
     Int(i64),
-    /// Bytes.
+    /// A string of bytes.
     Text(Bytes),
-    /// Several answers.
+    /// A list of replies.
     List(Vec<ScriptReply>),
 }
 
 impl ScriptReply {
-    /// The answers of a list; none of what is none.
+    /// The entries of a list; empty for any other reply.
     pub fn list(self) -> Vec<ScriptReply> {
         match self {
             Self::List(answers) => answers,
@@ -90,7 +88,7 @@ impl ScriptReply {
         }
     }
 
-    /// Bytes that are text.
+    /// The string, if it is UTF-8.
     pub fn text(self) -> Option<String> {
         match self {
             Self::Text(bytes) => String::from_utf8(bytes.into()).ok(),
@@ -112,7 +110,7 @@ impl From<Value> for ScriptReply {
 }
 
 impl RedisClient {
-    /// Connects to nothing yet.
+    /// Opens no connection yet.
     pub fn new(settings: RedisSettings, timeouts: RedisTimeouts, rng: fastrand::Rng) -> Self {
         let capped =
             RedisTimeouts { step_timeout: timeouts.step_timeout.min(timeouts.command), ..timeouts };
@@ -121,24 +119,24 @@ impl RedisClient {
         Self { shared: Arc::new(RedisClientShared { finder, timeouts, permits, cache }) }
     }
 
-    /// The value of a key; `None` if there is none.
+    /// The value of a key; `None` if the key doesn't exist.
     pub async fn get(&self, key: &str) -> Result<Option<Bytes>, RedisClientError> {
-        let words: [&[u8]; 2] = [b"GET", key.as_bytes()];
+        let arguments: [&[u8]; 2] = [b"GET", key.as_bytes()];
         let rights = "+get and the key pattern ~notify_* (and ~test-token)";
-        match self.run(&RedisCommand { words: &words, rights, repeatable: true }).await? {
+        match self.run(&RedisCommand { arguments: &arguments, rights, repeatable: true }).await? {
             Value::BulkString(value) => Ok(Some(value.into())),
             _ => Ok(None),
         }
     }
 
-    /// Sets a key.
+    /// Sets the value of a key.
     pub async fn set(&self, key: &str, value: impl AsRef<[u8]>) -> Result<(), RedisClientError> {
-        let words: [&[u8]; 3] = [b"SET", key.as_bytes(), value.as_ref()];
+        let arguments: [&[u8]; 3] = [b"SET", key.as_bytes(), value.as_ref()];
         let rights = "+set and the key pattern ~notify_*";
-        self.run(&RedisCommand { words: &words, rights, repeatable: true }).await.map(drop)
+        self.run(&RedisCommand { arguments: &arguments, rights, repeatable: true }).await.map(drop)
     }
 
-    /// Sets a key that goes away by itself after so many seconds.
+    /// Sets a key that expires after so many seconds.
     pub async fn set_with_expiry(
         &self,
         key: &str,
@@ -146,34 +144,35 @@ impl RedisClient {
         seconds: u32,
     ) -> Result<(), RedisClientError> {
         let seconds = seconds.to_string();
-        let words: [&[u8]; 5] = [b"SET", key.as_bytes(), value.as_ref(), b"EX", seconds.as_bytes()];
+        let arguments: [&[u8]; 5] =
+            [b"SET", key.as_bytes(), value.as_ref(), b"EX", seconds.as_bytes()];
         let rights = "+set and the key pattern ~test-token";
-        self.run(&RedisCommand { words: &words, rights, repeatable: true }).await.map(drop)
+        self.run(&RedisCommand { arguments: &arguments, rights, repeatable: true }).await.map(drop)
     }
 
-    /// Publishes on a channel, once at most.
+    /// Publishes on a channel, at most once.
     pub async fn publish(
         &self,
         channel: &str,
         payload: impl AsRef<[u8]>,
     ) -> Result<(), RedisClientError> {
-        let words: [&[u8]; 3] = [b"PUBLISH", channel.as_bytes(), payload.as_ref()];
+        let arguments: [&[u8]; 3] = [b"PUBLISH", channel.as_bytes(), payload.as_ref()];
         let rights = "+publish and the channel pattern &notify_*";
-        self.run(&RedisCommand { words: &words, rights, repeatable: false }).await.map(drop)
+        self.run(&RedisCommand { arguments: &arguments, rights, repeatable: false }).await.map(drop)
     }
 
-    /// Runs a script, in one step and once at most. All keys have one hash tag, or there is one key.
+    /// Runs a script atomically and at most once. All keys share one hash tag, or there is one key.
     pub async fn eval(
         &self,
         script: &str,
         keys: &[&str],
-        arguments: &[&str],
+        arguments_of_script: &[&str],
     ) -> Result<ScriptReply, RedisClientError> {
         let count = keys.len().to_string();
-        let mut words: Vec<&[u8]> = vec![b"EVAL", script.as_bytes(), count.as_bytes()];
-        words.extend(keys.iter().chain(arguments).map(|word| word.as_bytes()));
+        let mut arguments: Vec<&[u8]> = vec![b"EVAL", script.as_bytes(), count.as_bytes()];
+        arguments.extend(keys.iter().chain(arguments_of_script).map(|word| word.as_bytes()));
         let rights = "+eval, the commands in docs/webhook.md and their keys and channel";
-        self.run(&RedisCommand { words: &words, rights, repeatable: false })
+        self.run(&RedisCommand { arguments: &arguments, rights, repeatable: false })
             .await
             .map(ScriptReply::from)
     }
@@ -181,15 +180,21 @@ impl RedisClient {
     async fn run(&self, command: &RedisCommand<'_>) -> Result<Value, RedisClientError> {
         let limit = self.shared.timeouts.command;
         let done = timeout(limit, async {
-            let _turn =
-                self.shared.permits.acquire().await.map_err(|_| RedisClientError::Nowhere)?;
+            let _permit = self
+                .shared
+                .permits
+                .acquire()
+                .await
+                .map_err(|_| RedisClientError::NoServerConfigured)?;
             self.shared.attempt(command).await
         });
-        done.await.unwrap_or_else(|_| Err(RedisClientError::Late { seconds: limit.as_secs_f32() }))
+        done.await.unwrap_or_else(|_| {
+            Err(RedisClientError::CommandTimeout { seconds: limit.as_secs_f32() })
+        })
     }
 }
 
-/// What to do after a try.
+/// What to do after an attempt.
 enum CommandAttempt {
     Done(Value),
     Failed(RedisClientError),
@@ -199,9 +204,9 @@ enum CommandAttempt {
 impl RedisClientShared {
     async fn attempt(&self, command: &RedisCommand<'_>) -> Result<Value, RedisClientError> {
         let mut redirect = None;
-        let mut last = RedisClientError::Nowhere;
+        let mut last = RedisClientError::NoServerConfigured;
         for _ in 0..TRIES {
-            match self.once(command, redirect.take()).await {
+            match self.try_once(command, redirect.take()).await {
                 CommandAttempt::Done(value) => return Ok(value),
                 CommandAttempt::Failed(fault) => return Err(fault),
                 CommandAttempt::Again(to, why) => (redirect, last) = (to, why),
@@ -210,7 +215,7 @@ impl RedisClientShared {
         Err(last)
     }
 
-    async fn once(
+    async fn try_once(
         &self,
         command: &RedisCommand<'_>,
         redirect: Option<ClusterRedirect>,
@@ -219,9 +224,9 @@ impl RedisClientShared {
             Some(ClusterRedirect::Moved(at) | ClusterRedirect::Ask(at)) => Some(at.clone()),
             None => self.cache().places.get(command.key()).cloned(),
         };
-        let (mut wire, reused) = match self.connection(place.as_ref()).await {
+        let (mut connection, reused) = match self.connection(place.as_ref()).await {
             Ok(found) => found,
-            // The key's node may be gone: whoever answers knows where the key is now.
+            // The key's node may be gone; any other node knows where the key is now.
             Err(fault) if place.is_some() && redirect.is_none() => {
                 self.cache().places.remove(command.key());
                 return CommandAttempt::Again(None, fault);
@@ -229,17 +234,17 @@ impl RedisClientShared {
             Err(fault) => return CommandAttempt::Failed(fault),
         };
         if matches!(redirect, Some(ClusterRedirect::Ask(_)))
-            && let Err(fault) = wire.call(&[b"ASKING"], "+asking").await
+            && let Err(fault) = connection.call(&[b"ASKING"], "+asking").await
         {
             return CommandAttempt::Failed(fault);
         }
-        match wire.ask(command.words).await {
-            Ok(Value::ServerError(error)) => self.refused(wire, command, &error),
+        match connection.ask(command.arguments).await {
+            Ok(Value::ServerError(error)) => self.refused(connection, command, &error),
             Ok(value) => {
-                self.keep(wire);
+                self.keep(connection);
                 CommandAttempt::Done(value)
             }
-            // It was idle for long and the server had closed it meanwhile.
+            // The server closed the idle connection.
             Err(fault @ RedisClientError::Closed { .. }) if reused && command.repeatable => {
                 CommandAttempt::Again(redirect, fault)
             }
@@ -249,24 +254,24 @@ impl RedisClientShared {
 
     fn refused(
         &self,
-        wire: RedisConnection,
+        connection: RedisConnection,
         command: &RedisCommand<'_>,
         error: &ServerError,
     ) -> CommandAttempt {
-        let fault = RedisClientError::answer(&wire.at, error, command.rights);
-        if let Some(redirect) = ClusterRedirect::from_error(error, &wire.at) {
+        let fault = RedisClientError::answer(&connection.at, error, command.rights);
+        if let Some(redirect) = ClusterRedirect::from_error(error, &connection.at) {
             if let ClusterRedirect::Moved(at) = &redirect {
                 self.remember(command.key(), at);
             }
-            self.keep(wire);
+            self.keep(connection);
             return CommandAttempt::Again(Some(redirect), fault);
         }
         if let Some(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown) = error.kind() {
-            // A failover: none of the connections leads to the master any more.
+            // A failover: no cached connection leads to the master any more.
             self.cache().idle.clear();
             return CommandAttempt::Again(None, fault);
         }
-        self.keep(wire);
+        self.keep(connection);
         CommandAttempt::Failed(fault)
     }
 
@@ -274,9 +279,9 @@ impl RedisClientShared {
         &self,
         place: Option<&RedisAddress>,
     ) -> Result<(RedisConnection, bool), RedisClientError> {
-        while let Some(mut wire) = self.idle(place) {
-            if wire.is_at_rest() {
-                return Ok((wire, true));
+        while let Some(mut connection) = self.idle(place) {
+            if connection.is_at_rest() {
+                return Ok((connection, true));
             }
         }
         let fresh = match place {
@@ -288,14 +293,17 @@ impl RedisClientShared {
 
     fn idle(&self, place: Option<&RedisAddress>) -> Option<RedisConnection> {
         let mut cache = self.cache();
-        let found = cache.idle.iter().rposition(|wire| place.is_none_or(|at| wire.at == *at))?;
+        let found = cache
+            .idle
+            .iter()
+            .rposition(|connection| place.is_none_or(|at| connection.at == *at))?;
         Some(cache.idle.swap_remove(found))
     }
 
-    fn keep(&self, wire: RedisConnection) {
+    fn keep(&self, connection: RedisConnection) {
         let mut cache = self.cache();
         if cache.idle.len() < CONCURRENT {
-            cache.idle.push(wire);
+            cache.idle.push(connection);
         }
     }
 
@@ -308,6 +316,6 @@ impl RedisClientShared {
     }
 
     fn cache(&self) -> MutexGuard<'_, ConnectionCache> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+        self.cache.lock()
     }
 }

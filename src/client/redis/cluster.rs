@@ -1,12 +1,12 @@
-//! What a cluster node says of its cluster: whether it is part of it, and who else is.
+//! Reads the state of a Redis Cluster from one of its nodes.
 
 use super::{RedisAddress, connection::RedisConnection};
 use redis::{ErrorKind, RedisError, ServerError, ServerErrorKind, Value, from_redis_value_ref};
 
-/// Whether the node has lost the rest of its cluster: it accepts subscribers and hears nothing.
-/// A node that won't tell (ACL, no cluster) counts as fine.
-pub(super) async fn is_partitioned(wire: &mut RedisConnection) -> bool {
-    match wire.ask(&[b"CLUSTER", b"INFO"]).await {
+/// Whether the node has lost the rest of its cluster: it still accepts subscribers but receives
+/// nothing. A node that refuses to answer (ACL, no cluster) counts as healthy.
+pub(super) async fn is_partitioned(connection: &mut RedisConnection) -> bool {
+    match connection.ask(&[b"CLUSTER", b"INFO"]).await {
         Ok(info) => reports_failed_state(&info),
         Err(_) => true,
     }
@@ -16,20 +16,20 @@ fn reports_failed_state(info: &Value) -> bool {
     from_redis_value_ref::<String>(info).is_ok_and(|info| info.contains("cluster_state:fail"))
 }
 
-/// The cluster's nodes as this one announces them; none if it won't tell.
-pub(super) async fn nodes(wire: &mut RedisConnection) -> Vec<RedisAddress> {
-    let slots = wire.ask(&[b"CLUSTER", b"SLOTS"]).await;
-    slots.map(|slots| announced(&slots, &wire.at)).unwrap_or_default()
+/// The nodes that this one announces; empty if it refuses to answer.
+pub(super) async fn nodes(connection: &mut RedisConnection) -> Vec<RedisAddress> {
+    let slots = connection.ask(&[b"CLUSTER", b"SLOTS"]).await;
+    slots.map(|slots| announced(&slots, &connection.at)).unwrap_or_default()
 }
 
-/// `[[start, end, [host, port, id, …], …], …]`; a nil or empty host means the one we asked.
+/// `[[start, end, [host, port, id, …], …], …]`; a nil or empty host means the node that replied.
 fn announced(slots: &Value, asked: &RedisAddress) -> Vec<RedisAddress> {
     let mut found = Vec::new();
     let ranges = slots.as_sequence().unwrap_or_default();
     for node in ranges.iter().filter_map(Value::as_sequence).flat_map(|range| range.iter().skip(2))
     {
         let Some([host, port, ..]) = node.as_sequence() else { continue };
-        // Not read as u16 by the crate: it would cut a larger number short.
+        // The redis crate would truncate a larger number to u16.
         let port = from_redis_value_ref::<i64>(port).ok().map(u16::try_from);
         let Some(Ok(port)) = port else { continue };
         let host: Option<String> = from_redis_value_ref(host).unwrap_or_default();
@@ -41,7 +41,7 @@ fn announced(slots: &Value, asked: &RedisAddress) -> Vec<RedisAddress> {
     found
 }
 
-/// Where a node tells us to go; without a host it means its own.
+/// The address in a redirection; an empty host means the node that replied.
 pub(super) fn resolve_node(host: &str, port: u16, asked: &RedisAddress) -> RedisAddress {
     match (host, asked) {
         ("" | "?", RedisAddress::Tcp(host, _)) => RedisAddress::Tcp(host.clone(), port),
@@ -50,17 +50,17 @@ pub(super) fn resolve_node(host: &str, port: u16, asked: &RedisAddress) -> Redis
     }
 }
 
-/// An answer that sends us to another node.
+/// A reply that redirects to another node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ClusterRedirect {
-    /// From now on this key is there: `MOVED 3999 127.0.0.1:6381`.
+    /// The key has moved for good: `MOVED 3999 127.0.0.1:6381`.
     Moved(RedisAddress),
-    /// For this once: `ASK 3999 127.0.0.1:6381`.
+    /// For this command only: `ASK 3999 127.0.0.1:6381`.
     Ask(RedisAddress),
 }
 
 impl ClusterRedirect {
-    /// What an error answer of `asked` tells us to do, if it is one of these.
+    /// The redirection in an error reply of `asked`, if it is one.
     pub(super) fn from_error(error: &ServerError, asked: &RedisAddress) -> Option<Self> {
         let error = RedisError::from(error.clone());
         let (host, port) = error.redirect_node()?.0.rsplit_once(':')?;

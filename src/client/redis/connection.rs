@@ -1,11 +1,11 @@
-//! One logged-in connection to a Redis server: commands out, values in.
+//! One logged-in connection to a Redis server: sends commands, receives replies.
 
 use super::{
     RedisAddress, RedisClientError, RedisSettings,
-    dialer::{RedisDialer, RedisStream},
+    dialer::RedisDialer,
     reply_reader::{MAX_REPLY, ReplyError, ReplyReader},
 };
-use crate::config::secret::Secret;
+use crate::{client::ByteStream, config::secret::Secret};
 use redis::{Value, pack_command};
 use std::{
     fmt,
@@ -16,7 +16,7 @@ use std::{
 use tokio::{io::AsyncWriteExt, time::timeout};
 use zeroize::Zeroizing;
 
-/// Who we are towards a server.
+/// The login for a server and the database to select.
 pub(super) struct RedisLogin<'a> {
     pub(super) user: Option<&'a str>,
     pub(super) password: Option<&'a Secret>,
@@ -33,17 +33,17 @@ impl<'a> From<&'a RedisSettings> for RedisLogin<'a> {
     }
 }
 
-/// A connection with what has been read from it and not yet taken.
+/// A connection with its buffer of received bytes.
 pub(super) struct RedisConnection {
     pub(super) at: RedisAddress,
-    stream: Box<dyn RedisStream>,
+    stream: Box<dyn ByteStream>,
     replies: ReplyReader,
     step_timeout: Duration,
 }
 
 impl fmt::Debug for RedisConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wire").field("at", &self.at).finish_non_exhaustive()
+        f.debug_struct("RedisConnection").field("at", &self.at).finish_non_exhaustive()
     }
 }
 
@@ -56,12 +56,12 @@ impl RedisConnection {
     ) -> Result<Self, RedisClientError> {
         let stream = dialer.dial(at).await?;
         let (at, replies) = (at.clone(), ReplyReader::new());
-        let mut wire = Self { at, stream, replies, step_timeout: dialer.step_timeout };
-        wire.log_in(login).await?;
-        Ok(wire)
+        let mut connection = Self { at, stream, replies, step_timeout: dialer.step_timeout };
+        connection.log_in(login).await?;
+        Ok(connection)
     }
 
-    /// As Nextcloud does it: a user name without a password is not presented.
+    /// Like Nextcloud, sends no user name without a password.
     async fn log_in(&mut self, login: &RedisLogin<'_>) -> Result<(), RedisClientError> {
         if let Some(password) = login.password.filter(|password| !password.is_empty()) {
             let (user, password) = (login.user.unwrap_or_default(), password.expose().as_bytes());
@@ -77,8 +77,8 @@ impl RedisConnection {
         Ok(())
     }
 
-    /// Sends a command and waits for its answer; an error answer is a [`RedisClientError`]. `rights` names the
-    /// ACL rules the command needs, for the operator. Not for a connection that has subscribed.
+    /// Sends a command and waits for its reply; an error reply becomes a [`RedisClientError`]. `rights`
+    /// names the ACL rules that the command needs. Not for a connection that has subscribed.
     pub(super) async fn call(
         &mut self,
         words: &[&[u8]],
@@ -90,7 +90,7 @@ impl RedisConnection {
         }
     }
 
-    /// As [`RedisConnection::call`], but an error answer is a value.
+    /// As [`RedisConnection::call`], but an error reply is a value.
     pub(super) async fn ask(&mut self, words: &[&[u8]]) -> Result<Value, RedisClientError> {
         let (at, step_timeout) = (self.at.clone(), self.step_timeout);
         within(&at, step_timeout, async {
@@ -104,7 +104,7 @@ impl RedisConnection {
         .await
     }
 
-    /// Sends a command and waits for nothing but the kernel to take it.
+    /// Sends a command without waiting for its reply.
     pub(super) async fn send(&mut self, words: &[&[u8]]) -> Result<(), RedisClientError> {
         let command = encode(words);
         let sent = async {
@@ -114,8 +114,7 @@ impl RedisConnection {
         sent.await.map_err(|cause| self.lost(cause))
     }
 
-    /// The next value; `None`: something has arrived, not yet a whole value. Nothing is lost when
-    /// this is cancelled.
+    /// The next value; `None`: bytes have arrived, but not a whole value yet. Cancel-safe.
     pub(super) async fn next(&mut self) -> Result<Option<Value>, RedisClientError> {
         let (replies, stream) = (&mut self.replies, &mut *self.stream);
         let next = poll_fn(|context| replies.poll_next(stream, context)).await;
@@ -135,8 +134,8 @@ impl RedisConnection {
         }
     }
 
-    /// What a broken stream means. In TLS 1.3 a server's refusal of our certificate arrives only
-    /// now, after the handshake.
+    /// Translates a stream error. In TLS 1.3 a server refuses a client certificate only after the
+    /// handshake.
     fn lost(&self, cause: io::Error) -> RedisClientError {
         let at = self.at.clone();
         match cause.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
@@ -146,15 +145,14 @@ impl RedisConnection {
         }
     }
 
-    /// Whether the server is there as far as is known, and has nothing to say: an idle connection
-    /// that isn't so is no good any more.
+    /// Whether the connection is open and has nothing to read; otherwise an idle one can't be reused.
     pub(super) fn is_at_rest(&mut self) -> bool {
         self.replies.is_at_rest(&mut *self.stream)
     }
 }
 
-/// A command as the server expects it. Whatever of it is secret is wiped; the crate allocates the
-/// result once, at its full size, so that growing leaves no copies behind.
+/// Encodes a command. The buffers are wiped, since they may hold a password; the crate allocates the
+/// result once at its full size, so no copies stay behind.
 fn encode(words: &[&[u8]]) -> Zeroizing<Vec<u8>> {
     let words: Zeroizing<Vec<Vec<u8>>> =
         Zeroizing::new(words.iter().map(|word| word.to_vec()).collect());
@@ -168,6 +166,6 @@ async fn within<T>(
 ) -> Result<T, RedisClientError> {
     timeout(step_timeout, asking).await.unwrap_or_else(|_| {
         let (at, seconds) = (at.clone(), step_timeout.as_secs_f32());
-        Err(RedisClientError::Silent { at, doing: "a command", seconds })
+        Err(RedisClientError::ResponseTimeout { at, doing: "a command", seconds })
     })
 }

@@ -1,4 +1,4 @@
-//! Finds the server to talk to: the one, any of a cluster, or the master that sentinels name.
+//! Finds the server to connect to: a single one, any node of a cluster, or the master of sentinels.
 
 use super::{
     RedisAddress, RedisClientError, RedisSettings, RedisTimeouts, RedisTopology, cluster,
@@ -7,12 +7,12 @@ use super::{
     sentinel,
     sentinel::SentinelQuery,
 };
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
 
-/// No more cluster nodes than this are remembered beside the configured seeds.
+/// Most cluster nodes that are remembered beside the configured seeds.
 const MAX_LEARNED: usize = 32;
 
-/// Connects to the right server each time, and remembers what it learned on the way.
+/// Connects to the right server and remembers the nodes that it learned of.
 #[derive(Debug)]
 pub(super) struct RedisConnector {
     settings: RedisSettings,
@@ -21,13 +21,13 @@ pub(super) struct RedisConnector {
     known: Mutex<KnownServers>,
 }
 
-/// What was learned; the lock is held for moments only.
+/// What was learned; the lock is held only for look-ups.
 #[derive(Debug)]
 struct KnownServers {
     rng: fastrand::Rng,
     /// Where the last connection succeeded: tried first.
     last: Option<RedisAddress>,
-    /// Cluster nodes that other nodes told us of, for the day all seeds are gone.
+    /// Cluster nodes that other nodes announced, in case all seeds are gone.
     learned: Vec<RedisAddress>,
 }
 
@@ -67,8 +67,8 @@ impl RedisConnector {
         RedisConnection::open(&self.dialer, at, &login).await
     }
 
-    /// Resolves once another server than `at` is the right one to listen to; pends for ever for a
-    /// single server. Servers that can't be asked change nothing: the pings tell whether `at` lives.
+    /// Resolves once another server than `at` is the right one; never for a single server. Servers that
+    /// don't answer change nothing: pings show whether `at` is alive.
     pub(super) async fn wait_until_outdated(&self, at: &RedisAddress) -> RedisClientError {
         loop {
             tokio::time::sleep(self.timeouts.look).await;
@@ -91,25 +91,25 @@ impl RedisConnector {
         }
     }
 
-    /// Any node will do, for a published message reaches them all; one that is cut off from the
-    /// rest of its cluster only if there is no other.
+    /// Connects to any node, since a published message reaches them all; to a node that is cut off
+    /// from its cluster only if there is no other.
     async fn any_node(&self, seeds: &[RedisAddress]) -> Result<RedisConnection, RedisClientError> {
-        let (mut last, mut partitioned) = (RedisClientError::Nowhere, None);
+        let (mut last, mut partitioned) = (RedisClientError::NoServerConfigured, None);
         for at in self.candidates(seeds) {
-            let mut wire = match self.open(&at).await {
-                Ok(wire) => wire,
+            let mut connection = match self.open(&at).await {
+                Ok(connection) => connection,
                 Err(fault) => {
                     last = fault;
                     continue;
                 }
             };
-            if cluster::is_partitioned(&mut wire).await {
-                partitioned.get_or_insert(wire);
+            if cluster::is_partitioned(&mut connection).await {
+                partitioned.get_or_insert(connection);
                 continue;
             }
-            let nodes = cluster::nodes(&mut wire).await;
+            let nodes = cluster::nodes(&mut connection).await;
             self.remember(&at, nodes);
-            return Ok(wire);
+            return Ok(connection);
         }
         partitioned.ok_or(last)
     }
@@ -123,8 +123,8 @@ impl RedisConnector {
             return None;
         }
         for other in self.candidates(seeds).into_iter().filter(|other| other != at) {
-            let Ok(mut wire) = self.open(&other).await else { continue };
-            if !cluster::is_partitioned(&mut wire).await {
+            let Ok(mut connection) = self.open(&other).await else { continue };
+            if !cluster::is_partitioned(&mut connection).await {
                 self.remember(&other, Vec::new());
                 return Some(format!("it is cut off from its cluster, {other} is not"));
             }
@@ -132,13 +132,13 @@ impl RedisConnector {
         None
     }
 
-    /// Asks the sentinels one after the other and takes the first master that is one.
+    /// Queries the sentinels in turn and connects to the first server that is a master.
     async fn master(
         &self,
         sentinels: &[RedisAddress],
         ask: SentinelQuery<'_>,
     ) -> Result<RedisConnection, RedisClientError> {
-        let (mut last, mut tried) = (RedisClientError::Nowhere, Vec::new());
+        let (mut last, mut tried) = (RedisClientError::NoServerConfigured, Vec::new());
         for sentinel in self.candidates(sentinels) {
             let at = match ask.master_at(&sentinel).await {
                 Ok(at) if tried.contains(&at) => continue,
@@ -149,9 +149,9 @@ impl RedisConnector {
                 }
             };
             match self.open_master(&at).await {
-                Ok(wire) => {
+                Ok(connection) => {
                     self.remember(&sentinel, Vec::new());
-                    return Ok(wire);
+                    return Ok(connection);
                 }
                 Err(fault) => last = fault,
             }
@@ -161,9 +161,9 @@ impl RedisConnector {
     }
 
     async fn open_master(&self, at: &RedisAddress) -> Result<RedisConnection, RedisClientError> {
-        let mut wire = self.open(at).await?;
-        sentinel::check_is_master(&mut wire).await?;
-        Ok(wire)
+        let mut connection = self.open(at).await?;
+        sentinel::check_is_master(&mut connection).await?;
+        Ok(connection)
     }
 
     async fn new_master(
@@ -180,8 +180,8 @@ impl RedisConnector {
         None
     }
 
-    /// Everywhere worth trying: where it worked last, the configured ones in random order so that
-    /// many daemons spread, then what was learned.
+    /// Addresses to try: the last that worked, the configured ones in random order so that many
+    /// daemons spread, then the learned ones.
     fn candidates(&self, configured: &[RedisAddress]) -> Vec<RedisAddress> {
         let mut known = self.known();
         let mut configured = configured.to_vec();
@@ -206,6 +206,6 @@ impl RedisConnector {
     }
 
     fn known(&self) -> MutexGuard<'_, KnownServers> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock()
     }
 }

@@ -1,6 +1,7 @@
-//! Opens a byte stream to one Redis address: TCP or unix socket, with TLS where it is wanted.
+//! Opens a connection to one Redis address: TCP or unix socket, with or without TLS.
 
 use super::{RedisAddress, RedisClientError, RedisTls, RedisTlsError, tls};
+use crate::client::ByteStream;
 use rustls::{ClientConfig, pki_types::ServerName};
 use socket2::{SockRef, TcpKeepalive};
 use std::{
@@ -11,42 +12,37 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     net::{TcpStream, UnixStream, lookup_host},
     task::spawn_blocking,
     time::timeout,
 };
 use tokio_rustls::TlsConnector;
 
-/// A stream of bytes to a server, of whatever kind.
-pub(super) trait RedisStream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> RedisStream for S {}
-
-/// No more of a name's addresses than this are tried, so that a dial is bounded.
+/// Most addresses of a name that are tried, so that a dial is bounded.
 const MAX_ADDRESSES: usize = 8;
 
-/// The kernel gives up on a peer that acknowledges nothing for this long.
+/// The kernel closes a connection whose peer acknowledges nothing for this long.
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The kernel probes a silent peer from then on, this often.
+/// The kernel probes an idle peer after this time.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
-/// Opens connections; knows nothing of what is said on them.
+/// Opens connections.
 #[derive(Debug, Clone)]
 pub(super) struct RedisDialer {
-    /// TLS, when it is wanted.
+    /// TLS settings, if the connection uses TLS.
     pub(super) tls: Option<RedisTls>,
-    /// The longest that each step may take: resolving, one TCP connect, the TLS handshake.
+    /// Time limit for each step: resolving, one TCP connect, the TLS handshake.
     pub(super) step_timeout: Duration,
 }
 
 impl RedisDialer {
-    /// Connects and shakes hands. The files come first: what is wrong with them is told even while
-    /// the server is away.
+    /// Connects and completes the TLS handshake. Reads the TLS files first, so that errors in them are
+    /// reported even while the server is down.
     pub(super) async fn dial(
         &self,
         at: &RedisAddress,
-    ) -> Result<Box<dyn RedisStream>, RedisClientError> {
+    ) -> Result<Box<dyn ByteStream>, RedisClientError> {
         let tls = self.tls_config().await?;
         match at {
             RedisAddress::Unix(path) => {
@@ -68,7 +64,7 @@ impl RedisDialer {
         reading.await.map_err(aborted)?.map(Some)
     }
 
-    /// Tries a name's addresses one after the other, each with its own time.
+    /// Tries the addresses of a name in turn, each with its own time limit.
     async fn tcp(
         &self,
         at: &RedisAddress,
@@ -104,8 +100,8 @@ impl RedisDialer {
         at: &RedisAddress,
         tls: Option<ClientConfig>,
         host: &str,
-        stream: impl RedisStream + 'static,
-    ) -> Result<Box<dyn RedisStream>, RedisClientError> {
+        stream: impl ByteStream + 'static,
+    ) -> Result<Box<dyn ByteStream>, RedisClientError> {
         let Some(config) = tls else { return Ok(Box::new(stream)) };
         let failed = |cause: RedisTlsError| RedisClientError::Tls { at: at.clone(), cause };
         let checked = self.tls.as_ref().is_some_and(|tls| tls.verify_peer && tls.verify_name);
@@ -114,7 +110,7 @@ impl RedisDialer {
         match timeout(self.step_timeout, shaking).await {
             Ok(Ok(shaken)) => Ok(Box::new(shaken)),
             Ok(Err(cause)) => Err(failed(cause.into())),
-            Err(_) => Err(failed(RedisTlsError::Silent(self.step_timeout.as_secs_f32()))),
+            Err(_) => Err(failed(RedisTlsError::HandshakeTimeout(self.step_timeout.as_secs_f32()))),
         }
     }
 
@@ -125,7 +121,7 @@ impl RedisDialer {
         step: impl Future<Output = Result<T, RedisClientError>>,
     ) -> Result<T, RedisClientError> {
         timeout(self.step_timeout, step).await.unwrap_or_else(|_| {
-            Err(RedisClientError::Silent {
+            Err(RedisClientError::ResponseTimeout {
                 at: at.clone(),
                 doing,
                 seconds: self.step_timeout.as_secs_f32(),
@@ -140,8 +136,8 @@ async fn unix(at: &RedisAddress, path: &Path) -> Result<UnixStream, RedisClientE
         .map_err(|cause| RedisClientError::Connect { at: at.clone(), cause })
 }
 
-/// The name to check and to send. With the name check off, a host that is no valid DNS name is
-/// still good to connect to.
+/// The name to verify and to send. Without the name check, a host that is no valid DNS name is
+/// accepted too.
 fn server_name(
     host: &str,
     checked: bool,
@@ -152,8 +148,8 @@ fn server_name(
     }
 }
 
-/// Socket options: no delay for our few small commands, and a kernel that notices a dead peer by
-/// itself, should the pings above ever be held up.
+/// Socket options: no delay for small commands, and detection of a dead peer by the kernel in case
+/// our own pings are delayed.
 fn tune(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);

@@ -1,122 +1,122 @@
-//! What can go wrong between us and Redis, told to the operator as cause and remedy.
+//! Errors of the Redis client; their texts name cause and remedy.
 
 use super::{RedisAddress, tls::RedisTlsError};
 use redis::ServerError;
 use std::{fmt, io, path::PathBuf};
 
-/// Why Redis can't be used right now. Its text is for the operator and holds no secret.
+/// Why Redis can't be used now. The text is for the operator and holds no secret.
 #[derive(Debug, thiserror::Error)]
 pub enum RedisClientError {
-    /// The host's name doesn't resolve.
+    /// The host name doesn't resolve.
     #[error("the name {host} does not resolve ({cause}): correct the Redis host or the DNS")]
     Dns {
-        /// The name.
+        /// The host name.
         host: String,
-        /// What the resolver says.
+        /// The resolver's error.
         cause: io::Error,
     },
-    /// Nothing listens there, or the way is blocked.
+    /// Nothing listens there, or a firewall blocks the connection.
     #[error("{at} can't be reached ({cause}): is Redis running and listening there?")]
     Connect {
-        /// Where.
+        /// The server's address.
         at: RedisAddress,
-        /// What the system says.
+        /// The system's error.
         cause: io::Error,
     },
     /// No answer in time.
     #[error(
         "{at} does not answer ({doing} took longer than {seconds} s): Redis hangs or a firewall drops packets"
     )]
-    Silent {
-        /// Where.
+    ResponseTimeout {
+        /// The server's address.
         at: RedisAddress,
-        /// What was waited for.
+        /// The step that took too long.
         doing: &'static str,
-        /// How long.
+        /// The time limit.
         seconds: f32,
     },
     /// The TLS handshake failed.
     #[error("TLS with {at}: {cause}")]
     Tls {
-        /// Where.
+        /// The server's address.
         at: RedisAddress,
-        /// What and why.
+        /// The failure and its remedy.
         cause: RedisTlsError,
     },
     /// A certificate or key file can't be used.
     #[error("the TLS file {} can't be used ({cause}): it must be a readable PEM file without a passphrase", path.display())]
     TlsFile {
-        /// Which.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// Why it can't be used.
         cause: String,
     },
     /// The connection ended or broke.
     #[error("{at} closed the connection{}", detail(.cause))]
     Closed {
-        /// Where.
+        /// The server's address.
         at: RedisAddress,
-        /// What the system says, if anything.
+        /// The system's error, if any.
         cause: Option<io::Error>,
     },
-    /// The connection ended before the server had said a word.
+    /// The connection ended before the server sent anything.
     #[error(
         "{at} closes the connection without a word: does the port want TLS (tls://), or has Redis too many clients?"
     )]
     ClosedSilently {
-        /// Where.
+        /// The server's address.
         at: RedisAddress,
     },
-    /// Something that isn't Redis listens there.
+    /// The server there isn't Redis.
     #[error(
         "{at} does not speak the Redis protocol: is this the right port, and is TLS wanted there (tls://)?"
     )]
     NotRedis {
-        /// Where.
+        /// The server's address.
         at: RedisAddress,
     },
-    /// More bytes than any message of Nextcloud's or answer to us has.
+    /// A reply longer than any message of Nextcloud.
     #[error(
         "{at} sends a message of more than {} MiB, so the connection was cut: find out who publishes it", limit >> 20
     )]
     TooLarge {
-        /// Where.
+        /// The server's address.
         at: RedisAddress,
-        /// How many bytes a reply may have.
+        /// Most bytes in a reply.
         limit: usize,
     },
     /// Wrong or missing user or password.
     #[error("{at} refuses the login ({answer}): correct the Redis user and password")]
     Login {
-        /// Where.
+        /// The server's address.
         at: RedisAddress,
-        /// Redis's words.
+        /// The text of the reply.
         answer: String,
     },
-    /// The ACL forbids something.
+    /// The ACL forbids a command, key or channel.
     #[error("{at} forbids it ({answer}): grant the Redis user {rights} (docs/redis-acl.md)")]
     Forbidden {
-        /// Where.
+        /// The server's address.
         at: RedisAddress,
-        /// Redis's words.
+        /// The text of the reply.
         answer: String,
-        /// What is missing, as ACL rules.
+        /// The missing rights, as ACL rules.
         rights: &'static str,
     },
-    /// Any other error answer.
+    /// Any other error reply.
     #[error("{at} answers with an error: {answer}")]
     Refused {
-        /// Where.
+        /// The server's address.
         at: RedisAddress,
-        /// Redis's words.
+        /// The text of the reply.
         answer: String,
     },
     /// No sentinel knows the master.
     #[error("sentinel {at} knows no master named '{master}': correct the master's name")]
     UnknownMaster {
-        /// The sentinel.
+        /// The sentinel's address.
         at: RedisAddress,
-        /// The name asked for.
+        /// The name of the master.
         master: String,
     },
     /// The server is a replica where a master is needed.
@@ -124,26 +124,26 @@ pub enum RedisClientError {
         "{at} is a replica, not the master: a failover is under way, or the sentinels are behind"
     )]
     NotMaster {
-        /// Where.
+        /// The server's address.
         at: RedisAddress,
     },
-    /// The other servers of the cluster or the sentinels have a better place.
+    /// The cluster or the sentinels name a better server.
     #[error("{at} is no longer the right server: {why}")]
     Moved {
-        /// Where we were.
+        /// The server that was used.
         at: RedisAddress,
-        /// What was found.
+        /// What the others report.
         why: String,
     },
-    /// Redis, the way there and the queue before it took too long together.
+    /// Connecting, queueing and the command together took too long.
     #[error("Redis took longer than {seconds} s: it is overloaded or hangs")]
-    Late {
-        /// How long was waited.
+    CommandTimeout {
+        /// The time limit.
         seconds: f32,
     },
     /// The settings name no server at all.
     #[error("no Redis server is configured: set REDIS_URL or the redis section in config.php")]
-    Nowhere,
+    NoServerConfigured,
 }
 
 fn detail(cause: &Option<io::Error>) -> String {
@@ -151,7 +151,7 @@ fn detail(cause: &Option<io::Error>) -> String {
 }
 
 impl RedisClientError {
-    /// What an error answer means. `rights` names the ACL rules that the refused command needs.
+    /// Translates an error reply. `rights` names the ACL rules that the refused command needs.
     pub(super) fn answer(at: &RedisAddress, error: &ServerError, rights: &'static str) -> Self {
         let at = at.clone();
         let answer = printable(error.code(), error.details().unwrap_or_default());
@@ -170,7 +170,7 @@ impl RedisClientError {
     }
 }
 
-/// A server's words, fit for one log line: short and without control characters.
+/// A server's text made fit for a log line: short and without control characters.
 fn printable(code: &str, details: &str) -> String {
     const LONGEST: usize = 200;
     let words = code.chars().chain([' ']).chain(details.chars()).take(LONGEST);
@@ -192,7 +192,7 @@ mod tests {
     use super::{RedisAddress, RedisClientError};
     use redis::{Value, parse_redis_value};
 
-    fn told(text: &str) -> String {
+    fn message(text: &str) -> String {
         let at = RedisAddress::Tcp("::1".into(), 6379);
         let Ok(Value::ServerError(error)) = parse_redis_value(format!("-{text}\r\n").as_bytes())
         else {
@@ -211,21 +211,21 @@ mod tests {
             "ERR Client sent AUTH, but no password is set",
             "ERR wrong number of arguments for 'auth' command",
         ] {
-            let told = told(text);
-            assert!(told.starts_with("[::1]:6379 refuses the login"), "{told}");
-            assert!(told.contains("correct the Redis user and password"), "{told}");
+            let text = message(text);
+            assert!(text.starts_with("[::1]:6379 refuses the login"), "{text}");
+            assert!(text.contains("correct the Redis user and password"), "{text}");
         }
     }
 
     #[test]
     fn a_missing_right_names_the_acl_rules() {
-        let told = told("NOPERM this user has no permissions to run the 'subscribe' command");
-        assert!(told.contains("grant the Redis user +subscribe &notify_*"), "{told}");
+        let text = message("NOPERM this user has no permissions to run the 'subscribe' command");
+        assert!(text.contains("grant the Redis user +subscribe &notify_*"), "{text}");
     }
 
     #[test]
-    fn a_servers_words_are_one_short_line() {
-        let told = told(&format!("LOADING \x1b[31m\t{}", "x".repeat(10_000)));
-        assert!(told.len() < 400 && !told.chars().any(char::is_control), "{told:?}");
+    fn a_servers_text_becomes_one_short_line() {
+        let text = message(&format!("LOADING \x1b[31m\t{}", "x".repeat(10_000)));
+        assert!(text.len() < 400 && !text.chars().any(char::is_control), "{text:?}");
     }
 }

@@ -1,20 +1,20 @@
-//! Notices a connection that is open but dead: asks after a silence, gives up without an answer.
+//! Detects a dead connection: sends a ping after a silence, gives up without a reply.
 
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What to do at a moment.
+/// What to do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HeartbeatAction {
     /// Nothing before [`RedisHeartbeat::due`].
     Wait,
     /// Send a ping now.
     Ping,
-    /// The peer owes an answer for too long.
+    /// The peer's reply is overdue.
     Dead,
 }
 
-/// Any byte from the peer is a sign of life; time is passed in.
+/// Tracks when bytes arrived last. Time is passed in.
 #[derive(Debug)]
 pub(super) struct RedisHeartbeat {
     silence: Duration,
@@ -24,27 +24,27 @@ pub(super) struct RedisHeartbeat {
 }
 
 impl RedisHeartbeat {
-    /// `silence`: how long to wait before asking; `answer`: how long the answer may take.
+    /// `silence`: the time before a ping; `answer`: the time limit for its reply.
     pub(super) fn new(silence: Duration, answer: Duration, now: Instant) -> Self {
         Self { silence, answer, received: now, pinged: None }
     }
 
-    /// Something arrived, or we were the ones who didn't listen.
+    /// Bytes arrived, or this side wasn't reading.
     pub(super) fn received(&mut self, now: Instant) {
         (self.received, self.pinged) = (now, None);
     }
 
-    /// When something was received last.
+    /// When bytes arrived last.
     pub(super) fn last_received(&self) -> Instant {
         self.received
     }
 
-    /// A question was sent: its answer is owed from now.
+    /// A command was sent: its reply is due from now on.
     pub(super) fn pinged(&mut self, now: Instant) {
         self.pinged = Some(now);
     }
 
-    /// When to look again.
+    /// When to call [`RedisHeartbeat::next_action`] again.
     pub(super) fn due(&self) -> Instant {
         match self.pinged {
             Some(pinged) => pinged + self.answer,
@@ -72,7 +72,7 @@ mod tests {
     const ANSWER: Duration = Duration::from_secs(5);
 
     #[test]
-    fn a_silent_peer_is_asked_once_and_then_given_up() {
+    fn a_silent_peer_gets_one_ping_and_is_then_dead() {
         let start = Instant::now();
         let mut heartbeat = RedisHeartbeat::new(SILENCE, ANSWER, start);
         assert_eq!(
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn any_sign_of_life_starts_the_silence_anew() {
+    fn any_received_byte_resets_the_silence() {
         let start = Instant::now();
         let mut heartbeat = RedisHeartbeat::new(SILENCE, ANSWER, start);
         heartbeat.pinged(start + SILENCE);

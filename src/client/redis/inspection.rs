@@ -1,4 +1,4 @@
-//! One look at a Redis server: what the doctor tells of it.
+//! Reads what the doctor reports about a Redis server.
 
 use super::{
     RedisAddress, RedisClientError, RedisSettings, RedisTimeouts, connection::RedisConnection,
@@ -7,45 +7,48 @@ use super::{
 use redis::{FromRedisValue as _, Value, from_redis_value_ref};
 use std::time::Duration;
 
-/// What a server says of itself, as far as our rights go.
+/// What a server reports about itself, as far as the ACL allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerInspection {
-    /// Which server it is: with Sentinel or Cluster the one that was found.
+    /// The server's address; with Sentinel or Cluster the one that was found.
     pub at: RedisAddress,
-    /// As whom we are logged in (`ACL WHOAMI`, Redis 6).
+    /// The user of the connection (`ACL WHOAMI`, Redis 6).
     pub user: Option<String>,
-    /// Its version (`INFO server`).
+    /// The server's version (`INFO server`).
     pub version: Option<String>,
-    /// Its time of day, since 1970 (`TIME`).
+    /// The server's time of day, since 1970 (`TIME`).
     pub time: Option<Duration>,
 }
 
 impl ServerInspection {
-    /// Connects, logs in, asks. Only what the daemon itself can't do without must be answered.
+    /// Connects, logs in and queries. Only the commands that the daemon needs must be allowed.
     ///
     /// # Errors
-    /// [`RedisClientError`]: no server, no log-in, or not even `PING` is allowed.
-    pub async fn take(
+    /// [`RedisClientError`]: no server, no login, or not even `PING` is allowed.
+    pub async fn run(
         settings: RedisSettings,
         timeouts: RedisTimeouts,
         rng: fastrand::Rng,
     ) -> Result<Self, RedisClientError> {
-        let mut wire = RedisConnector::new(settings, timeouts, rng).connect().await?;
-        wire.call(&[b"PING"], "+ping").await?;
+        let mut connection = RedisConnector::new(settings, timeouts, rng).connect().await?;
+        connection.call(&[b"PING"], "+ping").await?;
         Ok(Self {
-            user: text(&mut wire, &[b"ACL", b"WHOAMI"]).await?,
-            version: text(&mut wire, &[b"INFO", b"server"]).await?.as_deref().and_then(version),
-            time: time(&wire.ask(&[b"TIME"]).await?),
-            at: wire.at,
+            user: text(&mut connection, &[b"ACL", b"WHOAMI"]).await?,
+            version: text(&mut connection, &[b"INFO", b"server"])
+                .await?
+                .as_deref()
+                .and_then(version),
+            time: time(&connection.ask(&[b"TIME"]).await?),
+            at: connection.at,
         })
     }
 }
 
 async fn text(
-    wire: &mut RedisConnection,
+    connection: &mut RedisConnection,
     words: &[&[u8]],
 ) -> Result<Option<String>, RedisClientError> {
-    Ok(from_redis_value_ref(&wire.ask(words).await?).ok())
+    Ok(from_redis_value_ref(&connection.ask(words).await?).ok())
 }
 
 fn version(info: &str) -> Option<String> {
@@ -53,7 +56,7 @@ fn version(info: &str) -> Option<String> {
     Some(line.trim().chars().take(32).filter(|letter| !letter.is_control()).collect())
 }
 
-/// Seconds and microseconds.
+/// Reads seconds and microseconds.
 fn time(answer: &Value) -> Option<Duration> {
     let (seconds, micros) = <(u64, u32)>::from_redis_value_ref(answer).ok()?;
     Some(Duration::from_secs(seconds) + Duration::from_micros(micros.into()))
@@ -66,9 +69,9 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn answers_are_read_and_refusals_are_not() {
-        let told = parse_redis_value(b"*2\r\n$10\r\n1700000000\r\n$6\r\n250000\r\n").unwrap();
-        assert_eq!(time(&told), Some(Duration::from_millis(1_700_000_000_250)));
+    fn replies_are_read_and_refusals_are_not() {
+        let reply = parse_redis_value(b"*2\r\n$10\r\n1700000000\r\n$6\r\n250000\r\n").unwrap();
+        assert_eq!(time(&reply), Some(Duration::from_millis(1_700_000_000_250)));
         assert_eq!(time(&parse_redis_value(b"-NOPERM no\r\n").unwrap()), None);
         assert_eq!(version("# Server\r\nredis_version:7.0.15\r\n").as_deref(), Some("7.0.15"));
         assert_eq!(version("nothing"), None);

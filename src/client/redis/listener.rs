@@ -1,4 +1,4 @@
-//! One subscribed connection: turns what arrives into deliveries until it is lost.
+//! One subscribed connection: delivers what arrives until the connection is lost.
 
 use super::{
     RedisClientError, RedisTimeouts,
@@ -15,22 +15,22 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// The rights that listening needs, as the operator reads them when they are missing.
+/// The ACL rules that a subscription needs.
 const RIGHTS: &str = "+subscribe +ping and the channel pattern &notify_*";
 
-/// A larger payload waits for an empty queue, so that what the queue may hold is bounded in bytes,
-/// not only in messages.
+/// A larger payload waits for an empty queue, so that the queue is bounded in bytes, not only in
+/// messages.
 const LARGE: usize = 16 << 10;
 
-/// Values that arrived together are taken without a timer and share their time of arrival; of more than
-/// these the next looks at the clock.
+/// Values that arrive together are read without a timer and share their time of arrival; after this
+/// many the clock is read again.
 const BURST: usize = 32;
 
 /// Why listening ended.
 pub(super) enum ListenerExit {
     /// The connection is lost.
     Lost(RedisClientError),
-    /// Nobody reads the queue any more: the daemon is ending.
+    /// The queue has no receiver any more: the daemon is shutting down.
     QueueClosed,
 }
 
@@ -42,27 +42,27 @@ impl From<RedisClientError> for ListenerExit {
 
 /// A connection that has subscribed or is about to.
 pub(super) struct RedisListener<'a> {
-    wire: RedisConnection,
+    connection: RedisConnection,
     heartbeat: RedisHeartbeat,
     answer: Duration,
     channels: &'static [&'static str],
     queue: &'a Sender<SourceEvent>,
     unconfirmed: usize,
-    /// Values taken since the clock was last looked at.
+    /// Values read since the clock was.
     burst: usize,
 }
 
 impl<'a> RedisListener<'a> {
-    /// Takes over a logged-in connection.
+    /// Wraps a logged-in connection.
     pub(super) fn new(
-        wire: RedisConnection,
+        connection: RedisConnection,
         timeouts: &RedisTimeouts,
         channels: &'static [&'static str],
         queue: &'a Sender<SourceEvent>,
     ) -> Self {
         let heartbeat = RedisHeartbeat::new(timeouts.silence, timeouts.answer, Instant::now());
         Self {
-            wire,
+            connection,
             heartbeat,
             answer: timeouts.answer,
             channels,
@@ -83,7 +83,7 @@ impl<'a> RedisListener<'a> {
         Ok(())
     }
 
-    /// Hands on what arrives, in order, until the connection is lost.
+    /// Delivers messages in order until the connection is lost.
     pub(super) async fn listen(&mut self) -> ListenerExit {
         loop {
             if let Err(end) = self.listen_once().await {
@@ -96,18 +96,18 @@ impl<'a> RedisListener<'a> {
         match self.read().await? {
             Some(Value::Array(parts)) => self.take(parts).await,
             Some(Value::ServerError(error)) => {
-                Err(RedisClientError::answer(&self.wire.at, &error, RIGHTS).into())
+                Err(RedisClientError::answer(&self.connection.at, &error, RIGHTS).into())
             }
-            // The answer to a ping, or part of something.
+            // The reply to a ping, or part of a value.
             _ => Ok(()),
         }
     }
 
-    /// Waits for bytes, asking after a silence. The timer only speaks once reading has found
-    /// nothing: a process that was suspended first looks into its socket.
+    /// Waits for bytes and sends a ping after a silence. The timer counts only after a read found
+    /// nothing: a process that was suspended first reads its socket.
     async fn read(&mut self) -> Result<Option<Value>, RedisClientError> {
         if self.burst < BURST
-            && let Some(next) = self.wire.next().now_or_never()
+            && let Some(next) = self.connection.next().now_or_never()
         {
             self.burst += 1;
             return next;
@@ -116,7 +116,7 @@ impl<'a> RedisListener<'a> {
             self.heartbeat.received(Instant::now());
         }
         loop {
-            if let Ok(next) = timeout_at(self.heartbeat.due(), self.wire.next()).await {
+            if let Ok(next) = timeout_at(self.heartbeat.due(), self.connection.next()).await {
                 self.heartbeat.received(Instant::now());
                 return next;
             }
@@ -130,7 +130,7 @@ impl<'a> RedisListener<'a> {
 
     async fn send(&mut self, words: &[&[u8]]) -> Result<(), RedisClientError> {
         let deadline = Instant::now() + self.answer;
-        match timeout_at(deadline, self.wire.send(words)).await {
+        match timeout_at(deadline, self.connection.send(words)).await {
             Ok(sent) => sent?,
             Err(_) => return Err(self.silent("taking a command")),
         }
@@ -139,14 +139,14 @@ impl<'a> RedisListener<'a> {
     }
 
     fn silent(&self, doing: &'static str) -> RedisClientError {
-        RedisClientError::Silent {
-            at: self.wire.at.clone(),
+        RedisClientError::ResponseTimeout {
+            at: self.connection.at.clone(),
             doing,
             seconds: self.answer.as_secs_f32(),
         }
     }
 
-    /// `[what, channel, payload or count]`; the answer to a ping has two parts.
+    /// `[what, channel, payload or count]`; the reply to a ping has two parts.
     async fn take(&mut self, parts: Vec<Value>) -> Result<(), ListenerExit> {
         let Ok([Value::BulkString(what), Value::BulkString(channel), last]) =
             <[Value; 3]>::try_from(parts)
@@ -184,9 +184,9 @@ impl<'a> RedisListener<'a> {
         }
     }
 
-    /// Waits for so many free places in the queue and takes one. Meanwhile nothing is read and Redis
-    /// keeps what is published, up to its `client-output-buffer-limit pubsub`; past it Redis drops
-    /// us, which is a gap like any other.
+    /// Waits for so many free slots in the queue and uses one. Meanwhile nothing is read, and Redis
+    /// buffers what is published up to its `client-output-buffer-limit pubsub`. Beyond it Redis closes
+    /// the connection, which is a gap like any other.
     async fn wait_for_capacity(
         &mut self,
         delivery: SourceEvent,

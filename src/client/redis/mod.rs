@@ -1,4 +1,4 @@
-//! Redis as a source: one supervised subscription, and the few keys the host reads and writes.
+//! The Redis client: one supervised subscription, and the few keys that services read and write.
 
 pub mod read_settings;
 mod url;

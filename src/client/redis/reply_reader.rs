@@ -1,6 +1,6 @@
-//! Takes Redis's replies off a stream: the redis crate's parser, fed as bytes arrive and bounded.
+//! Reads replies from a stream: the redis crate's parser, fed as bytes arrive, with a size limit.
 
-use super::dialer::RedisStream;
+use crate::client::ByteStream;
 use redis::{Parser, Value};
 use std::{
     io::{self, ErrorKind, Read},
@@ -9,12 +9,12 @@ use std::{
 };
 use tokio::io::ReadBuf;
 
-/// So many bytes may arrive of one reply before it is whole; past them the connection is cut.
-/// Nextcloud's largest messages are Text's editing steps, far below it. The parser's buffer grows
-/// up to this for a large reply, and stays so until the connection ends.
+/// Most bytes of one reply; beyond it the connection is closed. Nextcloud's largest messages, the
+/// editing steps of Text, are far smaller. The parser's buffer grows up to this for a large reply and
+/// stays so until the connection ends.
 pub(super) const MAX_REPLY: usize = 4 << 20;
 
-/// Why there are no more replies.
+/// Why no further reply can be read.
 #[derive(Debug)]
 pub(super) enum ReplyError {
     /// The peer closed the stream.
@@ -23,11 +23,11 @@ pub(super) enum ReplyError {
     Broken(io::Error),
     /// A reply of more than [`MAX_REPLY`] bytes.
     TooLarge,
-    /// Not the Redis protocol.
+    /// The bytes aren't the Redis protocol.
     NotRedis,
 }
 
-/// What has arrived of the next reply.
+/// The state of the parser.
 pub(super) struct ReplyReader {
     parser: Parser,
     /// Bytes read since the last whole reply.
@@ -37,21 +37,21 @@ pub(super) struct ReplyReader {
 }
 
 impl ReplyReader {
-    /// Nothing has arrived.
+    /// A reader of a new connection.
     pub(super) fn new() -> Self {
         Self { parser: Parser::new(), pending_bytes: 0, has_received: false }
     }
 
-    /// Whether the server has said anything yet.
+    /// Whether the server has sent anything yet.
     pub(super) fn has_received(&self) -> bool {
         self.has_received
     }
 
-    /// The next reply; `None`: bytes have arrived, not yet a whole reply. Reads from `stream` only
-    /// once all that was read before has been handed out. What has arrived of a reply stays here.
+    /// The next reply; `None`: bytes have arrived, but not a whole reply yet. Reads from `stream` only
+    /// once all earlier bytes are consumed. A partial reply is kept.
     pub(super) fn poll_next(
         &mut self,
-        stream: &mut dyn RedisStream,
+        stream: &mut dyn ByteStream,
         context: &mut Context<'_>,
     ) -> Poll<Result<Option<Value>, ReplyError>> {
         let room = MAX_REPLY.saturating_sub(self.pending_bytes);
@@ -72,25 +72,25 @@ impl ReplyReader {
         })
     }
 
-    /// Whether the server is silent and owes nothing, as between two commands. Never waits.
-    pub(super) fn is_at_rest(&mut self, stream: &mut dyn RedisStream) -> bool {
+    /// Whether the connection is open and no reply is pending. Never waits.
+    pub(super) fn is_at_rest(&mut self, stream: &mut dyn ByteStream) -> bool {
         self.pending_bytes == 0
             && self.poll_next(stream, &mut Context::from_waker(Waker::noop())).is_pending()
     }
 }
 
-/// Why nothing can be read now.
+/// Why the parser got no bytes.
 enum ReadStall {
-    /// The rest is still on its way.
+    /// The rest hasn't arrived yet.
     Waiting,
-    /// There will be no more.
+    /// No more bytes will arrive.
     Stopped(ReplyError),
 }
 
-/// An asynchronous stream as the parser reads it: a blocking one that "would block". The parser
-/// goes on where it was at the next call.
+/// Presents an asynchronous stream to the parser as a non-blocking one. The parser resumes at the next
+/// call.
 struct ParserInput<'a, 'c> {
-    stream: &'a mut dyn RedisStream,
+    stream: &'a mut dyn ByteStream,
     context: &'a mut Context<'c>,
     room: usize,
     taken: usize,
@@ -122,7 +122,7 @@ impl Read for ParserInput<'_, '_> {
 }
 
 impl ParserInput<'_, '_> {
-    /// The true reason stays here; the parser only needs to know that it can't go on.
+    /// Keeps the reason here; the parser only learns that it can't continue.
     fn record_stall(&mut self, why: ReadStall) -> io::Result<usize> {
         self.stall = Some(why);
         Err(ErrorKind::WouldBlock.into())

@@ -1,4 +1,4 @@
-//! Asks sentinels where the master is, and a server whether it is one.
+//! Queries sentinels for the master, and a server for its role.
 //!
 //! <https://redis.io/docs/latest/develop/reference/sentinel-clients/>
 
@@ -9,25 +9,25 @@ use super::{
 };
 use redis::{Value, from_redis_value_ref};
 
-/// How to ask a sentinel.
+/// A query for the address of a master.
 pub(super) struct SentinelQuery<'a> {
     pub(super) dialer: &'a RedisDialer,
     /// The sentinels' own login.
     pub(super) login: RedisLogin<'a>,
-    /// The master's name.
+    /// The name of the master.
     pub(super) master: &'a str,
 }
 
 impl SentinelQuery<'_> {
-    /// Where this sentinel says the master is.
+    /// The address of the master according to this sentinel.
     pub(super) async fn master_at(
         &self,
         sentinel: &RedisAddress,
     ) -> Result<RedisAddress, RedisClientError> {
-        let mut wire = RedisConnection::open(self.dialer, sentinel, &self.login).await?;
+        let mut connection = RedisConnection::open(self.dialer, sentinel, &self.login).await?;
         let question: [&[u8]; 3] =
             [b"SENTINEL", b"get-master-addr-by-name", self.master.as_bytes()];
-        let answer = wire.call(&question, "+sentinel|get-master-addr-by-name").await?;
+        let answer = connection.call(&question, "+sentinel|get-master-addr-by-name").await?;
         match from_redis_value_ref::<(String, u16)>(&answer) {
             Ok((host, port)) => Ok(RedisAddress::Tcp(host, port)),
             Err(_) if answer == Value::Nil => Err(RedisClientError::UnknownMaster {
@@ -39,13 +39,16 @@ impl SentinelQuery<'_> {
     }
 }
 
-/// A sentinel may be behind: the server itself knows whether it is a master. One whose ACL doesn't
-/// let us ask is believed.
-pub(super) async fn check_is_master(wire: &mut RedisConnection) -> Result<(), RedisClientError> {
-    let role = wire.ask(&[b"ROLE"]).await?;
+/// A sentinel may be out of date, so the server itself is asked. One whose ACL forbids it passes.
+pub(super) async fn check_is_master(
+    connection: &mut RedisConnection,
+) -> Result<(), RedisClientError> {
+    let role = connection.ask(&[b"ROLE"]).await?;
     let role = role.as_sequence().and_then(<[Value]>::first);
     match role.and_then(|role| from_redis_value_ref::<String>(role).ok()).as_deref() {
-        Some("slave" | "sentinel") => Err(RedisClientError::NotMaster { at: wire.at.clone() }),
+        Some("slave" | "sentinel") => {
+            Err(RedisClientError::NotMaster { at: connection.at.clone() })
+        }
         _ => Ok(()),
     }
 }

@@ -1,40 +1,40 @@
-//! Where Redis is and how to log in there.
+//! Settings of a Redis connection: address, topology, login, TLS.
 
 use crate::config::secret::Secret;
 use std::path::PathBuf;
 
-/// A place where a server listens.
+/// The address of a Redis server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RedisAddress {
     /// Host name or address (no brackets around IPv6) and port.
     Tcp(String, u16),
-    /// A unix socket.
+    /// The path of a unix socket.
     Unix(PathBuf),
 }
 
-/// How the Redis servers belong together.
+/// How the servers form one Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RedisTopology {
-    /// One server.
+    /// A single server.
     Single(RedisAddress),
-    /// Redis Cluster: any seed that answers will do.
+    /// Redis Cluster: the daemon connects to any seed.
     Cluster(Vec<RedisAddress>),
-    /// Sentinels that know where the master with this name is.
+    /// Sentinels that know the address of a master.
     Sentinel {
-        /// The sentinels' addresses; any that answers will do.
+        /// The sentinels' addresses; the daemon queries any.
         sentinels: Vec<RedisAddress>,
         /// The master's name (`mymaster`).
         master: String,
         /// The sentinels' own user and password, when they have one.
         user: Option<String>,
-        /// See `user`.
+        /// The password for `user`.
         password: Option<Secret>,
     },
 }
 
 impl RedisTopology {
-    /// The servers that are listened to, so that the same one has the same text however it is
-    /// written: Redis publishes to all its databases, so the database is no part of it.
+    /// The servers in a normal form, so that the same server has the same text however it is written.
+    /// The database is no part of it, since Redis publishes to all its databases.
     pub fn servers(&self) -> Vec<String> {
         match self {
             Self::Single(at) => vec![at.server()],
@@ -64,31 +64,31 @@ impl RedisAddress {
     }
 }
 
-/// TLS towards Redis. `specs/nextcloud.md` section 8: `redis.ssl_context` and `REDIS_TLS_*`.
+/// TLS settings for Redis. `specs/nextcloud.md` section 8: `redis.ssl_context` and `REDIS_TLS_*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisTls {
-    /// CA file (PEM); `None` means the system's.
+    /// CA file (PEM); `None`: the system's authorities.
     pub ca: Option<PathBuf>,
     /// Client certificate and key (PEM).
     pub client: Option<(PathBuf, PathBuf)>,
-    /// `false`: any certificate will do (`verify_peer=false`, `--redis-tls-insecure`).
+    /// `false`: any certificate is accepted (`verify_peer=false`, `--redis-tls-insecure`).
     pub verify_peer: bool,
     /// `false`: the chain is verified, the name in it is not.
     pub verify_name: bool,
 }
 
-/// Everything needed to reach Redis.
+/// All settings of a Redis connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisSettings {
-    /// Which servers.
+    /// The servers.
     pub topology: RedisTopology,
-    /// ACL user.
+    /// The ACL user.
     pub user: Option<String>,
-    /// Password.
+    /// The password of that user.
     pub password: Option<Secret>,
     /// Database index (0 in a cluster).
     pub database: i64,
-    /// TLS, when the connection uses it.
+    /// TLS settings, if the connection uses TLS.
     pub tls: Option<RedisTls>,
 }
 
@@ -97,7 +97,7 @@ mod tests {
     use super::{RedisAddress, RedisTopology};
 
     #[test]
-    fn one_server_has_one_text_however_it_is_written() {
+    fn one_server_has_one_normal_form() {
         let server =
             |host: &str| RedisTopology::Single(RedisAddress::Tcp(host.to_owned(), 6379)).servers();
         for alike in [

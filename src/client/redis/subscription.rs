@@ -1,12 +1,13 @@
-//! The supervised subscription: always either listening or on its way back, and never silent about a gap.
+//! The supervised subscription: it reconnects after every loss and reports each gap.
 
 use super::{
     RedisClientError, RedisSettings, RedisTimeouts,
     connector::RedisConnector,
     listener::{ListenerExit, RedisListener},
 };
-use crate::client::{
-    SourceEvent, SourceState, backoff::ReconnectBackoff, outage_log::OutageLogLimiter,
+use crate::{
+    client::{LogLimiter, SourceEvent, backoff::ReconnectBackoff},
+    health::DependencyState,
 };
 use std::time::Duration;
 use tokio::{
@@ -15,28 +16,31 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// The outage is logged at once, then once per interval, also when a connection comes and goes.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
+
 /// What to subscribe to, and where.
 #[derive(Debug)]
 pub struct RedisSubscription {
-    /// Which Redis.
+    /// The Redis to connect to.
     pub settings: RedisSettings,
     /// The channels' names; at least one.
     pub channels: &'static [&'static str],
-    /// How patient to be.
+    /// The timeouts.
     pub timeouts: RedisTimeouts,
-    /// Chance, for the jitter and for choosing among several servers.
+    /// Randomness for the jitter and for the choice among several servers.
     pub rng: fastrand::Rng,
 }
 
 impl RedisSubscription {
-    /// Listens until `stop`, coming back after every loss. Messages go to `queue` in the order
-    /// Redis sent them; while it is full nothing is read. [`SourceEvent::Gap`] follows every
-    /// subscription but one made by the very first try: whoever was already connected may have
-    /// missed something. Returns early only when the queue's reader is gone.
+    /// Listens until `stop` and reconnects after every loss. Messages go to `queue` in the order
+    /// Redis sent them; while it is full nothing is read. [`SourceEvent::Gap`] precedes the messages
+    /// of every subscription except one made by the very first attempt: clients that are already
+    /// connected may have missed something. Returns early only when the queue's receiver is gone.
     pub async fn run(
         self,
         queue: mpsc::Sender<SourceEvent>,
-        state: watch::Sender<SourceState>,
+        state: watch::Sender<DependencyState>,
         stop: CancellationToken,
     ) {
         let mut rng = self.rng;
@@ -45,7 +49,7 @@ impl RedisSubscription {
             channels: self.channels,
             timeouts: self.timeouts,
             backoff: ReconnectBackoff::new(rng),
-            outage: OutageLogLimiter::default(),
+            log_limiter: LogLimiter::new(LOG_INTERVAL),
             missed: false,
             queue,
             state,
@@ -59,11 +63,11 @@ struct SubscriptionSupervisor {
     channels: &'static [&'static str],
     timeouts: RedisTimeouts,
     backoff: ReconnectBackoff,
-    outage: OutageLogLimiter,
+    log_limiter: LogLimiter<()>,
     /// Something may have been missed since the last subscription, or since the start.
     missed: bool,
     queue: mpsc::Sender<SourceEvent>,
-    state: watch::Sender<SourceState>,
+    state: watch::Sender<DependencyState>,
 }
 
 impl SubscriptionSupervisor {
@@ -75,13 +79,13 @@ impl SubscriptionSupervisor {
     }
 
     async fn run_connection(&mut self) -> ListenerExit {
-        let wire = match self.finder.connect().await {
-            Ok(wire) => wire,
+        let connection = match self.finder.connect().await {
+            Ok(connection) => connection,
             Err(fault) => return fault.into(),
         };
-        let at = wire.at.clone();
+        let at = connection.at.clone();
         let queue = self.queue.clone();
-        let mut listener = RedisListener::new(wire, &self.timeouts, self.channels, &queue);
+        let mut listener = RedisListener::new(connection, &self.timeouts, self.channels, &queue);
         if let Err(end) = listener.subscribe().await {
             return end;
         }
@@ -98,28 +102,30 @@ impl SubscriptionSupervisor {
     fn connected(&mut self, at: &super::RedisAddress) {
         let now = Instant::now();
         self.backoff.connected(now);
-        self.state.send_replace(SourceState::Connected { since: now });
-        match self.outage.ended(now) {
-            None => tracing::info!("listening to Redis at {at}"),
-            Some(away) => tracing::info!(
-                "listening to Redis at {at} again after {:.1} s; clients are told to look for changes",
-                away.as_secs_f32()
+        match self.state.send_replace(DependencyState::Up { since: now }) {
+            DependencyState::Down { since, .. } => tracing::info!(
+                "subscribed to Redis at {at} again after {:.1} s; clients are asked to resync",
+                now.saturating_duration_since(since).as_secs_f32()
             ),
+            _ => tracing::info!("subscribed to Redis at {at}"),
         }
         self.missed = false;
     }
 
-    /// Tells everyone concerned and says how long to wait before the next try.
+    /// Logs and publishes the loss; returns how long to wait before the next attempt.
     fn lost(&mut self, fault: &RedisClientError) -> Duration {
         let now = Instant::now();
         self.missed = true;
-        if self.outage.should_log(now) {
-            tracing::warn!("no messages from Redis: {fault}; trying again until it works");
+        if self.log_limiter.should_log((), now) {
+            tracing::warn!("no messages from Redis: {fault}; reconnecting");
         } else {
             tracing::debug!("no messages from Redis: {fault}");
         }
-        let since = self.outage.since().unwrap_or(now);
-        self.state.send_replace(SourceState::Away { since, why: fault.to_string().into() });
+        let since = match &*self.state.borrow() {
+            DependencyState::Down { since, .. } => *since,
+            _ => now,
+        };
+        self.state.send_replace(DependencyState::Down { since, why: fault.to_string().into() });
         self.backoff.wait(now)
     }
 }

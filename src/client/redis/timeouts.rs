@@ -1,21 +1,20 @@
-//! The times that the Redis source keeps, in one place so that tests can hurry them.
+//! The timeouts of the Redis client, in one place so that tests can shorten them.
 
 use std::time::Duration;
 
-/// How patient to be. The defaults are for production.
+/// Time limits and intervals. The defaults are for production.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RedisTimeouts {
-    /// The longest that each step towards a connection may take, and each answer on it.
+    /// Time limit for each step of a connection and for each reply.
     pub step_timeout: Duration,
-    /// After this much silence on the subscription, Redis is asked whether it is there.
+    /// A ping is sent after this much silence on the subscription.
     pub silence: Duration,
-    /// How long its answer may take. `silence` plus this is the longest that a dead but open
-    /// connection goes unnoticed.
+    /// Time limit for its reply. A dead but open connection is detected after `silence` plus this.
     pub answer: Duration,
-    /// How often to look whether the server we listen to is still the right one (cluster and
-    /// sentinel only).
+    /// How often to check whether the subscribed server is still the right one (cluster and sentinel
+    /// only).
     pub look: Duration,
-    /// The longest that reading or writing one key may take, connecting and queueing included.
+    /// Time limit for reading or writing one key, including connecting and queueing.
     pub command: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! TLS towards Redis: certificates from files or the system, and checks that can be turned off one by one.
+//! TLS for Redis: certificates from files or the system; each check can be disabled on its own.
 
 use super::{RedisClientError, RedisTls};
 use crate::client::{
@@ -40,7 +40,7 @@ pub enum RedisTlsError {
     #[error(
         "no answer to the handshake within {0} s: leave tls:// out if the port doesn't speak TLS; else the server hangs"
     )]
-    Silent(f32),
+    HandshakeTimeout(f32),
     /// Anything else.
     #[error("the handshake failed ({0})")]
     Other(io::Error),

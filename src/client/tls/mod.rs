@@ -1,4 +1,4 @@
-//! Whose certificate is good enough when we connect to a server over TLS.
+//! Which certificates the daemon accepts when it connects to a server over TLS.
 
 mod verifier;
 
@@ -14,18 +14,18 @@ use rustls::{
 use std::{path::Path, sync::Arc};
 use verifier::CertificateVerifier;
 
-/// What a server has to show besides that it holds its certificate's key, which is checked always.
+/// How much of a server's certificate is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CertificateCheck {
-    /// Nothing: whoever answers will do.
+    /// Nothing: any certificate is accepted.
     Nothing,
-    /// That somebody we trust has issued its certificate, for whatever name.
+    /// That a trusted authority issued it, for any name.
     Issuer,
-    /// That somebody we trust has issued its certificate for the name we connect to.
+    /// That a trusted authority issued it for the name of the connection.
     IssuerAndName,
 }
 
-/// Whom we trust, and how far we look.
+/// The trusted certificates and the extent of the check.
 #[derive(Debug)]
 pub struct TrustPolicy {
     check: CertificateCheck,
@@ -33,46 +33,46 @@ pub struct TrustPolicy {
     pinned: Vec<CertificateDer<'static>>,
 }
 
-/// Why a file gives no certificates.
+/// Why a file yields no certificates.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateFileError {
-    /// It can't be read, or is no PEM.
+    /// It can't be read or isn't PEM.
     #[error(transparent)]
     Unreadable(#[from] pem::Error),
-    /// There is none in it.
-    #[error("it holds no certificate")]
+    /// It contains no certificate.
+    #[error("it contains no certificate")]
     None,
 }
 
 impl TrustPolicy {
-    /// In nobody yet.
+    /// Trusts no certificate yet.
     pub fn new(check: CertificateCheck) -> Self {
         Self { check, roots: RootCertStore::empty(), pinned: Vec::new() }
     }
 
-    /// In the system's authorities too. Reads files.
+    /// Trusts the system's authorities too. Reads files.
     pub fn with_system_roots(mut self) -> Self {
         self.roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         self
     }
 
-    /// In these too, as issuers and as servers themselves: so OpenSSL, and with it Nextcloud, takes
-    /// a self-signed certificate that is given as its own CA, which webpki alone refuses.
+    /// Trusts these too, as issuers and as server certificates. OpenSSL, and with it Nextcloud, accepts
+    /// a self-signed certificate as its own CA; webpki alone refuses it.
     pub fn and(mut self, certificates: Vec<CertificateDer<'static>>) -> Self {
         self.roots.add_parsable_certificates(certificates.iter().cloned());
         self.pinned.extend(certificates);
         self
     }
 
-    /// Whether no server can pass.
+    /// Whether the check can never succeed.
     pub fn is_empty_trust(&self) -> bool {
         self.check != CertificateCheck::Nothing && self.roots.is_empty() && self.pinned.is_empty()
     }
 
-    /// Connections that trust so; what remains to be said is who we are.
+    /// A TLS configuration with this policy, still without a client certificate.
     ///
     /// # Errors
-    /// Only when ring knew no version of TLS.
+    /// When ring supports no TLS version.
     pub fn client(self) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Error> {
         let provider = Arc::new(ring::default_provider());
         let verifier = Arc::new(CertificateVerifier::new(Arc::clone(&provider), self));

@@ -46,7 +46,7 @@ fn server(identity: &TestIdentity, key: &KeyPair) -> ServerConfig {
         .with_cert_resolver(Arc::new(single))
 }
 
-/// What a client says to a server that shows `identity` and signs with `key`.
+/// The result of a handshake with a server that shows `identity` and signs with `key`.
 fn handshake(
     trust: TrustPolicy,
     identity: &TestIdentity,
@@ -84,7 +84,7 @@ fn is_wrong_name(result: &Result<(), Error>) -> bool {
 }
 
 #[test]
-fn who_was_issued_by_somebody_trusted_passes_under_its_name_alone() {
+fn a_certificate_of_a_trusted_issuer_is_accepted_for_its_name_only() {
     let (issuer, ca) = authority();
     let identity = issued(&issuer);
     let trust = |check| TrustPolicy::new(check).and(vec![ca.clone()]);
@@ -98,7 +98,7 @@ fn who_was_issued_by_somebody_trusted_passes_under_its_name_alone() {
 }
 
 #[test]
-fn who_was_issued_by_somebody_else_passes_only_where_nothing_is_asked() {
+fn a_certificate_of_an_unknown_issuer_is_accepted_only_without_a_check() {
     let (identity, (_, ca)) = (issued(&authority().0), authority());
     for check in [CertificateCheck::Issuer, CertificateCheck::IssuerAndName] {
         let outcome =
@@ -112,7 +112,7 @@ fn who_was_issued_by_somebody_else_passes_only_where_nothing_is_asked() {
 }
 
 #[test]
-fn a_certificate_given_as_its_own_authority_passes_under_its_name_alone() {
+fn a_self_signed_certificate_as_its_own_ca_is_accepted_for_its_name_only() {
     let identity = self_signed();
     let trust = || {
         TrustPolicy::new(CertificateCheck::IssuerAndName).and(vec![identity.certificate.clone()])
@@ -123,7 +123,7 @@ fn a_certificate_given_as_its_own_authority_passes_under_its_name_alone() {
 }
 
 #[test]
-fn whoever_shows_anothers_certificate_never_passes() {
+fn a_certificate_without_its_key_is_refused() {
     let (identity, other_key) = (self_signed(), KeyPair::generate().unwrap());
     for check in
         [CertificateCheck::Nothing, CertificateCheck::Issuer, CertificateCheck::IssuerAndName]
@@ -135,14 +135,14 @@ fn whoever_shows_anothers_certificate_never_passes() {
 }
 
 #[test]
-fn trust_in_nobody_is_in_vain_unless_nothing_is_asked() {
+fn an_empty_trust_policy_can_pass_only_without_a_check() {
     assert!(TrustPolicy::new(CertificateCheck::Issuer).is_empty_trust());
     assert!(!TrustPolicy::new(CertificateCheck::Nothing).is_empty_trust());
     assert!(!TrustPolicy::new(CertificateCheck::Issuer).and(vec![authority().1]).is_empty_trust());
 }
 
 #[test]
-fn a_file_without_a_certificate_is_told_from_one_that_is_not_there() {
+fn a_file_without_a_certificate_differs_from_a_missing_one() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ca.pem");
     assert!(matches!(certificates(&file), Err(CertificateFileError::Unreadable(_))));

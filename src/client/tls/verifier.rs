@@ -1,4 +1,4 @@
-//! rustls asks; we answer as far as [`TrustPolicy`] wants to know.
+//! Verifies server certificates as [`TrustPolicy`] says.
 
 use super::{CertificateCheck, TrustPolicy};
 use rustls::{

@@ -1,67 +1,66 @@
-//! A WebSocket client as small as can be, over the daemon's own codec: for the demo, the doctor, and
-//! the daemon's probe of itself.
+//! A minimal WebSocket client over the daemon's own codec, for the demo, the doctor and the self-probe.
 
 use super::stream::{WebSocketEvent, WebSocketStream, WebSocketStreamError};
 use crate::websocket::CodecError;
 use std::{collections::VecDeque, io};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// The key of RFC 6455 section 1.3 and what a server must make of it.
+/// The key of RFC 6455 section 1.3 and the server's reply to it.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-/// An answer to an upgrade is shorter.
+/// Most bytes of the reply to an upgrade.
 const MAX_HEAD: usize = 4096;
-/// How much of a refusal is shown.
+/// Most characters of a refusal that are shown.
 const MAX_SHOWN: usize = 200;
 
-/// What a client asks to become a WebSocket.
+/// The host and path of an upgrade request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpgradeRequest {
     /// The `Host` header.
     pub host: String,
-    /// Path and query.
+    /// The path with its query.
     pub path: String,
 }
 
 impl Default for UpgradeRequest {
-    /// A daemon of one host.
+    /// The path of a daemon with one service.
     fn default() -> Self {
         Self { host: "localhost".to_owned(), path: "/push/ws".to_owned() }
     }
 }
 
-/// Why a client hears nothing more.
+/// Why a WebSocket client failed.
 #[derive(Debug, thiserror::Error)]
 pub enum WebSocketClientError {
     /// The connection is gone.
     #[error("the connection to the daemon broke")]
     Connection(#[from] io::Error),
-    /// It did not become a WebSocket.
+    /// The server refused the upgrade.
     #[error("the daemon does not speak WebSocket: {:?}", .0.status_line)]
     Upgrade(UpgradeRejection),
-    /// The daemon broke RFC 6455.
+    /// The server violated RFC 6455.
     #[error("the daemon sent no WebSocket frames")]
     Frames(#[from] CodecError),
-    /// Something else than `authenticated`.
-    #[error("not let in: {0:?}")]
+    /// The reply to the login wasn't `authenticated`.
+    #[error("login refused: {0:?}")]
     Refused(String),
-    /// A close frame.
+    /// The server sent a close frame.
     #[error("the daemon closed the connection")]
     Closed,
 }
 
-/// An answer that is no 101.
+/// A reply to an upgrade other than 101.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UpgradeRejection {
-    /// The first line: `HTTP/1.1 404 Not Found`, or whatever came.
+    /// The first line, such as `HTTP/1.1 404 Not Found`.
     pub status_line: String,
-    /// The number in it.
+    /// The status in that line.
     pub status: Option<u16>,
-    /// The `Server` header: who answered.
+    /// The `Server` header.
     pub server: Option<String>,
     /// The `Location` header, without query.
     pub location: Option<String>,
-    /// Whether it says when to come back (`Retry-After`), as a daemon does that is full.
+    /// Whether it has `Retry-After`, as a daemon at its connection limit sends it.
     pub later: bool,
 }
 
@@ -75,9 +74,9 @@ impl From<WebSocketStreamError> for WebSocketClientError {
     }
 }
 
-/// A client.
+/// A connected client.
 pub struct WebSocketClient<S> {
-    conversation: WebSocketStream<S>,
+    websocket: WebSocketStream<S>,
     received_texts: VecDeque<String>,
     pings: u32,
     pongs: u32,
@@ -94,12 +93,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketClient<S> {
         (user, password): (&str, &str),
         rng: fastrand::Rng,
     ) -> Result<Self, WebSocketClientError> {
-        let mut visitor = Self::upgrade(stream, request, rng).await?;
-        visitor.credentials(user, password).await?;
-        Ok(visitor)
+        let mut client = Self::upgrade(stream, request, rng).await?;
+        client.credentials(user, password).await?;
+        Ok(client)
     }
 
-    /// Makes a WebSocket of a fresh connection.
+    /// Upgrades a fresh connection.
     ///
     /// # Errors
     /// [`WebSocketClientError`].
@@ -109,46 +108,46 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketClient<S> {
         rng: fastrand::Rng,
     ) -> Result<Self, WebSocketClientError> {
         upgrade(&mut stream, request).await?;
-        let conversation = WebSocketStream::new(stream, Some(rng));
-        Ok(Self { conversation, received_texts: VecDeque::new(), pings: 0, pongs: 0 })
+        let websocket = WebSocketStream::new(stream, Some(rng));
+        Ok(Self { websocket, received_texts: VecDeque::new(), pings: 0, pongs: 0 })
     }
 
-    /// Logs in.
+    /// Sends user name and password and waits for the reply.
     ///
     /// # Errors
-    /// [`WebSocketClientError::Refused`] with the daemon's words when it isn't let in.
+    /// [`WebSocketClientError::Refused`] with the daemon's reply.
     pub async fn credentials(
         &mut self,
         user: &str,
         password: &str,
     ) -> Result<(), WebSocketClientError> {
-        self.say(user).await?;
-        self.say(password).await?;
+        self.send_text(user).await?;
+        self.send_text(password).await?;
         match self.next().await?.as_str() {
             "authenticated" => Ok(()),
             other => Err(WebSocketClientError::Refused(other.to_owned())),
         }
     }
 
-    /// Sends a ping and waits for its answer.
+    /// Sends a ping and waits for the pong.
     ///
     /// # Errors
     /// When the connection has ended.
     pub async fn ping(&mut self) -> Result<(), WebSocketClientError> {
         let before = self.pongs;
-        self.conversation.ping().await?;
+        self.websocket.ping().await?;
         while self.pongs == before {
             self.receive().await?;
         }
         Ok(())
     }
 
-    /// How often the daemon has asked whether we are there.
+    /// How many pings the daemon has sent.
     pub fn pings(&self) -> u32 {
         self.pings
     }
 
-    /// The next text. Nothing is lost when this is dropped before it is done.
+    /// The next text. Cancel-safe.
     ///
     /// # Errors
     /// When the connection has ended.
@@ -162,7 +161,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketClient<S> {
     }
 
     async fn receive(&mut self) -> Result<(), WebSocketClientError> {
-        match self.conversation.next().await? {
+        match self.websocket.next().await? {
             WebSocketEvent::Text(text) => self.received_texts.push_back(text),
             WebSocketEvent::Ping => self.pings += 1,
             WebSocketEvent::Pong => self.pongs += 1,
@@ -171,12 +170,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketClient<S> {
         Ok(())
     }
 
-    /// Sends a text.
+    /// Sends a text frame.
     ///
     /// # Errors
     /// When the connection is gone.
-    pub async fn say(&mut self, text: &str) -> Result<(), WebSocketClientError> {
-        Ok(self.conversation.say(text).await?)
+    pub async fn send_text(&mut self, text: &str) -> Result<(), WebSocketClientError> {
+        Ok(self.websocket.send_text(text).await?)
     }
 }
 
@@ -204,7 +203,7 @@ async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     Err(WebSocketClientError::Upgrade(refusal(&head)))
 }
 
-/// The strange server's words, short and printable.
+/// Parses a refusal; its texts become short and printable.
 fn refusal(head: &str) -> UpgradeRejection {
     let printable = |text: &str| text.chars().filter(|c| !c.is_control()).take(MAX_SHOWN).collect();
     let header = |wanted: &str| {
@@ -229,7 +228,7 @@ mod tests {
     use super::refusal;
 
     #[test]
-    fn a_refusal_tells_who_refused() {
+    fn a_refusal_names_the_server() {
         let head = "HTTP/1.1 301 Moved\r\nserver: nginx/1.26\r\nLocation: https://c/ws?x=1\r\n\r\n";
         let refused = refusal(head);
         assert_eq!((refused.status, refused.server.as_deref()), (Some(301), Some("nginx/1.26")));

@@ -1,4 +1,4 @@
-//! TODO purpose.
+//! The client side of WebSocket, over the codec in `websocket`.
 
 pub mod client;
 pub mod stream;

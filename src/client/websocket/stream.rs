@@ -1,4 +1,4 @@
-//! The client's end of a WebSocket over the daemon's own codec: what the visitor and the relay share.
+//! The client's end of a WebSocket over the daemon's own codec, shared by the client and the bridge.
 
 use crate::websocket::{
     CodecError, DecodedItem, DecoderRules, FrameDecoder,
@@ -8,28 +8,28 @@ use bytes::{Buf, BufMut, BytesMut};
 use std::{collections::VecDeque, io};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// What the daemon may send.
+/// The rules for frames from the daemon.
 const FROM_SERVER: DecoderRules = DecoderRules { masked: false, max_message: 1024 * 1024 };
-/// What is read at once; no more is decoded ahead of who listens.
+/// Most bytes that are read and decoded ahead of the caller.
 const READ: usize = 4096;
-/// First bytes of whole frames (RFC 6455 section 5.2), and the bit that says they are masked.
+/// First bytes of whole frames, and the mask bit (RFC 6455 section 5.2).
 const TEXT: u8 = 0x81;
 const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
 const MASKED: u8 = 0x80;
 
-/// Something whole that the daemon event.
+/// A complete frame or message from the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum WebSocketEvent {
     Text(String),
-    /// It has been answered, or is on its way to be.
+    /// The pong is sent or queued.
     Ping,
     Pong,
-    /// The last there is.
+    /// The last event.
     Close(CloseCode, String),
 }
 
-/// Why nothing more can be heard.
+/// Why nothing more can be received.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WebSocketStreamError {
     #[error("the connection broke")]
@@ -40,15 +40,15 @@ pub(crate) enum WebSocketStreamError {
     Ended,
 }
 
-/// A connection that has become a WebSocket. Pings are answered while somebody listens.
+/// An upgraded connection. Pings are answered while the caller waits for events.
 pub(crate) struct WebSocketStream<S> {
     stream: S,
     decoder: FrameDecoder,
     received: VecDeque<Result<WebSocketEvent, CodecError>>,
-    /// Frames that the stream has not taken yet.
+    /// Frames that aren't written yet.
     unsent: BytesMut,
-    /// For masking keys; without it they are zero: to keep proxies from being fooled (RFC 6455
-    /// section 10.3) is of no use where there can be none.
+    /// For masking keys. Without it they are zero: masking protects proxies (RFC 6455 section 10.3),
+    /// and some connections can have none.
     rng: Option<fastrand::Rng>,
 }
 
@@ -59,7 +59,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         Self { stream, decoder, received, unsent, rng }
     }
 
-    /// The next thing the daemon says. Nothing is lost when this is dropped before it is done.
+    /// The next event. Cancel-safe.
     ///
     /// # Errors
     /// [`WebSocketStreamError`], after everything that came before.
@@ -75,7 +75,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
                 return Err(WebSocketStreamError::Ended);
             }
             self.decode(&mut bytes[..count]);
-            // What came right before the end still counts.
+            // Events right before the end still count.
             let settled = self.write_pending().await;
             if self.received.is_empty() {
                 settled?;
@@ -83,16 +83,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         }
     }
 
-    /// Sends a text.
+    /// Sends a text frame.
     ///
     /// # Errors
     /// When the connection is gone.
-    pub(crate) async fn say(&mut self, text: &str) -> io::Result<()> {
+    pub(crate) async fn send_text(&mut self, text: &str) -> io::Result<()> {
         self.put(TEXT, text.as_bytes());
         self.write_pending().await
     }
 
-    /// Sends a ping.
+    /// Sends a ping frame.
     ///
     /// # Errors
     /// When the connection is gone.
@@ -133,7 +133,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
         put_frame(&mut self.unsent, first, payload, key);
     }
 
-    /// Writes what is unsent; what was taken is unsent no more, whenever this is dropped.
+    /// Writes the unsent bytes. Cancel-safe.
     async fn write_pending(&mut self) -> io::Result<()> {
         while self.unsent.has_remaining() {
             if self.stream.write_buf(&mut self.unsent).await? == 0 {
@@ -162,7 +162,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[test]
-    fn what_it_says_is_what_a_server_reads() {
+    fn a_server_decodes_what_the_client_sends() {
         for key in [[0; 4], [7, 0xff, 3, 0x80]] {
             let mut bytes = BytesMut::new();
             put_frame(&mut bytes, TEXT, "grüße".as_bytes(), key);
@@ -175,21 +175,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_came_right_before_the_end_is_heard_and_then_the_end() {
+    async fn events_before_the_end_arrive_before_the_end() {
         let (near, mut far) = tokio::io::duplex(1024);
-        let mut conversation = WebSocketStream::new(near, None);
+        let mut websocket = WebSocketStream::new(near, None);
         for frame in [Frame::text("a"), Frame::ping(b"p"), Frame::close(CloseCode::RESTART, "bye")]
         {
             far.write_all(frame.bytes()).await.unwrap();
         }
-        assert_eq!(conversation.next().await.unwrap(), WebSocketEvent::Text("a".to_owned()));
-        assert_eq!(conversation.next().await.unwrap(), WebSocketEvent::Ping);
+        assert_eq!(websocket.next().await.unwrap(), WebSocketEvent::Text("a".to_owned()));
+        assert_eq!(websocket.next().await.unwrap(), WebSocketEvent::Ping);
         let close = WebSocketEvent::Close(CloseCode::RESTART, "bye".to_owned());
-        assert_eq!(conversation.next().await.unwrap(), close);
+        assert_eq!(websocket.next().await.unwrap(), close);
         let mut pong = [0; 7];
         far.read_exact(&mut pong).await.unwrap();
         assert_eq!(pong, *b"\x8a\x81\0\0\0\0p");
         drop(far);
-        assert!(matches!(conversation.next().await, Err(WebSocketStreamError::Ended)));
+        assert!(matches!(websocket.next().await, Err(WebSocketStreamError::Ended)));
     }
 }

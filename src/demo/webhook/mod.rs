@@ -96,7 +96,7 @@ async fn play(
     let connection = back_end.register().await.map_err(DemoError::BackEnd)?;
     screen.line(&format!("PUT  /api/{USER}/register?connectionId={connection}"))?;
     let mut client = connect(address, &connection, rng).await?;
-    client.say(r#"{"hook":{"to":"connection"}}"#).await?;
+    client.send_text(r#"{"hook":{"to":"connection"}}"#).await?;
     let made = next_message(&mut client).await?;
     let Some(path) = made["hook"]["url"].as_str() else {
         screen.fault(&format!("no private URL, but {made}"))?;

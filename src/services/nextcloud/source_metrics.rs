@@ -2,7 +2,7 @@
 
 use super::pipeline::PipelineObserver;
 use crate::{
-    client,
+    health::DependencyState,
     telemetry::metrics::{Counter, MetricsError, MetricsRegistry, StateGauge},
 };
 use tokio::sync::watch;
@@ -53,14 +53,14 @@ impl SourceMetrics {
     }
 
     /// Follows a source's state until the source ends.
-    pub async fn follow(&self, mut state: watch::Receiver<client::SourceState>) {
+    pub async fn follow(&self, mut state: watch::Receiver<DependencyState>) {
         let mut worked = false;
         loop {
             let now = state.borrow_and_update().clone();
-            self.up.set(now.is_connected());
-            worked |= now.is_connected();
+            self.up.set(now.is_up());
+            worked |= now.is_up();
             // Each time it says that it is away, an attempt to come back follows.
-            if worked && matches!(now, client::SourceState::Away { .. }) {
+            if worked && matches!(now, DependencyState::Down { .. }) {
                 self.reconnects.inc();
             }
             if state.changed().await.is_err() {
@@ -112,7 +112,7 @@ impl PipelineObserver for SourceMetrics {
 #[cfg(test)]
 mod tests {
     use super::{MetricsRegistry, SourceMetrics};
-    use crate::client::SourceState;
+    use crate::health::DependencyState;
     use futures_util::poll;
     use std::pin::pin;
     use tokio::{sync::watch, time::Instant};
@@ -136,14 +136,14 @@ mod tests {
     async fn a_sources_state_is_followed_and_its_ways_back_are_counted() {
         let metrics = MetricsRegistry::new(None).unwrap();
         let source = SourceMetrics::register(&metrics, &[]).unwrap();
-        let (state, watched) = watch::channel(SourceState::Starting);
+        let (state, watched) = watch::channel(DependencyState::Untried);
         let mut following = pin!(source.follow(watched));
-        let up = || SourceState::Connected { since: Instant::now() };
-        let away = || SourceState::Away { since: Instant::now(), why: "gone".into() };
+        let up = || DependencyState::Up { since: Instant::now() };
+        let away = || DependencyState::Down { since: Instant::now(), why: "gone".into() };
         // Before it has ever worked, there is nothing to come back to.
         let steps = [(away(), 0), (up(), 0), (away(), 1), (away(), 2), (up(), 2)];
         for (next, reconnects) in steps {
-            let connected = next.is_connected();
+            let connected = next.is_up();
             state.send_replace(next);
             assert!(poll!(&mut following).is_pending());
             assert_eq!((source.up.get(), source.reconnects.get()), (connected, reconnects));

@@ -1,10 +1,7 @@
 //! Where replica_events come from: this process itself, or Redis.
 
 use super::{replica_events, replica_events::ReplicaEvent};
-use crate::{
-    client::{SourceEvent, SourceState},
-    services::nextcloud::SourceMetrics,
-};
+use crate::{client::SourceEvent, health::DependencyState, services::nextcloud::SourceMetrics};
 use std::sync::Arc;
 use tokio::{
     sync::{mpsc, watch},
@@ -35,7 +32,7 @@ pub enum ReplicaFeed {
         /// What is published.
         queue: mpsc::Receiver<SourceEvent>,
         /// Whether we hear it.
-        state: watch::Receiver<SourceState>,
+        state: watch::Receiver<DependencyState>,
         /// Who counts.
         metrics: Arc<SourceMetrics>,
     },
@@ -89,13 +86,13 @@ impl ReplicaFeed {
 }
 
 /// Whether everything that is told is received: always, where it is this process that tells.
-pub struct ReplicaFeedConnection(Option<watch::Receiver<SourceState>>);
+pub struct ReplicaFeedConnection(Option<watch::Receiver<DependencyState>>);
 
 impl ReplicaFeedConnection {
     /// Returns when it is so.
     pub async fn stands(&mut self) {
         if let Some(state) = &mut self.0
-            && state.wait_for(SourceState::is_connected).await.is_err()
+            && state.wait_for(DependencyState::is_up).await.is_err()
         {
             // The subscription ends only with the process.
             std::future::pending().await

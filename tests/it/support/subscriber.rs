@@ -3,10 +3,11 @@
 use super::within;
 use notify_push::{
     client::{
-        SourceEvent, SourceState,
+        SourceEvent,
         redis::{RedisAddress, RedisSettings, RedisSubscription, RedisTimeouts, RedisTopology},
     },
     config::secret::Secret,
+    health::DependencyState,
     lifecycle::TaskGroup,
 };
 use std::time::Duration;
@@ -49,7 +50,7 @@ pub(crate) fn local(port: u16) -> RedisAddress {
 /// A subscription that runs until this is dropped.
 pub(crate) struct Subscriber {
     pub(crate) arriving: mpsc::Receiver<SourceEvent>,
-    pub(crate) state: watch::Receiver<SourceState>,
+    pub(crate) state: watch::Receiver<DependencyState>,
     tasks: TaskGroup,
 }
 
@@ -66,7 +67,7 @@ impl Subscriber {
         timeouts: RedisTimeouts,
     ) -> Self {
         let (tasks, (queue, arriving)) = (TaskGroup::default(), mpsc::channel(queue));
-        let (telling, state) = watch::channel(SourceState::Starting);
+        let (telling, state) = watch::channel(DependencyState::Untried);
         let rng = fastrand::Rng::with_seed(7);
         let subscription = RedisSubscription { settings, channels: CHANNELS, timeouts, rng };
         tasks.core("redis", subscription.run(queue, telling, tasks.stopping().clone()));
@@ -75,15 +76,15 @@ impl Subscriber {
 
     /// Waits until it listens.
     pub(crate) async fn connected(&mut self) {
-        let connected = self.state.wait_for(SourceState::is_connected);
+        let connected = self.state.wait_for(DependencyState::is_up);
         within("the subscription", connected).await.expect("it runs");
     }
 
     /// Waits until it is away and says why.
     pub(crate) async fn away(&mut self) -> String {
-        let away = self.state.wait_for(|state| matches!(state, SourceState::Away { .. }));
+        let away = self.state.wait_for(|state| matches!(state, DependencyState::Down { .. }));
         let away = within("the subscription being away", away).await.expect("it runs").clone();
-        let SourceState::Away { why, .. } = away else { unreachable!("waited for") };
+        let DependencyState::Down { why, .. } = away else { unreachable!("waited for") };
         why.to_string()
     }
 

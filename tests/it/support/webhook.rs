@@ -34,7 +34,7 @@ impl Webhook {
     /// A replica on this Redis, once it hears what the others tell.
     pub(crate) async fn on(redis: &super::redis::Redis) -> Self {
         let host = Self::start_with(&[("REDIS_URL", &redis.url())]).await;
-        host.daemon.logs("listening to Redis").await;
+        host.daemon.logs("subscribed to Redis").await;
         host
     }
 

@@ -4,10 +4,11 @@ use super::{
     NextcloudClientSettings,
     client::{NextcloudHttpClient, RequestExtras},
     coalescing_queue::{CoalescingQueue, JoinOutcome},
-    error::{NextcloudError, NextcloudLogLimiter},
+    error::NextcloudError,
     forwarded_header, reply,
 };
 use crate::{
+    client::LogLimiter,
     config::recent_map::RecentMap,
     health::DependencyState,
     lifecycle::TaskGroup,
@@ -19,6 +20,7 @@ use crate::{
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use std::{
+    mem::Discriminant,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -27,6 +29,9 @@ use tokio::{
     sync::oneshot,
     time::{Instant, sleep, timeout_at},
 };
+
+/// The same kind of error is logged once per interval.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How long a client waits for its answer before it is told to try later.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -67,7 +72,7 @@ struct NextcloudAuthenticatorState {
     still_allowed: StillAllowed,
     queue: Mutex<CoalescingQueue<UidRequest, UidDecision>>,
     throttled: Mutex<RecentMap<ClientNetwork, ()>>,
-    log_limiter: Mutex<NextcloudLogLimiter>,
+    log_limiter: Mutex<LogLimiter<Discriminant<NextcloudError>>>,
 }
 
 struct UidRequest {
@@ -106,7 +111,7 @@ impl NextcloudAuthenticator {
         let queue = Mutex::new(CoalescingQueue::new(settings.at_once));
         let client = Arc::new(NextcloudHttpClient::new(settings));
         let throttled = Mutex::new(RecentMap::new(MAX_THROTTLED, THROTTLED_TTL));
-        let log_limiter = Mutex::default();
+        let log_limiter = Mutex::new(LogLimiter::new(LOG_INTERVAL));
         let shared = NextcloudAuthenticatorState {
             client,
             tasks,
@@ -269,7 +274,7 @@ impl NextcloudAuthenticatorState {
     }
 
     fn log_error(&self, trouble: &NextcloudError) {
-        if lock(&self.log_limiter).should_log(trouble, Instant::now()) {
+        if lock(&self.log_limiter).should_log(trouble.kind(), Instant::now()) {
             let nextcloud = self.client.display_url();
             tracing::warn!(%nextcloud, "a log-in could not be decided: {trouble}");
         } else {

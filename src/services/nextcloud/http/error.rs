@@ -1,8 +1,5 @@
 //! Why Nextcloud could not be asked: what the operator reads, with the remedy.
 
-use std::time::Duration;
-use tokio::time::Instant;
-
 /// Why there is no answer. The texts name no address, so that they can also be shown by the
 /// self-test; the log adds the base URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,44 +71,8 @@ pub enum NextcloudError {
 }
 
 impl NextcloudError {
-    /// A name for each kind, so that each is complained about on its own.
-    fn kind(&self) -> std::mem::Discriminant<Self> {
+    /// The variant, so that each kind of error is logged on its own.
+    pub(super) fn kind(&self) -> std::mem::Discriminant<Self> {
         std::mem::discriminant(self)
-    }
-}
-
-/// No two lines about the same kind of trouble are nearer than this.
-const PAUSE: Duration = Duration::from_secs(60);
-
-/// Which troubles were complained about lately: one entry for each kind.
-#[derive(Debug, Default)]
-pub(super) struct NextcloudLogLimiter {
-    said: Vec<(std::mem::Discriminant<NextcloudError>, Instant)>,
-}
-
-impl NextcloudLogLimiter {
-    /// Whether this trouble is worth a log line now: the first of its kind, then once a minute.
-    pub(super) fn should_log(&mut self, trouble: &NextcloudError, now: Instant) -> bool {
-        self.said.retain(|(_, at)| now.duration_since(*at) < PAUSE);
-        let fresh = self.said.iter().all(|(kind, _)| *kind != trouble.kind());
-        if fresh {
-            self.said.push((trouble.kind(), now));
-        }
-        fresh
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{NextcloudError, NextcloudLogLimiter, PAUSE};
-    use tokio::time::Instant;
-
-    #[test]
-    fn each_kind_is_logged_once_a_minute() {
-        let (mut limiter, now) = (NextcloudLogLimiter::default(), Instant::now());
-        assert!(limiter.should_log(&NextcloudError::Status(502), now));
-        assert!(!limiter.should_log(&NextcloudError::Status(500), now + PAUSE / 2));
-        assert!(limiter.should_log(&NextcloudError::Late, now + PAUSE / 2));
-        assert!(limiter.should_log(&NextcloudError::Status(502), now + PAUSE));
     }
 }

@@ -2,7 +2,6 @@
 
 use super::{NextcloudBuilder, dependencies::needed};
 use crate::{
-    client,
     client::{
         SourceEvent,
         redis::{RedisSubscription, RedisTimeouts},
@@ -47,7 +46,7 @@ impl NextcloudBuilder {
             });
             return needed("memory", move || DependencyState::Up { since });
         }
-        let (state, watched) = watch::channel(client::SourceState::Starting);
+        let (state, watched) = watch::channel(DependencyState::Untried);
         let known = watched.clone();
         spawn_until_stopped(&tasks, "source metrics", async move { metrics.follow(watched).await });
         let subscription = RedisSubscription {
@@ -57,6 +56,6 @@ impl NextcloudBuilder {
             rng: self.ground.rng.fork(),
         };
         tasks.core("redis", subscription.run(event_sender, state, tasks.stopping().clone()));
-        needed("redis", move || DependencyState::from(&*known.borrow()))
+        needed("redis", move || known.borrow().clone())
     }
 }

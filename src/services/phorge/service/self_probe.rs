@@ -46,9 +46,9 @@ impl PhorgeSelfProbe {
         let request = UpgradeRequest { host, path };
         let _exempt = self.room.exempt();
         let mut visitor = WebSocketClient::upgrade(stream, &request, rng).await?;
-        visitor.say(&format!(r#"{{"command":"subscribe","data":["{id}"]}}"#)).await?;
+        visitor.send_text(&format!(r#"{{"command":"subscribe","data":["{id}"]}}"#)).await?;
         // Commands are handled in order: after the pong the subscription is in force.
-        visitor.say(PING).await?;
+        visitor.send_text(PING).await?;
         visitor.next().await?;
         let to = self.instance.recipient(&id).ok_or("the probe's instance has no recipients")?;
         self.publish_queue.probe(to, &id).await?;

@@ -64,8 +64,7 @@ pub(super) async fn diagnose(
 }
 
 async fn shared(redis: &RedisSettings) -> CheckFinding {
-    match ServerInspection::take(redis.clone(), RedisTimeouts::default(), fastrand::Rng::new())
-        .await
+    match ServerInspection::run(redis.clone(), RedisTimeouts::default(), fastrand::Rng::new()).await
     {
         Ok(ServerInspection { at, version, .. }) => {
             let version = version.map(|version| format!(" {version}")).unwrap_or_default();

@@ -2,7 +2,6 @@
 
 use super::{EVENT_QUEUE, WebhookBuilder};
 use crate::{
-    client,
     client::redis::{RedisClient, RedisSettings, RedisSubscription, RedisTimeouts},
     health::{DependencyRecord, DependencyState, ServiceDependency},
     services::{
@@ -54,7 +53,7 @@ impl WebhookBuilder {
     ) -> (Arc<dyn RegistrationStore>, ReplicaFeed, ServiceDependency) {
         let metrics = Arc::clone(&self.observers.source);
         let tasks = self.ground.groups.sources.clone();
-        let (state, watched) = watch::channel(client::SourceState::Starting);
+        let (state, watched) = watch::channel(DependencyState::Untried);
         let (known, followed) = (watched.clone(), watched.clone());
         let following = Arc::clone(&metrics);
         spawn_until_stopped(
@@ -82,7 +81,7 @@ impl WebhookBuilder {
         };
         tasks.core("redis", subscription.run(inlet, state, tasks.stopping().clone()));
         let dependency = needed("redis", move || {
-            let heard = DependencyState::from(&*known.borrow());
+            let heard = known.borrow().clone();
             match record.get() {
                 down @ DependencyState::Down { .. } if heard.is_up() => down,
                 _ => heard,

@@ -58,7 +58,7 @@ impl WebhookSelfProbe {
             WebSocketClient::upgrade(stream, &UpgradeRequest { host, path }, rng).await?;
         let RegistrationKey { user, connection } = &self.claim;
         let pair = serde_json::json!({ "userId": user, "connectionId": connection });
-        visitor.say(&serde_json::json!({ "register": pair }).to_string()).await?;
+        visitor.send_text(&serde_json::json!({ "register": pair }).to_string()).await?;
         match visitor.next().await?.as_str() {
             r#"{"registered":true}"# => {}
             other => return Err(WebSocketClientError::Refused(other.to_owned()).into()),

@@ -2,10 +2,11 @@
 
 use crate::{
     client::{
-        SourceEvent, SourceState,
+        SourceEvent,
         redis::{RedisClient, RedisClientError, RedisSubscription, RedisTimeouts, RedisTopology},
     },
     doctor::{CheckFinding, CheckId, CheckOutcome},
+    health::DependencyState,
     services::nextcloud::{
         channels::CHANNELS,
         doctor::target::{NextcloudCheckContext, NextcloudTarget, quoted},
@@ -51,7 +52,7 @@ pub(in crate::services::nextcloud::doctor) async fn check(
 ) -> CheckOutcome<PublishAccess> {
     let settings = target.settings();
     let (queue, mut deliveries) = mpsc::channel(QUEUE_CAPACITY);
-    let (state, mut watched) = watch::channel(SourceState::Starting);
+    let (state, mut watched) = watch::channel(DependencyState::Untried);
     let subscription = RedisSubscription {
         settings: settings.redis.clone(),
         channels: CHANNELS,
@@ -62,9 +63,9 @@ pub(in crate::services::nextcloud::doctor) async fn check(
     let listening = Box::pin(subscription.run(queue, state, CancellationToken::new()));
     let judging = async {
         let state =
-            watched.wait_for(|state| *state != SourceState::Starting).await.map(|s| s.clone());
+            watched.wait_for(|state| *state != DependencyState::Untried).await.map(|s| s.clone());
         match state {
-            Ok(SourceState::Away { why, .. }) => {
+            Ok(DependencyState::Down { why, .. }) => {
                 CheckOutcome::bad(subscription_failed(settings, &why))
             }
             _ => round_trip(keys, &mut deliveries, &marker).await,

@@ -25,7 +25,7 @@ pub(in crate::services::nextcloud::doctor) async fn check(
     context: &mut NextcloudCheckContext,
 ) -> CheckOutcome<ReachedRedis> {
     let settings = &target.settings().redis;
-    match ServerInspection::take(settings.clone(), RedisTimeouts::default(), context.rng.fork())
+    match ServerInspection::run(settings.clone(), RedisTimeouts::default(), context.rng.fork())
         .await
     {
         Ok(inspection) => {

@@ -1,18 +1,18 @@
-//! The database as its users see it: statements, rows streamed into a callback, health.
+//! The database as its users call it: statements, rows streamed into a callback, health.
 
 use super::{
     circuit_breaker::{CircuitBreaker, CircuitPermit},
     connect_options,
     driver::{DatabaseDriver, STATEMENT},
-    error::{DatabaseClientError, DatabaseTarget, QueryFailure},
-    error_log::ErrorLogLimiter,
+    error::{DatabaseClientError, DatabaseProblem, DatabaseTarget, QueryFailure},
     pool::{ConnectionPool, PoolError, PooledConnection},
     row::SqlRow,
     settings::{DatabaseEngine, DatabaseSettings},
     sql::{MAX_LIST, PlaceholderStyle, SqlStatement, SqlValue},
 };
-use crate::health::DependencyState;
+use crate::{client::LogLimiter, health::DependencyState};
 use futures_util::StreamExt as _;
+use parking_lot::Mutex;
 use sqlx::{MySqlConnection, PgConnection, SqliteConnection};
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -20,25 +20,28 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-/// How often an idle database is asked whether it is still there.
+/// How often an idle database is probed.
 pub const PROBE: Duration = Duration::from_secs(30);
 
-/// What takes the rows of a result, one by one, while they stream in. An error ends the query.
+/// The same problem with the tables is logged once per interval.
+const LOG_INTERVAL: Duration = Duration::from_mins(10);
+
+/// Receives the rows of a result one by one while they stream in. An error ends the query.
 pub type RowCallback<'f> = &'f mut (dyn FnMut(&SqlRow<'_>) -> Result<(), sqlx::Error> + Send);
 
-/// A database that may be there or not: queries fail fast while it is away.
+/// A database client whose queries fail fast while the server is unreachable.
 pub struct Database {
     pools: EnginePools,
     prefix: String,
     target: DatabaseTarget,
     circuit: CircuitBreaker,
-    /// A query went unanswered: whoever tends finds out whether the server is still there.
+    /// A query went unanswered: [`Database::monitor`] probes the server at once.
     probe_requested: Notify,
-    error_log: ErrorLogLimiter,
+    log_limiter: Mutex<LogLimiter<DatabaseProblem>>,
     observe: Option<QueryObserver>,
 }
 
-/// Told of each query that ended: how, and how long it took with the wait for a connection.
+/// Called after each query with its result and its time, including the wait for a connection.
 pub type QueryObserver = Box<dyn Fn(Result<(), &DatabaseClientError>, Duration) + Send + Sync>;
 
 enum EnginePools {
@@ -59,7 +62,8 @@ macro_rules! with_pool {
 }
 
 impl Database {
-    /// Opens nothing yet: an absent server is no error. `rng` spreads the tries of many daemons.
+    /// Opens no connection yet, so an absent server is no error. `rng` spreads the attempts of many
+    /// daemons.
     ///
     /// # Errors
     /// [`DatabaseClientError::Prefix`] when the table prefix can't be one.
@@ -87,18 +91,18 @@ impl Database {
             target: DatabaseTarget::of(&settings.engine),
             circuit: CircuitBreaker::new(Instant::now(), rng),
             probe_requested: Notify::new(),
-            error_log: ErrorLogLimiter::default(),
+            log_limiter: Mutex::new(LogLimiter::new(LOG_INTERVAL)),
             observe: None,
         })
     }
 
-    /// Tells `observe` of each query.
+    /// Calls `observe` after each query.
     #[must_use]
     pub fn observed(self, observe: QueryObserver) -> Self {
         Self { observe: Some(observe), ..self }
     }
 
-    /// Makes a `SELECT` fit for this database: `{p}` is the table prefix, `?` a value, `{list}` the
+    /// Prepares the text of a `SELECT` for this database: `{p}` is the table prefix, `?` a value, `{list}` the
     /// values of an `IN ({list})`.
     pub fn statement(&self, template: &str) -> SqlStatement {
         let style = match self.pools {
@@ -108,12 +112,12 @@ impl Database {
         SqlStatement::new(template, &self.prefix, style)
     }
 
-    /// Whether the database is there, and since when not; a channel to wait for its return.
+    /// The state of the database, and a channel to wait for changes.
     pub fn health(&self) -> watch::Receiver<DependencyState> {
         self.circuit.health()
     }
 
-    /// Runs a statement and hands its rows to `each`. A failed query may have handed on some rows.
+    /// Runs a statement and passes its rows to `each`. A query that fails may have passed some.
     ///
     /// # Errors
     /// See [`DatabaseClientError`]; never later than [`STATEMENT`] plus [`super::ACQUIRE`].
@@ -134,7 +138,7 @@ impl Database {
     /// Runs a statement with `IN ({list})` over `values` of any number, at most [`MAX_LIST`] at a time.
     ///
     /// # Errors
-    /// As [`Database::query`]; what failed is not known, so ask for all of it again.
+    /// As [`Database::query`]; it isn't known which part failed, so repeat all of it.
     pub async fn query_list(
         &self,
         statement: &SqlStatement,
@@ -151,8 +155,8 @@ impl Database {
         Ok(())
     }
 
-    /// Keeps an eye on the database until dropped: tries again while it is away, asks after it when
-    /// a query went unanswered, closes idle connections. Run it as a core task.
+    /// Monitors the database until dropped: reconnects after an outage, probes it when a query went
+    /// unanswered, closes idle connections. Run it as a core task.
     pub async fn monitor(&self) {
         loop {
             self.probe().await;
@@ -165,7 +169,7 @@ impl Database {
         }
     }
 
-    /// Finds out now whether the database answers, unless it is not due while it is away.
+    /// Probes the database now, unless it is down and the next attempt isn't due.
     pub async fn probe(&self) {
         if let Ok(pass) = self.circuit.admit(Instant::now()) {
             with_pool!(self, pool => self.probe_pool(pool, pass).await);
@@ -185,12 +189,12 @@ impl Database {
                 }
                 Ok(Err(_)) if lease.reused => pool.discard_idle(),
                 Ok(Err(error)) => return self.pool_error(pass, &PoolError::Failed(error)),
-                Err(_) => return self.pool_error(pass, &PoolError::Silent),
+                Err(_) => return self.pool_error(pass, &PoolError::Timeout),
             }
         }
     }
 
-    /// Twice at most: a connection that waited may have died meanwhile without a word.
+    /// Tries twice at most: an idle connection may have died unnoticed.
     async fn run<C: DatabaseDriver>(
         &self,
         pool: &ConnectionPool<C>,
@@ -213,12 +217,12 @@ impl Database {
                 self.circuit.succeeded(Instant::now());
                 return Ok(());
             };
-            match self.target.fault(&error) {
+            match self.target.query_failure(&error) {
                 QueryFailure::Lost(_) if lease.reused && rows == 0 && !stale => {
                     stale = true;
                     pool.discard_idle();
                 }
-                fault => return Err(self.query_failed(pass, fault)),
+                failure => return Err(self.query_failed(pass, failure)),
             }
         }
     }
@@ -229,7 +233,7 @@ impl Database {
     }
 
     fn unavailable(&self, pass: CircuitPermit, error: &PoolError) -> DatabaseClientError {
-        // Others hold the connections; whether the server answers them is another question.
+        // All connections are in use; that says nothing about the server.
         if !matches!(error, PoolError::Busy) {
             self.pool_error(pass, error);
         }
@@ -237,19 +241,21 @@ impl Database {
         DatabaseClientError::Unavailable(self.target.pool_error(error))
     }
 
-    fn query_failed(&self, pass: CircuitPermit, fault: QueryFailure) -> DatabaseClientError {
-        match fault {
+    fn query_failed(&self, pass: CircuitPermit, failure: QueryFailure) -> DatabaseClientError {
+        match failure {
             QueryFailure::Lost(why) => {
                 self.circuit.failed(pass, &why, Instant::now());
                 self.probe_requested.notify_one();
                 DatabaseClientError::Unavailable(why)
             }
             QueryFailure::Slow(why) => DatabaseClientError::Unavailable(why),
-            QueryFailure::Broken(why) => {
+            QueryFailure::Permanent(problem) => {
                 let now = Instant::now();
                 self.circuit.succeeded(now);
-                self.error_log.log(&why, now);
-                DatabaseClientError::Broken(why)
+                if self.log_limiter.lock().should_log(problem.clone(), now) {
+                    tracing::error!("the database can't be used: {problem}");
+                }
+                DatabaseClientError::Misconfigured(problem)
             }
         }
     }

@@ -1,21 +1,21 @@
-//! Whether something that the daemon depends on is there, and since when.
+//! Whether a dependency is up, and since when.
 
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// How a dependency is, as far as its users know.
+/// The state of a dependency, as far as its users know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DependencyState {
-    /// Nobody has needed it yet, or the first try is still under way.
+    /// It hasn't been needed yet, or the first attempt is still under way.
     Untried,
     /// It answers.
     Up {
-        /// Since when.
+        /// When this state began.
         since: Instant,
     },
-    /// It doesn't.
+    /// It doesn't answer.
     Down {
-        /// Since when.
+        /// When this state began.
         since: Instant,
         /// The latest cause with its remedy, for the operator; holds no secret.
         why: Arc<str>,
@@ -28,7 +28,7 @@ impl DependencyState {
         matches!(self, Self::Up { .. })
     }
 
-    /// Since when it is as it is.
+    /// When this state began.
     pub fn since(&self) -> Option<Instant> {
         match self {
             Self::Untried => None,
