@@ -1,5 +1,7 @@
 //! Everything that connects out: databases, Redis, TLS, WebSocket, and messages from memory.
 
+pub mod source_metrics;
+pub use source_metrics::SourceMetrics;
 pub mod database;
 mod self_connection;
 pub mod tls;

@@ -3,6 +3,8 @@
 //! Only services that have clients use it. It knows no service: how messages are worded, and who may
 //! log in, comes from the service through [`session::ClientDialect`] and [`AuthenticatedClient`].
 
+mod login_metrics;
+pub use login_metrics::{AuthDecisionLabel, AuthMetrics, LoginResultLabel};
 mod authentication;
 mod bridge;
 mod connection_limit;

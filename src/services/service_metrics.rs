@@ -1,9 +1,9 @@
 //! What the parts of one host count, put together.
 
-use super::nextcloud::{CompatSnapshot, SourceMetrics, login::AuthMetrics};
+use super::nextcloud::CompatSnapshot;
 use crate::{
-    client::database::DatabaseMetrics,
-    push::{HubMetrics, notice::TopicId},
+    client::{SourceMetrics, database::DatabaseMetrics},
+    push::{AuthMetrics, HubMetrics, notice::TopicId},
     telemetry::metrics::{MetricsError, MetricsRegistry},
 };
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! Prometheus's own checker reads the metrics page.
 
 use notify_push::{
-    push::notice::TopicId,
+    push::{AuthDecisionLabel, notice::TopicId},
     runtime::MetricsPage,
-    services::{MetricLabelNames, ServiceMetrics, nextcloud::login::AuthDecisionLabel},
+    services::{MetricLabelNames, ServiceMetrics},
 };
 use std::{
     io::Write,

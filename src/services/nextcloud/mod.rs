@@ -7,9 +7,9 @@ pub mod message_handler;
 pub mod original_metrics;
 pub mod pipeline;
 pub mod settings;
-pub mod source_metrics;
+
 pub use original_metrics::CompatSnapshot;
-pub use source_metrics::SourceMetrics;
+
 pub mod accounts;
 pub mod channels;
 pub mod config;

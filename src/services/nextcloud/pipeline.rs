@@ -1,6 +1,6 @@
 //! receive → decode → resolve → notify: one task that keeps the order of what it receives.
 
-use crate::{
+use crate::{client::SourceMetrics, 
     client::{SourceEvent, SourceMessage},
     push::hub::{Hub, HubClosed},
     services::nextcloud::{
@@ -116,5 +116,23 @@ impl<H: MessageHandler> EventPipeline<H> {
                 Ok(())
             }
         }
+    }
+}
+
+impl PipelineObserver for SourceMetrics {
+    fn received(&self, channel: &'static str) {
+        SourceMetrics::received(self, channel);
+    }
+
+    fn malformed(&self, channel: &'static str) {
+        SourceMetrics::malformed(self, channel);
+    }
+
+    fn unresolved(&self) {
+        self.unresolved.inc();
+    }
+
+    fn gap(&self) {
+        self.gaps.inc();
     }
 }

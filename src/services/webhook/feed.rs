@@ -1,7 +1,7 @@
 //! Where replica_events come from: this process itself, or Redis.
 
 use super::{replica_events, replica_events::ReplicaEvent};
-use crate::{client::SourceEvent, health::DependencyState, services::nextcloud::SourceMetrics};
+use crate::{client::{SourceEvent, SourceMetrics}, health::DependencyState};
 use std::sync::Arc;
 use tokio::{
     sync::{mpsc, watch},

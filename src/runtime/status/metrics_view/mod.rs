@@ -135,12 +135,9 @@ fn line(text: &mut String, line: &str) {
 mod tests {
     use super::{GROUPS, MetricsScrape, family, full, view};
     use crate::{
-        push::notice::TopicId,
+        push::{AuthDecisionLabel, LoginResultLabel, notice::TopicId},
         runtime::MetricsPage,
-        services::{
-            MetricLabelNames, ServiceMetrics,
-            nextcloud::login::{AuthDecisionLabel, LoginResultLabel},
-        },
+        services::{MetricLabelNames, ServiceMetrics},
     };
     use std::time::Duration;
 

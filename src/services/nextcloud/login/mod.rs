@@ -2,10 +2,10 @@
 
 mod handler;
 mod login_exchange;
-mod metrics;
+
 pub use handler::{LoginHandler, LoginResult};
 pub use login_exchange::{LoginExchange, LoginProgress};
-pub use metrics::{AuthDecisionLabel, AuthMetrics, LoginResultLabel};
+
 mod chain;
 
 pub(crate) mod fair_queue;

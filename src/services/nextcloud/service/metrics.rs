@@ -5,9 +5,8 @@ use crate::{
         database,
         database::{DatabaseClientError, DatabaseMetrics, QueryResultLabel},
     },
-    services::nextcloud::login::{
-        AuthDecisionLabel, AuthMetrics, AuthObservation, LoginResult, LoginResultLabel, VerdictKind,
-    },
+    push::{AuthDecisionLabel, AuthMetrics, LoginResultLabel},
+    services::nextcloud::login::{AuthObservation, LoginResult, VerdictKind},
 };
 use std::sync::Arc;
 

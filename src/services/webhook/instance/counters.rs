@@ -1,12 +1,10 @@
 //! What clients and back ends do, turned into numbers.
 
 use crate::{
-    services::{
-        nextcloud::login::{AuthMetrics, LoginResultLabel},
-        webhook::{
-            admission::{AdmissionError, AdmissionObserver},
-            rest::PushCounters,
-        },
+    push::{AuthMetrics, LoginResultLabel},
+    services::webhook::{
+        admission::{AdmissionError, AdmissionObserver},
+        rest::PushCounters,
     },
     telemetry::metrics::{MetricsError, MetricsRegistry},
 };

@@ -1,6 +1,5 @@
 //! What a source and the pipeline behind it count.
 
-use super::pipeline::PipelineObserver;
 use crate::{
     health::DependencyState,
     telemetry::metrics::{Counter, MetricsError, MetricsRegistry, StateGauge},
@@ -88,24 +87,6 @@ impl SourceMetrics {
     fn position(&self, channel: &str) -> usize {
         let known = self.channels.len() - 1;
         self.channels.iter().position(|name| *name == channel).unwrap_or(known)
-    }
-}
-
-impl PipelineObserver for SourceMetrics {
-    fn received(&self, channel: &'static str) {
-        SourceMetrics::received(self, channel);
-    }
-
-    fn malformed(&self, channel: &'static str) {
-        SourceMetrics::malformed(self, channel);
-    }
-
-    fn unresolved(&self) {
-        self.unresolved.inc();
-    }
-
-    fn gap(&self) {
-        self.gaps.inc();
     }
 }
 
