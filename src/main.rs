@@ -86,7 +86,7 @@ fn run(command: Command) -> Result<ExitCode, CommandFailure> {
             ask(&endpoints, &command)
         }
         Command::Revoke { user, host, endpoints } => {
-            ask(&endpoints, &admin::AdminCommand::Revoke { host, user })
+            ask(&endpoints, &admin::AdminCommand::Revoke { service: host, user })
         }
         Command::Healthcheck { live, endpoints, clients, opening } => {
             healthcheck(&endpoints, &clients, opening, live)
@@ -110,9 +110,14 @@ fn act(described: &LoadedConfig<BoxedService>, action: &str) -> Result<ExitCode,
     for warning in &described.warnings {
         writeln!(io::stderr(), "notify_push: {warning}").map_err(CommandFailure::new)?;
     }
-    for ServiceEntry { host, .. } in &described.hosts {
-        let said = host.act(action, &invocation).map_err(|error| CommandFailure::new(&*error))?;
-        write!(out, "{said}").map_err(CommandFailure::new)?;
+    for ServiceEntry { service, .. } in &described.hosts {
+        let Some(commands) = service.commands() else {
+            let message = format!("this service has no command {action}");
+            return Err(CommandFailure { message, code: 2 });
+        };
+        let output =
+            commands.run(action, &invocation).map_err(|error| CommandFailure::new(&*error))?;
+        write!(out, "{output}").map_err(CommandFailure::new)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -161,7 +166,7 @@ fn demo(_: notify_push::cli::DemoKind, _: bool) -> Result<ExitCode, CommandFailu
 fn reload_settings() -> Result<ReloadedConfig, String> {
     match load().map_err(|error| chain(&error))? {
         Command::Serve { settings, hosts, warnings } => {
-            Ok(ReloadedConfig { settings: *settings, hosts, warnings })
+            Ok(ReloadedConfig { settings: *settings, services: hosts, warnings })
         }
         _ => Err("the arguments ask for something else than to serve".to_owned()),
     }

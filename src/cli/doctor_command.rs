@@ -114,7 +114,7 @@ fn targets(
         }
     };
     let LoadedConfig { settings, hosts, rows, warnings } = described;
-    let target = |ServiceEntry { name, place, host }: ServiceEntry<BoxedService>| {
+    let target = |ServiceEntry { name, route: place, service }: ServiceEntry<BoxedService>| {
         let context = DiagnosisContext {
             listen: settings.listen.clone(),
             place,
@@ -127,7 +127,7 @@ fn targets(
             rng: fastrand::Rng::new(),
         };
         let descriptors = doctor::descriptors(&settings.listen.bind);
-        (name, CheckTarget { service: host, context, descriptors })
+        (name, CheckTarget { service, context, descriptors })
     };
     Ok(hosts.into_iter().map(target).collect())
 }

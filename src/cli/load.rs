@@ -17,7 +17,7 @@ use crate::{
         setting,
     },
     runtime::settings,
-    server::BindAddress,
+    server::{BindAddress, ListenSettings},
 };
 use std::{collections::BTreeMap, ffi::OsString, io, path::Path, time::Duration};
 
@@ -56,7 +56,7 @@ pub fn load<H>(surroundings: LoadInputs<'_, H>) -> Result<ProgramCommand<H>, Con
         CliTask::Demo { play, once } => Ok(ProgramCommand::Demo { play, once }),
         CliTask::Log(action) => log(&daemon_layers(layers()?)?.0, action),
         CliTask::Revoke { user, host } => {
-            let endpoints = endpoints(&daemon_layers(layers()?)?.0)?;
+            let endpoints = admin_endpoints(&daemon_layers(layers()?)?.0)?;
             Ok(ProgramCommand::Revoke { user, host, endpoints })
         }
         CliTask::Healthcheck { live } => healthcheck(&daemon_layers(layers()?)?.0, live),
@@ -65,7 +65,7 @@ pub fn load<H>(surroundings: LoadInputs<'_, H>) -> Result<ProgramCommand<H>, Con
             let over = over.map_err(ConfigError::Usage)?.min(WATCHED_AT_MOST);
             Ok(ProgramCommand::Metrics {
                 over,
-                endpoints: endpoints(&daemon_layers(layers()?)?.0)?,
+                endpoints: metrics_endpoints(&daemon_layers(layers()?)?.0)?,
             })
         }
         CliTask::Serve { file, glob, dump } => {
@@ -175,31 +175,31 @@ fn log<H>(layers: &SettingLayers<'_>, action: LogAction) -> Result<ProgramComman
     if let LogAction::Set(filter) = &action {
         parse::filter(filter).map_err(ConfigError::Usage)?;
     }
-    Ok(ProgramCommand::Log { action, endpoints: endpoints(layers)? })
+    Ok(ProgramCommand::Log { action, endpoints: admin_endpoints(layers)? })
 }
 
-/// Where a daemon with these settings can be controlled, what is for control alone first.
-fn endpoints(layers: &SettingLayers<'_>) -> Result<Vec<BindAddress>, ConfigError> {
-    let listeners = settings::control_listeners(layers)?;
-    if listeners.is_empty() {
-        return Err(ConfigError::Missing {
-            what: "it is not known where the running daemon can be reached",
-            remedy: "Give --admin-socket, --admin-port, --metrics-socket-path or --metrics-port \
-                     (ADMIN_SOCKET_PATH, ADMIN_PORT, METRICS_SOCKET_PATH, METRICS_PORT) as the \
-                     daemon has it",
-        });
-    }
-    Ok(listeners.into_iter().map(|listener| listener.bind).collect())
+/// Where a daemon with these settings takes control requests.
+fn admin_endpoints(layers: &SettingLayers<'_>) -> Result<Vec<BindAddress>, ConfigError> {
+    Ok(binds(settings::admin_listeners(layers)?))
+}
+
+/// Where a daemon with these settings serves metrics.
+fn metrics_endpoints(layers: &SettingLayers<'_>) -> Result<Vec<BindAddress>, ConfigError> {
+    let listeners = settings::operator_listeners(layers)?;
+    if listeners.is_empty() { admin_endpoints(layers) } else { Ok(binds(listeners)) }
+}
+
+fn binds(listeners: Vec<ListenSettings>) -> Vec<BindAddress> {
+    listeners.into_iter().map(|listener| listener.bind).collect()
 }
 
 fn healthcheck<H>(
     layers: &SettingLayers<'_>,
     live: bool,
 ) -> Result<ProgramCommand<H>, ConfigError> {
-    let control = settings::control_listeners(layers)?;
-    let endpoints = control.into_iter().map(|listener| listener.bind).collect();
+    let endpoints = binds(settings::operator_listeners(layers)?);
     let clients = settings::clients_listener(layers)?;
-    let opening = clients.opening();
+    let opening = clients.preamble();
     Ok(ProgramCommand::Healthcheck { live, endpoints, clients: clients.bind, opening })
 }
 

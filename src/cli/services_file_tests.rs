@@ -103,17 +103,19 @@ fn each_host_has_its_own_settings_and_its_own_place() {
     assert_eq!((settings.metrics.len(), settings.log.filter.to_string()), (1, "info".into()));
     let [a, b] = &hosts[..] else { panic!("{hosts:?}") };
     assert_eq!(a.name.as_ref().map(ToString::to_string).as_deref(), Some("a"));
-    assert_eq!((a.place.path.as_str(), a.place.server_names.is_empty()), ("/a", true));
+    assert_eq!((a.route.path.as_str(), a.route.server_names.is_empty()), ("/a", true));
     assert_eq!(
-        (b.place.path.as_str(), &b.place.server_names[..]),
+        (b.route.path.as_str(), &b.route.server_names[..]),
         ("", &["cloud.example.org".into()][..])
     );
-    assert_ne!(a.host.redis, b.host.redis);
-    assert_ne!(a.host.database, b.host.database);
-    assert_eq!(b.host.proxies.trusted.len(), 2);
-    assert_eq!(b.host.auth.throttle.max_attempts, 3);
-    assert!(b.host.delivery.max_connection.is_some() && a.host.delivery.max_connection.is_none());
-    assert!(!b.host.delivery.debounce_disabled, "false is what it says");
+    assert_ne!(a.service.redis, b.service.redis);
+    assert_ne!(a.service.database, b.service.database);
+    assert_eq!(b.service.proxies.trusted.len(), 2);
+    assert_eq!(b.service.auth.throttle.max_attempts, 3);
+    assert!(
+        b.service.delivery.max_connection.is_some() && a.service.delivery.max_connection.is_none()
+    );
+    assert!(!b.service.delivery.debounce_disabled, "false is what it says");
 }
 
 #[test]
@@ -172,7 +174,7 @@ fn flags_and_variables_of_the_daemon_win_over_the_file() {
 fn what_is_said_of_one_host_is_not_taken_for_all() {
     let environment = [("DATABASE_URL", "sqlite:///x"), ("NC_dbhost", "x")];
     let (_, hosts, warnings) = ServicesFileCase { environment: &environment, ..of(TWO) }.starts();
-    assert_ne!(hosts[0].host.database, hosts[1].host.database);
+    assert_ne!(hosts[0].service.database, hosts[1].service.database);
     assert!(warnings.iter().any(|text| text.contains("DATABASE_URL: not used")), "{warnings:?}");
     let flag = ServicesFileCase { arguments: &["--database-url=sqlite:///x"], ..of(TWO) }
         .load()

@@ -45,7 +45,11 @@ pub(crate) fn read_services<H>(
             *warning = format!("host {name}: {warning}");
         }
         let read = read.map_err(|error| ConfigError::Host(name.clone(), Box::new(error)))?;
-        entries.push(ServiceEntry { name: Some(name.clone()), place: place.clone(), host: read });
+        entries.push(ServiceEntry {
+            name: Some(name.clone()),
+            route: place.clone(),
+            service: read,
+        });
     }
     report.begin("daemon");
     Ok(entries)

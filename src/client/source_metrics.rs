@@ -26,7 +26,7 @@ pub struct SourceMetrics {
 const OTHER: &str = "other";
 
 impl SourceMetrics {
-    /// Registers them; `channels` are those the host asks for.
+    /// Registers them; `channels` are those the service asks for.
     ///
     /// # Errors
     /// [`MetricsError`].

@@ -1,8 +1,8 @@
-//! What a host is called, and which requests are its own.
+//! What a service is called, and which requests are its own.
 
 use std::{fmt, sync::Arc};
 
-/// A host's name in log, metrics and commands: lower-case letters, digits and `-`.
+/// A service's name in log, metrics and commands: lower-case letters, digits and `-`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceName(Arc<str>);
 
@@ -29,30 +29,30 @@ impl fmt::Display for ServiceName {
     }
 }
 
-/// Which of a listener's requests are for a host: all, unless something is said.
+/// Which of a listener's requests are for a service: all, unless something is said.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ServiceRoute {
-    /// The names that clients know the host by (`Host` header), lower case; empty: any.
+    /// The names that clients know the service by (`Host` header), lower case; empty: any.
     pub server_names: Vec<String>,
     /// What the path begins with: `/a`, without a slash at its end; empty: anything.
     pub path: String,
 }
 
-/// A host in the settings. `H` is whatever its kind makes of what is said of it.
+/// A service in the settings. `H` is whatever its kind makes of what is said of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServiceEntry<H> {
     /// Its name; none where it is the only one and nobody gave it a name.
     pub name: Option<ServiceName>,
     /// Which requests are for it.
-    pub place: ServiceRoute,
-    /// The host.
-    pub host: H,
+    pub route: ServiceRoute,
+    /// The service.
+    pub service: H,
 }
 
 impl<H> ServiceEntry<H> {
-    /// The only host of a daemon: without a name, and every request is for it.
-    pub fn only(host: H) -> Self {
-        Self { name: None, place: ServiceRoute::default(), host }
+    /// The only service of a daemon: without a name, and every request is for it.
+    pub fn only(service: H) -> Self {
+        Self { name: None, route: ServiceRoute::default(), service }
     }
 }
 

@@ -52,8 +52,8 @@ pub enum DemoError {
     #[error(transparent)]
     Start(#[from] DaemonStartError),
     /// The daemon does not listen on a TCP port.
-    #[error("the daemon listens on {0}, not on a TCP port")]
-    Address(LocalAddress),
+    #[error("the daemon listens on no TCP port: {0:?}")]
+    Address(Option<LocalAddress>),
     /// A client lost its connection.
     #[error("a client of the demo lost its connection")]
     Client(#[from] WebSocketClientError),
@@ -90,7 +90,7 @@ pub async fn run(
     let service = users::service(database, queue);
     let daemon = Daemon::start(&users::settings(), service, environment).await?;
     let address = tcp(daemon.local())?;
-    let page = match daemon.watched() {
+    let page = match daemon.admin() {
         Some(LocalAddress::Tcp(page)) => *page,
         _ => address,
     };
@@ -110,10 +110,10 @@ pub async fn run(
 }
 
 /// The TCP address that the daemon listens on.
-fn tcp(local: &LocalAddress) -> Result<SocketAddr, DemoError> {
+fn tcp(local: Option<&LocalAddress>) -> Result<SocketAddr, DemoError> {
     match local {
-        LocalAddress::Tcp(address) => Ok(*address),
-        other => Err(DemoError::Address(other.clone())),
+        Some(LocalAddress::Tcp(address)) => Ok(*address),
+        other => Err(DemoError::Address(other.cloned())),
     }
 }
 

@@ -35,7 +35,7 @@ async fn daemon() -> (Daemon, MemorySource, SocketAddr, tempfile::TempDir) {
     };
     let service = users::service(database, queue);
     let daemon = Daemon::start(&users::settings(), service, environment).await.unwrap();
-    let LocalAddress::Tcp(address) = *daemon.local() else { panic!("not TCP") };
+    let LocalAddress::Tcp(address) = *daemon.local().unwrap() else { panic!("not TCP") };
     (daemon, MemorySource::new(sender), address, folder)
 }
 

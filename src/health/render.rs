@@ -20,7 +20,7 @@ pub struct DependencyReport {
     pub name: String,
     /// The service it belongs to, where one daemon serves several.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub host: Option<String>,
+    pub service: Option<String>,
     /// Whether the service isn't ready without it.
     pub needed: bool,
     /// `up`, `down` or `untried`.
@@ -45,8 +45,8 @@ impl fmt::Display for HealthReport {
 
 impl fmt::Display for DependencyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, host, state, .. } = self;
-        let name = host.as_ref().map_or(name.clone(), |host| format!("{host} {name}"));
+        let Self { name, service, state, .. } = self;
+        let name = service.as_ref().map_or(name.clone(), |service| format!("{service} {name}"));
         write!(f, "  {name:<10} {state:<8}")?;
         if let (Some(since), Some(seconds)) = (&self.since, self.seconds) {
             write!(f, " since {since} ({})", format_duration(Duration::from_secs(seconds)))?;

@@ -17,7 +17,7 @@ pub struct ServiceDependency {
     /// `redis`, `database`, `nextcloud`, `peer push2.example.org:22281`.
     pub name: Cow<'static, str>,
     /// The service it belongs to, where one daemon serves several.
-    pub host: Option<Arc<str>>,
+    pub service: Option<Arc<str>>,
     /// Whether the service can't deliver changes or accept logins without it.
     pub needed: bool,
     /// Reads its state now.
@@ -58,8 +58,8 @@ impl HealthRegistry {
     pub fn is_ready(&self) -> bool {
         let satisfied =
             |dependency: &ServiceDependency| !dependency.needed || (dependency.condition)().is_up();
-        let complete = |host: &ServiceDependency| {
-            self.dependencies.iter().filter(|other| other.host == host.host).all(satisfied)
+        let complete = |service: &ServiceDependency| {
+            self.dependencies.iter().filter(|other| other.service == service.service).all(satisfied)
         };
         self.dependencies.is_empty() || self.dependencies.iter().any(complete)
     }
@@ -77,7 +77,7 @@ impl HealthRegistry {
             };
             DependencyReport {
                 name: dependency.name.clone().into_owned(),
-                host: dependency.host.as_deref().map(str::to_owned),
+                service: dependency.service.as_deref().map(str::to_owned),
                 needed: dependency.needed,
                 state: state.to_owned(),
                 since: lasted.and_then(|lasted| wall_time.checked_sub(lasted)).map(rfc3339),
@@ -101,13 +101,13 @@ mod tests {
 
     fn dependency(
         name: &'static str,
-        host: &str,
+        service: &str,
         needed: bool,
         how: &DependencyState,
     ) -> ServiceDependency {
         let how = how.clone();
         let condition = Arc::new(move || how.clone());
-        ServiceDependency { name: name.into(), host: Some(host.into()), needed, condition }
+        ServiceDependency { name: name.into(), service: Some(service.into()), needed, condition }
     }
 
     fn health(dependencies: Vec<ServiceDependency>) -> HealthRegistry {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub(super) struct ServerCertificates {
     /// Those of the daemon's listeners.
     pub(super) shared: Vec<Arc<ReloadableTls>>,
-    /// Those of the hosts' own.
+    /// Those of the services' own.
     pub(super) own: Vec<Arc<ReloadableTls>>,
 }
 

@@ -1,4 +1,4 @@
-//! A daemon from its first listener to its last goodbye.
+//! The daemon from its first listener to the end of its shutdown.
 
 use super::{
     DaemonStartError, RuntimeEnvironment,
@@ -15,64 +15,66 @@ use crate::{
     },
     runtime::{DaemonSettings, MetricsPage},
     server::{LocalAddress, client_address::ClientAddressResolver},
-    services::{BoxedService, RunningService, ServiceContext, TaskGroups, WallClock},
+    services::{
+        BoxedService, RunningService, ServiceContext, ServiceInput, ShutdownPhases, WallClock,
+    },
 };
 use futures_util::Stream;
 use ipnet::IpNet;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-/// How long listeners and sources may take to end; sessions get the drain time of the settings.
+/// How long the first two phases of a shutdown may take; the last has the services' drain time.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// Beyond the drain time, for clients that don't answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A daemon that serves its clients.
+/// A running daemon.
 pub struct Daemon {
     tasks: TaskGroup,
     shutdown: ShutdownSequence,
     live: Box<LiveSettings>,
     manager: ServiceManager,
-    local: LocalAddress,
-    own: Vec<LocalAddress>,
-    watched: Option<LocalAddress>,
+    local: Option<LocalAddress>,
+    service_listeners: Vec<LocalAddress>,
+    admin: Option<LocalAddress>,
     probe: DaemonProbe,
 }
 
-/// A host that runs, with what the settings say of it.
+/// A running service with its place in the configuration.
 pub(super) struct StartedService {
     pub(super) name: Option<ServiceName>,
-    pub(super) place: ServiceRoute,
+    pub(super) route: ServiceRoute,
     pub(super) running: RunningService,
-    /// Where its probe begins, if not at the shared listener.
-    pub(super) entrance: Option<ProbeEndpoint>,
+    /// The bound listener of its own that its self-test connects to.
+    pub(super) probe_endpoint: Option<ProbeEndpoint>,
 }
 
 impl StartedService {
-    /// What it depends on, under its name.
+    /// Its dependencies under its name.
     pub(super) fn dependencies(&self) -> Vec<ServiceDependency> {
-        let host: Option<Arc<str>> = self.name.as_ref().map(|name| name.as_str().into());
+        let service: Option<Arc<str>> = self.name.as_ref().map(|name| name.as_str().into());
         let own = |dependency: &ServiceDependency| ServiceDependency {
-            host: host.clone(),
+            service: service.clone(),
             ..dependency.clone()
         };
         self.running.dependencies.iter().map(own).collect()
     }
 
-    /// Whether this host alone can do its job.
+    /// The health of this service alone.
     pub(super) fn health(&self, whole: &HealthRegistry) -> HealthRegistry {
         whole.of(self.dependencies())
     }
 }
 
-/// What all hosts are started with.
+/// Starts the services.
 struct ServiceStarter<'a> {
-    settings: &'a DaemonSettings,
-    groups: TaskGroups,
-    environment: RuntimeEnvironment,
+    drain_time: Duration,
+    phases: &'a ShutdownPhases,
+    environment: &'a mut RuntimeEnvironment,
 }
 
 impl Daemon {
-    /// Binds, puts everything together and serves.
+    /// Binds, starts every service, and serves.
     ///
     /// # Errors
     /// [`DaemonStartError`]: nothing has been served then.
@@ -81,144 +83,159 @@ impl Daemon {
         entries: Vec<ServiceEntry<BoxedService>>,
         mut environment: RuntimeEnvironment,
     ) -> Result<Self, DaemonStartError> {
-        check_no_shared_source(&entries)?;
-        let shared = !entries.iter().all(|entry| entry.host.has_own_listeners());
+        check_distinct_inputs(&entries)?;
+        let shared = entries.iter().any(|entry| entry.service.needs_shared_listener());
         let sockets = environment.manager.take_sockets();
         let mut listeners = DaemonListeners::bind(settings, sockets, shared).await?;
         let tasks = TaskGroup::default();
-        let groups = TaskGroups {
-            listeners: tasks.group(),
-            sources: tasks.group(),
-            sessions: tasks.group(),
+        let phases =
+            ShutdownPhases { accept: tasks.group(), consume: tasks.group(), work: tasks.group() };
+        let addresses = ClientAddressResolver::new(trusted_proxies(&entries));
+        let drain_time = settings.drain_time;
+        let mut starter =
+            ServiceStarter { drain_time, phases: &phases, environment: &mut environment };
+        let mut services = starter.start(entries)?;
+        listeners.bind_services(&mut services, &phases).await?;
+        let local = listeners.local()?;
+        let (service_listeners, admin) = (listeners.service_addresses()?, listeners.admin()?);
+        let probe = DaemonProbe::new(listeners.probe_endpoint(settings)?.as_ref(), &services);
+        let context = ListenerContext {
+            services: &services,
+            addresses: addresses.clone(),
+            page: metrics_page(&services)?,
+            health: health(&services, &environment.clock),
+            log: environment.log.clone(),
+            play: environment.play,
         };
-        let origins = ClientAddressResolver::new(proxies(&entries));
-        let mut beginning = ServiceStarter { settings, groups, environment };
-        let mut hosts = beginning.start(entries)?;
-        let ServiceStarter { groups, environment, .. } = beginning;
-        listeners.open(&mut hosts, &groups).await?;
-        let (local, own, watched) = (listeners.local()?, listeners.own()?, listeners.watched()?);
-        let probe = DaemonProbe::new(listeners.entrance(settings)?.as_ref(), &hosts);
-        let page = page(&hosts)?;
-        let health = health(&hosts, &environment.clock);
-        let (log, shared, play) = (environment.log.clone(), origins.clone(), environment.play);
-        let served = ListenerContext { hosts: &hosts, origins: shared, page, health, log, play };
-        let (certificates, pre_auth) = listeners.serve(served, settings, &groups.listeners);
+        let (certificates, pre_auth) = listeners.serve(context, settings, &phases.accept);
+        let shutdown = shutdown_sequence(phases, drain_time, &services);
         let live = Box::new(LiveSettings {
             settings: settings.clone(),
-            hosts: hosts.into_iter().map(ReloadableService::from).collect(),
-            reload_settings: None,
+            services: services.into_iter().map(ReloadableService::from).collect(),
+            config_reader: None,
             log: environment.log,
-            origins,
+            addresses,
             pre_auth,
             certificates,
         });
-        let drain = settings.drain_time + CLOSE_TIMEOUT;
-        let shutdown = ShutdownSequence::within(2 * STOP_TIMEOUT + drain)
-            .then("listeners", groups.listeners, STOP_TIMEOUT)
-            .then("sources", groups.sources, STOP_TIMEOUT)
-            .then("sessions", groups.sessions, drain);
         let manager = environment.manager;
-        Ok(Self { tasks, shutdown, live, manager, local, own, watched, probe })
+        Ok(Self { tasks, shutdown, live, manager, local, service_listeners, admin, probe })
     }
 
-    /// The same daemon, which on SIGHUP reads its settings again; without it, certificates alone.
+    /// Reloads the whole configuration on SIGHUP; without it, certificates only.
     #[must_use]
-    pub fn rereading(mut self, reload_settings: ConfigReader) -> Self {
-        self.live.reload_settings = Some(reload_settings);
+    pub fn with_config_reader(mut self, config_reader: ConfigReader) -> Self {
+        self.live.config_reader = Some(config_reader);
         self
     }
 
-    /// Where clients connect: the shared listener, else the first of a host's own.
-    pub fn local(&self) -> &LocalAddress {
-        &self.local
+    /// Where clients connect: the shared listener, else the first of a service's own, if any.
+    pub fn local(&self) -> Option<&LocalAddress> {
+        self.local.as_ref()
     }
 
-    /// Where the hosts' own listeners are, host by host in the order of their service_listeners.
-    pub fn own(&self) -> &[LocalAddress] {
-        &self.own
+    /// The services' own listeners, service by service.
+    pub fn service_listeners(&self) -> &[LocalAddress] {
+        &self.service_listeners
     }
 
-    /// Where it is watched and controlled, the first of such listeners.
-    pub fn watched(&self) -> Option<&LocalAddress> {
-        self.watched.as_ref()
+    /// The first listener for operators.
+    pub fn admin(&self) -> Option<&LocalAddress> {
+        self.admin.as_ref()
     }
 
-    /// Goes on until a signal asks it to end, and ends in order.
+    /// Runs until a signal ends it, and shuts down in order.
     pub async fn run(self, signals: impl Stream<Item = ProcessSignal> + Unpin) -> ExitReason {
         let Self { tasks, shutdown, mut live, manager, probe, .. } = self;
         let stop = tasks.stopping().clone();
         tokio::select! {
             exit = lifecycle::run(&tasks, signals, &manager, shutdown, &mut *live) => exit,
-            // Fed until the very end: a daemon that sees its clients off is not hung.
-            () = feed_watchdog(&manager, || probe.go(), stop) => ExitReason::Clean,
+            // Until the very end: a daemon that drains its clients doesn't hang.
+            () = feed_watchdog(&manager, || probe.run(), stop) => ExitReason::Clean,
         }
     }
 }
 
 impl ServiceStarter<'_> {
-    /// Starts every host, or none: one that can't start is a mistake in the settings, and whoever
-    /// starts the daemon is there to read of it.
+    /// Starts all services or none: one that can't start is a mistake in the configuration, which the
+    /// administrator who starts the daemon is there to read.
     fn start(
         &mut self,
         entries: Vec<ServiceEntry<BoxedService>>,
     ) -> Result<Vec<StartedService>, DaemonStartError> {
-        let start = |ServiceEntry { name, place, host }: ServiceEntry<BoxedService>| {
-            let context = self.context(name.clone(), place.clone());
-            match (host.start(context), name) {
-                (Ok(running), name) => Ok(StartedService { name, place, running, entrance: None }),
-                (Err(error), Some(name)) => Err(DaemonStartError::NamedHost(name, error)),
-                (Err(error), None) => Err(DaemonStartError::Host(error)),
+        let start = |ServiceEntry { name, route, service }: ServiceEntry<BoxedService>| {
+            let context = self.context(name.clone(), route.clone());
+            match (service.start(context), name) {
+                (Ok(running), name) => {
+                    Ok(StartedService { name, route, running, probe_endpoint: None })
+                }
+                (Err(error), Some(name)) => Err(DaemonStartError::NamedService(name, error)),
+                (Err(error), None) => Err(DaemonStartError::Service(error)),
             }
         };
         entries.into_iter().map(start).collect()
     }
 
-    fn context(&mut self, name: Option<ServiceName>, place: ServiceRoute) -> ServiceContext {
+    fn context(&mut self, name: Option<ServiceName>, route: ServiceRoute) -> ServiceContext {
         ServiceContext {
-            groups: self.groups.of(name.as_ref()),
+            phases: self.phases.of(name.as_ref()),
             name,
-            place,
+            route,
             log: self.environment.log.clone(),
             clock: self.environment.clock.clone(),
             rng: self.environment.rng.fork(),
             cores: self.environment.cores,
-            drain_time: self.settings.drain_time,
+            drain_time: self.drain_time,
         }
     }
 }
 
-/// What all hosts depend on.
-fn health(hosts: &[StartedService], clock: &WallClock) -> HealthRegistry {
-    let dependencies: Vec<_> = hosts.iter().flat_map(StartedService::dependencies).collect();
+/// The phases in order; the last lasts as long as the service with the longest drain time needs.
+fn shutdown_sequence(
+    phases: ShutdownPhases,
+    drain_time: Duration,
+    services: &[StartedService],
+) -> ShutdownSequence {
+    let longest = services.iter().map(|service| service.running.drain_time).max();
+    let drain = longest.unwrap_or(drain_time) + CLOSE_TIMEOUT;
+    ShutdownSequence::within(2 * STOP_TIMEOUT + drain)
+        .then("accept", phases.accept, STOP_TIMEOUT)
+        .then("consume", phases.consume, STOP_TIMEOUT)
+        .then("work", phases.work, drain)
+}
+
+/// The dependencies of all services.
+fn health(services: &[StartedService], clock: &WallClock) -> HealthRegistry {
+    let dependencies: Vec<_> = services.iter().flat_map(StartedService::dependencies).collect();
     HealthRegistry::new(dependencies, Arc::clone(clock))
 }
 
-/// The numbers of the daemon and of all its hosts.
-fn page(hosts: &[StartedService]) -> Result<MetricsPage, DaemonStartError> {
+/// The metrics of the daemon and of all services.
+fn metrics_page(services: &[StartedService]) -> Result<MetricsPage, DaemonStartError> {
     let mut page = MetricsPage::new(env!("CARGO_PKG_VERSION"))?;
-    for StartedService { name, running, .. } in hosts {
+    for StartedService { name, running, .. } in services {
         let name = name.as_ref().map(ServiceName::as_str);
-        page.add(name, running.metrics.clone(), running.snapshot.clone());
+        page.add(name, running.metrics.clone(), running.compat_metrics.clone());
     }
     Ok(page)
 }
 
-/// No two hosts may listen at one place.
-fn check_no_shared_source(entries: &[ServiceEntry<BoxedService>]) -> Result<(), DaemonStartError> {
-    let mut taken: HashMap<String, ServiceName> = HashMap::new();
-    for ServiceEntry { name, host, .. } in entries {
+/// Two services with one input would receive each other's messages.
+fn check_distinct_inputs(entries: &[ServiceEntry<BoxedService>]) -> Result<(), DaemonStartError> {
+    let mut taken: HashMap<ServiceInput, ServiceName> = HashMap::new();
+    for ServiceEntry { name, service, .. } in entries {
         let Some(name) = name else { continue };
-        for place in host.inputs() {
-            if let Some(other) = taken.get(&place).filter(|other| *other != name) {
-                return Err(DaemonStartError::SharedRedis(other.clone(), name.clone(), place));
+        for input in service.inputs() {
+            if let Some(other) = taken.get(&input).filter(|other| *other != name) {
+                return Err(DaemonStartError::SharedInput(other.clone(), name.clone(), input));
             }
-            taken.insert(place, name.clone());
+            taken.insert(input, name.clone());
         }
     }
     Ok(())
 }
 
-/// The proxies of all hosts: the listener doesn't know yet for which of them a connection is.
-fn proxies(entries: &[ServiceEntry<BoxedService>]) -> Vec<IpNet> {
-    entries.iter().flat_map(|entry| entry.host.trusted_proxies().iter().copied()).collect()
+/// The proxies of all services: the listener doesn't know yet which service a connection is for.
+fn trusted_proxies(entries: &[ServiceEntry<BoxedService>]) -> Vec<IpNet> {
+    entries.iter().flat_map(|entry| entry.service.trusted_proxies().iter().copied()).collect()
 }

@@ -1,8 +1,8 @@
-//! Binds early, so that a mistake ends the start, and serves late, when everything behind is there.
+//! The daemon's listeners: bound before anything else can fail, served when everything has started.
 
 use super::{
-    DaemonStartError, certificates::ServerCertificates, daemon::StartedService, routes::all,
-    self_probe::ProbeEndpoint,
+    DaemonStartError, certificates::ServerCertificates, daemon::StartedService,
+    routes::service_routes, self_probe::ProbeEndpoint,
 };
 use crate::{
     health::HealthRegistry,
@@ -15,23 +15,23 @@ use crate::{
     server::{
         BoundListener, ConnectionTimeouts, HttpRoutes, HttpServer, ListenError, ListenSettings,
         LocalAddress, NoopConnectionObserver, PreAuthLimiter, RELOAD_INTERVAL, ReloadableTls,
-        TlsFiles, client_address::ClientAddressResolver, routes,
+        ServerMetrics, TlsFiles, client_address::ClientAddressResolver, routes,
     },
-    services::{ListenerAudience, ServiceListener, TaskGroups, spawn_until_stopped},
+    services::{ListenerAudience, SelfTest, ServiceListener, ShutdownPhases, spawn_until_stopped},
     telemetry::log::LogControl,
 };
 use std::{net::IpAddr, os::fd::OwnedFd, slice, sync::Arc};
 
-/// Everything that is bound.
+/// All bound listeners.
 pub(super) struct DaemonListeners {
-    /// Empty only where every host has its own.
+    /// The shared listener; empty if no service needs it.
     clients: Vec<DaemonListener>,
     metrics: Vec<DaemonListener>,
-    control: Vec<DaemonListener>,
-    own: Vec<BoundServiceListener>,
+    admin: Vec<DaemonListener>,
+    services: Vec<BoundServiceListener>,
 }
 
-/// A host's own listener.
+/// A service's own listener.
 struct BoundServiceListener {
     name: &'static str,
     bound: DaemonListener,
@@ -46,25 +46,21 @@ struct DaemonListener {
     tls: Option<Arc<ReloadableTls>>,
 }
 
-/// What listeners answer with.
+/// What the listeners serve.
 pub(super) struct ListenerContext<'a> {
-    /// Who answers clients.
-    pub(super) hosts: &'a [StartedService],
-    /// Behind whom many clients share an address.
-    pub(super) origins: ClientAddressResolver,
-    /// What whoever watches sees.
+    pub(super) services: &'a [StartedService],
+    /// Tells which peers are trusted proxies.
+    pub(super) addresses: ClientAddressResolver,
     pub(super) page: MetricsPage,
-    /// Whether the daemon can do its job.
     pub(super) health: HealthRegistry,
-    /// What whoever controls may change.
     pub(super) log: LogControl,
-    /// In a demo, what visitors of the status page can do.
+    /// The controls of a demo's status page.
     pub(super) play: Option<DemoControls>,
 }
 
 impl DaemonListeners {
-    /// Binds them all, but where the service manager has bound some already; nobody is accepted
-    /// yet. Those of hosts come later ([`DaemonListeners::open`]); `shared` says whether any host needs others.
+    /// Binds the daemon's own listeners, or takes those that the service manager passed. Nothing is
+    /// accepted yet.
     pub(super) async fn bind(
         settings: &DaemonSettings,
         passed: SocketActivation,
@@ -74,182 +70,227 @@ impl DaemonListeners {
         let for_clients = if shared { slice::from_ref(&settings.listen) } else { &[] };
         Ok(Self {
             metrics: bind_all(&settings.metrics, metrics).await?,
-            control: bind_all(&settings.admin, control).await?,
+            admin: bind_all(&settings.admin, control).await?,
             clients: bind_all(for_clients, clients).await?,
-            own: Vec::new(),
+            services: Vec::new(),
         })
     }
 
-    /// Binds the hosts' own; each host knows from then on where its probe begins.
-    pub(super) async fn open(
+    /// Binds the services' own listeners and remembers which of them a self-test connects to.
+    pub(super) async fn bind_services(
         &mut self,
-        hosts: &mut [StartedService],
-        tasks: &TaskGroups,
+        services: &mut [StartedService],
+        phases: &ShutdownPhases,
     ) -> Result<(), DaemonStartError> {
-        for host in hosts {
-            let tasks = tasks.of(host.name.as_ref()).listeners;
-            let service_listeners = std::mem::take(&mut host.running.service_listeners);
-            for (number, ServiceListener { name, listen, routes: answers, audience }) in
-                (0..).zip(service_listeners)
-            {
-                let bound =
-                    with_tls(BoundListener::bind(&listen.bind)?, listen.tls.as_ref()).await?;
-                let local = bound.listener.local()?;
-                if host.running.probe_listener == Some(number) {
-                    host.entrance = Some(ProbeEndpoint { local, opening: listen.opening() });
+        for service in services {
+            let tasks = phases.of(service.name.as_ref()).accept;
+            let probed = match &service.running.self_test {
+                SelfTest::Client { listener, .. } => *listener,
+                SelfTest::Task(_) => None,
+            };
+            let listeners = std::mem::take(&mut service.running.listeners);
+            for (index, listener) in listeners.into_iter().enumerate() {
+                let preamble = listener.listen.preamble();
+                let bound = BoundServiceListener::bind(listener, tasks.clone()).await?;
+                if probed == Some(index) {
+                    let local = bound.bound.listener.local()?;
+                    service.probe_endpoint = Some(ProbeEndpoint { local, preamble });
                 }
-                let (tasks, proxy_protocol) = (tasks.clone(), listen.proxy_protocol);
-                self.own.push(BoundServiceListener {
-                    name,
-                    bound,
-                    routes: routes(answers),
-                    audience,
-                    proxy_protocol,
-                    tasks,
-                });
+                self.services.push(bound);
             }
         }
         Ok(())
     }
 
-    /// Where clients connect: the shared listener, else the first of a host's own for them.
-    pub(super) fn local(&self) -> Result<LocalAddress, ListenError> {
-        let own = self.own.iter().filter(|own| own.audience == ListenerAudience::Clients);
+    /// Where clients connect: the shared listener, else the first of a service's own, if any.
+    pub(super) fn local(&self) -> Result<Option<LocalAddress>, ListenError> {
+        let own = self.services.iter().filter(|own| own.audience == ListenerAudience::Clients);
         let mut all = self.clients.iter().chain(own.map(|own| &own.bound));
-        all.next().map_or(Err(ListenError::None), |bound| bound.listener.local())
+        all.next().map(|bound| bound.listener.local()).transpose()
     }
 
-    /// Where the hosts' own listeners are, in their order.
-    pub(super) fn own(&self) -> Result<Vec<LocalAddress>, ListenError> {
-        self.own.iter().map(|own| own.bound.listener.local()).collect()
+    /// The addresses of the services' own listeners, in their order.
+    pub(super) fn service_addresses(&self) -> Result<Vec<LocalAddress>, ListenError> {
+        self.services.iter().map(|own| own.bound.listener.local()).collect()
     }
 
-    /// Where a client of the shared listener begins, if there is one.
-    pub(super) fn entrance(
+    /// How to connect to the shared listener, if there is one.
+    pub(super) fn probe_endpoint(
         &self,
         settings: &DaemonSettings,
     ) -> Result<Option<ProbeEndpoint>, ListenError> {
         let Some(bound) = self.clients.first() else { return Ok(None) };
         let local = bound.listener.local()?;
-        Ok(Some(ProbeEndpoint { local, opening: settings.listen.opening() }))
+        Ok(Some(ProbeEndpoint { local, preamble: settings.listen.preamble() }))
     }
 
-    /// Where the daemon is watched, if anywhere: what is for control alone first.
-    pub(super) fn watched(&self) -> Result<Option<LocalAddress>, ListenError> {
-        let mut bound = self.control.iter().chain(&self.metrics);
+    /// The first listener for operators, an admin listener if there is one.
+    pub(super) fn admin(&self) -> Result<Option<LocalAddress>, ListenError> {
+        let mut bound = self.admin.iter().chain(&self.metrics);
         bound.next().map(|bound| bound.listener.local()).transpose()
     }
 
-    /// Serves them until the group stops.
+    /// Serves all listeners until the group stops.
     pub(super) fn serve(
         self,
-        served: ListenerContext<'_>,
+        context: ListenerContext<'_>,
         settings: &DaemonSettings,
         tasks: &TaskGroup,
     ) -> (ServerCertificates, [PreAuthLimiter; 2]) {
-        let origins = served.origins.clone();
-        let trusted = move |address| origins.trusts(address);
-        let observer = Arc::clone(&served.page.front);
-        let pre_auth =
-            PreAuthLimiter::new(settings.pre_auth.clone(), trusted.clone(), observer.clone());
+        let server = ServerParts::new(&context, settings);
         let mut certificates = ServerCertificates::default();
-        let client_routes = all(served.hosts, &served.health);
-        // Whoever watches must get through while pre_auth crowd the door.
-        let unobserved = Arc::new(NoopConnectionObserver);
-        let operator_limiter =
-            PreAuthLimiter::new(settings.pre_auth.clone(), trusted.clone(), unobserved);
-        let front = |routes: HttpRoutes, pre_auth: &PreAuthLimiter| HttpServer {
+        let client_routes = service_routes(context.services, &context.health);
+        for bound in self.clients {
+            let bound = bound.with_proxy_header(settings.listen.proxy_protocol, &server.addresses);
+            let http = server.http(client_routes.clone(), ListenerAudience::Clients, tasks);
+            certificates.shared.extend(start("clients", bound, http, tasks));
+        }
+        for own in self.services {
+            let bound = own.bound.with_proxy_header(own.proxy_protocol, &server.addresses);
+            let http = server.http(own.routes, own.audience, &own.tasks);
+            certificates.own.extend(start(own.name, bound, http, &own.tasks));
+        }
+        if !self.metrics.is_empty() || !self.admin.is_empty() {
+            let operators = OperatorRoutes::new(context, tasks);
+            for bound in self.metrics {
+                let http = server.operators(operators.metrics.clone(), tasks);
+                certificates.shared.extend(start("metrics", bound, http, tasks));
+            }
+            for bound in self.admin {
+                let http = server.operators(operators.admin.clone(), tasks);
+                certificates.shared.extend(start("admin", bound, http, tasks));
+            }
+        }
+        (certificates, server.pre_auth())
+    }
+}
+
+impl BoundServiceListener {
+    async fn bind(listener: ServiceListener, tasks: TaskGroup) -> Result<Self, DaemonStartError> {
+        let ServiceListener { name, listen, routes: filter, audience } = listener;
+        let bound = with_tls(BoundListener::bind(&listen.bind)?, listen.tls.as_ref()).await?;
+        let proxy_protocol = listen.proxy_protocol;
+        Ok(Self { name, bound, routes: routes(filter), audience, proxy_protocol, tasks })
+    }
+}
+
+/// What the HTTP servers of all listeners share: limits and metrics.
+struct ServerParts {
+    clients: PreAuthLimiter,
+    /// Operators have limits of their own, so that they get through while clients use up theirs.
+    operators: PreAuthLimiter,
+    addresses: ClientAddressResolver,
+    metrics: Arc<ServerMetrics>,
+}
+
+impl ServerParts {
+    fn new(context: &ListenerContext<'_>, settings: &DaemonSettings) -> Self {
+        let (addresses, metrics) = (context.addresses.clone(), Arc::clone(&context.page.front));
+        let trusted = {
+            let addresses = addresses.clone();
+            move |address| addresses.trusts(address)
+        };
+        let limits = &settings.pre_auth;
+        Self {
+            clients: PreAuthLimiter::new(limits.clone(), trusted.clone(), metrics.clone()),
+            operators: PreAuthLimiter::new(
+                limits.clone(),
+                trusted,
+                Arc::new(NoopConnectionObserver),
+            ),
+            addresses,
+            metrics,
+        }
+    }
+
+    fn http(
+        &self,
+        routes: HttpRoutes,
+        audience: ListenerAudience,
+        tasks: &TaskGroup,
+    ) -> HttpServer {
+        let pre_auth = match audience {
+            ListenerAudience::Clients => &self.clients,
+            ListenerAudience::Operators => &self.operators,
+        };
+        HttpServer {
             routes,
             pre_auth: pre_auth.clone(),
             limits: ConnectionTimeouts::default(),
             tasks: tasks.clone(),
-            observer: observer.clone(),
-        };
-        for bound in self.clients {
-            let bound = bound.introduced(settings.listen.proxy_protocol, &trusted);
-            let tls = start("clients", bound, front(client_routes.clone(), &pre_auth), tasks);
-            certificates.shared.extend(tls);
+            observer: self.metrics.clone(),
         }
-        for BoundServiceListener { name, bound, routes, audience, proxy_protocol, tasks } in
-            self.own
-        {
-            let bound = bound.introduced(proxy_protocol, &trusted);
-            let pre_auth = match audience {
-                ListenerAudience::Clients => &pre_auth,
-                ListenerAudience::Operators => &operator_limiter,
-            };
-            let front = HttpServer { tasks: tasks.clone(), ..front(routes, pre_auth) };
-            let tls = start(name, bound, front, &tasks);
-            certificates.own.extend(tls);
-        }
-        let watched: Vec<DaemonListener> = self.metrics.into_iter().chain(self.control).collect();
-        if watched.is_empty() {
-            return (certificates, [pre_auth, operator_limiter]);
-        }
-        let play = served.play.clone();
-        let admin = served.admin();
-        let status = status(&admin, play, tasks);
-        let admin_routes = routes(admin::admin(admin, status));
-        for bound in watched {
-            certificates.shared.extend(start(
-                "control",
-                bound,
-                front(admin_routes.clone(), &operator_limiter),
-                tasks,
-            ));
-        }
-        (certificates, [pre_auth, operator_limiter])
+    }
+
+    fn operators(&self, routes: HttpRoutes, tasks: &TaskGroup) -> HttpServer {
+        self.http(routes, ListenerAudience::Operators, tasks)
+    }
+
+    fn pre_auth(self) -> [PreAuthLimiter; 2] {
+        [self.clients, self.operators]
+    }
+}
+
+/// The routes of the listeners for operators.
+struct OperatorRoutes {
+    metrics: HttpRoutes,
+    admin: HttpRoutes,
+}
+
+impl OperatorRoutes {
+    fn new(context: ListenerContext<'_>, tasks: &TaskGroup) -> Self {
+        let play = context.play.clone();
+        let api = context.admin_api();
+        let status = status_context(&api, play, tasks);
+        let metrics = routes(admin::metrics(&api));
+        Self { metrics, admin: routes(admin::admin(api, status)) }
     }
 }
 
 impl ListenerContext<'_> {
-    /// What whoever watches or controls is answered.
-    fn admin(self) -> AdminApi {
+    fn admin_api(self) -> AdminApi {
         let page = self.page;
-        let revoke = |host: &StartedService| {
-            let name = host.name.as_ref().map(ToString::to_string);
-            (name, Arc::clone(&host.running.revoke))
-        };
+        let sessions = self.services.iter().filter_map(|service| {
+            let name = service.name.as_ref().map(ToString::to_string);
+            Some((name, service.running.sessions.clone()?))
+        });
         AdminApi {
             page: Arc::new(move || page.text()),
             log: self.log,
+            sessions: sessions.collect(),
             health: self.health,
-            hosts: self.hosts.iter().map(revoke).collect(),
         }
     }
 }
 
-/// What the status page shows; its history is kept from now on.
-fn status(admin: &AdminApi, play: Option<DemoControls>, tasks: &TaskGroup) -> StatusContext {
-    let (page, log) = (Arc::clone(&admin.page), admin.log.clone());
+/// The data of the status page; its history is recorded from now on.
+fn status_context(api: &AdminApi, play: Option<DemoControls>, tasks: &TaskGroup) -> StatusContext {
+    let (page, log) = (Arc::clone(&api.page), api.log.clone());
     let sampler =
-        StatusSampler::new(admin.health.clone(), move || page().ok(), move || log.current());
+        StatusSampler::new(api.health.clone(), move || page().ok(), move || log.current());
     let (sampler, stopping) = (Arc::new(sampler), tasks.stopping().clone());
-    let keeping = Arc::clone(&sampler);
-    spawn_until_stopped(tasks, "history", async move { keeping.record_history().await });
-    StatusContext { sampler, log: admin.log.clone(), play, stopping }
+    let history = Arc::clone(&sampler);
+    spawn_until_stopped(tasks, "history", async move { history.record_history().await });
+    StatusContext { sampler, log: api.log.clone(), play, stopping }
 }
 
 impl DaemonListener {
-    /// The same, where clients are introduced by proxies if that is `wanted`.
-    fn introduced(
-        mut self,
-        wanted: bool,
-        trusted: &(impl Fn(IpAddr) -> bool + Clone + Send + Sync + 'static),
-    ) -> Self {
-        if wanted {
-            let may = trusted.clone();
-            self.listener = self.listener.require_proxy_header(move |ip| ip.is_none_or(&may));
+    /// Requires the PROXY protocol from trusted proxies, if `required`.
+    fn with_proxy_header(mut self, required: bool, addresses: &ClientAddressResolver) -> Self {
+        if required {
+            let addresses = addresses.clone();
+            let trusted = move |ip: Option<IpAddr>| ip.is_none_or(|ip| addresses.trusts(ip));
+            self.listener = self.listener.require_proxy_header(trusted);
         }
         self
     }
 }
 
-/// Serves a listener, and watches its certificate if it has one.
+/// Serves a listener and watches its certificate.
 fn start(
     name: &str,
     bound: DaemonListener,
-    front: HttpServer,
+    http: HttpServer,
     tasks: &TaskGroup,
 ) -> Option<Arc<ReloadableTls>> {
     if let Ok(local) = bound.listener.local() {
@@ -261,11 +302,11 @@ fn start(
         });
     }
     let tls = bound.tls.clone();
-    tasks.core("listener", front.serve(bound.listener, bound.tls));
+    tasks.core("listener", http.serve(bound.listener, bound.tls));
     tls
 }
 
-/// What the service manager passed takes the place of what is set.
+/// Binds the configured addresses, or takes the sockets that the service manager passed instead.
 async fn bind_all(
     set: &[ListenSettings],
     passed: Vec<OwnedFd>,
@@ -280,7 +321,7 @@ async fn bind_all(
     let tls = set.first().and_then(|listen| listen.tls.as_ref());
     for socket in passed {
         let listener = BoundListener::inherited(socket)?;
-        tracing::info!("the service manager listens for us on {}", listener.local()?);
+        tracing::info!("socket passed by the service manager: {}", listener.local()?);
         bound.push(with_tls(listener, tls).await?);
     }
     Ok(bound)

@@ -1,17 +1,11 @@
-//! The page that Prometheus reads: the daemon's own numbers, those of its hosts, the process's.
+//! The page that Prometheus reads: the daemon's own numbers, those of its services, the process's.
 
 use crate::{
     server::ServerMetrics,
-    services::{
-        ServiceMetrics,
-        nextcloud::{CompatSnapshot, original_metrics},
-    },
-    telemetry::metrics::{MetricsError, MetricsRegistry, process::ProcessMetrics},
+    services::{CompatMetricsReader, ServiceMetrics},
+    telemetry::metrics::{MetricsError, MetricsRegistry, process::ProcessMetrics, write_compat},
 };
 use std::sync::Arc;
-
-/// A host's numbers by the original's names, now.
-pub type CompatSnapshotFn = Arc<dyn Fn() -> CompatSnapshot + Send + Sync>;
 
 /// Everything that one daemon publishes. Cheap to clone.
 #[derive(Clone)]
@@ -19,11 +13,11 @@ pub struct MetricsPage {
     /// For the listeners.
     pub front: Arc<ServerMetrics>,
     metrics: Vec<MetricsRegistry>,
-    originals: Vec<(Option<String>, CompatSnapshotFn)>,
+    compat: Vec<(Option<String>, CompatMetricsReader)>,
 }
 
 impl MetricsPage {
-    /// A page without hosts; `version` is this program's.
+    /// A page without services; `version` is this program's.
     ///
     /// # Errors
     /// [`MetricsError`], when a name is given twice.
@@ -31,29 +25,29 @@ impl MetricsPage {
         let metrics = MetricsRegistry::new(None)?;
         metrics.build_info(version)?;
         let front = Arc::new(ServerMetrics::register(&metrics)?);
-        Ok(Self { front, metrics: vec![metrics], originals: Vec::new() })
+        Ok(Self { front, metrics: vec![metrics], compat: Vec::new() })
     }
 
-    /// The page of a daemon whose only host's parts count with these.
+    /// The page of a daemon whose only service's parts count with these.
     ///
     /// # Errors
     /// [`MetricsError`], when a name is given twice.
     pub fn single(version: &str, observers: &ServiceMetrics) -> Result<Self, MetricsError> {
         let mut page = Self::new(version)?;
         let (metrics, observers) = (observers.metrics().clone(), observers.clone());
-        page.add(None, metrics, Some(Arc::new(move || observers.snapshot())));
+        page.add(None, metrics, Some(Arc::new(move || observers.snapshot().metrics())));
         Ok(page)
     }
 
-    /// Adds a host's numbers, and those by the original's names, which get its name as label.
+    /// Adds a service's numbers, and those by the original's names, which get its name as label.
     pub fn add(
         &mut self,
         name: Option<&str>,
         metrics: MetricsRegistry,
-        original: Option<CompatSnapshotFn>,
+        original: Option<CompatMetricsReader>,
     ) {
         self.metrics.push(metrics);
-        self.originals.extend(original.map(|original| (name.map(str::to_owned), original)));
+        self.compat.extend(original.map(|original| (name.map(str::to_owned), original)));
     }
 
     /// The page.
@@ -62,10 +56,10 @@ impl MetricsPage {
     /// [`MetricsError`], see [`MetricsRegistry::text`].
     pub fn text(&self) -> Result<String, MetricsError> {
         let snapshots: Vec<_> =
-            self.originals.iter().map(|(name, now)| (name.as_deref(), now())).collect();
+            self.compat.iter().map(|(name, now)| (name.as_deref(), now())).collect();
         Ok(MetricsRegistry::text(&self.metrics)?
             + &ProcessMetrics::read().text()
-            + &original_metrics::text(&snapshots))
+            + &write_compat(&snapshots))
     }
 }
 
@@ -79,7 +73,7 @@ mod tests {
     use std::time::Duration;
 
     const NAMES: MetricLabelNames<'_> = MetricLabelNames {
-        host: None,
+        service: None,
         topics: &["file", "activity", "notification"],
         channels: &["notify_activity"],
         methods: &["ticket"],
@@ -90,17 +84,18 @@ mod tests {
         let mut page = MetricsPage::new("0").unwrap();
         for (name, sessions) in [("a", 1), ("b", 2)] {
             let observers =
-                ServiceMetrics::register(MetricLabelNames { host: Some(name), ..NAMES }).unwrap();
+                ServiceMetrics::register(MetricLabelNames { service: Some(name), ..NAMES })
+                    .unwrap();
             observers.hub.notified(TopicId(0), sessions, Duration::ZERO, Duration::ZERO);
             let metrics = observers.metrics().clone();
-            page.add(Some(name), metrics, Some(Arc::new(move || observers.snapshot())));
+            page.add(Some(name), metrics, Some(Arc::new(move || observers.snapshot().metrics())));
         }
         let page = page.text().unwrap();
         for line in [
-            "\nnotify_push_messages_sent_total{topic=\"file\",host=\"a\"} 1\n",
-            "\nnotify_push_messages_sent_total{topic=\"file\",host=\"b\"} 2\n",
-            "\nmessage_count_total{type=\"file\",host=\"b\"} 2\n",
-            "\nactive_user_count{host=\"a\"} 0\n",
+            "\nnotify_push_messages_sent_total{topic=\"file\",service=\"a\"} 1\n",
+            "\nnotify_push_messages_sent_total{topic=\"file\",service=\"b\"} 2\n",
+            "\nmessage_count_total{type=\"file\",service=\"b\"} 2\n",
+            "\nactive_user_count{service=\"a\"} 0\n",
         ] {
             assert!(page.contains(line), "{line} not in\n{page}");
         }
@@ -113,7 +108,8 @@ mod tests {
 
     #[test]
     fn both_families_of_names_show_the_same_numbers() {
-        let observers = ServiceMetrics::register(MetricLabelNames { host: None, ..NAMES }).unwrap();
+        let observers =
+            ServiceMetrics::register(MetricLabelNames { service: None, ..NAMES }).unwrap();
         let _guards = (observers.hub.connections.enter(), observers.hub.users.enter());
         let wait = Duration::from_millis(100);
         observers.hub.notified(TopicId(1), 40, wait, wait / 100);

@@ -1,11 +1,11 @@
-//! The one place where the parts meet.
+//! The daemon: wires settings, services and listeners together, reloads, and answers its operator.
 
 pub mod admin;
 pub mod health_routes;
 pub mod metrics_page;
 pub mod settings;
 pub mod status;
-pub use metrics_page::{CompatSnapshotFn, MetricsPage};
+pub use metrics_page::MetricsPage;
 
 mod certificates;
 mod daemon;
@@ -26,19 +26,19 @@ use crate::{
     telemetry::log::LogControl,
 };
 
-/// What comes from outside the program: the environment, so that all within gets it as a value.
+/// What comes from outside the process, as values.
 pub struct RuntimeEnvironment {
     /// The log.
     pub log: LogControl,
-    /// Who started us.
+    /// The service manager that started us.
     pub manager: ServiceManager,
     /// The time of day.
     pub clock: WallClock,
-    /// Chance, for jitter.
+    /// Random numbers, for jitter.
     pub rng: fastrand::Rng,
-    /// Processors, for how much is done at once.
+    /// The number of processors.
     pub cores: usize,
-    /// In a demo, what visitors of its page can do.
+    /// The controls of a demo's status page.
     pub play: Option<DemoControls>,
 }
 
@@ -54,35 +54,34 @@ pub enum DaemonStartError {
     /// See [`crate::telemetry::metrics::MetricsError`].
     #[error(transparent)]
     Metrics(#[from] crate::telemetry::metrics::MetricsError),
-    /// The only host.
+    /// The only service.
     #[error(transparent)]
-    Host(#[from] services::ServiceStartError),
-    /// One of several hosts.
-    #[error("host {0} can't start")]
-    NamedHost(ServiceName, #[source] services::ServiceStartError),
-    /// Two hosts that could not be kept apart.
+    Service(#[from] services::ServiceStartError),
+    /// One of several services.
+    #[error("service {0} can't start")]
+    NamedService(ServiceName, #[source] services::ServiceStartError),
+    /// Two services with the same input.
     #[error(
-        "hosts {0} and {1} listen to the same Redis, {2}. Redis publishes to all its databases, so \
-         each host would hear the other's changes and even its log-in tickets. Give each Nextcloud a \
-         Redis of its own (another port, socket or server) in 'redis' of its config.php"
+        "services {0} and {1} use the same {kind}, {address}: each would receive the other's messages. \
+         {remedy}", kind = .2.kind, address = .2.address, remedy = .2.remedy
     )]
-    SharedRedis(ServiceName, ServiceName, String),
+    SharedInput(ServiceName, ServiceName, services::ServiceInput),
     /// The system refuses signal handlers.
     #[error("the system refuses signals")]
     Signals(#[source] std::io::Error),
 }
 
-/// Runs the daemon until it is told to end; SIGHUP has it read its settings again.
+/// Runs the daemon until a signal ends it; SIGHUP reloads the configuration.
 ///
 /// # Errors
 /// [`DaemonStartError`]: nothing has been served then.
 pub async fn serve(
     settings: DaemonSettings,
-    hosts: Vec<ServiceEntry<BoxedService>>,
+    services: Vec<ServiceEntry<BoxedService>>,
     environment: RuntimeEnvironment,
-    reload_settings: ConfigReader,
+    config_reader: ConfigReader,
 ) -> Result<ExitReason, DaemonStartError> {
     let signals = SignalStream::listen().map_err(DaemonStartError::Signals)?;
-    let daemon = Daemon::start(&settings, hosts, environment).await?;
-    Ok(daemon.rereading(reload_settings).run(signals).await)
+    let daemon = Daemon::start(&settings, services, environment).await?;
+    Ok(daemon.with_config_reader(config_reader).run(signals).await)
 }

@@ -1,4 +1,4 @@
-//! Takes settings in that were read again while the daemon runs, as far as they can change live.
+//! Applies a changed configuration to the running daemon, as far as settings can change live.
 
 use super::{certificates::ServerCertificates, daemon::StartedService};
 use crate::{
@@ -13,48 +13,48 @@ use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use std::sync::Arc;
 
-/// What was read again.
+/// A configuration as it was read again.
 #[derive(Debug)]
 pub struct ReloadedConfig {
     /// The daemon's own settings.
     pub settings: DaemonSettings,
-    /// The hosts.
-    pub hosts: Vec<ServiceEntry<BoxedService>>,
+    /// The services.
+    pub services: Vec<ServiceEntry<BoxedService>>,
     /// To be logged.
     pub warnings: Vec<String>,
 }
 
-/// Reads all settings again, or says why they can't be used.
+/// Reads the whole configuration again, or says why it can't be used.
 pub type ConfigReader = Arc<dyn Fn() -> Result<ReloadedConfig, String> + Send + Sync>;
 
-/// Everything that follows the settings while it runs.
+/// Everything that a reload can change.
 pub(super) struct LiveSettings {
-    /// In force.
+    /// The current settings.
     pub(super) settings: DaemonSettings,
-    pub(super) hosts: Vec<ReloadableService>,
-    /// Without it only certificates are read again.
-    pub(super) reload_settings: Option<ConfigReader>,
+    pub(super) services: Vec<ReloadableService>,
+    /// Without it a reload reads certificates only.
+    pub(super) config_reader: Option<ConfigReader>,
     pub(super) log: LogControl,
-    pub(super) origins: ClientAddressResolver,
+    pub(super) addresses: ClientAddressResolver,
     pub(super) pre_auth: [PreAuthLimiter; 2],
     pub(super) certificates: ServerCertificates,
 }
 
-/// A host that follows its settings.
+/// A running service that takes changed settings.
 pub(super) struct ReloadableService {
     name: Option<ServiceName>,
-    place: ServiceRoute,
+    route: ServiceRoute,
     reload: Box<dyn ServiceReload>,
 }
 
 impl From<StartedService> for ReloadableService {
-    fn from(StartedService { name, place, running, .. }: StartedService) -> Self {
-        Self { name, place, reload: running.reload }
+    fn from(StartedService { name, route, running, .. }: StartedService) -> Self {
+        Self { name, route, reload: running.reload }
     }
 }
 
 impl ReloadHandler for LiveSettings {
-    /// What can't be used changes nothing.
+    /// An unusable configuration changes nothing.
     fn reload(&mut self) -> BoxFuture<'_, String> {
         Box::pin(self.reload_all())
     }
@@ -62,101 +62,126 @@ impl ReloadHandler for LiveSettings {
 
 impl LiveSettings {
     async fn reload_all(&mut self) -> String {
-        let Some(reload_settings) = self.reload_settings.clone() else {
-            self.certificates.reload(self.settings.listen.tls.as_ref()).await;
-            return "certificates read again".to_owned();
+        let Some(config_reader) = self.config_reader.clone() else {
+            self.reload_certificates().await;
+            return "certificates reloaded".to_owned();
         };
-        // Files may lie on a disk that hangs: others go on meanwhile.
-        let fresh = tokio::task::spawn_blocking(move || reload_settings()).await;
-        match fresh.unwrap_or_else(|_| Err("reading them panicked".to_owned())) {
+        // The files may lie on a disk that hangs.
+        let fresh = tokio::task::spawn_blocking(move || config_reader()).await;
+        match fresh.unwrap_or_else(|_| Err("reading the configuration panicked".to_owned())) {
             Ok(fresh) => self.apply(fresh).await,
             Err(error) => {
-                let told = format!("settings not read again, the old ones stay: {error}");
-                tracing::error!("{told}");
-                self.certificates.reload(self.settings.listen.tls.as_ref()).await;
-                told
+                let message = format!("reload failed; keeping the current configuration: {error}");
+                tracing::error!("{message}");
+                self.reload_certificates().await;
+                message
             }
         }
     }
 
-    async fn apply(
-        &mut self,
-        ReloadedConfig { settings, hosts, warnings }: ReloadedConfig,
-    ) -> String {
+    async fn apply(&mut self, fresh: ReloadedConfig) -> String {
+        let ReloadedConfig { settings, services, warnings } = fresh;
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        let mut deferred = log_changes(None, &self.settings.changes(&settings));
+        let mut changes = ChangeCount::default();
+        changes.log(None, &self.settings.changes(&settings));
         self.settings.take_over(&settings);
         self.log.configure(self.settings.log.filter.clone());
         for pre_auth in &self.pre_auth {
             pre_auth.apply(self.settings.pre_auth.clone());
         }
-        deferred += self.adopt_hosts(&hosts).await;
-        self.origins.trust(self.proxies());
-        // Last: files may lie on a disk that hangs.
+        self.apply_services(&services, &mut changes).await;
+        self.addresses.trust(self.trusted_proxies());
+        // Last: the files may lie on a disk that hangs.
+        self.reload_certificates().await;
+        changes.summary()
+    }
+
+    async fn apply_services(
+        &mut self,
+        services: &[ServiceEntry<BoxedService>],
+        changes: &mut ChangeCount,
+    ) {
+        if !self.services.iter().map(ReloadableService::identity).eq(services.iter().map(identity))
+        {
+            changes.log(None, &[SettingChange::SERVICES]);
+        }
+        for ReloadableService { name, reload, .. } in &mut self.services {
+            if let Some(fresh) = services.iter().find(|entry| entry.name == *name) {
+                changes.log(name.as_ref(), &reload.apply(&*fresh.service).await);
+            }
+        }
+    }
+
+    async fn reload_certificates(&self) {
         self.certificates.reload(self.settings.listen.tls.as_ref()).await;
-        match deferred {
-            0 => "settings read again".to_owned(),
-            deferred => {
-                format!("settings read again; waiting for a restart: {deferred}, see the log")
-            }
-        }
     }
 
-    /// Says how many changes wait for a restart.
-    async fn adopt_hosts(&mut self, hosts: &[ServiceEntry<BoxedService>]) -> usize {
-        let mut deferred = 0;
-        if !self.hosts.iter().map(ReloadableService::identity).eq(hosts.iter().map(identity)) {
-            deferred += log_changes(None, &[SettingChange::SERVICES]);
-        }
-        for ReloadableService { name, reload, .. } in &mut self.hosts {
-            if let Some(fresh) = hosts.iter().find(|entry| entry.name == *name) {
-                deferred += log_changes(name.as_ref(), &reload.apply(&*fresh.host).await);
-            }
-        }
-        deferred
-    }
-
-    /// Those of the hosts that run, as their settings in force have them.
-    fn proxies(&self) -> Vec<IpNet> {
-        self.hosts.iter().flat_map(|host| host.reload.trusted_proxies()).copied().collect()
+    /// The proxies of the running services, by their current settings.
+    fn trusted_proxies(&self) -> Vec<IpNet> {
+        self.services.iter().flat_map(|service| service.reload.trusted_proxies()).copied().collect()
     }
 }
 
 impl ReloadableService {
     fn identity(&self) -> (Option<&ServiceName>, &ServiceRoute) {
-        (self.name.as_ref(), &self.place)
+        (self.name.as_ref(), &self.route)
     }
 }
 
 fn identity(entry: &ServiceEntry<BoxedService>) -> (Option<&ServiceName>, &ServiceRoute) {
-    (entry.name.as_ref(), &entry.place)
+    (entry.name.as_ref(), &entry.route)
 }
 
-/// Logs changes; says how many wait for a restart.
-fn log_changes(host: Option<&ServiceName>, changes: &[SettingChange]) -> usize {
-    let host = host.map(|name| format!("host {name}: ")).unwrap_or_default();
-    for change in changes {
-        match change.effect {
-            ChangeEffect::Immediately => tracing::info!("{host}{change}"),
-            ChangeEffect::AtRestart => tracing::warn!("{host}{change}"),
+/// How many settings a reload changed, and how many of these wait for a restart.
+#[derive(Debug, Default)]
+struct ChangeCount {
+    applied: usize,
+    deferred: usize,
+}
+
+impl ChangeCount {
+    fn log(&mut self, service: Option<&ServiceName>, changes: &[SettingChange]) {
+        let service = service.map(|name| format!("service {name}: ")).unwrap_or_default();
+        for change in changes {
+            match change.effect {
+                ChangeEffect::Immediately => {
+                    self.applied += 1;
+                    tracing::info!("{service}{change}");
+                }
+                ChangeEffect::AtRestart => {
+                    self.deferred += 1;
+                    tracing::warn!("{service}{change}");
+                }
+            }
         }
     }
-    changes.iter().filter(|change| change.effect == ChangeEffect::AtRestart).count()
+
+    fn summary(&self) -> String {
+        match self {
+            Self { applied: 0, deferred: 0 } => "configuration reloaded; nothing changed".into(),
+            Self { applied, deferred: 0 } => format!("configuration reloaded; changed: {applied}"),
+            Self { applied, deferred } => format!(
+                "configuration reloaded; changed: {applied}, waiting for a restart: {deferred} (see \
+                 the log)"
+            ),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
+        doctor::{CheckRun, DiagnosisContext},
         server::{BindAddress, ListenSettings, NoopConnectionObserver, PreAuthLimits},
-        services::{RunningService, Service, ServiceContext, ServiceStartError},
+        services::{RunningService, Service, ServiceContext, ServiceInput, ServiceStartError},
         telemetry::{
             log,
             log::{LogFilter, LogFormat, LogSettings},
         },
     };
 
-    /// A host of which only the proxies matter; it takes over whatever it is told.
+    /// A service that has trusted proxies and applies every change of them.
     #[derive(Debug, Clone)]
     struct ProxiedServiceStub(Vec<IpNet>);
 
@@ -165,8 +190,20 @@ mod tests {
             &self.0
         }
 
-        fn inputs(&self) -> Vec<String> {
+        fn inputs(&self) -> Vec<ServiceInput> {
             Vec::new()
+        }
+
+        fn needs_shared_listener(&self) -> bool {
+            false
+        }
+
+        fn diagnose<'a, 'r: 'a>(
+            &'a self,
+            _: DiagnosisContext,
+            _: &'a mut CheckRun<'r>,
+        ) -> BoxFuture<'a, ()> {
+            Box::pin(std::future::ready(()))
         }
 
         fn start(self: Box<Self>, _: ServiceContext) -> Result<RunningService, ServiceStartError> {
@@ -203,37 +240,38 @@ mod tests {
 
     fn following(name: &str, proxy: &str) -> ReloadableService {
         let name = ServiceName::parse(name);
-        ReloadableService { name, place: ServiceRoute::default(), reload: Box::new(behind(proxy)) }
+        ReloadableService { name, route: ServiceRoute::default(), reload: Box::new(behind(proxy)) }
     }
 
     #[tokio::test]
-    async fn proxies_of_hosts_in_force_are_trusted_whatever_the_file_says_of_others() {
+    async fn proxies_of_the_running_services_are_trusted() {
         let (_log, control) = log::build(LogFilter::default(), LogFormat::Json, std::io::sink);
         let pre_auth = || {
             PreAuthLimiter::new(settings().pre_auth, |_| false, Arc::new(NoopConnectionObserver))
         };
         let mut live = LiveSettings {
             settings: settings(),
-            hosts: vec![following("a", "10.0.0.0/8"), following("b", "192.0.2.0/24")],
-            reload_settings: None,
+            services: vec![following("a", "10.0.0.0/8"), following("b", "192.0.2.0/24")],
+            config_reader: None,
             log: control,
-            origins: ClientAddressResolver::new(Vec::new()),
+            addresses: ClientAddressResolver::new(Vec::new()),
             pre_auth: [pre_auth(), pre_auth()],
             certificates: ServerCertificates::default(),
         };
         // `b` is gone from the file and `c` is new: neither is so before the next start.
         let entry = |name, proxy| ServiceEntry {
             name: ServiceName::parse(name),
-            place: ServiceRoute::default(),
-            host: Box::new(behind(proxy)) as BoxedService,
+            route: ServiceRoute::default(),
+            service: Box::new(behind(proxy)) as BoxedService,
         };
-        let hosts = vec![entry("a", "172.16.0.0/12"), entry("c", "198.51.100.0/24")];
-        let message =
-            live.apply(ReloadedConfig { settings: settings(), hosts, warnings: Vec::new() }).await;
+        let services = vec![entry("a", "172.16.0.0/12"), entry("c", "198.51.100.0/24")];
+        let message = live
+            .apply(ReloadedConfig { settings: settings(), services, warnings: Vec::new() })
+            .await;
         assert!(message.contains("waiting for a restart: 1"), "{message}");
-        let trusted = |ip: &str| live.origins.trusts(ip.parse().unwrap());
-        assert!(trusted("172.16.0.1"), "the new ones of a host that goes on");
-        assert!(trusted("192.0.2.1"), "those of a host that still runs");
+        let trusted = |ip: &str| live.addresses.trusts(ip.parse().unwrap());
+        assert!(trusted("172.16.0.1"), "the new ones of a service that goes on");
+        assert!(trusted("192.0.2.1"), "those of a service that still runs");
         assert!(!trusted("10.0.0.1") && !trusted("198.51.100.1"));
     }
 }

@@ -1,4 +1,4 @@
-//! Which host answers a request of the shared listener.
+//! Routes a request of the shared listener to its service.
 
 use super::daemon::StartedService;
 use crate::{
@@ -10,25 +10,28 @@ use http::{HeaderMap, Uri, header::HOST};
 use std::cmp::Reverse;
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
-/// The routes of all hosts. The longest path is looked at first, and a host that is known by name
-/// before one that isn't; whether the daemon can do its job is answered where no host wants the path.
-pub(super) fn all(hosts: &[StartedService], health: &HealthRegistry) -> HttpRoutes {
-    let mut order: Vec<&StartedService> = hosts.iter().collect();
-    order.sort_by_key(|host| Reverse((host.place.path.len(), !host.place.server_names.is_empty())));
-    let placed = order.into_iter().map(|host| {
-        let own = host.health(health);
-        below(&host.place, host.running.routes.clone().or(health_routes(own)).unify().boxed())
+/// The routes of all services: the longest path first, and a service with a server name before one
+/// without. Health requests are answered where no service takes them.
+pub(super) fn service_routes(services: &[StartedService], health: &HealthRegistry) -> HttpRoutes {
+    let mut order: Vec<&StartedService> = services.iter().collect();
+    order.sort_by_key(|service| {
+        Reverse((service.route.path.len(), !service.route.server_names.is_empty()))
     });
+    let mounted = order.into_iter().filter_map(|service| {
+        let routes = service.running.routes.clone()?;
+        let own_health = health_routes(service.health(health));
+        Some(mount(&service.route, routes.or(own_health).unify().boxed()))
+    });
+    let mounted = mounted.collect::<Vec<_>>();
     let fallback = health_routes(health.clone());
-    let placed = placed.collect::<Vec<_>>();
-    routes(match first_of(&placed) {
-        Some(placed) => placed.or(fallback).unify().boxed(),
+    routes(match first_of(&mounted) {
+        Some(mounted) => mounted.or(fallback).unify().boxed(),
         None => fallback,
     })
 }
 
-/// Whichever takes a request first, in this order; nested no deeper than the logarithm of how many
-/// there are, as each level takes some of the stack.
+/// The first filter that takes a request. Nested no deeper than the logarithm of their number, as each
+/// level takes stack.
 fn first_of(filters: &[BoxedFilter<(Response,)>]) -> Option<BoxedFilter<(Response,)>> {
     let (front, back) = filters.split_at(filters.len() / 2);
     match (front, back) {
@@ -44,16 +47,16 @@ fn health_routes(health: HealthRegistry) -> BoxedFilter<(Response,)> {
     open.clone().or(warp::path("push").and(open)).unify().boxed()
 }
 
-/// A host's routes at its place.
-fn below(place: &ServiceRoute, routes: BoxedFilter<(Response,)>) -> BoxedFilter<(Response,)> {
+/// Mounts routes at a path, for some server names.
+fn mount(route: &ServiceRoute, routes: BoxedFilter<(Response,)>) -> BoxedFilter<(Response,)> {
     let mut filter = routes;
-    for segment in place.path.rsplit('/').filter(|segment| !segment.is_empty()) {
+    for segment in route.path.rsplit('/').filter(|segment| !segment.is_empty()) {
         filter = warp::path(segment.to_owned()).and(filter).boxed();
     }
-    if place.server_names.is_empty() {
+    if route.server_names.is_empty() {
         return filter;
     }
-    let names = place.server_names.clone();
+    let names = route.server_names.clone();
     let asked = warp::header::headers_cloned()
         .and_then(move |headers: HeaderMap| {
             let known = server_name(&headers).is_some_and(|name| names.contains(&name));
@@ -63,7 +66,7 @@ fn below(place: &ServiceRoute, routes: BoxedFilter<(Response,)>) -> BoxedFilter<
     asked.and(filter).boxed()
 }
 
-/// The name that a client asked for, in lower case and without a port.
+/// The requested server name in lower case, without its port.
 fn server_name(headers: &HeaderMap) -> Option<String> {
     let host = headers.get(HOST)?.to_str().ok()?;
     let name = Uri::try_from(host).ok()?.host()?.to_ascii_lowercase();

@@ -1,12 +1,11 @@
-//! The daemon's probe of itself: connects to its own listener, and every host goes its way.
+//! The self-test behind the service manager's watchdog: every service is tested over the daemon's listeners.
 
 use super::daemon::StartedService;
 use crate::{
     client::{ConnectionPreamble, loopback_reachable, self_tls_connector, send_proxy_preamble},
     config::{ServiceName, ServiceRoute},
     server::LocalAddress,
-    services,
-    services::ByteStream,
+    services::{ByteStream, SelfProbe, SelfProbeError, SelfTest, SelfTestTask},
 };
 use futures_util::future::try_join_all;
 use rustls::pki_types::ServerName;
@@ -17,71 +16,84 @@ use std::{
 };
 use tokio::net::{TcpStream, UnixStream};
 
-/// Why the daemon does not do what it is there for.
+/// Why the daemon failed its self-test.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DaemonProbeError {
-    /// A host's own way.
-    #[error("{}{cause}", host(.name))]
-    Host {
-        /// Its name, where it has one.
-        name: Option<ServiceName>,
-        /// What is wrong there.
-        cause: services::SelfProbeError,
+    /// A service's own test.
+    #[error("{}{cause}", prefix(.service))]
+    Service {
+        /// Its name, if it has one.
+        service: Option<ServiceName>,
+        /// What failed.
+        cause: SelfProbeError,
     },
     /// TCP, the unix socket or TLS.
-    #[error("the daemon's own listener can't be reached")]
+    #[error("can't connect to the daemon's own listener")]
     Connect(#[from] io::Error),
     /// TLS can't be set up.
     #[error("TLS can't be set up")]
     Tls(#[from] rustls::Error),
 }
 
-fn host(name: &Option<ServiceName>) -> String {
-    name.as_ref().map(|name| format!("host {name}: ")).unwrap_or_default()
+fn prefix(service: &Option<ServiceName>) -> String {
+    service.as_ref().map(|name| format!("service {name}: ")).unwrap_or_default()
 }
 
-/// Knows the ways to the listeners, and who goes on from there.
-pub(super) struct DaemonProbe(Vec<ServiceProbePath>);
+/// The self-tests of all services.
+pub(super) struct DaemonProbe(Vec<ServiceProbe>);
 
-/// Where a client begins.
+/// A bound listener, and how a connection to it begins.
 #[derive(Clone)]
 pub(super) struct ProbeEndpoint {
     pub(super) local: LocalAddress,
-    pub(super) opening: ConnectionPreamble,
+    pub(super) preamble: ConnectionPreamble,
 }
 
-struct ServiceProbePath {
-    entrance: Option<ProbeEndpoint>,
-    name: Option<ServiceName>,
-    place: ServiceRoute,
-    probe: Arc<dyn services::SelfProbe>,
+struct ServiceProbe {
+    service: Option<ServiceName>,
+    method: ProbeMethod,
+}
+
+enum ProbeMethod {
+    Client { endpoint: Option<ProbeEndpoint>, route: ServiceRoute, probe: Arc<dyn SelfProbe> },
+    Task(Arc<dyn SelfTestTask>),
 }
 
 impl DaemonProbe {
-    /// `shared`: where clients of the shared listener begin, if there is one.
-    pub(super) fn new(shared: Option<&ProbeEndpoint>, hosts: &[StartedService]) -> Self {
-        let way = |host: &StartedService| ServiceProbePath {
-            entrance: host.entrance.clone().or_else(|| shared.cloned()),
-            name: host.name.clone(),
-            place: host.place.clone(),
-            probe: Arc::clone(&host.running.probe),
+    /// `shared`: the listener that services without one of their own share.
+    pub(super) fn new(shared: Option<&ProbeEndpoint>, services: &[StartedService]) -> Self {
+        let probe = |service: &StartedService| ServiceProbe {
+            service: service.name.clone(),
+            method: match &service.running.self_test {
+                SelfTest::Client { probe, .. } => ProbeMethod::Client {
+                    endpoint: service.probe_endpoint.clone().or_else(|| shared.cloned()),
+                    route: service.route.clone(),
+                    probe: Arc::clone(probe),
+                },
+                SelfTest::Task(task) => ProbeMethod::Task(Arc::clone(task)),
+            },
         };
-        Self(hosts.iter().map(way).collect())
+        Self(services.iter().map(probe).collect())
     }
 
-    /// Every host's way once, at the same time. The caller bounds the time.
-    pub(super) async fn go(&self) -> Result<(), DaemonProbeError> {
-        try_join_all(self.0.iter().map(ServiceProbePath::go)).await?;
+    /// Tests every service once, all at the same time. The caller bounds the time.
+    pub(super) async fn run(&self) -> Result<(), DaemonProbeError> {
+        try_join_all(self.0.iter().map(ServiceProbe::run)).await?;
         Ok(())
     }
 }
 
-impl ServiceProbePath {
-    async fn go(&self) -> Result<(), DaemonProbeError> {
-        let entrance = self.entrance.as_ref().ok_or(io::ErrorKind::AddrNotAvailable);
-        let stream = Box::pin(entrance.map_err(io::Error::from)?.connect()).await?;
-        let result = self.probe.go(stream, &self.place).await;
-        result.map_err(|cause| DaemonProbeError::Host { name: self.name.clone(), cause })
+impl ServiceProbe {
+    async fn run(&self) -> Result<(), DaemonProbeError> {
+        let result = match &self.method {
+            ProbeMethod::Client { endpoint, route, probe } => {
+                let endpoint = endpoint.as_ref().ok_or(io::ErrorKind::AddrNotAvailable);
+                let stream = Box::pin(endpoint.map_err(io::Error::from)?.connect()).await?;
+                probe.go(stream, route).await
+            }
+            ProbeMethod::Task(task) => task.run().await,
+        };
+        result.map_err(|cause| DaemonProbeError::Service { service: self.service.clone(), cause })
     }
 }
 
@@ -90,7 +102,7 @@ impl ProbeEndpoint {
         let address = match &self.local {
             LocalAddress::Unix(path) => {
                 let mut stream = UnixStream::connect(path).await?;
-                send_proxy_preamble(&mut stream, self.opening).await?;
+                send_proxy_preamble(&mut stream, self.preamble).await?;
                 return Ok(Box::new(stream));
             }
             LocalAddress::Tcp(address) => {
@@ -98,8 +110,8 @@ impl ProbeEndpoint {
             }
         };
         let mut stream = TcpStream::connect(address).await?;
-        send_proxy_preamble(&mut stream, self.opening).await?;
-        if !self.opening.tls {
+        send_proxy_preamble(&mut stream, self.preamble).await?;
+        if !self.preamble.tls {
             return Ok(Box::new(stream));
         }
         let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());

@@ -46,7 +46,7 @@ pub struct ListenSettings {
 
 impl ListenSettings {
     /// How a connection to it begins.
-    pub fn opening(&self) -> ConnectionPreamble {
+    pub fn preamble(&self) -> ConnectionPreamble {
         let tls = self.tls.is_some() && matches!(self.bind, BindAddress::Tcp { .. });
         ConnectionPreamble { tls, proxy_protocol: self.proxy_protocol }
     }
@@ -74,7 +74,7 @@ mod tests {
         for (bind, encrypted) in [(tcp, true), (unix, false)] {
             let listen = ListenSettings { bind, tls: tls.clone(), proxy_protocol: true };
             assert_eq!(
-                listen.opening(),
+                listen.preamble(),
                 ConnectionPreamble { tls: encrypted, proxy_protocol: true }
             );
         }

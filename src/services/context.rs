@@ -1,4 +1,4 @@
-//! What the daemon gives a host to stand on.
+//! What the daemon gives a service to start with.
 
 use super::ServiceStartError;
 use crate::{
@@ -11,72 +11,72 @@ use crate::{
 use std::{future::Future, time::Duration};
 use tracing::Span;
 
-/// Shards of a hub at most; each is one task.
+/// A hub has at most this many shards; each is one task.
 const MAX_SHARDS: usize = 8;
 
-/// What a host begins with.
+/// Everything a service needs to start.
 pub struct ServiceContext {
-    /// What it is called, where it has a name.
+    /// Its name, if the configuration gives one.
     pub name: Option<ServiceName>,
-    /// Which of the shared listener's requests are its own.
-    pub place: ServiceRoute,
+    /// Which requests of the shared listener belong to it.
+    pub route: ServiceRoute,
     /// Where its tasks run.
-    pub groups: TaskGroups,
+    pub phases: ShutdownPhases,
     /// The log.
     pub log: LogControl,
     /// The time of day.
     pub clock: WallClock,
-    /// Chance, for jitter.
+    /// Random numbers, for jitter.
     pub rng: fastrand::Rng,
-    /// Processors, for how much is done at once.
+    /// The number of processors.
     pub cores: usize,
-    /// Over how long the clients' close frames are spread at the end.
+    /// Over how long close frames are spread at shutdown.
     pub drain_time: Duration,
 }
 
 impl ServiceContext {
-    /// How many shards a hub has here.
+    /// The number of shards of a hub.
     pub fn shards(&self) -> u16 {
         u16::try_from(self.cores.clamp(1, MAX_SHARDS)).unwrap_or(1)
     }
 
-    /// Starts the host's hub among the sessions.
+    /// Starts the service's hub in the last phase.
     ///
     /// # Errors
     /// [`ServiceStartError::System`].
     pub fn start_hub(&mut self, settings: HubSettings) -> Result<Hub, ServiceStartError> {
-        Hub::start(settings, &self.groups.sessions, &mut self.rng)
+        Hub::start(settings, &self.phases.work, &mut self.rng)
             .map_err(|error| ServiceStartError::System("an event queue", error))
     }
 }
 
-/// Groups of tasks, which end one after the other. Cheap to clone.
+/// Groups of tasks that stop one after the other at shutdown. Cheap to clone.
 #[derive(Clone)]
-pub struct TaskGroups {
-    /// What takes connections in.
-    pub listeners: TaskGroup,
-    /// What hears of changes and looks after sessions.
-    pub sources: TaskGroup,
-    /// The sessions.
-    pub sessions: TaskGroup,
+pub struct ShutdownPhases {
+    /// Accepts connections: stops first.
+    pub accept: TaskGroup,
+    /// Consumes messages and checks sessions: stops second.
+    pub consume: TaskGroup,
+    /// Finishes accepted work and closes sessions: stops last, within the drain time.
+    pub work: TaskGroup,
 }
 
-impl TaskGroups {
-    /// The same, for what one host does: its name stands in each line that is logged meanwhile. A
-    /// host without a name is the only one, and needs none.
+impl ShutdownPhases {
+    /// The same phases for one service: its name is in every line that its tasks log. An unnamed
+    /// service is the only one and needs none.
     #[must_use]
     pub fn of(&self, name: Option<&ServiceName>) -> Self {
         let span = name.map_or_else(Span::none, log::service_span);
-        let Self { listeners, sources, sessions } = self;
+        let Self { accept, consume, work } = self;
         Self {
-            listeners: listeners.within(span.clone()),
-            sources: sources.within(span.clone()),
-            sessions: sessions.within(span),
+            accept: accept.within(span.clone()),
+            consume: consume.within(span.clone()),
+            work: work.within(span),
         }
     }
 }
 
-/// A core task that has no end of its own.
+/// Spawns a core task that runs until its group stops.
 pub fn spawn_until_stopped(
     tasks: &TaskGroup,
     name: &'static str,

@@ -7,7 +7,7 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Registers the gauges of one host: its queues, what its clients wait for, what it depends on.
+/// Registers the gauges of one service: its queues, what its clients wait for, what it depends on.
 pub fn register(
     metrics: &MetricsRegistry,
     health: &HealthRegistry,

@@ -1,33 +1,35 @@
-//! The systems we push for: one folder and one line of [`kinds`] each.
+//! The services: one folder and one line of [`kinds`] each, and the interface to the daemon.
 
-mod service_metrics;
-pub use service_metrics::{MetricLabelNames, ServiceMetrics};
 mod context;
 pub mod gauges;
 #[cfg(feature = "nextcloud")]
 pub mod nextcloud;
+mod observer_impls;
 #[cfg(feature = "phorge")]
 pub mod phorge;
 mod service;
+mod service_metrics;
 pub mod sessions;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 
 pub use crate::client::ByteStream;
 pub use crate::health::WallClock;
-pub use context::{ServiceContext, TaskGroups, spawn_until_stopped};
+pub use context::{ServiceContext, ShutdownPhases, spawn_until_stopped};
 pub use service::{
-    ActionError, ListenerAudience, ProgramInvocation, RunningService, SelfProbe, SelfProbeError,
-    Service, ServiceListener, ServiceReload, ServiceStartError,
+    CompatMetricsReader, ListenerAudience, ProgramInvocation, RunningService,
+    SelfProbe, SelfProbeError, SelfTest, SelfTestTask, Service, ServiceCommandError,
+    ServiceCommands, ServiceInput, ServiceListener, ServiceReload, ServiceStartError,
+    SessionSummary, Sessions,
 };
+pub use service_metrics::{MetricLabelNames, ServiceMetrics};
 
 use crate::config::ServiceKind;
 
-/// A host whose settings are known.
+/// A configured service of any kind.
 pub type BoxedService = Box<dyn Service>;
 
-/// The registry: a line for each kind that this build has. The first is what a daemon without a file of
-/// hosts serves.
+/// The registry: one line per kind in this build. A daemon without a services file serves the first.
 pub fn kinds() -> Vec<ServiceKind<'static, BoxedService>> {
     vec![
         #[cfg(feature = "nextcloud")]

@@ -1,67 +1,82 @@
-//! The seam between the daemon and a kind of host: what is prepared from settings, and what the
-//! daemon reaches of it once it runs.
+//! The interface between the daemon and a service: a [`Service`] is configured, a [`RunningService`] runs.
 
 use super::ServiceContext;
 use crate::{
     client::ByteStream,
+    client::ByteStream,
     config::{ServiceRoute, SettingChange},
     doctor::{CheckRun, DiagnosisContext},
     health::ServiceDependency,
-    runtime::admin::RevokeSessions,
     server::ListenSettings,
-    services::nextcloud::CompatSnapshot,
-    telemetry::metrics::MetricsRegistry,
+    telemetry::metrics::{CompatMetric, MetricsRegistry},
 };
 use futures_util::future::BoxFuture;
 use ipnet::IpNet;
-use std::{any::Any, error::Error, ffi::OsString, fmt, path::PathBuf, sync::Arc};
+use std::{any::Any, error::Error, ffi::OsString, fmt, path::PathBuf, sync::Arc, time::Duration};
 use warp::{filters::BoxedFilter, reply::Response};
 
-/// A host whose settings are known and that has not begun.
+/// A configured service that hasn't started.
 pub trait Service: fmt::Debug + Send + Sync + Any {
-    /// Networks of the proxies in front of it: many clients share an address there.
-    fn trusted_proxies(&self) -> &[IpNet];
+    /// The sources it consumes, each as it may be shown. Two services with the same input would receive
+    /// each other's messages, so the daemon refuses to start them together.
+    fn inputs(&self) -> Vec<ServiceInput>;
 
-    /// Looks over what has to work for it, while it runs or not; nothing, if the kind doesn't say. In
-    /// bounded time; nothing found holds a secret.
+    /// Whether it has routes for the shared listener. If no service has any, the daemon doesn't bind it.
+    fn needs_shared_listener(&self) -> bool;
+
+    /// Networks of the reverse proxies in front of it; their `X-Forwarded-For` is trusted.
+    fn trusted_proxies(&self) -> &[IpNet] {
+        &[]
+    }
+
+    /// Checks everything it needs, whether it runs or not, in bounded time. Findings hold no secret.
     fn diagnose<'a, 'r: 'a>(
         &'a self,
-        _: DiagnosisContext,
-        _: &'a mut CheckRun<'r>,
-    ) -> BoxFuture<'a, ()> {
-        Box::pin(std::future::ready(()))
+        context: DiagnosisContext,
+        run: &'a mut CheckRun<'r>,
+    ) -> BoxFuture<'a, ()>;
+
+    /// The commands it has besides serving ([`crate::config::ServiceAction`]), if any.
+    fn commands(&self) -> Option<&dyn ServiceCommands> {
+        None
     }
 
-    /// Where its messages come from, each place as it would be shown: two hosts that listen at one
-    /// place would hear each other.
-    fn inputs(&self) -> Vec<String>;
-
-    /// Whether it has listeners of its own only: where that is so for all hosts, the daemon's shared
-    /// listener isn't bound.
-    fn has_own_listeners(&self) -> bool {
-        false
-    }
-
-    /// Does something else than to serve ([`crate::config::ServiceAction`]), and says what there is to say
-    /// of it.
+    /// Starts its tasks; the daemon binds and serves the listeners.
     ///
     /// # Errors
-    /// [`ActionError`], for the operator.
-    fn act(&self, action: &str, _: &ProgramInvocation) -> Result<String, ActionError> {
-        Err(format!("a host of this kind can't {action}").into())
-    }
-
-    /// Starts everything but the listeners.
-    ///
-    /// # Errors
-    /// [`ServiceStartError`]. What takes time, such as a server that is away, is no error.
-    fn start(self: Box<Self>, ground: ServiceContext) -> Result<RunningService, ServiceStartError>;
+    /// [`ServiceStartError`]. An unreachable server is no error: the service retries.
+    fn start(self: Box<Self>, context: ServiceContext)
+    -> Result<RunningService, ServiceStartError>;
 }
 
-/// Why what was asked could not be done.
-pub type ActionError = Box<dyn Error + Send + Sync>;
+/// A source that a service consumes: what it is, for messages, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ServiceInput {
+    /// What kind of source: `Redis`.
+    pub kind: &'static str,
+    /// Its address without secrets.
+    pub address: String,
+    /// What an administrator changes to give each service a source of its own.
+    pub remedy: &'static str,
+}
 
-/// How the program was called, for a host that starts it again.
+/// Commands of a service besides serving: `notify_push phorge stop`.
+pub trait ServiceCommands {
+    /// Runs one and returns what to print.
+    ///
+    /// # Errors
+    /// [`ServiceCommandError`], for the operator.
+    fn run(
+        &self,
+        command: &str,
+        invocation: &ProgramInvocation,
+    ) -> Result<String, ServiceCommandError>;
+}
+
+/// Why a command failed.
+pub type ServiceCommandError = Box<dyn Error + Send + Sync>;
+
+/// How the program was called, for a command that starts it again.
 #[derive(Debug, Clone)]
 pub struct ProgramInvocation {
     /// The program's file.
@@ -70,75 +85,119 @@ pub struct ProgramInvocation {
     pub arguments: Vec<OsString>,
 }
 
-/// What the daemon reaches of a host that runs.
+/// A service that has started. Every capability is optional; the daemon asks for it.
 pub struct RunningService {
-    /// What the shared listener answers its clients, below its place; rejects what it doesn't know.
-    pub routes: BoxedFilter<(Response,)>,
-    /// Listeners of its own, to be bound and served by the daemon.
-    pub service_listeners: Vec<ServiceListener>,
-    /// At which of these the probe begins; none: at the shared listener.
-    pub probe_listener: Option<usize>,
+    /// Routes of the shared listener, below the service's path; they reject requests they don't know.
+    pub routes: Option<BoxedFilter<(Response,)>>,
+    /// Listeners of its own, which the daemon binds and serves.
+    pub listeners: Vec<ServiceListener>,
     /// What it depends on.
     pub dependencies: Vec<ServiceDependency>,
-    /// Its numbers.
+    /// Its metrics.
     pub metrics: MetricsRegistry,
-    /// Its numbers by the original's names, where there was an original with such.
-    pub snapshot: Option<Arc<dyn Fn() -> CompatSnapshot + Send + Sync>>,
-    /// Closes a user's sessions.
-    pub revoke: RevokeSessions,
-    /// Goes a client's way.
-    pub probe: Arc<dyn SelfProbe>,
-    /// Takes other settings in.
+    /// The same numbers under the names of the daemon that it replaces.
+    pub compat_metrics: Option<CompatMetricsReader>,
+    /// How the daemon tests that the service still does its work.
+    pub self_test: SelfTest,
+    /// Its clients' sessions.
+    pub sessions: Option<Arc<dyn Sessions>>,
+    /// How long its work may continue at shutdown.
+    pub drain_time: Duration,
+    /// Applies changed settings.
     pub reload: Box<dyn ServiceReload>,
 }
 
-/// A listener that is a host's own.
+/// Reads the current numbers under another daemon's names.
+pub type CompatMetricsReader = Arc<dyn Fn() -> Vec<CompatMetric> + Send + Sync>;
+
+/// The sessions of a service's clients.
+pub trait Sessions: Send + Sync {
+    /// The number of sessions.
+    fn count(&self) -> usize;
+
+    /// The sessions of a user, or all.
+    fn list(&self, user: Option<&str>) -> BoxFuture<'static, Vec<SessionSummary>>;
+
+    /// Closes a user's sessions and returns their number.
+    fn revoke(&self, user: &str) -> BoxFuture<'static, usize>;
+}
+
+/// One session, as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct SessionSummary {
+    /// Its id while the daemon runs: shard, slot and serial number.
+    pub id: String,
+    /// The user, as the service names them.
+    pub user: String,
+}
+
+/// How the daemon tests a running service before it notifies the service manager's watchdog.
+pub enum SelfTest {
+    /// As a client over a fresh connection: to the listener of this index in
+    /// [`RunningService::listeners`], else to the shared one.
+    Client {
+        /// The client.
+        probe: Arc<dyn SelfProbe>,
+        /// Which listener.
+        listener: Option<usize>,
+    },
+    /// Without a connection.
+    Task(Arc<dyn SelfTestTask>),
+}
+
+/// A self-test that needs no connection.
+pub trait SelfTestTask: Send + Sync {
+    /// Runs once. The caller bounds the time.
+    fn run(&self) -> BoxFuture<'_, Result<(), SelfProbeError>>;
+}
+
+/// A listener of a service's own.
 pub struct ServiceListener {
-    /// What it is for, as the log names it.
+    /// Its name in the log.
     pub name: &'static str,
-    /// Where it is. Its certificate is watched, and read again with the settings.
+    /// Its address, TLS and PROXY protocol. The certificate is watched and reloaded.
     pub listen: ListenSettings,
-    /// What is answered there.
+    /// Its routes.
     pub routes: BoxedFilter<(Response,)>,
-    /// Who comes there.
+    /// Who connects to it.
     pub audience: ListenerAudience,
 }
 
-/// Whose limits count at a listener: operators must get through while clients crowd the door.
+/// Whose connection limits apply at a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListenerAudience {
-    /// Whoever can reach it.
+    /// Anyone who can reach it.
     Clients,
-    /// Programs of the operator's.
+    /// The operator's programs: they must get through while clients use up their limits.
     Operators,
 }
 
-/// A host that takes other settings in while it runs.
+/// Applies changed settings to a running service.
 pub trait ServiceReload: Send + Sync {
-    /// Networks of the proxies in front of it, by the settings in force.
-    fn trusted_proxies(&self) -> &[IpNet];
+    /// Networks of the reverse proxies in front of it, by the current settings.
+    fn trusted_proxies(&self) -> &[IpNet] {
+        &[]
+    }
 
-    /// Takes over what can change live, of settings that were read again; says what differs. A host
-    /// of another kind changes nothing.
+    /// Applies what can change while it runs and returns every difference. A service of another kind
+    /// changes nothing.
     fn apply<'a>(&'a mut self, fresh: &'a dyn Service) -> BoxFuture<'a, Vec<SettingChange>>;
 }
 
-/// Why the daemon does not do what it is there for.
+/// Why a self-test failed.
 pub type SelfProbeError = Box<dyn Error + Send + Sync>;
 
-/// A client's whole way, gone by the daemon itself: from the listener through log-in, event path
-/// and hub, back to the client.
+/// A client of the daemon's own that goes the whole path: listener, login, events, hub, socket.
 pub trait SelfProbe: Send + Sync {
-    /// Goes it once, over a fresh connection to the shared listener, or to the one of the host's own
-    /// that [`RunningService::probe_listener`] says. The caller bounds the time.
+    /// Tests once over a fresh connection. The caller bounds the time.
     fn go<'a>(
         &'a self,
         stream: Box<dyn ByteStream>,
-        place: &'a ServiceRoute,
+        route: &'a ServiceRoute,
     ) -> BoxFuture<'a, Result<(), SelfProbeError>>;
 }
 
-/// Why a host can't start.
+/// Why a service can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceStartError {
     /// See [`crate::client::database::DatabaseClientError`].

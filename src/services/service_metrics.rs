@@ -1,4 +1,4 @@
-//! What the parts of one host count, put together.
+//! What the parts of one service count, put together.
 
 use super::nextcloud::CompatSnapshot;
 use crate::{
@@ -8,11 +8,11 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Names that label the numbers and belong to the host.
+/// Names that label the numbers and belong to the service.
 #[derive(Debug, Clone, Copy)]
 pub struct MetricLabelNames<'a> {
-    /// What the host is called, where it has a name: the label `host` of all its numbers.
-    pub host: Option<&'a str>,
+    /// What the service is called, where it has a name: the label `service` of all its numbers.
+    pub service: Option<&'a str>,
     /// Kinds of change, in the order of [`TopicId`]; the original's numbers need file, activity and
     /// notification in this order.
     pub topics: &'a [&'static str],
@@ -42,7 +42,7 @@ impl ServiceMetrics {
     /// # Errors
     /// [`MetricsError`], when a name is given twice.
     pub fn register(names: MetricLabelNames<'_>) -> Result<Self, MetricsError> {
-        let metrics = MetricsRegistry::new(names.host)?;
+        let metrics = MetricsRegistry::new(names.service)?;
         Ok(Self {
             hub: Arc::new(HubMetrics::register(&metrics, names.topics)?),
             source: Arc::new(SourceMetrics::register(&metrics, names.channels)?),

@@ -1,4 +1,4 @@
-//! The metrics listener over real sockets: numbers for everybody, control for this machine alone.
+//! The admin listener over real sockets: metrics, log filter, sessions.
 
 use futures_util::future::BoxFuture;
 use notify_push::{
@@ -7,8 +7,7 @@ use notify_push::{
     runtime::{
         MetricsPage,
         admin::{
-            AdminApi, AdminClientError, AdminCommand, MAX_WATCHERS, RevokeSessions, StatusContext,
-            admin, ask,
+            AdminApi, AdminClientError, AdminCommand, MAX_WATCHERS, StatusContext, admin, ask,
         },
         status::StatusSampler,
     },
@@ -16,7 +15,7 @@ use notify_push::{
         BindAddress, BoundListener, ConnectionTimeouts, HttpServer, LocalAddress,
         NoopConnectionObserver, PreAuthLimiter, PreAuthLimits, routes,
     },
-    services::{MetricLabelNames, ServiceMetrics},
+    services::{MetricLabelNames, ServiceMetrics, SessionSummary, Sessions},
     telemetry::log::{LogControl, LogFilter, LogFormat, build},
 };
 use std::{
@@ -27,6 +26,33 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+
+/// Records the users whose sessions were revoked; each had three.
+struct RecordingSessions(Arc<Mutex<Vec<String>>>);
+
+impl Sessions for RecordingSessions {
+    fn count(&self) -> usize {
+        2
+    }
+
+    fn list(&self, user: Option<&str>) -> BoxFuture<'static, Vec<SessionSummary>> {
+        let all = ["alice", "bob & co"];
+        let user = user.map(str::to_owned);
+        let listed = all
+            .iter()
+            .enumerate()
+            .filter(|(_, name)| user.as_deref().is_none_or(|it| it == **name));
+        let listed = listed
+            .map(|(n, name)| SessionSummary { id: format!("0-{n}-1"), user: (*name).to_owned() });
+        let listed = listed.collect();
+        Box::pin(std::future::ready(listed))
+    }
+
+    fn revoke(&self, user: &str) -> BoxFuture<'static, usize> {
+        self.0.lock().unwrap().push(user.to_owned());
+        Box::pin(std::future::ready(3))
+    }
+}
 
 struct AdminFixture {
     tasks: TaskGroup,
@@ -41,16 +67,13 @@ impl AdminFixture {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let unix = BindAddress::Unix { path: folder.path().join("admin"), permissions: 0o660 };
-        let names = MetricLabelNames { host: None, topics: &["file"], channels: &[], methods: &[] };
+        let names =
+            MetricLabelNames { service: None, topics: &["file"], channels: &[], methods: &[] };
         let observers = ServiceMetrics::register(names).unwrap();
         let page = MetricsPage::single("0", &observers).unwrap();
         let (_, log) = build(LogFilter::default(), LogFormat::Json, std::io::sink);
         let revoked = Arc::new(Mutex::new(Vec::new()));
-        let heard = Arc::clone(&revoked);
-        let revoke = move |user: &str| {
-            heard.lock().unwrap().push(user.to_owned());
-            Box::pin(std::future::ready(3_usize)) as BoxFuture<'static, usize>
-        };
+        let sessions: Arc<dyn Sessions> = Arc::new(RecordingSessions(Arc::clone(&revoked)));
         let health = HealthRegistry::new([], Arc::new(|| SystemTime::UNIX_EPOCH));
         let (numbers, filter) = (page.clone(), log.clone());
         let (numbers, current) = (move || numbers.text().ok(), move || filter.current());
@@ -64,7 +87,7 @@ impl AdminFixture {
         let asked = AdminApi {
             page: Arc::new(move || page.text()),
             log: log.clone(),
-            hosts: [(None, Arc::new(revoke) as RevokeSessions)].into(),
+            sessions: [(None, sessions)].into(),
             health,
         };
         let filter = admin(asked, status);
@@ -142,7 +165,7 @@ async fn a_filter_that_is_none_is_explained_and_changes_nothing() {
 }
 
 fn revoke(user: &str) -> AdminCommand {
-    AdminCommand::Revoke { host: None, user: user.to_owned() }
+    AdminCommand::Revoke { service: None, user: user.to_owned() }
 }
 
 #[tokio::test]
@@ -297,4 +320,20 @@ async fn only_the_page_itself_may_set_the_log_level_from_a_browser() {
     let answer = daemon.say("PUT /log-level", ours, "info").await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     assert_eq!(daemon.log.current(), "info");
+}
+
+#[tokio::test]
+async fn sessions_are_listed_for_programs_on_this_machine() {
+    let daemon = AdminFixture::start();
+    let get = |path: &str, headers: &str| {
+        format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{headers}connection: close\r\n\r\n")
+    };
+    let all = daemon.raw(&get("/sessions", "")).await;
+    assert!(all.contains(r#""count":2"#) && all.contains("alice") && all.contains("bob"), "{all}");
+    let one = daemon.raw(&get("/sessions?user=bob%20%26%20co", "")).await;
+    assert!(one.contains("bob & co") && !one.contains("alice"), "{one}");
+    let unknown = daemon.raw(&get("/sessions?service=x", "")).await;
+    assert!(unknown.starts_with("HTTP/1.1 400"), "{unknown}");
+    let forwarded = daemon.raw(&get("/sessions", "x-forwarded-for: 192.0.2.1\r\n")).await;
+    assert!(forwarded.starts_with("HTTP/1.1 403"), "{forwarded}");
 }

@@ -54,6 +54,7 @@ mod restart;
 mod revocation;
 mod self_test;
 mod servers;
+mod service_contract;
 mod several_hosts;
 mod socketio_clients;
 mod socketio_page;

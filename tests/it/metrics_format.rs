@@ -22,7 +22,7 @@ const ORIGINAL: [&str; 5] = [
 
 fn page() -> String {
     let observers = ServiceMetrics::register(MetricLabelNames {
-        host: None,
+        service: None,
         topics: &["file", "activity", "notification"],
         channels: &["notify_storage_update", "notify_activity"],
         methods: &["ticket", "database", "nextcloud"],

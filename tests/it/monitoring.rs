@@ -51,7 +51,7 @@ fn values(selector: &str) -> Vec<(String, String)> {
     for part in selector.split(',') {
         let Some((label, value)) = part.split_once('=') else { continue };
         let value = value.trim_start_matches('~').trim_matches('"');
-        let known = ["job", "instance", "host"].contains(&label.trim());
+        let known = ["job", "instance", "service"].contains(&label.trim());
         let each = value.split('|').filter(|_| !known);
         values.extend(each.map(|value| (label.trim().to_owned(), value.to_owned())));
     }

@@ -56,7 +56,7 @@ impl BrokenClockFixture {
         let broken = Arc::new(AtomicBool::new(false));
         let environment = in_process::environment(ServiceManager::default(), clock(&broken));
         let daemon = Daemon::start(&settings, hosts, environment).await.unwrap();
-        let LocalAddress::Tcp(address) = daemon.local() else { panic!("not TCP") };
+        let LocalAddress::Tcp(address) = daemon.local().unwrap() else { panic!("not TCP") };
         let url = format!("ws://{address}/ws");
         Self {
             _installation: installation,

@@ -96,9 +96,9 @@ async fn two_servers_in_one_daemon_are_apart() {
     assert_eq!(answer.status, 404);
     let page = format!("127.0.0.1:{}", both.metrics);
     for line in [
-        "notify_push_messages_published_total{host=\"old\"} 1\n",
-        "notify_push_connections{host=\"new\"} 1\n",
-        "notify_push_messages_sent_total{topic=\"custom\",host=\"new\"} 1\n",
+        "notify_push_messages_published_total{service=\"old\"} 1\n",
+        "notify_push_connections{service=\"new\"} 1\n",
+        "notify_push_messages_sent_total{topic=\"custom\",service=\"new\"} 1\n",
     ] {
         until(line, async || {
             http::get(&page, "/metrics", &[]).await.body.contains(line).then_some(())

@@ -109,7 +109,7 @@ impl FastRecheckDaemon {
             ..in_process::environment(ServiceManager::default(), clock)
         };
         let daemon = runtime::Daemon::start(&settings, vec![host], environment).await.unwrap();
-        let LocalAddress::Tcp(address) = daemon.local().clone() else { panic!("not TCP") };
+        let LocalAddress::Tcp(address) = daemon.local().unwrap().clone() else { panic!("not TCP") };
         let tasks = TaskGroup::default();
         let stop = tasks.stopping().clone();
         tasks.spawn(async move {

@@ -147,10 +147,10 @@ async fn one_page_of_metrics_tells_hosts_apart_and_revoke_wants_to_know_which() 
     assert_eq!(b.text().await, "still_here");
     let address = format!("127.0.0.1:{}", scene.metrics);
     for line in [
-        "notify_push_connections_total{host=\"a\"} 1\n",
-        "notify_push_connections{host=\"b\"} 1\n",
-        "notify_push_messages_sent_total{topic=\"custom\",host=\"b\"} 1\n",
-        "active_connection_count{host=\"b\"} 1\n",
+        "notify_push_connections_total{service=\"a\"} 1\n",
+        "notify_push_connections{service=\"b\"} 1\n",
+        "notify_push_messages_sent_total{topic=\"custom\",service=\"b\"} 1\n",
+        "active_connection_count{service=\"b\"} 1\n",
     ] {
         until(line, async || {
             http::get(&address, "/metrics", &[]).await.body.contains(line).then_some(())
@@ -225,11 +225,11 @@ async fn what_a_host_logs_names_it_and_what_the_daemon_logs_names_none() {
     };
     for part in ["source::redis", "logged in"] {
         let line = log(part).await;
-        assert!(line.contains("of{host=a}: ") || line.contains("of{host=b}: "), "{line}");
+        assert!(line.contains("service{name=a}: ") || line.contains("service{name=b}: "), "{line}");
     }
     let text = scene.daemon.log();
     let said = |host: &str| text.lines().any(|line| line.contains(host) && line.contains("logged"));
-    assert!(said("of{host=a}: ") && said("of{host=b}: "), "{text}");
+    assert!(said("service{name=a}: ") && said("service{name=b}: "), "{text}");
     assert!(!log("listening on").await.contains("host="));
 }
 
@@ -260,7 +260,8 @@ async fn a_host_that_is_full_sends_clients_back_and_the_other_takes_them() {
     let metrics = format!("127.0.0.1:{}", scene.metrics);
     let page = http::get(&metrics, "/metrics", &[]).await.body;
     let refused = |host: &str, count| {
-        let line = format!("sessions_refused_total{{reason=\"full\",host=\"{host}\"}} {count}\n");
+        let line =
+            format!("sessions_refused_total{{reason=\"full\",service=\"{host}\"}} {count}\n");
         assert!(page.contains(&line), "{line} not in {page}");
     };
     refused("a", 2);

@@ -11,7 +11,7 @@ use notify_push::{
     push::notice::TopicId,
     runtime::{
         MetricsPage,
-        admin::{AdminApi, RevokeSessions, StatusContext, admin},
+        admin::{AdminApi, StatusContext, admin},
         status::StatusSampler,
     },
     server::{
@@ -212,20 +212,24 @@ const CONTRAST: &str = "() => {
 async fn two_hosts() -> (TaskGroup, String) {
     let mut page = MetricsPage::new("0").unwrap();
     for (name, sessions) in [("north", 30), ("south", 4)] {
-        let names =
-            MetricLabelNames { host: Some(name), topics: &["file"], channels: &[], methods: &[] };
+        let names = MetricLabelNames {
+            service: Some(name),
+            topics: &["file"],
+            channels: &[],
+            methods: &[],
+        };
         let observers = ServiceMetrics::register(names).unwrap();
         observers.hub.notified(TopicId(0), sessions, Duration::from_millis(101), Duration::ZERO);
         page.add(Some(name), observers.metrics().clone(), None);
     }
     let begun = Instant::now();
-    let redis = |host: &str, up: bool| {
+    let redis = |service: &str, up: bool| {
         let condition = move || match up {
             true => DependencyState::Up { since: begun },
             false => DependencyState::Down { since: begun, why: "connection refused".into() },
         };
-        let (host, condition) = (Some(host.into()), Arc::new(condition));
-        ServiceDependency { name: "redis".into(), host, needed: true, condition }
+        let (service, condition) = (Some(service.into()), Arc::new(condition));
+        ServiceDependency { name: "redis".into(), service, needed: true, condition }
     };
     let dependencies = [redis("north", true), redis("south", false)];
     let health = HealthRegistry::new(dependencies, Arc::new(|| SystemTime::UNIX_EPOCH));
@@ -236,9 +240,8 @@ async fn two_hosts() -> (TaskGroup, String) {
     let stopping = tasks.stopping().clone();
     let status =
         StatusContext { sampler: Arc::new(sampler), log: log.clone(), play: None, stopping };
-    let revoke: RevokeSessions = Arc::new(|_| Box::pin(async { 0 }));
-    let hosts = [(None, revoke)].into();
-    let asked = AdminApi { page: Arc::new(move || page.text()), log, hosts, health };
+    let asked =
+        AdminApi { page: Arc::new(move || page.text()), log, sessions: Arc::new([]), health };
     let limits = PreAuthLimits { total: 99, per_address: 99 };
     let front = HttpServer {
         routes: routes(admin(asked, status)),
@@ -269,7 +272,7 @@ async fn of_several_hosts_one_can_be_looked_at_alone() {
     for (host, so_far) in [("south", "4 so far"), ("north", "30 so far"), ("", "34 so far")] {
         let choose = format!(
             "(select => {{ select.value = {host:?}; select.dispatchEvent(new Event('change')); }})\
-             (document.querySelector('#host select'))"
+             (document.querySelector('#service select'))"
         );
         browser.eval(&choose).await;
         browser.shows("#messages-note", |text| text == so_far).await;

@@ -82,7 +82,7 @@ fn its_flags_its_file_and_the_daemons_own_are_understood() {
     let Ok(ProgramCommand::Serve { settings, mut hosts, .. }) = run(line, &environment) else {
         panic!()
     };
-    let host = hosts.remove(0).host;
+    let host = hosts.remove(0).service;
     let file = Some("/own".into());
     assert_eq!(host, GreeterService { greeting: Some("hello".into()), loud: true, file });
     assert_eq!(settings.metrics.len(), 1);
@@ -95,7 +95,7 @@ fn its_variables_count_and_its_dump_shows_all() {
     else {
         panic!()
     };
-    assert!(hosts[0].host.loud);
+    assert!(hosts[0].service.loud);
     let dump = printed("notify_push greeter --dump-config --port 80");
     assert!(dump.contains("greeting") && dump.contains("drain-time"), "{dump}");
 }
@@ -104,7 +104,7 @@ fn its_variables_count_and_its_dump_shows_all() {
 fn an_action_is_for_the_host_and_others_are_refused() {
     match run("notify_push greeter stop --greeting bye", &[]) {
         Ok(ProgramCommand::Act { described, action: "stop" }) => {
-            assert_eq!(described.hosts[0].host.greeting.as_deref(), Some("bye"));
+            assert_eq!(described.hosts[0].service.greeting.as_deref(), Some("bye"));
         }
         other => panic!("{other:?}"),
     }

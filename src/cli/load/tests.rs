@@ -80,7 +80,7 @@ impl LoadCase<'_> {
     pub(super) fn settings(&self) -> (DaemonSettings, NextcloudServiceSettings) {
         match self.load() {
             Ok(ProgramCommand::Serve { settings, mut hosts, .. }) => {
-                (*settings, hosts.remove(0).host)
+                (*settings, hosts.remove(0).service)
             }
             other => panic!("{other:?}"),
         }
@@ -241,7 +241,7 @@ fn the_wizard_s_start_is_understood() {
 fn debounce_disable_counts_whatever_its_value() {
     let run = LoadCase { environment: &[("DEBOUNCE_DISABLE", "false")], ..RUN };
     let Ok(ProgramCommand::Serve { hosts, warnings, .. }) = run.load() else { panic!("it starts") };
-    assert!(hosts[0].host.delivery.debounce_disabled);
+    assert!(hosts[0].service.delivery.debounce_disabled);
     assert!(warnings.iter().any(|text| text.contains("DEBOUNCE_DISABLE")));
 }
 

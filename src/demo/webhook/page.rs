@@ -1,9 +1,14 @@
 //! The demo's page beside the service's own routes; it loads everything from the daemon itself.
 
 use super::{USER, back_end::DemoBackEnd};
-use crate::services::{
-    RunningService, Service, ServiceContext, ServiceStartError, webhook::WebhookService,
+use crate::{
+    doctor::{CheckRun, DiagnosisContext},
+    services::{
+        RunningService, Service, ServiceContext, ServiceInput, ServiceStartError,
+        webhook::WebhookService,
+    },
 };
+use futures_util::future::BoxFuture;
 use http::{
     HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE},
@@ -36,15 +41,31 @@ impl Service for DemoPageService {
         self.webhook.trusted_proxies()
     }
 
-    fn inputs(&self) -> Vec<String> {
+    fn inputs(&self) -> Vec<ServiceInput> {
         self.webhook.inputs()
+    }
+
+    fn needs_shared_listener(&self) -> bool {
+        self.webhook.needs_shared_listener()
+    }
+
+    fn diagnose<'a, 'r: 'a>(
+        &'a self,
+        context: DiagnosisContext,
+        run: &'a mut CheckRun<'r>,
+    ) -> BoxFuture<'a, ()> {
+        self.webhook.diagnose(context, run)
     }
 
     fn start(self: Box<Self>, ground: ServiceContext) -> Result<RunningService, ServiceStartError> {
         let Self { webhook, back_end } = *self;
         let running = Box::new(webhook).start(ground)?;
-        let routes = page(back_end).or(running.routes.clone()).unify().boxed();
-        Ok(RunningService { routes, ..running })
+        let page = page(back_end);
+        let routes = match running.routes.clone() {
+            Some(routes) => page.or(routes).unify().boxed(),
+            None => page,
+        };
+        Ok(RunningService { routes: Some(routes), ..running })
     }
 }
 

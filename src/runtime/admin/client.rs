@@ -1,6 +1,6 @@
 //! Asks a running daemon on this machine: the commands `log`, `revoke`, `metrics`, `healthcheck`.
 
-use super::{HOST_QUERY, LOG_LEVEL, MAX_BODY, METRICS, REVOKE};
+use super::{LOG_LEVEL, MAX_BODY, METRICS, REVOKE, SERVICE};
 use crate::{
     runtime::health_routes::{HEALTH, LIVE, READY},
     server::{BindAddress, ClientStream},
@@ -27,7 +27,7 @@ pub(super) const TIME: Duration = Duration::from_secs(5);
 
 /// The longest answer read, in bytes: a filter, a number, a report.
 const MAX_ANSWER: usize = 4 * MAX_BODY;
-/// The same of the metrics, of which there are more with each host.
+/// The same of the metrics, of which there are more with each service.
 const MAX_METRICS: usize = 4 << 20;
 
 /// What to ask.
@@ -41,8 +41,8 @@ pub enum AdminCommand {
     RestoreLog,
     /// Close the sessions of a user.
     Revoke {
-        /// Of which host, where there are several.
-        host: Option<String>,
+        /// Of which service, where there are several.
+        service: Option<String>,
         /// The user's id.
         user: String,
     },
@@ -57,24 +57,23 @@ pub enum AdminCommand {
 /// Why there is no answer; each says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminClientError {
-    /// The settings name no metrics listener.
+    /// The settings name no listener for operators.
     #[error(
-        "the daemon can only be asked through its metrics listener, and none is configured: give \
-         --metrics-socket-path (METRICS_SOCKET_PATH) or --metrics-port (METRICS_PORT) both to the \
-         daemon and here"
+        "no admin listener is configured: give --admin-socket (ADMIN_SOCKET_PATH) or --admin-port \
+         (ADMIN_PORT) both to the daemon and to this command"
     )]
     NoListener,
-    /// Control is only answered over loopback.
+    /// Commands use loopback or a unix socket only.
     #[error(
-        "the metrics listener is bound to {0} alone, and the daemon is only controlled over \
-         loopback or a unix socket: give it --metrics-socket-path (METRICS_SOCKET_PATH) as well"
+        "the metrics listener is bound to {0} only, which this command doesn't use: give the daemon \
+         --admin-socket (ADMIN_SOCKET_PATH) or --admin-port (ADMIN_PORT)"
     )]
     NotLocal(IpAddr),
-    /// Unreachable listens there.
+    /// No daemon listens there.
     #[error(
-        "no daemon answers at {0}: is it running, with the same listeners as here \
-         (ADMIN_SOCKET_PATH, ADMIN_PORT, METRICS_SOCKET_PATH, METRICS_PORT, or PORT)? One whose hosts all \
-         have listeners of their own, as Phorge's have, needs METRICS_PORT or METRICS_SOCKET_PATH for this"
+        "no daemon answers at {0}. Is it running, and with the same listeners as this command \
+         (ADMIN_SOCKET_PATH, ADMIN_PORT; for metrics and healthcheck also METRICS_SOCKET_PATH, \
+         METRICS_PORT)? A daemon without an admin listener needs ADMIN_SOCKET_PATH"
     )]
     Unreachable(AdminAddress, #[source] io::Error),
     /// A unix socket that isn't ours to use.
@@ -203,12 +202,12 @@ fn request(command: &AdminCommand) -> Request<Full<bytes::Bytes>> {
         AdminCommand::ShowLog => (Method::GET, LOG_LEVEL.to_owned(), ""),
         AdminCommand::SetLog(filter) => (Method::PUT, LOG_LEVEL.to_owned(), filter.as_str()),
         AdminCommand::RestoreLog => (Method::DELETE, LOG_LEVEL.to_owned(), ""),
-        AdminCommand::Revoke { host, user } => {
-            let host = host.as_ref().map(|name| {
+        AdminCommand::Revoke { service, user } => {
+            let service = service.as_ref().map(|name| {
                 let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
-                format!("?{HOST_QUERY}{name}").replace("%2D", "-")
+                format!("?{SERVICE}={name}").replace("%2D", "-")
             });
-            let path = format!("{REVOKE}{}", host.unwrap_or_default());
+            let path = format!("{REVOKE}{}", service.unwrap_or_default());
             (Method::POST, path, user.as_str())
         }
         AdminCommand::Metrics => (Method::GET, METRICS.to_owned(), ""),

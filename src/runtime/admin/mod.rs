@@ -1,5 +1,5 @@
-//! What the metrics listener answers: numbers to anybody, the status page and control to this
-//! machine alone.
+//! What operators use: the metrics listener for anyone who reaches it, and the admin listener for
+//! programs on this machine.
 
 mod access;
 mod client;
@@ -9,17 +9,21 @@ mod status;
 
 pub use client::{AdminClientError, AdminCommand, ask};
 pub use healthcheck::healthcheck;
-pub use routes::{AdminApi, RevokeSessions, admin};
+pub use routes::{AdminApi, NamedSessions, admin, metrics};
 pub use status::{MAX_WATCHERS, StatusContext};
 
-/// Where the metrics are.
+/// The path of the metrics page.
 const METRICS: &str = "metrics";
-/// The log filter: GET, PUT a new one, DELETE the temporary one.
+/// The path of the log filter: GET, PUT a new one, DELETE the temporary one.
 const LOG_LEVEL: &str = "log-level";
-/// POST the name of a user, whose sessions are then closed.
+/// The path to POST a user's name to, whose sessions are then closed.
 const REVOKE: &str = "revoke";
-/// The query that says of which host the user is, where there are several.
-const HOST_QUERY: &str = "host=";
+/// The path of the list of sessions.
+const SESSIONS: &str = "sessions";
+/// The query parameter that names a service, where there are several.
+const SERVICE: &str = "service";
+/// The query parameter that names a user.
+const USER: &str = "user";
 
 /// The longest body of a control request, in bytes.
 const MAX_BODY: usize = 1024;

@@ -1,7 +1,7 @@
-//! The routes of the metrics listener.
+//! The routes of the metrics listener and of the admin listener.
 
 use super::{
-    HOST_QUERY, LOG_LEVEL, MAX_BODY, METRICS, REVOKE,
+    LOG_LEVEL, MAX_BODY, METRICS, REVOKE, SERVICE, SESSIONS, USER,
     access::{is_from_page, may_control},
     status::{StatusContext, status},
 };
@@ -9,15 +9,13 @@ use crate::{
     health::HealthRegistry,
     runtime::health_routes,
     server::{RequestOrigin, text},
+    services::Sessions,
     telemetry::{
         log::LogControl,
         metrics::{CONTENT_TYPE, MetricsError},
     },
 };
-use futures_util::{
-    Stream, StreamExt,
-    future::{BoxFuture, ready},
-};
+use futures_util::{Stream, StreamExt, future::ready};
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode,
     header::{ALLOW, CONTENT_TYPE as CONTENT_TYPE_HEADER},
@@ -32,60 +30,80 @@ use warp::{
 // How long a control request may take to send its body.
 const BODY_TIME: Duration = Duration::from_secs(5);
 
-/// The longest list of hosts in an answer.
+/// The longest list of services in an answer.
 const MAX_LISTED: usize = 20;
 
-/// Closes a user's sessions and says how many there were.
-pub type RevokeSessions = Arc<dyn Fn(&str) -> BoxFuture<'static, usize> + Send + Sync>;
-
-/// What can be asked of the daemon. Cheap to clone.
+/// What the operator's requests act on. Cheap to clone.
 #[derive(Clone)]
 pub struct AdminApi {
     /// Renders the metrics page.
     pub page: Arc<dyn Fn() -> Result<String, MetricsError> + Send + Sync>,
     /// The log filter.
     pub log: LogControl,
-    /// Who closes the sessions of a user: each host, under its name where it has one.
-    pub hosts: Arc<[(Option<String>, RevokeSessions)]>,
-    /// Whether the daemon can do its job.
+    /// The sessions of each service that has some, under its name if it has one.
+    pub sessions: Arc<[NamedSessions]>,
+    /// The dependencies of all services.
     pub health: HealthRegistry,
 }
 
-/// `GET /metrics` and `/health/…` for anybody who reaches the listener; `/log-level` and `/revoke`
-/// only for programs on this machine (see [`super`]), the first also for the status page, which is
-/// shown on this machine; everybody else hears 403 whatever they ask there.
+/// A service's sessions under its name.
+pub type NamedSessions = (Option<String>, Arc<dyn Sessions>);
+
+/// The routes of the metrics listener: `GET /metrics` and `/health/…`, for anyone who reaches it. They
+/// show no cause of an outage and change nothing, so a proxy may pass requests on to them.
+pub fn metrics(
+    api: &AdminApi,
+) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static + use<> {
+    metrics_route(Arc::clone(&api.page)).or(health_routes::health(api.health.clone())).unify()
+}
+
+/// The routes of the admin listener: those of the metrics listener, `/log-level`, `/revoke`, `/sessions`
+/// and the status page. Only programs on this machine may use them; the status page may change the log
+/// filter. Others get 403.
 ///
-/// Bodies are plain text. The log filter is answered to GET, PUT and DELETE as it is then in
-/// force; `POST /revoke` has the user's name as body and is answered the number of sessions closed.
+/// Bodies are plain text. GET, PUT and DELETE of the log filter return the current one;
+/// `POST /revoke` takes a user's name and returns the number of sessions closed; `GET /sessions` returns
+/// JSON, `?user=` limits it.
 pub fn admin(
-    admin: AdminApi,
-    shown: StatusContext,
+    api: AdminApi,
+    status_context: StatusContext,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
-    let AdminApi { page, log, hosts, health } = admin;
-    let metrics = warp::path(METRICS)
-        .and(warp::path::end())
-        .and(warp::method())
-        .map(move |method: Method| metrics(&method, &*page));
+    let AdminApi { page, log, sessions, health } = api;
     let log_level =
         control(LOG_LEVEL, AdminAccess::PageToo, &[Method::PUT], move |method, asked| {
             ready(log_level(&log, &method, &asked.body))
         });
+    let revoking = Arc::clone(&sessions);
     let revoke = control(REVOKE, AdminAccess::Programs, &[Method::POST], move |method, asked| {
-        revoked(Arc::clone(&hosts), method, asked)
+        revoke(Arc::clone(&revoking), method, asked)
     });
-    metrics
+    let list = control(SESSIONS, AdminAccess::Programs, &[], move |method, asked| {
+        list_sessions(Arc::clone(&sessions), method, asked)
+    });
+    metrics_route(page)
         .or(log_level)
         .unify()
         .or(revoke)
         .unify()
-        .or(health_routes(health))
+        .or(list)
         .unify()
-        .or(status(shown))
+        .or(health_report(health))
+        .unify()
+        .or(status(status_context))
         .unify()
 }
 
-/// Causes may name hosts and what they said: they are for whoever may control.
-fn health_routes(
+fn metrics_route(
+    page: Arc<dyn Fn() -> Result<String, MetricsError> + Send + Sync>,
+) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
+    warp::path(METRICS)
+        .and(warp::path::end())
+        .and(warp::method())
+        .map(move |method: Method| render_metrics(&method, &*page))
+}
+
+/// `/health/…` with causes, which may name servers and quote them.
+fn health_report(
     health: HealthRegistry,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
     let ready = warp::path(health_routes::READY)
@@ -100,7 +118,7 @@ fn health_routes(
     warp::path(health_routes::HEALTH).and(health_routes::live().or(ready).unify())
 }
 
-fn metrics(method: &Method, page: &dyn Fn() -> Result<String, MetricsError>) -> Response {
+fn render_metrics(method: &Method, page: &dyn Fn() -> Result<String, MetricsError>) -> Response {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return not_allowed("GET, HEAD");
     }
@@ -135,48 +153,81 @@ fn log_level(log: &LogControl, method: &Method, filter: &str) -> Response {
     format!("{current}\n").into_response()
 }
 
-async fn revoked(
-    hosts: Arc<[(Option<String>, RevokeSessions)]>,
+async fn revoke(
+    services: Arc<[NamedSessions]>,
     method: Method,
     AdminRequest { query, body: user }: AdminRequest,
 ) -> Response {
     match method {
         Method::POST if user.is_empty() => text(StatusCode::BAD_REQUEST, "Which user?\n"),
         Method::POST => {
-            let revoke = match host(&hosts, query.strip_prefix(HOST_QUERY)) {
-                Ok(revoke) => revoke,
-                Err(words) => {
-                    return warp::reply::with_status(words, StatusCode::BAD_REQUEST)
-                        .into_response();
-                }
+            let sessions = match select(&services, parameter(&query, SERVICE).as_deref()) {
+                Ok(sessions) => sessions,
+                Err(error) => return bad_request(error),
             };
-            let sessions = revoke(&user).await;
-            tracing::info!(sessions, "closed the sessions of a user, as asked");
-            tracing::debug!(user, "whose sessions");
-            format!("{sessions}\n").into_response()
+            let closed = sessions.revoke(&user).await;
+            tracing::info!(sessions = closed, "revoked the sessions of a user");
+            tracing::debug!(user, "revoked user");
+            format!("{closed}\n").into_response()
         }
         _ => not_allowed("POST"),
     }
 }
 
-/// The host that is meant; it may be left out where there is but one.
-fn host<'h>(
-    hosts: &'h [(Option<String>, RevokeSessions)],
+async fn list_sessions(
+    services: Arc<[NamedSessions]>,
+    method: Method,
+    AdminRequest { query, .. }: AdminRequest,
+) -> Response {
+    if method != Method::GET {
+        return not_allowed("GET");
+    }
+    let (wanted, user) = (parameter(&query, SERVICE), parameter(&query, USER));
+    if let Some(name) = wanted.as_deref()
+        && let Err(error) = select(&services, Some(name))
+    {
+        return bad_request(error);
+    }
+    let mut listed = Vec::new();
+    for (service, sessions) in services.iter() {
+        if wanted.is_some() && *service != wanted {
+            continue;
+        }
+        let found = sessions.list(user.as_deref()).await;
+        let count = sessions.count();
+        listed.push(serde_json::json!({"service": service, "count": count, "sessions": found}));
+    }
+    warp::reply::json(&listed).into_response()
+}
+
+fn bad_request(error: String) -> Response {
+    warp::reply::with_status(error, StatusCode::BAD_REQUEST).into_response()
+}
+
+/// The value of a query parameter, percent-decoded.
+fn parameter(query: &str, name: &str) -> Option<String> {
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+/// The service of this name. The name is optional if only one service has sessions.
+fn select<'s>(
+    services: &'s [NamedSessions],
     name: Option<&str>,
-) -> Result<&'h RevokeSessions, String> {
-    match (name, hosts) {
+) -> Result<&'s Arc<dyn Sessions>, String> {
+    match (name, services) {
         (None, [(_, only)]) => return Ok(only),
         (Some(name), _) => {
-            let found = hosts.iter().find(|(known, _)| known.as_deref() == Some(name));
-            if let Some((_, revoke)) = found {
-                return Ok(revoke);
+            let found = services.iter().find(|(known, _)| known.as_deref() == Some(name));
+            if let Some((_, sessions)) = found {
+                return Ok(sessions);
             }
         }
         (None, _) => {}
     }
-    let names = hosts.iter().filter_map(|(name, _)| name.as_deref()).take(MAX_LISTED);
+    let names = services.iter().filter_map(|(name, _)| name.as_deref()).take(MAX_LISTED);
     let names = names.collect::<Vec<_>>().join(", ");
-    Err(format!("Which host? There are: {names} (notify_push revoke --host <name> <user>)\n"))
+    Err(format!("Which service? There are: {names} (notify_push revoke --service <name> <user>)\n"))
 }
 
 pub(super) fn not_allowed(allowed: &'static str) -> Response {

@@ -6,7 +6,9 @@ use crate::{
     server::{ListenSettings, PreAuthLimits},
     telemetry::log::LogSettings,
 };
-pub use read::{clients_listener, control_listeners, settings};
+pub use read::{
+    DEFAULT_ADMIN_SOCKET, admin_listeners, clients_listener, operator_listeners, settings,
+};
 use std::time::Duration;
 
 /// What the daemon itself is told before it starts, whatever its hosts are.

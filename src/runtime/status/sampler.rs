@@ -131,7 +131,7 @@ mod tests {
         let counted = Arc::clone(&taken);
         let page = move || {
             let number = counted.fetch_add(1, Relaxed);
-            Some(format!("notify_push_users{{host=\"a\"}} {number}\nuser_count 1\n"))
+            Some(format!("notify_push_users{{service=\"a\"}} {number}\nuser_count 1\n"))
         };
         let wall_time = SystemTime::UNIX_EPOCH + Duration::from_secs(5);
         let health = HealthRegistry::new([], Arc::new(move || wall_time));
@@ -151,7 +151,7 @@ mod tests {
             "at": 5000,
             "health": {"ready": true, "dependencies": []},
             "log": "warn",
-            "figures": {"notify_push_users": [[{"host": "a"}, 0.0]]},
+            "figures": {"notify_push_users": [[{"service": "a"}, 0.0]]},
         });
         assert_eq!(report, expected);
     }

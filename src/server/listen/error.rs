@@ -53,9 +53,6 @@ pub enum ListenError {
          have Accept=yes"
     )]
     NotListening,
-    /// There is no listener at all.
-    #[error("there is nowhere to listen")]
-    None,
 }
 
 fn remedy(source: &io::Error, address: SocketAddr) -> String {

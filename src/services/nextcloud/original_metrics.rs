@@ -1,6 +1,6 @@
 //! The original's names for the same numbers: dashboards and `occ notify_push:metrics` know them.
 
-use crate::telemetry::metrics::write_family;
+use crate::telemetry::metrics::CompatMetric;
 use serde::Serialize;
 
 /// The numbers that the original publishes: `specs/nextcloud.md` section 5.
@@ -51,49 +51,33 @@ impl CompatSnapshot {
     }
 }
 
-/// The original's `/metrics`, with the types it lacks. A host's numbers have its name as label, where
-/// it has one.
-pub(crate) fn text(hosts: &[(Option<&str>, CompatSnapshot)]) -> String {
-    type SnapshotField = fn(&CompatSnapshot) -> u64;
-    let rows = |labelled: &[(&str, SnapshotField)]| -> Vec<(String, u64)> {
-        let of = |(host, numbers): &(Option<&str>, CompatSnapshot)| {
-            labelled.iter().map(|(label, part)| (labels(label, *host), part(numbers))).collect()
-        };
-        hosts.iter().flat_map(|host| -> Vec<_> { of(host) }).collect()
-    };
-    let gauge = |name, help, part| write_family(name, "gauge", help, &rows(&[("", part)]));
-    let counter = |name, help, part| write_family(name, "counter", help, &rows(&[("", part)]));
-    let messages: [(&str, SnapshotField); 4] = [
-        ("type=\"file\"", |it| it.messages_sent_file),
-        ("type=\"activity\"", |it| it.messages_sent_activity),
-        ("type=\"notification\"", |it| it.messages_sent_notification),
-        ("type=\"custom\"", |it| it.messages_sent_custom),
-    ];
-    if hosts.is_empty() {
-        return String::new();
+impl CompatSnapshot {
+    /// The samples of the original's `/metrics`, with the types it lacks.
+    pub fn metrics(&self) -> Vec<CompatMetric> {
+        let sample =
+            |name, kind, help, label, value| CompatMetric { name, kind, help, label, value };
+        let gauge = |name, help, value| sample(name, "gauge", help, "", value);
+        let counter = |name, help, value| sample(name, "counter", help, "", value);
+        let messages =
+            |label, value| sample("message_count_total", "counter", "Messages sent.", label, value);
+        vec![
+            gauge("active_connection_count", "Sessions logged in.", self.active_connection_count),
+            gauge("active_user_count", "Users with a session.", self.active_user_count),
+            counter("total_connection_count", "Sessions begun.", self.total_connection_count),
+            counter("mapping_query_count", "Storage lookups.", self.mapping_query_count),
+            counter("event_count_total", "Events received.", self.events_received),
+            messages("type=\"file\"", self.messages_sent_file),
+            messages("type=\"activity\"", self.messages_sent_activity),
+            messages("type=\"notification\"", self.messages_sent_notification),
+            messages("type=\"custom\"", self.messages_sent_custom),
+        ]
     }
-    [
-        gauge("active_connection_count", "Sessions logged in.", |it| it.active_connection_count),
-        gauge("active_user_count", "Users with a session.", |it| it.active_user_count),
-        counter("total_connection_count", "Sessions begun.", |it| it.total_connection_count),
-        counter("mapping_query_count", "Storage lookups.", |it| it.mapping_query_count),
-        counter("event_count_total", "Events received.", |it| it.events_received),
-        write_family("message_count_total", "counter", "Messages sent.", &rows(&messages)),
-    ]
-    .concat()
-}
-
-/// Labels in their braces, or nothing.
-fn labels(own: &str, host: Option<&str>) -> String {
-    let host = host.map(|name| format!("host=\"{name}\""));
-    let all: Vec<&str> =
-        [own, host.as_deref().unwrap_or_default()].into_iter().filter(|l| !l.is_empty()).collect();
-    if all.is_empty() { String::new() } else { format!("{{{}}}", all.join(",")) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{CompatSnapshot, text};
+    use super::CompatSnapshot;
+    use crate::telemetry::metrics::write_compat;
     use serde_json::json;
 
     const SNAPSHOT: CompatSnapshot = CompatSnapshot {
@@ -122,7 +106,7 @@ mod tests {
 
     #[test]
     fn text_has_the_names_that_dashboards_know() {
-        let text = text(&[(None, SNAPSHOT)]);
+        let text = write_compat(&[(None, SNAPSHOT.metrics())]);
         let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         let expected = [
             "active_connection_count 1",

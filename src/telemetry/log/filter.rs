@@ -7,12 +7,12 @@ use tracing_subscriber::filter::Targets;
 /// A longer filter is refused: it comes over Redis and HTTP and is kept.
 pub const MAX_FILTER_BYTES: usize = 1024;
 
-/// The target of the spans that name hosts, which no module has.
-pub(super) const SERVICE_SPAN: &str = "notify_push::name_of_host";
+/// The target of the spans that name services, which no module has.
+pub(super) const SERVICE_SPAN: &str = "notify_push::service_name";
 
-/// Whatever is logged within this span is of the host of this name.
+/// Whatever is logged within this span is of the service of this name.
 pub fn service_span(name: impl fmt::Display) -> Span {
-    tracing::error_span!(target: SERVICE_SPAN, "of", host = %name)
+    tracing::error_span!(target: SERVICE_SPAN, "service", name = %name)
 }
 
 /// A valid filter: levels by module path, the longest matching path decides.
@@ -69,7 +69,7 @@ impl LogFilter {
         &self.text
     }
 
-    /// The levels. The names of hosts belong to every line that is let through, so they always are.
+    /// The levels. The names of services belong to every line that is let through, so they always are.
     pub(super) fn targets(&self) -> Targets {
         self.targets.clone().with_target(SERVICE_SPAN, LevelFilter::ERROR)
     }

@@ -87,8 +87,8 @@ impl<S: Subscriber + for<'l> LookupSpan<'l>> Layer<S> for RecentWarnings {
         let mut fields = FieldCollector(String::new());
         event.record(&mut fields);
         for span in context.event_scope(event).into_iter().flatten() {
-            if let Some(ServiceSpanField(host)) = span.extensions().get() {
-                fields.0.push_str(host);
+            if let Some(ServiceSpanField(service)) = span.extensions().get() {
+                fields.0.push_str(service);
             }
         }
         let target = event.metadata().target().to_owned();
@@ -96,7 +96,7 @@ impl<S: Subscriber + for<'l> LookupSpan<'l>> Layer<S> for RecentWarnings {
     }
 }
 
-/// The field of a span that names a host.
+/// The field of a span that names a service.
 struct ServiceSpanField(String);
 
 /// The message first, then the fields.
@@ -146,10 +146,10 @@ mod tests {
         let expected = [
             ("warn", "left out lines=3"),
             ("error", "died part=\"hub\""),
-            ("warn", "late ms=7 host=a"),
+            ("warn", "late ms=7 name=a"),
         ];
         assert_eq!(texts, expected);
-        assert!(kept[0].target.ends_with("recent::tests"), "{}", kept[0].target);
+        assert!(kept[0].target.ends_with("recent_warnings::tests"), "{}", kept[0].target);
         assert_eq!(control.recent().count(), 3);
     }
 

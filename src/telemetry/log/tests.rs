@@ -101,7 +101,9 @@ fn a_line_names_its_host_whatever_the_filter_was_when_the_host_began() {
         control.set("notify_push::telemetry=info").unwrap();
         tracing::info!("heard");
     });
-    assert!(kept.take().ends_with(&format!(" INFO {}: of{{host=a}}: heard\n", module_path!())));
+    assert!(
+        kept.take().ends_with(&format!(" INFO {}: service{{service=a}}: heard\n", module_path!()))
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub use label::{LabeledCounters, MetricLabel};
 pub use polled_gauge::GaugeReader;
 
 pub use registry::{MetricsError, MetricsRegistry};
-pub use text_format::write_family;
+pub use text_format::{CompatMetric, write_compat, write_family};
 
 /// Content type of the Prometheus text format.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -33,12 +33,12 @@ pub struct MetricsError {
 }
 
 impl MetricsRegistry {
-    /// An empty registry. Whatever is registered gets the label `host`, if there is a name for it.
+    /// An empty registry. Whatever is registered gets the label `service`, if there is a name for it.
     ///
     /// # Errors
     /// Never with the prefix as it is; the crate below checks it.
-    pub fn new(host: Option<&str>) -> Result<Self, MetricsError> {
-        let labels = host.map(|name| HashMap::from([("host".to_owned(), name.to_owned())]));
+    pub fn new(service: Option<&str>) -> Result<Self, MetricsError> {
+        let labels = service.map(|name| HashMap::from([("service".to_owned(), name.to_owned())]));
         let registry = prometheus::Registry::new_custom(Some(PREFIX.to_owned()), labels)
             .map_err(|source| MetricsError { name: PREFIX, source })?;
         Ok(Self { registry })

@@ -148,7 +148,7 @@ async fn run_checks(
 ) -> Vec<CheckFinding> {
     let descriptors = DescriptorLimits { own: 1 << 20, daemon: None };
     let notify_push::cli::LoadedConfig { settings, mut hosts, rows, warnings } = described;
-    let config::ServiceEntry { place, host, .. } = hosts.remove(0);
+    let config::ServiceEntry { route: place, service: host, .. } = hosts.remove(0);
     #[expect(clippy::disallowed_methods, reason = "a test provides the environment")]
     let context = DiagnosisContext {
         listen: settings.listen,

@@ -9,7 +9,12 @@ use notify_push::{
     services::{WallClock, nextcloud::NextcloudService},
     telemetry::log::{LogFilter, LogFormat, build},
 };
-use std::io::{self, ErrorKind};
+use std::{
+    io::{self, ErrorKind},
+    path::Path,
+    sync::Arc,
+    time::SystemTime,
+};
 
 /// What these arguments and this environment say, on any port of 127.0.0.1, with log-ins decided by
 /// the database of the one Nextcloud.
@@ -29,7 +34,9 @@ pub(crate) fn settings(
         kinds: &[ServiceKind::new("nextcloud", &[], &NextcloudService::read)],
     });
     match loaded {
-        Ok(ProgramCommand::Serve { settings, mut hosts, .. }) => (*settings, hosts.remove(0).host),
+        Ok(ProgramCommand::Serve { settings, mut hosts, .. }) => {
+            (*settings, hosts.remove(0).service)
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -45,4 +52,21 @@ pub(crate) fn environment(manager: ServiceManager, clock: WallClock) -> RuntimeE
         cores: 1,
         play: None,
     }
+}
+
+/// The same without a service manager.
+pub(crate) fn plain_environment() -> RuntimeEnvironment {
+    let manager = ServiceManager::from_environment(|_| None, std::process::id()).unwrap();
+    environment(manager, Arc::new(|| SystemTime::UNIX_EPOCH))
+}
+
+/// The same with a service manager that listens at a socket and wants a watchdog message every 0.4 s.
+pub(crate) fn watched_environment(socket: &Path) -> RuntimeEnvironment {
+    let variable = |name: &str| match name {
+        "NOTIFY_SOCKET" => Some(socket.as_os_str().to_owned()),
+        "WATCHDOG_USEC" => Some("400000".into()),
+        _ => None,
+    };
+    let manager = ServiceManager::from_environment(variable, std::process::id()).unwrap();
+    environment(manager, Arc::new(|| SystemTime::UNIX_EPOCH))
 }

@@ -1,5 +1,5 @@
 "use strict";
-// Samples as the daemon sends them, into figures: sums over hosts, rates, quantiles.
+// Samples as the daemon sends them, into figures: sums over services, rates, quantiles.
 
 const THIN = "\u202f";
 
@@ -36,13 +36,13 @@ function clock(at) {
   return new Date(at).toLocaleTimeString("en-GB");
 }
 
-/** Of which host; all of them while it is empty. */
-let ofHost = "";
+/** Of which service; all of them while it is empty. */
+let ofService = "";
 
-/** All values of a metric, each with its labels: those of the chosen host, and of none. */
+/** All values of a metric, each with its labels: those of the chosen service, and of none. */
 function all(sample, name) {
   const values = sample?.figures["notify_push_" + name] ?? sample?.figures[name] ?? [];
-  return ofHost ? values.filter(([labels]) => (labels.host ?? ofHost) === ofHost) : values;
+  return ofService ? values.filter(([labels]) => (labels.service ?? ofService) === ofService) : values;
 }
 
 /** The sum over all of a metric whose labels are as wanted. */

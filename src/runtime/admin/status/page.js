@@ -113,7 +113,7 @@ function show(sample) {
   while (state.minute.length > 1 && state.minute[1].at <= sample.at - 60e3) state.minute.shift();
   keep(pointOf(sample));
   verdict(sample);
-  hosts(sample.health.dependencies);
+  services(sample.health.dependencies);
   dependencies(sample.health.dependencies);
   figures(sample);
 }
@@ -143,23 +143,23 @@ function verdict({ health, figures, at }) {
 }
 
 /** Where there are several, one can be looked at alone. The past is only known of all together. */
-function hosts(list) {
-  const names = [...new Set(list.map(({ host }) => host).filter(Boolean))];
-  const select = $("host").querySelector("select");
+function services(list) {
+  const names = [...new Set(list.map(({ service }) => service).filter(Boolean))];
+  const select = $("service").querySelector("select");
   if (names.length < 2 || select.options.length > names.length) return;
   select.append(...names.map((name) => new Option(name, name)));
-  $("host").hidden = false;
+  $("service").hidden = false;
   select.addEventListener("change", () => {
-    ofHost = select.value;
+    ofService = select.value;
     state.points = [];
     state.minute = state.minute.slice(-1);
     show(state.now);
-    if (!ofHost && state.told) past(state.told);
+    if (!ofService && state.told) past(state.told);
   });
 }
 
 function dependencies(list) {
-  const items = list.filter(({ host }) => !ofHost || host === ofHost).map(({ name, host, needed, state, seconds, why }) => {
+  const items = list.filter(({ service }) => !ofService || service === ofService).map(({ name, service, needed, state, seconds, why }) => {
     const item = document.createElement("li");
     item.className = "card";
     item.dataset.state = state;
@@ -170,7 +170,7 @@ function dependencies(list) {
       item.append(element);
     };
     add("span", "mark", "");
-    add("span", "name", `${host ? `${host}: ` : ""}${NAMES[name] ?? name}`);
+    add("span", "name", `${service ? `${service}: ` : ""}${NAMES[name] ?? name}`);
     add("span", "state", `${STATES[state]}${seconds === undefined ? "" : ` for ${lasting(seconds)}`}`);
     add("span", "role dim", `${ROLES[name] ?? ""}${needed ? "" : " · not needed to be ready"}`);
     if (why) add("span", "why", why);

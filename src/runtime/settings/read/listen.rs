@@ -95,8 +95,23 @@ pub(super) fn admin(
     plain_listeners(layers, report, names, loopback, ADMIN_PERMISSIONS)
 }
 
-/// All listeners that answer control requests, those for nothing else first.
-pub fn control_listeners(layers: &SettingLayers<'_>) -> Result<Vec<ListenSettings>, ConfigError> {
+/// The admin socket of the shipped systemd unit, package and image. Commands try it where no admin
+/// listener is configured.
+pub const DEFAULT_ADMIN_SOCKET: &str = "/run/notify_push/admin.sock";
+
+/// The listeners that accept control requests.
+pub fn admin_listeners(layers: &SettingLayers<'_>) -> Result<Vec<ListenSettings>, ConfigError> {
+    let listeners = admin(layers, &mut SettingsReport::default())?;
+    if !listeners.is_empty() {
+        return Ok(listeners);
+    }
+    let bind =
+        BindAddress::Unix { path: DEFAULT_ADMIN_SOCKET.into(), permissions: ADMIN_PERMISSIONS };
+    Ok(vec![ListenSettings { bind, tls: None, proxy_protocol: false }])
+}
+
+/// The listeners that serve metrics and health: those of the metrics settings, then the admin ones.
+pub fn operator_listeners(layers: &SettingLayers<'_>) -> Result<Vec<ListenSettings>, ConfigError> {
     let mut unshown = SettingsReport::default();
     let mut listeners = admin(layers, &mut unshown)?;
     listeners.extend(metrics(layers, &mut unshown)?);

@@ -3,7 +3,7 @@
 mod listen;
 mod log;
 
-pub use listen::{clients_listener, control_listeners};
+pub use listen::{DEFAULT_ADMIN_SOCKET, admin_listeners, clients_listener, operator_listeners};
 
 use crate::{
     config::{

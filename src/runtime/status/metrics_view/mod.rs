@@ -143,7 +143,7 @@ mod tests {
 
     fn observers() -> ServiceMetrics {
         ServiceMetrics::register(MetricLabelNames {
-            host: None,
+            service: None,
             topics: &["file", "activity", "notification"],
             channels: &["notify_activity"],
             methods: &["ticket", "database"],

@@ -64,7 +64,7 @@ fn instance(
 ) -> (NextcloudServiceSettings, Vec<String>) {
     match loaded {
         Ok(ProgramCommand::Serve { mut hosts, warnings, .. }) => {
-            (hosts.remove(0).host.settings, warnings)
+            (hosts.remove(0).service.settings, warnings)
         }
         other => panic!("{other:?}"),
     }

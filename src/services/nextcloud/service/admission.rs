@@ -71,7 +71,7 @@ impl NextcloudBuilder {
             ..NextcloudClientSettings::new(url)
         };
         let fingerprints = ClaimFingerprinter::new(random_key()?);
-        let (tasks, origins) = (self.ground.groups.sessions.clone(), authenticated.origins.clone());
+        let (tasks, origins) = (self.ground.phases.work.clone(), authenticated.origins.clone());
         Ok(Some(NextcloudAuthenticator::new(
             settings,
             tasks,
@@ -108,7 +108,7 @@ impl NextcloudBuilder {
 
     fn start_recheck(&self, stored: NextcloudDatabase, hub: &Hub) -> Box<dyn Authenticator> {
         let NextcloudDatabase { database, accounts, revocation, .. } = stored;
-        let sources = &self.ground.groups.sources;
+        let sources = &self.ground.phases.consume;
         spawn_until_stopped(sources, "database", async move { database.monitor().await });
         let round = self.settings.auth.recheck_round;
         spawn_until_stopped(
@@ -124,7 +124,7 @@ impl NextcloudBuilder {
         let interval = self.settings.auth.reauth_interval;
         let rng = self.ground.rng.fork();
         let again = NextcloudReauthentication { hub: hub.clone(), host, interval, rng };
-        spawn_until_stopped(&self.ground.groups.sources, "reauthentication", again.run());
+        spawn_until_stopped(&self.ground.phases.consume, "reauthentication", again.run());
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) fn needed(
 ) -> ServiceDependency {
     ServiceDependency {
         name: name.into(),
-        host: None,
+        service: None,
         needed: true,
         condition: Arc::new(condition),
     }
@@ -30,5 +30,5 @@ pub(super) fn database(stored: &NextcloudDatabase) -> ServiceDependency {
 pub(super) fn nextcloud(remote: &NextcloudAuthenticator) -> ServiceDependency {
     let remote = remote.clone();
     let condition = Arc::new(move || remote.condition());
-    ServiceDependency { name: "nextcloud".into(), host: None, needed: false, condition }
+    ServiceDependency { name: "nextcloud".into(), service: None, needed: false, condition }
 }

@@ -32,7 +32,7 @@ impl NextcloudBuilder {
         event_sender: mpsc::Sender<SourceEvent>,
     ) -> ServiceDependency {
         let metrics = Arc::clone(&self.observers.source);
-        let tasks = self.ground.groups.sources.clone();
+        let tasks = self.ground.phases.consume.clone();
         if let NextcloudEventSource::Memory(mut queue) = feed {
             metrics.up.set(true);
             let since = Instant::now();

@@ -30,7 +30,7 @@ impl NextcloudBuilder {
 
     /// Room for the hub's clients.
     pub(super) fn room(&self, hub: &Hub) -> ConnectionLimit {
-        sessions::room(
+        sessions::connection_limit(
             hub,
             self.settings.delivery.max_connections,
             self_probe::PROBE_USER.into(),

@@ -34,8 +34,8 @@ use crate::{
     push::{ConnectionLimit, hub::Hub},
     server::upgrade,
     services::{
-        BoxedService, MetricLabelNames, RunningService, Service, ServiceContext, ServiceMetrics,
-        ServiceStartError, gauges,
+        BoxedService, MetricLabelNames, RunningService, SelfTest, Service, ServiceContext,
+        ServiceInput, ServiceMetrics, ServiceStartError, gauges,
         nextcloud::{
             audience,
             audience::AudienceResolver,
@@ -43,7 +43,7 @@ use crate::{
             pipeline::EventPipeline,
             settings::{ConfigFileRequest, NextcloudServiceSettings},
         },
-        sessions,
+        sessions::HubSessions,
     },
     telemetry::metrics::MetricsError,
 };
@@ -135,23 +135,36 @@ impl Service for NextcloudService {
         &self.settings.proxies.trusted
     }
 
-    fn inputs(&self) -> Vec<String> {
+    fn inputs(&self) -> Vec<ServiceInput> {
         match self.feed {
-            NextcloudEventSource::Redis => self.settings.redis.topology.servers(),
+            NextcloudEventSource::Redis => {
+                self.settings.redis.topology.servers().into_iter().map(redis_input).collect()
+            }
             NextcloudEventSource::Memory(_) => Vec::new(),
         }
+    }
+
+    fn needs_shared_listener(&self) -> bool {
+        true
     }
 
     fn start(self: Box<Self>, ground: ServiceContext) -> Result<RunningService, ServiceStartError> {
         let Self { settings, feed } = *self;
         let observers = ServiceMetrics::register(MetricLabelNames {
-            host: ground.name.as_ref().map(|name| name.as_str()),
+            service: ground.name.as_ref().map(|name| name.as_str()),
             topics: &TOPIC_SPECS.map(|topic| topic.name),
             channels: CHANNELS,
             methods: METHODS,
         })?;
         NextcloudBuilder { settings, observers, ground }.start(feed)
     }
+}
+
+/// Redis publishes to all its databases, so the index doesn't tell two Nextclouds apart.
+fn redis_input(address: String) -> ServiceInput {
+    let remedy = "Give each Nextcloud a Redis of its own (another port, socket or server) in 'redis' \
+                  of its config.php";
+    ServiceInput { kind: "Redis", address, remedy }
 }
 
 /// What the parts are made from.
@@ -189,21 +202,18 @@ impl NextcloudBuilder {
         let login =
             LoginHandler { chain, hub: hub.clone(), dialect, patience: LOGIN_TIMEOUT, observe };
         let observers = self.observers.clone();
+        let events = MemorySource::new(event_sender);
+        let probe = NextcloudSelfProbe::new(tickets, events, room.clone(), self.ground.rng.fork());
         Ok(RunningService {
-            routes: self.routes(login, room.clone(), self_test),
-            service_listeners: Vec::new(),
-            probe_listener: None,
+            routes: Some(self.routes(login, room.clone(), self_test)),
+            listeners: Vec::new(),
             dependencies,
             metrics: observers.metrics().clone(),
-            snapshot: Some(Arc::new(move || observers.snapshot())),
-            revoke: sessions::revoke(&hub, |whom| whom.into()),
+            compat_metrics: Some(Arc::new(move || observers.snapshot().metrics())),
+            sessions: Some(Arc::new(HubSessions::new(&hub, |user| user.into()))),
+            drain_time: self.ground.drain_time,
             reload: Box::new(reload),
-            probe: Arc::new(NextcloudSelfProbe::new(
-                tickets,
-                MemorySource::new(event_sender),
-                room,
-                self.ground.rng.fork(),
-            )),
+            self_test: SelfTest::Client { probe: Arc::new(probe), listener: None },
         })
     }
 
@@ -215,7 +225,7 @@ impl NextcloudBuilder {
         self_test: BoxedFilter<(Response,)>,
     ) -> BoxedFilter<(Response,)> {
         let forwarded: Arc<[HeaderName]> = self.settings.proxies.headers.as_slice().into();
-        let tasks = self.ground.groups.listeners.clone();
+        let tasks = self.ground.phases.accept.clone();
         let authenticated = room.clone();
         let enter = move |client| login.clone().run(client, room.clone());
         let socket = authenticated.reject_when_full(upgrade(tasks, forwarded, enter).boxed());
@@ -261,7 +271,7 @@ impl NextcloudBuilder {
             log: self.ground.log.clone(),
             keys,
             observers: self.observers.clone(),
-            tasks: self.ground.groups.sources.clone(),
+            tasks: self.ground.phases.consume.clone(),
             reporting: Arc::new(AtomicBool::new(false)),
         }
     }
@@ -273,7 +283,7 @@ impl NextcloudBuilder {
         stored: Option<&NextcloudDatabase>,
     ) -> Option<AudienceResolver> {
         let directory = Arc::clone(&stored?.directory);
-        let sources = &self.ground.groups.sources;
+        let sources = &self.ground.phases.consume;
         Some(audience::start(hub.clone(), directory, FILE, sources, self.ground.rng.fork()))
     }
 
@@ -295,7 +305,7 @@ impl NextcloudBuilder {
         resolver: Option<AudienceResolver>,
         host: NextcloudEventHandler,
     ) {
-        let sources = &self.ground.groups.sources;
+        let sources = &self.ground.phases.consume;
         let observer = Arc::clone(&self.observers.source) as _;
         let pipeline = EventPipeline { host: Arc::new(host), hub, resolver, observer };
         let stopping = sources.stopping().clone();

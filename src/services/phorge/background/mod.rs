@@ -7,7 +7,7 @@ mod supervisor;
 use super::config::PhorgeSettings;
 use crate::{
     config::ServiceAction,
-    services::{ActionError, ProgramInvocation},
+    services::{ProgramInvocation, ServiceCommandError},
 };
 use pidfile::{PidFile, ProcessIdentity};
 use rustix::process::{Pid, Signal, geteuid, kill_process, kill_process_group};
@@ -81,7 +81,7 @@ pub fn act(
     settings: &PhorgeSettings,
     action: &str,
     invocation: &ProgramInvocation,
-) -> Result<String, ActionError> {
+) -> Result<String, ServiceCommandError> {
     let pidfile = PidFile::new(&settings.pidfile);
     let launch = BackgroundServer { settings, action, invocation, pidfile };
     let done = match action {

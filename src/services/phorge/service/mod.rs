@@ -30,8 +30,11 @@ use crate::{
         hub::{Hub, HubSettings, ShardPolicy},
     },
     services::{
-        ActionError, BoxedService, ListenerAudience, ProgramInvocation, RunningService, Service,
-        ServiceContext, ServiceListener, ServiceStartError, gauges, sessions, spawn_until_stopped,
+        BoxedService, ListenerAudience, ProgramInvocation, RunningService, SelfTest, Service,
+        ServiceCommandError, ServiceCommands, ServiceContext, ServiceInput, ServiceListener,
+        ServiceStartError, gauges,
+        sessions::{self, HubSessions},
+        spawn_until_stopped,
     },
     telemetry::metrics::{Counter, MetricsError, MetricsRegistry},
 };
@@ -41,7 +44,7 @@ use reload::{PhorgeReload, session_policy};
 use self_probe::PhorgeSelfProbe;
 use std::{io, sync::Arc};
 use tokio::time::Instant;
-use warp::{Filter, filters::BoxedFilter, reply::Response};
+use warp::{filters::BoxedFilter, reply::Response};
 
 /// The entry of this kind in the registry.
 pub const KIND: ServiceKind<'static, BoxedService> = ServiceKind {
@@ -77,17 +80,27 @@ impl PhorgeService {
     }
 }
 
+impl ServiceCommands for PhorgeService {
+    fn run(
+        &self,
+        command: &str,
+        invocation: &ProgramInvocation,
+    ) -> Result<String, ServiceCommandError> {
+        background::act(&self.settings, command, invocation)
+    }
+}
+
 impl Service for PhorgeService {
     fn trusted_proxies(&self) -> &[IpNet] {
         &self.settings.trusted
     }
 
-    fn inputs(&self) -> Vec<String> {
+    fn inputs(&self) -> Vec<ServiceInput> {
         Vec::new()
     }
 
-    fn has_own_listeners(&self) -> bool {
-        !self.settings.clients.is_empty()
+    fn needs_shared_listener(&self) -> bool {
+        self.settings.clients.is_empty()
     }
 
     fn diagnose<'a, 'r: 'a>(
@@ -98,8 +111,8 @@ impl Service for PhorgeService {
         Box::pin(diagnose::diagnose(&self.settings, visit, round))
     }
 
-    fn act(&self, action: &str, invocation: &ProgramInvocation) -> Result<String, ActionError> {
-        background::act(&self.settings, action, invocation)
+    fn commands(&self) -> Option<&dyn ServiceCommands> {
+        Some(self)
     }
 
     fn start(
@@ -163,7 +176,7 @@ impl PhorgeAssembly {
             probe_only_messages: Arc::clone(&probe_only_messages),
         };
         spawn_until_stopped(
-            &self.context.groups.sources,
+            &self.context.phases.consume,
             "publishing",
             worker.run(publish_receiver),
         );
@@ -174,7 +187,7 @@ impl PhorgeAssembly {
             hub: hub.clone(),
             room: room.clone(),
             arrivals: Arc::clone(&arrivals),
-            tasks: self.context.groups.listeners.clone(),
+            tasks: self.context.phases.accept.clone(),
         };
         let clients = admission::routes(authenticated);
         let probe = PhorgeSelfProbe::new(
@@ -197,14 +210,17 @@ impl PhorgeAssembly {
         let service_listeners = self.service_listeners(&clients, &admin_server::routes(admin));
         let own_listeners = !self.settings.clients.is_empty();
         Ok(RunningService {
-            routes: if own_listeners { no_routes() } else { clients },
-            service_listeners,
-            probe_listener: own_listeners.then_some(0),
+            routes: (!own_listeners).then_some(clients),
+            listeners: service_listeners,
             dependencies,
             metrics: self.metrics,
-            snapshot: None,
-            revoke: sessions::revoke(&hub, |whom| whom.into()),
-            probe: Arc::new(probe),
+            compat_metrics: None,
+            sessions: Some(Arc::new(HubSessions::new(&hub, |user| user.into()))),
+            drain_time: self.settings.drain_time,
+            self_test: SelfTest::Client {
+                probe: Arc::new(probe),
+                listener: own_listeners.then_some(0),
+            },
             reload: Box::new(PhorgeReload::new(self.settings, hub, room, subscription_limit)),
         })
     }
@@ -232,7 +248,7 @@ impl PhorgeAssembly {
 
     /// The limit of the hub's clients, which exempts the probe's instance.
     fn connection_limit(&self, hub: &Hub, probe: &PhorgeInstance) -> ConnectionLimit {
-        sessions::room(
+        sessions::connection_limit(
             hub,
             self.settings.max_connections,
             probe.home().clone(),
@@ -252,7 +268,7 @@ impl PhorgeAssembly {
             relayed: self.metric_set.relayed.clone(),
             lost: self.metric_set.lost.clone(),
         };
-        Ok(PeerRelay::start(cluster, &self.context.groups.sources, &mut self.context.rng))
+        Ok(PeerRelay::start(cluster, &self.context.phases.consume, &mut self.context.rng))
     }
 
     /// The listeners, those for clients first: the self-probe uses the first.
@@ -281,7 +297,7 @@ impl PhorgeAssembly {
 fn dependencies_of(peers: &PeerRelay) -> impl Iterator<Item = ServiceDependency> {
     peers.conditions().map(|(peer, condition)| ServiceDependency {
         name: format!("peer {peer}").into(),
-        host: None,
+        service: None,
         needed: false,
         condition,
     })
@@ -296,7 +312,3 @@ fn queues(publish_queue: &PublishQueue, hub: &Hub, peers: &PeerRelay) -> Vec<Que
     ]
 }
 
-/// No routes for the shared listener where the server has its own.
-fn no_routes() -> BoxedFilter<(Response,)> {
-    warp::any().and_then(async || Err::<Response, _>(warp::reject::not_found())).boxed()
-}

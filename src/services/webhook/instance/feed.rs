@@ -52,7 +52,7 @@ impl WebhookBuilder {
         redis: RedisSettings,
     ) -> (Arc<dyn RegistrationStore>, ReplicaFeed, ServiceDependency) {
         let metrics = Arc::clone(&self.observers.source);
-        let tasks = self.ground.groups.sources.clone();
+        let tasks = self.ground.phases.consume.clone();
         let (state, watched) = watch::channel(DependencyState::Untried);
         let (known, followed) = (watched.clone(), watched.clone());
         let following = Arc::clone(&metrics);
@@ -110,7 +110,7 @@ fn needed(
 ) -> ServiceDependency {
     ServiceDependency {
         name: name.into(),
-        host: None,
+        service: None,
         needed: true,
         condition: Arc::new(condition),
     }

@@ -36,8 +36,10 @@ use crate::{
     },
     server::client_address::ClientAddressResolver,
     services::{
-        BoxedService, MetricLabelNames, RunningService, Service, ServiceContext, ServiceMetrics,
-        ServiceStartError, gauges, sessions, spawn_until_stopped,
+        BoxedService, MetricLabelNames, RunningService, SelfTest, Service, ServiceContext,
+        ServiceInput, ServiceMetrics, ServiceStartError, gauges,
+        sessions::{self, HubSessions},
+        spawn_until_stopped,
     },
     telemetry::metrics::MetricsError,
 };
@@ -108,15 +110,23 @@ impl Service for WebhookService {
         Box::pin(diagnose::diagnose(&self.settings, visit, round))
     }
 
-    fn inputs(&self) -> Vec<String> {
-        self.settings.redis.as_ref().map(|redis| redis.topology.servers()).unwrap_or_default()
+    fn inputs(&self) -> Vec<ServiceInput> {
+        let remedy = "Give each webhook service a Redis of its own (another port, socket or server) \
+                      in redis_url";
+        let servers = self.settings.redis.as_ref().map(|redis| redis.topology.servers());
+        let input = |address| ServiceInput { kind: "Redis", address, remedy };
+        servers.into_iter().flatten().map(input).collect()
+    }
+
+    fn needs_shared_listener(&self) -> bool {
+        true
     }
 
     fn start(self: Box<Self>, ground: ServiceContext) -> Result<RunningService, ServiceStartError> {
         let database = self.settings.redis.as_ref().map_or(0, |redis| redis.database);
         let channels = channels(database);
         let observers = ServiceMetrics::register(MetricLabelNames {
-            host: ground.name.as_ref().map(|name| name.as_str()),
+            service: ground.name.as_ref().map(|name| name.as_str()),
             topics: &[],
             channels,
             methods: &["registration"],
@@ -176,7 +186,7 @@ impl WebhookBuilder {
             replay: MessageReplay::new(self.settings.limits),
             renewal: self.settings.limits.registration / 4,
         });
-        let sources = &self.ground.groups.sources;
+        let sources = &self.ground.phases.consume;
         spawn_until_stopped(
             sources,
             "hooks",
@@ -196,14 +206,14 @@ impl WebhookBuilder {
         let routes = self.routes(inside, &desk, &room);
         let reload = WebhookReload::new(self.settings.clone(), hub.clone(), room, origins, desk);
         Ok(RunningService {
-            routes,
-            service_listeners: Vec::new(),
-            probe_listener: None,
+            routes: Some(routes),
+            listeners: Vec::new(),
             dependencies: vec![dependency],
             metrics: self.observers.metrics().clone(),
-            snapshot: None,
-            revoke: sessions::revoke(&hub, RegistrationKey::user_recipient),
-            probe: Arc::new(probe),
+            compat_metrics: None,
+            sessions: Some(Arc::new(HubSessions::new(&hub, RegistrationKey::user_recipient))),
+            drain_time: self.ground.drain_time,
+            self_test: SelfTest::Client { probe: Arc::new(probe), listener: None },
             reload: Box::new(reload),
         })
     }
@@ -222,13 +232,18 @@ impl WebhookBuilder {
     }
 
     fn room(&self, hub: &Hub, probe: &RegistrationKey) -> ConnectionLimit {
-        sessions::room(hub, self.settings.max_connections, probe.home(), &self.observers.hub)
+        sessions::connection_limit(
+            hub,
+            self.settings.max_connections,
+            probe.home(),
+            &self.observers.hub,
+        )
     }
 
     fn hook_rules(&self) -> HookRules {
         let (usual, longest) = self.settings.hook_time;
         let public = self.settings.public_url.as_deref().unwrap_or_default();
-        let base = format!("{public}{}", self.ground.place.path);
+        let base = format!("{public}{}", self.ground.route.path);
         HookRules { usual, longest, per_minute: self.settings.hook_rate, base }
     }
 
@@ -240,12 +255,12 @@ impl WebhookBuilder {
         let (noted, notes) = state_writer::notes();
         let (expirations, expired) = mpsc::channel(EXPIRED_QUEUE);
         let state_writer = state_writer::run(Arc::clone(store), notes, expirations);
-        self.ground.groups.sources.core("registrations", state_writer);
+        self.ground.phases.consume.core("registrations", state_writer);
         (noted, expired)
     }
 
     fn dispatcher(&self, dependencies: DispatcherDependencies) {
-        let sources = &self.ground.groups.sources;
+        let sources = &self.ground.phases.consume;
         sources.core(
             "dispatcher",
             MessageDispatcher::new(dependencies).run(sources.stopping().clone()),
@@ -285,7 +300,7 @@ impl WebhookBuilder {
         room: &ConnectionLimit,
     ) -> BoxedFilter<(Response,)> {
         let names: Arc<[_]> = self.settings.proxies.headers.as_slice().into();
-        let tasks = self.ground.groups.listeners.clone();
+        let tasks = self.ground.phases.accept.clone();
         let socket =
             socket::routes(inside.authenticated.clone(), tasks.clone(), Arc::clone(&names));
         let events = event_stream(inside.authenticated.clone(), &tasks, Arc::clone(&names));

@@ -33,7 +33,7 @@ pub(in crate::services::nextcloud::doctor) async fn check(
     let name = target.place.server_names.first().map_or("localhost", String::as_str);
     let path = format!("{}/push/ws", target.place.path);
     let request = UpgradeRequest { host: name.to_owned(), path };
-    let opened = match EndpointConnector::own(address, request, listen.opening()) {
+    let opened = match EndpointConnector::own(address, request, listen.preamble()) {
         Ok(connector) => connector.open_websocket(context.rng.fork()).await,
         Err(error) => Err(EndpointFailure::Tls(error.to_string())),
     };
