@@ -4,7 +4,6 @@ mod context;
 pub mod gauges;
 #[cfg(feature = "nextcloud")]
 pub mod nextcloud;
-mod observer_impls;
 #[cfg(feature = "phorge")]
 pub mod phorge;
 mod service;
@@ -17,10 +16,9 @@ pub use crate::client::ByteStream;
 pub use crate::health::WallClock;
 pub use context::{ServiceContext, ShutdownPhases, spawn_until_stopped};
 pub use service::{
-    CompatMetricsReader, ListenerAudience, ProgramInvocation, RunningService,
-    SelfProbe, SelfProbeError, SelfTest, SelfTestTask, Service, ServiceCommandError,
-    ServiceCommands, ServiceInput, ServiceListener, ServiceReload, ServiceStartError,
-    SessionSummary, Sessions,
+    CompatMetricsReader, ListenerAudience, ProgramInvocation, RunningService, SelfProbe,
+    SelfProbeError, SelfTest, SelfTestTask, Service, ServiceCommandError, ServiceCommands,
+    ServiceInput, ServiceListener, ServiceReload, ServiceStartError, SessionSummary, Sessions,
 };
 pub use service_metrics::{MetricLabelNames, ServiceMetrics};
 

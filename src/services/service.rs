@@ -3,7 +3,6 @@
 use super::ServiceContext;
 use crate::{
     client::ByteStream,
-    client::ByteStream,
     config::{ServiceRoute, SettingChange},
     doctor::{CheckRun, DiagnosisContext},
     health::ServiceDependency,

@@ -22,9 +22,9 @@ pub fn connection_limit(
     probe: Recipient,
     metrics: &Arc<HubMetrics>,
 ) -> ConnectionLimit {
-    let (connections_hub, metrics) = (hub.clone(), Arc::clone(metrics));
+    let metrics = Arc::clone(metrics);
     let refused = move || metrics.refused.inc(SessionRefusalLabel::Full);
-    ConnectionLimit::new(maximum, probe, move || connections_hub.connections(), refused)
+    ConnectionLimit::new(maximum, probe, hub.connection_count().clone(), refused)
 }
 
 /// The sessions in a hub.

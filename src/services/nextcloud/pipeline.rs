@@ -1,6 +1,7 @@
 //! receive → decode → resolve → notify: one task that keeps the order of what it receives.
 
-use crate::{client::SourceMetrics, 
+use crate::{
+    client::SourceMetrics,
     client::{SourceEvent, SourceMessage},
     push::hub::{Hub, HubClosed},
     services::nextcloud::{

@@ -1,7 +1,10 @@
 //! Where replica_events come from: this process itself, or Redis.
 
 use super::{replica_events, replica_events::ReplicaEvent};
-use crate::{client::{SourceEvent, SourceMetrics}, health::DependencyState};
+use crate::{
+    client::{SourceEvent, SourceMetrics},
+    health::DependencyState,
+};
 use std::sync::Arc;
 use tokio::{
     sync::{mpsc, watch},

@@ -311,4 +311,3 @@ fn queues(publish_queue: &PublishQueue, hub: &Hub, peers: &PeerRelay) -> Vec<Que
         QueueGauge::new("peers", peers::QUEUE, move || slowest.waiting()),
     ]
 }
-
