@@ -32,6 +32,7 @@ mod monitoring;
 mod nextcloud_http;
 mod operator;
 mod panics;
+mod pgbouncer;
 mod phorge_browser;
 mod phorge_cluster;
 mod phorge_launch;

@@ -1,21 +1,28 @@
-//! What the three engines' connections must be able to do, and the session each is given.
+//! What the three engines' connections must be able to do, and how their queries are bounded.
 
-use super::{row::RowCells, sql::SqlValue};
-use futures_util::{StreamExt as _, future::BoxFuture, stream::BoxStream};
+use super::{
+    row::RowCells,
+    sql::{SqlValue, with_literals},
+};
+use futures_util::{
+    StreamExt as _, TryStreamExt as _,
+    future::{BoxFuture, ready},
+    stream,
+    stream::BoxStream,
+};
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Connection, Error, MySqlConnection, PgConnection,
     SqliteConnection, query::Query,
 };
 use std::{sync::Arc, time::Duration};
 
-/// How long a query may take, all its rows included. The servers are told to give up then, too, so
-/// that what nobody waits for doesn't keep them busy. With [`super::ACQUIRE`] it leaves a client that
-/// logs in time to be asked about elsewhere.
+/// Time limit for a query with all its rows. The server gets the same limit, so that an abandoned query
+/// doesn't keep it busy. With [`super::ACQUIRE`] it leaves time to ask Nextcloud about a login instead.
 pub const STATEMENT: Duration = Duration::from_secs(5);
 
 const MYSQL_READ_ONLY: &str = "SET SESSION TRANSACTION READ ONLY";
 
-/// MariaDB and MySQL spell the same limit differently and choke on each other's.
+/// MariaDB and MySQL spell the same limit differently and reject each other's.
 fn mysql_limit() -> String {
     let (seconds, millis) = (STATEMENT.as_secs(), STATEMENT.as_millis());
     format!(
@@ -24,34 +31,34 @@ fn mysql_limit() -> String {
     )
 }
 
-fn postgres_session() -> String {
+/// One message of several statements is one transaction for the server, without `BEGIN`. So the limits
+/// end with the query, and connection poolers pass it on in every mode: they keep a server connection
+/// only for as long as a message or a transaction lasts, and never reset one in between.
+fn postgres_message(query: &str) -> String {
     let millis = STATEMENT.as_millis();
-    format!("SET default_transaction_read_only = on; SET statement_timeout = {millis}")
+    format!("SET LOCAL transaction_read_only = on; SET LOCAL statement_timeout = {millis}; {query}")
 }
+
+/// The rows of a query as they stream in.
+pub(super) type RowStream<'c> = BoxStream<'c, Result<Box<dyn RowCells + Send>, Error>>;
 
 /// A connection of one of the three engines.
 pub(super) trait DatabaseDriver: Connection + Sized + 'static {
-    /// Connects and makes the session read-only and bounded.
+    /// Connects.
     fn open(options: &Self::Options) -> BoxFuture<'_, Result<Self, Error>>;
 
-    /// Runs a prepared query.
-    fn rows<'c>(
-        &'c mut self,
-        sql: &Arc<str>,
-        values: &[SqlValue<'_>],
-    ) -> BoxStream<'c, Result<Box<dyn RowCells + Send>, Error>>;
+    /// Runs a query; `?` in it stands for a value.
+    fn rows<'c>(&'c mut self, sql: &Arc<str>, values: &[SqlValue<'_>]) -> RowStream<'c>;
 
-    /// Whether the server is still there.
-    fn alive(&mut self) -> BoxFuture<'_, Result<(), Error>>;
+    /// Checks that the server answers.
+    fn alive(&mut self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(self.ping())
+    }
 }
 
-macro_rules! rows {
+macro_rules! prepared_rows {
     () => {
-        fn rows<'c>(
-            &'c mut self,
-            sql: &Arc<str>,
-            values: &[SqlValue<'_>],
-        ) -> BoxStream<'c, Result<Box<dyn RowCells + Send>, Error>> {
+        fn rows<'c>(&'c mut self, sql: &Arc<str>, values: &[SqlValue<'_>]) -> RowStream<'c> {
             let mut query: Query<'c, Self::Database, _> =
                 sqlx::query(AssertSqlSafe(Arc::clone(sql)));
             for value in values {
@@ -65,22 +72,18 @@ macro_rules! rows {
                 .map(|row| row.map(|row| Box::new(row) as Box<dyn RowCells + Send>))
                 .boxed()
         }
-
-        fn alive(&mut self) -> BoxFuture<'_, Result<(), Error>> {
-            Box::pin(self.ping())
-        }
     };
 }
 
 impl DatabaseDriver for MySqlConnection {
-    rows!();
+    prepared_rows!();
 
     fn open(options: &Self::Options) -> BoxFuture<'_, Result<Self, Error>> {
         Box::pin(async move {
             let mut connection = options.connect().await?;
             for sql in [MYSQL_READ_ONLY.to_owned(), mysql_limit()] {
                 let set = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await;
-                refused(set.map(drop))?;
+                tolerate_refusal(set.map(drop))?;
             }
             Ok(connection)
         })
@@ -88,29 +91,34 @@ impl DatabaseDriver for MySqlConnection {
 }
 
 impl DatabaseDriver for PgConnection {
-    rows!();
-
     fn open(options: &Self::Options) -> BoxFuture<'_, Result<Self, Error>> {
-        Box::pin(async move {
-            let mut connection = options.connect().await?;
-            let set = sqlx::raw_sql(AssertSqlSafe(postgres_session()));
-            let set = set.execute(&mut connection).await;
-            refused(set.map(drop))?;
-            Ok(connection)
-        })
+        Box::pin(options.connect())
+    }
+
+    /// Uses the simple query protocol: a pooler in transaction or statement mode gives the two messages
+    /// of a prepared statement to different servers.
+    fn rows<'c>(&'c mut self, sql: &Arc<str>, values: &[SqlValue<'_>]) -> RowStream<'c> {
+        match with_literals(sql, values) {
+            Ok(query) => sqlx::raw_sql(AssertSqlSafe(postgres_message(&query)))
+                .fetch(self)
+                .map_ok(|row| Box::new(row) as Box<dyn RowCells + Send>)
+                .boxed(),
+            Err(error) => stream::once(ready(Err(Error::Encode(Box::new(error))))).boxed(),
+        }
     }
 }
 
 impl DatabaseDriver for SqliteConnection {
-    rows!();
+    prepared_rows!();
 
     fn open(options: &Self::Options) -> BoxFuture<'_, Result<Self, Error>> {
         Box::pin(options.connect())
     }
 }
 
-/// Proxies and old servers may refuse these settings; we only ever send SELECT, so we go on without.
-fn refused(set: Result<(), Error>) -> Result<(), Error> {
+/// Proxies and old servers may refuse these settings. The daemon sends nothing but SELECT, so it goes on
+/// without them.
+fn tolerate_refusal(set: Result<(), Error>) -> Result<(), Error> {
     match set {
         Err(Error::Database(error)) => {
             tracing::debug!("the database refuses a session setting: {error}");

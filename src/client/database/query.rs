@@ -8,7 +8,7 @@ use super::{
     pool::{ConnectionPool, PoolError, PooledConnection},
     row::SqlRow,
     settings::{DatabaseEngine, DatabaseSettings},
-    sql::{MAX_LIST, PlaceholderStyle, SqlStatement, SqlValue},
+    sql::{MAX_LIST, SqlStatement, SqlValue},
 };
 use crate::{client::LogLimiter, health::DependencyState};
 use futures_util::StreamExt as _;
@@ -105,11 +105,7 @@ impl Database {
     /// Prepares the text of a `SELECT` for this database: `{p}` is the table prefix, `?` a value, `{list}` the
     /// values of an `IN ({list})`.
     pub fn statement(&self, template: &str) -> SqlStatement {
-        let style = match self.pools {
-            EnginePools::Postgres(_) => PlaceholderStyle::Dollar,
-            EnginePools::MySql(_) | EnginePools::Sqlite(_) => PlaceholderStyle::Question,
-        };
-        SqlStatement::new(template, &self.prefix, style)
+        SqlStatement::new(template, &self.prefix)
     }
 
     /// The state of the database, and a channel to wait for changes.

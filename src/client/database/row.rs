@@ -51,6 +51,11 @@ impl RowCells for MySqlRow {
 
 impl RowCells for PgRow {
     fn int(&self, column: usize) -> Result<Option<i64>, Error> {
+        // The simple query protocol writes a boolean as t or f.
+        if self.try_column(column)?.type_info().name() == "BOOL" {
+            let flag: Option<bool> = self.try_get_unchecked(column)?;
+            return Ok(flag.map(i64::from));
+        }
         self.try_get_unchecked(column)
     }
 

@@ -23,6 +23,7 @@ pub(crate) mod listeners;
 pub(crate) mod mariadb;
 pub(crate) mod nextcloud;
 pub(crate) mod node;
+pub(crate) mod pgbouncer;
 pub(crate) mod phorge;
 pub(crate) mod php;
 pub(crate) mod postgres;
