@@ -46,7 +46,7 @@ impl RawEventStream {
 }
 
 #[tokio::test]
-async fn a_stream_tells_and_goes_on_where_it_broke_off() {
+async fn an_event_stream_resumes_after_the_last_id() {
     let host = Webhook::start().await;
     host.register("a%2Fb", "c%201").await;
     let path = "/events/a%2Fb?connectionId=c%201";
@@ -69,7 +69,7 @@ async fn a_stream_tells_and_goes_on_where_it_broke_off() {
 }
 
 #[tokio::test]
-async fn who_may_not_listen_hears_a_status_and_gives_up() {
+async fn a_refused_event_stream_gets_a_final_status() {
     let host = Webhook::start().await;
     host.register("alice", "c1").await;
     for (path, last, status, words) in [
@@ -87,7 +87,7 @@ async fn who_may_not_listen_hears_a_status_and_gives_up() {
 }
 
 #[tokio::test]
-async fn a_newer_connection_ends_a_stream_for_good() {
+async fn a_newer_connection_ends_an_event_stream() {
     let host = Webhook::start().await;
     host.register("alice", "c1").await;
     let path = "/events/alice?connectionId=c1";

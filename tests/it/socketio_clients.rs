@@ -52,7 +52,7 @@ async fn one_client(version: &str, transport: &str) {
     until("its connection breaks", broken).await;
     assert_eq!(client.says("registered", 2).await, json!({ "ok": true }), "{}", client.log());
     push(3).await;
-    // Who leaves while it is told may be told again: that is what ids are for.
+    // Who leaves while it is received may be received again: that is what ids are for.
     let last = async || client.all("message").pop().filter(|last| *last == json!([message(3)]));
     until(&format!("{version} {transport} hears again: {}", client.log()), last).await;
     assert!(!host.daemon.log().contains("panicked"), "{}", host.daemon.log());
@@ -79,7 +79,7 @@ fn start(host: &Webhook, client: (&str, &str), pair: (&str, &str), options: &Val
 }
 
 #[tokio::test]
-async fn a_client_that_asks_for_ids_is_told_what_it_missed_and_nothing_twice() {
+async fn a_client_with_ids_receives_missed_messages_once() {
     let host = Webhook::start().await;
     host.register("alice", "c1").await;
     let client = |since: &str| {
@@ -99,7 +99,7 @@ async fn a_client_that_asks_for_ids_is_told_what_it_missed_and_nothing_twice() {
 }
 
 #[tokio::test]
-async fn a_newer_registration_takes_over_and_the_older_hears_so() {
+async fn a_newer_registration_replaces_and_notifies_the_older() {
     let host = Webhook::start().await;
     host.register("alice", "c1").await;
     let pair = ("alice", "c1");
@@ -115,7 +115,7 @@ async fn a_newer_registration_takes_over_and_the_older_hears_so() {
 }
 
 #[tokio::test]
-async fn who_is_not_registered_hears_why_and_nothing_else() {
+async fn an_unregistered_client_receives_the_reason_only() {
     let host = Webhook::start().await;
     host.register("alice", "c1").await;
     for client in [("1.7", "polling"), ("2.5", "default"), ("4.8", "websocket")] {
@@ -131,7 +131,7 @@ async fn who_is_not_registered_hears_why_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn an_unregistered_pair_stops_hearing_and_is_told() {
+async fn an_unregistered_client_is_notified_and_receives_nothing() {
     let host = Webhook::start().await;
     host.register("alice", "c1").await;
     let client = start(&host, ("4.8", "default"), ("alice", "c1"), &json!({}));
@@ -165,8 +165,8 @@ async fn clients_of_both_generations_come_back_after_a_restart() {
     }
     host.push("alice", r#""again""#).await;
     for client in &started {
-        let told = async || client.all("message").pop().filter(|m| *m == json!(["again"]));
-        until(&format!("it hears again: {}", client.log()), told).await;
+        let received = async || client.all("message").pop().filter(|m| *m == json!(["again"]));
+        until(&format!("it hears again: {}", client.log()), received).await;
     }
 }
 

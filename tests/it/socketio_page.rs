@@ -93,7 +93,7 @@ addEventListener('load', () => {{
 }
 
 #[tokio::test]
-async fn a_page_of_another_origin_hears_over_every_way_that_it_has() {
+async fn a_page_of_another_origin_receives_over_every_transport() {
     let host = Webhook::start().await;
     let user = "%C3%A9%E2%98%83";
     let (tasks, browser) = (TaskGroup::default(), Browser::start().await);
@@ -144,7 +144,7 @@ const show = message => document.getElementById('heard').textContent += message;
 }
 
 #[tokio::test]
-async fn the_examples_of_the_documents_hear_what_is_pushed() {
+async fn the_documented_examples_receive_pushes() {
     let host = Webhook::start().await;
     let document = include_str!("../../docs/webhook-clients.md");
     let mut examples = blocks(document);

@@ -68,7 +68,7 @@ async fn register(host: &Webhook, user: &str, connection: &str) {
 }
 
 #[tokio::test]
-async fn all_ways_lead_through_the_proxies_as_shipped() {
+async fn all_transports_work_through_the_shipped_proxies() {
     let (folder, certificates) = (folder("hosts"), Certificates::new());
     let file = folder.path().join("hosts.toml");
     std::fs::write(&file, SERVICES).unwrap();

@@ -129,7 +129,7 @@ async fn errors_are_the_originals() {
 }
 
 #[tokio::test]
-async fn any_origin_may_ask_and_the_cookie_names_the_session() {
+async fn any_origin_has_access_and_the_cookie_holds_the_session_id() {
     let host = Webhook::start().await;
     let path = "/socket.io/?EIO=3&transport=polling";
     let answer = http::get(&host.daemon.address(), path, &[]).await;
@@ -155,7 +155,7 @@ async fn any_origin_may_ask_and_the_cookie_names_the_session() {
 }
 
 #[tokio::test]
-async fn an_unknown_generation_is_served_as_the_older() {
+async fn an_unknown_generation_is_served_as_the_older_one() {
     let host = Webhook::start().await;
     for query in ["", "EIO=2", "EIO=x"] {
         let session = Session::begin(&host, query).await;
@@ -168,7 +168,7 @@ async fn an_unknown_generation_is_served_as_the_older() {
 }
 
 #[tokio::test]
-async fn browsers_without_any_other_way_use_scripts_and_forms() {
+async fn jsonp_clients_use_scripts_and_forms() {
     let host = Webhook::start().await;
     host.register("%C3%A9", "c1").await;
     let session = Session::begin(&host, "EIO=3&j=2").await;
@@ -191,7 +191,7 @@ async fn browsers_without_any_other_way_use_scripts_and_forms() {
 }
 
 #[tokio::test]
-async fn bad_registrations_disturb_nobody() {
+async fn invalid_registrations_are_isolated() {
     let host = Webhook::start().await;
     host.register("alice", "c1").await;
     let healthy =
@@ -221,9 +221,9 @@ async fn bad_registrations_disturb_nobody() {
     }
     // Without a callback it is an event.
     session.say(r#"42["register","alice","guessed"]"#).await;
-    let told = session.get().await.body;
-    assert!(told.contains(r#"42["error",{"ok":false,"error":"unknown""#), "{told}");
-    // What nobody understands is passed over.
+    let received = session.get().await.body;
+    assert!(received.contains(r#"42["error",{"ok":false,"error":"unknown""#), "{received}");
+    // Unknown packets are ignored.
     for odd in [r#"42["disconnect"]"#, r#"42["no such event",1]"#, "43999[]"] {
         session.say(odd).await;
     }
@@ -253,7 +253,7 @@ async fn one_socket_may_be_registered_as_several() {
     host.register("v", "1").await;
     let full = json!({ "ok": false, "error": "full", "userId": "v", "connectionId": "1" });
     session.registers(&json!(["v", "1"]), &full).await;
-    // A pair that it has may be taken anew, and is told once.
+    // A pair that it has may be taken anew, and is received once.
     session.registers(&json!(["u", "3"]), &json!({ "ok": true })).await;
     host.push("u", "1").await;
     let mut heard = 0;
@@ -265,7 +265,7 @@ async fn one_socket_may_be_registered_as_several() {
 }
 
 #[tokio::test]
-async fn who_leaves_the_namespace_hears_nothing_until_it_has_come_back() {
+async fn a_client_outside_the_namespace_receives_nothing() {
     let host = Webhook::start().await;
     host.register("u", "c").await;
     let session = Session::begin(&host, "EIO=4").await;
@@ -299,12 +299,12 @@ async fn there_is_one_namespace() {
     let session = Session::begin(&host, "EIO=3&b64=1").await;
     session.get().await;
     session.say("40/other,").await;
-    let told = session.get().await.body;
-    assert!(told.contains("44/other,") && told.contains("Invalid namespace"), "{told}");
+    let received = session.get().await.body;
+    assert!(received.contains("44/other,") && received.contains("Invalid namespace"), "{received}");
 }
 
 #[tokio::test]
-async fn a_client_gets_a_private_url_of_its_own() {
+async fn a_client_creates_its_own_private_url() {
     let host = Webhook::start().await;
     host.register("alice", "c1").await;
     let session = Session::begin(&host, "EIO=3&b64=1").await;
@@ -351,7 +351,7 @@ async fn upgrade(session: &Session) -> TcpStream {
 }
 
 #[tokio::test]
-async fn a_websocket_that_lets_nothing_through_leaves_polling_alone() {
+async fn a_mute_websocket_upgrade_leaves_polling_intact() {
     let host = Webhook::start().await;
     host.register("u", "c").await;
     let session = Session::begin(&host, "EIO=3&b64=1").await;
@@ -369,7 +369,7 @@ async fn a_websocket_that_lets_nothing_through_leaves_polling_alone() {
 }
 
 #[tokio::test]
-async fn who_does_not_fetch_what_it_is_sent_loses_its_session_and_nobody_elses() {
+async fn a_client_that_stops_polling_loses_only_its_own_session() {
     let host = Webhook::start().await;
     host.register("u", "c").await;
     host.register("v", "d").await;
@@ -392,7 +392,7 @@ async fn who_does_not_fetch_what_it_is_sent_loses_its_session_and_nobody_elses()
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_clients_that_have_gone() {
+async fn disconnected_clients_leave_nothing_behind() {
     let port = free_port().to_string();
     let host = Webhook::start_with(&[("METRICS_PORT", &port)]).await;
     host.register("u", "c").await;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 #[tokio::test]
-async fn a_push_reaches_all_of_a_users_clients_to_the_letter_and_nobody_else() {
+async fn a_push_reaches_all_clients_of_the_user_unchanged_and_no_others() {
     let host = Webhook::start().await;
     host.register("alice", "c1").await;
     host.register("alice", "c2").await;
@@ -28,7 +28,7 @@ async fn a_push_reaches_all_of_a_users_clients_to_the_letter_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn only_registered_pairs_come_in_and_all_others_hear_the_same() {
+async fn only_registered_pairs_are_admitted_and_all_others_refused_alike() {
     let host = Webhook::start().await;
     host.register("alice", "c1").await;
     let unknown = r#"{"error":"unknown"}"#;
@@ -56,7 +56,7 @@ async fn only_registered_pairs_come_in_and_all_others_hear_the_same() {
     }
     let mut client = Client::connect(&format!("ws://{address}/ws")).await;
     client.say(r#"{"register":{"userId":"alice","connectionId":"c1"}}"#).await;
-    assert_eq!(client.text().await, r#"{"registered":true}"#, "nobody was disturbed");
+    assert_eq!(client.text().await, r#"{"registered":true}"#, "no other client is affected");
     host.push("alice", "1").await;
     assert_eq!(message(&client.text().await).1, json!(1));
 }
@@ -75,26 +75,26 @@ async fn a_name_such_as_proto_is_a_plain_string() {
 }
 
 #[tokio::test]
-async fn what_was_missed_comes_in_order_on_return_and_nothing_twice() {
+async fn missed_messages_are_replayed_in_order_and_once() {
     let host = Webhook::start().await;
     host.register("alice", "c1").await;
     host.push("alice", r#""before""#).await;
     let mut client = host.client("alice", "c1").await;
     host.push("alice", "1").await;
     assert_eq!(message(&client.text().await).1, json!("before"), "it was away");
-    let (first, told) = message(&client.text().await);
-    assert_eq!(told, json!(1));
-    host.all_is_told().await;
+    let (first, value) = message(&client.text().await);
+    assert_eq!(value, json!(1));
+    host.all_is_delivered().await;
     drop(client);
-    host.nobody_is_here().await;
+    host.no_session_is_left().await;
     let second = host.push("alice", "2").await;
     host.push("alice", "3").await;
     let mut client = host.client("alice", "c1").await;
     assert_eq!(message(&client.text().await), (second.clone(), json!(2)));
     assert_eq!(message(&client.text().await).1, json!(3));
-    host.all_is_told().await;
+    host.all_is_delivered().await;
     drop(client);
-    host.nobody_is_here().await;
+    host.no_session_is_left().await;
     // Who says what it had last is sent what came after, though it was sent before.
     let mut client = host.client_at(&format!("{}&since={first}", host.socket("alice", "c1"))).await;
     assert_eq!(message(&client.text().await), (second.clone(), json!(2)));
@@ -109,7 +109,7 @@ async fn what_was_missed_comes_in_order_on_return_and_nothing_twice() {
 }
 
 #[tokio::test]
-async fn messages_to_those_who_leave_and_come_back_all_arrive_in_order() {
+async fn messages_arrive_in_order_across_reconnections() {
     let host = Webhook::start().await;
     host.register("alice", "c1").await;
     let (mut last, mut had) = (None::<String>, 0);
@@ -123,9 +123,9 @@ async fn messages_to_those_who_leave_and_come_back_all_arrive_in_order() {
         });
         // Leaves with one unread: it was sent, and is sent again.
         for _ in 0..2 {
-            let (id, told) = message(&client.text().await);
+            let (id, value) = message(&client.text().await);
             had += 1;
-            assert_eq!(told, json!(had), "in round {round}");
+            assert_eq!(value, json!(had), "in round {round}");
             last = Some(id);
         }
     }
@@ -133,7 +133,7 @@ async fn messages_to_those_who_leave_and_come_back_all_arrive_in_order() {
 }
 
 #[tokio::test]
-async fn a_newer_connection_takes_the_place_of_the_older() {
+async fn a_newer_connection_replaces_the_older() {
     let host = Webhook::start().await;
     host.register("alice", "c1").await;
     let mut older = host.client("alice", "c1").await;
@@ -145,7 +145,7 @@ async fn a_newer_connection_takes_the_place_of_the_older() {
 }
 
 #[tokio::test]
-async fn who_is_unregistered_is_closed_and_stays_out() {
+async fn an_unregistered_client_is_closed_and_refused() {
     let host = Webhook::start().await;
     host.register("alice", "c1").await;
     host.register("alice", "c2").await;
@@ -162,7 +162,7 @@ async fn who_is_unregistered_is_closed_and_stays_out() {
 }
 
 #[tokio::test]
-async fn a_registration_ends_when_nobody_uses_it() {
+async fn an_unused_registration_expires() {
     let host = Webhook::start_with(&[("REGISTRATION_TIME", "8")]).await;
     host.register("alice", "used").await;
     let client = host.client("alice", "used").await;
@@ -188,7 +188,7 @@ async fn a_registration_ends_when_nobody_uses_it() {
 }
 
 #[tokio::test]
-async fn a_client_gets_a_private_url_and_whoever_knows_it_may_write_to_it() {
+async fn a_client_creates_a_private_url_that_others_can_call() {
     let host = Webhook::start_with(&[("HOOK_RATE", "3")]).await;
     host.register("alice", "c1").await;
     host.register("alice", "c2").await;
@@ -248,7 +248,7 @@ async fn a_back_end_makes_lists_and_revokes_private_urls() {
 }
 
 #[tokio::test]
-async fn a_private_url_ends_with_its_time() {
+async fn a_private_url_expires() {
     let host = Webhook::start_with(&[("HOOK_RATE", "100000")]).await;
     let made = host.ask("POST", "/api/alice/hooks", r#"{"seconds":10}"#).await;
     let made: Value = serde_json::from_str(&made.body).unwrap();
@@ -261,7 +261,7 @@ async fn a_private_url_ends_with_its_time() {
 }
 
 #[tokio::test]
-async fn the_daemon_goes_a_clients_whole_way_itself_and_disturbs_nobody() {
+async fn the_self_probe_works_and_affects_no_client() {
     let redis = Redis::start().await;
     let url = redis.url();
     for more in [&[][..], &[("REDIS_URL", &*url)]] {
@@ -277,7 +277,7 @@ async fn the_daemon_goes_a_clients_whole_way_itself_and_disturbs_nobody() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_full_sends_clients_back_and_goes_on_answering_back_ends() {
+async fn a_full_service_refuses_clients_and_still_serves_back_ends() {
     let host = Webhook::start_with(&[("MAX_CONNECTIONS", "1")]).await;
     host.register("alice", "c1").await;
     host.register("bob", "c1").await;
@@ -313,9 +313,9 @@ async fn an_operator_closes_a_users_clients() {
 }
 
 impl Webhook {
-    /// Waits until the daemon knows that what was pushed before has been told. Who leaves at that very
+    /// Waits until the daemon knows that what was pushed before has been value. Who leaves at that very
     /// moment may be sent it again.
-    async fn all_is_told(&self) {
+    async fn all_is_delivered(&self) {
         self.register("marker", "c").await;
         let mut marker = self.client("marker", "c").await;
         for number in ["1", "2"] {
@@ -325,7 +325,7 @@ impl Webhook {
     }
 
     /// Waits until the daemon has noticed that all clients have left.
-    async fn nobody_is_here(&self) {
+    async fn no_session_is_left(&self) {
         until("all have left", async || {
             let left = self.daemon.log().matches("a client has left").count();
             let came = self.daemon.log().matches("a client has come in").count();

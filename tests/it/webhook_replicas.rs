@@ -29,7 +29,7 @@ impl WebhookReplicas {
 }
 
 #[tokio::test]
-async fn registrations_and_pushes_of_one_hold_at_the_other() {
+async fn registrations_and_pushes_reach_all_replicas() {
     let WebhookReplicas { one, two, redis: _redis } = WebhookReplicas::start().await;
     one.register("alice", "c1").await;
     two.register("alice", "c2").await;
@@ -52,7 +52,7 @@ async fn registrations_and_pushes_of_one_hold_at_the_other() {
 }
 
 #[tokio::test]
-async fn a_newer_connection_elsewhere_takes_the_place_of_the_older() {
+async fn a_newer_connection_on_another_replica_replaces_the_older() {
     let WebhookReplicas { one, two, redis: _redis } = WebhookReplicas::start().await;
     one.register("alice", "c1").await;
     let mut client = one.client("alice", "c1").await;
@@ -66,7 +66,7 @@ async fn a_newer_connection_elsewhere_takes_the_place_of_the_older() {
 }
 
 #[tokio::test]
-async fn who_comes_back_elsewhere_is_sent_what_it_missed() {
+async fn missed_messages_are_replayed_on_another_replica() {
     let WebhookReplicas { one, two, redis } = WebhookReplicas::start().await;
     one.register("alice", "c1").await;
     let mut client = one.client("alice", "c1").await;
@@ -91,7 +91,7 @@ async fn who_comes_back_elsewhere_is_sent_what_it_missed() {
 }
 
 #[tokio::test]
-async fn private_urls_hold_everywhere_until_what_they_are_bound_to_ends() {
+async fn private_urls_work_on_all_replicas_until_their_connection_ends() {
     let WebhookReplicas { one, two, redis } = WebhookReplicas::start().await;
     one.register("alice", "c1").await;
     let mut client = two.client("alice", "c1").await;
@@ -121,7 +121,7 @@ async fn private_urls_hold_everywhere_until_what_they_are_bound_to_ends() {
 }
 
 #[tokio::test]
-async fn a_lost_redis_is_said_at_once_and_what_was_missed_meanwhile_is_told() {
+async fn a_redis_outage_is_reported_and_missed_messages_follow() {
     let WebhookReplicas { mut redis, one, two } = WebhookReplicas::start().await;
     one.register("alice", "c1").await;
     let mut client = one.client("alice", "c1").await;
@@ -185,7 +185,7 @@ fn signed(secret: &str, stamp: u64, body: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_one_replica_missed_it_makes_up_for() {
+async fn a_replica_catches_up_after_a_gap() {
     let redis = Redis::start().await;
     let proxy = FaultProxy::to(format!("127.0.0.1:{}", redis.port())).await;
     let url = format!("redis://127.0.0.1:{}", proxy.port());
@@ -206,7 +206,7 @@ async fn what_one_replica_missed_it_makes_up_for() {
     let pushed = other.push("alice", "1").await;
     assert_eq!(message(&moved.text().await), (pushed.clone(), json!(1)));
     proxy.set(Fault::None);
-    assert_eq!(message(&stays.text().await), (pushed, json!(1)), "told once it is heard of");
+    assert_eq!(message(&stays.text().await), (pushed, json!(1)), "delivered once the feed is back");
     assert_eq!(unregistered.closed().await.map(|(code, _)| code), Some(4401));
     assert_eq!(moves.closed().await.map(|(code, _)| code), Some(4409));
     let pushed = cut_off.push("alice", "2").await;
@@ -216,7 +216,7 @@ async fn what_one_replica_missed_it_makes_up_for() {
 }
 
 #[tokio::test]
-async fn a_replica_that_starts_late_reads_messages_of_any_length() {
+async fn a_late_replica_reads_messages_of_any_length() {
     let redis = Redis::start().await;
     let one = Webhook::on(&redis).await;
     one.register("alice", "c1").await;
@@ -227,13 +227,13 @@ async fn a_replica_that_starts_late_reads_messages_of_any_length() {
     let last = one.push("alice", r#""last""#).await;
     let two = Webhook::on(&redis).await;
     let mut client = two.client("alice", "c1").await;
-    let told = loop {
-        let (id, told) = message(&client.text().await);
+    let value = loop {
+        let (id, value) = message(&client.text().await);
         if id == last {
-            break told;
+            break value;
         }
     };
-    assert_eq!(told, json!("last"));
+    assert_eq!(value, json!("last"));
 }
 
 #[tokio::test]
@@ -251,17 +251,17 @@ async fn a_daemon_without_redis_is_alive() {
 }
 
 #[tokio::test]
-async fn a_redis_that_lets_us_listen_and_not_write_is_told_of() {
+async fn a_redis_without_write_access_is_reported() {
     let mut user = user("notify_push_webhook");
     user.retain(|word| *word != "+eval");
     let redis = Redis::start_with(&user).await;
     let url = redis.url().replace("//", "//notify_push_webhook:CHANGE-ME@");
     let host = Webhook::start_with(&[("REDIS_URL", &url)]).await;
-    host.daemon.logs("subscribed to Redis").await;
-    host.daemon.logs("registrations and messages can't be kept in Redis").await;
+    host.daemon.logs("listening to Redis").await;
+    host.daemon.logs("Redis refuses registrations and messages").await;
     let registered = host.ask("PUT", "/api/alice/register?connectionId=c1", "").await;
     assert_eq!(registered.status, 503);
-    let said = host.daemon.log().matches("can't be kept in Redis").count();
+    let said = host.daemon.log().matches("Redis refuses registrations").count();
     assert_eq!(said, 1, "once");
 }
 
@@ -290,7 +290,7 @@ async fn does_everything(one: &Webhook, two: &Webhook) {
 }
 
 #[tokio::test]
-async fn the_rights_in_the_documentation_are_enough() {
+async fn the_documented_redis_rights_suffice() {
     let redis = Redis::start_with(&user("notify_push_webhook")).await;
     let url = format!("redis://notify_push_webhook:CHANGE-ME@127.0.0.1:{}", redis.port());
     let replica = async || {
@@ -304,7 +304,7 @@ async fn the_rights_in_the_documentation_are_enough() {
 }
 
 #[tokio::test]
-async fn a_cluster_carries_it_too() {
+async fn a_redis_cluster_works_too() {
     let cluster = RedisCluster::start().await;
     let urls = cluster.urls().join(",");
     let replica = async || {
@@ -316,7 +316,7 @@ async fn a_cluster_carries_it_too() {
 }
 
 #[tokio::test]
-async fn a_restart_of_the_daemon_forgets_nothing() {
+async fn a_restart_with_redis_loses_nothing() {
     let redis = Redis::start().await;
     let mut host = Webhook::on(&redis).await;
     host.register("alice", "c1").await;
@@ -329,5 +329,9 @@ async fn a_restart_of_the_daemon_forgets_nothing() {
     other.push("alice", "2").await;
     let host = Webhook::on(&redis).await;
     let mut client = host.client("alice", "c1").await;
-    assert_eq!(message(&client.text().await).1, json!(2), "what it was told before, it had noted");
+    assert_eq!(
+        message(&client.text().await).1,
+        json!(2),
+        "earlier messages were recorded as received"
+    );
 }

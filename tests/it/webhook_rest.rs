@@ -22,7 +22,7 @@ async fn ask(
 }
 
 #[tokio::test]
-async fn each_row_of_the_table_is_answered_as_the_original_does() {
+async fn each_request_is_answered_as_by_the_original() {
     let host = Webhook::start().await;
     let token = ("X-AUTH-TOKEN", TOKEN);
     let wrong = ("x-auth-token", "wrong");
@@ -75,7 +75,7 @@ async fn each_row_of_the_table_is_answered_as_the_original_does() {
 }
 
 #[tokio::test]
-async fn types_are_the_originals_and_who_has_an_answer_is_not_sent_it_again() {
+async fn types_are_the_originals_and_etags_are_honoured() {
     let host = Webhook::start().await;
     for (path, kind) in [
         ("/api/status/ping", "text/html; charset=utf-8"),
@@ -96,7 +96,7 @@ async fn types_are_the_originals_and_who_has_an_answer_is_not_sent_it_again() {
 }
 
 #[tokio::test]
-async fn a_body_has_a_hundred_kilobytes_at_most_whoever_sends_it() {
+async fn a_body_has_at_most_a_hundred_kilobytes() {
     let host = Webhook::start().await;
     let body = |length: usize| {
         let frame = r#"{"message":""}"#.len();
@@ -116,7 +116,7 @@ async fn a_body_has_a_hundred_kilobytes_at_most_whoever_sends_it() {
 }
 
 #[tokio::test]
-async fn without_a_token_it_starts_only_if_that_is_said() {
+async fn without_a_token_it_starts_only_with_the_explicit_flag() {
     let mut refused = Daemon::launch(&["webhook"], &[]);
     assert_eq!(refused.ends().await.code(), Some(1));
     let log = refused.log();
@@ -125,12 +125,12 @@ async fn without_a_token_it_starts_only_if_that_is_said() {
     let path = "/api/u/register?connectionId=c";
     let answer = http::request("PUT", &open.address(), path, &[], "").await;
     assert_eq!(answer.status, 200);
-    open.logs("whoever reaches the port may push to everybody").await;
+    open.logs("any client of the port may push to all users").await;
     open.logs("in memory").await;
 }
 
 #[tokio::test]
-async fn the_token_is_taken_from_a_file_and_shows_nowhere() {
+async fn the_token_is_read_from_a_file_and_redacted() {
     let folder = crate::support::folder("token");
     let file = folder.path().join("token");
     std::fs::write(&file, "from-a-file\n").unwrap();
@@ -147,7 +147,7 @@ async fn the_token_is_taken_from_a_file_and_shows_nowhere() {
 }
 
 #[tokio::test]
-async fn it_stands_in_a_file_of_hosts_at_its_place() {
+async fn it_runs_in_a_services_file_below_its_path() {
     let folder = crate::support::folder("hosts");
     let (file, token) = (folder.path().join("hosts.toml"), folder.path().join("token"));
     std::fs::write(&token, TOKEN).unwrap();
@@ -178,13 +178,13 @@ async fn printed(arguments: &[&str], environment: &[(&str, &str)]) -> (Option<i3
 }
 
 #[tokio::test]
-async fn the_doctor_looks_at_redis_and_no_secret_shows() {
+async fn the_doctor_checks_redis_and_redacts_secrets() {
     let redis = Redis::start().await;
     let url = redis.url();
     let set = [("AUTH_TOKEN", TOKEN), ("REDIS_HOST", &url)];
     let (code, report) = printed(&["webhook", "doctor"], &set).await;
     assert_eq!(code, Some(0), "{report}");
-    assert!(report.contains("lets us in") && !report.contains(TOKEN), "{report}");
+    assert!(report.contains("accepts us") && !report.contains(TOKEN), "{report}");
     drop(redis);
     let (code, report) = printed(&["webhook", "doctor"], &set).await;
     assert_eq!(code, Some(1), "{report}");
@@ -195,7 +195,7 @@ async fn the_doctor_looks_at_redis_and_no_secret_shows() {
 }
 
 #[tokio::test]
-async fn settings_are_shown_and_what_cannot_be_is_refused() {
+async fn settings_are_dumped_and_invalid_ones_refused() {
     let set = [("AUTH_TOKEN", TOKEN), ("REPLAY_TIME", "2m"), ("HOOK_RATE", "7")];
     let (code, dump) = printed(&["webhook", "--dump-config", "--hook-rate", "8"], &set).await;
     assert_eq!(code, Some(0), "{dump}");

@@ -1,5 +1,5 @@
-//! Through here every client comes in, whatever it speaks: its pair is looked up, an older session with
-//! the same pair ends, what it missed is sent, and it is notified from then on.
+//! Admission of clients, whatever their transport: checks the pair, closes an older session with
+//! the same pair, replays missed messages and joins the hub.
 
 use super::{
     guess_limiter::GuessLimiter,
@@ -33,32 +33,32 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// How long a client waits for its turn with the dispatcher.
+/// Maximum wait of a client for the dispatcher.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why a client does not come in: the closed set of what a peer may read. It is the same for a user
-/// nobody knows and for a connection that isn't the user's.
+/// Why a client is refused, as the peer reads it. It is the same for an unknown user and for a
+/// wrong connection of a known user, so that users can't be enumerated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AdmissionError {
-    /// What it says isn't understood: a name missing, empty or too long, an id that is none.
+    /// A name is missing, empty or too long, or an id is invalid.
     #[error("malformed")]
     Malformed,
-    /// The pair isn't registered, or no longer.
+    /// The pair isn't registered.
     #[error("unknown")]
     Unknown,
-    /// Too many wrong pairs from there.
+    /// Too many wrong pairs from this network.
     #[error("throttled")]
     Throttled,
-    /// Nobody can say right now.
+    /// The store or the dispatcher isn't available.
     #[error("try later")]
     TryLater,
-    /// As many clients as there is room for.
+    /// The service has reached its maximum of clients.
     #[error("full")]
     Full,
 }
 
 impl AdmissionError {
-    /// What the peer reads.
+    /// The word that the peer reads.
     pub fn name(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
@@ -69,99 +69,100 @@ impl AdmissionError {
         }
     }
 
-    /// The code for the close frame: whether coming back makes sense.
+    /// Close code of a WebSocket; it says whether reconnecting makes sense.
     pub fn code(self) -> CloseCode {
         match self {
             Self::Malformed => CloseCode::POLICY,
-            // Like a log-in that is revoked: a new registration is needed.
+            // As for a revoked login: the client needs a new registration.
             Self::Unknown => CloseCode(4401),
             Self::Throttled | Self::TryLater | Self::Full => CloseCode::TRY_AGAIN,
         }
     }
 }
 
-/// How a client fared, for whoever counts.
+/// Receives the result of each admission, for metrics.
 pub type AdmissionObserver = Arc<dyn Fn(Result<(), AdmissionError>) + Send + Sync>;
 
-/// The way in. Cheap to clone.
+/// Admits clients. Cheap to clone.
 #[derive(Clone)]
 pub struct ClientAdmission(Arc<ClientAdmissionInner>);
 
 struct ClientAdmissionInner {
     store: Arc<dyn RegistrationStore>,
     dispatcher: mpsc::Sender<ClientJoinRequest>,
-    room: ConnectionLimit,
-    origins: ClientAddressResolver,
+    connection_limit: ConnectionLimit,
+    addresses: ClientAddressResolver,
     guess_limiter: Mutex<GuessLimiter>,
     digest: RandomState,
     observe: AdmissionObserver,
-    own: Option<ProbeSession>,
+    probe_session: Option<ProbeSession>,
 }
 
-/// The daemon's own client, which needs neither store nor dispatcher: it comes in though both wait for Redis.
+/// The daemon's probe_session client for self probes. It needs neither store nor dispatcher, so that it works
+/// while both wait for Redis.
 pub struct ProbeSession {
-    /// Who: nobody can guess it, and nobody registers it.
+    /// Its pair: random, and never registered.
     pub claim: RegistrationKey,
-    /// Where it listens.
+    /// The hub that it joins.
     pub hub: Hub,
 }
 
-/// A client that may come in: its place is kept for it.
+/// A client whose pair is registered, with its connection permit.
 #[derive(Debug)]
 pub struct AdmittedClient {
     claim: RegistrationKey,
     entry: SessionEntry,
-    seat: ConnectionPermit,
+    permit: ConnectionPermit,
 }
 
-/// A client that may enter, on its way to the dispatcher.
+/// An admitted client that waits for the dispatcher.
 pub struct ClientJoinRequest {
-    /// Who.
+    /// Its user and connection.
     pub claim: RegistrationKey,
-    /// What the store says.
+    /// State of its registration in the store.
     pub entry: SessionEntry,
-    /// Its socket.
+    /// Connection of the client.
     pub transport: IdleStream,
-    /// Bytes already read from it.
+    /// Bytes already read from the connection.
     pub leftover: Bytes,
-    /// The last message it had, as far as it says.
+    /// The last message that the client has received, if it says so.
     pub since: Option<MessageId>,
-    /// What it hears first.
-    pub welcome: Option<Frame>,
-    /// Its place within the connection limit.
+    /// First frame for the client.
+    pub greeting: Option<Frame>,
+    /// Its slot within the connection limit.
     pub permit: ConnectionPermit,
-    /// It has joined.
+    /// Resolved when it has joined the hub.
     pub done: oneshot::Sender<()>,
 }
 
 impl ClientAdmission {
-    /// A authenticated in front of a dispatcher. `room` is for those who are in, `origins` tells networks apart, `own`
-    /// is the daemon's own client.
+    /// Creates an admission in front of a dispatcher. `connection_limit` counts admitted clients,
+    /// `addresses` resolves networks, `probe` is the daemon's probe_session client.
     pub fn new(
         store: Arc<dyn RegistrationStore>,
         dispatcher: mpsc::Sender<ClientJoinRequest>,
-        room: ConnectionLimit,
-        origins: ClientAddressResolver,
+        connection_limit: ConnectionLimit,
+        addresses: ClientAddressResolver,
         observe: AdmissionObserver,
-        own: Option<ProbeSession>,
+        probe_session: Option<ProbeSession>,
     ) -> Self {
         let (guess_limiter, digest) = (Mutex::default(), RandomState::new());
         Self(Arc::new(ClientAdmissionInner {
             store,
             dispatcher,
-            room,
-            origins,
+            connection_limit,
+            addresses,
             guess_limiter,
             digest,
             observe,
-            own,
+            probe_session,
         }))
     }
 
-    /// Lets a client in whose pair is registered; it is a session of the hub when this returns.
+    /// Admits a client and joins it to the hub; it has a session when this returns.
     ///
     /// # Errors
-    /// [`AdmissionError`]; then the connection is dropped.
+    /// [`AdmissionError`]; the connection is closed.
     pub async fn enter(
         &self,
         claim: RegistrationKey,
@@ -174,7 +175,7 @@ impl ClientAdmission {
         self.join(admitted, stream, leftover, since, None).await
     }
 
-    /// Whether a pair may come in. Who is let in must [`ClientAdmission::join`].
+    /// Checks a pair. Call [`ClientAdmission::join`] with the result.
     ///
     /// # Errors
     /// [`AdmissionError`].
@@ -183,17 +184,17 @@ impl ClientAdmission {
         claim: RegistrationKey,
         peer: &ConnectionPeer,
     ) -> Result<AdmittedClient, AdmissionError> {
-        if self.own(&claim).is_some()
-            && let Some(seat) = self.0.room.acquire(&claim.home())
+        if self.probe_session(&claim).is_some()
+            && let Some(permit) = self.0.connection_limit.acquire(&claim.primary())
         {
-            return Ok(AdmittedClient { claim, entry: SessionEntry::default(), seat });
+            return Ok(AdmittedClient { claim, entry: SessionEntry::default(), permit });
         }
-        let admitted = match self.0.room.acquire(&claim.home()) {
-            Some(seat) => self.look_up(&claim, peer).await.map(|entry| (entry, seat)),
+        let admitted = match self.0.connection_limit.acquire(&claim.primary()) {
+            Some(permit) => self.look_up(&claim, peer).await.map(|entry| (entry, permit)),
             None => Err(AdmissionError::Full),
         };
         (self.0.observe)(admitted.as_ref().map(drop).map_err(|refused| *refused));
-        admitted.map(|(entry, seat)| AdmittedClient { claim, entry, seat })
+        admitted.map(|(entry, permit)| AdmittedClient { claim, entry, permit })
     }
 
     async fn look_up(
@@ -201,11 +202,11 @@ impl ClientAdmission {
         claim: &RegistrationKey,
         peer: &ConnectionPeer,
     ) -> Result<SessionEntry, AdmissionError> {
-        // Not every claim is made by its own constructor.
+        // The fields are public: a key may be built without `new`.
         if RegistrationKey::new(&*claim.user, &*claim.connection).is_none() {
             return Err(AdmissionError::Malformed);
         }
-        let origin = self.0.origins.of(peer);
+        let origin = self.0.addresses.of(peer);
         if !self.guess_limiter().allows(origin, Instant::now()) {
             return Err(AdmissionError::Throttled);
         }
@@ -218,42 +219,43 @@ impl ClientAdmission {
             }
             Err(RegistrationStoreError::Full(_)) => Err(AdmissionError::Full),
             Err(RegistrationStoreError::Offline(why)) => {
-                tracing::debug!("a client can't be looked up: {why}");
+                tracing::debug!("registration lookup failed: {why}");
                 Err(AdmissionError::TryLater)
             }
         }
     }
 
-    /// Hands a client to the dispatcher.
+    /// Passes a client to the dispatcher.
     ///
     /// # Errors
-    /// [`AdmissionError::TryLater`] when the daemon ends or is far behind, and when the socket is no good.
+    /// [`AdmissionError::TryLater`] when the daemon stops or is overloaded, or when the socket is
+    /// unusable.
     pub async fn join(
         &self,
         admitted: AdmittedClient,
         stream: ClientStream,
         leftover: Bytes,
         since: Option<MessageId>,
-        welcome: Option<Frame>,
+        greeting: Option<Frame>,
     ) -> Result<(), AdmissionError> {
-        let AdmittedClient { claim, entry, seat } = admitted;
-        if let Some(own) = self.own(&claim) {
-            return own.joins(stream, leftover, welcome, seat).await;
+        let AdmittedClient { claim, entry, permit } = admitted;
+        if let Some(probe_session) = self.probe_session(&claim) {
+            return probe_session.joins(stream, leftover, greeting, permit).await;
         }
         let (done, notified) = oneshot::channel();
         let joined = async {
             let transport = stream.into_idle().map_err(|error| {
-                tracing::debug!(%error, "a client could not be handed over");
+                tracing::debug!(%error, "client stream can't be moved to the hub");
                 AdmissionError::TryLater
             })?;
-            let (claim, permit) = (claim.clone(), seat);
+            let claim = claim.clone();
             let join_request = ClientJoinRequest {
                 claim,
                 entry,
                 transport,
                 leftover,
                 since,
-                welcome,
+                greeting,
                 permit,
                 done,
             };
@@ -262,19 +264,19 @@ impl ClientAdmission {
         };
         let joined = timeout(JOIN_TIMEOUT, joined).await.unwrap_or(Err(AdmissionError::TryLater));
         if joined.is_err() {
-            // It did not come in: it is where it was.
+            // It didn't join: restore its state in the store.
             let state = RegistrationState::Offline(entry.received());
             let left =
                 self.0.store.keep(&[RegistrationRenewal { claim, at: entry.at, state }]).await;
             if let Err(error) = left {
-                tracing::debug!("a client's leaving isn't noted: {error}");
+                tracing::debug!("client state not restored: {error}");
             }
         }
         joined
     }
 
-    fn own(&self, claim: &RegistrationKey) -> Option<&ProbeSession> {
-        self.0.own.as_ref().filter(|own| own.claim == *claim)
+    fn probe_session(&self, claim: &RegistrationKey) -> Option<&ProbeSession> {
+        self.0.probe_session.as_ref().filter(|probe_session| probe_session.claim == *claim)
     }
 
     fn guess_limiter(&self) -> MutexGuard<'_, GuessLimiter> {
@@ -287,17 +289,16 @@ impl ProbeSession {
         &self,
         stream: ClientStream,
         leftover: Bytes,
-        welcome: Option<Frame>,
+        greeting: Option<Frame>,
         permit: ConnectionPermit,
     ) -> Result<(), AdmissionError> {
         let transport = stream.into_idle().map_err(|_| AdmissionError::TryLater)?;
         let authenticated =
-            AuthenticatedClient { recipient: self.claim.home(), auth_method: AuthMethod::Open };
-        let greeting = Some(Box::new(move || welcome.into_iter().collect()) as _);
-        let permit = Some(permit);
+            AuthenticatedClient { recipient: self.claim.primary(), auth_method: AuthMethod::Open };
+        let greeting = Some(Box::new(move || greeting.into_iter().collect()) as _);
         let join_request = JoinRequest {
             greeting,
-            permit,
+            permit: Some(permit),
             ..JoinRequest::new(transport, leftover, authenticated)
         };
         self.hub.join(join_request).await.map_err(|_| AdmissionError::TryLater)
@@ -319,19 +320,20 @@ mod tests {
     use std::{sync::Arc, time::SystemTime};
     use tokio::sync::mpsc;
 
-    fn authenticated() -> (ClientAdmission, Arc<MemoryStore>) {
+    fn admission() -> (ClientAdmission, Arc<MemoryStore>) {
         let (replica_events, _) = mpsc::channel(1);
         let clock = Arc::new(|| SystemTime::UNIX_EPOCH);
         let store = Arc::new(MemoryStore::new(StoreLimits::default(), clock, replica_events));
         let (dispatcher, _) = mpsc::channel(1);
-        let origins = ClientAddressResolver::new(Vec::new());
-        let room = ConnectionLimit::new(None, "probe".into(), ConnectionCount::default(), || ());
+        let addresses = ClientAddressResolver::new(Vec::new());
+        let connection_limit =
+            ConnectionLimit::new(None, "probe".into(), ConnectionCount::default(), || ());
         (
             ClientAdmission::new(
                 Arc::clone(&store) as _,
                 dispatcher,
-                room,
-                origins,
+                connection_limit,
+                addresses,
                 Arc::new(|_| ()),
                 None,
             ),
@@ -340,11 +342,11 @@ mod tests {
     }
 
     async fn refusal(
-        authenticated: &ClientAdmission,
+        admission: &ClientAdmission,
         claim: &RegistrationKey,
         peer: &ConnectionPeer,
     ) -> Option<AdmissionError> {
-        authenticated.admit(claim.clone(), peer).await.err()
+        admission.admit(claim.clone(), peer).await.err()
     }
 
     fn from(address: &str) -> ConnectionPeer {
@@ -352,39 +354,30 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_stranger_hears_the_same_whatever_is_wrong_and_guessers_are_held_off() {
-        let (authenticated, store) = authenticated();
+    async fn an_unknown_user_and_a_wrong_connection_are_refused_alike_and_guesses_are_limited() {
+        let (admission, store) = admission();
         let right = RegistrationKey::new("alice", "c1").unwrap();
         store.register(&right).await.unwrap();
         let (guesser, other) = (from("192.0.2.1:9"), from("192.0.2.2:9"));
         for guess in 0..MOST {
             let user = if guess % 2 == 0 { "alice" } else { "nobody" };
             let wrong = RegistrationKey::new(user, format!("guess {guess}")).unwrap();
-            assert_eq!(
-                refusal(&authenticated, &wrong, &guesser).await,
-                Some(AdmissionError::Unknown)
-            );
+            assert_eq!(refusal(&admission, &wrong, &guesser).await, Some(AdmissionError::Unknown));
         }
-        assert_eq!(
-            refusal(&authenticated, &right, &guesser).await,
-            Some(AdmissionError::Throttled)
-        );
-        assert_eq!(refusal(&authenticated, &right, &other).await, None);
+        assert_eq!(refusal(&admission, &right, &guesser).await, Some(AdmissionError::Throttled));
+        assert_eq!(refusal(&admission, &right, &other).await, None);
         let nameless = RegistrationKey { user: String::new(), connection: "c".into() };
-        assert_eq!(
-            refusal(&authenticated, &nameless, &other).await,
-            Some(AdmissionError::Malformed)
-        );
+        assert_eq!(refusal(&admission, &nameless, &other).await, Some(AdmissionError::Malformed));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_pair_that_is_registered_late_is_right_from_then_on() {
-        let (authenticated, store) = authenticated();
+    async fn a_pair_registered_after_failed_attempts_is_admitted() {
+        let (admission, store) = admission();
         let (claim, peer) = (RegistrationKey::new("alice", "c1").unwrap(), from("192.0.2.1:9"));
         for _ in 0..2 * MOST {
-            assert_eq!(refusal(&authenticated, &claim, &peer).await, Some(AdmissionError::Unknown));
+            assert_eq!(refusal(&admission, &claim, &peer).await, Some(AdmissionError::Unknown));
         }
         store.register(&claim).await.unwrap();
-        assert_eq!(refusal(&authenticated, &claim, &peer).await, None);
+        assert_eq!(refusal(&admission, &claim, &peer).await, None);
     }
 }

@@ -1,29 +1,30 @@
-//! Whether a back end may speak: the shared secret of the REST side.
+//! Access control of the REST API: the shared token of the back ends.
 
 use crate::config::secret::Secret;
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// The header that holds it (`specs/webhook-push.md` section 2).
+/// Header that holds the token (`specs/webhook-push.md` section 2).
 pub const HEADER: &str = "x-auth-token";
 
-/// Who may use the REST side. Cheap to clone.
+/// Which back ends may use the REST API. Cheap to clone.
 #[derive(Clone)]
 pub enum BackendAccess {
-    /// Whoever has the token, of which only a digest is kept.
+    /// Those that send the token; only its digest is kept.
     Token(Box<[u8; 32]>),
-    /// Everybody: `--insecure-no-token`.
+    /// All of them: `--insecure-no-token`.
     Open,
 }
 
 impl BackendAccess {
-    /// For those who have this token.
+    /// Requires this token.
     pub fn token(token: &Secret) -> Self {
         Self::Token(Box::new(digest(token.expose().as_bytes())))
     }
 
-    /// Whether a request may pass. Takes as long whatever is wrong: digests are compared, whole.
+    /// Whether a request has access. Compares whole digests, so the duration doesn't depend on the
+    /// token.
     pub fn admits(&self, headers: &HeaderMap) -> bool {
         match self {
             Self::Open => true,

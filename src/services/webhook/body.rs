@@ -11,16 +11,16 @@ use serde::{
 };
 use std::fmt;
 
-/// The longest body, in bytes: the original's `100kb`.
+/// Maximum length of a body in bytes: the original's `100kb`.
 pub const MAX_BODY: usize = 100 * 1024;
 
 /// Why a body can't be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MessageBodyError {
-    /// Not what it says to be.
+    /// Not valid JSON, or not an object or array.
     #[error("malformed body")]
     Malformed,
-    /// Longer than [`MAX_BODY`], or with more parameters than are read.
+    /// Longer than [`MAX_BODY`], or with more parameters than the parser accepts.
     #[error("body too large")]
     TooLarge,
     /// Compressed, or in another character set than UTF-8.
@@ -28,8 +28,8 @@ pub enum MessageBodyError {
     Encoding,
 }
 
-/// The message in a body, if there is one that counts: absent and falsy are the same to the
-/// original. A body of another type says nothing.
+/// The message of a body. None if it is absent or falsy, which the original doesn't distinguish, or
+/// if the body has another type.
 pub fn message(headers: &HeaderMap, body: &[u8]) -> Result<Option<MessageValue>, MessageBodyError> {
     let kind = MessageBodyKind::of(headers);
     if body.is_empty() || kind == MessageBodyKind::Other {
@@ -56,7 +56,7 @@ pub fn message(headers: &HeaderMap, body: &[u8]) -> Result<Option<MessageValue>,
 enum MessageBodyKind {
     Json,
     Form,
-    /// One of these, but not in UTF-8.
+    /// JSON or form in another charset than UTF-8.
     Foreign,
     Other,
 }
@@ -85,7 +85,7 @@ fn is_utf8(charset: &str) -> bool {
     ["utf-8", "utf8"].iter().any(|name| charset.eq_ignore_ascii_case(name))
 }
 
-/// A JSON object or array, of which only the message matters. Of two with one name the last counts.
+/// A JSON object or array; only its message matters. Of duplicate keys the last counts.
 struct JsonMessage(Option<MessageValue>);
 
 impl<'de> Deserialize<'de> for JsonMessage {
@@ -135,15 +135,15 @@ mod tests {
     const JSON: &str = "application/json";
 
     #[test]
-    fn bodies_and_what_they_say() {
-        let said = |text: &str| Ok(Some(text.to_owned()));
+    fn the_message_of_each_kind_of_body() {
+        let value = |text: &str| Ok(Some(text.to_owned()));
         for (kind, body, expected) in [
-            (JSON, r#"{"message":{"title":"Hello!"}}"#, said(r#"{"title":"Hello!"}"#)),
-            ("Application/JSON; charset=UTF-8", r#"{"message":"x"}"#, said(r#""x""#)),
+            (JSON, r#"{"message":{"title":"Hello!"}}"#, value(r#"{"title":"Hello!"}"#)),
+            ("Application/JSON; charset=UTF-8", r#"{"message":"x"}"#, value(r#""x""#)),
             (JSON, r#"{"message":0}"#, Ok(None)),
             (JSON, r#"{"message":null}"#, Ok(None)),
             (JSON, r#"{"message":1,"message":""}"#, Ok(None)),
-            (JSON, r#"{"a":[1,{"b":2}],"m\u0065ssage":true}"#, said("true")),
+            (JSON, r#"{"a":[1,{"b":2}],"m\u0065ssage":true}"#, value("true")),
             (JSON, "{}", Ok(None)),
             (JSON, "", Ok(None)),
             (JSON, r#"[{"message":1}]"#, Ok(None)),
@@ -153,7 +153,7 @@ mod tests {
             (JSON, r#"{"message":1}x"#, Err(MessageBodyError::Malformed)),
             (JSON, "\u{feff}{}", Err(MessageBodyError::Malformed)),
             ("application/json;charset=latin1", "{}", Err(MessageBodyError::Encoding)),
-            ("application/x-www-form-urlencoded", "message[a]=1", said(r#"{"a":"1"}"#)),
+            ("application/x-www-form-urlencoded", "message[a]=1", value(r#"{"a":"1"}"#)),
             ("application/x-www-form-urlencoded", "message=", Ok(None)),
             ("text/plain", r#"{"message":1}"#, Ok(None)),
             ("application/vnd.api+json", r#"{"message":1}"#, Ok(None)),
@@ -163,12 +163,12 @@ mod tests {
     }
 
     #[test]
-    fn a_body_without_a_type_says_nothing() {
+    fn a_body_without_content_type_has_no_message() {
         assert_eq!(message(&HeaderMap::new(), br#"{"message":1}"#), Ok(None));
     }
 
     #[test]
-    fn what_is_compressed_is_not_guessed_at() {
+    fn compressed_bodies_are_refused() {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, JSON.parse().unwrap());
         headers.insert(header::CONTENT_ENCODING, "gzip".parse().unwrap());
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_costs_nothing() {
+    fn deep_nesting_is_cheap() {
         let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
         assert!(read(JSON, &format!(r#"{{"message":{deep}}}"#)) == Ok(Some(deep)));
     }

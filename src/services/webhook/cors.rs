@@ -1,5 +1,5 @@
-//! Who may read an answer: scripts of every origin, as at the original. Who registers has to know a
-//! connection id, and no cookie says anything here (`specs/webhook-push.md` section 3).
+//! CORS headers: scripts of every origin may read answers, as with the original. Access depends on
+//! the connection id, never on a cookie (`specs/webhook-push.md` section 3).
 
 use http::{
     HeaderMap, HeaderValue, Response,
@@ -8,7 +8,7 @@ use http::{
     },
 };
 
-/// Lets whoever asks read an answer, which is for nobody else.
+/// Permits the request's origin to read the response and forbids caching.
 pub fn allow<B>(mut answer: Response<B>, request: &HeaderMap) -> Response<B> {
     let headers = answer.headers_mut();
     match request.get(ORIGIN) {

@@ -1,4 +1,4 @@
-//! How plain clients are spoken to: JSON texts, one for each message.
+//! The protocol of plain WebSocket clients: one JSON text for each message.
 
 use super::{admission::AdmissionError, hooks::HookCommand, registration_key::RegistrationKey};
 use crate::{
@@ -16,42 +16,42 @@ use std::{
 };
 use tokio::sync::mpsc;
 
-/// What a client may say at once, in bytes.
+/// Longest message of a client, in bytes.
 const MAX_MESSAGE: usize = 4096;
 
-/// A client that wants something of its hooks.
+/// A client's request about its private URLs.
 #[derive(Debug)]
 pub struct HookJob {
-    /// Who.
+    /// The pair of the client.
     pub claim: RegistrationKey,
-    /// Where the answer goes.
-    pub home: Recipient,
-    /// What.
+    /// Recipient of the answer.
+    pub primary: Recipient,
+    /// What it requests.
     pub command: HookCommand,
-    /// Its client wants nothing more until this is dropped.
+    /// Held until the answer is sent: one request at a time for each client.
     pub turn: HookTurn,
 }
 
-/// Connections with a request that isn't answered yet: one each, so that none starves the others.
+/// Connections with an unanswered request. One each, so that no client starves the others.
 type BusyConnections = Arc<Mutex<HashSet<Recipient>>>;
 
-/// A connection's turn at the hook_queue.
+/// A connection's turn in the hook queue.
 #[derive(Debug)]
 pub struct HookTurn {
     busy: BusyConnections,
-    home: Recipient,
+    primary: Recipient,
 }
 
 impl HookTurn {
-    fn take(busy: &BusyConnections, home: &Recipient) -> Option<Self> {
-        let free = lock(busy).insert(home.clone());
-        free.then(|| Self { busy: Arc::clone(busy), home: home.clone() })
+    fn take(busy: &BusyConnections, primary: &Recipient) -> Option<Self> {
+        let free = lock(busy).insert(primary.clone());
+        free.then(|| Self { busy: Arc::clone(busy), primary: primary.clone() })
     }
 }
 
 impl Drop for HookTurn {
     fn drop(&mut self) {
-        lock(&self.busy).remove(&self.home);
+        lock(&self.busy).remove(&self.primary);
     }
 }
 
@@ -59,37 +59,37 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The wording. What takes time goes to a hook_queue, which answers later.
+/// The protocol's implementation. Requests about hooks go to a queue and are answered later.
 pub struct WebhookDialect {
     hook_queue: mpsc::Sender<HookJob>,
     busy: BusyConnections,
 }
 
-/// What a client may say: `{"hook":{…}}`.
+/// The only request of clients: `{"hook":{…}}`.
 #[derive(Deserialize)]
 struct ClientHookMessage {
     hook: HookCommand,
 }
 
 impl WebhookDialect {
-    /// With this hook_queue.
+    /// Creates a dialect that queues requests here.
     pub fn new(hook_queue: mpsc::Sender<HookJob>) -> Self {
         Self { hook_queue, busy: BusyConnections::default() }
     }
 }
 
-/// The first text of a session.
+/// First text of a session.
 pub fn registered() -> Frame {
     Frame::text(r#"{"registered":true}"#)
 }
 
-/// The last text of a client that isn't let in.
+/// Last text to a refused client.
 pub fn refused(refused: AdmissionError) -> Frame {
     Frame::text(&serde_json::json!({ "error": refused.name() }).to_string())
 }
 
-/// An answer about hooks.
-pub fn about_hooks(answer: &serde_json::Value) -> Frame {
+/// Answer to a request about hooks.
+pub fn hook_answer(answer: &serde_json::Value) -> Frame {
     Frame::text(&serde_json::json!({ "hook": answer }).to_string())
 }
 
@@ -98,28 +98,29 @@ impl ClientDialect for WebhookDialect {
         &[]
     }
 
-    /// Never told: there is nothing that changes.
+    /// Never called: webhook services have no topics.
     fn change(&self, _: TopicId, _: &ChangedIds) -> Frame {
         Frame::text("{}")
     }
 
-    fn receive(&self, text: &str, home: &Recipient) -> ClientRequest {
-        // Most say nothing but keep-alives of their own.
+    fn receive(&self, text: &str, primary: &Recipient) -> ClientRequest {
+        // Most texts of clients are keep-alives of their own.
         if !text.starts_with(r#"{"hook""#) {
             return ClientRequest::Nothing;
         }
         let complain =
-            |why: &str| ClientRequest::Answer(about_hooks(&serde_json::json!({ "error": why })));
-        let (Ok(said), Some(claim)) =
-            (serde_json::from_str::<ClientHookMessage>(text), RegistrationKey::from_home(home))
-        else {
+            |why: &str| ClientRequest::Answer(hook_answer(&serde_json::json!({ "error": why })));
+        let (Ok(request), Some(claim)) = (
+            serde_json::from_str::<ClientHookMessage>(text),
+            RegistrationKey::from_primary(primary),
+        ) else {
             return complain("malformed");
         };
-        let Some(turn) = HookTurn::take(&self.busy, home) else { return complain("try later") };
+        let Some(turn) = HookTurn::take(&self.busy, primary) else { return complain("try later") };
         match self.hook_queue.try_send(HookJob {
             claim,
-            home: home.clone(),
-            command: said.hook,
+            primary: primary.clone(),
+            command: request.hook,
             turn,
         }) {
             Ok(()) => ClientRequest::Nothing,
@@ -127,7 +128,7 @@ impl ClientDialect for WebhookDialect {
         }
     }
 
-    /// Those that have one are greeted with it.
+    /// The dispatcher sends the greeting.
     fn welcome(&self) -> Option<Frame> {
         None
     }
@@ -151,29 +152,29 @@ mod tests {
     use tokio::sync::mpsc;
 
     #[test]
-    fn a_wish_goes_to_the_desk_and_what_is_none_is_answered() {
+    fn hook_requests_are_queued_and_invalid_ones_answered() {
         let (hook_queue, mut hook_jobs) = mpsc::channel(1);
         let (dialect, claim) =
             (WebhookDialect::new(hook_queue), RegistrationKey::new("u", "c").unwrap());
         for text in ["", "ping", "{}", r#"{"register":{}}"#, "\u{0}"] {
-            assert_eq!(dialect.receive(text, &claim.home()), ClientRequest::Nothing, "{text}");
+            assert_eq!(dialect.receive(text, &claim.primary()), ClientRequest::Nothing, "{text}");
         }
         let complaint =
             |why| ClientRequest::Answer(Frame::text(&format!(r#"{{"hook":{{"error":"{why}"}}}}"#)));
         for text in [r#"{"hook""#, r#"{"hook":1}"#, r#"{"hook":{"seconds":"x"}}"#] {
-            assert_eq!(dialect.receive(text, &claim.home()), complaint("malformed"), "{text}");
+            assert_eq!(dialect.receive(text, &claim.primary()), complaint("malformed"), "{text}");
         }
         assert!(hook_jobs.try_recv().is_err());
-        assert_eq!(dialect.receive(r#"{"hook":{}}"#, &claim.home()), ClientRequest::Nothing);
-        assert_eq!(dialect.receive(r#"{"hook":{}}"#, &claim.home()), complaint("try later"));
+        assert_eq!(dialect.receive(r#"{"hook":{}}"#, &claim.primary()), ClientRequest::Nothing);
+        assert_eq!(dialect.receive(r#"{"hook":{}}"#, &claim.primary()), complaint("try later"));
         let first = hook_jobs.try_recv().unwrap();
         assert_eq!(first.claim, claim);
-        assert_eq!(dialect.receive(r#"{"hook":{}}"#, &claim.home()), complaint("try later"));
+        assert_eq!(dialect.receive(r#"{"hook":{}}"#, &claim.primary()), complaint("try later"));
         let other = RegistrationKey::new("u", "d").unwrap();
-        assert_eq!(dialect.receive(r#"{"hook":{}}"#, &other.home()), ClientRequest::Nothing);
+        assert_eq!(dialect.receive(r#"{"hook":{}}"#, &other.primary()), ClientRequest::Nothing);
         let full = RegistrationKey::new("u", "e").unwrap();
-        assert_eq!(dialect.receive(r#"{"hook":{}}"#, &full.home()), complaint("try later"));
+        assert_eq!(dialect.receive(r#"{"hook":{}}"#, &full.primary()), complaint("try later"));
         drop((first, hook_jobs.try_recv().unwrap()));
-        assert_eq!(dialect.receive(r#"{"hook":{}}"#, &claim.home()), ClientRequest::Nothing);
+        assert_eq!(dialect.receive(r#"{"hook":{}}"#, &claim.primary()), ClientRequest::Nothing);
     }
 }

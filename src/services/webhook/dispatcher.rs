@@ -1,5 +1,6 @@
-//! One task tells clients and lets them in, so that both happen in one order: who enters is sent what
-//! was notified before, and is notified what comes after; nothing twice, nothing lost.
+//! The dispatcher: one task that delivers messages and joins clients, so that both have one order.
+//! A client first receives the messages before its join, then those after it; none twice, none
+//! lost.
 
 use super::{
     admission::ClientJoinRequest,
@@ -30,22 +31,22 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// News taken in one go.
+/// Events taken from the feed at once.
 const BATCH: usize = 256;
-/// Between two parts that are renewed.
-const SHORTEST: Duration = Duration::from_millis(10);
-/// After a failed look into the store the next one follows after this time.
-const PAUSE: Duration = Duration::from_secs(1);
-/// Sessions with one pair at most: those that are replaced take a moment to go.
+/// Minimum interval between two renewals.
+const MIN_RENEWAL_INTERVAL: Duration = Duration::from_millis(10);
+/// Delay before the store is read again after an error.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// Maximum sessions of one pair, since replaced sessions take a moment to close.
 pub const MAX_SESSIONS_PER_PAIR: usize = 8;
-/// Registrations in use are renewed in so many parts, so that few wait to be noted at a time.
-const PARTS: u32 = 16;
-/// What clients that came in too late listen as until they are gone.
+/// Registrations in use are renewed in this many parts, so that the state queue stays short.
+const RENEWAL_PARTS: u32 = 16;
+/// Recipient of clients that joined after a newer one, until they are closed.
 const SUPERSEDED: &str = "superseded";
-/// Departures that are remembered here; those of others are in the store alone.
+/// Recent departures that are kept in memory; those of other replicas are in the store only.
 const MAX_DEPARTED: usize = 65_536;
 
-/// What the dispatcher works with.
+/// The dispatcher's state.
 pub struct MessageDispatcher {
     hub: Hub,
     store: Arc<dyn RegistrationStore>,
@@ -55,61 +56,61 @@ pub struct MessageDispatcher {
     expired: mpsc::Receiver<ExpiredRegistration>,
     presence: Arc<PresenceTracker>,
     replay: MessageReplay,
-    /// How often registrations in use are renewed.
+    /// Interval in which registrations in use are renewed.
     renewal: Duration,
-    /// The last message that clients were notified.
+    /// Last message that was delivered.
     notified: MessageId,
-    /// The store has been read since the feed is received.
+    /// Whether the store has been read since the feed connected.
     caught_up: bool,
-    /// Sessions by their homes.
-    here: HashMap<Recipient, DispatcherSession>,
-    /// Which part of them is renewed next.
+    /// Sessions of this replica, by primary subscription.
+    sessions: HashMap<Recipient, DispatcherSession>,
+    /// The part of the registrations that is renewed next.
     part: u32,
-    /// Those that have gone lately: the store may not know yet.
-    gone: HashMap<Recipient, DepartedSession>,
+    /// Sessions that ended recently; the store may not know yet.
+    departed: HashMap<Recipient, DepartedSession>,
 }
 
-/// A session that lives here.
+/// A session of this replica.
 #[derive(Debug, Clone, Copy)]
 struct DispatcherSession {
-    /// Its join_request in the order of messages.
+    /// Its join in the order of messages.
     at: MessageId,
-    /// A newer one elsewhere takes its place, maybe since its connection has broken: what it was notified
-    /// is no measure of what its client has received.
+    /// Whether a newer session replaces it. Its connection may be broken, so its client may not
+    /// have received what was delivered.
     replaced: bool,
 }
 
-/// A session that has ended here.
+/// A session of this replica that has ended.
 #[derive(Debug, Clone, Copy)]
 struct DepartedSession {
     notified: MessageId,
     when: Instant,
-    /// The join_request after it, wherever that was.
+    /// The join after it, on any replica.
     next: Option<MessageId>,
 }
 
-/// What a [`MessageDispatcher`] is made of.
+/// Dependencies of a [`MessageDispatcher`].
 pub struct DispatcherDependencies {
-    /// Who is notified.
+    /// Delivers to clients.
     pub hub: Hub,
-    /// What replicas have in common.
+    /// Shared by all replicas.
     pub store: Arc<dyn RegistrationStore>,
-    /// What is to be notified.
+    /// Source of messages.
     pub feed: ReplicaFeed,
-    /// Who wants to come in.
+    /// Clients that wait to join.
     pub join_requests: mpsc::Receiver<ClientJoinRequest>,
-    /// Where it is noted how sessions are.
+    /// Queue of the state writer.
     pub noted: mpsc::Sender<RegistrationRenewal>,
-    /// Those that turned out to have lost their registration.
+    /// Sessions whose registration turned out to have ended.
     pub expired: mpsc::Receiver<ExpiredRegistration>,
-    /// Messages for those who are away.
+    /// Messages for disconnected clients.
     pub replay: MessageReplay,
-    /// How often registrations in use are renewed.
+    /// Interval in which registrations in use are renewed.
     pub renewal: Duration,
 }
 
 impl MessageDispatcher {
-    /// A dispatcher who has notified nobody anything.
+    /// Creates a dispatcher that has delivered nothing.
     pub fn new(dependencies: DispatcherDependencies) -> Self {
         let DispatcherDependencies {
             hub,
@@ -123,7 +124,7 @@ impl MessageDispatcher {
         } = dependencies;
         let presence = hub.watch_presence();
         let caught_up = matches!(feed, ReplicaFeed::Memory(_));
-        let (here, gone, notified) = (HashMap::new(), HashMap::new(), MessageId::default());
+        let (sessions, departed, notified) = (HashMap::new(), HashMap::new(), MessageId::default());
         Self {
             hub,
             store,
@@ -136,30 +137,30 @@ impl MessageDispatcher {
             renewal,
             notified,
             caught_up,
-            here,
+            sessions,
             part: 0,
-            gone,
+            departed,
         }
     }
 
-    /// Tells until the process stops; then notes what everybody has been notified.
+    /// Runs until the process stops, then records what each session has received.
     pub async fn run(mut self, stopping: CancellationToken) {
         stopping.run_until_cancelled(self.work()).await;
         self.record_departures(self.notified);
-        for (home, present) in &self.here {
-            self.note(home, present.at, RegistrationState::Offline(self.notified));
+        for (primary, present) in &self.sessions {
+            self.note(primary, present.at, RegistrationState::Offline(self.notified));
         }
     }
 
     async fn work(&mut self) {
-        let mut renewal = interval((self.renewal / PARTS).max(SHORTEST));
+        let mut renewal = interval((self.renewal / RENEWAL_PARTS).max(MIN_RENEWAL_INTERVAL));
         renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let presence = Arc::clone(&self.presence);
         let mut connection = self.feed.connection();
         loop {
             let done = tokio::select! {
                 biased;
-                () = connection.stands(), if !self.caught_up => self.catch_up().await,
+                () = connection.connected(), if !self.caught_up => self.catch_up().await,
                 () = presence.changed() => {
                     self.record_departures(self.notified);
                     Ok(())
@@ -182,31 +183,32 @@ impl MessageDispatcher {
         if received.is_empty() {
             return Err(HubClosed);
         }
-        // Every shard has notified all of it: who has left meanwhile has received it.
+        // Every shard has delivered the messages so far: clients that left since have received
+        // them.
         let before = self.notified;
         self.record_departures(before);
         for received in received {
             match received {
                 ReplicaFeedItem::Gap => {
                     self.catch_up().await?;
-                    // That one was unregistered or replaced may have been missed too.
+                    // An unregistered or replaced pair may have been missed too.
                     self.note_all(|_| true);
                 }
-                // What came in before the store was read stands in it too.
-                ReplicaFeedItem::News(..) if !self.caught_up => self.catch_up().await?,
-                ReplicaFeedItem::News(..) => {}
+                // The store has what arrived before it was read.
+                ReplicaFeedItem::Event(..) if !self.caught_up => self.catch_up().await?,
+                ReplicaFeedItem::Event(..) => {}
             }
-            if let ReplicaFeedItem::News(replica_events, at) = received {
+            if let ReplicaFeedItem::Event(replica_events, at) = received {
                 self.take(replica_events, at).await?;
             }
         }
-        // Who leaves while this is notified may have missed it, and is sent it again.
+        // A client that leaves meanwhile may have missed these messages; they are replayed to it.
         self.wait_for_shards().await?;
         self.record_departures(before);
         Ok(())
     }
 
-    /// Reads in the store what was not received.
+    /// Reads from the store what the feed has missed.
     async fn catch_up(&mut self) -> Result<(), HubClosed> {
         loop {
             match self.store.after(self.notified, BATCH).await {
@@ -217,8 +219,8 @@ impl MessageDispatcher {
                     }
                 }
                 Err(error) => {
-                    tracing::debug!("what was missed can't be read yet: {error}");
-                    sleep(PAUSE).await;
+                    tracing::debug!("missed messages can't be read yet: {error}");
+                    sleep(RETRY_DELAY).await;
                 }
             }
         }
@@ -230,10 +232,10 @@ impl MessageDispatcher {
         match replica_events {
             ReplicaEvent::Message(stored) => self.notify(&stored, at).await,
             ReplicaEvent::SessionEntered { claim, at } => {
-                self.entered_elsewhere(claim.home(), at).await
+                self.entered_elsewhere(claim.primary(), at).await
             }
             ReplicaEvent::Unregistered(claim) => {
-                self.hub.disconnect(Some(claim.home()), CloseReason::Revoked).await.map(drop)
+                self.hub.disconnect(Some(claim.primary()), CloseReason::Revoked).await.map(drop)
             }
         }
     }
@@ -249,77 +251,81 @@ impl MessageDispatcher {
         Ok(())
     }
 
-    async fn entered_elsewhere(&mut self, home: Recipient, at: MessageId) -> Result<(), HubClosed> {
-        if let Some(departure) = self.gone.get_mut(&home) {
+    async fn entered_elsewhere(
+        &mut self,
+        primary: Recipient,
+        at: MessageId,
+    ) -> Result<(), HubClosed> {
+        if let Some(departure) = self.departed.get_mut(&primary) {
             departure.next.get_or_insert(at);
         }
-        if let Some(present) = self.here.get_mut(&home).filter(|present| present.at < at) {
+        if let Some(present) = self.sessions.get_mut(&primary).filter(|present| present.at < at) {
             present.replaced = true;
-            self.hub.disconnect(Some(home), CloseReason::Replaced).await?;
+            self.hub.disconnect(Some(primary), CloseReason::Replaced).await?;
         }
         Ok(())
     }
 
-    /// Ends a session that has lost its registration, unless a newer one has come in here meanwhile.
+    /// Closes a session that has lost its registration, unless a newer one has joined meanwhile.
     async fn close_expired(&mut self, expired: &ExpiredRegistration) -> Result<(), HubClosed> {
-        let home = expired.claim.home();
-        let present = self.here.get_mut(&home).filter(|present| present.at == expired.at);
+        let primary = expired.claim.primary();
+        let present = self.sessions.get_mut(&primary).filter(|present| present.at == expired.at);
         let Some(present) = present else { return Ok(()) };
         present.replaced = true;
         let close = if expired.newer { CloseReason::Replaced } else { CloseReason::Revoked };
-        tracing::debug!("a session has lost its registration unheard");
-        self.hub.disconnect(Some(home), close).await.map(drop)
+        tracing::debug!("session closed: its registration has ended");
+        self.hub.disconnect(Some(primary), close).await.map(drop)
     }
 
-    /// Waits until every shard has notified what it was given.
+    /// Waits until every shard has processed its commands.
     async fn wait_for_shards(&mut self) -> Result<(), HubClosed> {
         self.hub.count(&Recipient::from("")).await?;
         Ok(())
     }
 
-    /// Those who have left were notified everything up to this message.
+    /// Records that departed clients have received everything up to this message.
     fn record_departures(&mut self, notified: MessageId) {
-        for (home, here) in self.presence.take() {
-            if here {
+        for (primary, sessions) in self.presence.take() {
+            if sessions {
                 continue;
             }
-            let Some(DispatcherSession { at, replaced }) = self.here.remove(&home) else {
+            let Some(DispatcherSession { at, replaced }) = self.sessions.remove(&primary) else {
                 continue;
             };
-            tracing::debug!("a client has left");
+            tracing::debug!("client disconnected");
             if replaced {
                 continue;
             }
-            self.note(&home, at, RegistrationState::Offline(notified));
-            if self.gone.len() < MAX_DEPARTED {
+            self.note(&primary, at, RegistrationState::Offline(notified));
+            if self.departed.len() < MAX_DEPARTED {
                 let departure = DepartedSession { notified, when: Instant::now(), next: None };
-                self.gone.insert(home, departure);
+                self.departed.insert(primary, departure);
             }
         }
     }
 
     async fn enter(&mut self, join_request: ClientJoinRequest) -> Result<(), HubClosed> {
         self.record_departures(self.notified);
-        let ClientJoinRequest { claim, entry, transport, leftover, since, welcome, permit, done } =
+        let ClientJoinRequest { claim, entry, transport, leftover, since, greeting, permit, done } =
             join_request;
-        let home = claim.home();
+        let primary = claim.primary();
         if done.is_closed() {
-            self.note(&home, entry.at, RegistrationState::Offline(entry.received()));
+            self.note(&primary, entry.at, RegistrationState::Offline(entry.received()));
             return Ok(());
         }
-        let before = self.here.get(&home).map(|present| present.at);
+        let before = self.sessions.get(&primary).map(|present| present.at);
         let superseded = before.is_some_and(|before| before > entry.at);
-        let named = if superseded { Recipient::from(SUPERSEDED) } else { home.clone() };
-        if let Some(present) = self.here.get_mut(&named) {
+        let named = if superseded { Recipient::from(SUPERSEDED) } else { primary.clone() };
+        if let Some(present) = self.sessions.get_mut(&named) {
             present.replaced = true;
         }
         if before.is_some() && self.replace(&named).await? >= MAX_SESSIONS_PER_PAIR {
-            // Too many that are going: it comes back.
-            self.note(&home, entry.at, RegistrationState::Offline(entry.received()));
+            // Too many sessions are still closing: the client reconnects.
+            self.note(&primary, entry.at, RegistrationState::Offline(entry.received()));
             return Ok(());
         }
         let missed = self.missed(&claim, &entry, since);
-        let frames: Vec<_> = welcome.into_iter().chain(missed).collect();
+        let frames: Vec<_> = greeting.into_iter().chain(missed).collect();
         let authenticated =
             AuthenticatedClient { recipient: named.clone(), auth_method: AuthMethod::Open };
         let subscriptions = if superseded {
@@ -328,81 +334,88 @@ impl MessageDispatcher {
             vec![RegistrationKey::user_recipient(&claim.user)]
         };
         let greeting = Some(Box::new(move || frames) as _);
-        let permit = Some(permit);
-        let join_request =
-            JoinRequest { transport, leftover, authenticated, subscriptions, greeting, permit };
-        self.hub.join(join_request).await?;
-        tracing::debug!(user = claim.user, "a client has come in");
+        self.hub
+            .join(JoinRequest {
+                transport,
+                leftover,
+                authenticated,
+                subscriptions,
+                greeting,
+                permit: Some(permit),
+            })
+            .await?;
+        tracing::debug!(user = claim.user, "client connected");
         if superseded {
             self.replace(&named).await?;
         } else {
-            self.has_joined(home, entry.at, before.is_some()).await?;
+            self.has_joined(primary, entry.at, before.is_some()).await?;
         }
-        // A client that didn't wait is in all the same.
+        // The client has joined even if it no longer waits.
         let _ = done.send(());
         Ok(())
     }
 
-    /// Sees off who listens as this; says how many those are, with those that were going already.
-    async fn replace(&self, home: &Recipient) -> Result<usize, HubClosed> {
-        self.hub.disconnect(Some(home.clone()), CloseReason::Replaced).await
+    /// Closes all sessions of a recipient and returns their number, including those already
+    /// closing.
+    async fn replace(&self, primary: &Recipient) -> Result<usize, HubClosed> {
+        self.hub.disconnect(Some(primary.clone()), CloseReason::Replaced).await
     }
 
     async fn has_joined(
         &mut self,
-        home: Recipient,
+        primary: Recipient,
         at: MessageId,
         took_over: bool,
     ) -> Result<(), HubClosed> {
         if took_over {
-            // The one before may have gone while nobody else was there. Once the newer is, what is
-            // said of who has left is about both.
+            // The former session may have ended before the newer one joined. Once the shards have
+            // seen the newer one, presence reports are about both.
             self.wait_for_shards().await?;
         }
-        // Its registration may have ended while it waited here.
-        self.note(&home, at, RegistrationState::Online);
-        self.here.insert(home, DispatcherSession { at, replaced: false });
+        // Its registration may have expired while it waited.
+        self.note(&primary, at, RegistrationState::Online);
+        self.sessions.insert(primary, DispatcherSession { at, replaced: false });
         Ok(())
     }
 
-    /// What a client is to be sent first.
+    /// Messages that a client is sent first.
     fn missed(
         &mut self,
         claim: &RegistrationKey,
         entry: &SessionEntry,
         since: Option<MessageId>,
     ) -> Vec<Frame> {
-        let departure = self.gone.remove(&claim.home());
-        let own = departure.filter(|gone| gone.next.is_none_or(|next| next == entry.at));
-        let notified = entry.notified.max(own.map(|gone| gone.notified));
+        let departure = self.departed.remove(&claim.primary());
+        let own = departure.filter(|departed| departed.next.is_none_or(|next| next == entry.at));
+        let notified = entry.notified.max(own.map(|departed| departed.notified));
         let after = since.or(notified).unwrap_or_else(|| entry.received());
         self.replay.since(&claim.user, &claim.connection, after)
     }
 
     fn renew(&mut self) {
         let part = u64::from(self.part);
-        self.part = (self.part + 1) % PARTS;
-        self.note_all(|at| at.0 % u64::from(PARTS) == part);
+        self.part = (self.part + 1) % RENEWAL_PARTS;
+        self.note_all(|at| at.0 % u64::from(RENEWAL_PARTS) == part);
         if part > 0 {
             return;
         }
         let now = Instant::now();
         self.replay.forget(now);
         let kept_for = self.replay.kept_for();
-        self.gone.retain(|_, gone| now.saturating_duration_since(gone.when) < kept_for);
+        self.departed.retain(|_, departed| now.saturating_duration_since(departed.when) < kept_for);
     }
 
-    /// Renews the registrations of those that are here and of which this is true.
+    /// Renews the registrations of sessions that match.
     fn note_all(&self, of: impl Fn(MessageId) -> bool) {
-        for (home, present) in self.here.iter().filter(|(_, present)| of(present.at)) {
-            self.note(home, present.at, RegistrationState::Online);
+        for (primary, present) in self.sessions.iter().filter(|(_, present)| of(present.at)) {
+            self.note(primary, present.at, RegistrationState::Online);
         }
     }
 
-    fn note(&self, home: &Recipient, at: MessageId, state: RegistrationState) {
-        let Some(claim) = RegistrationKey::from_home(home) else { return };
+    fn note(&self, primary: &Recipient, at: MessageId, state: RegistrationState) {
+        let Some(claim) = RegistrationKey::from_primary(primary) else { return };
         if self.noted.try_send(RegistrationRenewal { claim, at, state }).is_err() {
-            tracing::debug!("how a session is isn't noted: too many wait for it");
+            tracing::debug!("session state dropped: the queue is full");
         }
     }
 }

@@ -1,23 +1,23 @@
-//! A message as sessions are sent it ([`super::message_value::MessageValue::frame`]), taken apart again for clients
-//! that are told it in another way.
+//! Parses a delivered message ([`super::message_value::MessageValue::frame`]) for transports with
+//! another format.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// The two parts of a message.
+/// The two fields of a message.
 #[derive(Deserialize)]
 pub struct MessageEnvelope<'a> {
-    /// Its id.
+    /// Id of the message.
     #[serde(borrow)]
     pub id: Cow<'a, str>,
-    /// What was pushed, letter by letter.
+    /// The pushed value, byte by byte.
     #[serde(borrow)]
     pub message: &'a RawValue,
 }
 
 impl<'a> MessageEnvelope<'a> {
-    /// Reads a text; what else sessions are sent, such as a welcome, is none.
+    /// Parses a text. None for other texts, such as the greeting.
     pub fn read(text: &'a [u8]) -> Option<Self> {
         serde_json::from_slice(text).ok()
     }
@@ -29,7 +29,7 @@ mod tests {
     use crate::services::webhook::{message_id::MessageId, message_value::MessageValue};
 
     #[test]
-    fn what_was_packed_is_unpacked_letter_by_letter() {
+    fn a_delivered_message_is_parsed_byte_by_byte() {
         let value: MessageValue = serde_json::from_str(r#"{"b": 1.50, "a":"\u00e9é"}"#).unwrap();
         let text = value.frame(MessageId(7)).payload();
         let MessageEnvelope { id, message } = MessageEnvelope::read(&text).unwrap();

@@ -1,4 +1,4 @@
-//! Server-sent events (HTML standard, section 9.2): for clients that nothing but plain HTTP reaches.
+//! Server-sent events (HTML standard, section 9.2), for clients that plain HTTP only can reach.
 
 use super::{
     admission::{AdmissionError, ClientAdmission},
@@ -34,22 +34,22 @@ use warp::{
     reply::{Reply, Response},
 };
 
-/// A comment is sent after so long a silence: proxies cut what is silent.
+/// Interval of comments: proxies cut silent connections.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// When a browser comes back, in milliseconds: from the first on, spread over the second.
+/// Reconnection delay in milliseconds; a hash of the pair adds up to [`RETRY_SPREAD`].
 const RETRY_MIN: u64 = 1_000;
 const RETRY_SPREAD: u64 = 4_000;
-/// When nobody can say whether it may come in: a browser gives up for good at any other status.
+/// Sent while the pair can't be checked: a browser never reconnects after another status than 200.
 const RETRY_LATER: &str = "retry: 10000\n: try later\n\n";
-/// Taken over by a newer connection, this one is to come back no more; a browser can't be told so but
-/// by the longest time it understands.
+/// Sent when a newer connection replaces this one. The longest delay that browsers understand keeps
+/// them from reconnecting.
 const REPLACED: &str = "retry: 2147483647\nevent: replaced\ndata: {}\n\n";
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// `GET /events/{userId}?connectionId=…`. `names` are the headers that say who a client is; streams end
-/// with `tasks`.
+/// `GET /events/{userId}?connectionId=…`. `names` are the headers with the forwarded chain; streams
+/// end with `tasks`.
 pub fn event_stream(
-    authenticated: ClientAdmission,
+    admission: ClientAdmission,
     tasks: &TaskGroup,
     names: Arc<[HeaderName]>,
 ) -> BoxedFilter<(Response,)> {
@@ -65,12 +65,10 @@ pub fn event_stream(
         .and(warp::ext::optional::<RequestOrigin>())
         .then(
             move |user: String, query: String, headers: HeaderMap, peer: ConnectionPeer, origin| {
-                let (authenticated, stopping) = (authenticated.clone(), stopping.clone());
+                let (admission, stopping) = (admission.clone(), stopping.clone());
                 async move {
                     let answer = match EventStreamRequest::read(&user, &query, &headers) {
-                        Some(request) => {
-                            open(authenticated, request, &peer, origin, stopping).await
-                        }
+                        Some(request) => open(admission, request, &peer, origin, stopping).await,
                         None => Err(AdmissionError::Malformed),
                     };
                     cors::allow(answer.unwrap_or_else(refusal), &headers)
@@ -80,7 +78,7 @@ pub fn event_stream(
         .boxed()
 }
 
-/// What a request says.
+/// Parameters of a request.
 #[derive(Debug, PartialEq, Eq)]
 struct EventStreamRequest {
     claim: RegistrationKey,
@@ -88,7 +86,8 @@ struct EventStreamRequest {
 }
 
 impl EventStreamRequest {
-    /// The header is what browsers send when they come back; the parameter is for the first time.
+    /// Browsers send the header when they reconnect; the query parameter is for the first
+    /// connection.
     fn read(user: &str, query: &str, headers: &HeaderMap) -> Option<Self> {
         let parameter = |wanted: &str| {
             let mut all = form_urlencoded::parse(query.as_bytes());
@@ -107,13 +106,13 @@ impl EventStreamRequest {
 }
 
 async fn open(
-    authenticated: ClientAdmission,
+    admission: ClientAdmission,
     request: EventStreamRequest,
     peer: &ConnectionPeer,
     origin: Option<RequestOrigin>,
     stopping: CancellationToken,
 ) -> Result<Response, AdmissionError> {
-    let (stream, relay) = SessionBridge::pair().map_err(|error| {
+    let (stream, bridge) = SessionBridge::pair().map_err(|error| {
         tracing::warn!(%error, "no descriptors left for an event stream");
         AdmissionError::TryLater
     })?;
@@ -122,14 +121,14 @@ async fn open(
     if let Some(origin) = &origin {
         origin.protect_from_eviction();
     }
-    authenticated.enter(claim, peer, stream, Bytes::new(), since).await?;
+    admission.enter(claim, peer, stream, Bytes::new(), since).await?;
     if let Some(origin) = origin {
         origin.mark_joined();
     }
-    Ok(answer(events(relay, first, stopping)))
+    Ok(answer(events(bridge, first, stopping)))
 }
 
-/// Everybody is sent away at the same moment when the daemon ends, and doesn't come back at the same.
+/// Spreads reconnections after a restart.
 fn retry_delay(claim: &RegistrationKey) -> u64 {
     let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(claim);
     RETRY_MIN + hash % RETRY_SPREAD
@@ -142,7 +141,7 @@ fn answer(
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // nginx would keep events until it has a buffer full.
+    // nginx would buffer events.
     let unbuffered = HeaderName::from_static("x-accel-buffering");
     headers.insert(unbuffered, HeaderValue::from_static("no"));
     answer
@@ -159,7 +158,7 @@ fn refusal(refused: AdmissionError) -> Response {
     }
 }
 
-/// What comes next of a stream.
+/// Next step of a stream.
 enum EventStreamStep {
     First(String),
     More,
@@ -167,24 +166,29 @@ enum EventStreamStep {
 }
 
 fn events(
-    relay: SessionBridge,
+    bridge: SessionBridge,
     first: String,
     stopping: CancellationToken,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + Sync + 'static {
-    unfold((relay, EventStreamStep::First(first), stopping), async |(mut relay, next, stopping)| {
-        let (event, next) = match next {
-            EventStreamStep::First(first) => (Bytes::from(first), EventStreamStep::More),
-            EventStreamStep::More => stopping.run_until_cancelled(next_event(&mut relay)).await??,
-            EventStreamStep::Over => return None,
-        };
-        Some((Ok(event), (relay, next, stopping)))
-    })
+    unfold(
+        (bridge, EventStreamStep::First(first), stopping),
+        async |(mut bridge, next, stopping)| {
+            let (event, next) = match next {
+                EventStreamStep::First(first) => (Bytes::from(first), EventStreamStep::More),
+                EventStreamStep::More => {
+                    stopping.run_until_cancelled(next_event(&mut bridge)).await??
+                }
+                EventStreamStep::Over => return None,
+            };
+            Some((Ok(event), (bridge, next, stopping)))
+        },
+    )
 }
 
-/// The next event; none: the end, after which a browser comes back.
-async fn next_event(relay: &mut SessionBridge) -> Option<(Bytes, EventStreamStep)> {
+/// The next event. None ends the stream, and the browser reconnects.
+async fn next_event(bridge: &mut SessionBridge) -> Option<(Bytes, EventStreamStep)> {
     loop {
-        let Ok(relayed) = timeout(HEARTBEAT, relay.next()).await else {
+        let Ok(relayed) = timeout(HEARTBEAT, bridge.next()).await else {
             return Some((Bytes::from_static(b":\n\n"), EventStreamStep::More));
         };
         match relayed? {
@@ -201,7 +205,7 @@ async fn next_event(relay: &mut SessionBridge) -> Option<(Bytes, EventStreamStep
     }
 }
 
-/// A message as an event. White space in the value may be line ends, which are the end of a line here.
+/// A message as an event: each line of the value becomes a `data` line.
 fn event(text: &[u8]) -> Option<String> {
     let MessageEnvelope { id, message } = MessageEnvelope::read(text)?;
     let mut event = format!("id: {id}\n");
@@ -236,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_names_a_pair_and_where_to_go_on() {
+    fn a_request_has_a_pair_and_an_optional_last_id() {
         let claim = RegistrationKey::new("a/b é", "c&1").unwrap();
         let wanted = |since| Some(EventStreamRequest { claim: claim.clone(), since });
         let pair = "connectionId=c%261";
@@ -244,7 +248,7 @@ mod tests {
         assert_eq!(request("a%2Fb%20%C3%A9", pair, Some("12")), wanted(Some(MessageId(12))));
         let since = "connectionId=c%261&since=7";
         assert_eq!(request("a%2Fb%20%C3%A9", since, None), wanted(Some(MessageId(7))));
-        // Where it came back to counts, not where it once began.
+        // The header wins over the parameter of the first connection.
         assert_eq!(request("a%2Fb%20%C3%A9", since, Some("12")), wanted(Some(MessageId(12))));
         for (user, query, last) in [("u", "", None), ("%ff", pair, None), ("u", pair, Some("x"))] {
             assert_eq!(request(user, query, last), None);
@@ -259,9 +263,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn silence_is_filled_and_a_newer_connection_ends_it_for_good() {
-        let (mut hub, relay) = SessionBridge::pair().unwrap();
-        let mut events = pin!(events(relay, "first".into(), CancellationToken::new()));
+    async fn silence_is_filled_and_a_newer_connection_ends_the_stream() {
+        let (mut hub, bridge) = SessionBridge::pair().unwrap();
+        let mut events = pin!(events(bridge, "first".into(), CancellationToken::new()));
         assert_eq!(events.next().await.unwrap().unwrap(), "first");
         assert_eq!(events.next().await.unwrap().unwrap(), ":\n\n");
         hub.write_all(Frame::close(CloseCode(4409), "").bytes()).await.unwrap();
@@ -271,9 +275,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_ends_when_the_daemon_does() {
-        let (_hub, relay) = SessionBridge::pair().unwrap();
+        let (_hub, bridge) = SessionBridge::pair().unwrap();
         let stopping = CancellationToken::new();
-        let mut events = pin!(events(relay, String::new(), stopping.clone()));
+        let mut events = pin!(events(bridge, String::new(), stopping.clone()));
         assert!(events.next().await.is_some() && events.next().now_or_never().is_none());
         stopping.cancel();
         assert!(events.next().await.is_none());

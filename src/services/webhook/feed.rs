@@ -1,4 +1,4 @@
-//! Where replica_events come from: this process itself, or Redis.
+//! Source of replica events: this process itself, or Redis.
 
 use super::{replica_events, replica_events::ReplicaEvent};
 use crate::{
@@ -11,11 +11,11 @@ use tokio::{
     time::Instant,
 };
 
-/// The channel that replicas tell each other on.
+/// Redis channel on which replicas notify each other.
 const CHANNEL: &str = "notify_push_webhook";
 
-/// The channel of those whose keys are in this database: Redis keeps keys of its databases apart, and
-/// not what is published. Names live as long as the process; one is made for each host, at its start.
+/// Channels for a Redis database: Redis separates keys by database but not channels. The names live
+/// as long as the process; there is one for each service.
 pub fn channels(database: i64) -> &'static [&'static str] {
     match database {
         0 => &[CHANNEL],
@@ -26,32 +26,32 @@ pub fn channels(database: i64) -> &'static [&'static str] {
     }
 }
 
-/// Where replica_events come from.
+/// Source of replica events.
 pub enum ReplicaFeed {
-    /// This process: nobody else has any.
+    /// This process only, without Redis.
     Memory(mpsc::Receiver<ReplicaEvent>),
-    /// Every replica, over Redis.
+    /// Every replica, through Redis.
     Redis {
-        /// What is published.
+        /// Events of the subscription.
         queue: mpsc::Receiver<SourceEvent>,
-        /// Whether we hear it.
+        /// State of the subscription.
         state: watch::Receiver<DependencyState>,
-        /// Who counts.
+        /// Counts what is received.
         metrics: Arc<SourceMetrics>,
     },
 }
 
-/// Something new.
+/// One item of the feed.
 #[derive(Debug)]
 pub enum ReplicaFeedItem {
-    /// As it was told, and when it arrived.
-    News(ReplicaEvent, Instant),
-    /// Something may have been missed.
+    /// An event and when it arrived.
+    Event(ReplicaEvent, Instant),
+    /// Events may have been lost.
     Gap,
 }
 
 impl ReplicaFeed {
-    /// Waits for replica_events and takes them in one go, so many at most; none: nothing will come any more.
+    /// Waits for events and takes at most `most` at once; empty when the feed has ended.
     pub async fn next(&mut self, most: usize) -> Vec<ReplicaFeedItem> {
         match self {
             Self::Memory(queue) => {
@@ -60,7 +60,7 @@ impl ReplicaFeed {
                 let now = Instant::now();
                 replica_events
                     .into_iter()
-                    .map(|replica_events| ReplicaFeedItem::News(replica_events, now))
+                    .map(|replica_events| ReplicaFeedItem::Event(replica_events, now))
                     .collect()
             }
             Self::Redis { queue, metrics, .. } => {
@@ -79,7 +79,7 @@ impl ReplicaFeed {
         }
     }
 
-    /// Whether it is received.
+    /// Connection state of the feed.
     pub fn connection(&self) -> ReplicaFeedConnection {
         match self {
             Self::Memory(_) => ReplicaFeedConnection(None),
@@ -88,12 +88,12 @@ impl ReplicaFeed {
     }
 }
 
-/// Whether everything that is told is received: always, where it is this process that tells.
+/// Whether all events are received; always true within one process.
 pub struct ReplicaFeedConnection(Option<watch::Receiver<DependencyState>>);
 
 impl ReplicaFeedConnection {
-    /// Returns when it is so.
-    pub async fn stands(&mut self) {
+    /// Waits until the feed is connected.
+    pub async fn connected(&mut self) {
         if let Some(state) = &mut self.0
             && state.wait_for(DependencyState::is_up).await.is_err()
         {
@@ -113,10 +113,10 @@ fn received(delivery: SourceEvent, metrics: &SourceMetrics) -> Option<ReplicaFee
         SourceEvent::Message(message, at) => {
             metrics.received(message.channel);
             match replica_events::read(&message.payload) {
-                Ok(replica_events) => Some(ReplicaFeedItem::News(replica_events, at)),
+                Ok(replica_events) => Some(ReplicaFeedItem::Event(replica_events, at)),
                 Err(error) => {
                     metrics.malformed(message.channel);
-                    tracing::debug!(bytes = message.payload.len(), "passed over: {error}");
+                    tracing::debug!(bytes = message.payload.len(), "event ignored: {error}");
                     None
                 }
             }

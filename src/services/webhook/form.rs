@@ -5,18 +5,18 @@ use super::message_value::MessageValue;
 use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
 
-/// Levels of brackets that are taken apart; what is deeper stays one key (`qs`: `depth`).
+/// Maximum levels of brackets; deeper ones stay part of the key (`qs`: `depth`).
 const MAX_DEPTH: usize = 5;
-/// Parameters in one body (`qs`: `parameterLimit`).
+/// Maximum parameters of a body (`qs`: `parameterLimit`).
 const MAX_PARAMETERS: usize = 1000;
-/// Places of a list; a larger index makes the list a map (`qs`: `arrayLimit`).
+/// Maximum index of a list; a larger one makes the list a map (`qs`: `arrayLimit`).
 const MAX_INDEX: usize = 100;
 
-/// More parameters than a body may have.
+/// The body has more than [`MAX_PARAMETERS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManyParameters;
 
-/// A value in the making.
+/// A value under construction.
 #[derive(Debug, Clone, PartialEq)]
 enum FormNode {
     Text(String),
@@ -24,7 +24,7 @@ enum FormNode {
     Map(IndexMap<String, FormNode>),
 }
 
-/// The value of a top-level key, if the body has it.
+/// The value of a top-level key.
 pub fn value_of(body: &[u8], wanted: &str) -> Result<Option<MessageValue>, TooManyParameters> {
     let pairs = body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
     if pairs.count() > MAX_PARAMETERS {
@@ -41,7 +41,7 @@ pub fn value_of(body: &[u8], wanted: &str) -> Result<Option<MessageValue>, TooMa
     Ok(found.map(|node| MessageValue::of(&node)))
 }
 
-/// `a[b][]` is `a` with the path `b`, ``.
+/// Splits `a[b][]` into `a` and the path `b`, ``.
 fn split_key(key: &str) -> Option<(&str, Vec<&str>)> {
     let at = key.find('[').unwrap_or(key.len());
     let (head, mut rest) = key.split_at(at);
@@ -55,7 +55,7 @@ fn split_key(key: &str) -> Option<(&str, Vec<&str>)> {
         path.push(part);
         rest = behind;
     }
-    // `a[b` is a key like any other.
+    // `a[b` is a plain key.
     (!head.is_empty() && (rest.is_empty() || !path.is_empty())).then_some((head, path))
 }
 
@@ -99,7 +99,7 @@ fn put(node: Option<FormNode>, path: &[&str], text: String) -> FormNode {
     }
 }
 
-/// Where in a list.
+/// Position in a list.
 enum FormListPosition {
     Next,
     At(usize),
@@ -113,7 +113,7 @@ fn place(part: &str) -> Option<FormListPosition> {
     (index <= MAX_INDEX).then_some(FormListPosition::At(index))
 }
 
-/// A list whose keys are no places any more is a map.
+/// Converts a list whose keys aren't positions to a map.
 fn keyed(node: Option<FormNode>) -> IndexMap<String, FormNode> {
     match node {
         None => IndexMap::new(),
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_has_so_many_parameters_at_most() {
+    fn the_number_of_form_parameters_is_limited() {
         let most = vec!["a=1"; MAX_PARAMETERS].join("&");
         assert_eq!(value_of(most.as_bytes(), "message"), Ok(None));
         let more = format!("{most}&message=1");
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn garbage_is_read_without_harm() {
+    fn invalid_input_is_parsed_without_panic() {
         for body in ["[", "]", "message[", "message[a", "message]=1", "[message]=1", "=", "&&=&"] {
             assert!(value_of(body.as_bytes(), "message").is_ok(), "{body}");
         }

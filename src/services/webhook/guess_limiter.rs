@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_names_too_many_different_pairs_is_not_looked_at_for_a_while() {
+    async fn a_network_with_too_many_wrong_pairs_is_limited_for_a_while() {
         let (mut guess_limiter, now) = (GuessLimiter::default(), Instant::now());
         for _ in 0..10 * MOST {
             guess_limiter.wrong(network(1), 7, now);
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn where_networks_look_alike_nobody_is_refused() {
+    async fn no_client_is_refused_where_networks_are_unknown() {
         let (mut guess_limiter, now) = (GuessLimiter::default(), Instant::now());
         (0..2 * MOST as u64).for_each(|pair| guess_limiter.wrong(ClientNetwork::Local, pair, now));
         assert!(guess_limiter.allows(ClientNetwork::Local, now));

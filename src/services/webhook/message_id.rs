@@ -1,23 +1,23 @@
-//! Names of messages: numbers that grow, so that a client can say which it had last.
+//! Message ids: increasing numbers, with which a client says what it has received.
 
 use serde::{Serialize, Serializer};
 use std::{fmt, str::FromStr};
 
-/// The id of a message. Ids of one server grow with time: microseconds since 1970, or one more than
-/// the one before. Written as decimal digits; below 2^53, so that a script may count with it.
+/// The id of a message. Ids increase with time: microseconds since 1970, or the previous id plus
+/// one. Written in decimal; below 2^53, so that JavaScript represents them exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct MessageId(pub u64);
 
-/// Not the id of a message.
+/// A text that isn't a message id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not the id of a message")]
 pub struct InvalidMessageId;
 
 impl MessageId {
-    /// The largest there is: what a script's number holds exactly.
+    /// Largest id: JavaScript's largest exact integer.
     pub const MAX: Self = Self((1 << 53) - 1);
 
-    /// The id behind this one for a message that comes at this time.
+    /// The id after this one, for a message that arrives at this time.
     #[must_use]
     pub fn next(self, micros: u64) -> Self {
         Self(micros.max(self.0 + 1)).min(Self::MAX)

@@ -1,4 +1,4 @@
-//! What a message says: a JSON value, kept letter by letter.
+//! The value of a message: JSON, kept byte by byte.
 
 use super::message_id::MessageId;
 use crate::websocket::frame::Frame;
@@ -6,19 +6,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
-/// A JSON value as it was sent: large numbers, the order of keys and escapes stay what they were.
-/// Cheap to clone.
+/// A JSON value as sent: large numbers, key order and escapes are unchanged. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct MessageValue(Arc<RawValue>);
 
 impl MessageValue {
-    /// The text of the value.
+    /// The JSON text.
     pub fn as_str(&self) -> &str {
         self.0.get()
     }
 
-    /// Whether JavaScript takes it for true: the original passes on nothing else
-    /// (`specs/webhook-push.md` section 2). Numbers are judged as the doubles they are there.
+    /// Whether JavaScript considers it true; the original forwards nothing else
+    /// (`specs/webhook-push.md` section 2). Numbers are compared as doubles.
     pub fn is_truthy(&self) -> bool {
         match self.as_str() {
             "null" | "false" | "\"\"" => false,
@@ -32,17 +31,17 @@ impl MessageValue {
         }
     }
 
-    /// The message as sessions are sent it: `{"id":"…","message":…}`.
+    /// The message as delivered: `{"id":"…","message":…}`.
     pub fn frame(&self, id: MessageId) -> Frame {
         Frame::text(&format!(r#"{{"id":"{id}","message":{}}}"#, self.as_str()))
     }
 
-    /// A JSON string.
+    /// A JSON string of this text.
     pub fn text(text: &str) -> Self {
         Self::of(&text)
     }
 
-    /// Anything that serializes.
+    /// Serializes any value.
     pub fn of(value: &impl Serialize) -> Self {
         let raw = serde_json::value::to_raw_value(value);
         Self(raw.map_or_else(|_| RawValue::NULL.to_owned().into(), Into::into))
@@ -89,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_a_value_changes() {
+    fn a_value_is_unchanged() {
         let text = r#"{"b":12345678901234567890123,"a":1.10,"e":"\u00e9☃","z":{ "y":[] }}"#;
         let frame = value(text).frame(MessageId(7));
         assert_eq!(frame, Frame::text(&format!(r#"{{"id":"7","message":{text}}}"#)));

@@ -1,9 +1,9 @@
-//! Webhook push: back ends POST, clients hear it (`specs/webhook-push.md`).
+//! Webhook push: back ends POST, connected clients receive it (`specs/webhook-push.md`).
 //!
 //! ```text
-//! rest, hook ─▶ store ─News▶ feed ▶ dispatcher ─▶ hub ▶ clients
+//! REST, hooks ─▶ store ─event▶ feed ▶ dispatcher ─▶ hub ▶ clients
 //!                 ▲                   ▲
-//!                 └──────── authenticated ─────┘ ◀─ socket, Socket.IO, event stream
+//!                 └──────── admission ─────────┘ ◀─ socket, Socket.IO, event stream
 //! ```
 
 pub mod admission;

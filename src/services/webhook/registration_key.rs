@@ -1,56 +1,56 @@
-//! Who somebody says to be: a user and one of the user's connections.
+//! The key of a registration: a user and one of its connections.
 
 use crate::push::recipient::Recipient;
 
-/// The longest name of a user or a connection, in bytes.
+/// Maximum length of a user's or connection's name, in bytes.
 pub const MAX_NAME: usize = 256;
 
-/// A pair that a back end registers and a client then names. Names are plain strings.
+/// A pair that a back end registers and a client presents. Names are plain strings.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RegistrationKey {
-    /// The user's id.
+    /// Name of the user.
     pub user: String,
-    /// The connection's id.
+    /// Name of the connection.
     pub connection: String,
 }
 
-/// Whom a message is for.
+/// Recipients of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum MessageTarget {
-    /// All of a user's connections.
+    /// All connections of a user.
     User(String),
-    /// One of them.
+    /// One connection only.
     Connection(RegistrationKey),
 }
 
 impl RegistrationKey {
-    /// A pair, if both names are there and not too long.
+    /// Creates a key if both names have a valid length.
     pub fn new(user: impl Into<String>, connection: impl Into<String>) -> Option<Self> {
         let (user, connection) = (user.into(), connection.into());
         (is_name(&user) && is_name(&connection)).then_some(Self { user, connection })
     }
 
-    /// What this connection alone listens as: its home.
-    pub fn home(&self) -> Recipient {
+    /// Primary subscription of the connection.
+    pub fn primary(&self) -> Recipient {
         let Self { user, connection } = self;
         Recipient::from(format!("c{}:{user}{connection}", user.len()))
     }
 
-    /// What all of a user's connections listen as besides.
+    /// Subscription that all connections of a user share.
     pub fn user_recipient(user: &str) -> Recipient {
         Recipient::from(format!("u{user}"))
     }
 
-    /// The pair whose [`RegistrationKey::home`] this is.
-    pub fn from_home(home: &Recipient) -> Option<Self> {
-        let (length, names) = home.strip_prefix('c')?.split_once(':')?;
+    /// Parses the result of [`RegistrationKey::primary`].
+    pub fn from_primary(primary: &Recipient) -> Option<Self> {
+        let (length, names) = primary.strip_prefix('c')?.split_once(':')?;
         let (user, connection) = names.split_at_checked(length.parse().ok()?)?;
         Some(Self { user: user.to_owned(), connection: connection.to_owned() })
     }
 }
 
 impl MessageTarget {
-    /// Whose it is.
+    /// The user of the target.
     pub fn user(&self) -> &str {
         match self {
             Self::User(user) => user,
@@ -58,7 +58,7 @@ impl MessageTarget {
         }
     }
 
-    /// The one connection it is for, if it isn't for all.
+    /// The connection, if the target is a single one.
     pub fn connection(&self) -> Option<&str> {
         match self {
             Self::User(_) => None,
@@ -66,16 +66,16 @@ impl MessageTarget {
         }
     }
 
-    /// What those listen as whom it is for.
+    /// The subscription that reaches the target.
     pub fn recipient(&self) -> Recipient {
         match self {
             Self::User(user) => RegistrationKey::user_recipient(user),
-            Self::Connection(claim) => claim.home(),
+            Self::Connection(claim) => claim.primary(),
         }
     }
 }
 
-/// Whether this can be a user's or a connection's name.
+/// Whether a name of a user or connection has a valid length.
 pub fn is_name(name: &str) -> bool {
     (1..=MAX_NAME).contains(&name.len())
 }
@@ -85,19 +85,19 @@ mod tests {
     use super::{MAX_NAME, MessageTarget, RegistrationKey};
 
     #[test]
-    fn a_home_names_its_pair_and_no_other() {
+    fn a_primary_subscription_identifies_one_pair() {
         for (user, connection) in [("u1", "c1"), ("u", "1c1"), ("ü:3", "é"), ("__proto__", "x")] {
             let claim = RegistrationKey::new(user, connection).unwrap();
-            assert_eq!(RegistrationKey::from_home(&claim.home()), Some(claim));
+            assert_eq!(RegistrationKey::from_primary(&claim.primary()), Some(claim));
         }
         let (one, other) =
             (RegistrationKey::new("u1", "c1").unwrap(), RegistrationKey::new("u", "1c1").unwrap());
-        assert_ne!(one.home(), other.home());
-        assert_eq!(RegistrationKey::from_home(&RegistrationKey::user_recipient("c1:ab")), None);
+        assert_ne!(one.primary(), other.primary());
+        assert_eq!(RegistrationKey::from_primary(&RegistrationKey::user_recipient("c1:ab")), None);
     }
 
     #[test]
-    fn names_are_neither_empty_nor_endless() {
+    fn names_have_a_valid_length() {
         assert!(RegistrationKey::new("", "c").is_none() && RegistrationKey::new("u", "").is_none());
         let long = "x".repeat(MAX_NAME + 1);
         assert!(
@@ -107,9 +107,9 @@ mod tests {
     }
 
     #[test]
-    fn a_user_cannot_be_taken_for_a_connection() {
+    fn user_and_connection_subscriptions_differ() {
         let claim = RegistrationKey::new("u1", "c1").unwrap();
-        let user = MessageTarget::User(claim.home().as_str().to_owned());
+        let user = MessageTarget::User(claim.primary().as_str().to_owned());
         assert_ne!(user.recipient(), MessageTarget::Connection(claim).recipient());
     }
 }

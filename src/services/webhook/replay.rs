@@ -1,4 +1,4 @@
-//! Messages of the last minute, for clients that were away: a small buffer in every replica.
+//! Recent messages for clients that reconnect: a bounded buffer in every replica.
 
 use super::{
     message_id::MessageId,
@@ -11,13 +11,13 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// Messages in the order of their ids, each user's by itself. Past a limit the oldest goes: of the
-/// user, or of all.
+/// Messages of each user in the order of their ids. At a limit the oldest message is removed: of
+/// the user, or of all.
 #[derive(Debug)]
 pub struct MessageReplay {
     limits: StoreLimits,
     users: HashMap<String, UserReplay>,
-    /// Every message in order, by its user; those forgotten earlier are passed over.
+    /// All messages in order, by user; may contain removed ones.
     order: VecDeque<(MessageId, String, Instant)>,
     messages: usize,
     bytes: usize,
@@ -43,13 +43,13 @@ impl BufferedMessage {
 }
 
 impl MessageReplay {
-    /// An empty buffer.
+    /// Creates an empty buffer.
     pub fn new(limits: StoreLimits) -> Self {
         let (users, order) = (HashMap::new(), VecDeque::new());
         Self { limits, users, order, messages: 0, bytes: 0 }
     }
 
-    /// Keeps a message that is newer than all that are there.
+    /// Adds a message that is newer than all others.
     pub fn add(&mut self, stored: &StoredMessage, frame: Frame, now: Instant) {
         let user = stored.to.user();
         let held = BufferedMessage {
@@ -72,13 +72,13 @@ impl MessageReplay {
         self.forget(now);
     }
 
-    /// Forgets what is too old or too much.
+    /// Removes messages past the time or size limits.
     pub fn forget(&mut self, now: Instant) {
         while let Some((id, user, at)) = self.order.front() {
             let too_old = now.saturating_duration_since(*at) >= self.limits.replay;
             let too_much = self.messages > self.limits.messages_in_all
                 || self.bytes > self.limits.bytes_in_all
-                // Passed over long ago: nothing but the order holds it.
+                // Entries of messages already removed are bounded too.
                 || self.order.len() > 2 * self.limits.messages_in_all;
             if !too_old && !too_much {
                 return;
@@ -93,7 +93,7 @@ impl MessageReplay {
         }
     }
 
-    /// The messages behind `after` that are for this connection.
+    /// Messages after `after` for this connection.
     pub fn since(&self, user: &str, connection: &str, after: MessageId) -> Vec<Frame> {
         let messages = self.users.get(user).into_iter().flat_map(|waiting| &waiting.messages);
         let missed = messages.filter(|held| {
@@ -138,7 +138,7 @@ mod tests {
         replay.add(&StoredMessage { id, to, value: value.clone() }, value.frame(id), now);
     }
 
-    /// The ids that a connection is sent.
+    /// The ids that a connection receives.
     fn sent(replay: &MessageReplay, user: &str, connection: &str, after: u64) -> Vec<u64> {
         let frames = replay.since(user, connection, MessageId(after));
         let id = |frame: crate::websocket::frame::Frame| {
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_what_is_ones_own_and_newer_is_sent_in_order() {
+    async fn only_own_and_newer_messages_are_replayed_in_order() {
         let (mut replay, now) = (MessageReplay::new(StoreLimits::default()), Instant::now());
         let only = MessageTarget::Connection(RegistrationKey::new("a", "c2").unwrap());
         for (id, to) in [(1, user("a")), (2, user("b")), (3, only), (4, user("a"))] {
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn past_a_limit_the_oldest_goes() {
+    async fn at_a_limit_the_oldest_message_is_removed() {
         let limits = StoreLimits { messages: 2, messages_in_all: 3, ..StoreLimits::default() };
         let (mut replay, now) = (MessageReplay::new(limits), Instant::now());
         for id in 1..=3 {

@@ -1,4 +1,4 @@
-//! What replicas tell each other: messages, and sessions that must end.
+//! Events that replicas publish to each other: messages and the end of sessions.
 
 use super::{
     message_id::MessageId,
@@ -8,29 +8,29 @@ use super::{
 };
 use serde::{Deserialize, Serialize};
 
-/// One thing that every replica hears, in the same order.
+/// An event that every replica receives, in the same order.
 #[derive(Debug, Clone)]
 pub enum ReplicaEvent {
-    /// A message for those it is for.
+    /// A message for its recipients.
     Message(StoredMessage),
-    /// A client has entered somewhere: older sessions with the same pair end.
+    /// A client has entered on some replica: older sessions with the same pair are closed.
     SessionEntered {
-        /// The pair.
+        /// Pair of the client.
         claim: RegistrationKey,
         /// See [`super::store::SessionEntry::at`].
         at: MessageId,
     },
-    /// A pair is registered no longer: its session ends.
+    /// A pair was unregistered: its session is closed.
     Unregistered(RegistrationKey),
 }
 
-/// Not one of ours.
+/// A payload in an unknown format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not what replicas tell each other")]
+#[error("not an event of a replica")]
 pub struct ReplicaEventError;
 
-/// The same as text: `m <id>`, `e <id>` or `u`, a line feed, JSON. The id stands outside since Redis
-/// gives it.
+/// Payload of an event: `m <id>`, `e <id>` or `u`, a line feed, and this as JSON. The id comes
+/// first because a Redis script prepends it.
 #[derive(Serialize, Deserialize)]
 struct ReplicaEventPayload<'a> {
     user: std::borrow::Cow<'a, str>,
@@ -40,12 +40,12 @@ struct ReplicaEventPayload<'a> {
     value: Option<MessageValue>,
 }
 
-/// A message without its id, as [`read`] wants it behind `m <id>\n`.
+/// Encodes a message without its head `m <id>\n`.
 pub fn message(to: &MessageTarget, value: &MessageValue) -> String {
     payload(to.user(), to.connection(), Some(value))
 }
 
-/// A pair without an id, as [`read`] wants it behind `e <id>\n` or `u\n`.
+/// Encodes a pair without its head `e <id>\n` or `u\n`.
 pub fn pair(claim: &RegistrationKey) -> String {
     payload(&claim.user, Some(&claim.connection), None)
 }
@@ -59,7 +59,7 @@ fn payload(user: &str, connection: Option<&str>, value: Option<&MessageValue>) -
     serde_json::to_string(&payload).unwrap_or_default()
 }
 
-/// Reads what a replica payload.
+/// Decodes the payload of an event.
 pub fn read(payload: &[u8]) -> Result<ReplicaEvent, ReplicaEventError> {
     let text = std::str::from_utf8(payload).map_err(|_| ReplicaEventError)?;
     let (head, body) = text.split_once('\n').ok_or(ReplicaEventError)?;
@@ -98,7 +98,7 @@ mod tests {
     };
 
     #[test]
-    fn what_is_told_is_understood_to_the_letter() {
+    fn events_are_decoded_as_encoded() {
         let claim = RegistrationKey::new("ü\n1", "c\"1").unwrap();
         let value: MessageValue =
             serde_json::from_str(r#"{ "n":123456789012345678901,"a":[] }"#).unwrap();
@@ -110,20 +110,20 @@ mod tests {
             assert_eq!((stored.id, stored.to, stored.value), (MessageId(7), to, value.clone()));
         }
         let entered = format!("e 8\n{}", pair(&claim));
-        let ReplicaEvent::SessionEntered { claim: heard, at } = read(entered.as_bytes()).unwrap()
+        let ReplicaEvent::SessionEntered { claim: decoded, at } = read(entered.as_bytes()).unwrap()
         else {
             panic!("not entered")
         };
-        assert_eq!((&heard, at), (&claim, MessageId(8)));
+        assert_eq!((&decoded, at), (&claim, MessageId(8)));
         let unregistered = format!("u\n{}", pair(&claim));
-        let ReplicaEvent::Unregistered(heard) = read(unregistered.as_bytes()).unwrap() else {
+        let ReplicaEvent::Unregistered(decoded) = read(unregistered.as_bytes()).unwrap() else {
             panic!("not unregistered")
         };
-        assert_eq!(heard, claim);
+        assert_eq!(decoded, claim);
     }
 
     #[test]
-    fn what_others_publish_there_is_passed_over() {
+    fn unknown_payloads_are_refused() {
         for text in [
             "",
             "m",

@@ -1,4 +1,4 @@
-//! What can be set for a host of this kind.
+//! Settings of a webhook service.
 
 use super::store::StoreLimits;
 use crate::{
@@ -11,30 +11,30 @@ use crate::{
 };
 use std::time::Duration;
 
-/// The back ends' token.
+/// Token of the back ends.
 pub const AUTH_TOKEN: Setting =
     Setting { name: "auth-token", flag: false, variable: "AUTH_TOKEN", kind: SettingKind::Secret };
-/// Whether anybody may push.
+/// Serve without a token.
 pub const INSECURE_NO_TOKEN: Setting = Setting::plain("insecure-no-token", "INSECURE_NO_TOKEN");
-/// The original's name for Redis.
+/// The original's name for the Redis URL.
 pub const REDIS_HOST: Setting =
     Setting { name: "redis-host", flag: false, variable: "REDIS_HOST", kind: SettingKind::Secret };
-/// What private URLs begin with.
+/// Prefix of private URLs.
 pub const PUBLIC_URL: Setting = Setting::plain("public-url", "PUBLIC_URL");
-/// How long a registration lives that nobody uses.
+/// Lifetime of an unused registration.
 pub const REGISTRATION_TIME: Setting = Setting::plain("registration-time", "REGISTRATION_TIME");
 /// Registrations of one user.
 pub const MAX_REGISTRATIONS: Setting = Setting::plain("max-registrations", "MAX_REGISTRATIONS");
-/// How long messages are kept for those who are away.
+/// How long messages are kept for disconnected clients.
 pub const REPLAY_TIME: Setting = Setting::plain("replay-time", "REPLAY_TIME");
-/// How long a private URL lives unless its owner says.
+/// Default lifetime of a private URL.
 pub const HOOK_TIME: Setting = Setting::plain("hook-time", "HOOK_TIME");
-/// The longest that it may.
+/// Maximum lifetime of a private URL.
 pub const MAX_HOOK_TIME: Setting = Setting::plain("max-hook-time", "MAX_HOOK_TIME");
-/// Calls of one in a minute.
+/// Calls of one private URL per minute.
 pub const HOOK_RATE: Setting = Setting::plain("hook-rate", "HOOK_RATE");
 
-/// All of them.
+/// All settings of the service.
 pub const SETTINGS: &[Setting] = &[
     AUTH_TOKEN,
     INSECURE_NO_TOKEN,
@@ -58,12 +58,12 @@ pub const SETTINGS: &[Setting] = &[
     setting::FORWARDED_FOR_HEADERS,
 ];
 
-/// Those with a flag.
+/// Settings that have a flag.
 pub const FLAGS: &[ServiceFlag] = &[
     ServiceFlag {
         setting: INSECURE_NO_TOKEN,
         value: None,
-        help: "Serve without AUTH_TOKEN: whoever reaches the port may push to everybody [INSECURE_NO_TOKEN]",
+        help: "Serve without AUTH_TOKEN: any client of the port may push to all users [INSECURE_NO_TOKEN]",
     },
     ServiceFlag {
         setting: setting::REDIS_URL,
@@ -73,12 +73,12 @@ pub const FLAGS: &[ServiceFlag] = &[
     ServiceFlag {
         setting: PUBLIC_URL,
         value: Some("url"),
-        help: "What private URLs begin with; without it they are paths [PUBLIC_URL]",
+        help: "Prefix of private URLs; without it they are paths [PUBLIC_URL]",
     },
     ServiceFlag {
         setting: REGISTRATION_TIME,
         value: Some("seconds"),
-        help: "How long a registration lives that no client uses [REGISTRATION_TIME; default 3600]",
+        help: "Lifetime of a registration that no client uses [REGISTRATION_TIME; default 3600]",
     },
     ServiceFlag {
         setting: MAX_REGISTRATIONS,
@@ -88,75 +88,75 @@ pub const FLAGS: &[ServiceFlag] = &[
     ServiceFlag {
         setting: REPLAY_TIME,
         value: Some("seconds"),
-        help: "How long messages are kept for clients that are away [REPLAY_TIME; default 60]",
+        help: "How long messages are kept for disconnected clients [REPLAY_TIME; default 60]",
     },
     ServiceFlag {
         setting: HOOK_TIME,
         value: Some("seconds"),
-        help: "How long a private URL lives, unless its owner says [HOOK_TIME; default 3600]",
+        help: "Default lifetime of a private URL [HOOK_TIME; default 3600]",
     },
     ServiceFlag {
         setting: MAX_HOOK_TIME,
         value: Some("seconds"),
-        help: "How long it may live at most [MAX_HOOK_TIME; default 86400]",
+        help: "Maximum lifetime of a private URL [MAX_HOOK_TIME; default 86400]",
     },
     ServiceFlag {
         setting: HOOK_RATE,
         value: Some("number"),
-        help: "Calls of one private URL in a minute [HOOK_RATE; default 60]",
+        help: "Calls of one private URL per minute [HOOK_RATE; default 60]",
     },
     ServiceFlag {
         setting: setting::MAX_CONNECTIONS,
         value: Some("number"),
-        help: "Clients at once, 0 for any number [MAX_CONNECTIONS; default 0]",
+        help: "Maximum clients; 0: unlimited [MAX_CONNECTIONS; default 0]",
     },
     ServiceFlag {
         setting: setting::MAX_CONNECTION_TIME,
         value: Some("seconds"),
-        help: "How long a connection may last, 0 for ever [MAX_CONNECTION_TIME; default 0]",
+        help: "Maximum duration of a connection; 0: unlimited [MAX_CONNECTION_TIME; default 0]",
     },
     ServiceFlag {
         setting: setting::TRUSTED_PROXIES,
         value: Some("networks"),
-        help: "Networks whose forwarded headers are believed [TRUSTED_PROXIES; default loopback]",
+        help: "Networks whose forwarded headers are trusted [TRUSTED_PROXIES; default loopback]",
     },
     ServiceFlag {
         setting: setting::FORWARDED_FOR_HEADERS,
         value: Some("headers"),
-        help: "Headers that hold the forwarded chain [FORWARDED_FOR_HEADERS; default x-forwarded-for]",
+        help: "Headers with the forwarded addresses [FORWARDED_FOR_HEADERS; default x-forwarded-for]",
     },
 ];
 
-/// A month: whoever wants more can renew it.
-const LONGEST: Duration = Duration::from_secs(31 * 86_400);
-/// Messages are kept in memory, for a short while.
-const LONGEST_REPLAY: Duration = Duration::from_secs(3600);
+/// Maximum of lifetimes: a month. Owners can renew what they need longer.
+const MAX_LIFETIME: Duration = Duration::from_secs(31 * 86_400);
+/// Maximum of [`REPLAY_TIME`], since messages are kept in memory.
+const MAX_REPLAY_TIME: Duration = Duration::from_secs(3600);
 
-/// The settings of one host.
+/// Settings of one webhook service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookSettings {
-    /// The back ends' token; none: they need none, and that was said.
+    /// Token of the back ends; none with `--insecure-no-token`.
     pub token: Option<Secret>,
-    /// Redis, if replicas share one.
+    /// Redis shared by the replicas.
     pub redis: Option<RedisSettings>,
-    /// What private URLs begin with.
+    /// Prefix of private URLs.
     pub public_url: Option<String>,
-    /// What the store holds.
+    /// Limits of the store.
     pub limits: StoreLimits,
-    /// How long a private URL lives, usually and at most.
+    /// Default and maximum lifetime of a private URL.
     pub hook_time: (Duration, Duration),
-    /// Calls of one in a minute.
+    /// Calls of one private URL per minute.
     pub hook_rate: u32,
-    /// Clients at once.
+    /// Maximum of connected clients.
     pub max_connections: Option<usize>,
-    /// How long a connection may last.
+    /// Maximum duration of a connection.
     pub max_connection: Option<Duration>,
-    /// The proxies in front.
+    /// Proxies in front of the daemon.
     pub proxies: ProxySettings,
 }
 
 impl WebhookSettings {
-    /// Reads them.
+    /// Reads the settings.
     ///
     /// # Errors
     /// [`ConfigError`].
@@ -177,7 +177,7 @@ impl WebhookSettings {
                 layers,
                 setting::MAX_CONNECTION_TIME,
                 0,
-                LONGEST,
+                MAX_LIFETIME,
                 report,
             )?)
             .filter(|time| !time.is_zero()),
@@ -197,13 +197,13 @@ fn token(
     let open = report.keep(INSECURE_NO_TOKEN.name, open, bool::to_string);
     match (&token, open) {
         (None, false) => Err(ConfigError::Missing {
-            what: "no token for back ends is set, so whoever reaches the port could push to \
-                   everybody",
-            remedy: "Set AUTH_TOKEN, or AUTH_TOKEN_FILE to a file that holds it; or say \
+            what: "no token for back ends is set, so any client of the port could push to \
+                   all users",
+            remedy: "Set AUTH_TOKEN, or AUTH_TOKEN_FILE to a file that holds it; or use \
                      --insecure-no-token",
         }),
         (None, true) => {
-            report.warn("no AUTH_TOKEN: whoever reaches the port may push to everybody");
+            report.warn("no AUTH_TOKEN: any client of the port may push to all users");
             Ok(None)
         }
         (Some(_), true) => {
@@ -214,7 +214,7 @@ fn token(
     }
 }
 
-/// `REDIS_URL`, else the original's `REDIS_HOST`: a URL such as `redis://cache`, or a host's name.
+/// `REDIS_URL`, or else the original's `REDIS_HOST`: a URL or a host name.
 fn shared(
     layers: &SettingLayers<'_>,
     report: &mut SettingsReport,
@@ -258,30 +258,30 @@ fn limits(
 ) -> Result<StoreLimits, ConfigError> {
     let usual = StoreLimits::default();
     let per_user = number(layers, MAX_REGISTRATIONS, 64, report)?;
-    let registration = seconds(layers, REGISTRATION_TIME, 3600, LONGEST, report)?;
-    if registration < SHORTEST_REGISTRATION {
+    let registration = seconds(layers, REGISTRATION_TIME, 3600, MAX_LIFETIME, report)?;
+    if registration < MIN_REGISTRATION_TIME {
         return Err(ConfigError::Missing {
-            what: "REGISTRATION_TIME is less than 4 s, so clients could hardly come in or stay",
-            remedy: "Set it to as many seconds as a client may take to come back, such as 3600",
+            what: "REGISTRATION_TIME is less than 4 s, too short for clients to connect and stay",
+            remedy: "Set it to the time in which a client reconnects, such as 3600",
         });
     }
     Ok(StoreLimits {
         registration,
         per_user: usize::try_from(per_user).unwrap_or(usize::MAX),
-        replay: seconds(layers, REPLAY_TIME, 60, LONGEST_REPLAY, report)?,
+        replay: seconds(layers, REPLAY_TIME, 60, MAX_REPLAY_TIME, report)?,
         ..usual
     })
 }
 
-/// The shortest registration: those in use are renewed four times in their life.
-const SHORTEST_REGISTRATION: Duration = Duration::from_secs(4);
+/// Minimum lifetime of a registration, since those in use are renewed four times in their life.
+const MIN_REGISTRATION_TIME: Duration = Duration::from_secs(4);
 
 fn hook_time(
     layers: &SettingLayers<'_>,
     report: &mut SettingsReport,
 ) -> Result<(Duration, Duration), ConfigError> {
-    let usual = seconds(layers, HOOK_TIME, 3600, LONGEST, report)?;
-    let longest = seconds(layers, MAX_HOOK_TIME, 86_400, LONGEST, report)?;
+    let usual = seconds(layers, HOOK_TIME, 3600, MAX_LIFETIME, report)?;
+    let longest = seconds(layers, MAX_HOOK_TIME, 86_400, MAX_LIFETIME, report)?;
     Ok((usual.min(longest), longest))
 }
 

@@ -1,4 +1,5 @@
-//! Plain WebSockets: `/ws/{user}?connectionId=…&since=…`, or `/ws` and the pair as the first message.
+//! Plain WebSocket clients: `/ws/{user}?connectionId=…&since=…`, or `/ws` with the pair as the
+//! first message.
 
 use super::{
     admission::{AdmissionError, ClientAdmission},
@@ -22,14 +23,14 @@ use tokio::{
 };
 use warp::{Filter, filters::BoxedFilter, path::Tail, reply::Response};
 
-/// How long a client may take to say who it is.
+/// Time limit for a client's first message.
 const REGISTER_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long one that is sent away may take to read why.
+/// Time limit for a refused client to read the reason.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Read at once from a pre_auth_connection.
+/// Read buffer for the first message, in bytes.
 const BUFFER: usize = 4096;
 
-/// Who a client says to be, and what it had last.
+/// The pair of a client, and its last message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct WebSocketRegistration {
     claim: RegistrationKey,
@@ -50,9 +51,9 @@ struct RegisterFields {
     since: Option<String>,
 }
 
-/// The route; `names` are the headers that hold the forwarded chain.
+/// The route; `names` are the headers with the forwarded chain.
 pub fn routes(
-    authenticated: ClientAdmission,
+    admission: ClientAdmission,
     tasks: TaskGroup,
     names: Arc<[HeaderName]>,
 ) -> BoxedFilter<(Response,)> {
@@ -62,15 +63,13 @@ pub fn routes(
         .and(query)
         .and(handshake())
         .map(move |tail: Tail, query: String, handshake: WebSocketHandshake| {
-            let (authenticated, registration) =
-                (authenticated.clone(), from_path(tail.as_str(), &query));
-            handshake
-                .accept(&tasks, &names, move |client| serve(authenticated, registration, client))
+            let (admission, registration) = (admission.clone(), from_path(tail.as_str(), &query));
+            handshake.accept(&tasks, &names, move |client| serve(admission, registration, client))
         })
         .boxed()
 }
 
-/// Some, if the path names a user; then it has to be right.
+/// Some if the path names a user; then the pair must be valid.
 fn from_path(path: &str, query: &str) -> Option<Result<WebSocketRegistration, AdmissionError>> {
     let path = path.strip_suffix('/').unwrap_or(path);
     if path.is_empty() {
@@ -96,7 +95,7 @@ fn parse_registration(
 }
 
 async fn serve(
-    authenticated: ClientAdmission,
+    admission: ClientAdmission,
     registration: Option<Result<WebSocketRegistration, AdmissionError>>,
     client: UpgradedClient,
 ) {
@@ -113,17 +112,16 @@ async fn serve(
     let admitted = match registration {
         Ok(parse_registration) => {
             let WebSocketRegistration { claim, since } = parse_registration;
-            authenticated.admit(claim, &peer).await.map(|admitted| (admitted, since))
+            admission.admit(claim, &peer).await.map(|admitted| (admitted, since))
         }
         Err(refused) => Err(refused),
     };
     match admitted {
         Ok((admitted, since)) => {
-            let welcome = Some(dialect::registered());
-            if let Err(refused) =
-                authenticated.join(admitted, stream, leftover, since, welcome).await
+            let greeting = Some(dialect::registered());
+            if let Err(refused) = admission.join(admitted, stream, leftover, since, greeting).await
             {
-                tracing::debug!(why = refused.name(), "a client is dropped");
+                tracing::debug!(why = refused.name(), "client dropped");
             }
         }
         Err(refused) => {
@@ -141,7 +139,7 @@ fn read(text: &str) -> Result<WebSocketRegistration, AdmissionError> {
     parse_registration(register.user_id, register.connection_id, register.since)
 }
 
-/// The first text, and what came behind it; none: the client has gone or speaks no WebSocket.
+/// The first text and the bytes after it. None if the client disconnects or violates the protocol.
 async fn first_message(stream: &mut ClientStream, leftover: &[u8]) -> Option<(String, Bytes)> {
     let (mut decoder, mut buffer) = (FrameDecoder::default(), BytesMut::from(leftover));
     loop {
@@ -174,8 +172,8 @@ async fn first_message(stream: &mut ClientStream, leftover: &[u8]) -> Option<(St
     }
 }
 
-/// Says why, then waits for the client to read it: a socket closed with unread data in it takes back
-/// what was sent last.
+/// Sends the reason, then waits until the client has read it: closing a socket with unread data
+/// discards what was sent last.
 async fn reject(stream: &mut ClientStream, refused: AdmissionError) {
     for frame in [dialect::refused(refused), Frame::close(refused.code(), refused.name())] {
         if stream.write_all(frame.bytes()).await.is_err() {
@@ -199,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_names_both_or_is_wrong() {
+    fn a_path_needs_both_names() {
         assert_eq!(from_path("", "connectionId=c"), None);
         for (path, query, expected) in [
             ("alice", "connectionId=c%201", alice(None)),
@@ -214,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_message_names_both_or_is_wrong() {
+    fn a_first_message_needs_both_names() {
         let pair = r#""userId":"alice","connectionId":"c 1""#;
         assert_eq!(read(&format!(r#"{{"register":{{{pair}}}}}"#)), alice(None));
         assert_eq!(read(&format!(r#"{{"register":{{{pair},"since":"7"}}}}"#)), alice(Some(7)));

@@ -1,4 +1,4 @@
-//! Writes into the store how sessions are, behind the dispatcher's back: no client waits for it.
+//! Writes session states to the store in the background, so that no client waits for it.
 
 use super::{
     registration_key::RegistrationKey,
@@ -10,29 +10,29 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Written in one go.
+/// States written at once.
 const BATCH: usize = 256;
-/// Sessions whose state waits to be written; of more, a client may be sent messages twice.
-const WAITING: usize = 65_536;
-/// How long to wait after the store could not be written.
-const PAUSE: Duration = Duration::from_secs(1);
-/// At the end what is left is written within this time, or not at all.
-const LAST: Duration = Duration::from_secs(2);
+/// Sessions whose state waits to be written; beyond that, a client may receive messages twice.
+const MAX_QUEUED: usize = 65_536;
+/// Delay after a failed write.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// Time limit for the last write.
+const LAST_WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What waits to be written: the latest state of each pair.
+/// Latest state of each pair that waits to be written.
 struct StateWriter {
     store: Arc<dyn RegistrationStore>,
     states: HashMap<RegistrationKey, RegistrationRenewal>,
     expired: mpsc::Sender<ExpiredRegistration>,
 }
 
-/// The two ends of what is noted. Past what waits at most, notes are lost.
+/// Creates the queue of states. When it is full, states are dropped.
 pub fn notes() -> (mpsc::Sender<RegistrationRenewal>, mpsc::Receiver<RegistrationRenewal>) {
-    mpsc::channel(WAITING)
+    mpsc::channel(MAX_QUEUED)
 }
 
-/// Runs until nobody notes anything any more and the rest is written. Sessions that turn out to have
-/// lost their registration are named to `expired`.
+/// Runs until the queue is closed and written. Sessions that have lost their registration are sent
+/// to `expired`.
 pub async fn run(
     store: Arc<dyn RegistrationStore>,
     mut noted: mpsc::Receiver<RegistrationRenewal>,
@@ -43,29 +43,29 @@ pub async fn run(
     while noted.recv_many(&mut batch, BATCH).await > 0 {
         waiting.take(&mut batch);
         while !waiting.write().await && !noted.is_closed() {
-            sleep(PAUSE).await;
-            // What has come meanwhile replaces what waits.
+            sleep(RETRY_DELAY).await;
+            // Newer states replace those that wait.
             while let Ok(kept) = noted.try_recv() {
                 batch.push(kept);
             }
             waiting.take(&mut batch);
         }
     }
-    if timeout(LAST, waiting.write()).await != Ok(true) {
-        tracing::debug!(sessions = waiting.states.len(), "what they were told isn't known");
+    if timeout(LAST_WRITE_TIMEOUT, waiting.write()).await != Ok(true) {
+        tracing::debug!(sessions = waiting.states.len(), "session states not saved at shutdown");
     }
 }
 
 impl StateWriter {
     fn take(&mut self, batch: &mut Vec<RegistrationRenewal>) {
         for kept in batch.drain(..) {
-            if self.states.len() < WAITING || self.states.contains_key(&kept.claim) {
+            if self.states.len() < MAX_QUEUED || self.states.contains_key(&kept.claim) {
                 self.states.insert(kept.claim.clone(), kept);
             }
         }
     }
 
-    /// Writes all of it; false: the rest waits.
+    /// Writes all states; false if some remain.
     async fn write(&mut self) -> bool {
         while !self.states.is_empty() {
             let some: Vec<RegistrationRenewal> =
@@ -73,12 +73,12 @@ impl StateWriter {
             let expired = match self.store.keep(&some).await {
                 Ok(expired) => expired,
                 Err(error) => {
-                    tracing::debug!("how sessions are isn't noted: {error}");
+                    tracing::debug!("session states not saved: {error}");
                     return false;
                 }
             };
             for expired in expired {
-                // At the end there is nobody who wants to know: its session ends anyway.
+                // At shutdown the receiver is gone, and the session ends anyway.
                 let _ = self.expired.send(expired).await;
             }
             for kept in some {

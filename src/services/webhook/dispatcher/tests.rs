@@ -1,4 +1,4 @@
-//! A dispatcher with a real hub of several shards and a real store.
+//! Tests of a dispatcher with a real hub of several shards and a real store.
 
 use super::{ClientJoinRequest, DispatcherDependencies, MessageDispatcher};
 use crate::{
@@ -39,13 +39,13 @@ struct SilentDispatcherObserver;
 
 impl HubObserver for SilentDispatcherObserver {}
 
-/// Long enough for any machine; nothing waits for it unless something is wrong.
+/// Long enough for any machine; reached by failures only.
 const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 struct DispatcherHarness {
     store: Arc<MemoryStore>,
     hub: Hub,
-    authenticated: mpsc::Sender<ClientJoinRequest>,
+    admission: mpsc::Sender<ClientJoinRequest>,
     tasks: TaskGroup,
 }
 
@@ -73,7 +73,7 @@ fn hub(tasks: &TaskGroup) -> Hub {
 }
 
 impl DispatcherHarness {
-    /// With the ends of what is noted and of what has expired, which nobody takes care of.
+    /// Also returns the unattended ends of the state queue and of the expired queue.
     fn bare() -> (Self, mpsc::Receiver<RegistrationRenewal>, mpsc::Sender<ExpiredRegistration>) {
         let (replica_events, queue) = mpsc::channel(64);
         let limits = StoreLimits::default();
@@ -81,7 +81,7 @@ impl DispatcherHarness {
             Arc::new(MemoryStore::new(limits, Arc::new(|| SystemTime::UNIX_EPOCH), replica_events));
         let tasks = TaskGroup::default();
         let hub = hub(&tasks);
-        let (authenticated, join_requests) = mpsc::channel(64);
+        let (admission, join_requests) = mpsc::channel(64);
         let ((noted, notes), (expirations, expired)) = (state_writer::notes(), mpsc::channel(64));
         let dispatcher = MessageDispatcher::new(DispatcherDependencies {
             hub: hub.clone(),
@@ -94,7 +94,7 @@ impl DispatcherHarness {
             renewal: Duration::from_secs(900),
         });
         tasks.spawn(dispatcher.run(tasks.stopping().clone()));
-        (Self { store, hub, authenticated, tasks }, notes, expirations)
+        (Self { store, hub, admission, tasks }, notes, expirations)
     }
 
     fn start() -> Self {
@@ -103,7 +103,7 @@ impl DispatcherHarness {
         harness
     }
 
-    /// The pair's next client, as the store lets it in.
+    /// Enters the pair's next client in the store.
     async fn enters(&self, claim: &RegistrationKey) -> SessionEntry {
         self.store.enter(claim).await.unwrap().unwrap()
     }
@@ -111,7 +111,7 @@ impl DispatcherHarness {
     async fn joins(&self, claim: &RegistrationKey, entry: SessionEntry) -> DispatcherTestClient {
         let (near, far) = UnixStream::pair().unwrap();
         let (done, joined) = oneshot::channel();
-        self.authenticated.send(join_request(claim, entry, near, done)).await.ok().unwrap();
+        self.admission.send(join_request(claim, entry, near, done)).await.ok().unwrap();
         timeout(TEST_TIMEOUT, joined).await.unwrap().unwrap();
         DispatcherTestClient(far)
     }
@@ -133,7 +133,7 @@ fn join_request(
     done: oneshot::Sender<()>,
 ) -> ClientJoinRequest {
     let limit = ConnectionLimit::new(None, "probe".into(), ConnectionCount::default(), || ());
-    let permit = limit.acquire(&claim.home()).unwrap();
+    let permit = limit.acquire(&claim.primary()).unwrap();
     ClientJoinRequest {
         permit,
         claim: claim.clone(),
@@ -141,7 +141,7 @@ fn join_request(
         transport: ClientStream::Unix(near).into_idle().unwrap(),
         leftover: Bytes::new(),
         since: None,
-        welcome: None,
+        greeting: None,
         done,
     }
 }
@@ -149,7 +149,7 @@ fn join_request(
 struct DispatcherTestClient(UnixStream);
 
 impl DispatcherTestClient {
-    /// The next frame: opcode and payload.
+    /// Opcode and payload of the next frame.
     async fn frame(&mut self) -> (u8, Vec<u8>) {
         let mut head = [0; 2];
         timeout(TEST_TIMEOUT, self.0.read_exact(&mut head)).await.expect("a frame").unwrap();
@@ -166,7 +166,7 @@ impl DispatcherTestClient {
         json["message"].as_str().unwrap().to_owned()
     }
 
-    /// The code that it is closed with; what is said before is passed over.
+    /// The close code, after any other frames.
     async fn closed(&mut self) -> u16 {
         loop {
             if let (8, payload) = self.frame().await {
@@ -183,7 +183,7 @@ async fn alice(harness: &DispatcherHarness) -> RegistrationKey {
 }
 
 #[tokio::test]
-async fn each_newer_client_takes_the_place_of_the_one_before_though_older_ones_go_late() {
+async fn each_newer_client_replaces_the_previous_even_if_it_closes_late() {
     let harness = DispatcherHarness::start();
     let claim = alice(&harness).await;
     let mut last = harness.client(&claim).await;
@@ -191,8 +191,8 @@ async fn each_newer_client_takes_the_place_of_the_one_before_though_older_ones_g
         let mut newer = harness.client(&claim).await;
         assert_eq!(last.closed().await, 4409, "in round {round}");
         drop(last);
-        // Until the older one has gone and the dispatcher has seen it.
-        let gone = async { while harness.hub.count(&claim.home()).await != Ok(1) {} };
+        // Until the older session has ended and the dispatcher knows.
+        let gone = async { while harness.hub.count(&claim.primary()).await != Ok(1) {} };
         timeout(TEST_TIMEOUT, gone).await.unwrap();
         harness.push(&claim, "1").await;
         assert_eq!(newer.receives().await, "1");
@@ -202,7 +202,7 @@ async fn each_newer_client_takes_the_place_of_the_one_before_though_older_ones_g
 }
 
 #[tokio::test]
-async fn what_was_told_into_a_broken_connection_is_told_to_its_successor() {
+async fn messages_sent_into_a_broken_connection_are_replayed_to_the_next() {
     let harness = DispatcherHarness::start();
     let claim = alice(&harness).await;
     harness.push(&claim, "before").await;
@@ -216,7 +216,7 @@ async fn what_was_told_into_a_broken_connection_is_told_to_its_successor() {
 }
 
 #[tokio::test]
-async fn who_entered_earlier_and_comes_later_gives_way() {
+async fn a_client_that_entered_earlier_but_joins_later_is_closed() {
     let harness = DispatcherHarness::start();
     let claim = alice(&harness).await;
     let (earlier, later) = (harness.enters(&claim).await, harness.enters(&claim).await);
@@ -239,7 +239,7 @@ async fn a_pair_that_is_unregistered_while_it_enters_does_not_stay() {
 }
 
 #[tokio::test]
-async fn of_a_session_that_has_lapsed_only_that_one_ends() {
+async fn only_the_expired_session_of_a_pair_is_closed() {
     let (harness, _notes, expirations) = DispatcherHarness::bare();
     let claim = alice(&harness).await;
     let entry = harness.enters(&claim).await;
@@ -253,13 +253,13 @@ async fn of_a_session_that_has_lapsed_only_that_one_ends() {
 }
 
 #[tokio::test]
-async fn a_client_that_gives_up_while_it_enters_is_not_here() {
+async fn a_client_that_gives_up_while_it_joins_is_recorded_as_offline() {
     let (harness, mut notes, _lapses) = DispatcherHarness::bare();
     let claim = alice(&harness).await;
     let entry = harness.enters(&claim).await;
     let (near, _far) = UnixStream::pair().unwrap();
     let (done, _) = oneshot::channel();
-    harness.authenticated.send(join_request(&claim, entry, near, done)).await.ok().unwrap();
+    harness.admission.send(join_request(&claim, entry, near, done)).await.ok().unwrap();
     let noted = timeout(TEST_TIMEOUT, notes.recv()).await.unwrap();
     let state = RegistrationState::Offline(entry.received());
     assert_eq!(noted, Some(RegistrationRenewal { claim, at: entry.at, state }));

@@ -1,4 +1,5 @@
-//! A call of a hook: who calls learns whether it was taken in, and nothing of its owner.
+//! Calls of private URLs. The caller learns whether the call was accepted, and nothing about its
+//! owner.
 
 use super::{HookCapability, HookService, TOLERANCE, signature};
 use crate::services::webhook::{
@@ -10,32 +11,32 @@ use http::HeaderMap;
 use std::sync::PoisonError;
 use tokio::time::Instant;
 
-/// What a caller learns.
+/// Result of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HookCallResult {
-    /// Taken in.
+    /// The message was accepted.
     Accepted,
-    /// There is no such hook, there never was, it is over, revoked, or wants another signature.
+    /// No such hook: unknown, expired, revoked, or a missing, wrong or used signature.
     Gone,
-    /// Called too often.
+    /// The rate limit of the hook is exceeded.
     TooMany,
     /// The body can't be read.
     Bad(MessageBodyError),
-    /// The body says nothing.
+    /// The body has no message.
     Empty,
-    /// Nobody can say right now.
+    /// The store isn't available.
     TryLater,
 }
 
 impl From<RegistrationStoreError> for HookCallResult {
     fn from(error: RegistrationStoreError) -> Self {
-        tracing::debug!("a hook can't be served: {error}");
+        tracing::debug!("hook call failed: {error}");
         Self::TryLater
     }
 }
 
 impl HookService {
-    /// Takes a call in.
+    /// Handles a call.
     pub async fn call(
         &self,
         capability: &HookCapability,
@@ -63,7 +64,7 @@ impl HookService {
         let signature = self.verify(&hook, headers, body)?;
         let message = body::message(headers, body).map_err(HookCallResult::Bad)?;
         let message = message.ok_or(HookCallResult::Empty)?;
-        // Last: a call that isn't taken in for another reason may be made again as it is.
+        // Last, so that a call refused for another reason may be repeated unchanged.
         if let Some(named) = signature {
             self.consume_signature(&hook, &named).await?;
         }
@@ -71,7 +72,7 @@ impl HookService {
         Ok(HookCallResult::Accepted)
     }
 
-    /// The name of the call's signature, where the hook wants one.
+    /// Verifies the signature of a signed hook and returns its name.
     fn verify(
         &self,
         hook: &PrivateHook,
@@ -88,7 +89,7 @@ impl HookService {
         hook: &PrivateHook,
         named: &str,
     ) -> Result<(), HookCallResult> {
-        // It could be sent again as long as its time stamp counts, which may be ahead of our clock.
+        // It stays replayable while its time stamp is valid, which may be ahead of our clock.
         let seconds = u32::try_from(2 * TOLERANCE.as_secs() + 1).unwrap_or(u32::MAX);
         let named = format!("{}:{named}", hook.id);
         match self.0.store.insert_once(&named, seconds).await? {

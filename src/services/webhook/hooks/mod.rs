@@ -1,4 +1,4 @@
-//! Private webhook URLs: whoever knows one may send its owner messages, and nothing else.
+//! Private webhook URLs. A caller of one may send its owner messages, and nothing else.
 
 mod call;
 mod capability;
@@ -23,34 +23,34 @@ use std::{
     time::Duration,
 };
 
-/// Random bytes in a capability and in a secret.
+/// Random bytes of a capability and of a secret.
 const RANDOM: usize = 32;
-/// Random bytes in an id, which is no secret.
+/// Random bytes of an id, which isn't secret.
 const RANDOM_ID: usize = 8;
 
-/// What hooks may be.
+/// Limits of hooks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HookRules {
-    /// How long a hook lives unless its owner says.
+    /// Default lifetime of a hook.
     pub usual: Duration,
-    /// How long it may live at most.
+    /// Maximum lifetime of a hook.
     pub longest: Duration,
-    /// Calls of one hook in a minute, and at once after a quiet minute.
+    /// Calls of one hook per minute, and the burst after a quiet minute.
     pub per_minute: u32,
-    /// What URLs begin with: scheme, host and the host's place; a path where nobody says more.
+    /// Prefix of URLs: scheme, host and the service's path, or the path only.
     pub base: String,
 }
 
-/// Why nothing comes of a request: the closed set of what a client reads.
+/// Why a request is refused, as the client reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HookError {
-    /// What it says isn't understood.
+    /// The request is invalid.
     #[error("malformed")]
     Malformed,
-    /// As many hooks as allowed.
+    /// The maximum of hooks is reached.
     #[error("full")]
     Full,
-    /// Nobody can say right now.
+    /// The store isn't available.
     #[error("try later")]
     TryLater,
 }
@@ -60,14 +60,14 @@ impl From<RegistrationStoreError> for HookError {
         match error {
             RegistrationStoreError::Full(_) => Self::Full,
             RegistrationStoreError::Offline(why) => {
-                tracing::debug!("hooks can't be looked up: {why}");
+                tracing::debug!("hook lookup failed: {why}");
                 Self::TryLater
             }
         }
     }
 }
 
-/// Makes hooks and answers those who call them. Cheap to clone.
+/// Creates hooks and handles their calls. Cheap to clone.
 #[derive(Clone)]
 pub struct HookService(Arc<HookServiceInner>);
 
@@ -80,18 +80,18 @@ struct HookServiceInner {
 }
 
 impl HookService {
-    /// Hooks that stand in this store.
+    /// Creates a service on this store.
     pub fn new(store: Arc<dyn RegistrationStore>, clock: WallClock, rules: HookRules) -> Self {
         let random = rustls::crypto::ring::default_provider().secure_random;
         let rates = Mutex::new(HookRateLimiter::new(rules.per_minute));
         Self(Arc::new(HookServiceInner { store, clock, random, rules, rates }))
     }
 
-    /// What a connected client asks for, and the answer it is sent: one JSON object.
+    /// Handles the request of a connected client and returns the answer as a JSON object.
     pub async fn ask(&self, claim: &RegistrationKey, command: &HookCommand) -> serde_json::Value {
         let answer = match command {
             HookCommand::Revoke { revoke } => {
-                // Of one user's clients each may revoke what any of them has made.
+                // A client may revoke the hooks of all clients of its user.
                 let user = MessageTarget::User(claim.user.clone());
                 let revoked = self.revoke(&user, revoke).await;
                 revoked.map(|revoked| serde_json::json!({ "revoked": revoked }))
@@ -107,7 +107,7 @@ impl HookService {
         answer.unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }))
     }
 
-    /// Makes a hook.
+    /// Creates a hook.
     ///
     /// # Errors
     /// [`HookError`].
@@ -133,7 +133,7 @@ impl HookService {
         Ok(CreatedHook { hook, url: Secret::from(url) })
     }
 
-    /// A user's hooks.
+    /// Lists a user's hooks.
     ///
     /// # Errors
     /// [`HookError::TryLater`].
@@ -141,7 +141,7 @@ impl HookService {
         Ok(self.0.store.hooks(user).await?)
     }
 
-    /// Revokes a hook; says whether it was there.
+    /// Revokes a hook and returns whether it existed.
     ///
     /// # Errors
     /// [`HookError::TryLater`].

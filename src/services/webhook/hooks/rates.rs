@@ -1,18 +1,19 @@
-//! How often hooks are called: a bucket of tokens for each.
+//! Rate limits of hooks: a token bucket for each.
 
 use crate::services::webhook::store::HookKey;
 use std::{collections::HashMap, time::Duration};
 use tokio::time::Instant;
 
-/// Hooks that are counted at once; past it the buckets that are full again are forgotten, then nobody
-/// new may call.
+/// Maximum buckets. At the limit full buckets are removed; if none is full, calls of further hooks
+/// are refused.
 const MOST: usize = 65_536;
-/// Full buckets are looked for no more often than this: it takes a look at all.
+/// Minimum interval between two removals of full buckets, since each scans all of them.
 const SWEEP: Duration = Duration::from_secs(1);
-/// What the rate counts in.
+/// Period of the rate.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Counts calls, also of hooks that there aren't: a caller can't tell by it. The clock is passed in.
+/// Counts calls, also of unknown hooks, so that a caller can't distinguish them. The clock is
+/// passed in.
 #[derive(Debug)]
 pub struct HookRateLimiter {
     per_minute: u32,
@@ -22,22 +23,22 @@ pub struct HookRateLimiter {
 
 #[derive(Debug, Clone, Copy)]
 struct HookTokenBucket {
-    /// When it was, or will be, full: a call moves it on by its share of a minute.
+    /// When the bucket is full again: each call moves it by its share of a minute.
     full_at: Instant,
 }
 
 impl HookRateLimiter {
-    /// So many calls in a minute, and as many at once after a quiet one.
+    /// Allows `per_minute` calls of each hook, and as many at once after a quiet minute.
     pub fn new(per_minute: u32) -> Self {
         Self { per_minute: per_minute.max(1), buckets: HashMap::new(), swept: None }
     }
 
-    /// Other calls are allowed from now on.
+    /// Changes the rate.
     pub fn allow(&mut self, per_minute: u32) {
         self.per_minute = per_minute.max(1);
     }
 
-    /// Counts a call; false: one too many, which isn't counted.
+    /// Counts a call. False: the limit is exceeded, and the call isn't counted.
     pub fn take(&mut self, hook: HookKey, now: Instant) -> bool {
         if self.buckets.len() >= MOST && !self.buckets.contains_key(&hook) {
             if self.swept.is_some_and(|swept| now.duration_since(swept) < SWEEP) {

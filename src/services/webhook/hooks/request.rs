@@ -1,4 +1,4 @@
-//! What is asked of hooks, and what is answered.
+//! Requests about hooks and their answers.
 
 use crate::{
     config::secret::Secret,
@@ -7,59 +7,60 @@ use crate::{
 use serde::Deserialize;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Who is told by a hook.
+/// Recipients of a hook's messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HookScope {
-    /// All of the user's connections.
+    /// All connections of the user.
     User,
-    /// The one that asks.
+    /// The requesting connection only.
     Connection,
 }
 
-/// A hook that somebody wants: `{"to":"connection","seconds":3600,"signed":true}`, each of which may
-/// be left out.
+/// Request for a hook, such as `{"to":"connection","seconds":3600,"signed":true}`; every field is
+/// optional.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HookRequest {
-    /// Who is told.
+    /// Recipients, for clients.
     #[serde(default)]
     pub to: Option<HookScope>,
-    /// A back end names the connection that is told; none: all of the user's.
+    /// Connection that the hook is bound to, for back ends; otherwise all of the user's.
     #[serde(default)]
     pub connection: Option<String>,
-    /// How long it shall live.
+    /// Lifetime of the hook.
     #[serde(default)]
     pub seconds: Option<u64>,
-    /// Whether callers must sign.
+    /// Whether calls must be signed.
     #[serde(default)]
     pub signed: bool,
 }
 
-/// What a connected client asks of its hooks.
+/// Request of a connected client about its hooks.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum HookCommand {
-    /// Revoke one: `{"revoke":"<id>"}`.
+    /// Revokes a hook: `{"revoke":"<id>"}`.
     Revoke {
-        /// Its id.
+        /// Id of the hook.
         revoke: String,
     },
-    /// Make one.
+    /// Creates a hook.
     Make(HookRequest),
 }
 
-/// A hook that was made. Its URL and its secret are told this once.
+/// A new hook. Its URL and its secret are shown only once.
 #[derive(Debug, Clone)]
 pub struct CreatedHook {
-    /// What stands in the store.
+    /// The hook in the store.
     pub hook: PrivateHook,
-    /// Where to call it.
+    /// URL for callers.
     pub url: Secret,
 }
 
 impl CreatedHook {
-    /// For its owner: `id`, `url`, `expires` in seconds since 1970, and the `secret` if there is one.
+    /// JSON for the owner: `id`, `url`, `expires` in seconds since 1970, and the `secret` of a
+    /// signed hook.
     pub fn json(&self) -> serde_json::Value {
         let mut json = serde_json::json!({
             "id": self.hook.id,
@@ -77,7 +78,7 @@ impl CreatedHook {
 }
 
 impl HookSummary {
-    /// For its owner: no URL and no secret.
+    /// JSON for the owner, without URL and secret.
     pub fn json(&self) -> serde_json::Value {
         let mut json = serde_json::json!({
             "id": self.id,
@@ -91,7 +92,7 @@ impl HookSummary {
     }
 }
 
-/// Since 1970.
+/// Seconds since 1970.
 pub fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -8,12 +8,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The header with the seconds since 1970 at which the call was signed.
 pub const TIMESTAMP: &str = "x-hook-timestamp";
-/// The header with `sha256=` and the HMAC in hexadecimal, over time stamp, a full stop, and the body.
+/// The header with `sha256=` and the hexadecimal HMAC over time stamp, full stop and body.
 pub const SIGNATURE: &str = "x-hook-signature";
-/// How far a time stamp may be from our clock, before or behind.
+/// Maximum difference between a time stamp and our clock.
 pub const TOLERANCE: Duration = Duration::from_secs(300);
 
-/// Looks at a call's signature. Some: it is right, and this names it, so that it counts once.
+/// Verifies a call's signature. Returns its name, which is valid only once.
 pub fn check(secret: &Secret, headers: &HeaderMap, body: &[u8], now: SystemTime) -> Option<String> {
     let (stamp, given) = (single(headers, TIMESTAMP)?, single(headers, SIGNATURE)?);
     let seconds: u64 = stamp.parse().ok().filter(|_| stamp.bytes().all(|b| b.is_ascii_digit()))?;
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_openssl_signs_is_right_and_nothing_else_is() {
+    fn only_signatures_as_openssl_creates_them_are_valid() {
         assert!(verdict(STAMP, RIGHT, BODY, now()));
         assert!(verdict(STAMP, &RIGHT.to_uppercase().replace("SHA", "sha"), BODY, now()));
         assert!(!verdict(STAMP, RIGHT, br#"{"message":"ho"}"#, now()));
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_or_early_signature_does_not_count() {
+    fn a_signature_out_of_the_time_window_is_refused() {
         assert!(verdict(STAMP, RIGHT, BODY, now() + TOLERANCE));
         assert!(verdict(STAMP, RIGHT, BODY, now() - TOLERANCE));
         assert!(!verdict(STAMP, RIGHT, BODY, now() + TOLERANCE + Duration::from_secs(1)));

@@ -1,4 +1,4 @@
-//! A hook's life, called as unauthenticated_clients call it.
+//! Life cycle of hooks, as their callers see it.
 
 use super::*;
 use crate::services::webhook::{
@@ -49,7 +49,7 @@ fn command(text: &str) -> HookCommand {
 }
 
 impl HookHarness {
-    /// The answer of a client's request, and the capability in its URL.
+    /// Answer to a client's request, and the capability of its URL.
     async fn ask(&self, request: &str) -> (serde_json::Value, HookCapability) {
         let answer = self.hooks.ask(&claim(), &command(request)).await;
         let url = answer["url"].as_str().unwrap_or_default();
@@ -63,7 +63,7 @@ impl HookHarness {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_reaches_whom_the_hook_is_bound_to_until_its_time_is_over() {
+async fn a_call_reaches_the_bound_recipients_until_the_hook_expires() {
     let mut harness = harness(60);
     for (request, to) in [
         ("{}", MessageTarget::Connection(claim())),
@@ -84,16 +84,16 @@ async fn a_call_reaches_whom_the_hook_is_bound_to_until_its_time_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stranger_cannot_tell_a_guess_from_a_hook_that_was() {
+async fn a_guess_and_an_expired_hook_are_answered_alike() {
     let harness = harness(60);
     let (answer, capability) = harness.ask("{}").await;
     let id = answer["id"].as_str().unwrap();
     assert!(!answer["url"].as_str().unwrap().contains(id));
     let revoked = harness.hooks.ask(&claim(), &command(&format!(r#"{{"revoke":"{id}"}}"#))).await;
     assert_eq!(revoked, serde_json::json!({ "revoked": true }));
-    for gone in [&capability, &HookCapability::given("guess"), &HookCapability::given("")] {
-        assert_eq!(harness.call(gone, &json()).await, HookCallResult::Gone);
-        assert_eq!(harness.hooks.call(gone, &json(), b"{").await, HookCallResult::Gone);
+    for unknown in [&capability, &HookCapability::given("guess"), &HookCapability::given("")] {
+        assert_eq!(harness.call(unknown, &json()).await, HookCallResult::Gone);
+        assert_eq!(harness.hooks.call(unknown, &json(), b"{").await, HookCallResult::Gone);
     }
 }
 
@@ -155,7 +155,7 @@ async fn a_signed_hook_takes_each_signature_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn wishes_that_cannot_be_are_refused_and_secrets_do_not_show() {
+async fn invalid_requests_are_refused_and_secrets_are_redacted() {
     let harness = harness(60);
     for request in [r#"{"seconds":0}"#, r#"{"seconds":86401}"#] {
         let answer = harness.hooks.ask(&claim(), &command(request)).await;

@@ -1,4 +1,4 @@
-//! What clients and back ends do, turned into numbers.
+//! Metrics of admissions and messages.
 
 use crate::{
     push::{AuthMetrics, LoginResultLabel},
@@ -10,7 +10,7 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Counts how clients fare at the authenticated.
+/// Counts the results of admissions.
 pub(super) fn join_requests(metrics: &Arc<AuthMetrics>) -> AdmissionObserver {
     let metrics = Arc::clone(metrics);
     Arc::new(move |ended| {
@@ -23,7 +23,7 @@ pub(super) fn join_requests(metrics: &Arc<AuthMetrics>) -> AdmissionObserver {
     })
 }
 
-/// Counts messages that are taken in.
+/// Counts accepted messages.
 pub(super) fn message_counters(metrics: &MetricsRegistry) -> Result<PushCounters, MetricsError> {
     const HELP: &str = "Messages taken in, from back ends and over private URLs.";
     let family = metrics.counter_family("webhook_messages_total", HELP, ["from"])?;

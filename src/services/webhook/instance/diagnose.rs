@@ -1,5 +1,5 @@
-//! What has to work for webhook push, looked at for the doctor: what the settings leave open, Redis and
-//! what we run there, and whether a daemon answers where this one listens.
+//! The doctor's checks of a webhook service: settings, Redis and its scripts, and whether the
+//! daemon answers.
 
 use crate::{
     client::redis::{RedisClient, RedisSettings, RedisTimeouts, ServerInspection},
@@ -27,40 +27,40 @@ use tokio::{
     time::timeout,
 };
 
-/// Where registrations and messages are.
-const BOOK: CheckId = CheckId::Own("registrations");
-/// Whether clients are told whole URLs.
+/// Storage of registrations and messages.
+const REGISTRATIONS: CheckId = CheckId::Own("registrations");
+/// Whether private URLs are complete.
 const URLS: CheckId = CheckId::Own("private URLs");
 
-/// Whether what is kept can be written.
+/// Whether Redis runs our scripts.
 const SCRIPTS: CheckId = CheckId::Own("scripts");
-/// How long an answer may take.
+/// Time limit for an answer.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
-/// The longest answer that is read.
-const LONGEST: u64 = 4096;
+/// Longest answer that is read, in bytes.
+const MAX_LIFETIME: u64 = 4096;
 
-/// Looks at everything, and tells what it finds as soon as it does.
+/// Runs all checks and records each finding.
 pub(super) async fn diagnose(
     settings: &WebhookSettings,
-    mut visit: DiagnosisContext,
-    round: &mut CheckRun<'_>,
+    mut context: DiagnosisContext,
+    run: &mut CheckRun<'_>,
 ) {
-    round.record(match &settings.redis {
-        None => CheckFinding::hint(BOOK, "registrations and messages are in memory")
-            .why("they are gone after a restart, and a second replica would know nothing of them")
-            .advise("Set REDIS_URL, unless this is meant"),
+    run.record(match &settings.redis {
+        None => CheckFinding::hint(REGISTRATIONS, "registrations and messages are in memory")
+            .why("a restart loses them, and a second replica doesn't share them")
+            .advise("Set REDIS_URL, unless this is intended"),
         Some(redis) => shared(redis).await,
     });
-    if let Some(redis) = settings.redis.as_ref().filter(|_| !round.failed(BOOK)) {
-        round.record(scripts(redis, &mut visit.rng).await);
+    if let Some(redis) = settings.redis.as_ref().filter(|_| !run.failed(REGISTRATIONS)) {
+        run.record(scripts(redis, &mut context.rng).await);
     }
-    round.record(match &settings.public_url {
-        Some(url) => CheckFinding::fine(URLS, format!("they begin with {url}")),
-        None => CheckFinding::hint(URLS, "clients are told paths")
-            .why("they have to put scheme and host before them")
-            .advise("Set PUBLIC_URL to where others reach this daemon"),
+    run.record(match &settings.public_url {
+        Some(url) => CheckFinding::fine(URLS, format!("prefix {url}")),
+        None => CheckFinding::hint(URLS, "clients receive paths only")
+            .why("they have to add scheme and host themselves")
+            .advise("Set PUBLIC_URL to the URL at which others reach this daemon"),
     });
-    round.record(daemon(&visit.listen, &visit.place.path).await);
+    run.record(daemon(&context.listen, &context.place.path).await);
 }
 
 async fn shared(redis: &RedisSettings) -> CheckFinding {
@@ -68,15 +68,17 @@ async fn shared(redis: &RedisSettings) -> CheckFinding {
     {
         Ok(ServerInspection { at, version, .. }) => {
             let version = version.map(|version| format!(" {version}")).unwrap_or_default();
-            CheckFinding::fine(BOOK, format!("Redis{version} at {at} lets us in"))
+            CheckFinding::fine(REGISTRATIONS, format!("Redis{version} at {at} accepts us"))
         }
-        Err(fault) => CheckFinding::wrong(BOOK, fault.to_string())
-            .why("nobody can be registered, let in or told without it")
-            .advise("Mend REDIS_URL, or see that Redis runs and that this host reaches it"),
+        Err(fault) => CheckFinding::wrong(REGISTRATIONS, fault.to_string())
+            .why("no client can register, connect or receive messages without it")
+            .advise(
+                "Correct REDIS_URL, or check that Redis runs and is reachable from this machine",
+            ),
     }
 }
 
-/// Writes a key that is gone after a second, the way everything is written there.
+/// Writes a key that expires after a second, with the same script mechanism as the store.
 async fn scripts(redis: &RedisSettings, rng: &mut fastrand::Rng) -> CheckFinding {
     let keys = RedisClient::new(redis.clone(), RedisTimeouts::default(), rng.fork());
     let channel = channels(redis.database).first().copied().unwrap_or_default();
@@ -84,26 +86,26 @@ async fn scripts(redis: &RedisSettings, rng: &mut fastrand::Rng) -> CheckFinding
     let store = RedisStore::new(keys, StoreLimits::default(), channel, record);
     let name = format!("the doctor {:x}", rng.u64(..));
     match store.insert_once(&name, 1).await {
-        Ok(_) => CheckFinding::fine(SCRIPTS, "Redis runs our scripts and lets them write"),
+        Ok(_) => CheckFinding::fine(SCRIPTS, "Redis runs our scripts, and they can write"),
         Err(error) => CheckFinding::wrong(SCRIPTS, error.to_string())
             .why("Registrations and pushes are answered 503.")
-            .advise("Give the user the rights in docs/webhook.md; see maxmemory, and that it is no read-only replica"),
+            .advise("Grant the user the rights in docs/webhook.md; check maxmemory, and that this isn't a read-only replica"),
     }
 }
 
-/// Whether a daemon of this kind answers at the shared listener.
+/// Whether a webhook daemon answers at the shared listener.
 async fn daemon(listen: &ListenSettings, path: &str) -> CheckFinding {
     let BindAddress::Tcp { address, port } = &listen.bind else {
-        return CheckFinding::skipped(CheckId::Daemon, "it listens at a unix socket");
+        return CheckFinding::skipped(CheckId::Daemon, "it listens on a unix socket");
     };
     if listen.tls.is_some() {
         return CheckFinding::skipped(
             CheckId::Daemon,
-            "it speaks TLS: ask /api/status/ping from outside",
+            "it speaks TLS: request /api/status/ping from outside",
         );
     }
-    let here = address.filter(|address| !address.is_unspecified());
-    let place = (here.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), *port);
+    let bound = address.filter(|address| !address.is_unspecified());
+    let place = (bound.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), *port);
     let path = format!("{path}/api/status/ping");
     match timeout(PROBE_TIMEOUT, ask(place, &path)).await {
         Ok(Ok(answer)) if is_ours(&answer) => {
@@ -111,13 +113,13 @@ async fn daemon(listen: &ListenSettings, path: &str) -> CheckFinding {
         }
         Ok(Ok(_)) => {
             CheckFinding::wrong(CheckId::Daemon, format!("port {port} has no answer to {path}"))
-                .why("Something else has this port, or the daemon runs with other settings.")
+                .why("Another program uses this port, or the daemon runs with other settings.")
                 .advise("Stop it, or set another PORT")
         }
         Ok(Err(_)) | Err(_) => {
             CheckFinding::hint(CheckId::Daemon, format!("nothing answers at port {port}"))
                 .why("The daemon isn't running, or not with these settings.")
-                .advise("Start it with the same settings and see its log")
+                .advise("Start it with the same settings and read its log")
         }
     }
 }
@@ -127,7 +129,7 @@ async fn ask(place: (IpAddr, u16), path: &str) -> io::Result<Vec<u8>> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
-    stream.take(LONGEST).read_to_end(&mut answer).await?;
+    stream.take(MAX_LIFETIME).read_to_end(&mut answer).await?;
     Ok(answer)
 }
 

@@ -1,4 +1,4 @@
-//! Where the store is and where replica_events come from.
+//! Builds the store and the source of replica events.
 
 use super::{EVENT_QUEUE, WebhookBuilder};
 use crate::{
@@ -18,14 +18,13 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// Messages that may wait for the dispatcher where there is no Redis, of 100 kB each: who posts waits for
-/// room.
+/// Messages of at most 100 kB that wait for the dispatcher without Redis; a push waits for room.
 const MEMORY_EVENT_QUEUE: usize = 256;
-/// How often it is tried whether a store that couldn't be written can be again.
+/// Interval in which a store that can't be written is retried.
 const STORE_RETRY: Duration = Duration::from_secs(2);
 
 impl WebhookBuilder {
-    /// The store, its replica_events, and what both depend on.
+    /// The store, its events, and the dependency that both have.
     pub(super) fn feed(&mut self) -> (Arc<dyn RegistrationStore>, ReplicaFeed, ServiceDependency) {
         match self.settings.redis.clone() {
             Some(redis) => self.shared(redis),
@@ -35,11 +34,11 @@ impl WebhookBuilder {
 
     fn alone(&self) -> (Arc<dyn RegistrationStore>, ReplicaFeed, ServiceDependency) {
         tracing::warn!(
-            "no Redis is set: registrations, private URLs and messages for clients that are away are \
-             in memory. They are gone after a restart, and a second replica would know nothing of them"
+            "REDIS_URL isn't set: registrations, private URLs and messages for disconnected clients are in \
+             memory. A restart loses them, and a second replica doesn't share them"
         );
         let (replica_events, queue) = mpsc::channel(MEMORY_EVENT_QUEUE);
-        let clock = Arc::clone(&self.ground.clock);
+        let clock = Arc::clone(&self.context.clock);
         let store = Arc::new(MemoryStore::new(self.settings.limits, clock, replica_events));
         self.observers.source.up.set(true);
         let since = Instant::now();
@@ -52,7 +51,7 @@ impl WebhookBuilder {
         redis: RedisSettings,
     ) -> (Arc<dyn RegistrationStore>, ReplicaFeed, ServiceDependency) {
         let metrics = Arc::clone(&self.observers.source);
-        let tasks = self.ground.phases.consume.clone();
+        let tasks = self.context.phases.consume.clone();
         let (state, watched) = watch::channel(DependencyState::Untried);
         let (known, followed) = (watched.clone(), watched.clone());
         let following = Arc::clone(&metrics);
@@ -62,7 +61,7 @@ impl WebhookBuilder {
             async move { following.follow(followed).await },
         );
         let keys =
-            RedisClient::new(redis.clone(), RedisTimeouts::default(), self.ground.rng.fork());
+            RedisClient::new(redis.clone(), RedisTimeouts::default(), self.context.rng.fork());
         let record = Arc::new(DependencyRecord::default());
         let store = Arc::new(RedisStore::new(
             keys,
@@ -77,33 +76,33 @@ impl WebhookBuilder {
             settings: redis,
             channels: self.channels,
             timeouts: RedisTimeouts::default(),
-            rng: self.ground.rng.fork(),
+            rng: self.context.rng.fork(),
         };
         tasks.core("redis", subscription.run(inlet, state, tasks.stopping().clone()));
         let dependency = needed("redis", move || {
-            let heard = known.borrow().clone();
+            let subscription = known.borrow().clone();
             match record.get() {
-                down @ DependencyState::Down { .. } if heard.is_up() => down,
-                _ => heard,
+                down @ DependencyState::Down { .. } if subscription.is_up() => down,
+                _ => subscription,
             }
         });
         (store, ReplicaFeed::Redis { queue, state: watched, metrics }, dependency)
     }
 }
 
-/// While the store can't be written, it is tried: a daemon that isn't ready is asked by nobody.
+/// Retries a failing store: an unready daemon receives no requests that would.
 async fn retry_store(store: Arc<RedisStore>, record: Arc<DependencyRecord>) {
     loop {
         sleep(STORE_RETRY).await;
         if matches!(record.get(), DependencyState::Down { .. })
-            && let Err(error) = store.insert_once("a look", 1).await
+            && let Err(error) = store.insert_once("store check", 1).await
         {
-            tracing::debug!("the store can't be written yet: {error}");
+            tracing::debug!("store still not writable: {error}");
         }
     }
 }
 
-/// Something that clients can't be told or let in without.
+/// A dependency without which no client can be served.
 fn needed(
     name: &'static str,
     condition: impl Fn() -> DependencyState + Send + Sync + 'static,

@@ -1,20 +1,20 @@
-//! Answers connected clients that want something of their hooks, one after the other.
+//! Answers requests of connected clients about their hooks, one after the other.
 
 use crate::{
     push::{hub::Hub, notice::Notice},
     services::webhook::{
-        dialect::{HookJob, about_hooks},
+        dialect::{HookJob, hook_answer},
         hooks::HookService,
     },
 };
 use tokio::{sync::mpsc, time::Instant};
 
-/// Until the hub has ended.
+/// Runs until the hub has ended.
 pub(super) async fn run(hub: Hub, hooks: HookService, mut hook_jobs: mpsc::Receiver<HookJob>) {
-    while let Some(HookJob { claim, home, command, turn }) = hook_jobs.recv().await {
-        let answer = Notice::Opaque(about_hooks(&hooks.ask(&claim, &command).await));
+    while let Some(HookJob { claim, primary, command, turn }) = hook_jobs.recv().await {
+        let answer = Notice::Opaque(hook_answer(&hooks.ask(&claim, &command).await));
         drop(turn);
-        if hub.notify(home, answer, Instant::now()).await.is_err() {
+        if hub.notify(primary, answer, Instant::now()).await.is_err() {
             break;
         }
     }

@@ -1,4 +1,4 @@
-//! Puts the parts of one webhook host together: store, dispatcher, hub, authenticated, hooks, REST side.
+//! Builds one webhook service from its parts: store, dispatcher, hub, admission, hooks, REST API.
 
 mod counters;
 mod diagnose;
@@ -51,23 +51,23 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
-/// The port of the original.
+/// Default port, as the original's.
 const PORT: u16 = 3000;
-/// Sessions with one pair: the one that is there, and those it replaces until they are gone. The
-/// dispatcher lets nobody in past it.
+/// Sessions of one pair: the current one, and replaced ones until they are closed. The dispatcher
+/// admits no more.
 const SESSIONS_PER_PAIR: usize = MAX_SESSIONS_PER_PAIR;
-/// What a session listens as besides its pair: its user.
+/// Subscriptions of a session besides its pair: its user.
 const SUBSCRIPTIONS: usize = 1;
-/// Messages that may wait for the dispatcher.
+/// Messages that wait for the dispatcher.
 const EVENT_QUEUE: usize = 4096;
-/// Clients that may wait for it.
-const ENTRANCES: usize = 1024;
-/// Sessions that have lost their registration, until the dispatcher sees them off.
+/// Clients that wait for the dispatcher.
+const JOIN_QUEUE: usize = 1024;
+/// Sessions without registration that the dispatcher has to close.
 const EXPIRED_QUEUE: usize = 256;
-/// Wishes of clients for hooks that may wait.
+/// Requests of clients about hooks that wait.
 const HOOK_QUEUE: usize = 256;
 
-/// Webhook push, as the registry knows it.
+/// Entry of the service registry.
 pub const KIND: ServiceKind<'static, BoxedService> = ServiceKind {
     about: "Serve back ends that push to browsers over Socket.IO, WebSocket or event streams",
     port: PORT,
@@ -77,15 +77,15 @@ pub const KIND: ServiceKind<'static, BoxedService> = ServiceKind {
     })
 };
 
-/// One webhook host, ready to start.
+/// A webhook service that hasn't started.
 #[derive(Debug)]
 pub struct WebhookService {
-    /// What it is told.
+    /// Its settings.
     pub settings: WebhookSettings,
 }
 
 impl WebhookService {
-    /// Reads the settings.
+    /// Reads the service's settings.
     ///
     /// # Errors
     /// [`ConfigError`].
@@ -104,10 +104,10 @@ impl Service for WebhookService {
 
     fn diagnose<'a, 'r: 'a>(
         &'a self,
-        visit: DiagnosisContext,
-        round: &'a mut CheckRun<'r>,
+        context: DiagnosisContext,
+        run: &'a mut CheckRun<'r>,
     ) -> BoxFuture<'a, ()> {
-        Box::pin(diagnose::diagnose(&self.settings, visit, round))
+        Box::pin(diagnose::diagnose(&self.settings, context, run))
     }
 
     fn inputs(&self) -> Vec<ServiceInput> {
@@ -122,34 +122,37 @@ impl Service for WebhookService {
         true
     }
 
-    fn start(self: Box<Self>, ground: ServiceContext) -> Result<RunningService, ServiceStartError> {
+    fn start(
+        self: Box<Self>,
+        context: ServiceContext,
+    ) -> Result<RunningService, ServiceStartError> {
         let database = self.settings.redis.as_ref().map_or(0, |redis| redis.database);
         let channels = channels(database);
         let observers = ServiceMetrics::register(MetricLabelNames {
-            service: ground.name.as_ref().map(|name| name.as_str()),
+            service: context.name.as_ref().map(|name| name.as_str()),
             topics: &[],
             channels,
             methods: &["registration"],
         })?;
-        WebhookBuilder { settings: self.settings, channels, observers, ground }.start()
+        WebhookBuilder { settings: self.settings, channels, observers, context }.start()
     }
 }
 
-/// What the parts are made from.
+/// Parts from which the service is built.
 struct WebhookBuilder {
     settings: WebhookSettings,
-    /// Those that replicas tell each other on.
+    /// Channels on which replicas notify each other.
     channels: &'static [&'static str],
     observers: ServiceMetrics,
-    ground: ServiceContext,
+    context: ServiceContext,
 }
 
-/// What fronts are made from.
+/// What every transport needs.
 #[derive(Clone)]
 pub struct WebhookHandlers {
-    /// The way in.
-    pub authenticated: ClientAdmission,
-    /// Private URLs.
+    /// Admission of clients.
+    pub admission: ClientAdmission,
+    /// Private URLs of clients.
     pub hooks: HookService,
 }
 
@@ -158,22 +161,22 @@ impl WebhookBuilder {
         let (hook_sender, hook_jobs) = mpsc::channel(HOOK_QUEUE);
         let hub = self.hub(hook_sender)?;
         let (store, feed, dependency) = self.feed();
-        let origins = ClientAddressResolver::new(self.settings.proxies.trusted.clone());
-        let probe = probe::claim(&mut self.ground.rng);
-        let room = self.room(&hub, &probe);
-        let (dispatcher, join_requests) = mpsc::channel(ENTRANCES);
+        let addresses = ClientAddressResolver::new(self.settings.proxies.trusted.clone());
+        let probe = probe::claim(&mut self.context.rng);
+        let connection_limit = self.build_connection_limit(&hub, &probe);
+        let (dispatcher, join_requests) = mpsc::channel(JOIN_QUEUE);
         let waiting = dispatcher.clone();
         let own = Some(ProbeSession { claim: probe.clone(), hub: hub.clone() });
         let observe = counters::join_requests(&self.observers.auth);
-        let authenticated = ClientAdmission::new(
+        let admission = ClientAdmission::new(
             Arc::clone(&store),
             dispatcher,
-            room.clone(),
-            origins.clone(),
+            connection_limit.clone(),
+            addresses.clone(),
             observe,
             own,
         );
-        let clock = Arc::clone(&self.ground.clock);
+        let clock = Arc::clone(&self.context.clock);
         let hooks = HookService::new(Arc::clone(&store), clock, self.hook_rules());
         let (noted, expired) = self.state_writer(&store);
         self.dispatcher(DispatcherDependencies {
@@ -186,25 +189,31 @@ impl WebhookBuilder {
             replay: MessageReplay::new(self.settings.limits),
             renewal: self.settings.limits.registration / 4,
         });
-        let sources = &self.ground.phases.consume;
+        let sources = &self.context.phases.consume;
         spawn_until_stopped(
             sources,
             "hooks",
             hook_worker::run(hub.clone(), hooks.clone(), hook_jobs),
         );
         let queues = [
-            QueueGauge::new("join_requests", ENTRANCES, move || {
+            QueueGauge::new("join_requests", JOIN_QUEUE, move || {
                 waiting.max_capacity() - waiting.capacity()
             }),
             self.hub_queue(&hub),
         ];
         self.gauges(std::slice::from_ref(&dependency), &hub, &queues)?;
-        let desk = self.desk(&store, &hooks)?;
-        let rng = self.ground.rng.fork();
-        let probe = WebhookSelfProbe::new(hub.clone(), room.clone(), probe, rng);
-        let inside = WebhookHandlers { authenticated, hooks };
-        let routes = self.routes(inside, &desk, &room);
-        let reload = WebhookReload::new(self.settings.clone(), hub.clone(), room, origins, desk);
+        let rest_handler = self.rest_handler(&store, &hooks)?;
+        let rng = self.context.rng.fork();
+        let probe = WebhookSelfProbe::new(hub.clone(), connection_limit.clone(), probe, rng);
+        let handlers = WebhookHandlers { admission, hooks };
+        let routes = self.routes(handlers, &rest_handler, &connection_limit);
+        let reload = WebhookReload::new(
+            self.settings.clone(),
+            hub.clone(),
+            connection_limit,
+            addresses,
+            rest_handler,
+        );
         Ok(RunningService {
             routes: Some(routes),
             listeners: Vec::new(),
@@ -212,7 +221,7 @@ impl WebhookBuilder {
             metrics: self.observers.metrics().clone(),
             compat_metrics: None,
             sessions: Some(Arc::new(HubSessions::new(&hub, RegistrationKey::user_recipient))),
-            drain_time: self.ground.drain_time,
+            drain_time: self.context.drain_time,
             self_test: SelfTest::Client { probe: Arc::new(probe), listener: None },
             reload: Box::new(reload),
         })
@@ -223,19 +232,19 @@ impl WebhookBuilder {
             dialect: Arc::new(WebhookDialect::new(hook_jobs)),
             session_policy: session_policy(&self.settings),
             push_rate: 0,
-            shards: self.ground.shards(),
+            shards: self.context.shards(),
             shard_policy: ShardPolicy::ByPrimary,
-            grace: self.ground.drain_time,
+            grace: self.context.drain_time,
             observer: Arc::clone(&self.observers.hub) as _,
         };
-        self.ground.start_hub(settings)
+        self.context.start_hub(settings)
     }
 
-    fn room(&self, hub: &Hub, probe: &RegistrationKey) -> ConnectionLimit {
+    fn build_connection_limit(&self, hub: &Hub, probe: &RegistrationKey) -> ConnectionLimit {
         sessions::connection_limit(
             hub,
             self.settings.max_connections,
-            probe.home(),
+            probe.primary(),
             &self.observers.hub,
         )
     }
@@ -243,11 +252,11 @@ impl WebhookBuilder {
     fn hook_rules(&self) -> HookRules {
         let (usual, longest) = self.settings.hook_time;
         let public = self.settings.public_url.as_deref().unwrap_or_default();
-        let base = format!("{public}{}", self.ground.route.path);
+        let base = format!("{public}{}", self.context.route.path);
         HookRules { usual, longest, per_minute: self.settings.hook_rate, base }
     }
 
-    /// Notes how sessions are. It outlives the dispatcher by the time that its last notes take.
+    /// Starts the state writer. It ends after the dispatcher, when the last states are written.
     fn state_writer(
         &self,
         store: &Arc<dyn RegistrationStore>,
@@ -255,19 +264,19 @@ impl WebhookBuilder {
         let (noted, notes) = state_writer::notes();
         let (expirations, expired) = mpsc::channel(EXPIRED_QUEUE);
         let state_writer = state_writer::run(Arc::clone(store), notes, expirations);
-        self.ground.phases.consume.core("registrations", state_writer);
+        self.context.phases.consume.core("registrations", state_writer);
         (noted, expired)
     }
 
     fn dispatcher(&self, dependencies: DispatcherDependencies) {
-        let sources = &self.ground.phases.consume;
+        let sources = &self.context.phases.consume;
         sources.core(
             "dispatcher",
             MessageDispatcher::new(dependencies).run(sources.stopping().clone()),
         );
     }
 
-    fn desk(
+    fn rest_handler(
         &self,
         store: &Arc<dyn RegistrationStore>,
         hooks: &HookService,
@@ -278,8 +287,8 @@ impl WebhookBuilder {
     }
 
     fn hub_queue(&self, hub: &Hub) -> QueueGauge {
-        let (room, shards) = (hub.depths().room, hub.clone());
-        QueueGauge::new("hub", room, move || shards.depths().commands)
+        let (capacity, shards) = (hub.depths().room, hub.clone());
+        QueueGauge::new("hub", capacity, move || shards.depths().commands)
     }
 
     fn gauges(
@@ -288,34 +297,34 @@ impl WebhookBuilder {
         hub: &Hub,
         queues: &[QueueGauge],
     ) -> Result<(), MetricsError> {
-        let health = HealthRegistry::new(dependencies, Arc::clone(&self.ground.clock));
+        let health = HealthRegistry::new(dependencies, Arc::clone(&self.context.clock));
         gauges::register(self.observers.metrics(), &health, hub, queues)
     }
 
-    /// What clients and back ends are answered.
+    /// Routes for clients and back ends.
     fn routes(
         &self,
-        inside: WebhookHandlers,
-        desk: &Arc<RestHandler>,
-        room: &ConnectionLimit,
+        handlers: WebhookHandlers,
+        rest_handler: &Arc<RestHandler>,
+        connection_limit: &ConnectionLimit,
     ) -> BoxedFilter<(Response,)> {
         let names: Arc<[_]> = self.settings.proxies.headers.as_slice().into();
-        let tasks = self.ground.phases.accept.clone();
-        let socket =
-            socket::routes(inside.authenticated.clone(), tasks.clone(), Arc::clone(&names));
-        let events = event_stream(inside.authenticated.clone(), &tasks, Arc::clone(&names));
-        let socketio = socket_io(inside, tasks, names);
+        let tasks = self.context.phases.accept.clone();
+        let socket = socket::routes(handlers.admission.clone(), tasks.clone(), Arc::clone(&names));
+        let events = event_stream(handlers.admission.clone(), &tasks, Arc::clone(&names));
+        let socketio = socket_io(handlers, tasks, names);
         let clients = socket.or(events).unify().or(socketio).unify();
-        room.reject_when_full(rest::routes(Arc::clone(desk)).or(clients).unify().boxed())
+        connection_limit
+            .reject_when_full(rest::routes(Arc::clone(rest_handler)).or(clients).unify().boxed())
     }
 }
 
-/// Who may use the REST side.
+/// Access control of the REST API.
 fn access(settings: &WebhookSettings) -> BackendAccess {
     settings.token.as_ref().map_or(BackendAccess::Open, BackendAccess::token)
 }
 
-/// What the settings mean for sessions. There is nothing to debounce: each message is told at once.
+/// The hub's session policy. Nothing is debounced: each message is delivered at once.
 fn session_policy(settings: &WebhookSettings) -> SessionPolicy {
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     SessionPolicy {

@@ -1,5 +1,5 @@
-//! The daemon's probe of itself, the way of a client: a WebSocket, a message for it. It needs no Redis:
-//! a daemon that waits for one is alive.
+//! The self probe: connects as a WebSocket client and sends itself a message. It doesn't need
+//! Redis, since a daemon that waits for Redis is alive.
 
 use crate::{
     client::websocket::{UpgradeRequest, WebSocketClient, WebSocketClientError},
@@ -16,19 +16,18 @@ use futures_util::{FutureExt, future::BoxFuture};
 use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
-/// What the probe's name begins with: no back end has a user whose name begins with a control
-/// character.
+/// Prefix of the probe's user. No back end has a user that begins with a control character.
 const NAME: &str = "\u{1}probe";
 
-/// Knows the way.
+/// Probes the service as a client.
 pub(super) struct WebhookSelfProbe {
     hub: Hub,
-    room: ConnectionLimit,
+    connection_limit: ConnectionLimit,
     claim: RegistrationKey,
     rng: Mutex<fastrand::Rng>,
 }
 
-/// A pair for the probe of one daemon, which nobody can guess: its client always finds a place.
+/// A random pair for the probe of this daemon; its client is exempt from the connection limit.
 pub(super) fn claim(rng: &mut fastrand::Rng) -> RegistrationKey {
     let random = |rng: &mut fastrand::Rng| format!("{:032x}", rng.u128(..));
     RegistrationKey { user: format!("{NAME} {}", random(rng)), connection: random(rng) }
@@ -37,36 +36,36 @@ pub(super) fn claim(rng: &mut fastrand::Rng) -> RegistrationKey {
 impl WebhookSelfProbe {
     pub(super) fn new(
         hub: Hub,
-        room: ConnectionLimit,
+        connection_limit: ConnectionLimit,
         claim: RegistrationKey,
         rng: fastrand::Rng,
     ) -> Self {
-        Self { hub, room, claim, rng: Mutex::new(rng) }
+        Self { hub, connection_limit, claim, rng: Mutex::new(rng) }
     }
 
-    async fn visit(
+    async fn probe(
         &self,
         stream: Box<dyn ByteStream>,
-        place: &ServiceRoute,
+        route: &ServiceRoute,
     ) -> Result<(), SelfProbeError> {
         let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner).fork();
         let message = format!("probe {:016x}", rng.u64(..));
-        let _aside = self.room.exempt();
-        let host = place.server_names.first().map_or("localhost", String::as_str).to_owned();
-        let path = format!("{}/ws?probe", place.path);
-        let mut visitor =
+        let _exempt = self.connection_limit.exempt();
+        let host = route.server_names.first().map_or("localhost", String::as_str).to_owned();
+        let path = format!("{}/ws?probe", route.path);
+        let mut client =
             WebSocketClient::upgrade(stream, &UpgradeRequest { host, path }, rng).await?;
         let RegistrationKey { user, connection } = &self.claim;
         let pair = serde_json::json!({ "userId": user, "connectionId": connection });
-        visitor.send_text(&serde_json::json!({ "register": pair }).to_string()).await?;
-        match visitor.next().await?.as_str() {
+        client.send_text(&serde_json::json!({ "register": pair }).to_string()).await?;
+        match client.next().await?.as_str() {
             r#"{"registered":true}"# => {}
             other => return Err(WebSocketClientError::Refused(other.to_owned()).into()),
         }
         let notice = Notice::Opaque(MessageValue::text(&message).frame(MessageId::default()));
-        self.hub.notify(self.claim.home(), notice, Instant::now()).await?;
+        self.hub.notify(self.claim.primary(), notice, Instant::now()).await?;
         let expected = format!(r#"{{"id":"{}","message":"{message}"}}"#, MessageId::default());
-        while visitor.next().await? != expected {}
+        while client.next().await? != expected {}
         Ok(())
     }
 }
@@ -75,8 +74,8 @@ impl SelfProbe for WebhookSelfProbe {
     fn go<'a>(
         &'a self,
         stream: Box<dyn ByteStream>,
-        place: &'a ServiceRoute,
+        route: &'a ServiceRoute,
     ) -> BoxFuture<'a, Result<(), SelfProbeError>> {
-        self.visit(stream, place).boxed()
+        self.probe(stream, route).boxed()
     }
 }

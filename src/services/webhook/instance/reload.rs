@@ -1,4 +1,4 @@
-//! Settings that were read again, as far as a webhook host takes them in while it runs.
+//! Reload of a running webhook service's settings.
 
 use super::{WebhookService, access, session_policy};
 use crate::{
@@ -14,20 +14,20 @@ use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use std::{any::Any, sync::Arc};
 
-/// What follows the settings.
+/// Applies new settings.
 pub(super) struct WebhookReload {
-    /// In force.
+    /// Settings in force.
     settings: WebhookSettings,
     hub: Hub,
-    room: ConnectionLimit,
-    origins: ClientAddressResolver,
+    connection_limit: ConnectionLimit,
+    addresses: ClientAddressResolver,
     rest_handler: Arc<RestHandler>,
 }
 
-/// A part of the settings, its name, and whether it is the same in both.
+/// A part of the settings: its name, and a comparison.
 type WebhookSettingComparison = (&'static str, fn(&WebhookSettings, &WebhookSettings) -> bool);
 
-/// What takes effect at once.
+/// Settings that change at once.
 const LIVE: &[WebhookSettingComparison] = &[
     ("AUTH_TOKEN", |a, b| a.token == b.token),
     ("TRUSTED_PROXIES", |a, b| a.proxies.trusted == b.proxies.trusted),
@@ -35,7 +35,7 @@ const LIVE: &[WebhookSettingComparison] = &[
     ("MAX_CONNECTION_TIME", |a, b| a.max_connection == b.max_connection),
 ];
 
-/// What only a start takes in.
+/// Settings that need a restart.
 const FIXED: &[WebhookSettingComparison] = &[
     ("REDIS_URL or REDIS_HOST", |a, b| a.redis == b.redis),
     ("PUBLIC_URL", |a, b| a.public_url == b.public_url),
@@ -50,11 +50,11 @@ impl WebhookReload {
     pub(super) fn new(
         settings: WebhookSettings,
         hub: Hub,
-        room: ConnectionLimit,
-        origins: ClientAddressResolver,
+        connection_limit: ConnectionLimit,
+        addresses: ClientAddressResolver,
         rest_handler: Arc<RestHandler>,
     ) -> Self {
-        Self { settings, hub, room, origins, rest_handler }
+        Self { settings, hub, connection_limit, addresses, rest_handler }
     }
 
     async fn apply(&mut self, new: &WebhookSettings) -> Vec<SettingChange> {
@@ -64,10 +64,10 @@ impl WebhookReload {
         self.settings.max_connections = new.max_connections;
         self.settings.max_connection = new.max_connection;
         self.rest_handler.allow(access(&self.settings));
-        self.origins.trust(self.settings.proxies.trusted.clone());
-        self.room.set_maximum(self.settings.max_connections);
+        self.addresses.trust(self.settings.proxies.trusted.clone());
+        self.connection_limit.set_maximum(self.settings.max_connections);
         if self.hub.apply(session_policy(&self.settings), 0).await.is_err() {
-            tracing::debug!("the hub has ended before it heard of new settings");
+            tracing::debug!("hub ended before the new settings applied");
         }
         changes
     }

@@ -1,4 +1,4 @@
-//! Answers what back ends and callers of hooks ask.
+//! Handlers of the REST API and of private URLs.
 
 use super::{
     query, response,
@@ -20,14 +20,14 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use std::sync::{Arc, PoisonError, RwLock};
 use warp::reply::Response;
 
-/// What `/api/status/info` says: the original's words, which its tests compare.
+/// Body of `/api/status/info`, as the original's tests expect it.
 const INFO: &str = r#"{"name":"notification-server","version":"1.0.0"}"#;
-/// The description of all this.
+/// The OpenAPI description of the REST API.
 const DESCRIPTION: &str = include_str!("../openapi.json");
-/// The header that names a message that was taken in; the original's answer has no body.
+/// Response header with the id of an accepted message; the original's response has no body.
 const MESSAGE_ID: &str = "x-message-id";
 
-/// Who answers.
+/// Handles requests of back ends and calls of hooks.
 pub struct RestHandler {
     store: Arc<dyn RegistrationStore>,
     hooks: HookService,
@@ -35,19 +35,19 @@ pub struct RestHandler {
     counts: PushCounters,
 }
 
-/// What is counted.
+/// Counters of accepted messages.
 pub struct PushCounters {
-    /// Messages taken in from back ends.
+    /// Accepted from back ends.
     pub pushes: Box<dyn Fn() + Send + Sync>,
-    /// Messages taken in over hooks.
+    /// Accepted through hooks.
     pub hooks: Box<dyn Fn() + Send + Sync>,
 }
 
-/// Nothing came of it: what the caller hears.
+/// Response to a refused request.
 type RestRejection = Box<Response>;
 
 impl RestHandler {
-    /// At this store, for those who may.
+    /// Creates a handler on this store.
     pub fn new(
         store: Arc<dyn RegistrationStore>,
         hooks: HookService,
@@ -57,12 +57,12 @@ impl RestHandler {
         Self { store, hooks, access: RwLock::new(access), counts }
     }
 
-    /// Others may from now on.
+    /// Changes the access control.
     pub fn allow(&self, access: BackendAccess) {
         *self.access.write().unwrap_or_else(PoisonError::into_inner) = access;
     }
 
-    /// The answer. As in the original bodies are looked at first, then who sends them.
+    /// Handles a request. As in the original the body is checked before the token.
     pub async fn answer(
         &self,
         call: RestRoute,
@@ -96,11 +96,11 @@ impl RestHandler {
                 (self.counts.hooks)();
                 response::empty(StatusCode::OK)
             }
-            HookCallResult::Gone => response::words(StatusCode::NOT_FOUND),
-            HookCallResult::TooMany => response::words(StatusCode::TOO_MANY_REQUESTS),
+            HookCallResult::Gone => response::message(StatusCode::NOT_FOUND),
+            HookCallResult::TooMany => response::message(StatusCode::TOO_MANY_REQUESTS),
             HookCallResult::Bad(bad) => *denied(bad),
-            HookCallResult::Empty => response::words(StatusCode::BAD_REQUEST),
-            HookCallResult::TryLater => response::words(StatusCode::SERVICE_UNAVAILABLE),
+            HookCallResult::Empty => response::message(StatusCode::BAD_REQUEST),
+            HookCallResult::TryLater => response::message(StatusCode::SERVICE_UNAVAILABLE),
         }
     }
 
@@ -129,9 +129,9 @@ impl RestHandler {
                     self.hooks.revoke(&MessageTarget::User(user), &id).await.map_err(refused)?;
                 Ok(found(revoked))
             }
-            // Answered before.
+            // Handled by the caller.
             RestRoute::Ping | RestRoute::Info | RestRoute::Description | RestRoute::Hook(_) => {
-                Ok(response::words(StatusCode::NOT_FOUND))
+                Ok(response::message(StatusCode::NOT_FOUND))
             }
         }
     }
@@ -160,12 +160,12 @@ impl RestHandler {
     async fn make_hook(&self, user: String, body: &[u8]) -> Result<Response, RestRejection> {
         let request = match body {
             [] => HookRequest::default(),
-            // A list could be read as one, too.
+            // serde would accept an array too.
             body if !body.trim_ascii_start().starts_with(b"{") => return Err(bad_request()),
             body => serde_json::from_slice(body).map_err(|_| bad_request())?,
         };
         if request.to.is_some() {
-            // Which connection, a back end has to say.
+            // A back end must name the connection itself.
             return Err(bad_request());
         }
         let to = match &request.connection {
@@ -196,7 +196,7 @@ fn named(id: MessageId) -> Response {
 fn found(found: bool) -> Response {
     match found {
         true => response::empty(StatusCode::OK),
-        false => response::words(StatusCode::NOT_FOUND),
+        false => response::message(StatusCode::NOT_FOUND),
     }
 }
 
@@ -210,11 +210,11 @@ fn pair(user: &str, query: &str) -> Result<RegistrationKey, RestRejection> {
 }
 
 fn bad_request() -> RestRejection {
-    Box::new(response::words(StatusCode::BAD_REQUEST))
+    Box::new(response::message(StatusCode::BAD_REQUEST))
 }
 
 fn denied(bad: MessageBodyError) -> RestRejection {
-    Box::new(response::words(match bad {
+    Box::new(response::message(match bad {
         MessageBodyError::Malformed => StatusCode::BAD_REQUEST,
         MessageBodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         MessageBodyError::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -226,7 +226,7 @@ fn store_error(error: RegistrationStoreError) -> RestRejection {
 }
 
 fn refused(error: HookError) -> RestRejection {
-    Box::new(response::words(match error {
+    Box::new(response::message(match error {
         HookError::Malformed => StatusCode::BAD_REQUEST,
         HookError::Full => StatusCode::TOO_MANY_REQUESTS,
         HookError::TryLater => StatusCode::SERVICE_UNAVAILABLE,

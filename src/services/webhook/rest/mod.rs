@@ -1,4 +1,4 @@
-//! The REST side, for back ends and for whoever has a private URL: `specs/webhook-push.md` section 2.
+//! The REST API of back ends, and private URLs: `specs/webhook-push.md` section 2.
 
 mod handler;
 mod query;
@@ -16,8 +16,8 @@ use route::RestRoute;
 use std::sync::Arc;
 use warp::{Filter, filters::BoxedFilter, path::Tail, reply::Response};
 
-/// What the REST side answers; a request for anything else is rejected, so that others can follow.
-pub fn routes(desk: Arc<RestHandler>) -> BoxedFilter<(Response,)> {
+/// Routes of the REST API; other requests are rejected, so that further routes can follow.
+pub fn routes(rest_handler: Arc<RestHandler>) -> BoxedFilter<(Response,)> {
     let call = warp::method().and(warp::path::tail()).and_then(|method: Method, tail: Tail| {
         let call = RestRoute::read(&method, tail.as_str());
         async move { call.ok_or_else(warp::reject::not_found) }
@@ -27,10 +27,10 @@ pub fn routes(desk: Arc<RestHandler>) -> BoxedFilter<(Response,)> {
         .and(warp::header::headers_cloned())
         .and(warp::body::stream())
         .then(move |call: RestRoute, query: String, headers: HeaderMap, body| {
-            let desk = Arc::clone(&desk);
+            let rest_handler = Arc::clone(&rest_handler);
             async move {
                 let body = request_body::read(&headers, body).await;
-                desk.answer(call, &query, &headers, body).await
+                rest_handler.answer(call, &query, &headers, body).await
             }
             .boxed()
         })

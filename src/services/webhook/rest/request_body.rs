@@ -1,4 +1,4 @@
-//! Reads a body, as long as it may be.
+//! Reads request bodies up to the size limit.
 
 use crate::services::webhook::body::{MAX_BODY, MessageBodyError};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -6,11 +6,11 @@ use futures_util::{Stream, StreamExt};
 use http::{HeaderMap, header::CONTENT_LENGTH};
 use std::pin::pin;
 
-/// Of a longer body so much is read and thrown away, so that the answer isn't lost with a connection
-/// that is closed while its client still sends.
-const THROWN_AWAY: usize = 1 << 20;
+/// Up to this many bytes of a body that is too long are discarded, since closing the connection
+/// while the client sends could lose the response.
+const MAX_DISCARDED: usize = 1 << 20;
 
-/// The whole body.
+/// Reads a whole body.
 ///
 /// # Errors
 /// [`MessageBodyError::TooLarge`]; [`MessageBodyError::Malformed`] when it ends early.
@@ -27,7 +27,7 @@ pub async fn read<B: Buf>(
         length += part.remaining();
         if length.max(announced) <= MAX_BODY {
             read.put(part);
-        } else if length.max(announced) > THROWN_AWAY {
+        } else if length.max(announced) > MAX_DISCARDED {
             return Err(MessageBodyError::TooLarge);
         }
     }

@@ -1,4 +1,4 @@
-//! The answers: statuses, texts and types as the original has them.
+//! Responses with the original's statuses, texts and types.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use http::{
@@ -8,31 +8,31 @@ use http::{
 use sha1::{Digest, Sha1};
 use warp::reply::{Reply, Response};
 
-/// What the original calls JSON.
+/// The original's type for JSON.
 pub const JSON: &str = "application/json; charset=utf-8";
-/// And HTML, which it says `pong` in.
+/// The original's type for `pong`.
 pub const HTML: &str = "text/html; charset=utf-8";
 
-/// No body: `Content-Length: 0`.
+/// A response without body and with `Content-Length: 0`.
 pub fn empty(status: StatusCode) -> Response {
     let mut answer = Response::default();
     *answer.status_mut() = status;
     answer
 }
 
-/// The status' name as plain text: `Bad Request`.
-pub fn words(status: StatusCode) -> Response {
+/// The status text as plain text, such as `Bad Request`.
+pub fn message(status: StatusCode) -> Response {
     crate::server::text(status, status.canonical_reason().unwrap_or_default())
 }
 
-/// JSON that nobody else may keep.
+/// JSON that must not be cached.
 pub fn private(status: StatusCode, json: &serde_json::Value) -> Response {
     let mut answer = with_type(status, JSON, json.to_string());
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
 
-/// What a client may already have: 304 then.
+/// A constant with an ETag; 304 if the client has it.
 pub fn lasting(headers: &HeaderMap, kind: &'static str, body: &'static str) -> Response {
     let tag = tag(body);
     let mut answer = match has(headers, &tag) {
@@ -52,13 +52,13 @@ fn with_type(status: StatusCode, kind: &'static str, body: impl Reply) -> Respon
     answer
 }
 
-/// Weak, as Express makes it: length and SHA-1.
+/// A weak ETag as Express creates it: length and SHA-1.
 fn tag(body: &str) -> String {
     let digest = STANDARD_NO_PAD.encode(Sha1::digest(body.as_bytes()));
     format!("W/\"{:x}-{digest}\"", body.len())
 }
 
-/// RFC 9110 section 13.1.2, compared weakly.
+/// Weak comparison of RFC 9110 section 13.1.2.
 fn has(headers: &HeaderMap, tag: &str) -> bool {
     let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
@@ -73,7 +73,7 @@ mod tests {
     use http::header::{ETAG, IF_NONE_MATCH};
 
     #[test]
-    fn who_has_it_hears_only_that() {
+    fn a_matching_etag_is_answered_304() {
         assert_eq!(tag("pong"), "W/\"4-DlFKBmK8tp3IY5U9HOJuPUDoGoc\"");
         let ask = |known: Option<&str>| {
             let mut headers = HeaderMap::new();

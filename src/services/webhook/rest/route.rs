@@ -1,9 +1,9 @@
-//! Which of the routes a request is for. As Express does it: case doesn't matter but in parameters, one
-//! slash at the end is nothing, a parameter is one segment.
+//! Routes of the REST API, matched as Express does: case-insensitive except parameters, one
+//! trailing slash ignored, one segment per parameter.
 
 use http::Method;
 
-/// A request that has a route.
+/// A request with a known route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RestRoute {
     /// `PUT /api/{user}/register`.
@@ -29,8 +29,8 @@ pub enum RestRoute {
 }
 
 impl RestRoute {
-    /// The route for a path below the host's place, without its first slash; none: 404. Parameters
-    /// are as they were sent: see [`parameter`].
+    /// The route of a path below the service's path, without its leading slash. Parameters are
+    /// still encoded: see [`parameter`].
     pub fn read(method: &Method, path: &str) -> Option<Self> {
         let path = path.strip_suffix('/').unwrap_or(path);
         let segments: Vec<&str> = path.split('/').collect();
@@ -76,7 +76,7 @@ impl RestRoute {
     }
 }
 
-/// What a parameter in the path says; none: it is badly encoded, or no text.
+/// Decodes a path parameter; none if it is badly encoded or not UTF-8.
 pub fn parameter(text: &str) -> Option<String> {
     let encoded = text.as_bytes();
     let whole = |at: usize| {

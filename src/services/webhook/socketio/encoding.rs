@@ -1,18 +1,18 @@
-//! Letters beyond ASCII with clients of the older generation: 1.x encodes what it sends by polling to
-//! UTF-8 twice and expects the same back, 2.x doesn't, and nothing tells the two apart
+//! Non-ASCII characters for clients of the older generation. Version 1.x encodes to UTF-8 twice
+//! when polling and expects the same back, 2.x doesn't, and no field distinguishes them
 //! (`specs/webhook-push.md` section 3).
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use std::fmt::Write;
 
-/// JSON without a letter beyond ASCII, which is right for every client.
+/// Serializes to ASCII JSON, which is correct for every client.
 pub fn ascii(value: &(impl Serialize + ?Sized)) -> serde_json::Result<Box<RawValue>> {
     let raw = to_raw_value(value)?;
     if raw.get().is_ascii() { Ok(raw) } else { RawValue::from_string(escape(raw.get())) }
 }
 
-/// Letters beyond ASCII stand in strings only, where an escape means the same: RFC 8259 section 7.
+/// Non-ASCII characters occur in strings only, where an escape is equivalent: RFC 8259 section 7.
 fn escape(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len() * 2);
     for letter in json.chars() {
@@ -21,15 +21,15 @@ fn escape(json: &str) -> String {
             continue;
         }
         for unit in letter.encode_utf16(&mut [0; 2]) {
-            // Writing to a string doesn't fail.
+            // Writing to a `String` can't fail.
             let _ = write!(escaped, "\\u{unit:04x}");
         }
     }
     escaped
 }
 
-/// A payload of packets (`<length>:<packet>` each, lengths in UTF-16 units) with every packet that was
-/// encoded twice decoded once. What isn't such a payload is left as it is, for the library to refuse.
+/// Decodes the packets of a payload (`<length>:<packet>` each, lengths in UTF-16 units) that were
+/// encoded twice. An invalid payload is left unchanged for the library to refuse.
 pub fn decoded_once(payload: &str) -> Option<String> {
     if payload.is_ascii() {
         return None;
@@ -45,7 +45,7 @@ pub fn decoded_once(payload: &str) -> Option<String> {
     Some(decoded)
 }
 
-/// The first so many UTF-16 units.
+/// Splits after so many UTF-16 units.
 fn split_units(text: &str, units: usize) -> Option<(&str, &str)> {
     let mut counted = 0;
     for (at, letter) in text.char_indices() {
@@ -57,8 +57,8 @@ fn split_units(text: &str, units: usize) -> Option<(&str, &str)> {
     (counted == units).then_some((text, ""))
 }
 
-/// The text whose UTF-8 bytes these letters are, if they can be such bytes. A 2.x client may mean such
-/// letters as they stand; hardly a name looks like that.
+/// Decodes a text whose characters are UTF-8 bytes. A 2.x client may mean such characters
+/// literally, but names hardly look like that.
 fn once(packet: &str) -> Option<String> {
     let bytes: Option<Vec<u8>> = packet.chars().map(|letter| u8::try_from(letter).ok()).collect();
     String::from_utf8(bytes?).ok()
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_1_x_sends_is_read_as_what_2_x_sends() {
+    fn payloads_of_1_x_are_decoded_like_those_of_2_x() {
         let packet = r#"42["register","é☃😀","c"]"#;
         let expected = payload(&[packet, "2"]);
         assert_eq!(decoded_once(&payload(&[&twice(packet), "2"])), Some(expected.clone()));
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_payload_is_left_alone() {
+    fn an_invalid_payload_is_left_unchanged() {
         for bad in ["é", "9:é", ":é", "1:éé", "-1:é", "1:😀"] {
             assert_eq!(decoded_once(bad), None, "{bad}");
         }
@@ -118,7 +118,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_taken_without_harm(text: String) {
+        fn any_text_is_accepted_without_panic(text: String) {
             let _ = decoded_once(&text);
         }
     }

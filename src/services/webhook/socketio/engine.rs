@@ -1,5 +1,5 @@
-//! The library behind two doors: a request to be answered, and a WebSocket to be served. What either
-//! asks of it is put into requests made anew, so that nothing of a client's own reaches it but packets.
+//! Wraps the Socket.IO library: answers polling requests and serves WebSockets. Both pass newly
+//! built requests to the library, so that only a client's packets reach it.
 
 use super::{io_client::SocketIoClient, query::EngineQuery, stream::CancellableStream};
 use crate::server::stream::ClientStream;
@@ -12,24 +12,24 @@ use socketioxide::{SocketIo, SocketIoBuilder};
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
-/// The longest payload of a request, and the longest packet: registrations are short.
+/// Maximum size of a payload and of a packet, in bytes; registrations are short.
 pub const MAX_PAYLOAD: usize = 100_000;
-/// Packets that wait for a client between two polls. When there is no room the hub's mailbox fills, and
-/// then the hub ends the session.
-const WAITING: usize = 64;
-/// `specs/webhook-push.md` section 3.
+/// Packets that wait for a client between two polls. When the queue is full, the hub's pending
+/// notices fill and the hub closes the session.
+const MAX_QUEUED: usize = 64;
+/// Values of `specs/webhook-push.md` section 3.
 const PING_INTERVAL: Duration = Duration::from_secs(25);
 const PING_TIMEOUT: Duration = Duration::from_secs(60);
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a newer client may take to name its namespace. Until then the library keeps it, even if it
-/// goes.
+/// Time limit for a newer client to enter its namespace. Until then the library keeps the session
+/// even if the client disconnects.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long the library may take to end all sessions.
-const CLOSING: Duration = Duration::from_secs(2);
+/// Time limit for closing all sessions at the end.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 type EngineResponseFuture = BoxFuture<'static, Response<Bytes>>;
 
-/// The library. Cheap to clone.
+/// The Socket.IO library. Cheap to clone.
 #[derive(Clone)]
 pub struct SocketIoEngine {
     io: SocketIo,
@@ -38,7 +38,7 @@ pub struct SocketIoEngine {
 }
 
 impl SocketIoEngine {
-    /// A library that knows no namespace yet.
+    /// Creates a library without namespaces.
     pub fn new() -> Self {
         let (service, io) = limits(SocketIo::builder()).build_svc();
         let serving = service.clone();
@@ -55,20 +55,20 @@ impl SocketIoEngine {
         let serve = move |stream: CancellableStream, request: Request<()>| {
             let served =
                 Service::<(CancellableStream, Request<()>)>::call(&serving, (stream, request));
-            // Whatever it may be, the connection has been dropped.
+            // The library has dropped the connection.
             if let Err(error) = served.into_inner() {
-                tracing::debug!(%error, "a Socket.IO connection was not taken");
+                tracing::debug!(%error, "Socket.IO connection refused by the library");
             }
         };
         Self { io, answer: Arc::new(answer), serve: Arc::new(serve) }
     }
 
-    /// To set up what is done with events.
+    /// The library, for event handlers.
     pub fn io(&self) -> &SocketIo {
         &self.io
     }
 
-    /// Answers a request; a new session's `io_client` goes along.
+    /// Answers a polling request; `io_client` is attached to a new session.
     pub async fn answer(
         &self,
         method: Method,
@@ -103,8 +103,8 @@ impl SocketIoEngine {
         (self.serve)(CancellableStream::new(stream, leftover, &io_client.cut), request);
     }
 
-    /// Ends one client's session as a lost connection would: it comes back by itself. There is no
-    /// other way to the library's session than the client's own.
+    /// Ends a client's session as a lost connection would, so that it reconnects. The library
+    /// offers no other access to its session than a close packet of the client.
     pub async fn end(&self, io_client: &SocketIoClient) {
         io_client.cut.cancel();
         let Some(sid) = io_client.sid() else { return };
@@ -115,10 +115,10 @@ impl SocketIoEngine {
         self.answer(Method::POST, &query, (None, close_packet), None).await;
     }
 
-    /// Ends all sessions, likewise.
+    /// Ends all sessions in the same way.
     pub async fn close(&self) {
-        if timeout(CLOSING, self.io.close()).await.is_err() {
-            tracing::debug!("some Socket.IO sessions did not end in time");
+        if timeout(CLOSE_TIMEOUT, self.io.close()).await.is_err() {
+            tracing::debug!("some Socket.IO sessions did not close in time");
         }
     }
 }
@@ -130,14 +130,14 @@ fn limits(builder: SocketIoBuilder) -> SocketIoBuilder {
         .ping_timeout(PING_TIMEOUT)
         .upgrade_timeout(UPGRADE_TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT)
-        .max_buffer_size(WAITING)
+        .max_buffer_size(MAX_QUEUED)
         .max_payload(MAX_PAYLOAD as u64)
         .ws_max_message_size(MAX_PAYLOAD)
         .ws_max_frame_size(MAX_PAYLOAD)
 }
 
 fn uri(query: &EngineQuery) -> http::Uri {
-    // Nothing but what any URI may hold is in it.
+    // The query contains valid characters only.
     http::Uri::try_from(query.uri()).unwrap_or_default()
 }
 

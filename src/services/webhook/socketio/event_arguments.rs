@@ -1,4 +1,4 @@
-//! The arguments of an event: whatever a client gives, and what is understood of it.
+//! Arguments of an event, which clients may choose freely.
 
 use crate::services::webhook::{message_id::MessageId, registration_key::RegistrationKey};
 use serde::{
@@ -8,10 +8,10 @@ use serde::{
 use serde_json::Value;
 use std::fmt;
 
-/// Arguments of an event that are looked at.
+/// Number of arguments that are read.
 const ARGUMENTS: usize = 3;
 
-/// The first arguments of an event, whatever they are.
+/// The first arguments of an event, of any type.
 pub struct RawArguments(pub Vec<Value>);
 
 impl<'de> Deserialize<'de> for RawArguments {
@@ -42,22 +42,22 @@ impl<'de> Visitor<'de> for RawArgumentsVisitor {
     }
 }
 
-/// What an event says: a pair and what is wanted.
+/// The parsed arguments of an event.
 #[derive(Debug, Default, PartialEq)]
 pub struct EventArguments {
-    /// The pair, if it can be one.
+    /// The pair, if both names are valid.
     pub claim: Option<RegistrationKey>,
-    /// The third argument.
+    /// The third argument, null if absent.
     pub options: Value,
 }
 
-/// Not the id of a message.
+/// A `since` that isn't a message id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not the id of a message")]
 pub struct InvalidSinceId;
 
 impl EventArguments {
-    /// Reads arguments.
+    /// Parses the arguments of an event.
     pub fn read(arguments: Vec<Value>) -> Self {
         let mut arguments = arguments.into_iter();
         let mut name = || match arguments.next() {
@@ -72,15 +72,15 @@ impl EventArguments {
         Self { claim, options: arguments.next().unwrap_or_default() }
     }
 
-    /// `ids`: the id of each message is wanted as second argument.
+    /// `ids`: whether each message is followed by its id as a second argument.
     pub fn wants_ids(&self) -> bool {
         self.options["ids"] == true
     }
 
-    /// `since`: the last message it had.
+    /// `since`: the last message that the client has received.
     ///
     /// # Errors
-    /// When it is no id.
+    /// When it isn't a message id.
     pub fn since(&self) -> Result<Option<MessageId>, InvalidSinceId> {
         match &self.options["since"] {
             Value::Null => Ok(None),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_is_two_strings_and_whatever_follows() {
+    fn a_pair_is_two_strings_and_any_further_arguments() {
         let expected = RegistrationKey::new("u", "c");
         for more in [json!(["u", "c"]), json!(["u", "c", null]), json!(["u", "c", {}, 4, [5]])] {
             let event_arguments = event_arguments(more);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_pair() {
+    fn other_arguments_are_no_pair() {
         for bad in [
             json!([]),
             json!(["u"]),

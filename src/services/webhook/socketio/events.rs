@@ -1,9 +1,9 @@
-//! What clients say: `register`, with whatever arguments, and `hook`.
+//! Handlers of the clients' events: `register` and `hook`.
 
 use super::{
     engine::SocketIoEngine,
     event_arguments::{EventArguments, RawArguments},
-    forwarder::{NO_ROOM, RegistrationErrorEvent, SocketIoForwarder, encoded},
+    forwarder::{FULL_QUEUE_RETRY, RegistrationErrorEvent, SocketIoForwarder, encoded},
     io_client::SocketIoClient,
 };
 use crate::{
@@ -24,38 +24,38 @@ use socketioxide::{
 use std::{convert::Infallible, sync::Arc};
 use tokio::time::sleep;
 
-/// What events come to.
+/// Dependencies of the event handlers.
 #[derive(Clone)]
 pub struct SocketIoEvents {
-    /// The way in, and private URLs.
-    pub inside: WebhookHandlers,
-    /// The library.
+    /// Admission of clients and their private URLs.
+    pub handlers: WebhookHandlers,
+    /// The Socket.IO library.
     pub engine: SocketIoEngine,
-    /// Where what is told is carried.
+    /// Tasks that forward messages.
     pub tasks: TaskGroup,
 }
 
 impl SocketIoEvents {
-    /// Has the library call us. Before a client hears that it is connected everything is set up, so
-    /// that its first word isn't lost.
+    /// Installs the handlers. They are set up before a client learns that it is connected, so that
+    /// its first event isn't lost.
     pub fn listen(self) {
         let io = self.engine.io().clone();
-        let set_up = move |socket: SocketRef| {
-            self.clone().welcome(&socket);
+        let connected = move |socket: SocketRef| {
+            self.clone().set_up(&socket);
             std::future::ready(Ok::<(), Infallible>(()))
         };
-        io.ns("/", (async || ()).with(set_up));
+        io.ns("/", (async || ()).with(connected));
     }
 
-    fn welcome(self, socket: &SocketRef) {
+    fn set_up(self, socket: &SocketRef) {
         let Some(io_client) = socket.req_parts().extensions.get::<Arc<SocketIoClient>>().cloned()
         else {
-            return tracing::error!("a Socket.IO client came past us");
+            return tracing::error!("Socket.IO client without connection state");
         };
         io_client.set_sid(&socket.id.to_string());
-        let gone = io_client.enter_namespace();
-        socket.on_disconnect(async move || gone.cancel());
-        // The library keeps the handlers with the socket: they must not keep what keeps the socket.
+        let left = io_client.enter_namespace();
+        socket.on_disconnect(async move || left.cancel());
+        // The library keeps the handlers with the socket, so they must not own the socket's owner.
         let io_client = Arc::downgrade(&io_client);
         let (events, whose) = (self.clone(), io_client.clone());
         let register = async move |socket: SocketRef,
@@ -90,20 +90,21 @@ impl SocketIoEvents {
     ) -> Result<(), AdmissionError> {
         let claim = event_arguments.claim.clone().ok_or(AdmissionError::Malformed)?;
         let since = event_arguments.since().map_err(|_| AdmissionError::Malformed)?;
-        let _turn = io_client.turns.try_acquire().map_err(|_| AdmissionError::TryLater)?;
+        let _turn =
+            io_client.request_permits.try_acquire().map_err(|_| AdmissionError::TryLater)?;
         let _alone = io_client.begin_registration(&claim).ok_or(AdmissionError::TryLater)?;
         if !io_client.has_room_for(&claim) {
             return Err(AdmissionError::Full);
         }
-        let (stream, relay) = SessionBridge::pair().map_err(|error| {
-            tracing::warn!(%error, "no descriptors left for a client of Socket.IO");
+        let (stream, bridge) = SessionBridge::pair().map_err(|error| {
+            tracing::warn!(%error, "no descriptors left for a Socket.IO client");
             AdmissionError::TryLater
         })?;
         io_client.protect_from_eviction();
         io_client.set_renewing(&claim, true);
-        let authenticated = &self.inside.authenticated;
+        let admission = &self.handlers.admission;
         let entered =
-            authenticated.enter(claim.clone(), &io_client.peer, stream, Bytes::new(), since).await;
+            admission.enter(claim.clone(), &io_client.peer, stream, Bytes::new(), since).await;
         if let Err(refused) = entered {
             io_client.set_renewing(&claim, false);
             return Err(refused);
@@ -111,12 +112,12 @@ impl SocketIoEvents {
         let over = io_client.bind(claim.clone());
         let (socket, io_client, ids) =
             (socket.clone(), Arc::clone(io_client), event_arguments.wants_ids());
-        let carrier = SocketIoForwarder { socket, io_client, claim, ids, relay, over };
-        self.tasks.spawn(carrier.run(self.engine.clone()));
+        let forwarder = SocketIoForwarder { socket, io_client, claim, ids, bridge, over };
+        self.tasks.spawn(forwarder.run(self.engine.clone()));
         Ok(())
     }
 
-    /// What a client wants of the private URLs of a pair that it is registered as.
+    /// Handles a request about the private URLs of a registered pair.
     async fn hook(&self, io_client: &SocketIoClient, event_arguments: &EventArguments) -> Value {
         let refused = |why: AdmissionError| json!({ "error": why.name() });
         let Some(claim) = &event_arguments.claim else { return refused(AdmissionError::Malformed) };
@@ -131,15 +132,14 @@ impl SocketIoEvents {
         let Ok(command) = serde_json::from_value::<HookCommand>(options) else {
             return refused(AdmissionError::Malformed);
         };
-        match io_client.turns.try_acquire() {
-            Ok(_turn) => self.inside.hooks.ask(claim, &command).await,
+        match io_client.request_permits.try_acquire() {
+            Ok(_turn) => self.handlers.hooks.ask(claim, &command).await,
             Err(_) => refused(AdmissionError::TryLater),
         }
     }
 }
 
-/// Tells a client how it went, if it wants to know: by its callback, or else, where it went wrong, by
-/// an event.
+/// Sends the result of a registration: by the callback, or else, for an error, by an event.
 async fn acknowledge(
     socket: &SocketRef,
     io_client: &SocketIoClient,
@@ -158,8 +158,8 @@ async fn acknowledge(
     }
 }
 
-/// By its callback, or else by an event. For as many answers as a client has turns it is waited until
-/// there is room: it may not have fetched yet what it was sent before.
+/// Answers by the callback, or else by an event. Waits for room in the client's queue while it has
+/// a turn, since it may not have polled yet.
 async fn respond(
     socket: &SocketRef,
     io_client: &SocketIoClient,
@@ -168,7 +168,7 @@ async fn respond(
     answer: &impl Serialize,
 ) {
     let Ok(encoded) = encoded(socket, answer) else { return };
-    let turn = io_client.turns.try_acquire();
+    let turn = io_client.request_permits.try_acquire();
     let sent = loop {
         let sent = match call.ack {
             Some(_) => call.sender().send(&encoded),
@@ -176,18 +176,18 @@ async fn respond(
         };
         match sent {
             Err(SendError::Socket(SocketError::InternalChannelFull)) if turn.is_ok() => {
-                sleep(NO_ROOM).await;
+                sleep(FULL_QUEUE_RETRY).await;
             }
             sent => break sent,
         }
     };
-    // It has gone, or doesn't listen.
+    // The client has disconnected or doesn't handle the event.
     if sent.is_err() {
-        tracing::debug!(event, "a client of Socket.IO could not be answered");
+        tracing::debug!(event, "Socket.IO client could not be answered");
     }
 }
 
-/// What can't be read says nothing.
+/// Unreadable arguments count as absent.
 fn read(TryData(event_arguments): TryData<RawArguments>) -> EventArguments {
     event_arguments.map_or_else(
         |_| EventArguments::default(),
@@ -195,14 +195,14 @@ fn read(TryData(event_arguments): TryData<RawArguments>) -> EventArguments {
     )
 }
 
-/// What a client called us with: whether it gave a callback along, and which.
+/// An event's callback, if the client gave one.
 struct EventAcknowledgement {
     socket: Arc<Socket>,
     ack: Option<i64>,
 }
 
 impl EventAcknowledgement {
-    /// Calls the callback, if there is one. The library's own can be tried once only.
+    /// A new sender for the callback, since the library's own can be used only once.
     fn sender(&self) -> AckSender {
         let mut nothing = socketioxide_core::Value::Bytes(Bytes::new());
         let Ok(sender) = AckSender::from_message_parts(&self.socket, &mut nothing, &self.ack);

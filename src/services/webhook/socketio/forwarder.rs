@@ -1,4 +1,4 @@
-//! From a session of the hub to a client's socket.
+//! Forwards messages from a hub session to a client's socket.
 
 use super::{encoding::ascii, engine::SocketIoEngine, io_client::SocketIoClient};
 use crate::{
@@ -13,38 +13,38 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-/// How long to wait for room at a client that has not fetched what it was sent: the library doesn't
-/// tell when there is some.
-pub const NO_ROOM: Duration = Duration::from_millis(50);
-/// Close codes of [`crate::push::session::CloseReason`] that say that this pair's session isn't to come back.
+/// Interval in which a full client queue is retried; the library doesn't notify about room.
+pub const FULL_QUEUE_RETRY: Duration = Duration::from_millis(50);
+/// Close codes of [`crate::push::session::CloseReason`] after which this pair's session shouldn't
+/// come back.
 const REPLACED: CloseCode = CloseCode(4409);
 const REVOKED: CloseCode = CloseCode(4401);
 
-/// One registration of a client, and what is carried to it.
+/// One registration of a client and its session.
 pub struct SocketIoForwarder {
-    /// The client's socket.
+    /// Socket of the client.
     pub socket: SocketRef,
-    /// The client.
+    /// State of the client.
     pub io_client: Arc<SocketIoClient>,
-    /// What it is registered as.
+    /// The registered pair.
     pub claim: RegistrationKey,
-    /// Whether it wants to be told the ids of messages.
+    /// Whether the client wants message ids.
     pub ids: bool,
-    /// The session.
-    pub relay: SessionBridge,
-    /// Cancelled when the registration is over.
+    /// The hub session.
+    pub bridge: SessionBridge,
+    /// Cancelled when the registration ends.
     pub over: CancellationToken,
 }
 
-/// The client is gone.
+/// The client has disconnected.
 struct SocketIoDisconnected;
 
 impl SocketIoForwarder {
-    /// Carries until either end goes.
+    /// Forwards until the session or the client ends.
     pub async fn run(mut self, engine: SocketIoEngine) {
         let over = self.over.clone();
         let Some(code) = over.run_until_cancelled(self.forward()).await else { return };
-        // Replaced by the same client is no news to it.
+        // A client that registers the same pair again knows that it replaces itself.
         let replaced = matches!(code, Ok(REPLACED));
         if (replaced && self.io_client.is_renewing(&self.claim)) || over.is_cancelled() {
             return;
@@ -53,19 +53,19 @@ impl SocketIoForwarder {
         let why = match code {
             Ok(REPLACED) => "replaced",
             Ok(REVOKED) => "unknown",
-            // Overload, a restart, a lost socket: the client comes back and registers anew.
+            // Overload, restart or a lost socket: the client reconnects and registers again.
             Ok(_) => return engine.end(&self.io_client).await,
             Err(SocketIoDisconnected) => return,
         };
-        let told = RegistrationErrorEvent::new(why, Some(&self.claim));
-        if say(&self.socket, "error", &told, None).await.is_err() {
-            tracing::debug!("a client was gone before it heard that its registration is over");
+        let error = RegistrationErrorEvent::new(why, Some(&self.claim));
+        if say(&self.socket, "error", &error, None).await.is_err() {
+            tracing::debug!("client disconnected before it was notified of its ended registration");
         }
     }
 
     async fn forward(&mut self) -> Result<CloseCode, SocketIoDisconnected> {
         loop {
-            match self.relay.next().await {
+            match self.bridge.next().await {
                 Some(BridgeEvent::Message(text)) => self.deliver(&text).await?,
                 Some(BridgeEvent::Closed(code, _)) => return Ok(code),
                 None => return Ok(CloseCode::GOING_AWAY),
@@ -81,7 +81,7 @@ impl SocketIoForwarder {
     }
 }
 
-/// Why a client isn't registered, as it hears it: a word of a closed set, and its own words.
+/// Error event of a registration: the reason and the client's pair.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RegistrationErrorEvent<'a> {
@@ -94,7 +94,7 @@ pub struct RegistrationErrorEvent<'a> {
 }
 
 impl<'a> RegistrationErrorEvent<'a> {
-    /// Of this pair, if it said one.
+    /// Creates an error about this pair.
     pub fn new(error: &'static str, claim: Option<&'a RegistrationKey>) -> Self {
         let user_id = claim.map(|claim| &*claim.user);
         let connection_id = claim.map(|claim| &*claim.connection);
@@ -102,7 +102,7 @@ impl<'a> RegistrationErrorEvent<'a> {
     }
 }
 
-/// What is to be sent, in the letters this client understands.
+/// Serializes a value in an encoding that this client understands.
 pub fn encoded(
     socket: &SocketRef,
     value: &(impl Serialize + ?Sized),
@@ -113,7 +113,7 @@ pub fn encoded(
     }
 }
 
-/// Sends an event, when there is room.
+/// Sends an event as soon as there is room.
 async fn say(
     socket: &SocketRef,
     event: &str,
@@ -121,7 +121,7 @@ async fn say(
     id: Option<&str>,
 ) -> Result<(), SocketIoDisconnected> {
     let value = encoded(socket, value).map_err(|error| {
-        tracing::warn!(%error, "a message can't be encoded for Socket.IO");
+        tracing::warn!(%error, "message can't be encoded for Socket.IO");
         SocketIoDisconnected
     })?;
     loop {
@@ -131,7 +131,9 @@ async fn say(
         };
         match sent {
             Ok(()) => return Ok(()),
-            Err(SendError::Socket(SocketError::InternalChannelFull)) => sleep(NO_ROOM).await,
+            Err(SendError::Socket(SocketError::InternalChannelFull)) => {
+                sleep(FULL_QUEUE_RETRY).await
+            }
             Err(_) => return Err(SocketIoDisconnected),
         }
     }

@@ -1,5 +1,5 @@
-//! What is kept of one client beside what the library keeps: where it comes from, its place among the
-//! pre_auth until it has registered, and what it is registered as.
+//! State of one client beside the library's own: its address, its slot among unauthenticated
+//! connections until it has registered, and its registrations.
 
 use super::query::EngineGeneration;
 use crate::{
@@ -16,44 +16,45 @@ use std::{
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-/// How many pairs one client may be registered as.
+/// Maximum pairs that one client may register.
 pub const MAX_BINDINGS: usize = 16;
-/// How many of a client's requests are worked on at a time; of more it is told to try later.
-const TURNS: usize = 4;
+/// Requests of one client that are handled at once; further ones are answered `try later`.
+const MAX_CONCURRENT_REQUESTS: usize = 4;
 
-/// One client.
+/// State of one client.
 pub struct SocketIoClient {
-    /// Who it is, as far as its connection tells.
+    /// Address of the client.
     pub peer: ConnectionPeer,
-    /// Which generation it speaks.
+    /// Protocol generation of the client.
     pub generation: EngineGeneration,
-    /// Its requests that are being worked on.
-    pub turns: Semaphore,
-    /// Cancelled to end its connection; a client comes back by itself then.
+    /// Permits for concurrent requests.
+    pub request_permits: Semaphore,
+    /// Cancelled to end the connection; the client then reconnects.
     pub cut: CancellationToken,
-    /// Cancelled when it needs no watching: it has registered, or nothing is left of it.
+    /// Cancelled when eviction no longer applies: the client has registered or disconnected.
     settled: CancellationToken,
     sid: OnceLock<String>,
     listed: OnceLock<PollingClients>,
     joined: AtomicBool,
     pre_auth_connection: Mutex<Option<PreAuthConnection>>,
     /// Cancelled when it leaves the namespace, which a newer client may enter again.
-    gone: Mutex<CancellationToken>,
+    left: Mutex<CancellationToken>,
     bindings: Mutex<HashMap<RegistrationKey, ClientBinding>>,
-    /// Pairs that it is registering right now; as many as there are turns.
+    /// Pairs whose registration is under way, bounded by the request_permits.
     registering: Mutex<Vec<RegistrationKey>>,
 }
 
-/// One pair that a client is registered as.
+/// One registered pair of a client.
 struct ClientBinding {
-    /// Cancelled when it is that no more.
+    /// Cancelled when the registration ends.
     over: CancellationToken,
-    /// The client is registering it once more: that the session before is replaced is no news to it.
+    /// Whether the client is registering the pair again, so that it needs no notice of the replaced
+    /// session.
     renewed: bool,
 }
 
 impl SocketIoClient {
-    /// A client that has just come.
+    /// State of a new client.
     pub fn new(
         peer: ConnectionPeer,
         generation: EngineGeneration,
@@ -62,45 +63,46 @@ impl SocketIoClient {
         Arc::new(Self {
             peer,
             generation,
-            turns: Semaphore::new(TURNS),
+            request_permits: Semaphore::new(MAX_CONCURRENT_REQUESTS),
             cut: CancellationToken::new(),
             settled: CancellationToken::new(),
             sid: OnceLock::new(),
             listed: OnceLock::new(),
             joined: AtomicBool::new(false),
             pre_auth_connection: Mutex::new(Some(pre_auth_connection)),
-            gone: Mutex::default(),
+            left: Mutex::default(),
             bindings: Mutex::default(),
             registering: Mutex::default(),
         })
     }
 
-    /// The id of its session, once that is known.
+    /// Session id, once known.
     pub fn sid(&self) -> Option<&str> {
         self.sid.get().map(String::as_str)
     }
 
-    /// The library has given its session an id.
+    /// Sets the session id that the library has chosen.
     pub fn set_sid(&self, sid: &str) {
-        // It is always the same.
+        // Repeated calls have the same value.
         let _ = self.sid.set(sid.to_owned());
     }
 
-    /// It has entered the namespace, and is registered as nothing. The token is to be cancelled when it
+    /// Resets the registrations when the client enters the namespace. Cancel the token when it
     /// leaves.
     pub fn enter_namespace(&self) -> CancellationToken {
-        let gone = CancellationToken::new();
-        std::mem::replace(&mut *lock(&self.gone), gone.clone()).cancel();
+        let left = CancellationToken::new();
+        std::mem::replace(&mut *lock(&self.left), left.clone()).cancel();
         lock(&self.bindings).clear();
-        gone
+        left
     }
 
-    /// Whether it is registered, or was: it is a pre_auth_connection no more.
+    /// Whether it has ever registered and no longer counts as unauthenticated.
     pub fn is_joined(&self) -> bool {
         self.joined.load(Relaxed)
     }
 
-    /// When it must make room ([`PreAuthConnection::eviction`]), and when that is over.
+    /// Tokens for its eviction ([`PreAuthConnection::eviction`]), and for the end of that
+    /// possibility.
     pub fn evictions(&self) -> Option<(CancellationToken, CancellationToken)> {
         let pre_auth_connection = lock(&self.pre_auth_connection);
         pre_auth_connection
@@ -108,20 +110,21 @@ impl SocketIoClient {
             .map(|pre_auth_connection| (pre_auth_connection.eviction(), self.settled.clone()))
     }
 
-    /// It has said who it is ([`PreAuthConnection::protect_from_eviction`]).
+    /// Its credentials are being checked ([`PreAuthConnection::protect_from_eviction`]).
     pub fn protect_from_eviction(&self) {
         if let Some(pre_auth_connection) = &*lock(&self.pre_auth_connection) {
             pre_auth_connection.protect_from_eviction();
         }
     }
 
-    /// Whether there is room for a pair; one that it has is taken anew.
+    /// Whether it may register this pair: it has it already, or is below [`MAX_BINDINGS`].
     pub fn has_room_for(&self, claim: &RegistrationKey) -> bool {
         let bindings = lock(&self.bindings);
         bindings.len() < MAX_BINDINGS || bindings.contains_key(claim)
     }
 
-    /// Begins to register a pair, unless that is under way: two at once would see each other off.
+    /// Begins the registration of a pair unless one is under way: two at once would replace each
+    /// other.
     pub fn begin_registration(&self, claim: &RegistrationKey) -> Option<RegistrationGuard<'_>> {
         let mut registering = lock(&self.registering);
         if registering.contains(claim) {
@@ -136,13 +139,13 @@ impl SocketIoClient {
         lock(&self.bindings).contains_key(claim)
     }
 
-    /// It is registered as this pair until the token is cancelled, which it is when the same pair is
-    /// registered again or the client goes.
+    /// Records a registration. The token is cancelled when the same pair is registered again or the
+    /// client disconnects.
     pub fn bind(&self, claim: RegistrationKey) -> CancellationToken {
-        let over = lock(&self.gone).child_token();
+        let over = lock(&self.left).child_token();
         let binding = ClientBinding { over: over.clone(), renewed: false };
         let mut bindings = lock(&self.bindings);
-        // Before it is there no more: whoever finds it not being renewed finds it over.
+        // Cancelled before it is replaced: a task that finds it not renewing finds it cancelled.
         if let Some(former) = bindings.get(&claim) {
             former.over.cancel();
         }
@@ -154,19 +157,19 @@ impl SocketIoClient {
         over
     }
 
-    /// It begins to register a pair that it may have, or has failed to.
+    /// Sets whether the registration of a pair is being repeated.
     pub fn set_renewing(&self, claim: &RegistrationKey, renewed: bool) {
         if let Some(binding) = lock(&self.bindings).get_mut(claim) {
             binding.renewed = renewed;
         }
     }
 
-    /// Whether it is registering a pair anew.
+    /// Whether the registration of a pair is being repeated.
     pub fn is_renewing(&self, claim: &RegistrationKey) -> bool {
         lock(&self.bindings).get(claim).is_some_and(|binding| binding.renewed)
     }
 
-    /// It is registered as this pair no more, unless it was registered anew meanwhile.
+    /// Removes a registration, unless it was repeated meanwhile.
     pub fn unbind(&self, claim: &RegistrationKey, token: &CancellationToken) {
         if !token.is_cancelled() {
             lock(&self.bindings).remove(claim);
@@ -174,7 +177,7 @@ impl SocketIoClient {
     }
 }
 
-/// A registration under way, until this is dropped.
+/// A registration under way; ends when dropped.
 pub struct RegistrationGuard<'a> {
     io_client: &'a SocketIoClient,
     claim: RegistrationKey,
@@ -189,27 +192,27 @@ impl Drop for RegistrationGuard<'_> {
 impl Drop for SocketIoClient {
     fn drop(&mut self) {
         self.settled.cancel();
-        lock(&self.gone).cancel();
+        lock(&self.left).cancel();
         if let (Some(polling_clients), Some(sid)) = (self.listed.get(), self.sid.get()) {
             lock(&polling_clients.0).remove(sid);
         }
     }
 }
 
-/// The clients that began by polling, by the id of their session: their requests come one by one.
-/// Bounded by the limits for pre_auth and by those of the hub.
+/// Clients that began with polling, by session id, since their requests arrive separately. Bounded
+/// by the limits of unauthenticated connections and of the hub.
 #[derive(Clone, Default)]
 pub struct PollingClients(Arc<Mutex<HashMap<String, Weak<SocketIoClient>>>>);
 
 impl PollingClients {
-    /// Lists a client.
+    /// Adds a client under its session id.
     pub fn list(&self, io_client: &Arc<SocketIoClient>, sid: &str) {
         io_client.set_sid(sid);
         lock(&self.0).insert(sid.to_owned(), Arc::downgrade(io_client));
         let _ = io_client.listed.set(self.clone());
     }
 
-    /// Whose session it is.
+    /// The client of a session.
     pub fn get(&self, sid: &str) -> Option<Arc<SocketIoClient>> {
         lock(&self.0).get(sid).and_then(Weak::upgrade)
     }
@@ -243,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn who_registers_is_a_stranger_no_more() {
+    fn a_registered_client_no_longer_counts_as_unauthenticated() {
         let pre_auth = pre_auth();
         let io_client = io_client(&pre_auth);
         let (_, settled) = io_client.evictions().unwrap();
@@ -253,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_that_must_make_room_is_told() {
+    fn an_evicted_client_is_notified() {
         let pre_auth = pre_auth();
         let first = io_client(&pre_auth);
         let (eviction, settled) = first.evictions().unwrap();
@@ -281,11 +284,11 @@ mod tests {
     }
 
     #[test]
-    fn who_leaves_and_enters_again_begins_anew() {
+    fn re_entering_the_namespace_resets_registrations() {
         let io_client = io_client(&pre_auth());
-        let gone = io_client.enter_namespace();
+        let left = io_client.enter_namespace();
         let over = io_client.bind(claim(0));
-        gone.cancel();
+        left.cancel();
         assert!(over.is_cancelled());
         io_client.enter_namespace();
         assert!(!io_client.is_bound(&claim(0)) && !io_client.bind(claim(0)).is_cancelled());
@@ -303,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_listed_while_something_is_left_of_it() {
+    fn a_client_is_listed_until_it_is_dropped() {
         let (polling_clients, pre_auth) = (PollingClients::default(), pre_auth());
         let io_client = io_client(&pre_auth);
         let token = io_client.bind(claim(1));

@@ -1,19 +1,19 @@
-//! Polling through script elements and forms, for browsers that may not ask another origin
+//! JSONP polling through script elements and forms, for browsers without cross-origin requests
 //! (`specs/webhook-push.md` section 3).
 
 use std::borrow::Cow;
 use url::form_urlencoded;
 
-/// A payload as a script that hands it to the client's callback.
+/// A script that passes a payload to the client's callback.
 pub fn script(callback: u64, payload: &str) -> String {
     let literal = serde_json::to_string(payload).unwrap_or_default();
-    // Line ends in JavaScript before ECMAScript 2019, though not in JSON.
+    // Line terminators in JavaScript before ECMAScript 2019, but not in JSON.
     let literal = literal.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
     format!("___eio[{callback}]({literal});")
 }
 
-/// The payload in a form. Forms change line feeds, so the client writes `\n` for one, and `\\n` for
-/// what was `\n`.
+/// The payload of a form. Forms change line feeds, so the client writes `\n` for one and `\\n` for
+/// a literal `\n`.
 pub fn payload(form: &[u8]) -> Option<String> {
     let mut fields = form_urlencoded::parse(form);
     let (_, data) = fields.find(|(name, _)| name == "d")?;
@@ -40,7 +40,7 @@ fn unescaped(data: &str) -> String {
     text
 }
 
-/// A body as text; a form's payload where it is asked for.
+/// The body as text; the form's payload if `form` is set.
 pub fn text(body: &[u8], form: bool) -> Option<Cow<'_, str>> {
     if form {
         return payload(body).map(Cow::Owned);

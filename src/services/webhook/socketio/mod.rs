@@ -1,11 +1,11 @@
-//! Socket.IO, for the clients that the original had and for today's (`specs/webhook-push.md` section 3):
-//! the library speaks Engine.IO and Socket.IO, and what it lacks stands around it.
+//! Socket.IO for the original's clients and current ones (`specs/webhook-push.md` section 3). The
+//! library speaks Engine.IO and Socket.IO; these modules add what it lacks.
 //!
 //! ```text
-//! request ▶ routes ▶ engine (the library) ▶ events ▶ authenticated
-//!             │  encoding, jsonp, answer         │
-//!             ▼                                  ▼
-//!           io_client ◀──────── carry ◀── relay ◀── hub
+//! request ▶ routes ▶ engine (the library) ▶ events ▶ admission
+//!             │  encoding, jsonp, response        │
+//!             ▼                                   ▼
+//!           io_client ◀───── forwarder ◀── bridge ◀── hub
 //! ```
 
 mod encoding;
@@ -38,19 +38,19 @@ use warp::{
     reply::{Reply, Response},
 };
 
-/// What pages of the original load from it: today's client instead of 1.7.4, which is kept no more. The
-/// file is npm's, letter by letter (`tests/it/socketio_page.rs`); its licence lies beside it.
+/// The client that pages of the original load: the current version instead of 1.7.4. The file is
+/// npm's, unchanged (`tests/it/socketio_page.rs`); its licence is beside it.
 const BUNDLE: &str = include_str!("bundle.min.js");
 
-/// `/socket.io/`. `names` are the headers that say who a client is. The clients' connections end with
-/// `tasks`; they come back by themselves.
+/// The routes below `/socket.io/`. `names` are the headers with the forwarded chain. Connections
+/// end with `tasks`; clients then reconnect.
 pub fn socket_io(
-    inside: WebhookHandlers,
+    handlers: WebhookHandlers,
     tasks: TaskGroup,
     names: Arc<[HeaderName]>,
 ) -> BoxedFilter<(Response,)> {
     let engine = SocketIoEngine::new();
-    SocketIoEvents { inside, engine: engine.clone(), tasks: tasks.clone() }.listen();
+    SocketIoEvents { handlers, engine: engine.clone(), tasks: tasks.clone() }.listen();
     let (stopping, ending) = (tasks.stopping().clone(), engine.clone());
     tasks.spawn(async move {
         stopping.cancelled().await;
@@ -83,7 +83,7 @@ pub fn socket_io(
     warp::path("socket.io").and(bundle().or(protocol).unify()).boxed()
 }
 
-/// `/socket.io/socket.io.js`.
+/// Serves `/socket.io/socket.io.js`.
 fn bundle() -> impl Filter<Extract = (Response,), Error = warp::Rejection> + Clone + Send + Sync {
     let kind = "text/javascript; charset=UTF-8";
     warp::path("socket.io.js")

@@ -1,12 +1,12 @@
-//! What a request to `/socket.io/` asks for, read the way the original reads it.
+//! Query of a request to `/socket.io/`, parsed as the original does.
 
 use url::form_urlencoded;
 
-/// The longest session id that is looked up.
+/// Maximum length of a session id.
 const MAX_SID: usize = 64;
 
-/// Which generation of clients (`specs/webhook-push.md` section 3): what a client doesn't say, or says
-/// in a way nobody knows, is the older one, as at the original.
+/// Generation of clients (`specs/webhook-push.md` section 3). A missing or unknown value means the
+/// older one, as in the original.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EngineGeneration {
     /// Engine.IO 3: `socket.io-client` 1.x and 2.x.
@@ -16,32 +16,32 @@ pub enum EngineGeneration {
     Fourth,
 }
 
-/// How a client wants to be served.
+/// Transport of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EngineTransport {
-    /// One request for what there is to hear, one for what there is to say.
+    /// HTTP long polling: GET to receive, POST to send.
     Polling,
-    /// What it says.
+    /// A single WebSocket connection.
     WebSocket,
 }
 
-/// A request's query.
+/// Parsed query of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EngineQuery {
-    /// `EIO`.
+    /// Parameter `EIO`.
     pub generation: EngineGeneration,
-    /// `transport`; none: unknown.
+    /// Parameter `transport`; none if unknown.
     pub transport: Option<EngineTransport>,
-    /// `sid`: the session it belongs to; none: it begins one.
+    /// Parameter `sid`: the session; none begins a new one.
     pub sid: Option<String>,
-    /// `j`: the answer is a script that calls the callback of this number.
+    /// Parameter `j`: number of the JSONP callback.
     pub callback: Option<u64>,
-    /// `b64`: the client can't read binary answers.
+    /// Parameter `b64`: the client can't read binary responses.
     pub text_only: bool,
 }
 
 impl EngineQuery {
-    /// Reads a raw query. Of what comes twice the last counts; what can't be read isn't there.
+    /// Parses a raw query. Of duplicate parameters the last counts; invalid values count as absent.
     pub fn parse(raw: &str) -> Self {
         let mut query = Self::default();
         for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
@@ -57,7 +57,7 @@ impl EngineQuery {
         query
     }
 
-    /// The same as the library wants it, with nothing in it that isn't known to be harmless.
+    /// The query for the library, with known values only.
     pub fn uri(&self) -> String {
         let generation = self.generation.number();
         let transport = match self.transport {
@@ -78,7 +78,7 @@ impl EngineQuery {
 }
 
 impl EngineGeneration {
-    /// As it stands in queries.
+    /// The value of the parameter `EIO`.
     pub fn number(self) -> u8 {
         match self {
             Self::Third => 3,
@@ -107,7 +107,7 @@ mod tests {
     use super::{EngineGeneration, EngineQuery, EngineTransport};
 
     #[test]
-    fn a_query_is_read_and_handed_on_without_what_nobody_knows() {
+    fn a_query_is_parsed_and_forwarded_without_unknown_parameters() {
         let query = EngineQuery::parse("EIO=4&transport=polling&t=Oabc&sid=a-_9&b64=1&x=%00");
         assert_eq!(query.generation, EngineGeneration::Fourth);
         assert_eq!(query.uri(), "/socket.io/?EIO=4&transport=polling&sid=a-_9&b64=1");
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_session_id_is_handed_on_as_one_that_nobody_has() {
+    fn an_invalid_session_id_is_forwarded_as_an_unknown_one() {
         for sid in ["", "a%26transport%3Dwebsocket", &"x".repeat(65), "%0d%0a", "é"] {
             let query = EngineQuery::parse(&format!("EIO=3&transport=polling&sid={sid}"));
             assert_eq!(query.uri(), "/socket.io/?EIO=3&transport=polling&sid=unknown");

@@ -1,4 +1,4 @@
-//! What surrounds an answer: the cookie, scripts, and errors as the original words them
+//! Responses of the Socket.IO routes: cookie, JSONP, and errors in the original's message
 //! (`specs/webhook-push.md` section 3).
 
 use super::{
@@ -14,23 +14,23 @@ use http::{
 };
 use serde::Deserialize;
 
-/// Why a request can't be answered, as clients read it.
+/// Error of a request, as clients read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SocketIoError {
-    /// Neither polling nor WebSocket.
+    /// An unknown transport.
     Transport,
-    /// The session is over, or never was.
+    /// An unknown or closed session.
     Session,
-    /// Only GET begins one.
+    /// A new session without GET.
     Method,
-    /// Anything else.
+    /// Any other invalid request.
     Request,
-    /// No room for another client.
+    /// The maximum of clients is reached.
     Full,
 }
 
 impl SocketIoError {
-    fn code_and_words(self) -> (u8, &'static str) {
+    fn code_and_message(self) -> (u8, &'static str) {
         match self {
             Self::Transport => (0, "Transport unknown"),
             Self::Session => (1, "Session ID unknown"),
@@ -40,8 +40,7 @@ impl SocketIoError {
         }
     }
 
-    /// As the library says it: its numbers are strings, which clients don't expect, and some of its
-    /// answers are empty.
+    /// Translates the library's error responses, which have strings as codes or no body.
     pub fn of(status: StatusCode, body: &[u8]) -> Option<Self> {
         #[derive(Deserialize)]
         struct EngineErrorBody<'a> {
@@ -59,11 +58,11 @@ impl SocketIoError {
         })
     }
 
-    /// The answer.
+    /// The HTTP response of the error.
     pub fn answer(self) -> Response<Bytes> {
-        let (code, words) = self.code_and_words();
+        let (code, message) = self.code_and_message();
         let mut answer =
-            Response::new(Bytes::from(format!(r#"{{"code":{code},"message":"{words}"}}"#)));
+            Response::new(Bytes::from(format!(r#"{{"code":{code},"message":"{message}"}}"#)));
         *answer.status_mut() = match self {
             Self::Full => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
@@ -74,7 +73,7 @@ impl SocketIoError {
     }
 }
 
-/// The session that an answer to a handshake opens.
+/// Session id in the response to a handshake.
 pub fn opened(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct HandshakePacket {
@@ -84,15 +83,14 @@ pub fn opened(body: &[u8]) -> Option<String> {
     serde_json::from_slice::<HandshakePacket>(json).ok().map(|open| open.sid)
 }
 
-/// Sets the cookie that keeps a session's requests at one replica.
+/// Sets the cookie with which proxies route a session to one replica.
 pub fn cookie(answer: &mut Response<Bytes>, sid: &str) {
     if let Ok(value) = HeaderValue::try_from(format!("io={sid}; Path=/; HttpOnly")) {
         answer.headers_mut().insert(SET_COOKIE, value);
     }
 }
 
-/// Makes a script of an answer for a client that asks so. What it posts by a form lands in a frame
-/// nobody reads.
+/// Wraps a response for a JSONP client. Responses to posted forms go to an invisible frame.
 pub fn wrap_jsonp(answer: Response<Bytes>, query: &EngineQuery, posted: bool) -> Response<Bytes> {
     let Some(callback) = query.callback else { return answer };
     if !answer.status().is_success() {
@@ -112,7 +110,7 @@ pub fn wrap_jsonp(answer: Response<Bytes>, query: &EngineQuery, posted: bool) ->
     Response::from_parts(parts, body)
 }
 
-/// The answer to a browser that asks whether it may ask.
+/// Response to a CORS preflight.
 pub fn preflight() -> Response<Bytes> {
     let mut answer = Response::new(Bytes::new());
     let headers = answer.headers_mut();
@@ -121,7 +119,7 @@ pub fn preflight() -> Response<Bytes> {
     answer
 }
 
-/// The packet that ends a session, as a payload.
+/// Payload with the packet that ends a session.
 pub fn close_packet(generation: EngineGeneration) -> &'static str {
     match generation {
         EngineGeneration::Third => "1:1",
@@ -159,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_is_made_only_for_who_asks_and_only_of_what_went_well() {
+    fn only_successful_responses_to_jsonp_requests_become_scripts() {
         let plain = || Response::new(Bytes::from_static(b"2:40"));
         let query = |raw| EngineQuery::parse(raw);
         assert_eq!(wrap_jsonp(plain(), &query(""), false).body(), "2:40");

@@ -1,4 +1,4 @@
-//! What is request at `/socket.io/`: handshakes, polls, upgrades.
+//! Requests to `/socket.io/`: handshakes, polls, upgrades.
 
 use super::{
     encoding::decoded_once,
@@ -21,45 +21,45 @@ use http::{
 use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{io::AsyncReadExt, time::timeout};
 
-/// How long a body may take.
+/// Time limit for a request body.
 const BODY_TIME: Duration = Duration::from_secs(20);
-/// How long a connection that is to take over from polling may stay silent: a proxy may let the upgrade
-/// through but no frames.
+/// Time limit for the first frame of an upgrade from polling: a proxy may forward the upgrade but
+/// no frames.
 const FIRST_FRAME: Duration = Duration::from_secs(10);
-/// Read at once of these.
+/// Bytes of the first read after an upgrade.
 const FIRST_READ: usize = 1024;
 
-/// What requests are answered from. Cheap to clone.
+/// Handles requests. Cheap to clone.
 #[derive(Clone)]
 pub struct SocketIoHandler {
-    /// The library.
+    /// The Socket.IO library.
     pub engine: SocketIoEngine,
-    /// Who has begun by polling.
+    /// Clients that began with polling.
     pub polling_clients: PollingClients,
-    /// Where connections are served.
+    /// Tasks that serve connections.
     pub tasks: TaskGroup,
-    /// Which headers say who a client is.
+    /// Headers with the forwarded chain.
     pub names: Arc<[HeaderName]>,
 }
 
-/// What one request says.
+/// Parsed head of a request.
 pub struct SocketIoRequest {
-    /// How.
+    /// Method of the request.
     pub method: Method,
-    /// For what.
+    /// Query of the request.
     pub query: EngineQuery,
-    /// Its headers.
+    /// Headers of the request.
     pub headers: HeaderMap,
-    /// Who asks.
+    /// Address of the client.
     pub peer: ConnectionPeer,
-    /// Over which connection.
+    /// Connection of the request.
     pub origin: Option<RequestOrigin>,
 }
 
 type EngineResponse = Response<Bytes>;
 
 impl SocketIoHandler {
-    /// Answers a request that is no upgrade.
+    /// Answers a request without upgrade.
     pub async fn answer<B: Buf>(
         &self,
         request: SocketIoRequest,
@@ -74,16 +74,16 @@ impl SocketIoHandler {
             (&Method::GET | &Method::POST, Some(sid)) => self.poll(&request, sid, body).await,
             _ => Err(SocketIoError::Request),
         };
-        let worded =
+        let normalized =
             |answer: EngineResponse| match SocketIoError::of(answer.status(), answer.body()) {
                 Some(fault) => fault.answer(),
                 None => answer,
             };
-        let answered = answered.map_or_else(SocketIoError::answer, worded);
+        let answered = answered.map_or_else(SocketIoError::answer, normalized);
         response::wrap_jsonp(answered, &request.query, posted)
     }
 
-    /// Begins a session by polling.
+    /// Opens a session that polls.
     async fn open(&self, request: &SocketIoRequest) -> Result<EngineResponse, SocketIoError> {
         let pre_auth_connection = request.origin.as_ref().and_then(|origin| origin.another().ok());
         let pre_auth_connection = pre_auth_connection.ok_or(SocketIoError::Full)?;
@@ -102,7 +102,7 @@ impl SocketIoHandler {
         Ok(answered)
     }
 
-    /// Goes on with a session.
+    /// Continues a session that polls.
     async fn poll<B: Buf>(
         &self,
         request: &SocketIoRequest,
@@ -120,12 +120,12 @@ impl SocketIoHandler {
             _ => (None, Bytes::new()),
         };
         let answering = self.engine.answer(request.method.clone(), &request.query, body, None);
-        // Nothing else ends a poll of a session that is cut off.
+        // A poll of a cancelled session would never end otherwise.
         io_client.cut.run_until_cancelled(answering).await.ok_or(SocketIoError::Session)
     }
 
-    /// Makes a WebSocket of a request: a session of its own, or what a session that polls goes on with.
-    /// What can't become one is answered by [`SocketIoError`].
+    /// Upgrades a request to a WebSocket: for a new session, or for one that has polled so far.
+    /// Otherwise answers with a [`SocketIoError`].
     pub fn upgrade<A>(
         &self,
         request: SocketIoRequest,
@@ -156,8 +156,8 @@ impl SocketIoHandler {
         self.engine.serve(stream, leftover, query, &io_client);
     }
 
-    /// Only once the client has been heard over the new connection: as soon as the library has it, the
-    /// session ends unless the connection works, although polling might go on for ever.
+    /// Waits for the first frame before the library takes the connection: from then on the session
+    /// depends on it, even if only polling works.
     async fn take_over(
         &self,
         client: UpgradedClient,
@@ -168,40 +168,40 @@ impl SocketIoHandler {
         let mut first = BytesMut::from(&leftover[..]);
         if first.is_empty() {
             first.reserve(FIRST_READ);
-            let heard = io_client
+            let received = io_client
                 .cut
                 .run_until_cancelled(timeout(FIRST_FRAME, stream.read_buf(&mut first)));
-            if !matches!(heard.await, Some(Ok(Ok(1..)))) {
+            if !matches!(received.await, Some(Ok(Ok(1..)))) {
                 return tracing::debug!(
-                    "a Socket.IO client goes on polling: its WebSocket is mute"
+                    "Socket.IO client keeps polling: no frame arrived over its WebSocket"
                 );
             }
         }
         self.engine.serve(stream, first.freeze(), query, io_client);
     }
 
-    /// Sends a client away that must make room before it has registered.
+    /// Ends the client's session if it is evicted before it registers.
     fn watch(&self, io_client: &Arc<SocketIoClient>) {
         let Some((eviction, settled)) = io_client.evictions() else { return };
         let (io_client, engine) = (Arc::downgrade(io_client), self.engine.clone());
         self.tasks.spawn(async move {
             let evicted = settled.run_until_cancelled(eviction.cancelled()).await.is_some();
             if evicted && let Some(io_client) = io_client.upgrade() {
-                tracing::debug!("a Socket.IO client that hasn't registered made room for another");
+                tracing::debug!("unregistered Socket.IO client evicted");
                 engine.end(&io_client).await;
             }
         });
     }
 }
 
-/// What is done with a client once its connection is a WebSocket.
+/// Serves a client whose connection has become a WebSocket.
 pub type ServeUpgraded =
     Box<dyn FnOnce(UpgradedClient) -> futures_util::future::BoxFuture<'static, ()> + Send>;
 
-/// A body as the library reads it.
+/// Content type and body for the library.
 type EngineBody = (Option<HeaderValue>, Bytes);
 
-/// Undoes what old clients and forms do to a payload.
+/// Normalizes the payload of older clients and forms.
 fn read(
     request: &SocketIoRequest,
     io_client: &SocketIoClient,

@@ -1,5 +1,5 @@
-//! A connection lent to the library: what was read of it already comes first, and it can be cut from
-//! outside, which the library then takes for the client's going.
+//! A connection for the library: bytes already read come first, and it can be cancelled, which the
+//! library handles as a disconnect.
 
 use crate::server::stream::ClientStream;
 use bytes::{Buf, Bytes};
@@ -12,7 +12,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// A WebSocket's bytes, after the 101.
+/// The bytes of a WebSocket after the 101.
 pub struct CancellableStream {
     stream: ClientStream,
     leftover: Bytes,
@@ -20,7 +20,7 @@ pub struct CancellableStream {
 }
 
 impl CancellableStream {
-    /// Lends a connection until `cut` is cancelled.
+    /// Wraps a connection until `cut` is cancelled.
     pub fn new(stream: ClientStream, leftover: Bytes, cut: &CancellationToken) -> Self {
         Self { stream, leftover, cut: Box::pin(cut.clone().cancelled_owned()) }
     }
@@ -72,7 +72,7 @@ mod tests {
     };
 
     #[tokio::test]
-    async fn what_was_read_comes_first_and_a_cut_is_the_end() {
+    async fn bytes_already_read_come_first_and_a_cancelled_stream_ends() {
         let (near, mut far) = UnixStream::pair().unwrap();
         let cut = CancellationToken::new();
         let mut lent = CancellableStream::new(ClientStream::Unix(near), "abc".into(), &cut);

@@ -1,12 +1,12 @@
-//! How much the store holds.
+//! Limits of the store.
 
 use std::time::Duration;
 
-/// What the store may hold; past it the newest registration or hook is refused and the oldest message
-/// forgotten.
+/// Limits of the store. At a limit new registrations and hooks are refused and the oldest messages
+/// removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreLimits {
-    /// How long a registration lives that no session uses.
+    /// Lifetime of an unused registration.
     pub registration: Duration,
     /// Registrations of one user.
     pub per_user: usize,
@@ -14,17 +14,17 @@ pub struct StoreLimits {
     pub users: usize,
     /// Hooks of one user.
     pub hooks_per_user: usize,
-    /// Hooks in all.
+    /// Hooks of all users.
     pub hooks: usize,
-    /// How long a message is kept for those who are away.
+    /// How long a message is kept for disconnected clients.
     pub replay: Duration,
     /// Messages kept for one user.
     pub messages: usize,
     /// Bytes kept for one user.
     pub bytes: usize,
-    /// Messages kept in all.
+    /// Messages kept for all users.
     pub messages_in_all: usize,
-    /// Bytes kept in all.
+    /// Bytes kept for all users.
     pub bytes_in_all: usize,
 }
 

@@ -1,4 +1,4 @@
-//! The store of a daemon that is alone: in memory, gone with the process.
+//! The store of a single daemon: in memory, lost at a restart.
 
 use super::{
     ExpiredRegistration, HookKey, HookSummary, PrivateHook, RegistrationRenewal, RegistrationState,
@@ -22,13 +22,13 @@ use std::{
 };
 use tokio::{sync::mpsc, time::Instant};
 
-/// Signatures remembered at once; past it no signed call is accepted until some are too old.
+/// Signatures that are remembered; at the limit signed calls are refused until some expire.
 const MAX_SEEN: usize = 65_536;
 
-/// What is over is looked for this often: it means looking through everything.
+/// Interval of a full scan for expired entries.
 const SWEEP: Duration = Duration::from_secs(60);
 
-/// Registrations and hooks of this process.
+/// Registrations and hooks of one process.
 pub struct MemoryStore {
     limits: StoreLimits,
     clock: WallClock,
@@ -43,7 +43,7 @@ struct MemoryTables {
     of_user: HashMap<String, Vec<HookKey>>,
     seen: HashMap<String, Instant>,
     last: MessageId,
-    /// When all of it was looked through for what is over.
+    /// Time of the last full scan.
     swept: Option<Instant>,
 }
 
@@ -55,7 +55,7 @@ struct MemoryRegistration {
 }
 
 impl MemoryStore {
-    /// An empty store that tells `replica_events` to the one dispatcher there is.
+    /// Creates an empty store that sends `replica_events` to its only dispatcher.
     pub fn new(
         limits: StoreLimits,
         clock: WallClock,
@@ -72,7 +72,7 @@ impl MemoryStore {
         Instant::now() + self.limits.registration
     }
 
-    /// Since 1970.
+    /// Microseconds since 1970.
     fn micros(&self) -> u64 {
         let since = (self.clock)().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
@@ -195,7 +195,7 @@ impl MemoryTables {
         self.retain_hooks(user, |hook| hook.expires > now);
     }
 
-    /// Keeps of a user's hooks what shall be kept; says how many went.
+    /// Retains a user's matching hooks and returns how many were removed.
     fn retain_hooks(&mut self, user: &str, keep: impl Fn(&PrivateHook) -> bool) -> usize {
         let Self { hooks, of_user, .. } = self;
         let Some(keys) = of_user.get_mut(user) else { return 0 };
@@ -207,11 +207,11 @@ impl MemoryTables {
             }
             kept
         });
-        let gone = before - keys.len();
+        let removed = before - keys.len();
         if keys.is_empty() {
             of_user.remove(user);
         }
-        gone
+        removed
     }
 }
 
@@ -225,10 +225,10 @@ impl RegistrationStore for MemoryStore {
             let known = {
                 let mut tables = self.tables();
                 let connections = tables.users.get_mut(&claim.user);
-                let gone = connections.and_then(|found| found.remove(&claim.connection));
+                let removed = connections.and_then(|found| found.remove(&claim.connection));
                 let bound = |hook: &PrivateHook| hook.to.connection() != Some(&claim.connection);
                 tables.retain_hooks(&claim.user, bound);
-                gone.is_some()
+                removed.is_some()
             };
             if known {
                 self.publish(ReplicaEvent::Unregistered(claim.clone())).await?;
@@ -260,7 +260,7 @@ impl RegistrationStore for MemoryStore {
             let mut tables = self.tables();
             tables.last = tables.last.next(micros);
             let (id, to, value) = (tables.last, to.clone(), value.clone());
-            // Under the lock, so that messages are notified in the order of their ids.
+            // Under the lock, so that messages arrive in the order of their ids.
             place.send(ReplicaEvent::Message(StoredMessage { id, to, value }));
             Ok(id)
         }
@@ -331,7 +331,7 @@ impl MemoryStore {
 }
 
 fn ending() -> RegistrationStoreError {
-    RegistrationStoreError::Offline("the daemon is ending".to_owned())
+    RegistrationStoreError::Offline("the daemon is shutting down".to_owned())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What all replicas have in common: registrations, messages that may still be wanted, private hooks.
+//! State that all replicas share: registrations, recent messages, private hooks.
 
 mod limits;
 mod memory;
@@ -21,65 +21,63 @@ use super::{
 };
 use futures_util::future::BoxFuture;
 
-/// Why the store can't be written or read.
+/// Why the store refuses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegistrationStoreError {
-    /// As many as allowed.
-    #[error("no room: {0}")]
+    /// A limit is reached.
+    #[error("limit reached: {0}")]
     Full(&'static str),
-    /// The server that keeps it doesn't answer.
+    /// The server doesn't answer.
     #[error("{0}")]
     Offline(String),
 }
 
-/// What comes of asking the store.
+/// Result of a store operation.
 pub type StoreFuture<'a, T> = BoxFuture<'a, Result<T, RegistrationStoreError>>;
 
-/// Keeps what all replicas have in common. What it is told of reaches every replica's dispatcher in the
-/// same order, the own one included.
+/// State that all replicas share. Its events reach the dispatcher of every replica, including this
+/// one, in the same order.
 pub trait RegistrationStore: Send + Sync + 'static {
-    /// Registers a pair, or renews its time.
+    /// Registers a pair or renews it.
     fn register<'a>(&'a self, claim: &'a RegistrationKey) -> StoreFuture<'a, ()>;
 
-    /// Forgets a pair and the hooks bound to it, and has its session closed; says whether it was
+    /// Removes a pair and the hooks bound to it, and has its session closed. Returns whether it was
     /// registered.
     fn unregister<'a>(&'a self, claim: &'a RegistrationKey) -> StoreFuture<'a, bool>;
 
-    /// A client names a pair. None: it isn't registered. Renews its time, and has a session with
-    /// the same pair on another replica closed.
+    /// Enters a client with this pair, renews the registration and has older sessions closed on
+    /// other replicas. None if it isn't registered.
     fn enter<'a>(&'a self, claim: &'a RegistrationKey) -> StoreFuture<'a, Option<SessionEntry>>;
 
-    /// Renews the time of pairs whose sessions live, or notes up to where they have been told. Says
-    /// which of those sessions have lost their registration, to nobody's knowledge here.
+    /// Renews registrations with sessions, or records what ended sessions have received. Returns
+    /// the sessions that have lost their registration unnoticed.
     fn keep<'a>(
         &'a self,
         kept: &'a [RegistrationRenewal],
     ) -> StoreFuture<'a, Vec<ExpiredRegistration>>;
 
-    /// Takes a message in and has it told.
+    /// Stores a message and publishes it to all replicas.
     fn post<'a>(
         &'a self,
         to: &'a MessageTarget,
         value: &'a MessageValue,
     ) -> StoreFuture<'a, MessageId>;
 
-    /// Messages behind this one that are still kept, in order, so many at most,
-    /// and fewer where they are long; none: there are no more.
+    /// Messages after this one in order, at most `most`, fewer if they are long; empty at the end.
     fn after(&self, id: MessageId, most: usize) -> StoreFuture<'_, Vec<StoredMessage>>;
 
-    /// Keeps a new hook.
+    /// Adds a new hook.
     fn add_hook<'a>(&'a self, key: &'a HookKey, hook: &'a PrivateHook) -> StoreFuture<'a, ()>;
 
-    /// The hook with this key, unless its time is over.
+    /// The hook with this key, unless it has expired.
     fn hook<'a>(&'a self, key: &'a HookKey) -> StoreFuture<'a, Option<PrivateHook>>;
 
-    /// A user's hooks.
+    /// Lists a user's hooks.
     fn hooks<'a>(&'a self, user: &'a str) -> StoreFuture<'a, Vec<HookSummary>>;
 
-    /// Revokes one of a user's hooks, or one bound to this connection only; says whether it was
-    /// there.
+    /// Revokes a hook of a user, or of one connection only. Returns whether it existed.
     fn remove_hook<'a>(&'a self, owner: &'a MessageTarget, id: &'a str) -> StoreFuture<'a, bool>;
 
-    /// Whether this is seen for the first time within so many seconds.
+    /// Whether this text is new within so many seconds.
     fn insert_once<'a>(&'a self, what: &'a str, seconds: u32) -> StoreFuture<'a, bool>;
 }

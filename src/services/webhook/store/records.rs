@@ -1,4 +1,4 @@
-//! What stands in the store.
+//! Records of the store.
 
 use crate::{
     config::secret::Secret,
@@ -10,96 +10,96 @@ use crate::{
 };
 use std::time::{Duration, SystemTime};
 
-/// So long a broken connection may go unnoticed: an interval between two pings, and the time that the
-/// answer may take.
-pub const UNNOTICED: Duration = Duration::from_secs(45);
+/// How long a broken connection may stay unnoticed: the ping interval plus the time limit of the
+/// answer.
+pub const MAX_UNNOTICED_BREAK: Duration = Duration::from_secs(45);
 
-/// A client that may enter.
+/// A client whose pair is registered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SessionEntry {
-    /// When, in the order of messages: tells an older session with the same pair from a newer one.
+    /// Position of its entry in the order of messages; distinguishes sessions with the same pair.
     pub at: MessageId,
-    /// The last message that its connection has been notified, or that came before it was registered.
-    /// None: a session with the same pair is there, and notified everything, as far as is known.
+    /// The last message that its connection has received, or that preceded its registration. None
+    /// if a session with the same pair seems to be connected.
     pub notified: Option<MessageId>,
-    /// [`SessionEntry::at`] of the session before, or when its connection was registered.
+    /// [`SessionEntry::at`] of the previous session, or the time of the registration.
     pub before: MessageId,
 }
 
 impl SessionEntry {
-    /// What its client has surely received. A session that seems to live may be one whose connection has
-    /// broken, so that what it was notified lately went nowhere.
+    /// What the client has certainly received. A session that seems connected may have a broken
+    /// connection, so its last messages may be lost.
     pub fn received(&self) -> MessageId {
-        let lately = u64::try_from(UNNOTICED.as_micros()).unwrap_or(u64::MAX);
+        let lately = u64::try_from(MAX_UNNOTICED_BREAK.as_micros()).unwrap_or(u64::MAX);
         self.notified.unwrap_or(MessageId(self.at.0.saturating_sub(lately)).max(self.before))
     }
 }
 
-/// How a registered connection is.
+/// State of a registered connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RegistrationState {
-    /// A session lives.
+    /// It has a session.
     Online,
-    /// Its session has ended, and was notified all messages up to this one.
+    /// Its session has ended and received all messages up to this one.
     Offline(MessageId),
 }
 
-/// A registration whose time is renewed.
+/// A registration to renew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegistrationRenewal {
-    /// Which.
+    /// Key of the registration.
     pub claim: RegistrationKey,
-    /// [`SessionEntry::at`] of the session that it is about: a newer one's isn't touched.
+    /// [`SessionEntry::at`] of the session; newer sessions aren't changed.
     pub at: MessageId,
-    /// How it is from now on.
+    /// Its new state.
     pub state: RegistrationState,
 }
 
-/// A session that goes on, though its registration doesn't stand any more.
+/// A session that continues although its registration has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpiredRegistration {
-    /// Whose.
+    /// Key of the registration.
     pub claim: RegistrationKey,
     /// [`SessionEntry::at`] of the session.
     pub at: MessageId,
-    /// A newer session has taken its place; otherwise its pair was unregistered.
+    /// Whether a newer session has replaced it; otherwise its pair was unregistered.
     pub newer: bool,
 }
 
-/// A message that may still be wanted.
+/// A message that is kept for replay.
 #[derive(Debug, Clone)]
 pub struct StoredMessage {
-    /// Its id.
+    /// Id of the message.
     pub id: MessageId,
-    /// Whom it is for.
+    /// Recipients of the message.
     pub to: MessageTarget,
-    /// What it says.
+    /// Value of the message.
     pub value: MessageValue,
 }
 
-/// What a hook is known by: a digest of its unguessable part, which itself is nowhere kept.
+/// Key of a hook: the digest of its capability, which is never stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HookKey(pub [u8; 32]);
 
 /// A private hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrivateHook {
-    /// What its owner calls it by: no secret, and no way to the hook.
+    /// Name for its owner; not secret.
     pub id: String,
-    /// Who is notified.
+    /// Recipients of its messages.
     pub to: MessageTarget,
-    /// Until when.
+    /// End of its life.
     pub expires: SystemTime,
-    /// What callers sign with, where they must.
+    /// Secret that callers sign with, if they must.
     pub secret: Option<Secret>,
 }
 
-/// A hook as its owner sees it.
+/// A hook as shown to its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HookSummary {
     /// See [`PrivateHook::id`].
     pub id: String,
-    /// The one connection that is notified, if it isn't all of the user's.
+    /// The single connection that receives its messages, if it is bound to one.
     pub connection: Option<String>,
     /// See [`PrivateHook::expires`].
     pub expires: SystemTime,

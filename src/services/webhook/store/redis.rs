@@ -1,4 +1,4 @@
-//! The store of several replicas: in Redis.
+//! The store of several replicas, in Redis.
 
 use super::{
     ExpiredRegistration, HookKey, HookSummary, PrivateHook, RegistrationRenewal, RegistrationState,
@@ -25,11 +25,11 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// Registrations that are renewed at once.
-const AT_ONCE: usize = 4;
+/// Registrations renewed concurrently.
+const CONCURRENT_RENEWALS: usize = 4;
 
-/// Registrations, hooks and messages in Redis. A command takes no longer than
-/// [`crate::client::redis::RedisTimeouts::command`]; what can't be asked then is [`RegistrationStoreError::Offline`].
+/// Registrations, hooks and messages in Redis. A command that takes longer than
+/// [`crate::client::redis::RedisTimeouts::command`] fails with [`RegistrationStoreError::Offline`].
 pub struct RedisStore {
     keys: RedisClient,
     limits: StoreLimits,
@@ -37,10 +37,10 @@ pub struct RedisStore {
     record: Arc<DependencyRecord>,
 }
 
-/// Bytes of messages that are read at once; the longest answer that is taken is four times that.
-const READ_AT_ONCE: usize = 1 << 20;
+/// Bytes of messages read at once; the longest accepted reply is four times that.
+const READ_CHUNK: usize = 1 << 20;
 
-/// A hook as it is written.
+/// Stored form of a hook.
 #[derive(Serialize, Deserialize)]
 struct StoredHook {
     id: String,
@@ -57,14 +57,14 @@ impl From<RedisClientError> for RegistrationStoreError {
     }
 }
 
-/// An answer that none of the scripts gives.
+/// Error for a reply that none of the scripts gives.
 fn unexpected_reply() -> RegistrationStoreError {
-    RegistrationStoreError::Offline("Redis answers in a way nobody foresaw".to_owned())
+    RegistrationStoreError::Offline("unexpected reply of Redis".to_owned())
 }
 
 impl RedisStore {
-    /// The store in this Redis, whose replicas tell each other on `channel`. How it answers is written
-    /// into `record`.
+    /// Creates a store whose replicas notify each other on `channel`; its availability is written
+    /// to `record`.
     pub fn new(
         keys: RedisClient,
         limits: StoreLimits,
@@ -74,8 +74,8 @@ impl RedisStore {
         Self { keys, limits, channel, record }
     }
 
-    /// Says so once when Redis begins to refuse, and when it doesn't any more: it may let us listen and
-    /// not write.
+    /// Logs when Redis begins to refuse commands and when it accepts them again: the subscription
+    /// may work while writes fail.
     fn track_availability<T>(
         &self,
         answer: Result<T, RedisClientError>,
@@ -85,13 +85,13 @@ impl RedisStore {
             Ok(_) => {
                 self.record.succeeded(Instant::now());
                 if was_down {
-                    tracing::info!("registrations and messages are kept in Redis again");
+                    tracing::info!("Redis accepts registrations and messages again");
                 }
             }
             Err(fault) => {
                 self.record.failed(fault.to_string(), Instant::now());
                 if !was_down {
-                    tracing::warn!("registrations and messages can't be kept in Redis: {fault}");
+                    tracing::warn!("Redis refuses registrations and messages: {fault}");
                 }
             }
         }
@@ -127,7 +127,7 @@ impl RedisStore {
     }
 
     fn replay(&self) -> String {
-        // A key can't live for no time at all.
+        // Redis refuses a lifetime of zero.
         self.limits.replay.as_millis().max(1).to_string()
     }
 
@@ -206,7 +206,7 @@ impl RedisStore {
         after: MessageId,
         most: usize,
     ) -> Result<Vec<StoredMessage>, RegistrationStoreError> {
-        let (after, most, bytes) = (after.to_string(), most.to_string(), READ_AT_ONCE.to_string());
+        let (after, most, bytes) = (after.to_string(), most.to_string(), READ_CHUNK.to_string());
         let arguments = [&*after, &most, &self.replay(), &bytes];
         let answer = self.run(scripts::AFTER, &["log"], &arguments).await?;
         let notified = answer.list().into_iter().filter_map(|entry| match entry {
@@ -279,7 +279,7 @@ impl RedisStore {
     }
 }
 
-/// `<end> <digest> <signed> c<connection>`, the last where there is one.
+/// Parses `<end> <digest> <signed> c<connection>`; the last part is optional.
 fn read_listed(id: &str, text: &str) -> Option<HookSummary> {
     let mut parts = text.splitn(4, ' ');
     let expires = time(parts.next()?.parse().ok()?);
@@ -339,7 +339,7 @@ impl RegistrationStore for RedisStore {
     ) -> StoreFuture<'a, Vec<ExpiredRegistration>> {
         async move {
             let mut expired = Vec::new();
-            for some in kept.chunks(AT_ONCE) {
+            for some in kept.chunks(CONCURRENT_RENEWALS) {
                 let mut renewals = Vec::with_capacity(some.len());
                 for kept in some {
                     renewals.push(self.renew(kept));
@@ -398,7 +398,7 @@ mod tests {
     use super::{HookSummary, read_listed, time};
 
     #[test]
-    fn what_is_listed_is_read_whatever_the_connections_name_is() {
+    fn a_listed_hook_is_parsed_with_any_connection_name() {
         let hook = |connection: Option<&str>, signed| HookSummary {
             id: "i".to_owned(),
             connection: connection.map(str::to_owned),

@@ -1,23 +1,23 @@
-//! What is done in Redis in one step, as Lua. All keys have one hash tag, so that a cluster keeps them
-//! in one place; times are Redis' own, so that replicas need not
-//! agree on theirs; only when a hook ends is said by the clock of the replica that made it.
+//! The Lua scripts of the Redis store; each is one atomic step. All keys have one hash tag, so that a
+//! cluster keeps them on one node. Times are Redis' own, so that the replicas' clocks don't matter; only
+//! the end of a hook is by the clock of the replica that created it.
 //!
 //! | Key behind the prefix | Holds |
 //! |---|---|
 //! | `last` | the last id |
-//! | `first` | the first entrance since Redis knows anything |
-//! | `log`, `bytes` | messages by id, as they were published, and how many bytes they have |
-//! | `users` | users with registrations, by when the last of them ends |
-//! | `c:<user>` | connection → end, time of the latest entrance, last message notified (`-`: it is there) |
+//! | `first` | the first entry since Redis has any data |
+//! | `log`, `bytes` | published messages by id, and their total size in bytes |
+//! | `users` | users with registrations, by the end of the last one |
+//! | `c:<user>` | connection → end, id of the latest entry, last message received (`-`: it has a session) |
 //! | `h:<digest>` | a hook |
 //! | `u:<user>` | id → end and digest of a hook |
-//! | `hooks` | digests of hooks, by when they end |
-//! | `s:<text>` | a signature that was used |
+//! | `hooks` | digests of hooks, by their end |
+//! | `s:<text>` | a used signature |
 
-/// What the keys begin with.
+/// Prefix of all keys.
 pub const PREFIX: &str = "{notify_push_webhook}:";
 
-/// Milliseconds and microseconds since 1970, and the next id.
+/// Common head of the scripts: the time in milliseconds and microseconds, and the next id.
 const TIME: &str = "
 local time = redis.call('TIME')
 local micros = tonumber(time[1]) * 1000000 + tonumber(time[2])
@@ -31,7 +31,7 @@ local function next_id()
 end
 ";
 
-/// `last, c:<user>, users; connection, user, lifetime ms, per user, users`: 1, or which limit is
+/// `last, c:<user>, users; connection, user, lifetime ms, per user, users`: 1, or the limit that is
 /// reached.
 pub const REGISTER: &str = "
 local lifetime, most = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -59,8 +59,9 @@ redis.call('ZADD', KEYS[3], now + lifetime, ARGV[2])
 return 1
 ";
 
-/// `last, c:<user>, users, first; connection, user, lifetime ms, channel, what is notified`: none, or the time of the
-/// entrance, what the connection had been notified (`-`: a session is there), and the entrance before.
+/// `last, c:<user>, users, first; connection, user, lifetime ms, channel, event`: nothing, or the
+/// id of the entry, what the connection has received (`-`: it has a session), and the previous
+/// entry.
 pub const ENTER: &str = "
 local known = redis.call('HGET', KEYS[2], ARGV[1])
 if not known then return false end
@@ -75,9 +76,10 @@ redis.call('PUBLISH', ARGV[4], 'e ' .. id .. '\\n' .. ARGV[5])
 return {id, notified, before}
 ";
 
-/// `last, c:<user>, users, first; connection, user, lifetime ms, entrance, notified`: 1, or 0: it is
-/// registered no more (unless all that was before the first entrance is forgotten: then it is again), or 2: a newer session has entered. What was registered and not entered since has
-/// the same number twice: messages and join_requests share none.
+/// `last, c:<user>, users, first; connection, user, lifetime ms, entry, received`: 1; 0 if it is no
+/// longer registered (it is registered again if Redis has lost everything before the first entry);
+/// 2 if a newer session has entered. A registration without entry has the same number twice:
+/// messages and entries share none.
 pub const KEEP: &str = "
 local known = redis.call('HGET', KEYS[2], ARGV[1])
 if not known then
@@ -94,10 +96,10 @@ redis.call('ZADD', KEYS[3], now + lifetime, ARGV[2])
 return 1
 ";
 
-/// `last, c:<user>, u:<user>, hooks; connection, channel, what is notified, prefix`: whether it was there.
-/// Hooks that are bound to it end.
+/// `last, c:<user>, u:<user>, hooks; connection, channel, event, prefix`: whether it existed.
+/// Removes hooks bound to it.
 pub const UNREGISTER: &str = "
-local gone = redis.call('HDEL', KEYS[2], ARGV[1])
+local removed = redis.call('HDEL', KEYS[2], ARGV[1])
 local all = redis.call('HGETALL', KEYS[3])
 for at = 1, #all, 2 do
   local digest = string.match(all[at + 1], '^%d+ (%x+)')
@@ -108,21 +110,21 @@ for at = 1, #all, 2 do
     redis.call('ZREM', KEYS[4], digest)
   end
 end
-if gone == 1 then redis.call('PUBLISH', ARGV[2], 'u\\n' .. ARGV[3]) end
-return gone
+if removed == 1 then redis.call('PUBLISH', ARGV[2], 'u\\n' .. ARGV[3]) end
+return removed
 ";
 
-/// `last, log, bytes; channel, message, kept ms, messages, bytes`: its id.
+/// `last, log, bytes; channel, message, kept ms, messages, bytes`: the message's id.
 pub const POST: &str = "
 local id = next_id()
 local entry = 'm ' .. id .. '\\n' .. ARGV[2]
 redis.call('ZADD', KEYS[2], id, entry)
 local held = redis.call('INCRBY', KEYS[3], #entry)
-local oldest, most, most_bytes = micros - tonumber(ARGV[3]) * 1000, tonumber(ARGV[4]), tonumber(ARGV[5])
+local oldest, most, max_bytes = micros - tonumber(ARGV[3]) * 1000, tonumber(ARGV[4]), tonumber(ARGV[5])
 while true do
   local first = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
   if not first[1] then break end
-  local too_much = held > most_bytes or redis.call('ZCARD', KEYS[2]) > most
+  local too_much = held > max_bytes or redis.call('ZCARD', KEYS[2]) > most
   if not too_much and tonumber(first[2]) >= oldest then break end
   redis.call('ZREM', KEYS[2], first[1])
   held = redis.call('DECRBY', KEYS[3], #first[1])
@@ -133,8 +135,8 @@ redis.call('PUBLISH', ARGV[1], entry)
 return id
 ";
 
-/// `last, log; after, most, kept ms, bytes`: messages that are still wanted; at least one, if there is
-/// one, and no further ones past so many bytes: an answer has to be of a length that is read.
+/// `last, log; after, most, kept ms, bytes`: recent messages; at least one if there is any, and
+/// none beyond so many bytes, since the length of replies is limited.
 pub const AFTER: &str = "
 local oldest = micros - tonumber(ARGV[3]) * 1000
 local from = '(' .. text(math.max(tonumber(ARGV[1]), oldest))
@@ -151,8 +153,8 @@ end
 return found
 ";
 
-/// `last, h:<digest>, u:<user>, hooks; id, what is listed, end ms, hook, per user, in all, digest`: 1, or which
-/// limit is reached.
+/// `last, h:<digest>, u:<user>, hooks; id, list entry, end ms, hook, per user, in all, digest`: 1,
+/// or the limit that is reached.
 pub const ADD_HOOK: &str = "
 local all, count = redis.call('HGETALL', KEYS[3]), 0
 for at = 1, #all, 2 do
@@ -171,7 +173,7 @@ if stays < 0 or now + stays < tonumber(ARGV[3]) then redis.call('PEXPIREAT', KEY
 return 1
 ";
 
-/// `last, u:<user>`: id and what is listed, again and again.
+/// `last, u:<user>`: ids and list entries, alternating.
 pub const HOOKS: &str = "
 local all, live = redis.call('HGETALL', KEYS[2]), {}
 for at = 1, #all, 2 do
@@ -183,7 +185,7 @@ end
 return live
 ";
 
-/// `last, u:<user>, hooks; id, connection that it must be bound to or nothing, prefix`: whether it was there.
+/// `last, u:<user>, hooks; id, connection or empty, prefix`: whether it existed.
 pub const REMOVE_HOOK: &str = "
 local listed = redis.call('HGET', KEYS[2], ARGV[1])
 if not listed then return 0 end
@@ -202,7 +204,7 @@ if redis.call('SET', KEYS[2], '1', 'NX', 'EX', ARGV[1]) then return 1 end
 return 0
 ";
 
-/// A script with what all of them need.
+/// A script with the common head.
 pub fn whole(script: &str) -> String {
     format!("{TIME}{script}")
 }

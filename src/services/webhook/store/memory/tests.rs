@@ -22,7 +22,7 @@ fn hook(id: &str, to: MessageTarget, seconds: u64) -> PrivateHook {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_what_is_registered_may_enter_and_names_are_plain_strings() {
+async fn only_registered_pairs_enter_and_names_are_plain_strings() {
     let (store, _told) = store(StoreLimits::default());
     for user in ["alice", "__proto__", "constructor"] {
         assert_eq!(store.enter(&claim(user, "c")).await, Ok(None));
@@ -54,11 +54,15 @@ async fn a_registration_lives_an_hour_from_its_last_use() {
             state: RegistrationState::Offline(MessageId(9)),
         }]
     };
-    let here =
+    let online =
         [RegistrationRenewal { claim: pair.clone(), at: older, state: RegistrationState::Online }];
     let expired = ExpiredRegistration { claim: pair.clone(), at: older, newer: true };
-    assert_eq!(store.keep(&here).await, Ok(vec![expired]));
-    assert_eq!(store.keep(&left(older)).await, Ok(Vec::new()), "who has left may be anywhere");
+    assert_eq!(store.keep(&online).await, Ok(vec![expired]));
+    assert_eq!(
+        store.keep(&left(older)).await,
+        Ok(Vec::new()),
+        "a session that has left may be on any replica"
+    );
     assert_eq!(
         store.enter(&pair).await.unwrap().unwrap().notified,
         None,
@@ -76,7 +80,7 @@ async fn a_registration_lives_an_hour_from_its_last_use() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_and_the_book_are_bounded_and_room_comes_back() {
+async fn registrations_per_user_and_in_all_are_bounded_and_expire() {
     let limits = StoreLimits { per_user: 2, users: 2, ..StoreLimits::default() };
     let (store, _told) = store(limits);
     for pair in [claim("a", "1"), claim("a", "2"), claim("b", "1")] {
@@ -92,7 +96,7 @@ async fn a_user_and_the_book_are_bounded_and_room_comes_back() {
 }
 
 #[tokio::test]
-async fn an_unregistered_pair_is_unknown_and_its_session_is_told() {
+async fn an_unregistered_pair_is_unknown_and_its_session_closed() {
     let (store, mut notified) = store(StoreLimits::default());
     let pair = claim("u", "c");
     store.register(&pair).await.unwrap();
@@ -102,10 +106,8 @@ async fn an_unregistered_pair_is_unknown_and_its_session_is_told() {
     assert_eq!(store.unregister(&pair).await, Ok(true));
     assert_eq!(store.unregister(&pair).await, Ok(false));
     assert_eq!(store.enter(&pair).await, Ok(None));
-    assert!(
-        matches!(notified.recv().await, Some(ReplicaEvent::Unregistered(gone)) if gone == pair)
-    );
-    assert_eq!(store.hook(&own).await, Ok(None), "bound to what is gone");
+    assert!(matches!(notified.recv().await, Some(ReplicaEvent::Unregistered(key)) if key == pair));
+    assert_eq!(store.hook(&own).await, Ok(None), "its connection was unregistered");
     assert!(store.hook(&users).await.unwrap().is_some());
 }
 
@@ -134,7 +136,7 @@ async fn ids_grow_and_arrive_in_order() {
 }
 
 #[tokio::test]
-async fn hooks_end_with_their_time_and_belong_to_their_owner() {
+async fn hooks_expire_and_belong_to_their_owner() {
     let limits = StoreLimits { hooks_per_user: 2, ..StoreLimits::default() };
     let (store, _told) = store(limits);
     let (user, pair) =
