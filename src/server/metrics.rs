@@ -1,4 +1,4 @@
-//! What the listeners count.
+//! Metrics of the listeners.
 
 use super::observer::{ConnectionObserver, RefusalReason};
 use crate::telemetry::metrics::{
@@ -6,16 +6,16 @@ use crate::telemetry::metrics::{
 };
 
 labels! {
-    /// Why a connection was closed before anybody read from it.
+    /// Why a connection was closed before its first request.
     pub ConnectionRefusalLabel {
         /// Too many connections that haven't logged in.
-        UnauthenticatedLimit = "unauthenticated_connections",
+        UnauthenticatedLimit = "unauthenticated_limit",
         /// Too many of them from one address.
         Address = "address",
-        /// It said nothing for longest when too many had come.
+        /// The oldest silent one, evicted for a new connection.
         Evicted = "evicted",
-        /// No trusted proxy introduced it with the PROXY protocol.
-        NoProxyHeader = "unintroduced",
+        /// It began without a PROXY protocol header from a trusted proxy.
+        NoProxyHeader = "no_proxy_header",
     }
 }
 
@@ -28,9 +28,9 @@ labels! {
         Ok = "2xx",
         /// 300 and on.
         Redirection = "3xx",
-        /// 400 and on: the client's fault.
+        /// 400 and on: an error of the client.
         Client = "4xx",
-        /// 500 and on: ours.
+        /// 500 and on: an error of the daemon.
         Server = "5xx",
     }
 }
@@ -52,7 +52,7 @@ pub struct ServerMetrics {
 }
 
 impl ServerMetrics {
-    /// Registers them.
+    /// Registers all of them.
     ///
     /// # Errors
     /// [`MetricsError`].
@@ -60,8 +60,8 @@ impl ServerMetrics {
         const ANSWERS: &str = "HTTP requests answered.";
         const REFUSED: &str = "Connections refused at once.";
         Ok(Self {
-            accepted: metrics.counter("accepted_total", "Connections accepted.")?,
-            refused: metrics.counters("refused_total", REFUSED, "reason")?,
+            accepted: metrics.counter("connections_accepted_total", "Connections accepted.")?,
+            refused: metrics.counters("connections_refused_total", REFUSED, "reason")?,
             unauthenticated_connections: metrics
                 .gauge("unauthenticated_connections", "Connections not logged in.")?,
             accept_errors: metrics.counter("accept_errors_total", "Failed accepts.")?,

@@ -1,4 +1,4 @@
-//! What is not counted as it happens but read off its owner when the metrics are asked for.
+//! Gauges that are read from their owner on each scrape.
 
 use crate::{
     health::{DependencyState, HealthRegistry, QueueGauge},
@@ -7,19 +7,19 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Registers the gauges of one service: its queues, what its clients wait for, what it depends on.
+/// Registers the gauges of one service: queues, pending notices, dependencies.
 pub fn register(
     metrics: &MetricsRegistry,
     health: &HealthRegistry,
     hub: &Hub,
     queues: &[QueueGauge],
 ) -> Result<(), MetricsError> {
-    const DEPTH: &str = "How much waits in a queue.";
-    const CAPACITY: &str = "How much may wait in a queue.";
-    const UP: &str = "1 while it answers, 0 while it doesn't; none before it was asked.";
+    const DEPTH: &str = "Entries in a queue.";
+    const CAPACITY: &str = "Entries that fit into a queue.";
+    const UP: &str = "1 while it answers, 0 while it doesn't; NaN before the first request.";
     const WAITING: &str = "Changes that wait to be sent to clients, merged by topic.";
     const BLOCKED: &str = "Clients whose socket is full.";
-    const READY: &str = "1 while the daemon can do its job.";
+    const READY: &str = "1 while the service is ready.";
     let up = health.dependencies().iter().map(|dependency| {
         let condition = Arc::clone(&dependency.condition);
         let up = move || match condition() {

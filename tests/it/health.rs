@@ -38,7 +38,7 @@ async fn readiness_follows_redis_and_says_since_when_and_why() {
     let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
     let mut installation = Installation::start().await;
     let port = free_port().to_string();
-    let variables = [("METRICS_PORT", &*port), ("NEXTCLOUD_URL", &nextcloud.url())];
+    let variables = [("ADMIN_PORT", &*port), ("NEXTCLOUD_URL", &nextcloud.url())];
     let daemon = installation.daemon(&variables).await;
     let address = format!("127.0.0.1:{port}");
     let ready = async || {
@@ -49,7 +49,7 @@ async fn readiness_follows_redis_and_says_since_when_and_why() {
     let expected =
         [("redis", "up", true), ("database", "up", true), ("nextcloud", "untried", false)];
     assert_eq!((states(&well), &well["ready"]), (expected.to_vec(), &Value::Bool(true)));
-    let (code, said) = healthcheck(&[], &[("METRICS_PORT", &port)]).await;
+    let (code, said) = healthcheck(&[], &[("ADMIN_PORT", &port)]).await;
     assert_eq!(code, Some(0), "{said}");
     assert!(said.starts_with("ready\n  redis      up "), "{said}");
 
@@ -66,11 +66,11 @@ async fn readiness_follows_redis_and_says_since_when_and_why() {
     let (_, far) = report(&address, &[("x-forwarded-for", "203.0.113.7")]).await;
     assert_eq!(states(&far)[0], ("redis", "down", true));
     assert!(!far.to_string().contains("127.0.0.1"), "{far}");
-    let (code, said) = healthcheck(&[], &[("METRICS_PORT", &port)]).await;
+    let (code, said) = healthcheck(&[], &[("ADMIN_PORT", &port)]).await;
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("not ready\n  redis      down "), "{said}");
     assert_eq!(
-        healthcheck(&["--live"], &[("METRICS_PORT", &port)]).await,
+        healthcheck(&["--live"], &[("ADMIN_PORT", &port)]).await,
         (Some(0), "live\n".into())
     );
     assert_eq!(daemon.get("/health/ready", &[]).await.body, "not ready\n");

@@ -100,7 +100,7 @@ async fn a_panic_in_one_connection_ends_that_connection_alone() {
     assert!(!scene.broken.load(Ordering::SeqCst), "the clock was not asked");
     until("it is counted out", async || {
         let page = http::get(&scene.metrics, "/metrics", &[]).await.body;
-        page.contains("\nnotify_push_strangers 0\n").then_some(())
+        page.contains("\nnotify_push_unauthenticated_connections 0\n").then_some(())
     })
     .await;
     let mut late = scene.alice().await;

@@ -38,7 +38,7 @@ impl TwoPhorgeServers {
             let (folder, old) = (folder("both"), AphlictPorts::free());
             let (publish, metrics) = (free_port(), free_port().to_string());
             let file = hosts(folder.path(), old, publish);
-            let variables = [("METRICS_PORT", &*metrics), ("LOG", "notify_push=debug")];
+            let variables = [("ADMIN_PORT", &*metrics), ("LOG", "notify_push=debug")];
             let mut daemon = Daemon::launch(&["--config", &file], &variables);
             if daemon.ready().await {
                 let publish = format!("127.0.0.1:{publish}");
@@ -114,7 +114,7 @@ async fn an_operator_closes_an_instance_or_who_listens_to_an_id() {
     one.subscribe(&["a"]).await;
     two.subscribe(&["b"]).await;
     let revoke =
-        |whom: &str| run(&["revoke", "--host", "old", "--metrics-port", &both.metrics, whom]);
+        |whom: &str| run(&["revoke", "--host", "old", "--admin-port", &both.metrics, whom]);
     assert_eq!(revoke("acme/a"), (0, "1\n".to_owned()));
     assert_eq!(one.0.closed().await, Some((4401, "login revoked".to_owned())));
     drop(one);
@@ -185,7 +185,7 @@ async fn health_tells_of_peers_and_does_not_depend_on_them() {
     let (nobody, metrics) = (free_port(), free_port().to_string());
     let cluster = json!([{"host": "127.0.0.1", "port": nobody, "protocol": "http"}]);
     let change = |file: &mut Value| file["cluster"] = cluster.clone();
-    let server = Aphlict::with_environment(change, &[("METRICS_PORT", &metrics)]).await;
+    let server = Aphlict::with_environment(change, &[("ADMIN_PORT", &metrics)]).await;
     let page = format!("127.0.0.1:{metrics}");
     let known = async || {
         let answer = http::get(&page, "/health/ready", &[]).await;
@@ -209,7 +209,7 @@ async fn a_health_check_asks_where_metrics_are_and_says_so() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_notify_push"));
     command.arg("healthcheck").env_clear().env("PORT", free_port().to_string());
     let said = String::from_utf8(command.output().unwrap().stderr).unwrap();
-    assert!(said.contains("needs METRICS_PORT"), "{said}");
+    assert!(said.contains("needs ADMIN_SOCKET_PATH"), "{said}");
 }
 
 #[tokio::test]

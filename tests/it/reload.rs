@@ -71,7 +71,10 @@ async fn a_file_that_is_broken_changes_nothing_and_is_complained_of() {
     let mut scene = ReloadFixture::start("LOG=notify_push=info\nMAX_CONNECTION_TIME=0\n").await;
     let mut client = Client::log_in(&scene.daemon.url(), "alice", "password").await;
     scene.reload("MAX_CONNECTION_TIME=1\nthis is no setting\n").await;
-    scene.daemon.logs("settings not read again, the old ones stay: environment file line 2").await;
+    scene
+        .daemon
+        .logs("reload failed; keeping the current configuration: environment file line 2")
+        .await;
     scene.reload("MAX_CONNECTION_TIME=soon\n").await;
     scene.daemon.logs("expected a number of seconds").await;
     client.send(tokio_tungstenite::tungstenite::Message::Ping("still there".into())).await;

@@ -36,7 +36,7 @@ impl TwoServicesFixture {
             ],
         );
         let metrics = free_port().to_string();
-        let environment = [("LOG", "notify_push=debug"), ("METRICS_PORT", &metrics)];
+        let environment = [("LOG", "notify_push=debug"), ("ADMIN_PORT", &metrics)];
         let daemon = Daemon::start(&["--config", &file], &environment).await;
         a.listened_to().await;
         b.listened_to().await;
@@ -130,7 +130,7 @@ async fn one_page_of_metrics_tells_hosts_apart_and_revoke_wants_to_know_which() 
     let run = |arguments: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_notify_push"))
             .args(arguments)
-            .args(["--metrics-port", &scene.metrics])
+            .args(["--admin-port", &scene.metrics])
             .env_clear()
             .output()
             .unwrap();
@@ -138,9 +138,9 @@ async fn one_page_of_metrics_tells_hosts_apart_and_revoke_wants_to_know_which() 
         (output.status.success(), text(&output.stdout) + &text(&output.stderr))
     };
     let (done, said) = run(&["revoke", "alice"]);
-    assert!(!done && said.contains("Which host?") && said.contains("a, b"), "{said}");
+    assert!(!done && said.contains("Which service?") && said.contains("a, b"), "{said}");
     let (done, said) = run(&["revoke", "--host", "c", "alice"]);
-    assert!(!done && said.contains("Which host?"), "{said}");
+    assert!(!done && said.contains("Which service?"), "{said}");
     assert_eq!(run(&["revoke", "--host", "a", "alice"]), (true, "1".to_owned()));
     assert_eq!(a.text().await, "err: Login revoked");
     scene.b.custom("alice", "still_here").await;
@@ -188,7 +188,8 @@ async fn the_doctor_looks_each_over_under_its_name() {
     });
     let found = |host: &str, check: &str| {
         let all = report["findings"].as_array().unwrap().iter();
-        let mut found = all.filter(|finding| finding["host"] == host && finding["check"] == check);
+        let mut found =
+            all.filter(|finding| finding["service"] == host && finding["check"] == check);
         found.next().unwrap_or_else(|| panic!("no {check} of {host}: {report}"))["state"].clone()
     };
     for host in ["a", "b"] {
@@ -205,7 +206,7 @@ async fn a_reload_reads_the_file_of_hosts_again() {
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text + "push_rate = \"7\"\n").unwrap();
     scene.daemon.signal(Signal::HUP);
-    scene.daemon.logs("host b: PUSH_RATE changed: in effect now").await;
+    scene.daemon.logs("service b: PUSH_RATE changed: in effect now").await;
     assert_eq!(scene.daemon.log().matches(" changed: ").count(), 1, "{}", scene.daemon.log());
     scene.a.custom("alice", "for_a").await;
     scene.b.custom("alice", "for_b").await;
@@ -223,14 +224,14 @@ async fn what_a_host_logs_names_it_and_what_the_daemon_logs_names_none() {
             daemon.log().lines().find(|line| line.contains(part)).map(str::to_owned)
         })
     };
-    for part in ["source::redis", "logged in"] {
+    for part in ["client::redis", "logged in"] {
         let line = log(part).await;
         assert!(line.contains("service{name=a}: ") || line.contains("service{name=b}: "), "{line}");
     }
     let text = scene.daemon.log();
     let said = |host: &str| text.lines().any(|line| line.contains(host) && line.contains("logged"));
     assert!(said("service{name=a}: ") && said("service{name=b}: "), "{text}");
-    assert!(!log("listening on").await.contains("host="));
+    assert!(!log("listening on").await.contains("service{"));
 }
 
 #[tokio::test]
@@ -241,7 +242,7 @@ async fn a_host_that_is_full_sends_clients_back_and_the_other_takes_them() {
     let (a, b) = text.split_at(text.rfind("[[host]]").unwrap());
     std::fs::write(&file, format!("{a}max_connections = 1\n\n{b}")).unwrap();
     scene.daemon.signal(Signal::HUP);
-    scene.daemon.logs("host a: MAX_CONNECTIONS changed: in effect now").await;
+    scene.daemon.logs("service a: MAX_CONNECTIONS changed: in effect now").await;
     // Whoever asks before there is a session is let in, and sent away once it has logged in.
     let mut early = Client::connect(&scene.url("/a/ws")).await;
     let (mut a, mut b) = scene.alices().await;
@@ -294,5 +295,5 @@ async fn two_hosts_on_one_redis_are_refused_whatever_their_databases() {
     let mut daemon = Daemon::launch(&["--config", &file.display().to_string()], &[]);
     assert!(!daemon.ready().await, "it starts");
     let log = daemon.log();
-    assert!(log.contains("hosts a and b listen to the same Redis"), "{log}");
+    assert!(log.contains("services a and b use the same Redis"), "{log}");
 }

@@ -421,7 +421,7 @@ async fn disconnected_clients_leave_nothing_behind() {
         let line = page.lines().find(|line| line.starts_with(&format!("{name} ")));
         line.and_then(|line| line.rsplit(' ').next()?.parse::<u32>().ok()).expect("a figure")
     };
-    assert!(figure("notify_push_strangers").await >= 23);
+    assert!(figure("notify_push_unauthenticated_connections").await >= 23);
     assert_eq!(figure("notify_push_connections").await, 1);
     drop(clients);
     for session in &sessions {
@@ -430,7 +430,7 @@ async fn disconnected_clients_leave_nothing_behind() {
     }
     // The one that polled went without a word, and is missed only after a minute; and we ask.
     until("its place is free", async || {
-        let left = figure("notify_push_strangers").await;
+        let left = figure("notify_push_unauthenticated_connections").await;
         (left <= 2 && figure("notify_push_connections").await == 0).then_some(())
     })
     .await;

@@ -6,7 +6,7 @@ use super::{client::Client, daemon::Daemon, free_port, http, installation::Insta
 pub(crate) const APP_PASSWORD: &str =
     "0123456789abcdefghijABCDEFGHIJ0123456789abcdefghijABCDEFGHIJ0123456789ab";
 /// The gauge of connections that have not logged in.
-pub(crate) const STRANGERS: &str = "notify_push_strangers";
+pub(crate) const STRANGERS: &str = "notify_push_unauthenticated_connections";
 
 /// A daemon that knows alice, and its metrics.
 pub(crate) struct AliceFixture {

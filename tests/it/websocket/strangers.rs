@@ -161,9 +161,9 @@ async fn what_happens_at_the_door_is_counted() {
     tokio::time::timeout(PATIENCE, gone).await.expect("the evicted one is still counted");
     let page = MetricsRegistry::text(&[metrics]).unwrap();
     for line in [
-        "\nnotify_push_accepted_total 3\n",
-        "\nnotify_push_strangers 2\n",
-        "\nnotify_push_refused_total{reason=\"evicted\"} 1\n",
+        "\nnotify_push_connections_accepted_total 3\n",
+        "\nnotify_push_unauthenticated_connections 2\n",
+        "\nnotify_push_connections_refused_total{reason=\"evicted\"} 1\n",
         "\nnotify_push_http_requests_total{status=\"1xx\"} 2\n",
         "\nnotify_push_http_requests_total{status=\"4xx\"} 1\n",
     ] {
