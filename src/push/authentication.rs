@@ -9,7 +9,7 @@ use crate::{config::secret::Secret, server::peer::ConnectionPeer};
 pub struct LoginCredentials {
     /// As typed; the authenticator that accepts it returns the canonical id.
     pub user: String,
-    /// Account password, app password or ticket.
+    /// An account password, an app password or a ticket.
     pub password: Secret,
 }
 
@@ -18,7 +18,7 @@ pub struct LoginCredentials {
 pub struct LoginAttempt {
     /// What the client claims.
     pub credentials: LoginCredentials,
-    /// The connection it came on.
+    /// The connection that sent them.
     pub peer: ConnectionPeer,
 }
 

@@ -1,54 +1,23 @@
-//! What the log-in chain counts.
+//! The counters and timings of logins.
 
+use super::{AuthDecision, LoginResult};
 use crate::telemetry::metrics::{
-    Histogram, LabeledCounters, MetricLabel, MetricsError, MetricsRegistry, label::labels,
+    Histogram, LabeledCounters, MetricLabel, MetricsError, MetricsRegistry,
 };
 use std::time::Duration;
 
-labels! {
-    /// How a whole log-in ended, as the client heard it.
-    pub LoginResultLabel {
-        /// Let in.
-        Accepted = "accepted",
-        /// Wrong credentials.
-        Rejected = "rejected",
-        /// Nobody could decide, or there was no room in a queue: "try again later".
-        Unavailable = "unavailable",
-        /// Refused before anybody looked: too many failures.
-        Throttled = "throttled",
-        /// The client didn't say who it is in time.
-        TimedOut = "timed_out",
-        /// The client left before it was decided.
-        Abandoned = "abandoned",
-    }
-}
-
-labels! {
-    /// What one authenticator said.
-    pub AuthDecisionLabel {
-        /// Yes.
-        Accept = "accept",
-        /// No.
-        Reject = "reject",
-        /// Not mine.
-        Abstain = "abstain",
-        /// Mine, but what I need isn't reachable.
-        Unavailable = "unavailable",
-    }
-}
-
-/// Held by the chain of authenticators.
+/// Counts logins and the decisions of each authenticator.
 #[derive(Debug)]
 pub struct AuthMetrics {
-    /// Log-ins that ended, by outcome.
-    pub outcomes: LabeledCounters<LoginResultLabel>,
+    /// Logins that ended, by result.
+    pub outcomes: LabeledCounters<LoginResult>,
     methods: Vec<AuthMethodMetrics>,
 }
 
 #[derive(Debug)]
 struct AuthMethodMetrics {
     name: &'static str,
-    verdicts: LabeledCounters<AuthDecisionLabel>,
+    verdicts: LabeledCounters<AuthDecision<()>>,
     duration: Histogram,
 }
 
@@ -58,24 +27,24 @@ const CHECK_MICROS: &[u64] = &[
 ];
 
 impl AuthMetrics {
-    /// Registers them; `methods` are the names of the authenticators.
+    /// Registers the metrics; `methods` are the names of the authenticators.
     ///
     /// # Errors
-    /// [`MetricsError`].
+    /// [`MetricsError`] when a name is already taken.
     pub fn register(
         metrics: &MetricsRegistry,
         methods: &[&'static str],
     ) -> Result<Self, MetricsError> {
-        const VERDICTS: &str = "Answers of each authenticator.";
-        const DURATIONS: &str = "Time each authenticator took, waiting included.";
-        let outcomes = metrics.counters("logins_total", "Log-ins that ended.", "outcome")?;
+        const VERDICTS: &str = "Decisions of each authenticator.";
+        const DURATIONS: &str = "Time each authenticator took, including its queue.";
+        let outcomes = metrics.counters("logins_total", "Logins that ended.", "outcome")?;
         let verdicts =
             metrics.counter_family("login_checks_total", VERDICTS, ["method", "verdict"])?;
         let durations =
             metrics.histogram_family("login_check_seconds", DURATIONS, CHECK_MICROS, ["method"])?;
         let method = |name: &&'static str| AuthMethodMetrics {
             name,
-            verdicts: LabeledCounters::new(|verdict: AuthDecisionLabel| {
+            verdicts: LabeledCounters::new(|verdict: AuthDecision<()>| {
                 verdicts.with([name, verdict.text()])
             }),
             duration: durations.with([name]),
@@ -83,8 +52,8 @@ impl AuthMetrics {
         Ok(Self { outcomes, methods: methods.iter().map(method).collect() })
     }
 
-    /// The authenticator of this name said so, and took that long. An unknown name isn't counted.
-    pub fn checked(&self, method: &str, verdict: AuthDecisionLabel, took: Duration) {
+    /// Counts a decision of the authenticator with this name; an unknown name isn't counted.
+    pub fn checked(&self, method: &str, verdict: AuthDecision<()>, took: Duration) {
         if let Some(method) = self.methods.iter().find(|known| known.name == method) {
             method.verdicts.inc(verdict);
             method.duration.observe(took);
@@ -94,16 +63,16 @@ impl AuthMetrics {
 
 #[cfg(test)]
 mod tests {
-    use super::{AuthDecisionLabel, AuthMetrics, MetricsRegistry};
+    use super::{AuthDecision, AuthMetrics, MetricsRegistry};
     use std::time::Duration;
 
     #[test]
-    fn verdicts_and_durations_are_kept_by_method() {
+    fn decisions_and_durations_are_counted_by_method() {
         let metrics = MetricsRegistry::new(None).unwrap();
         let auth = AuthMetrics::register(&metrics, &["ticket", "database"]).unwrap();
-        auth.checked("database", AuthDecisionLabel::Abstain, Duration::from_millis(3));
-        auth.checked("database", AuthDecisionLabel::Accept, Duration::from_millis(200));
-        auth.checked("nobody", AuthDecisionLabel::Accept, Duration::ZERO);
+        auth.checked("database", AuthDecision::Abstain, Duration::from_millis(3));
+        auth.checked("database", AuthDecision::Accept(()), Duration::from_millis(200));
+        auth.checked("unknown", AuthDecision::Accept(()), Duration::ZERO);
         let text = MetricsRegistry::text(&[metrics]).unwrap();
         for line in [
             "notify_push_login_checks_total{method=\"database\",verdict=\"abstain\"} 1\n",
@@ -113,6 +82,6 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} not in\n{text}");
         }
-        assert!(!text.contains("nobody"));
+        assert!(!text.contains("unknown"));
     }
 }

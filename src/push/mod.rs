@@ -4,7 +4,9 @@
 //! log in, comes from the service through [`session::ClientDialect`] and [`AuthenticatedClient`].
 
 mod login_metrics;
-pub use login_metrics::{AuthDecisionLabel, AuthMetrics, LoginResultLabel};
+pub use login_metrics::AuthMetrics;
+mod decision;
+pub use decision::{AuthDecision, LoginResult};
 mod authentication;
 mod bridge;
 mod connection_limit;

@@ -1,15 +1,15 @@
-//! Log-ins are decided from the database as Nextcloud decides them: the observed answers of
+//! The database decides logins as Nextcloud does: the observed answers of
 //! `specs/nextcloud.md` section 7, on each engine.
 
 use crate::support::{database::Database, mariadb::MariaDb, postgres::Postgres, sqlite::Sqlite};
 use notify_push::{
-    push::{AuthMethod, AuthenticatedClient, LoginAttempt, LoginCredentials},
+    push::{AuthDecision, AuthMethod, AuthenticatedClient, LoginAttempt, LoginCredentials},
     server::{client_address::ClientAddressResolver, peer::ConnectionPeer},
     services::nextcloud::{
         accounts::{
             ChainPosition, DatabaseAuthenticator, LoginRules, PasswordFingerprinter, WallClock,
         },
-        login::{AuthVerdict, Authenticator, hashing::HashingPool},
+        login::{AttemptRecord, Authenticator, hashing::HashingPool},
     },
 };
 use sha2::{Digest, Sha512};
@@ -34,13 +34,13 @@ pub(crate) const HASH: &str = "3|$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFiY2R
 /// 64-bit, as ids may be.
 const FIRST_ID: i64 = 9_007_199_254_740_993;
 
-/// What the database step says.
+/// The decision of the database.
 #[derive(Debug, Clone, PartialEq)]
 enum DatabaseDecision {
-    /// In as this user, with this app password or with the account password.
+    /// Accepted as this user, with this app password or with the account password.
     Yes(&'static str, Option<i64>),
     No,
-    /// Not its to decide.
+    /// Left to Nextcloud.
     Nothing,
     Unavailable,
 }
@@ -55,7 +55,7 @@ fn account(user: &'static str) -> DatabaseDecision {
     DatabaseDecision::Yes(user, None)
 }
 
-/// Who sends what, and what is said with Nextcloud asked next and with nobody asked next.
+/// User, password, and the decisions with and without Nextcloud behind the database.
 fn observed() -> Vec<(&'static str, &'static str, DatabaseDecision, DatabaseDecision)> {
     let right = |who: DatabaseDecision| (who.clone(), who);
     let refused = || (Nothing, No);
@@ -104,7 +104,7 @@ fn observed() -> Vec<(&'static str, &'static str, DatabaseDecision, DatabaseDeci
     .collect()
 }
 
-/// Nextcloud's rows for them.
+/// The rows of these users.
 async fn fill(database: &Database) {
     let people = format!(
         "INSERT INTO oc_users (uid, uid_lower, password) VALUES ('alice', 'alice', '{HASH}'), \
@@ -222,8 +222,8 @@ fn accounts(database: &Database, rules: LoginRules) -> DatabaseAuthenticator {
 async fn ask(accounts: &DatabaseAuthenticator, user: &str, password: &str) -> DatabaseDecision {
     let credentials = LoginCredentials { user: user.to_owned(), password: password.into() };
     let attempt = LoginAttempt { credentials, peer: ConnectionPeer::default() };
-    match accounts.check(&attempt).await {
-        AuthVerdict::Accept(AuthenticatedClient { recipient, auth_method }) => {
+    match accounts.check(&attempt, &AttemptRecord::default()).await {
+        AuthDecision::Accept(AuthenticatedClient { recipient, auth_method }) => {
             let known = ["alice", "Bob", "dave", "erin"].into_iter();
             let user = known.into_iter().find(|known| *known == recipient.as_str());
             match auth_method {
@@ -236,9 +236,9 @@ async fn ask(accounts: &DatabaseAuthenticator, user: &str, password: &str) -> Da
                 other => panic!("{other:?}"),
             }
         }
-        AuthVerdict::Reject => No,
-        AuthVerdict::Abstain => Nothing,
-        AuthVerdict::Unavailable => DatabaseDecision::Unavailable,
+        AuthDecision::Reject => No,
+        AuthDecision::Abstain => Nothing,
+        AuthDecision::Unavailable => DatabaseDecision::Unavailable,
     }
 }
 
@@ -252,7 +252,7 @@ async fn answers_as_observed(database: &Database) {
     }
 }
 
-async fn obeys_config_php(database: &Database) {
+async fn follows_config_php(database: &Database) {
     for chain_position in [ChainPosition::BeforeNextcloud, ChainPosition::LastStep] {
         let enforced = LoginRules { token_auth_enforced: true, ..rules(chain_position) };
         let enforced = accounts(database, enforced);
@@ -267,9 +267,9 @@ async fn obeys_config_php(database: &Database) {
     }
 }
 
-/// `DATABASE_URL` without config.php: app passwords can't be recognised, so nobody is refused for one.
+/// `DATABASE_URL` without config.php: app passwords can't be recognized and are not rejected.
 #[tokio::test]
-async fn without_the_secret_what_may_be_an_app_password_is_not_refused() {
+async fn without_the_secret_a_possible_app_password_is_not_rejected() {
     let sqlite = Sqlite::create().await;
     fill(&sqlite.database()).await;
     let secretless = LoginRules { secret: "".into(), ..rules(ChainPosition::LastStep) };
@@ -284,14 +284,15 @@ async fn without_the_secret_what_may_be_an_app_password_is_not_refused() {
 async fn sqlite_answers_as_nextcloud_does() {
     let sqlite = Sqlite::create().await;
     answers_as_observed(&sqlite.database()).await;
-    obeys_config_php(&sqlite.database()).await;
+    follows_config_php(&sqlite.database()).await;
+    unknown_names_cost_what_users_do(&sqlite.database()).await;
 }
 
 #[tokio::test]
 async fn mariadb_answers_as_nextcloud_does() {
     let database = MariaDb::shared().await.nextcloud().await;
     answers_as_observed(&database).await;
-    obeys_config_php(&database).await;
+    follows_config_php(&database).await;
     // MariaDB compares with trailing blanks ignored: the canonical id is what counts.
     let alone = accounts(&database, rules(ChainPosition::LastStep));
     assert_eq!(ask(&alone, "alice  ", "right").await, account("alice"));
@@ -299,17 +300,19 @@ async fn mariadb_answers_as_nextcloud_does() {
     let late = TokenRow { expires: 4_000_000_000, ..ALICE };
     database.execute(&late.insert(FIRST_ID + 99, "expires-in-the-year-2096")).await;
     assert_eq!(ask(&alone, "alice", "expires-in-the-year-2096").await, token(99, "alice"));
+    unknown_names_cost_what_users_do(&database).await;
 }
 
 #[tokio::test]
 async fn postgresql_answers_as_nextcloud_does() {
     let database = Postgres::shared().await.nextcloud().await;
     answers_as_observed(&database).await;
-    obeys_config_php(&database).await;
+    follows_config_php(&database).await;
+    unknown_names_cost_what_users_do(&database).await;
 }
 
 #[tokio::test]
-async fn without_tables_nobody_is_let_in_or_refused() {
+async fn without_tables_no_login_is_accepted_or_rejected() {
     let database = MariaDb::shared().await.empty().await;
     for chain_position in [ChainPosition::BeforeNextcloud, ChainPosition::LastStep] {
         let accounts = accounts(&database, rules(chain_position));
@@ -319,60 +322,87 @@ async fn without_tables_nobody_is_let_in_or_refused() {
     }
 }
 
-/// How many hashes an attempt costs; none is really computed.
+/// How many hashes an attempt costs while it is checked, and until it is refused; none is really
+/// computed.
 async fn hashes(
     database: &Database,
     chain_position: ChainPosition,
     user: &str,
     password: &str,
-) -> usize {
-    let asked = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&asked);
-    let welcome = Arc::new(move |_| {
+) -> (usize, usize) {
+    let spent = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&spent);
+    let still_allowed = Arc::new(move |_| {
         counter.fetch_add(1, Ordering::Relaxed);
         false
     });
-    let hashing = HashingPool::new(1, ClientAddressResolver::new(vec![]), welcome);
-    let fingerprint = PasswordFingerprinter::default();
+    let hashing = HashingPool::new(1, ClientAddressResolver::new(vec![]), still_allowed);
     let accounts = DatabaseAuthenticator::new(
         database.store(),
         rules(chain_position),
         hashing,
-        fingerprint,
+        PasswordFingerprinter::default(),
         clock(),
     );
-    let said = ask(&accounts, user, password).await;
-    let spent = asked.load(Ordering::Relaxed);
-    assert_eq!(
-        said == DatabaseDecision::Unavailable,
-        spent > 0,
-        "too busy to compare is no answer"
-    );
-    spent
+    let credentials = LoginCredentials { user: user.to_owned(), password: password.into() };
+    let attempt = LoginAttempt { credentials, peer: ConnectionPeer::default() };
+    let record = AttemptRecord::default();
+    accounts.check(&attempt, &record).await;
+    let while_checked = spent.load(Ordering::Relaxed);
+    accounts.equalize(&attempt, &record).await;
+    (while_checked, spent.load(Ordering::Relaxed))
 }
 
-/// Every attempt costs the same, whoever is asked next, so that the time tells nothing.
+/// Every refused attempt costs the same, so that the time reveals no user names. Where only
+/// Nextcloud can decide, accepted attempts cost no hash.
 #[tokio::test]
-async fn strangers_learn_nothing_from_the_time_it_takes() {
+async fn the_time_of_a_refusal_reveals_no_user_names() {
+    use ChainPosition::{BeforeNextcloud, LastStep};
     let sqlite = Sqlite::create().await;
     let database = sqlite.database();
     fill(&database).await;
-    for user in ["alice", "nobody", "lars", "carol", "dave", "frank"] {
-        for password in ["wrong", "wrong and as long as an app password"] {
-            for chain_position in [ChainPosition::LastStep, ChainPosition::BeforeNextcloud] {
-                assert_eq!(
-                    hashes(&database, chain_position, user, password).await,
-                    1,
-                    "{user} {chain_position:?}"
-                );
-            }
+    for password in ["wrong", "wrong and as long as an app password"] {
+        for (user, before_nextcloud, last_step) in [
+            ("alice", (1, 1), (1, 1)),
+            ("carol", (1, 1), (1, 1)),
+            ("dave", (1, 1), (1, 1)),
+            // Unknown, or from LDAP.
+            ("nobody", (0, 1), (1, 1)),
+            ("lars", (0, 1), (1, 1)),
+            // A hash that only Nextcloud can compare.
+            ("frank", (0, 1), (0, 1)),
+        ] {
+            let spent = hashes(&database, BeforeNextcloud, user, password).await;
+            assert_eq!(spent, before_nextcloud, "{user} {password}");
+            let spent = hashes(&database, LastStep, user, password).await;
+            assert_eq!(spent, last_step, "{user} {password}");
         }
     }
     for password in ["permanent-token-of-alice", "expired-token-of-alice-x", "0"] {
-        assert_eq!(
-            hashes(&database, ChainPosition::LastStep, "alice", password).await,
-            0,
-            "{password}"
-        );
+        assert_eq!(hashes(&database, LastStep, "alice", password).await, (0, 0), "{password}");
     }
+}
+
+/// An unknown name costs what real users cost, whatever the algorithm.
+async fn unknown_names_cost_what_users_do(database: &Database) {
+    const BCRYPT: &str = "1|$2y$05$VpulAdBkE6RHjRCLez/ZR.EnKr/h0TwxGK8PxMnMmaACY8QYPIcPS";
+    for (stored, cost) in [(HASH, "$argon2id$v=19$m=64,t=1,p=1$"), (BCRYPT, "$2y$05$")] {
+        database.execute(&format!("UPDATE oc_users SET password = '{stored}'")).await;
+        let accounts = accounts(database, rules(ChainPosition::LastStep));
+        for name in ["nobody", "mallory"] {
+            let hash = accounts.hash_for_unknown(name).await;
+            assert!(hash.starts_with(cost) && !stored.contains(&hash), "{hash}");
+        }
+    }
+    // Installations that hold both: a name always costs the same, and names differ.
+    database.execute(&format!("UPDATE oc_users SET password = '{HASH}' WHERE uid < 'c'")).await;
+    let accounts = accounts(database, rules(ChainPosition::LastStep));
+    let mut bcrypt = 0;
+    for n in 0..64 {
+        let name = format!("nobody{n}");
+        let hash = accounts.hash_for_unknown(&name).await;
+        assert_eq!(hash, accounts.hash_for_unknown(&name).await);
+        bcrypt += usize::from(hash.starts_with("$2y$"));
+    }
+    assert!((1..64).contains(&bcrypt), "{bcrypt}");
 }

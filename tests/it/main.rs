@@ -25,7 +25,7 @@ mod flood;
 mod footprint;
 mod health;
 mod life_cycle;
-mod log_in;
+mod login;
 mod manual;
 mod metrics_format;
 mod monitoring;

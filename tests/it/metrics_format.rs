@@ -1,7 +1,7 @@
 //! Prometheus's own checker reads the metrics page.
 
 use notify_push::{
-    push::{AuthDecisionLabel, notice::TopicId},
+    push::{AuthDecision, notice::TopicId},
     runtime::MetricsPage,
     services::{MetricLabelNames, ServiceMetrics},
 };
@@ -31,7 +31,7 @@ fn page() -> String {
     let _guard = observers.hub.connections.enter();
     observers.hub.notified(TopicId(0), 3, Duration::from_millis(100), Duration::ZERO);
     observers.hub.delivered(Duration::from_micros(80), 1);
-    observers.auth.checked("database", AuthDecisionLabel::Accept, Duration::from_millis(2));
+    observers.auth.checked("database", AuthDecision::Accept(()), Duration::from_millis(2));
     MetricsPage::single("1.2.3 \"quoted\\\"\n", &observers).unwrap().text().unwrap()
 }
 

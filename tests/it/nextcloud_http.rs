@@ -1,4 +1,4 @@
-//! Nextcloud over HTTP: what is asked, what is made of the answers, and how a crowd is led past it.
+//! Logins over HTTP: the requests, the meaning of answers, and many clients at once.
 
 use crate::support::{
     folder,
@@ -7,11 +7,11 @@ use crate::support::{
 };
 use notify_push::{
     lifecycle::TaskGroup,
-    push::{AuthMethod, LoginAttempt, LoginCredentials},
+    push::{AuthDecision, AuthMethod, LoginAttempt, LoginCredentials},
     server::{client_address::ClientAddressResolver, peer::ConnectionPeer},
     services::nextcloud::{
         http::{NextcloudAuthenticator, NextcloudClientSettings, NextcloudError, SelfTestClient},
-        login::{AuthVerdict, Authenticator, ClaimFingerprinter},
+        login::{AttemptRecord, Authenticator, ClaimFingerprinter},
     },
 };
 use std::{sync::Arc, time::Duration};
@@ -49,26 +49,30 @@ fn from(user: &str, password: &str, client: &str) -> LoginAttempt {
     }
 }
 
+async fn check(remote: &NextcloudAuthenticator, attempt: &LoginAttempt) -> AuthDecision {
+    remote.check(attempt, &AttemptRecord::default()).await
+}
+
 /// The canonical id, `no`, or `later`.
 async fn said(remote: &NextcloudAuthenticator, attempt: &LoginAttempt) -> String {
-    match within("Nextcloud's answer", remote.check(attempt)).await {
-        AuthVerdict::Accept(authenticated) => authenticated.recipient.to_string(),
-        AuthVerdict::Reject => "no".to_owned(),
-        AuthVerdict::Unavailable => "later".to_owned(),
-        AuthVerdict::Abstain => "not mine".to_owned(),
+    match within("Nextcloud's answer", check(remote, attempt)).await {
+        AuthDecision::Accept(authenticated) => authenticated.recipient.to_string(),
+        AuthDecision::Reject => "no".to_owned(),
+        AuthDecision::Unavailable => "later".to_owned(),
+        AuthDecision::Abstain => "not mine".to_owned(),
     }
 }
 
 #[tokio::test]
-async fn asks_with_the_clients_credentials_and_chain_and_believes_the_canonical_id() {
+async fn requests_carry_the_credentials_and_the_chain_and_return_the_canonical_id() {
     let nextcloud =
         Nextcloud::start(NextcloudSetup { base: "/nextcloud", ..NextcloudSetup::default() }).await;
     nextcloud.account("ALICE@example.com", "s3cr:et ü", "alice");
     let remote =
         remote(NextcloudClientSettings { user_agent: "pusher".into(), ..settings(&nextcloud) });
     let attempt = attempt("ALICE@example.com", "s3cr:et ü");
-    let AuthVerdict::Accept(authenticated) = remote.check(&attempt).await else {
-        panic!("not let in")
+    let AuthDecision::Accept(authenticated) = check(&remote, &attempt).await else {
+        panic!("not accepted")
     };
     assert_eq!(&*authenticated.recipient, "alice");
     let AuthMethod::Service(again) = authenticated.auth_method else {
@@ -88,7 +92,7 @@ async fn asks_with_the_clients_credentials_and_chain_and_believes_the_canonical_
 }
 
 #[tokio::test]
-async fn only_401_is_a_no() {
+async fn only_status_401_is_a_rejection() {
     let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
     let remote = remote(settings(&nextcloud));
     assert_eq!(said(&remote, &attempt("alice", "wrong")).await, "no");
@@ -114,7 +118,7 @@ async fn only_401_is_a_no() {
 }
 
 #[tokio::test]
-async fn each_log_in_is_asked_about_anew() {
+async fn each_login_is_a_new_request() {
     let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
     nextcloud.account("alice", "right", "alice");
     let (remote, alice) = (remote(settings(&nextcloud)), attempt("alice", "right"));
@@ -147,7 +151,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_no_no() {
+async fn an_unreachable_nextcloud_is_no_rejection() {
     let gone = Nextcloud::start(NextcloudSetup::default()).await;
     let settings = settings(&gone);
     drop(gone);
@@ -182,18 +186,18 @@ async fn a_self_signed_certificate_needs_trust() {
 }
 
 #[tokio::test]
-async fn a_crowd_waits_here_and_not_at_nextcloud() {
+async fn many_clients_wait_in_the_daemon_and_not_at_nextcloud() {
     let delay = Duration::from_millis(5);
     let setup = NextcloudSetup { delay, workers: 4, backlog: Some(0), ..NextcloudSetup::default() };
     let nextcloud = Nextcloud::start(setup).await;
     let remote = remote(NextcloudClientSettings { at_once: 4, ..settings(&nextcloud) });
-    let crowd = (0..200).map(|n| {
+    let clients = (0..200).map(|n| {
         let name = format!("user{n}");
         nextcloud.account(&name, "right", &name);
         let remote = remote.clone();
         async move { (said(&remote, &attempt(&name, "right")).await, name) }
     });
-    for (said, name) in futures_util::future::join_all(crowd).await {
+    for (said, name) in futures_util::future::join_all(clients).await {
         assert_eq!(said, name);
     }
     assert_eq!((nextcloud.most_at_once(), nextcloud.asked().len()), (4, 200));
@@ -205,14 +209,14 @@ async fn the_same_claim_made_many_times_is_asked_about_once() {
     let nextcloud = Nextcloud::start(setup).await;
     nextcloud.account("alice", "right", "alice");
     let (remote, alice) = (remote(settings(&nextcloud)), attempt("alice", "right"));
-    let crowd = (0..50).map(|_| said(&remote, &alice));
-    assert!(futures_util::future::join_all(crowd).await.iter().all(|said| said == "alice"));
+    let clients = (0..50).map(|_| said(&remote, &alice));
+    assert!(futures_util::future::join_all(clients).await.iter().all(|said| said == "alice"));
     assert_eq!(nextcloud.asked().len(), 1);
 }
 
 /// Clients that give up long before their turn and come back, as after a restart of the daemon.
 #[tokio::test]
-async fn impatient_clients_all_get_in_and_nobodys_turn_is_wasted() {
+async fn impatient_clients_all_log_in_and_no_request_is_wasted() {
     const CLIENTS: usize = 120;
     let setup = NextcloudSetup {
         delay: Duration::from_millis(20),
@@ -221,23 +225,23 @@ async fn impatient_clients_all_get_in_and_nobodys_turn_is_wasted() {
     };
     let nextcloud = Nextcloud::start(setup).await;
     let remote = remote(NextcloudClientSettings { at_once: 4, ..settings(&nextcloud) });
-    let crowd = (0..CLIENTS).map(|n| {
+    let clients = (0..CLIENTS).map(|n| {
         let name = format!("user{n}");
         nextcloud.account(&name, "right", &name);
         let (remote, attempt) = (remote.clone(), attempt(&name, "right"));
         async move {
-            // A twentieth of what the whole crowd takes.
+            // A twentieth of what the whole clients takes.
             let impatience = Duration::from_millis(30);
-            while timeout(impatience, remote.check(&attempt)).await.is_err() {}
+            while timeout(impatience, check(&remote, &attempt)).await.is_err() {}
         }
     });
-    within("everybody to get in", futures_util::future::join_all(crowd)).await;
+    within("everybody to get in", futures_util::future::join_all(clients)).await;
     let asked = nextcloud.asked().len();
     assert!((CLIENTS..=CLIENTS + CLIENTS / 20).contains(&asked), "{asked} requests");
 }
 
 #[tokio::test]
-async fn who_leaves_before_the_turn_is_not_asked_about_and_later_finds_the_answer() {
+async fn a_client_that_left_is_not_asked_about_and_later_finds_its_answer() {
     let setup = NextcloudSetup { delay: Duration::from_millis(50), ..NextcloudSetup::default() };
     let nextcloud = Nextcloud::start(setup).await;
     for user in ["first", "leaver", "last"] {
@@ -248,7 +252,7 @@ async fn who_leaves_before_the_turn_is_not_asked_about_and_later_finds_the_answe
         (attempt("first", "right"), attempt("leaver", "right"), attempt("last", "right"));
     {
         // `first` leaves while Nextcloud works on it, `leaver` before its turn.
-        let mut waiting = (remote.check(&first), remote.check(&leaver));
+        let mut waiting = (Box::pin(check(&remote, &first)), Box::pin(check(&remote, &leaver)));
         assert!(futures_util::poll!(&mut waiting.0).is_pending());
         assert!(futures_util::poll!(&mut waiting.1).is_pending());
         nextcloud.asked_at_least(1).await;
@@ -273,23 +277,23 @@ async fn an_address_that_nextcloud_throttles_is_left_alone_for_a_while() {
 }
 
 #[tokio::test]
-async fn who_is_not_welcome_any_more_is_not_asked_about() {
+async fn a_network_that_is_refused_meanwhile_is_not_asked_about() {
     let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
     let (tasks, prints) = (TaskGroup::default(), ClaimFingerprinter::new([7; 32]));
-    let unwelcome = Arc::new(|_| false);
+    let refused = Arc::new(|_| false);
     let remote = NextcloudAuthenticator::new(
         settings(&nextcloud),
         tasks,
         ClientAddressResolver::new(vec![]),
         prints,
-        unwelcome,
+        refused,
     );
     assert_eq!(said(&remote, &attempt("alice", "right")).await, "later");
     assert_eq!(nextcloud.asked(), []);
 }
 
 #[tokio::test]
-async fn while_nextcloud_hangs_a_client_is_told_within_35_s_and_recovery_is_noticed() {
+async fn while_nextcloud_hangs_clients_get_an_answer_within_35_s() {
     let hang = Duration::from_secs(3600);
     let nextcloud =
         Nextcloud::start(NextcloudSetup { delay: hang, workers: 100, ..NextcloudSetup::default() })
@@ -298,13 +302,13 @@ async fn while_nextcloud_hangs_a_client_is_told_within_35_s_and_recovery_is_noti
     let remote = remote(NextcloudClientSettings { at_once: 1, ..settings(&nextcloud) });
     let (asked, queued) = (attempt("bob", "right"), attempt("alice", "right"));
     let mut waiting =
-        Box::pin(futures_util::future::join(remote.check(&asked), remote.check(&queued)));
+        Box::pin(futures_util::future::join(check(&remote, &asked), check(&remote, &queued)));
     assert!(futures_util::poll!(&mut waiting).is_pending());
     nextcloud.asked_at_least(1).await;
     tokio::time::pause();
     let before = Instant::now();
     let told = waiting.await;
-    assert!(matches!(told, (AuthVerdict::Unavailable, AuthVerdict::Unavailable)));
+    assert!(matches!(told, (AuthDecision::Unavailable, AuthDecision::Unavailable)));
     assert!(before.elapsed() <= Duration::from_secs(35), "{:?}", before.elapsed());
     tokio::time::resume();
     nextcloud.delay(Duration::ZERO);
@@ -312,7 +316,7 @@ async fn while_nextcloud_hangs_a_client_is_told_within_35_s_and_recovery_is_noti
 }
 
 #[tokio::test]
-async fn tickets_and_unspeakable_names_never_reach_nextcloud() {
+async fn tickets_and_inexpressible_names_never_reach_nextcloud() {
     let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
     let remote = remote(settings(&nextcloud));
     assert_eq!(said(&remote, &attempt("", "ticket")).await, "not mine");
@@ -321,7 +325,7 @@ async fn tickets_and_unspeakable_names_never_reach_nextcloud() {
 }
 
 #[tokio::test]
-async fn the_self_test_asks_with_its_token() {
+async fn the_self_test_sends_its_token() {
     let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
     nextcloud.cookie("119367958");
     let probe = SelfTestClient::new(&remote(settings(&nextcloud)));

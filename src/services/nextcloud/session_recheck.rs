@@ -1,90 +1,90 @@
-//! Sessions are looked at again while they live: who is no longer entitled is sent away.
+//! Checks sessions again while they live, and closes those that are no longer valid.
 
 use super::accounts::{RevocationBasis, RevocationChecker, SessionCheck};
 use crate::{
     push::{
-        AuthMethod, LoginAttempt,
+        AuthDecision, AuthMethod, LoginAttempt,
         hub::{Hub, HubClosed, ListedSession, SessionId},
         session::CloseReason,
     },
-    services::nextcloud::login::{AuthVerdict, Authenticator},
+    services::nextcloud::login::{AttemptRecord, Authenticator},
 };
 use futures_util::{StreamExt, stream};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// Sessions looked at in one go.
+/// Sessions that are checked with one set of queries.
 const CHUNK: usize = 300;
-/// A database that can't be asked is asked again after this.
+/// The pause before a database that failed is asked again.
 const RETRY: Duration = Duration::from_secs(2);
-/// How often it is seen whose turn it is to be asked about at the host again.
+/// The pause between two searches for sessions whose reauthentication is due.
 const REAUTHENTICATION_TICK: Duration = Duration::from_secs(30);
-/// The same where the interval is shorter than that, at least.
+/// The least such pause where the interval is shorter.
 const MIN_REAUTHENTICATION_TICK: Duration = Duration::from_secs(1);
-/// A host that can't answer is asked about the same session again after this.
+/// The pause before Nextcloud is asked about a session again that it could not decide.
 const REAUTHENTICATION_RETRY: Duration = Duration::from_secs(300);
-/// Sessions that the host is asked about at once.
+/// Sessions that Nextcloud is asked about at once.
 const MAX_CONCURRENT: usize = 4;
 
-/// Looks at the sessions in the database, a few hundred with each query, spread over the minute.
+/// Checks the sessions against the database, a few hundred with each query, spread over the round.
 pub struct DatabaseRecheck {
-    /// Whose sessions.
+    /// The hub with the sessions.
     pub hub: Hub,
-    /// Who knows.
+    /// Finds the sessions that are no longer valid.
     pub revocation: RevocationChecker,
-    /// Everybody is looked at once in this time.
+    /// Every session is checked once in this time.
     pub round: Duration,
 }
 
 impl DatabaseRecheck {
-    /// Until the hub ends.
+    /// Runs until the hub ends.
     pub async fn run(self) {
         while self.round().await.is_ok() {}
     }
 
-    /// One look at everybody. The time goes by how many there are now, not by how they lie in the
-    /// shards: nobody waits longer because others come or leave meanwhile.
+    /// Checks every session once. The pauses depend on the number of sessions now, not on their
+    /// distribution over the shards: no session waits longer because others come or leave.
     async fn round(&self) -> Result<(), HubClosed> {
-        let mut nobody = true;
+        let mut empty = true;
         for shard in 0..self.hub.shards() {
             let mut from = 0;
             loop {
                 let sessions = self.hub.list(shard, from, CHUNK).await?;
                 let Some(last) = sessions.last() else { break };
-                (nobody, from) = (false, last.id.slot + 1);
+                (empty, from) = (false, last.id.slot + 1);
                 let pause = share(self.round, sessions.len(), self.hub.connections());
                 let next = Instant::now() + pause;
                 self.recheck_sessions(&sessions).await?;
                 sleep_until(next).await;
             }
         }
-        if nobody {
+        if empty {
             sleep(self.round).await;
         }
         Ok(())
     }
 
-    /// A database that is away closes nobody; it is asked again.
+    /// A database that is unavailable closes no session; it is asked again.
     async fn recheck_sessions(&self, sessions: &[ListedSession]) -> Result<(), HubClosed> {
         let session_checks: Vec<_> = sessions.iter().map(session_check).collect();
         let revoked = loop {
             match self.revocation.revoked(&session_checks).await {
                 Ok(revoked) => break revoked,
                 Err(error) => {
-                    tracing::debug!("sessions not looked at again: {error}");
+                    tracing::debug!("sessions not checked: {error}");
                     sleep(RETRY).await;
                 }
             }
         };
         for session in revoked {
-            tracing::info!("a session is closed: its log-in is no longer good");
+            tracing::info!("session closed: its login is no longer valid");
             self.hub.close(session, CloseReason::Revoked).await?;
         }
         Ok(())
     }
 }
 
-/// What part of a round the looks at so many of all sessions take.
+/// The part of a round that the checks of some of all sessions may take.
 fn share(round: Duration, sessions: usize, all: usize) -> Duration {
     let count = |sessions| u32::try_from(sessions).unwrap_or(u32::MAX).max(1);
     round * count(sessions) / count(all.max(sessions))
@@ -95,27 +95,20 @@ fn session_check(session: &ListedSession) -> SessionCheck<SessionId> {
     SessionCheck { session: session.id, recipient: session.recipient.clone(), claim }
 }
 
-/// Asks the host again about the sessions that the host itself let in.
+/// Asks Nextcloud again about the sessions that Nextcloud itself accepted.
 pub struct NextcloudReauthentication {
-    /// Whose sessions.
+    /// The hub with the sessions.
     pub hub: Hub,
-    /// Who knows.
-    pub host: Arc<dyn Authenticator>,
-    /// How long the host's decision is good.
+    /// Nextcloud.
+    pub nextcloud: Arc<dyn Authenticator>,
+    /// How long a decision of Nextcloud is valid.
     pub interval: Duration,
-    /// Chance, to spread the questions.
+    /// Randomness, to spread the requests.
     pub rng: fastrand::Rng,
 }
 
-/// What asking again led to.
-enum ReauthenticationDecision {
-    StillValid,
-    Rejected,
-    Unknown,
-}
-
 impl NextcloudReauthentication {
-    /// Until the hub ends.
+    /// Runs until the hub ends.
     pub async fn run(mut self) {
         let mut due = HashMap::new();
         let turn = self.interval.clamp(MIN_REAUTHENTICATION_TICK, REAUTHENTICATION_TICK);
@@ -124,7 +117,7 @@ impl NextcloudReauthentication {
         }
     }
 
-    /// `due` says when which session is to be asked about; those that left are dropped from it.
+    /// `due` holds when to ask about each session; sessions that ended are dropped from it.
     async fn round(&mut self, due: &mut HashMap<SessionId, Instant>) -> Result<(), HubClosed> {
         let mut known = HashMap::new();
         for shard in 0..self.hub.shards() {
@@ -166,18 +159,21 @@ impl NextcloudReauthentication {
         due_now: Vec<(ListedSession, LoginAttempt)>,
         known: &mut HashMap<SessionId, Instant>,
     ) -> Result<(), HubClosed> {
-        let host = Arc::clone(&self.host);
+        let nextcloud = Arc::clone(&self.nextcloud);
         let decisions = stream::iter(due_now).map(|(session, attempt)| {
-            let host = Arc::clone(&host);
-            async move { (session.id, decision(&session, host.check(&attempt).await)) }
+            let nextcloud = Arc::clone(&nextcloud);
+            async move {
+                let decision = nextcloud.check(&attempt, &AttemptRecord::default()).await;
+                (session.id, same_recipient(&session, decision))
+            }
         });
         let mut decisions = std::pin::pin!(decisions.buffer_unordered(MAX_CONCURRENT));
         while let Some((session, decision)) = decisions.next().await {
             let again = match decision {
-                ReauthenticationDecision::StillValid => self.spread(),
-                ReauthenticationDecision::Unknown => REAUTHENTICATION_RETRY,
-                ReauthenticationDecision::Rejected => {
-                    tracing::info!("a session is closed: Nextcloud no longer accepts its log-in");
+                AuthDecision::Accept(()) => self.spread(),
+                AuthDecision::Abstain | AuthDecision::Unavailable => REAUTHENTICATION_RETRY,
+                AuthDecision::Reject => {
+                    tracing::info!("session closed: Nextcloud no longer accepts its login");
                     self.hub.close(session, CloseReason::Revoked).await?;
                     continue;
                 }
@@ -192,14 +188,13 @@ impl NextcloudReauthentication {
     }
 }
 
-/// Whoever the credentials now belong to must still be the one who listens.
-fn decision(session: &ListedSession, verdict: AuthVerdict) -> ReauthenticationDecision {
-    match verdict {
-        AuthVerdict::Accept(authenticated) if authenticated.recipient == session.recipient => {
-            ReauthenticationDecision::StillValid
+/// The decision, which is a rejection if the credentials belong to another user by now.
+fn same_recipient(session: &ListedSession, decision: AuthDecision) -> AuthDecision<()> {
+    match decision {
+        AuthDecision::Accept(client) if client.recipient != session.recipient => {
+            AuthDecision::Reject
         }
-        AuthVerdict::Accept(_) | AuthVerdict::Reject => ReauthenticationDecision::Rejected,
-        AuthVerdict::Abstain | AuthVerdict::Unavailable => ReauthenticationDecision::Unknown,
+        decision => decision.kind(),
     }
 }
 
@@ -209,11 +204,11 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_round_takes_its_time_and_no_more_however_the_sessions_lie() {
+    fn a_round_takes_its_time_however_the_sessions_are_distributed() {
         let round = Duration::from_secs(40);
         assert_eq!(share(round, 1, 2), round / 2);
         assert_eq!(share(round, 300, 3000), round / 10);
-        // Those who left since they were listed.
+        // Some sessions ended since they were listed.
         for (sessions, all) in [(2, 2), (300, 10), (1, 0)] {
             assert_eq!(share(round, sessions, all), round, "{sessions} of {all}");
         }

@@ -135,7 +135,7 @@ fn line(text: &mut String, line: &str) {
 mod tests {
     use super::{GROUPS, MetricsScrape, family, full, view};
     use crate::{
-        push::{AuthDecisionLabel, LoginResultLabel, notice::TopicId},
+        push::{AuthDecision, LoginResult, notice::TopicId},
         runtime::MetricsPage,
         services::{MetricLabelNames, ServiceMetrics},
     };
@@ -183,8 +183,8 @@ mod tests {
         observers.hub.notified(TopicId(0), 12_000, wait, Duration::ZERO);
         let before = MetricsScrape::parse(&page(&observers));
         observers.hub.notified(TopicId(0), 345, wait, Duration::ZERO);
-        observers.auth.outcomes.inc(LoginResultLabel::Accepted);
-        observers.auth.checked("database", AuthDecisionLabel::Accept, Duration::from_millis(3));
+        observers.auth.outcomes.inc(LoginResult::Accepted(()));
+        observers.auth.checked("database", AuthDecision::Accept(()), Duration::from_millis(3));
         let shown = view(&before, &MetricsScrape::parse(&page(&observers)), 2.0);
         for line in [
             "notify_push 1.2.3, rates over 2.0 s\n",

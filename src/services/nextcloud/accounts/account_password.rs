@@ -1,7 +1,10 @@
-//! Account passwords: one row of `users`, one slow hash.
+//! Account passwords: one row of `users` and one slow hash.
 
-use super::{AccountDecision, DISABLED};
-use crate::client::database::{Database, DatabaseClientError, SqlRow, SqlStatement, SqlValue};
+use super::DISABLED;
+use crate::{
+    client::database::{Database, DatabaseClientError, SqlRow, SqlStatement, SqlValue},
+    push::{AuthDecision, recipient::Recipient},
+};
 
 const FIND: &str = "SELECT u.uid, u.password, p.configvalue, \
     (SELECT COUNT(*) FROM {p}twofactor_providers f \
@@ -9,27 +12,29 @@ const FIND: &str = "SELECT u.uid, u.password, p.configvalue, \
     FROM {p}users u LEFT JOIN {p}preferences p \
     ON p.userid = u.uid AND p.appid = 'core' AND p.configkey = 'enabled' WHERE u.uid_lower = ?";
 
-/// One row of `users` with what else bears on a log-in.
+/// One row of `users`, joined with what else decides a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StoredAccount {
-    /// Canonical.
+    /// The canonical user id.
     pub(super) uid: String,
-    /// `users.password`, as it stands.
+    /// The column `users.password`.
     pub(super) stored: String,
     pub(super) disabled: bool,
     pub(super) second_factor: bool,
 }
 
-/// What there is to compare a password with, and what follows if it fits.
+/// What a password has to be compared with, and the decision if it fits.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum PasswordCheck<'a> {
-    /// This hash decides: not fitting means no, fitting means this.
-    Hash(&'a str, AccountDecision),
-    /// No hash decides it.
-    Decided(AccountDecision),
+    /// This hash: a password that doesn't fit is rejected, for one that fits this is the decision.
+    Hash(&'a str, AuthDecision<Recipient>),
+    /// There is no such user.
+    UnknownUser,
+    /// Only Nextcloud can compare the password.
+    NextcloudDecides,
 }
 
-/// Reads `users`.
+/// Reads the table `users`.
 pub(super) struct UserTable {
     find: SqlStatement,
 }
@@ -39,7 +44,7 @@ impl UserTable {
         Self { find: database.statement(FIND) }
     }
 
-    /// Everybody whose login name this is: nobody, one, or several whose ids differ in case only.
+    /// The users with this login name: none, one, or several whose ids differ only in case.
     pub(super) async fn find(
         &self,
         database: &Database,
@@ -67,41 +72,44 @@ impl StoredAccount {
         }))
     }
 
-    /// Section 7, "Account password", 1 to 3.
-    fn trial(&self, second_factor_enforced: bool) -> PasswordCheck<'_> {
+    /// The rules of section 7, "Account password", 1 to 3.
+    fn password_check(&self, second_factor_enforced: bool) -> PasswordCheck<'_> {
         let Some(hash) = hash(&self.stored) else {
-            return PasswordCheck::Decided(AccountDecision::Abstain);
+            return PasswordCheck::NextcloudDecides;
         };
         let fits = if self.disabled {
-            AccountDecision::No
+            AuthDecision::Reject
         } else if self.second_factor || second_factor_enforced {
-            AccountDecision::Abstain
+            AuthDecision::Abstain
         } else {
-            AccountDecision::Yes(self.uid.clone())
+            AuthDecision::Accept(self.uid.as_str().into())
         };
         PasswordCheck::Hash(hash, fits)
     }
 }
 
-/// What to do about those who were found.
-pub(super) fn trial(found: &[StoredAccount], second_factor_enforced: bool) -> PasswordCheck<'_> {
+/// How to check a password for the users that were found.
+pub(super) fn password_check(
+    found: &[StoredAccount],
+    second_factor_enforced: bool,
+) -> PasswordCheck<'_> {
     match found {
-        [] => PasswordCheck::Decided(AccountDecision::No),
-        [account] => account.trial(second_factor_enforced),
-        _ => PasswordCheck::Decided(AccountDecision::Abstain),
+        [] => PasswordCheck::UnknownUser,
+        [account] => account.password_check(second_factor_enforced),
+        _ => PasswordCheck::NextcloudDecides,
     }
 }
 
-/// The PHC or crypt string in `<version>|<hash>`; `None` for what only Nextcloud understands (hashes
-/// of ownCloud's days without a version, none at all).
-fn hash(stored: &str) -> Option<&str> {
+/// The PHC or crypt string in `<version>|<hash>`; `None` for what only Nextcloud understands (a hash
+/// without a version, from ownCloud, or none at all).
+pub(super) fn hash(stored: &str) -> Option<&str> {
     let (version, hash) = stored.split_once('|')?;
     matches!(version, "1" | "2" | "3").then_some(hash)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{AccountDecision, PasswordCheck, StoredAccount, trial};
+    use super::{AuthDecision, PasswordCheck, StoredAccount, password_check};
 
     fn account(stored: &str) -> StoredAccount {
         let (uid, stored) = ("alice".to_owned(), stored.to_owned());
@@ -109,10 +117,13 @@ mod tests {
     }
 
     #[test]
-    fn the_version_before_the_hash_is_taken_off() {
+    fn the_version_before_the_hash_is_removed() {
         for stored in ["1|$2y$10$x", "2|$argon2i$x", "3|$argon2id$x"] {
-            let fits = AccountDecision::Yes("alice".to_owned());
-            assert_eq!(trial(&[account(stored)], false), PasswordCheck::Hash(&stored[2..], fits));
+            let fits = AuthDecision::Accept("alice".into());
+            assert_eq!(
+                password_check(&[account(stored)], false),
+                PasswordCheck::Hash(&stored[2..], fits)
+            );
         }
     }
 
@@ -120,8 +131,8 @@ mod tests {
     fn hashes_without_a_known_version_are_left_to_nextcloud() {
         for stored in ["", "$2y$10$x", "4|$new$", "356a192b7913b04c54574d18c28d46e6395428ab"] {
             assert_eq!(
-                trial(&[account(stored)], false),
-                PasswordCheck::Decided(AccountDecision::Abstain),
+                password_check(&[account(stored)], false),
+                PasswordCheck::NextcloudDecides,
                 "{stored}"
             );
         }
@@ -131,21 +142,24 @@ mod tests {
     fn a_fitting_password_is_not_enough_for_everybody() {
         let hash = "3|$argon2id$x";
         let disabled = StoredAccount { disabled: true, second_factor: true, ..account(hash) };
-        assert_eq!(trial(&[disabled], false), PasswordCheck::Hash(&hash[2..], AccountDecision::No));
+        assert_eq!(
+            password_check(&[disabled], false),
+            PasswordCheck::Hash(&hash[2..], AuthDecision::Reject)
+        );
         let second_factor = StoredAccount { second_factor: true, ..account(hash) };
         assert_eq!(
-            trial(&[second_factor], false),
-            PasswordCheck::Hash(&hash[2..], AccountDecision::Abstain)
+            password_check(&[second_factor], false),
+            PasswordCheck::Hash(&hash[2..], AuthDecision::Abstain)
         );
         assert_eq!(
-            trial(&[account(hash)], true),
-            PasswordCheck::Hash(&hash[2..], AccountDecision::Abstain)
+            password_check(&[account(hash)], true),
+            PasswordCheck::Hash(&hash[2..], AuthDecision::Abstain)
         );
     }
 
     #[test]
     fn two_users_of_one_lower_case_name_are_left_to_nextcloud() {
         let both = [account("3|$argon2id$x"), account("3|$argon2id$y")];
-        assert_eq!(trial(&both, false), PasswordCheck::Decided(AccountDecision::Abstain));
+        assert_eq!(password_check(&both, false), PasswordCheck::NextcloudDecides);
     }
 }

@@ -1,50 +1,44 @@
-//! App passwords: what a row of `authtoken` makes of a log-in.
+//! App passwords: the decision that a row of `authtoken` leads to.
 
-use super::AccountDecision;
-use crate::config::secret::Secret;
+use crate::{
+    config::secret::Secret,
+    push::{AuthDecision, recipient::Recipient},
+};
 use sha2::{Digest as _, Sha512};
 
-/// Nextcloud takes nothing shorter (in bytes) for a token.
+/// Nextcloud never takes a shorter password (in bytes) for a token.
 const SHORTEST: usize = 22;
 
-/// How long, in seconds, Nextcloud believes its last comparison of a token's stored password.
+/// How long, in seconds, Nextcloud trusts its last check of the password stored with a token.
 const CHECK_INTERVAL: i64 = 300;
 
-/// `authtoken.type` of an app password.
+/// `authtoken.type` of app passwords.
 const PERMANENT: i64 = 1;
 
-/// `authtoken.type` of a device to be wiped.
+/// `authtoken.type` of a device that has to be wiped.
 const WIPE: i64 = 2;
 
-/// One row of `authtoken` with what is known of its user.
+/// One row of `authtoken`, joined with its user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct AuthTokenRow {
     pub(super) id: i64,
     pub(super) login_name: String,
     pub(super) kind: i64,
-    /// Seconds since 1970; 0 is never.
+    /// Seconds since 1970; 0 means never.
     pub(super) expires: i64,
     pub(super) password_invalid: bool,
     pub(super) stores_password: bool,
     pub(super) last_check: i64,
-    /// `None`: not in `users`.
+    /// `None` for a user that is not in `users`.
     pub(super) uid: Option<String>,
     pub(super) disabled: bool,
 }
 
-/// What a token row makes of a log-in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum TokenDecision {
-    Decided(AccountDecision),
-    /// It belongs to another login name.
-    AnotherLogin,
-}
-
-/// What `authtoken.token` may be for a password.
+/// The values of `authtoken.token` that fit a password.
 #[derive(Debug, Clone)]
 pub(super) struct TokenDigests {
     pub(super) with_secret: String,
-    /// Very old rows were made without the secret.
+    /// The digest in very old rows, made without the secret.
     pub(super) without: String,
 }
 
@@ -67,29 +61,30 @@ impl TokenDigests {
 }
 
 impl AuthTokenRow {
-    /// Section 7, "App password", 2 to 5, at this moment (seconds since 1970).
-    pub(super) fn judge(self, user: &str, now: i64) -> TokenDecision {
+    /// The rules of section 7, "App password", 2 to 5, at `now` (seconds since 1970). `None`: the
+    /// token belongs to another login name.
+    pub(super) fn decide(self, user: &str, now: i64) -> Option<AuthDecision<Recipient>> {
         if !is_usable(self.kind, self.expires, self.password_invalid, now) {
-            return TokenDecision::Decided(AccountDecision::No);
+            return Some(AuthDecision::Reject);
         }
         if self.kind != PERMANENT {
-            return TokenDecision::Decided(AccountDecision::Abstain);
+            return Some(AuthDecision::Abstain);
         }
         if self.login_name.to_lowercase() != user.to_lowercase() {
-            return TokenDecision::AnotherLogin;
+            return None;
         }
-        TokenDecision::Decided(match self.uid {
-            None => AccountDecision::Abstain,
-            Some(_) if self.disabled => AccountDecision::No,
+        Some(match self.uid {
+            None => AuthDecision::Abstain,
+            Some(_) if self.disabled => AuthDecision::Reject,
             Some(_) if self.stores_password && self.last_check <= now - CHECK_INTERVAL => {
-                AccountDecision::Abstain
+                AuthDecision::Abstain
             }
-            Some(uid) => AccountDecision::Yes(uid),
+            Some(uid) => AuthDecision::Accept(uid.into()),
         })
     }
 }
 
-/// Whether a token may still be used by anybody: neither expired, wiped nor invalid.
+/// Whether a token may still be used: neither expired, wiped nor invalid.
 pub(super) fn is_usable(kind: i64, expires: i64, password_invalid: bool, now: i64) -> bool {
     let expired = expires != 0 && expires < now;
     !expired && kind != WIPE && !password_invalid
@@ -103,7 +98,7 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{AccountDecision, AuthTokenRow, TokenDecision, TokenDigests};
+    use super::{AuthDecision, AuthTokenRow, Recipient, TokenDigests};
 
     const NOW: i64 = 1_800_000_000;
 
@@ -118,16 +113,16 @@ mod tests {
         }
     }
 
-    fn judge(token: AuthTokenRow) -> TokenDecision {
-        token.judge("alice", NOW)
+    fn decide(token: AuthTokenRow) -> Option<AuthDecision<Recipient>> {
+        token.decide("alice", NOW)
     }
 
-    fn yes() -> TokenDecision {
-        TokenDecision::Decided(AccountDecision::Yes("alice".to_owned()))
+    fn accept() -> Option<AuthDecision<Recipient>> {
+        Some(AuthDecision::Accept("alice".into()))
     }
 
-    const NO: TokenDecision = TokenDecision::Decided(AccountDecision::No);
-    const ABSTAIN: TokenDecision = TokenDecision::Decided(AccountDecision::Abstain);
+    const REJECT: Option<AuthDecision<Recipient>> = Some(AuthDecision::Reject);
+    const ABSTAIN: Option<AuthDecision<Recipient>> = Some(AuthDecision::Abstain);
 
     #[test]
     fn digests_are_sha512_of_password_and_secret_in_hex() {
@@ -149,39 +144,39 @@ mod tests {
 
     #[test]
     fn a_token_is_expired_only_after_its_second() {
-        assert_eq!(judge(AuthTokenRow { expires: NOW - 1, ..token() }), NO);
-        assert_eq!(judge(AuthTokenRow { expires: NOW, ..token() }), yes());
-        assert_eq!(judge(AuthTokenRow { expires: 0, ..token() }), yes());
+        assert_eq!(decide(AuthTokenRow { expires: NOW - 1, ..token() }), REJECT);
+        assert_eq!(decide(AuthTokenRow { expires: NOW, ..token() }), accept());
+        assert_eq!(decide(AuthTokenRow { expires: 0, ..token() }), accept());
     }
 
     #[test]
     fn wiped_and_invalid_tokens_are_refused_and_sessions_left_to_nextcloud() {
-        assert_eq!(judge(AuthTokenRow { kind: 2, ..token() }), NO);
-        assert_eq!(judge(AuthTokenRow { password_invalid: true, ..token() }), NO);
-        assert_eq!(judge(AuthTokenRow { kind: 0, ..token() }), ABSTAIN);
-        assert_eq!(judge(AuthTokenRow { kind: 0, expires: 1, ..token() }), NO);
+        assert_eq!(decide(AuthTokenRow { kind: 2, ..token() }), REJECT);
+        assert_eq!(decide(AuthTokenRow { password_invalid: true, ..token() }), REJECT);
+        assert_eq!(decide(AuthTokenRow { kind: 0, ..token() }), ABSTAIN);
+        assert_eq!(decide(AuthTokenRow { kind: 0, expires: 1, ..token() }), REJECT);
     }
 
     #[test]
     fn login_names_are_compared_without_case_in_any_script() {
         let login_name = "ÄRNE@Example.org".to_owned();
         let arne = AuthTokenRow { login_name, ..token() };
-        assert_eq!(arne.clone().judge("ärne@example.ORG", NOW), yes());
-        assert_eq!(arne.judge("arne@example.org", NOW), TokenDecision::AnotherLogin);
-        assert_eq!(token().judge("alice ", NOW), TokenDecision::AnotherLogin);
+        assert_eq!(arne.clone().decide("ärne@example.ORG", NOW), accept());
+        assert_eq!(arne.decide("arne@example.org", NOW), None);
+        assert_eq!(token().decide("alice ", NOW), None);
     }
 
     #[test]
-    fn a_stored_password_counts_while_its_check_is_fresh() {
+    fn a_token_with_a_password_is_accepted_while_its_check_is_fresh() {
         let stored = |last_check| AuthTokenRow { stores_password: true, last_check, ..token() };
-        assert_eq!(judge(stored(NOW - 299)), yes());
-        assert_eq!(judge(stored(NOW - 300)), ABSTAIN);
-        assert_eq!(judge(AuthTokenRow { last_check: 0, ..token() }), yes());
+        assert_eq!(decide(stored(NOW - 299)), accept());
+        assert_eq!(decide(stored(NOW - 300)), ABSTAIN);
+        assert_eq!(decide(AuthTokenRow { last_check: 0, ..token() }), accept());
     }
 
     #[test]
-    fn users_of_other_back_ends_are_not_ours_and_disabled_ones_are_refused() {
-        assert_eq!(judge(AuthTokenRow { uid: None, ..token() }), ABSTAIN);
-        assert_eq!(judge(AuthTokenRow { disabled: true, ..token() }), NO);
+    fn users_of_other_back_ends_are_left_to_nextcloud_and_disabled_ones_are_refused() {
+        assert_eq!(decide(AuthTokenRow { uid: None, ..token() }), ABSTAIN);
+        assert_eq!(decide(AuthTokenRow { disabled: true, ..token() }), REJECT);
     }
 }

@@ -1,19 +1,23 @@
-//! The chain's "database" step: app password first, then account password.
+//! The authenticator "database": app passwords first, then account passwords.
 
 use super::{
-    AccountDecision, PasswordFingerprinter, account_password,
+    PasswordFingerprinter, account_password,
     account_password::{PasswordCheck, StoredAccount, UserTable},
-    app_password::{TokenDecision, TokenDigests},
+    app_password::TokenDigests,
+    hash_cost::HashCosts,
     seconds,
     token_lookup::TokenLookup,
 };
 use crate::{
     client::database::{Database, DatabaseClientError},
     config::secret::Secret,
-    push::{AuthMethod, AuthenticatedClient, LoginAttempt, LoginCredentials, recipient::Recipient},
+    push::{
+        AuthDecision, AuthMethod, AuthenticatedClient, LoginAttempt, LoginCredentials,
+        recipient::Recipient,
+    },
     services::nextcloud::login::{
-        AuthVerdict, Authenticator,
-        hashing::{DUMMY, HashingPool, PasswordCheckError},
+        AttemptRecord, Authenticator,
+        hashing::{HashingPool, PasswordCheckError},
     },
 };
 use futures_util::future::BoxFuture;
@@ -21,48 +25,43 @@ use std::sync::Arc;
 
 pub use crate::services::WallClock;
 
-/// Whether anybody is asked after the database.
+/// Which authenticator follows the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChainPosition {
-    /// Nobody: the database says no, too.
+    /// None: the database rejects as well.
     LastStep,
-    /// Nextcloud: the database only ever says yes, so that Nextcloud counts each failure.
+    /// Nextcloud: the database only accepts, so that Nextcloud counts each failure.
     BeforeNextcloud,
 }
 
-/// What config.php says about log-ins.
+/// The settings in config.php that decide logins.
 #[derive(Debug, Clone)]
 pub struct LoginRules {
-    /// `secret`; without it (empty) only app passwords of very old rows are known.
+    /// `secret`; without it (empty) only app passwords of very old rows can be recognized.
     pub secret: Secret,
-    /// `token_auth_enforced`: account passwords are refused.
+    /// `token_auth_enforced`: account passwords are rejected.
     pub token_auth_enforced: bool,
-    /// `twofactor_enforced`, be it for everybody or for some groups: who is in a group is not ours
-    /// to read, so all account passwords are left to Nextcloud.
+    /// `twofactor_enforced`, for all users or for some groups: the daemon doesn't read group
+    /// members, so all account passwords are left to Nextcloud.
     pub two_factor_enforced: bool,
-    /// Who else is asked.
+    /// Which authenticator follows.
     pub chain_position: ChainPosition,
 }
 
-/// Why the database step can't decide what is its to decide.
-enum AccountCheckError {
-    Store,
-    Busy,
-}
-
-/// Decides log-ins from `authtoken`, `users`, `preferences` and `twofactor_providers`.
+/// Decides logins from `authtoken`, `users`, `preferences` and `twofactor_providers`.
 pub struct DatabaseAuthenticator {
     database: Arc<Database>,
     rules: LoginRules,
     tokens: TokenLookup,
     users: UserTable,
+    hash_costs: HashCosts,
     passwords: HashingPool,
     fingerprint: PasswordFingerprinter,
     clock: WallClock,
 }
 
 impl DatabaseAuthenticator {
-    /// `fingerprint` must be the one that [`super::RevocationChecker`] has.
+    /// `fingerprint` must be a clone of the one that [`super::RevocationChecker`] has.
     pub fn new(
         database: Arc<Database>,
         rules: LoginRules,
@@ -71,98 +70,138 @@ impl DatabaseAuthenticator {
         clock: WallClock,
     ) -> Self {
         let (tokens, users) = (TokenLookup::new(&database), UserTable::new(&database));
-        Self { database, rules, tokens, users, passwords, fingerprint, clock }
+        let hash_costs = HashCosts::new(&database);
+        Self { database, rules, tokens, users, hash_costs, passwords, fingerprint, clock }
     }
 
-    async fn decide(&self, attempt: &LoginAttempt) -> Result<AuthVerdict, AccountCheckError> {
+    /// The hash that is compared for an unknown name: no password fits it, and it costs as much as
+    /// that of a real user.
+    pub async fn hash_for_unknown(&self, name: &str) -> String {
+        self.hash_costs.dummy(&self.database, name).await
+    }
+
+    async fn decide(
+        &self,
+        attempt: &LoginAttempt,
+        record: &AttemptRecord,
+    ) -> Result<AuthDecision, DatabaseClientError> {
         let LoginCredentials { user, password } = &attempt.credentials;
         if user.is_empty() {
-            return Ok(AuthVerdict::Abstain);
+            return Ok(AuthDecision::Abstain);
         }
         if blank(user) || blank(password.expose()) {
-            return Ok(AuthVerdict::Reject);
+            record.set_hash_spent();
+            return Ok(AuthDecision::Reject);
         }
         let digests = TokenDigests::of(password, &self.rules.secret);
-        // Without the secret we can't tell an app password from a wrong password.
-        let unknowable = digests.is_some() && self.rules.secret.is_empty();
+        // Without the secret an app password can't be told from a wrong password.
+        let may_be_token = digests.is_some() && self.rules.secret.is_empty();
         if let Some(digests) = digests
-            && let Some(verdict) = self.by_app_password(user, digests).await?
+            && let Some(decision) = self.by_app_password(user, digests, record).await?
         {
-            return Ok(verdict);
+            return Ok(decision);
         }
-        match self.by_account_password(attempt).await? {
-            AuthVerdict::Reject if unknowable => Ok(AuthVerdict::Abstain),
-            verdict => Ok(verdict),
+        match self.by_account_password(attempt, record).await? {
+            AuthDecision::Reject if may_be_token => Ok(AuthDecision::Abstain),
+            decision => Ok(decision),
         }
     }
 
-    /// `None` when it is no app password of this user's.
+    /// `None` when the password is no app password of this user.
     async fn by_app_password(
         &self,
         user: &str,
         digests: TokenDigests,
-    ) -> Result<Option<AuthVerdict>, AccountCheckError> {
+        record: &AttemptRecord,
+    ) -> Result<Option<AuthDecision>, DatabaseClientError> {
         let Some(token) = self.tokens.find(digests).await? else {
             return Ok(None);
         };
         let id = token.id;
-        match token.judge(user, seconds((self.clock)())) {
-            TokenDecision::Decided(answer) => {
-                Ok(Some(verdict(answer, AuthMethod::AppPassword(id))))
-            }
-            TokenDecision::AnotherLogin
-                if self.rules.chain_position == ChainPosition::BeforeNextcloud =>
-            {
-                Ok(Some(AuthVerdict::Abstain))
-            }
-            // With nobody else to ask we do what Nextcloud does next.
-            TokenDecision::AnotherLogin => Ok(None),
+        let decision = token.decide(user, seconds((self.clock)()));
+        if decision.is_none() && self.rules.chain_position == ChainPosition::LastStep {
+            // Without an authenticator behind it we do what Nextcloud does next.
+            return Ok(None);
         }
+        record.set_hash_spent();
+        if matches!(decision, None | Some(AuthDecision::Reject)) {
+            record.comparison_failed();
+        }
+        let decision = decision.unwrap_or(AuthDecision::Abstain);
+        Ok(Some(decision.map(|recipient| authenticated(recipient, AuthMethod::AppPassword(id)))))
     }
 
     async fn by_account_password(
         &self,
         attempt: &LoginAttempt,
-    ) -> Result<AuthVerdict, AccountCheckError> {
+        record: &AttemptRecord,
+    ) -> Result<AuthDecision, DatabaseClientError> {
         if self.rules.token_auth_enforced {
-            return Ok(AuthVerdict::Reject);
+            record.set_hash_spent();
+            record.comparison_failed();
+            return Ok(AuthDecision::Reject);
         }
         let found = self.users.find(&self.database, &attempt.credentials.user).await?;
-        let trial = account_password::trial(&found, self.rules.two_factor_enforced);
-        let answer = self.judge(trial, attempt).await?;
+        let check = account_password::password_check(&found, self.rules.two_factor_enforced);
+        let decision = match check {
+            PasswordCheck::Hash(hash, fits) => self.compare(hash, attempt, record, fits).await,
+            PasswordCheck::UnknownUser => self.unknown_user(attempt, record).await,
+            PasswordCheck::NextcloudDecides => AuthDecision::Abstain,
+        };
         let stored = found.first().map_or("", |StoredAccount { stored, .. }| stored);
-        Ok(verdict(answer, AuthMethod::AccountPassword(self.fingerprint.of(stored))))
-    }
-
-    /// Spends a hash on every attempt, so that a user who doesn't exist takes as long as one who
-    /// does, and tells what stands in the way of a user only to those who know the password.
-    async fn judge(
-        &self,
-        trial: PasswordCheck<'_>,
-        attempt: &LoginAttempt,
-    ) -> Result<AccountDecision, AccountCheckError> {
-        match trial {
-            PasswordCheck::Hash(hash, fits) => self.compare(hash, attempt, fits).await,
-            PasswordCheck::Decided(answer) => {
-                self.compare(DUMMY, attempt, AccountDecision::No).await?;
-                Ok(answer)
-            }
-        }
+        let method = AuthMethod::AccountPassword(self.fingerprint.of(stored));
+        Ok(decision.map(|recipient| authenticated(recipient, method)))
     }
 
     async fn compare(
         &self,
         hash: &str,
         attempt: &LoginAttempt,
-        fits: AccountDecision,
-    ) -> Result<AccountDecision, AccountCheckError> {
-        let password = &attempt.credentials.password;
-        match self.passwords.verify(hash, password, &attempt.peer).await {
-            Ok(true) => Ok(fits),
-            Ok(false) => Ok(AccountDecision::No),
-            Err(PasswordCheckError::Unusable(_)) => Ok(AccountDecision::Abstain),
-            Err(PasswordCheckError::Busy) => Err(AccountCheckError::Busy),
+        record: &AttemptRecord,
+        fits: AuthDecision<Recipient>,
+    ) -> AuthDecision<Recipient> {
+        record.set_hash_spent();
+        let LoginAttempt { credentials, peer } = attempt;
+        match self.passwords.verify(hash, &credentials.password, peer, record.clone()).await {
+            Ok(true) => {
+                if fits == AuthDecision::Reject {
+                    record.comparison_failed();
+                }
+                fits
+            }
+            Ok(false) => AuthDecision::Reject,
+            Err(PasswordCheckError::Unusable(_)) => AuthDecision::Abstain,
+            Err(PasswordCheckError::Busy) => AuthDecision::Unavailable,
         }
+    }
+
+    /// Where Nextcloud follows, it may know the user (from LDAP, say): nothing is hashed unless it
+    /// doesn't accept the login either ([`Authenticator::equalize`]).
+    async fn unknown_user(
+        &self,
+        attempt: &LoginAttempt,
+        record: &AttemptRecord,
+    ) -> AuthDecision<Recipient> {
+        record.unknown_user();
+        match self.rules.chain_position {
+            ChainPosition::BeforeNextcloud => AuthDecision::Reject,
+            ChainPosition::LastStep => match self.spend_hash(attempt, record).await {
+                Err(PasswordCheckError::Busy) => AuthDecision::Unavailable,
+                Ok(_) | Err(PasswordCheckError::Unusable(_)) => AuthDecision::Reject,
+            },
+        }
+    }
+
+    /// Computes a hash for nothing but the time it takes.
+    async fn spend_hash(
+        &self,
+        attempt: &LoginAttempt,
+        record: &AttemptRecord,
+    ) -> Result<bool, PasswordCheckError> {
+        record.set_hash_spent();
+        let LoginAttempt { credentials: LoginCredentials { user, password }, peer } = attempt;
+        let dummy = self.hash_for_unknown(user).await;
+        self.passwords.verify(&dummy, password, peer, AttemptRecord::default()).await
     }
 }
 
@@ -171,38 +210,44 @@ impl Authenticator for DatabaseAuthenticator {
         "database"
     }
 
-    fn check<'a>(&'a self, attempt: &'a LoginAttempt) -> BoxFuture<'a, AuthVerdict> {
+    fn check<'a>(
+        &'a self,
+        attempt: &'a LoginAttempt,
+        record: &'a AttemptRecord,
+    ) -> BoxFuture<'a, AuthDecision> {
         Box::pin(async move {
-            match (self.decide(attempt).await, self.rules.chain_position) {
-                (Ok(AuthVerdict::Reject), ChainPosition::BeforeNextcloud) => AuthVerdict::Abstain,
-                (Ok(verdict), _) => verdict,
-                (Err(AccountCheckError::Store | AccountCheckError::Busy), _) => {
-                    AuthVerdict::Unavailable
+            match (self.decide(attempt, record).await, self.rules.chain_position) {
+                (Ok(AuthDecision::Reject), ChainPosition::BeforeNextcloud) => AuthDecision::Abstain,
+                (Ok(decision), _) => decision,
+                (Err(_), _) => {
+                    // The time tells nothing: it was the same for every name. The database client
+                    // has logged the cause.
+                    record.set_hash_spent();
+                    AuthDecision::Unavailable
                 }
+            }
+        })
+    }
+
+    fn equalize<'a>(
+        &'a self,
+        attempt: &'a LoginAttempt,
+        record: &'a AttemptRecord,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            if !attempt.credentials.user.is_empty() && !record.is_hash_spent() {
+                // A full queue costs a known user no more than this one.
+                let _ = self.spend_hash(attempt, record).await;
             }
         })
     }
 }
 
-impl From<DatabaseClientError> for AccountCheckError {
-    /// The store itself tells the operator.
-    fn from(_: DatabaseClientError) -> Self {
-        Self::Store
-    }
+fn authenticated(recipient: Recipient, auth_method: AuthMethod) -> AuthenticatedClient {
+    AuthenticatedClient { recipient, auth_method }
 }
 
-fn verdict(answer: AccountDecision, auth_method: AuthMethod) -> AuthVerdict {
-    match answer {
-        AccountDecision::Yes(uid) => AuthVerdict::Accept(AuthenticatedClient {
-            recipient: Recipient::from(uid),
-            auth_method,
-        }),
-        AccountDecision::No => AuthVerdict::Reject,
-        AccountDecision::Abstain => AuthVerdict::Abstain,
-    }
-}
-
-/// PHP's `empty()`: `"0"` counts as nothing.
+/// Whether a text is empty to PHP's `empty()`, as `"0"` is.
 fn blank(text: &str) -> bool {
     text.is_empty() || text == "0"
 }

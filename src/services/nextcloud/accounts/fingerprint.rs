@@ -1,9 +1,9 @@
-//! Eight bytes that tell whether a stored password hash has changed, and nothing else.
+//! Eight bytes that show whether a stored password hash has changed, and nothing else.
 
 use std::hash::{BuildHasher as _, RandomState};
 
-/// Makes fingerprints of stored password hashes, keyed by chance: worthless outside this process.
-/// Clones agree with each other, separately made ones don't.
+/// Makes fingerprints of stored password hashes with a random key: worthless outside this process.
+/// Only clones make equal fingerprints.
 #[derive(Clone, Default)]
 pub struct PasswordFingerprinter(RandomState);
 

@@ -1,4 +1,4 @@
-//! Reads `authtoken`: those who log in at the same time are looked up together.
+//! Reads `authtoken`: tokens of simultaneous logins share one query.
 
 use super::{
     DISABLED,
@@ -11,15 +11,12 @@ use futures_util::{
     FutureExt as _,
     future::{BoxFuture, Shared, WeakShared},
 };
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use parking_lot::Mutex;
+use std::{collections::HashMap, sync::Arc};
 use tokio::sync::Semaphore;
 
-/// Queries that run at a time. Whoever comes meanwhile waits and goes with the next, together with
-/// everybody else who waits: ten thousand clients that come back at once are some seventy queries,
-/// and the fewer the slower the database is.
+/// Queries that run at a time. Further callers wait and share the next query: ten thousand clients
+/// that come back at once cost some seventy queries, and fewer the slower the database is.
 const MAX_QUERIES: usize = 2;
 
 const FIND: &str = "SELECT t.token, t.id, t.login_name, t.type, t.expires, t.password_invalid, \
@@ -28,11 +25,11 @@ const FIND: &str = "SELECT t.token, t.id, t.login_name, t.type, t.expires, t.pas
     LEFT JOIN {p}preferences p ON p.userid = t.uid AND p.appid = 'core' AND p.configkey = 'enabled' \
     WHERE t.version = 2 AND t.token IN ({list})";
 
-/// Rows by `authtoken.token`.
+/// The rows found, by `authtoken.token`.
 type TokenRowsResult = Result<Arc<HashMap<String, AuthTokenRow>>, DatabaseClientError>;
 type TokenQuery = BoxFuture<'static, TokenRowsResult>;
 
-/// Looks tokens up.
+/// Looks app passwords up.
 pub(super) struct TokenLookup {
     reader: Arc<TokenReader>,
     /// The query that further callers can still join.
@@ -45,7 +42,7 @@ struct TokenReader {
     permits: Semaphore,
 }
 
-/// Some callers with one query. It goes on as long as one of them waits, whoever leaves.
+/// Callers that share one query, which goes on as long as one of them waits.
 struct TokenBatch {
     /// `None` once the query has begun.
     queued_digests: Arc<Mutex<Option<Vec<String>>>>,
@@ -59,7 +56,7 @@ impl TokenLookup {
         Self { reader: Arc::new(TokenReader { database, find, permits }), next: Mutex::default() }
     }
 
-    /// The row for these digests; the one made with the secret comes first.
+    /// The row for these digests; the digest with the secret has precedence.
     pub(super) async fn find(
         &self,
         digests: TokenDigests,
@@ -70,11 +67,11 @@ impl TokenLookup {
     }
 
     fn join(&self, digests: &TokenDigests) -> Shared<TokenQuery> {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let running = next.as_ref().and_then(|together| together.try_add(digests));
+        let mut next = self.next.lock();
+        let running = next.as_ref().and_then(|batch| batch.try_add(digests));
         running.unwrap_or_else(|| {
-            let (together, query) = TokenBatch::begin(Arc::clone(&self.reader), digests);
-            *next = Some(together);
+            let (batch, query) = TokenBatch::begin(Arc::clone(&self.reader), digests);
+            *next = Some(batch);
             query
         })
     }
@@ -87,18 +84,17 @@ impl TokenBatch {
         let query = async move {
             // The semaphore is never closed.
             let _turn = reader.permits.acquire().await;
-            let queued_digests: Option<Vec<_>> =
-                taken.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let queued_digests: Option<Vec<_>> = taken.lock().take();
             reader.read(&queued_digests.unwrap_or_default()).await.map(Arc::new)
         };
         let query = query.boxed().shared();
         (Self { queued_digests, query: query.downgrade() }, query)
     }
 
-    /// The query these can still come along with.
+    /// The pending query, if these digests can still join it.
     fn try_add(&self, digests: &TokenDigests) -> Option<Shared<TokenQuery>> {
         let query = self.query.as_ref()?.upgrade()?;
-        let mut queued_digests = self.queued_digests.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queued_digests = self.queued_digests.lock();
         let queued_digests = queued_digests
             .as_mut()
             .filter(|queued_digests| queued_digests.len() + 2 <= MAX_LIST)?;
@@ -157,7 +153,7 @@ mod tests {
         TokenDigests::of(&password.as_str().into(), &"secret".into()).expect("long enough")
     }
 
-    /// A database that isn't there: each query fails.
+    /// A lookup in a database that doesn't exist: each query fails.
     fn tokens() -> TokenLookup {
         let engine = DatabaseEngine::Sqlite("/nowhere/at/all.db".into());
         let settings = DatabaseSettings { engine, prefix: String::new() };
@@ -173,31 +169,31 @@ mod tests {
             .expect("never closed")
     }
 
-    fn waiting(together: Option<&TokenBatch>) -> Option<usize> {
-        let queued_digests = together?.queued_digests.lock().expect("not poisoned");
+    fn waiting(batch: Option<&TokenBatch>) -> Option<usize> {
+        let queued_digests = batch?.queued_digests.lock();
         queued_digests.as_ref().map(Vec::len)
     }
 
     #[tokio::test]
-    async fn those_who_come_while_others_are_looked_up_go_together() {
+    async fn callers_that_arrive_during_a_query_share_the_next() {
         let tokens = tokens();
         let permits = busy(&tokens.reader).await;
         let mut all = join_all((0..100).map(|number| tokens.join(&digests(number)))).boxed();
         assert!(poll!(&mut all).is_pending());
-        assert_eq!(waiting(tokens.next.lock().expect("not poisoned").as_ref()), Some(200));
+        assert_eq!(waiting(tokens.next.lock().as_ref()), Some(200));
         drop(permits);
         let answers = all.await;
         assert!(
             answers.iter().all(|answer| matches!(answer, Err(DatabaseClientError::Unavailable(_))))
         );
-        // Whoever comes now is not told what was found before it asked.
+        // A later caller doesn't get an earlier result.
         let late = tokens.join(&digests(1));
-        assert_eq!(waiting(tokens.next.lock().expect("not poisoned").as_ref()), Some(2));
+        assert_eq!(waiting(tokens.next.lock().as_ref()), Some(2));
         drop(late);
     }
 
     #[tokio::test]
-    async fn a_query_takes_no_more_than_fit() {
+    async fn a_query_holds_no_more_than_fit() {
         let tokens = tokens();
         let _turns = busy(&tokens.reader).await;
         let fit = MAX_LIST / 2;
@@ -207,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_that_leaves_does_not_cancel_the_others() {
+    async fn a_caller_that_stops_waiting_does_not_cancel_the_others() {
         let tokens = tokens();
         let permits = busy(&tokens.reader).await;
         let (first, second) = (tokens.join(&digests(1)), tokens.join(&digests(2)));
@@ -218,12 +214,12 @@ mod tests {
             assert!(poll!(&mut second).is_pending());
         }
         drop(permits);
-        assert!(second.await.is_err(), "it got its answer: the database is away");
+        assert!(second.await.is_err(), "the query ran: the database is unavailable");
         assert_eq!(tokens.reader.permits.available_permits(), MAX_QUERIES);
     }
 
     #[tokio::test]
-    async fn when_all_have_left_nothing_stays_behind() {
+    async fn when_no_caller_waits_nothing_is_left() {
         let tokens = tokens();
         let permits = busy(&tokens.reader).await;
         let mut only = tokens.join(&digests(1)).boxed();
@@ -232,7 +228,7 @@ mod tests {
         drop(only);
         assert_eq!(tokens.reader.permits.available_permits(), MAX_QUERIES);
         let next = tokens.join(&digests(2));
-        assert_eq!(waiting(tokens.next.lock().expect("not poisoned").as_ref()), Some(2));
+        assert_eq!(waiting(tokens.next.lock().as_ref()), Some(2));
         drop(next);
     }
 }

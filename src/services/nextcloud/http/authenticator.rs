@@ -1,4 +1,4 @@
-//! Log-ins that Nextcloud decides: `/uid` with the client's own credentials.
+//! Logins that Nextcloud decides: `/uid` with the client's own credentials.
 
 use super::{
     NextcloudClientSettings,
@@ -12,19 +12,15 @@ use crate::{
     config::recent_map::RecentMap,
     health::DependencyState,
     lifecycle::TaskGroup,
-    push::{AuthMethod, AuthenticatedClient, LoginAttempt, recipient::Recipient},
+    push::{AuthDecision, AuthMethod, AuthenticatedClient, LoginAttempt, recipient::Recipient},
     server::client_address::{ClientAddressResolver, ClientNetwork, StillAllowed},
     services::nextcloud::login::{
-        AuthVerdict, Authenticator, ClaimFingerprint, ClaimFingerprinter,
+        AttemptRecord, Authenticator, ClaimFingerprint, ClaimFingerprinter,
     },
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use std::{
-    mem::Discriminant,
-    panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use parking_lot::Mutex;
+use std::{mem::Discriminant, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep, timeout_at},
@@ -33,21 +29,21 @@ use tokio::{
 /// The same kind of error is logged once per interval.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How long a client waits for its answer before it is told to try later.
+/// How long a client waits for a decision before it has to try again later.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// While the queue is_progressing a client may wait a little more, again and again, up to this in all.
+/// While the queue is moving a client waits longer, step by step, up to this time in all.
 const TIMEOUT_EXTENSION: Duration = Duration::from_secs(5);
 const MAX_ANSWER_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// How long nobody asks for a client whose address Nextcloud throttles. It does so for up to half
-/// an hour, and each try makes it longer.
+/// How long Nextcloud isn't asked for a client whose address it throttles. It throttles for up to
+/// half an hour, and each request prolongs that.
 const THROTTLED_TTL: Duration = Duration::from_secs(60);
 
-/// How many such addresses are remembered; beyond, the oldest is asked for again.
+/// Such addresses that are remembered; then the oldest is dropped.
 const MAX_THROTTLED: usize = 4096;
 
-/// The pause after a request that got no answer: doubled from one to the next, up to the last.
+/// The pause after a request without an answer: doubled from the first up to the last.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
 
 /// The longest user name and password that are passed on, in bytes.
@@ -56,8 +52,8 @@ const MAX_PASSWORD: usize = 4096;
 
 /// Nextcloud as an authenticator. Cheap to clone.
 ///
-/// Requests stand in a queue (`CoalescingQueue`): so many at once, the others in turn, the same claim once.
-/// A request that is under way is finished even if its client leaves, as Nextcloud works on it
+/// Requests wait in a queue (`CoalescingQueue`): a few run at once, the others in turn, the same claim
+/// only once. A running request is finished even if its client disconnects, as Nextcloud works on it
 /// anyway; the client finds the answer when it comes back.
 #[derive(Clone)]
 pub struct NextcloudAuthenticator {
@@ -67,44 +63,35 @@ pub struct NextcloudAuthenticator {
 struct NextcloudAuthenticatorState {
     client: Arc<NextcloudHttpClient>,
     tasks: TaskGroup,
-    origins: ClientAddressResolver,
+    addresses: ClientAddressResolver,
     fingerprints: ClaimFingerprinter,
     still_allowed: StillAllowed,
-    queue: Mutex<CoalescingQueue<UidRequest, UidDecision>>,
+    queue: Mutex<CoalescingQueue<UidRequest, AuthDecision<Recipient>>>,
     throttled: Mutex<RecentMap<ClientNetwork, ()>>,
     log_limiter: Mutex<LogLimiter<Discriminant<NextcloudError>>>,
 }
 
 struct UidRequest {
     attempt: LoginAttempt,
-    origin: ClientNetwork,
+    network: ClientNetwork,
+    record: AttemptRecord,
 }
 
-/// What is told to all who wait for the answer about one claim.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum UidDecision {
-    Accepted(Recipient),
-    Rejected,
-    Unavailable,
-}
-
-/// What a turn led to.
-enum UidRequestOutcome {
-    /// An answer of Nextcloud.
-    Answered(UidDecision),
-    /// Not now for this client; says nothing of Nextcloud's health.
+/// Why a request brought no decision.
+enum UidRequestError {
+    /// This client has to wait; Nextcloud is well.
     ClientDeferred,
-    /// Nextcloud has trouble: better not hurry with the next.
-    Trouble,
+    /// Nextcloud fails: the next request waits.
+    NextcloudFailed,
 }
 
 impl NextcloudAuthenticator {
-    /// Talks to nobody yet. `origins` tells clients apart, `still_allowed` is asked before each request,
-    /// `fingerprints` recognizes claims.
+    /// Connects to nothing yet. `addresses` distinguishes networks, `still_allowed` is asked before
+    /// each request, `fingerprints` recognizes claims.
     pub fn new(
         settings: NextcloudClientSettings,
         tasks: TaskGroup,
-        origins: ClientAddressResolver,
+        addresses: ClientAddressResolver,
         fingerprints: ClaimFingerprinter,
         still_allowed: StillAllowed,
     ) -> Self {
@@ -115,7 +102,7 @@ impl NextcloudAuthenticator {
         let shared = NextcloudAuthenticatorState {
             client,
             tasks,
-            origins,
+            addresses,
             fingerprints,
             still_allowed,
             queue,
@@ -125,12 +112,12 @@ impl NextcloudAuthenticator {
         Self { shared: Arc::new(shared) }
     }
 
-    /// How many claims wait to be asked about.
+    /// The number of waiting claims.
     pub fn waiting(&self) -> usize {
-        lock(&self.shared.queue).waiting()
+        self.shared.queue.lock().waiting()
     }
 
-    /// How Nextcloud is, as far as its answers so far tell: it is never asked only for that.
+    /// The state of Nextcloud according to its answers so far; no request is made only for that.
     pub fn condition(&self) -> DependencyState {
         self.shared.client.condition()
     }
@@ -139,15 +126,15 @@ impl NextcloudAuthenticator {
         Arc::clone(&self.shared.client)
     }
 
-    async fn ask(&self, attempt: &LoginAttempt) -> UidDecision {
+    async fn ask(&self, attempt: &LoginAttempt, record: &AttemptRecord) -> AuthDecision<Recipient> {
         let shared = &self.shared;
-        let origin = shared.origins.of(&attempt.peer);
-        let claim = shared.fingerprints.of(origin, &attempt.credentials);
-        let question = UidRequest { attempt: attempt.clone(), origin };
-        let joined = lock(&shared.queue).join(claim, origin, question, Instant::now());
+        let network = shared.addresses.of(&attempt.peer);
+        let claim = shared.fingerprints.of(network, &attempt.credentials);
+        let request = UidRequest { attempt: attempt.clone(), network, record: record.clone() };
+        let joined = shared.queue.lock().join(claim, network, request, Instant::now());
         match joined {
             JoinOutcome::Answered(answer) => answer,
-            JoinOutcome::Full => UidDecision::Unavailable,
+            JoinOutcome::Full => AuthDecision::Unavailable,
             JoinOutcome::Waits { answer, start } => {
                 if start {
                     shared.tasks.spawn(Arc::clone(shared).run_worker());
@@ -163,31 +150,31 @@ impl Authenticator for NextcloudAuthenticator {
         "nextcloud"
     }
 
-    fn check<'a>(&'a self, attempt: &'a LoginAttempt) -> BoxFuture<'a, AuthVerdict> {
+    fn check<'a>(
+        &'a self,
+        attempt: &'a LoginAttempt,
+        record: &'a AttemptRecord,
+    ) -> BoxFuture<'a, AuthDecision> {
         async move {
             let (user, password) = (&attempt.credentials.user, &attempt.credentials.password);
             if user.is_empty() {
-                return AuthVerdict::Abstain;
+                return AuthDecision::Abstain;
             }
             if !expressible(user, password.expose()) {
-                return AuthVerdict::Reject;
+                return AuthDecision::Reject;
             }
-            match self.ask(attempt).await {
-                UidDecision::Rejected => AuthVerdict::Reject,
-                UidDecision::Unavailable => AuthVerdict::Unavailable,
-                UidDecision::Accepted(recipient) => {
-                    let auth_method = AuthMethod::Service(Box::new(attempt.clone()));
-                    AuthVerdict::Accept(AuthenticatedClient { recipient, auth_method })
-                }
-            }
+            self.ask(attempt, record).await.map(|recipient| {
+                let auth_method = AuthMethod::Service(Box::new(attempt.clone()));
+                AuthenticatedClient { recipient, auth_method }
+            })
         }
         .boxed()
     }
 }
 
-/// Whether basic auth can say it (RFC 7617 section 2): a colon in the user name would move into the
-/// password, and PHP ends a text at a NUL. No user or password of Nextcloud has them; passing them
-/// on would let one guess wear many faces.
+/// Whether basic auth can express the credentials (RFC 7617 section 2): a colon in the user name
+/// would move into the password, and PHP ends a text at a NUL. No user or password of Nextcloud has
+/// them; forwarding them would make one guess look like many.
 fn expressible(user: &str, password: &str) -> bool {
     user.len() <= MAX_USER
         && password.len() <= MAX_PASSWORD
@@ -196,37 +183,42 @@ fn expressible(user: &str, password: &str) -> bool {
 }
 
 impl NextcloudAuthenticatorState {
-    async fn wait(&self, mut answer: oneshot::Receiver<UidDecision>) -> UidDecision {
+    async fn wait(
+        &self,
+        mut answer: oneshot::Receiver<AuthDecision<Recipient>>,
+    ) -> AuthDecision<Recipient> {
         let start = Instant::now();
         let mut until = start + ANSWER_TIMEOUT;
         loop {
             match timeout_at(until, &mut answer).await {
-                Ok(answer) => return answer.unwrap_or(UidDecision::Unavailable),
+                Ok(answer) => return answer.unwrap_or(AuthDecision::Unavailable),
                 Err(_)
                     if until < start + MAX_ANSWER_TIMEOUT
-                        && lock(&self.queue).is_progressing(until) =>
+                        && self.queue.lock().is_progressing(until) =>
                 {
                     until += TIMEOUT_EXTENSION;
                 }
-                Err(_) => return UidDecision::Unavailable,
+                Err(_) => return AuthDecision::Unavailable,
             }
         }
     }
 
-    /// Asks about one claim after the other until there is none.
+    /// Asks about one claim after the other until the queue is empty.
     async fn run_worker(self: Arc<Self>) {
         let stop = self.tasks.stopping().clone();
         let work = async {
             let mut pause = PAUSES[0];
-            while let Some((claim, question)) = self.next() {
-                let turn = AssertUnwindSafe(self.decide(&question)).catch_unwind().await;
-                let (answer, trouble) = match turn {
-                    Ok(UidRequestOutcome::Answered(answer)) => (answer, false),
-                    Ok(UidRequestOutcome::ClientDeferred) => (UidDecision::Unavailable, false),
-                    Ok(UidRequestOutcome::Trouble) | Err(_) => (UidDecision::Unavailable, true),
+            while let Some((claim, request)) = self.next() {
+                let decided = AssertUnwindSafe(self.decide(&request)).catch_unwind().await;
+                let (answer, trouble) = match decided {
+                    Ok(Ok(answer)) => (answer, false),
+                    Ok(Err(UidRequestError::ClientDeferred)) => (AuthDecision::Unavailable, false),
+                    Ok(Err(UidRequestError::NextcloudFailed)) | Err(_) => {
+                        (AuthDecision::Unavailable, true)
+                    }
                 };
-                let real = answer != UidDecision::Unavailable;
-                lock(&self.queue).answered(claim, &answer, real, Instant::now());
+                let real = answer != AuthDecision::Unavailable;
+                self.queue.lock().answered(claim, &answer, real, Instant::now());
                 if trouble {
                     sleep(pause).await;
                     pause = PAUSES[1].min(pause * 2);
@@ -235,30 +227,40 @@ impl NextcloudAuthenticatorState {
                 }
             }
         };
-        // When the process stops nobody takes an answer any more.
+        // When the process stops, no client waits for an answer any more.
         let _ = stop.run_until_cancelled(work).await;
     }
 
     fn next(&self) -> Option<(ClaimFingerprint, UidRequest)> {
-        lock(&self.queue).next(Instant::now())
+        self.queue.lock().next(Instant::now())
     }
 
-    async fn decide(&self, question: &UidRequest) -> UidRequestOutcome {
-        let origin = question.origin;
-        let throttled = lock(&self.throttled).get(&origin, Instant::now()).is_some();
-        if throttled || !(self.still_allowed)(origin) {
-            return UidRequestOutcome::ClientDeferred;
+    async fn decide(
+        &self,
+        request: &UidRequest,
+    ) -> Result<AuthDecision<Recipient>, UidRequestError> {
+        let UidRequest { attempt, network, record } = request;
+        let throttled = self.throttled.lock().get(network, Instant::now()).is_some();
+        if throttled || !(self.still_allowed)(*network) {
+            return Err(UidRequestError::ClientDeferred);
         }
-        match self.uid(&question.attempt).await {
-            Ok(Some(recipient)) => UidRequestOutcome::Answered(UidDecision::Accepted(recipient)),
-            Ok(None) => UidRequestOutcome::Answered(UidDecision::Rejected),
-            Err(trouble) => {
-                self.log_error(&trouble);
-                if trouble != NextcloudError::Throttled {
-                    return UidRequestOutcome::Trouble;
-                }
-                lock(&self.throttled).insert(origin, (), Instant::now());
-                UidRequestOutcome::ClientDeferred
+        match self.uid(attempt).await {
+            Ok(Some(recipient)) => {
+                record.accepted();
+                Ok(AuthDecision::Accept(recipient))
+            }
+            Ok(None) => {
+                record.comparison_failed();
+                Ok(AuthDecision::Reject)
+            }
+            Err(NextcloudError::Throttled) => {
+                self.log_error(&NextcloudError::Throttled);
+                self.throttled.lock().insert(*network, (), Instant::now());
+                Err(UidRequestError::ClientDeferred)
+            }
+            Err(error) => {
+                self.log_error(&error);
+                Err(UidRequestError::NextcloudFailed)
             }
         }
     }
@@ -273,19 +275,15 @@ impl NextcloudAuthenticatorState {
         self.client.record_health(asked.and_then(|reply| reply::uid(&reply)))
     }
 
-    fn log_error(&self, trouble: &NextcloudError) {
-        if lock(&self.log_limiter).should_log(trouble.kind(), Instant::now()) {
+    fn log_error(&self, error: &NextcloudError) {
+        let logged = self.log_limiter.lock().should_log(error.kind(), Instant::now());
+        if logged {
             let nextcloud = self.client.display_url();
-            tracing::warn!(%nextcloud, "a log-in could not be decided: {trouble}");
+            tracing::warn!(%nextcloud, "login not decided: {error}");
         } else {
-            tracing::debug!("a log-in could not be decided: {trouble}");
+            tracing::debug!("login not decided: {error}");
         }
     }
-}
-
-/// The guard is gone before the next await: each use is one expression.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -293,7 +291,7 @@ mod tests {
     use super::expressible;
 
     #[test]
-    fn what_basic_auth_cannot_say_is_not_said() {
+    fn credentials_that_basic_auth_cannot_express_are_rejected() {
         assert!(expressible("alice@example.com", "p:a ß\tw"));
         assert!(!expressible("ali:ce", "secret"));
         assert!(!expressible("alice\0", "secret"));

@@ -10,42 +10,42 @@ use std::{error::Error as _, time::Duration};
 use tokio::{sync::OnceCell, time::Instant};
 use url::Url;
 
-/// How long a connection may take to be made.
+/// The time limit for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long a request may take in all.
+/// The time limit for a whole request.
 const TOTAL: Duration = Duration::from_secs(30);
 
-/// How long a connection is kept for the next request. Apache closes after 5 s by default; a
-/// connection that it closes while we use it would cost a request.
+/// How long an idle connection is kept. Apache closes after 5 s by default; a connection that it
+/// closes while it is used costs a request.
 const IDLE: Duration = Duration::from_secs(4);
 
 /// The longest body that is read, in bytes.
 const MAX_BODY: usize = 4096;
 
-/// The app's part of Nextcloud.
+/// The path of the app below Nextcloud's base.
 const APP: [&str; 3] = ["index.php", "apps", "notify_push"];
 
-/// A client for one Nextcloud. Made on first use, so that the start does not wait for certificates
-/// to be read.
+/// A client for one Nextcloud. It connects on first use, so that the start doesn't wait for
+/// certificate files.
 #[derive(Debug)]
 pub(super) struct NextcloudHttpClient {
     settings: NextcloudClientSettings,
     http: OnceCell<reqwest::Client>,
-    /// How Nextcloud is, as far as its answers tell.
+    /// The state of Nextcloud according to its answers.
     condition: DependencyRecord,
 }
 
-/// What is sent along with a request.
+/// Optional parts of a request.
 #[derive(Debug, Default)]
 pub(super) struct RequestExtras<'a> {
-    /// Basic auth.
+    /// Credentials for basic auth.
     pub(super) credentials: Option<&'a LoginCredentials>,
-    /// `X-Forwarded-For`.
+    /// The header `X-Forwarded-For`.
     pub(super) forwarded: Option<String>,
-    /// The self-test's `token`.
+    /// The self-test's header `token`.
     pub(super) token: Option<&'a str>,
-    /// Nextcloud answers its OCS routes only to who says that it means them.
+    /// Adds the header that Nextcloud demands for its OCS routes.
     pub(super) ocs: bool,
 }
 
@@ -54,36 +54,36 @@ impl NextcloudHttpClient {
         Self { settings, http: OnceCell::new(), condition: DependencyRecord::default() }
     }
 
-    /// The base URL as it may be display_url: without user, password and query.
+    /// The base URL without user, password and query.
     pub(super) fn display_url(&self) -> String {
         let mut url = self.settings.url.clone();
-        // These fail on URLs that can't hold such things anyway.
+        // These fail only on URLs that can't hold such parts.
         let _ = url.set_username("");
         let _ = url.set_password(None);
         url.set_query(None);
         url.to_string()
     }
 
-    /// How Nextcloud is.
+    /// The state of Nextcloud.
     pub(super) fn condition(&self) -> DependencyState {
         self.condition.get()
     }
 
-    /// Notes what an exchange says of Nextcloud's health, and passes it on.
+    /// Records what a result means for Nextcloud's state, and returns it.
     pub(super) fn record_health<T>(
         &self,
         outcome: Result<T, NextcloudError>,
     ) -> Result<T, NextcloudError> {
         match &outcome {
-            // Both say something of us or of one client, not of Nextcloud.
+            // Both concern the daemon or one client, not Nextcloud.
             Err(NextcloudError::Busy | NextcloudError::Throttled) => {}
-            Err(trouble) => self.condition.failed(trouble.to_string(), Instant::now()),
+            Err(error) => self.condition.failed(error.to_string(), Instant::now()),
             Ok(_) => self.condition.succeeded(Instant::now()),
         }
         outcome
     }
 
-    /// Asks for `<base>/index.php/apps/notify_push/<path>`.
+    /// Requests `<base>/index.php/apps/notify_push/<path>`.
     pub(super) async fn get(
         &self,
         path: &[&str],
@@ -92,7 +92,7 @@ impl NextcloudHttpClient {
         self.fetch(self.url(path)?, extras, MAX_BODY).await
     }
 
-    /// Asks for `<base>/<path>`; the body may have so many bytes.
+    /// Requests `<base>/<path>`; the body may have `most` bytes.
     pub(super) async fn get_from_base(
         &self,
         path: &str,
@@ -111,11 +111,11 @@ impl NextcloudHttpClient {
     ) -> Result<NextcloudReply, NextcloudError> {
         let http = self.http.get_or_try_init(|| build(&self.settings)).await?;
         let mut asked = send(http, &url, &extras).await;
-        // The server closed a kept connection in the moment we used it: once more on a fresh one.
+        // The server closed an idle connection in the moment it was used: retry on a new one.
         if asked.as_ref().is_err_and(was_stale) {
             asked = send(http, &url, &extras).await;
         }
-        read(asked.map_err(|error| trouble(&error))?, most).await
+        read(asked.map_err(|error| describe(&error))?, most).await
     }
 
     fn url(&self, path: &[&str]) -> Result<Url, NextcloudError> {
@@ -183,9 +183,9 @@ async fn read(mut response: Response, most: usize) -> Result<NextcloudReply, Nex
     let (location, date) =
         (header("location").map(str::to_owned), header("date").map(str::to_owned));
     let mut body = Vec::new();
-    // What an error says is not looked at, but what has been read to its end can be used again:
-    // without that every wrong password would cost a new connection.
-    while let Some(chunk) = response.chunk().await.map_err(|error| trouble(&error))? {
+    // The body of an error is ignored, but a connection can only be used again once it is read to its
+    // end: without that every wrong password would cost a new connection.
+    while let Some(chunk) = response.chunk().await.map_err(|error| describe(&error))? {
         if body.len() + chunk.len() > most {
             if status == 200 {
                 return Err(NextcloudError::TooLong);
@@ -197,12 +197,12 @@ async fn read(mut response: Response, most: usize) -> Result<NextcloudReply, Nex
     Ok(NextcloudReply { status, location, date, body })
 }
 
-/// Whether the request broke before anything of an answer arrived, other than by time.
+/// Whether the connection broke before any byte of the answer, other than by a timeout.
 fn was_stale(error: &Error) -> bool {
     error.is_request() && !error.is_timeout() && !error.is_connect()
 }
 
-fn trouble(error: &Error) -> NextcloudError {
+fn describe(error: &Error) -> NextcloudError {
     if error.is_timeout() {
         return NextcloudError::Late;
     }
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_base_may_have_a_folder_and_a_slash_or_not() {
+    fn the_base_may_have_a_folder_and_a_trailing_slash() {
         for (base, expected) in [
             ("http://cloud", "http://cloud/index.php/apps/notify_push/uid"),
             ("http://cloud/", "http://cloud/index.php/apps/notify_push/uid"),

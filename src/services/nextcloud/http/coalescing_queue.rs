@@ -1,5 +1,6 @@
-//! The queue in front of Nextcloud: each claim is asked about once, nobody's turn is wasted, and who
-//! loses patience and comes back finds the answer or the old place. Pure: no clock, no socket.
+//! The queue in front of Nextcloud: each claim is asked about once, no request is wasted on a client
+//! that has left, and a client that comes back finds its answer or its old place. The clock is passed
+//! in.
 
 use crate::{
     config::recent_map::RecentMap,
@@ -9,13 +10,13 @@ use crate::{
 use std::{collections::HashMap, time::Duration};
 use tokio::{sync::oneshot, time::Instant};
 
-/// How many claims may stand in queue; beyond, who comes hears "try again later".
+/// Claims that may wait; a client with a further one reads "try again later".
 pub const MAX_WAITING: usize = 20_000;
 
-/// How many connections may wait for the answer about one claim.
+/// Connections that may wait for the answer about one claim.
 pub(super) const MAX_WAITERS_PER_CLAIM: usize = 64;
 
-/// How long a place is kept for a client that left, how long an answer that nobody took: clients
+/// How long a place is kept for a client that left, and an answer for which no client waited: clients
 /// come back after 20 to 120 s (`specs/nextcloud.md` section 3).
 const POSITION_TTL: Duration = Duration::from_secs(150);
 const UNDELIVERED_TTL: Duration = Duration::from_secs(60);
@@ -23,10 +24,10 @@ const UNDELIVERED_TTL: Duration = Duration::from_secs(60);
 /// The queue counts as moving while the last real answer is no older than this.
 const PROGRESS_WINDOW: Duration = Duration::from_secs(5);
 
-/// A full queue is looked through for those who left no more often than this.
+/// A full queue is searched for clients that left at most this often.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Claims in queue, `T` being what is to be asked, `A` the answer.
+/// Claims that wait. `T` is the question about one, `A` the answer.
 pub(super) struct CoalescingQueue<T, A> {
     at_once: usize,
     active_workers: usize,
@@ -41,23 +42,23 @@ pub(super) struct CoalescingQueue<T, A> {
 
 struct QueuedClaim<T, A> {
     number: u64,
-    /// Taken when it is asked about.
+    /// `None` once it is being asked.
     question: Option<T>,
     waiters: Vec<oneshot::Sender<A>>,
 }
 
-/// How a client got on in queue.
+/// What a client that joins the queue has to do.
 pub(super) enum JoinOutcome<A> {
-    /// The answer was there already, from when the client was here before.
+    /// Take the answer to its earlier question.
     Answered(A),
-    /// It waits. `start` is true when somebody has to start working the queue off.
+    /// Wait. `start` is true when the caller has to start a worker.
     Waits { answer: oneshot::Receiver<A>, start: bool },
     /// The queue is full.
     Full,
 }
 
 impl<T, A: Clone> CoalescingQueue<T, A> {
-    /// An empty queue that is worked off by `at_once`, at least one.
+    /// An empty queue for `at_once` workers, at least one.
     pub(super) fn new(at_once: usize) -> Self {
         Self {
             at_once: at_once.max(1),
@@ -72,11 +73,11 @@ impl<T, A: Clone> CoalescingQueue<T, A> {
         }
     }
 
-    /// A client comes with a claim. The same claim, in queue or just being asked about, is joined.
+    /// Adds a client with a claim. It joins the same claim if that waits or is being asked about.
     pub(super) fn join(
         &mut self,
         claim: ClaimFingerprint,
-        origin: ClientNetwork,
+        network: ClientNetwork,
         question: T,
         now: Instant,
     ) -> JoinOutcome<A> {
@@ -92,11 +93,11 @@ impl<T, A: Clone> CoalescingQueue<T, A> {
             claim.waiters.push(sender);
             return JoinOutcome::Waits { answer, start: false };
         }
-        if self.fair_queue.len() >= MAX_WAITING && !self.make_room(origin, now) {
+        if self.fair_queue.len() >= MAX_WAITING && !self.make_room(network, now) {
             return JoinOutcome::Full;
         }
         let number = self.positions.take(&claim, now).unwrap_or_else(|| self.draw_number());
-        self.fair_queue.push(origin, number, claim);
+        self.fair_queue.push(network, number, claim);
         let waiters = vec![sender];
         self.claims.insert(claim, QueuedClaim { number, question: Some(question), waiters });
         let start = self.active_workers < self.at_once;
@@ -104,8 +105,8 @@ impl<T, A: Clone> CoalescingQueue<T, A> {
         JoinOutcome::Waits { answer, start }
     }
 
-    /// Whose turn it is. A claim that nobody waits for any more keeps its place but isn't asked
-    /// about. Without a claim whoever works the queue off has left in the same breath.
+    /// The claim whose turn it is. A claim without waiting clients keeps its place but isn't asked
+    /// about. Without a claim the worker has to end: it no longer counts as active.
     pub(super) fn next(&mut self, now: Instant) -> Option<(ClaimFingerprint, T)> {
         while let Some((_, claim)) = self.fair_queue.pop() {
             let Some(waiting) = self.claims.get_mut(&claim) else { continue };
@@ -121,8 +122,8 @@ impl<T, A: Clone> CoalescingQueue<T, A> {
         None
     }
 
-    /// The answer about a claim, for all who wait for it. A `real` one is kept for a while if they
-    /// have all left meanwhile, and shows that the queue is_progressing.
+    /// Sends the answer about a claim to all clients that wait for it. A `real` answer is kept for a
+    /// while if all have left, and shows that the queue is moving.
     pub(super) fn answered(
         &mut self,
         claim: ClaimFingerprint,
@@ -143,13 +144,13 @@ impl<T, A: Clone> CoalescingQueue<T, A> {
         }
     }
 
-    /// Whether it is worth waiting on: there was an answer lately.
+    /// Whether there was an answer recently, so that waiting makes sense.
     pub(super) fn is_progressing(&self, now: Instant) -> bool {
         self.last_result
             .is_some_and(|last_result| now.duration_since(last_result) <= PROGRESS_WINDOW)
     }
 
-    /// How many claims stand in queue, those of clients that left included.
+    /// The number of waiting claims, including those of clients that left.
     pub(super) fn waiting(&self) -> usize {
         self.fair_queue.len()
     }
@@ -159,9 +160,10 @@ impl<T, A: Clone> CoalescingQueue<T, A> {
         self.next_number
     }
 
-    /// Makes room in a full queue: those who left go, keeping their positions; if nobody has, the last
-    /// of the longest lane gives way to a newcomer whose own lane is shorter. Whether there is room.
-    fn make_room(&mut self, origin: ClientNetwork, now: Instant) -> bool {
+    /// Makes room in a full queue and returns whether there is any. Claims of clients that left are
+    /// removed but keep their positions; without such claims the last one of the network with the
+    /// most claims gives way to a newcomer whose network has fewer.
+    fn make_room(&mut self, network: ClientNetwork, now: Instant) -> bool {
         if self.last_sweep.is_none_or(|last_sweep| now.duration_since(last_sweep) >= SWEEP_INTERVAL)
         {
             self.last_sweep = Some(now);
@@ -170,7 +172,7 @@ impl<T, A: Clone> CoalescingQueue<T, A> {
         if self.fair_queue.len() < MAX_WAITING {
             return true;
         }
-        let Some(gone) = self.fair_queue.evict_from_longest(self.fair_queue.len_of(origin) + 1)
+        let Some(gone) = self.fair_queue.evict_from_longest(self.fair_queue.len_of(network) + 1)
         else {
             return false;
         };

@@ -1,11 +1,11 @@
-//! The forwarded chain as Nextcloud is told it, so that it throttles the client and not us.
+//! The header `X-Forwarded-For` for Nextcloud, so that it throttles the client and not the daemon.
 
 use crate::server::peer::ConnectionPeer;
 
-/// The longest header value; of a longer chain the far end, which anybody can write, is left out.
+/// The longest header value; a longer chain loses its far end, which clients can forge.
 const MAX_LENGTH: usize = 2048;
 
-/// `X-Forwarded-For: <chain as received>, <peer>`; `None` when there is nothing to tell.
+/// `X-Forwarded-For: <chain as received>, <peer>`; `None` when both are empty.
 pub(super) fn chain(peer: &ConnectionPeer) -> Option<String> {
     let own = peer.ip().map(|ip| ip.to_string());
     let hops = peer.forwarded.iter().map(|hop| sendable(hop)).chain(own.as_deref());
@@ -19,7 +19,7 @@ pub(super) fn chain(peer: &ConnectionPeer) -> Option<String> {
     (kept > 0).then(|| hops[hops.len() - kept..].join(", "))
 }
 
-/// An element as it was received, unless it can't be in a header.
+/// An element as received, or `unknown` if a header can't hold it.
 fn sendable(hop: &str) -> &str {
     let fits =
         !hop.is_empty() && hop.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b',');
@@ -49,31 +49,31 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_in_a_header_becomes_unknown() {
+    fn elements_that_no_header_can_hold_become_unknown() {
         let forged = peer(Some("127.0.0.1:80"), &["a\r\nX-Evil: 1", "", "ü", "1.1.1.1, 2.2.2.2"]);
-        let told = chain(&forged).unwrap();
-        assert_eq!(told, "unknown, unknown, unknown, unknown, 127.0.0.1");
+        let sent = chain(&forged).unwrap();
+        assert_eq!(sent, "unknown, unknown, unknown, unknown, 127.0.0.1");
     }
 
     #[test]
     fn a_long_chain_loses_its_far_end() {
         let hops: Vec<String> = (0..1000).map(|n| format!("hop-{n}")).collect();
         let hops: Vec<&str> = hops.iter().map(String::as_str).collect();
-        let told = chain(&peer(Some("127.0.0.1:80"), &hops)).unwrap();
-        assert!(told.len() <= MAX_LENGTH && told.len() > MAX_LENGTH - 20, "{}", told.len());
-        assert!(told.ends_with("hop-999, 127.0.0.1"));
+        let sent = chain(&peer(Some("127.0.0.1:80"), &hops)).unwrap();
+        assert!(sent.len() <= MAX_LENGTH && sent.len() > MAX_LENGTH - 20, "{}", sent.len());
+        assert!(sent.ends_with("hop-999, 127.0.0.1"));
     }
 
     proptest! {
         #[test]
-        fn whatever_clients_forge_makes_one_header_that_ends_with_the_peer(
+        fn forged_chains_make_one_header_that_ends_with_the_peer(
             hops in prop::collection::vec(".{0,100}", 0..60),
         ) {
             let hops: Vec<&str> = hops.iter().map(String::as_str).collect();
-            let told = chain(&peer(Some("192.0.2.1:80"), &hops)).unwrap();
-            prop_assert!(http::HeaderValue::from_str(&told).is_ok());
-            prop_assert!(told.len() <= MAX_LENGTH);
-            prop_assert_eq!(told.rsplit(", ").next(), Some("192.0.2.1"));
+            let sent = chain(&peer(Some("192.0.2.1:80"), &hops)).unwrap();
+            prop_assert!(http::HeaderValue::from_str(&sent).is_ok());
+            prop_assert!(sent.len() <= MAX_LENGTH);
+            prop_assert_eq!(sent.rsplit(", ").next(), Some("192.0.2.1"));
         }
     }
 }

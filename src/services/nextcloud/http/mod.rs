@@ -1,5 +1,5 @@
-//! Nextcloud over HTTP: log-ins it decides, and the self-test's questions (`specs/nextcloud.md`
-//! sections 5 and 6).
+//! Requests to Nextcloud over HTTP: logins, and the questions of the self-test and the doctor
+//! (`specs/nextcloud.md` sections 5 and 6).
 
 mod authenticator;
 mod client;

@@ -1,29 +1,29 @@
-//! What an HTTP answer of Nextcloud means.
+//! The meaning of Nextcloud's HTTP answers.
 
 use super::error::NextcloudError;
 use crate::push::recipient::Recipient;
 
-/// The longest user id that is believed, in bytes; Nextcloud's column holds 64 characters.
+/// The longest accepted user id, in bytes; Nextcloud's column holds 64 characters.
 pub(super) const MAX_UID: usize = 1024;
 
-/// How much of a redirect's target is redacted_target.
+/// How many characters of a redirect's target are shown.
 const MAX_SHOWN: usize = 200;
 
-/// An answer as it came.
+/// An HTTP answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NextcloudReply {
     pub(super) status: u16,
     pub(super) location: Option<String>,
-    /// The `Date` header as it came.
+    /// The header `Date`.
     pub(super) date: Option<String>,
     pub(super) body: Vec<u8>,
 }
 
-/// The body of a good answer as text, without surrounding white space.
+/// The body of a successful answer as text, without surrounding white space.
 ///
 /// # Errors
-/// The [`NextcloudError`] that the status or the body stands for. 401 is [`NextcloudError::Status`] here: only
-/// [`uid`] knows what it means.
+/// The [`NextcloudError`] for the status or the body. 401 is [`NextcloudError::Status`]; only [`uid`]
+/// gives it a meaning.
 pub(super) fn text(reply: &NextcloudReply) -> Result<&str, NextcloudError> {
     match reply.status {
         200 => (),
@@ -40,15 +40,15 @@ pub(super) fn text(reply: &NextcloudReply) -> Result<&str, NextcloudError> {
         other => return Err(NextcloudError::Status(other)),
     }
     let text = std::str::from_utf8(&reply.body).map_err(|_| NextcloudError::Nonsense)?.trim();
-    // A web page: a log-in form, a router's start page, an installer.
+    // A web page: a login form, a router's start page, an installer.
     if text.starts_with('<') { Err(NextcloudError::Nonsense) } else { Ok(text) }
 }
 
-/// Who the credentials belong to, by the answer to `/uid`; `None` means that they are wrong.
+/// The user of the credentials, by the answer to `/uid`; `None` means that they are wrong.
 /// `specs/nextcloud.md` section 6.
 ///
 /// # Errors
-/// See [`text`]; none of them says that the credentials are wrong.
+/// The same as for [`text`]; none means that the credentials are wrong.
 pub(super) fn uid(reply: &NextcloudReply) -> Result<Option<Recipient>, NextcloudError> {
     if reply.status == 401 {
         return Ok(None);
@@ -61,7 +61,7 @@ pub(super) fn uid(reply: &NextcloudReply) -> Result<Option<Recipient>, Nextcloud
 fn redacted_target(location: Option<&str>) -> String {
     let Some(location) = location else { return "nowhere".to_owned() };
     let path = location.split(['?', '#']).next().unwrap_or_default();
-    // `https://user:password@host/`: nothing before the last @ of the authority is redacted_target.
+    // `https://user:password@host/`: nothing before the last @ of the authority is shown.
     let (scheme, rest) = path.split_once("://").map_or(("", path), |(s, rest)| (s, rest));
     let (authority, tail) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let host = authority.rsplit('@').next().unwrap_or_default();
@@ -87,14 +87,14 @@ mod tests {
     }
 
     #[test]
-    fn only_401_means_no_whatever_its_body() {
+    fn only_status_401_means_wrong_credentials() {
         for body in ["", "Account disabled", r#"{"message":"Current user is not logged in"}"#] {
             assert_eq!(uid(&reply(401, body)), Ok(None));
         }
     }
 
     #[test]
-    fn everything_else_says_nothing_about_the_credentials() {
+    fn other_errors_mean_nothing_for_the_credentials() {
         for (status, trouble) in [
             (400, NextcloudError::Untrusted),
             (403, NextcloudError::Forbidden),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_user_id_is_not_taken_for_one() {
+    fn a_body_that_is_no_user_id_is_refused() {
         let long = "a".repeat(1025);
         for body in ["", "  ", "<!DOCTYPE html><html></html>", "a\nb", "a\0b", long.as_str()] {
             assert_eq!(uid(&reply(200, body)), Err(NextcloudError::Nonsense), "{body:?}");
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_shows_where_it_leads_but_no_secret() {
+    fn a_redirect_shows_its_target_without_secrets() {
         for (location, text) in [
             ("https://cloud.example.com/index.php", "https://cloud.example.com/index.php"),
             ("https://u:p@cloud.example.com/x?token=1#y", "https://cloud.example.com/x"),

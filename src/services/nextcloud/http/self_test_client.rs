@@ -1,4 +1,4 @@
-//! The self-test's questions to Nextcloud: `specs/nextcloud.md` section 5.
+//! The self-test's requests to Nextcloud (`specs/nextcloud.md` section 5).
 
 use super::{
     NextcloudAuthenticator, NextcloudError,
@@ -8,13 +8,13 @@ use super::{
 use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::timeout};
 
-/// How many such questions may be under way; a self-test asks one after the other.
+/// Requests that may run at once; a self-test sends one after the other.
 const MAX_CONCURRENT: usize = 4;
 
-/// The self-test itself doesn't wait for ever.
+/// The time limit of one request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Asks Nextcloud's self-test routes, past the line of log-ins. Cheap to clone.
+/// Requests Nextcloud's self-test routes, past the queue of logins. Cheap to clone.
 #[derive(Clone)]
 pub struct SelfTestClient {
     client: Arc<NextcloudHttpClient>,
@@ -22,7 +22,7 @@ pub struct SelfTestClient {
 }
 
 impl SelfTestClient {
-    /// Shares the connections of `remote`.
+    /// A client that shares the connections of `remote`.
     pub fn new(remote: &NextcloudAuthenticator) -> Self {
         Self { client: remote.client(), permits: Arc::new(Semaphore::new(MAX_CONCURRENT)) }
     }
@@ -35,12 +35,12 @@ impl SelfTestClient {
         self.ask("cookie", token, None).await
     }
 
-    /// As what address Nextcloud sees a client at `ip` that comes through us.
+    /// The address that Nextcloud assumes for a client at `ip` behind the daemon.
     pub async fn test_remote(&self, token: &str, ip: IpAddr) -> Result<String, NextcloudError> {
         self.ask("remote", token, Some(ip)).await
     }
 
-    /// Makes Nextcloud write its app's version into Redis.
+    /// Makes Nextcloud write its app's version to Redis.
     pub async fn test_version(&self, token: &str) -> Result<String, NextcloudError> {
         self.ask("version", token, None).await
     }

@@ -1,9 +1,9 @@
-//! Where Nextcloud is and how to talk to it.
+//! How to reach Nextcloud over HTTP.
 
 use std::path::PathBuf;
 use url::Url;
 
-/// How many log-ins Nextcloud is asked about at once: as many as a small php-fpm pool has workers.
+/// Logins that Nextcloud is asked about at once: as many as a small php-fpm pool has workers.
 pub const MAX_CONCURRENT_LOGINS: usize = 8;
 
 /// Everything needed to reach Nextcloud over HTTP.
@@ -12,19 +12,19 @@ pub struct NextcloudClientSettings {
     /// The base URL (`NEXTCLOUD_URL`, `overwrite.cli.url`): may have a sub-directory, with or
     /// without a slash at its end.
     pub url: Url,
-    /// What we call ourselves (`USER_AGENT`).
+    /// The User-Agent header (`USER_AGENT`).
     pub user_agent: String,
-    /// Any certificate will do (`ALLOW_SELF_SIGNED`).
+    /// Accept any certificate (`ALLOW_SELF_SIGNED`).
     pub allow_self_signed: bool,
-    /// A CA file (PEM) to trust besides the system's; a server that presents one of the
-    /// certificates in it is trusted too.
+    /// A CA file (PEM) to trust besides the system's; a server with one of its certificates is
+    /// trusted as well.
     pub ca: Option<PathBuf>,
-    /// How many log-ins are asked about at once, at least one.
+    /// Logins to ask about at once, at least one.
     pub at_once: usize,
 }
 
 impl NextcloudClientSettings {
-    /// With the usual settings for everything but the URL.
+    /// Default settings for this URL.
     pub fn new(url: Url) -> Self {
         Self {
             url,

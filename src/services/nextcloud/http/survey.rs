@@ -1,5 +1,5 @@
-//! What Nextcloud tells whoever looks it over: its version, its clock, where it sends clients, and as
-//! whom it sees us.
+//! What the doctor asks Nextcloud: its version and clock, the endpoint it advertises, and the address
+//! that it assumes for the daemon.
 
 use super::{
     NextcloudClientSettings,
@@ -11,44 +11,44 @@ use crate::{push::LoginCredentials, services::nextcloud::self_test::ForwardedCha
 use serde::Deserialize;
 use serde_json::Value;
 
-/// `status.php` is a few hundred bytes, unless an error page stands in its place.
+/// `status.php` is a few hundred bytes long; an error page may be longer.
 const MAX_STATUS: usize = 64 * 1024;
 /// Capabilities are tens of kilobytes.
 const MAX_CAPABILITIES: usize = 4 * 1024 * 1024;
 
-/// Asks Nextcloud for what the doctor wants to know. The caller bounds the time.
+/// Asks Nextcloud on behalf of the doctor. The caller limits the time.
 pub struct NextcloudSurvey {
     client: NextcloudHttpClient,
 }
 
-/// What `status.php` says.
+/// The content of `status.php`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct NextcloudStatus {
     /// Nextcloud was set up.
     #[serde(default)]
     pub installed: bool,
-    /// Nobody is let in.
+    /// Maintenance mode is on: Nextcloud refuses all users.
     #[serde(default)]
     pub maintenance: bool,
-    /// `occ upgrade` has not been run.
+    /// `occ upgrade` has to be run.
     #[serde(default, rename = "needsDbUpgrade")]
     pub needs_upgrade: bool,
-    /// For people: `32.0.1`.
+    /// The version for display, such as `32.0.1`.
     #[serde(default, rename = "versionstring")]
     pub version: String,
-    /// The answer's `Date` header.
+    /// The header `Date` of the answer.
     #[serde(skip)]
     pub date: Option<String>,
 }
 
-/// Where the capabilities send clients.
+/// The endpoint that the capabilities advertise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AdvertisedEndpoint {
-    /// To this address.
+    /// Clients connect to this address.
     At(String),
-    /// Nowhere: the app was not set up.
+    /// No endpoint: the app was not set up.
     NotSet,
-    /// They are shown only to those who have logged in.
+    /// The capabilities are shown only to logged-in users.
     NotShown,
 }
 
@@ -58,15 +58,15 @@ impl NextcloudSurvey {
         Self { client: NextcloudHttpClient::new(settings) }
     }
 
-    /// `status.php`.
+    /// Reads `status.php`.
     ///
     /// # Errors
     /// [`NextcloudError`], as for the others.
     pub async fn status(&self) -> Result<NextcloudStatus, NextcloudError> {
         let reply =
             self.client.get_from_base("status.php", RequestExtras::default(), MAX_STATUS).await?;
-        // An error of the web server's comes as an error; what isn't Nextcloud says 404 here.
-        let text = reply::text(&reply).map_err(|trouble| match trouble {
+        // A web server without Nextcloud answers 404 here.
+        let text = reply::text(&reply).map_err(|error| match error {
             NextcloudError::NoApp => NextcloudError::Nonsense,
             other => other,
         })?;
@@ -76,7 +76,7 @@ impl NextcloudSurvey {
         Ok(status)
     }
 
-    /// Whether the app answers. It says who asks, and to a unauthenticated_client 401.
+    /// Whether the app answers. Without credentials it answers 401.
     ///
     /// # Errors
     /// [`NextcloudError::NoApp`] when it doesn't.
@@ -84,7 +84,7 @@ impl NextcloudSurvey {
         reply::uid(&self.client.get(&["uid"], RequestExtras::default()).await?).map(drop)
     }
 
-    /// Where the capabilities send clients, as this user sees them or as a unauthenticated_client does.
+    /// The endpoint that the capabilities advertise to this user, or to an unauthenticated client.
     ///
     /// # Errors
     /// [`NextcloudError::Status`] 401: the credentials are wrong.
@@ -110,7 +110,7 @@ impl NextcloudSurvey {
         Ok(url.map_or(AdvertisedEndpoint::NotSet, |url| AdvertisedEndpoint::At(url.to_owned())))
     }
 
-    /// Makes Nextcloud write its app's version into the Redis it uses.
+    /// Makes Nextcloud write its app's version to its Redis.
     ///
     /// # Errors
     /// [`NextcloudError::Forbidden`] when it doesn't know the token: then that is another Redis.
@@ -119,21 +119,21 @@ impl NextcloudSurvey {
         reply::text(&self.client.get(&["test", "version"], extras).await?).map(drop)
     }
 
-    /// Who a request through all proxies comes from, as the daemon sees it: for a survey whose base is
-    /// the daemon's public address.
+    /// The forwarded chain of a request through all proxies, as the daemon receives it: for a survey
+    /// whose base is the daemon's public address.
     ///
     /// # Errors
-    /// [`NextcloudError::NoApp`] when what answers there knows no such question.
+    /// [`NextcloudError::NoApp`] when the server there has no such route.
     pub async fn chain(&self, token: &str) -> Result<ForwardedChain, NextcloudError> {
         let extras = RequestExtras { token: Some(token), ..RequestExtras::default() };
         let reply = self.client.get_from_base("test/chain", extras, MAX_STATUS).await?;
         serde_json::from_str(reply::text(&reply)?).map_err(|_| NextcloudError::Nonsense)
     }
 
-    /// As what address Nextcloud sees whoever comes through this forwarded chain and us.
+    /// The address that Nextcloud assumes for a client behind this forwarded chain and the daemon.
     ///
     /// # Errors
-    /// As [`NextcloudSurvey::version`].
+    /// The same as for [`NextcloudSurvey::version`].
     pub async fn remote(&self, token: &str, chain: &str) -> Result<String, NextcloudError> {
         let forwarded = Some(chain.to_owned());
         let extras = RequestExtras { forwarded, token: Some(token), ..RequestExtras::default() };

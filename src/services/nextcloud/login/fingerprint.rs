@@ -1,30 +1,30 @@
-//! Recognizes credentials seen before without keeping them.
+//! Recognizes credentials without storing them.
 
 use crate::{push::LoginCredentials, server::client_address::ClientNetwork};
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 use zeroize::ZeroizeOnDrop;
 
-/// Stands for one user name, password and origin; tells nothing without the key.
+/// A digest of user name, password and network; useless without the key.
 pub type ClaimFingerprint = [u8; 16];
 
-/// Makes fingerprints with a key that lives as long as the process, so that what a memory dump or a
-/// bug shows of a table can't be tried against a list of passwords elsewhere.
+/// Makes fingerprints with a key that lives as long as the process, so that a table leaked by a
+/// memory dump or a bug can't be attacked with a list of passwords elsewhere.
 #[derive(ZeroizeOnDrop)]
 pub struct ClaimFingerprinter {
     key: [u8; 32],
 }
 
 impl ClaimFingerprinter {
-    /// With this key, which comes from the system's random numbers.
+    /// A fingerprinter with this key, which comes from the system's random numbers.
     pub fn new(key: [u8; 32]) -> Self {
         Self { key }
     }
 
-    /// The same for the same user name, password and origin, and for nothing else.
-    pub fn of(&self, origin: ClientNetwork, credentials: &LoginCredentials) -> ClaimFingerprint {
+    /// Equal only for the same user name, password and network.
+    pub fn of(&self, network: ClientNetwork, credentials: &LoginCredentials) -> ClaimFingerprint {
         let mut hash = Sha256::new_with_prefix(self.key);
-        match origin {
+        match network {
             ClientNetwork::Local => hash.update([0; 17]),
             ClientNetwork::Network(IpAddr::V4(v4)) => {
                 hash.update([4]);
@@ -35,7 +35,7 @@ impl ClaimFingerprinter {
                 hash.update(v6.octets());
             }
         }
-        // With its length in front the user name can't run over into the password.
+        // The length in front separates the user name from the password.
         hash.update(credentials.user.len().to_le_bytes());
         hash.update(credentials.user.as_bytes());
         hash.update(credentials.password.expose().as_bytes());
@@ -44,7 +44,7 @@ impl ClaimFingerprinter {
         short
     }
 
-    /// The same for a user name however it is typed: case and surrounding white space don't matter.
+    /// A digest of a user name that ignores case and surrounding white space.
     pub fn name(&self, user: &str) -> u64 {
         let mut hash = Sha256::new_with_prefix(self.key);
         hash.update(user.trim().to_lowercase().as_bytes());
@@ -65,26 +65,26 @@ mod tests {
     }
 
     #[test]
-    fn whatever_differs_makes_another_fingerprint() {
-        let network = |text: &str| ClientNetwork::Network(text.parse().unwrap());
+    fn every_difference_makes_another_fingerprint() {
+        let at = |text: &str| ClientNetwork::Network(text.parse().unwrap());
         let claims = [
             (ClientNetwork::Local, credentials("alice", "secret")),
             (ClientNetwork::Local, credentials("alices", "ecret")),
             (ClientNetwork::Local, credentials("Alice", "secret")),
-            (network("0.0.0.0"), credentials("alice", "secret")),
-            (network("::"), credentials("alice", "secret")),
-            (network("::ffff:0.0.0.0"), credentials("alice", "secret")),
+            (at("0.0.0.0"), credentials("alice", "secret")),
+            (at("::"), credentials("alice", "secret")),
+            (at("::ffff:0.0.0.0"), credentials("alice", "secret")),
         ];
         let (ours, theirs) = (ClaimFingerprinter::new([1; 32]), ClaimFingerprinter::new([2; 32]));
         let all: HashSet<_> = claims
             .iter()
-            .flat_map(|(origin, claim)| [ours.of(*origin, claim), theirs.of(*origin, claim)])
+            .flat_map(|(network, claim)| [ours.of(*network, claim), theirs.of(*network, claim)])
             .collect();
         assert_eq!(all.len(), 2 * claims.len());
     }
 
     #[test]
-    fn a_name_is_the_same_however_it_is_typed() {
+    fn a_name_ignores_case_and_white_space() {
         let prints = ClaimFingerprinter::new([7; 32]);
         assert_eq!(prints.name(" ÄLICE\t"), prints.name("älice"));
         assert_ne!(prints.name("alice"), prints.name("alicia"));

@@ -1,129 +1,139 @@
-//! The throttle at work in front of the chain.
+//! The throttle in front of the chain of authenticators.
 
 use super::{
-    AuthDecision, ClaimFingerprinter,
+    AttemptRecord, ClaimFingerprinter,
     throttle::{AttemptKey, Throttle, ThrottleDecision},
 };
 use crate::{
-    push::LoginAttempt,
+    push::{AuthenticatedClient, LoginAttempt, LoginResult},
     server::client_address::{ClientAddressResolver, ClientNetwork, StillAllowed},
 };
-use std::{
-    future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use parking_lot::Mutex;
+use std::{future::Future, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 
-/// How long a client that loops with the same wrong password waits for each "no".
+/// How long a client that loops with the same wrong password waits for each rejection.
 const REPEATED_WRONG_DELAY: Duration = Duration::from_secs(2);
 
-/// Keeps those away who failed too often. Cheap to clone.
+/// Delays or refuses attempts from networks that failed too often. Cheap to clone.
 #[derive(Clone)]
 pub struct LoginGuard {
     throttle: Arc<Mutex<Throttle>>,
-    origins: ClientAddressResolver,
+    addresses: ClientAddressResolver,
     fingerprints: Arc<ClaimFingerprinter>,
 }
 
 impl LoginGuard {
-    /// `origins` tells networks apart, `fingerprints` recognizes claims.
+    /// `addresses` distinguishes networks, `fingerprints` recognizes claims.
     pub fn new(
         throttle: Throttle,
-        origins: ClientAddressResolver,
+        addresses: ClientAddressResolver,
         fingerprints: ClaimFingerprinter,
     ) -> Self {
         let (throttle, fingerprints) = (Arc::new(Mutex::new(throttle)), Arc::new(fingerprints));
-        Self { throttle, origins, fingerprints }
+        Self { throttle, addresses, fingerprints }
     }
 
-    /// How many failures a network may have from now on.
-    pub fn allow(&self, max_failures: usize) {
-        self.lock().allow(max_failures);
+    /// Sets how many failures a network may have from now on.
+    pub fn set_max_failures(&self, max_failures: usize) {
+        self.throttle.lock().set_max_failures(max_failures);
     }
 
-    /// For the queues behind: whether an attempt from there is still to be looked at when its turn
-    /// comes.
+    /// For the queues behind the guard: whether an attempt from a network may still be checked when
+    /// its turn comes.
     pub fn still_allowed(&self) -> StillAllowed {
         let throttle = Arc::clone(&self.throttle);
-        Arc::new(move |origin: ClientNetwork| lock(&throttle).allows(origin, Instant::now()))
+        Arc::new(move |network: ClientNetwork| throttle.lock().allows(network, Instant::now()))
     }
 
-    /// Lets `decide` look at the attempt, now, later or not at all, and learns from the outcome.
+    /// Runs `decide` now, after a delay or not at all, and counts the result.
     ///
-    /// A ticket (empty user name) is never held up and never counts: it can't be guessed, and one
-    /// that came too late is no sign of an attack.
-    pub(super) async fn pass<F>(&self, attempt: &LoginAttempt, decide: F) -> AuthDecision
+    /// A ticket (empty user name) is neither delayed nor counted: it can't be guessed, and a ticket
+    /// that arrives too late is no sign of an attack.
+    pub(super) async fn pass<F>(
+        &self,
+        attempt: &LoginAttempt,
+        decide: impl FnOnce(AttemptRecord) -> F,
+    ) -> LoginResult<AuthenticatedClient>
     where
-        F: Future<Output = AuthDecision>,
+        F: Future<Output = LoginResult<AuthenticatedClient>>,
     {
         if attempt.credentials.user.is_empty() {
-            return decide.await;
+            return decide(AttemptRecord::default()).await;
         }
-        let who = self.attempt_key(attempt);
-        let ruling = self.lock().rule(&who, Instant::now());
+        let key = self.attempt_key(attempt);
+        let ruling = self.throttle.lock().rule(&key, Instant::now());
         match ruling {
             ThrottleDecision::Allow => (),
             ThrottleDecision::Wait(delay) => {
-                self.delay_attempt(&who, delay).await;
-                if !self.lock().allows(who.origin, Instant::now()) {
-                    return AuthDecision::Throttled { retry_after: delay };
+                self.delay_attempt(&key, delay).await;
+                if !self.throttle.lock().allows(key.network, Instant::now()) {
+                    return LoginResult::Throttled;
                 }
             }
             ThrottleDecision::KnownWrong => {
                 sleep(REPEATED_WRONG_DELAY).await;
-                return AuthDecision::Refused;
+                return LoginResult::Rejected;
             }
             ThrottleDecision::Refuse(retry_after) => {
-                tracing::debug!(origin = ?who.origin, ?retry_after, "a log-in was not looked at");
-                return AuthDecision::Throttled { retry_after };
+                tracing::debug!(network = ?key.network, ?retry_after, "login throttled");
+                return LoginResult::Throttled;
             }
         }
-        let outcome = decide.await;
-        self.learn(&who, &outcome);
-        outcome
+        let record = AttemptRecord::reporting(Arc::clone(&self.throttle), key);
+        let open_attempt = OpenAttempt(record.clone());
+        let result = decide(record).await;
+        self.count(&key, &open_attempt.0, &result);
+        result
     }
 
     fn attempt_key(&self, attempt: &LoginAttempt) -> AttemptKey {
-        let origin = self.origins.of(&attempt.peer);
+        let network = self.addresses.of(&attempt.peer);
         AttemptKey {
-            origin,
+            network,
             name: self.fingerprints.name(&attempt.credentials.user),
-            claim: self.fingerprints.of(origin, &attempt.credentials),
+            claim: self.fingerprints.of(network, &attempt.credentials),
         }
     }
 
-    async fn delay_attempt(&self, who: &AttemptKey, delay: Duration) {
-        let _until_dropped = DelayedAttempt { guard: self, who };
+    async fn delay_attempt(&self, key: &AttemptKey, delay: Duration) {
+        let _until_dropped = DelayedAttempt { guard: self, key };
         sleep(delay).await;
     }
 
-    fn learn(&self, who: &AttemptKey, outcome: &AuthDecision) {
-        match outcome {
-            AuthDecision::Accepted(_) => self.lock().succeeded(who, Instant::now()),
-            AuthDecision::Refused => self.lock().failed(who, Instant::now()),
-            AuthDecision::TryLater | AuthDecision::Throttled { .. } => (),
+    fn count(
+        &self,
+        key: &AttemptKey,
+        record: &AttemptRecord,
+        result: &LoginResult<AuthenticatedClient>,
+    ) {
+        match result {
+            LoginResult::Accepted(_) => self.throttle.lock().succeeded(key, Instant::now()),
+            LoginResult::Rejected => self.throttle.lock().failed(key, Instant::now()),
+            _ => return,
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Throttle> {
-        lock(&self.throttle)
+        record.decided();
     }
 }
 
-fn lock(throttle: &Mutex<Throttle>) -> MutexGuard<'_, Throttle> {
-    throttle.lock().unwrap_or_else(PoisonError::into_inner)
+/// An attempt whose client waits. Dropped when the client has its result or disconnects.
+struct OpenAttempt(AttemptRecord);
+
+impl Drop for OpenAttempt {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
-/// One that waits out a delay; over when dropped, also by a client that leaves.
+/// An attempt that waits out a delay; dropped when the delay is over or the client disconnects.
 struct DelayedAttempt<'a> {
     guard: &'a LoginGuard,
-    who: &'a AttemptKey,
+    key: &'a AttemptKey,
 }
 
 impl Drop for DelayedAttempt<'_> {
     fn drop(&mut self) {
-        self.guard.lock().waited(self.who);
+        self.guard.throttle.lock().delay_ended(self.key);
     }
 }
 

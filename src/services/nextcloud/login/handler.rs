@@ -1,14 +1,15 @@
-//! From a pre_auth_connection's WebSocket to a session in the hub: receive the credentials, ask the chain, let in
-//! or send away.
+//! Logs one WebSocket client in: reads the credentials, asks the chain, then hands the client to the
+//! hub or rejects it.
 
+use super::{AuthenticatorChain, LoginExchange, LoginProgress};
 use crate::{
     push::{
         AuthenticatedClient, ConnectionLimit, ConnectionPermit, LoginAttempt, LoginCredentials,
+        LoginResult,
         hub::{Hub, JoinRequest},
         session::{ClientDialect, RejectReason},
     },
     server::{ClientStream, PreAuthConnection, UpgradedClient, peer::ConnectionPeer},
-    services::nextcloud::login::{AuthDecision, AuthenticatorChain, LoginExchange, LoginProgress},
     websocket::{
         DecodedItem, DecoderRules, FrameDecoder,
         frame::{CloseCode, Frame},
@@ -21,68 +22,52 @@ use tokio::{
     time::timeout,
 };
 
-/// Read at once from a pre_auth_connection; also what it may send ahead while its log-in is decided.
+/// Bytes read at once from a client that is not logged in; also the most it may send ahead while
+/// its login is being decided.
 const BUFFER: usize = 4096;
-/// How long a client that is sent away may take to read why.
+/// How long a rejected client may take to read the reason.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// What a log-in needs. Cheap to clone.
+/// What a login needs. Cheap to clone.
 #[derive(Clone)]
 pub struct LoginHandler {
-    /// Who decides.
+    /// Decides logins.
     pub chain: Arc<AuthenticatorChain>,
-    /// Where the client goes.
+    /// Takes accepted clients over.
     pub hub: Hub,
-    /// The host's wording.
+    /// The texts that clients read.
     pub dialect: Arc<dyn ClientDialect>,
-    /// How long the client may take to say who it is.
-    pub patience: Duration,
-    /// Who counts.
+    /// How long a client may take to send its credentials.
+    pub timeout: Duration,
+    /// Called with the result of each login.
     pub observe: Arc<dyn Fn(LoginResult) + Send + Sync>,
 }
 
-/// How a log-in ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoginResult {
-    /// Let in.
-    Accepted,
-    /// Wrong credentials.
-    Refused,
-    /// Nobody could decide.
-    TryLater,
-    /// Not even looked at.
-    Throttled,
-    /// The client didn't say who it is in time.
-    TimedOut,
-    /// The client left before it was decided.
-    Abandoned,
-}
-
-/// Why there is no log-in.
+/// How a login without success ends on the wire.
 enum LoginFailure {
-    /// The client is gone, or broke the protocol beyond an answer.
-    Gone,
-    /// It hears this text.
+    /// The client has disconnected, or broke the protocol beyond an answer.
+    Disconnected,
+    /// The client reads this reason.
     Refused(RejectReason),
-    /// It is closed with this code.
+    /// The connection is closed with this code.
     Closed(CloseCode),
 }
 
 impl From<io::Error> for LoginFailure {
     fn from(_: io::Error) -> Self {
-        Self::Gone
+        Self::Disconnected
     }
 }
 
 impl LoginHandler {
-    /// Sees one client through its log-in; then it is in the hub, or gone. Whoever finds no place in
-    /// the room has logged in for nothing.
-    pub async fn run(self, client: UpgradedClient, room: ConnectionLimit) {
+    /// Logs one client in; returns when its session is in the hub or its connection is closed. A
+    /// client beyond the connection limit is closed even if its login is accepted.
+    pub async fn run(self, client: UpgradedClient, limit: ConnectionLimit) {
         let UpgradedClient { mut stream, leftover, peer, pre_auth_connection } = client;
-        let ended = match self.admit(&mut stream, leftover, peer, &pre_auth_connection).await {
+        let failure = match self.admit(&mut stream, leftover, peer, &pre_auth_connection).await {
             Ok((authenticated, leftover)) => {
-                (self.observe)(LoginResult::Accepted);
-                match room.acquire(&authenticated.recipient) {
+                (self.observe)(LoginResult::Accepted(()));
+                match limit.acquire(&authenticated.recipient) {
                     Some(permit) => {
                         return self
                             .join(stream, leftover, authenticated, (pre_auth_connection, permit))
@@ -91,9 +76,9 @@ impl LoginHandler {
                     None => LoginFailure::Closed(CloseCode::TRY_AGAIN),
                 }
             }
-            Err(ended) => ended,
+            Err(failure) => failure,
         };
-        if timeout(LINGER, self.reject(&mut stream, ended)).await.is_err() {
+        if timeout(LINGER, self.reject(&mut stream, failure)).await.is_err() {
             stream.abort();
         }
     }
@@ -115,7 +100,7 @@ impl LoginHandler {
                 // The hub ends only with the process, which closes this connection as well.
                 let _ = self.hub.join(join_request).await;
             }
-            Err(error) => tracing::debug!(%error, "a client could not be handed over"),
+            Err(error) => tracing::debug!(%error, "client not handed over to the hub"),
         }
         drop(pre_auth_connection);
     }
@@ -128,47 +113,45 @@ impl LoginHandler {
         pre_auth_connection: &PreAuthConnection,
     ) -> Result<(AuthenticatedClient, Bytes), LoginFailure> {
         let mut reader = CredentialsReader { stream, buffer: BytesMut::from(&leftover[..]) };
-        let credentials = match timeout(self.patience, reader.credentials()).await {
+        let credentials = match timeout(self.timeout, reader.credentials()).await {
             Ok(credentials) => credentials?,
             Err(_) => return Err(self.refused(LoginResult::TimedOut, RejectReason::TimedOut)),
         };
         pre_auth_connection.protect_from_eviction();
         let attempt = LoginAttempt { credentials, peer };
-        let outcome = tokio::select! {
-            outcome = self.chain.decide(&attempt) => outcome,
-            // A client that has gone gives its turn up.
-            () = reader.until_disconnected() => {
+        let result = tokio::select! {
+            result = self.chain.decide(&attempt) => result,
+            // A client that disconnects gives its place in the queues up.
+            () = reader.until_disconnected() => LoginResult::Abandoned,
+        };
+        let reason = match result {
+            LoginResult::Accepted(client) => return Ok((client, reader.buffer.freeze())),
+            LoginResult::Rejected => RejectReason::Invalid,
+            LoginResult::Unavailable | LoginResult::Throttled => RejectReason::TryLater,
+            LoginResult::TimedOut => RejectReason::TimedOut,
+            LoginResult::Abandoned => {
                 (self.observe)(LoginResult::Abandoned);
-                return Err(LoginFailure::Gone);
+                return Err(LoginFailure::Disconnected);
             }
         };
-        match outcome {
-            AuthDecision::Accepted(authenticated) => Ok((authenticated, reader.buffer.freeze())),
-            AuthDecision::Refused => Err(self.refused(LoginResult::Refused, RejectReason::Invalid)),
-            AuthDecision::TryLater => {
-                Err(self.refused(LoginResult::TryLater, RejectReason::TryLater))
-            }
-            AuthDecision::Throttled { .. } => {
-                Err(self.refused(LoginResult::Throttled, RejectReason::TryLater))
-            }
-        }
+        Err(self.refused(result.kind(), reason))
     }
 
-    fn refused(&self, ending: LoginResult, refusal: RejectReason) -> LoginFailure {
-        tracing::debug!(?ending, "not logged in");
-        (self.observe)(ending);
-        LoginFailure::Refused(refusal)
+    fn refused(&self, result: LoginResult, reason: RejectReason) -> LoginFailure {
+        tracing::debug!(?result, "login refused");
+        (self.observe)(result);
+        LoginFailure::Refused(reason)
     }
 
-    /// Says why, then waits for the client to read it: a socket closed with unread data in it takes
-    /// back what was sent last.
-    async fn reject(&self, stream: &mut ClientStream, ended: LoginFailure) {
-        let (words, code) = match ended {
-            LoginFailure::Gone => return,
+    /// Sends the reason, then waits for the client to read it: closing a socket with unread data in
+    /// it discards what was sent last.
+    async fn reject(&self, stream: &mut ClientStream, failure: LoginFailure) {
+        let (text, code) = match failure {
+            LoginFailure::Disconnected => return,
             LoginFailure::Refused(refusal) => (self.dialect.refusal(refusal), CloseCode::POLICY),
             LoginFailure::Closed(code) => (None, code),
         };
-        let frames = words.into_iter().chain([Frame::close(code, "")]);
+        let frames = text.into_iter().chain([Frame::close(code, "")]);
         for frame in frames {
             if stream.write_all(frame.bytes()).await.is_err() {
                 return;
@@ -180,21 +163,21 @@ impl LoginHandler {
     }
 }
 
-/// Reads a pre_auth_connection's frames.
+/// Reads the frames of a client that is not logged in.
 struct CredentialsReader<'a> {
     stream: &'a mut ClientStream,
-    /// Read, but not yet decoded.
+    /// Bytes read but not yet decoded.
     buffer: BytesMut,
 }
 
 impl CredentialsReader<'_> {
-    /// Until both frames of the log-in are there. What follows them stays in the buffer.
+    /// Reads both frames of the login. Bytes behind them stay in the buffer.
     async fn credentials(&mut self) -> Result<LoginCredentials, LoginFailure> {
-        let (mut decoder, mut dialogue) = (FrameDecoder::default(), LoginExchange::default());
+        let (mut decoder, mut exchange) = (FrameDecoder::default(), LoginExchange::default());
         loop {
             let mut bytes = self.buffer.split();
             let mut answers = Vec::new();
-            let found = decode_credentials(&mut decoder, &mut dialogue, &mut bytes, &mut answers);
+            let found = decode_credentials(&mut decoder, &mut exchange, &mut bytes, &mut answers);
             for answer in answers {
                 self.stream.write_all(answer.bytes()).await?;
             }
@@ -206,7 +189,7 @@ impl CredentialsReader<'_> {
         }
     }
 
-    /// Takes in what the client sends ahead; returns when it has gone or sends too much.
+    /// Buffers what the client sends ahead; returns when it disconnects or sends too much.
     async fn until_disconnected(&mut self) {
         while self.buffer.len() < BUFFER && self.read().await.is_ok() {}
     }
@@ -214,16 +197,16 @@ impl CredentialsReader<'_> {
     async fn read(&mut self) -> Result<(), LoginFailure> {
         self.buffer.reserve(BUFFER);
         match self.stream.read_buf(&mut self.buffer).await? {
-            0 => Err(LoginFailure::Gone),
+            0 => Err(LoginFailure::Disconnected),
             _ => Ok(()),
         }
     }
 }
 
-/// Decodes up to the end of the log-in; returns the credentials and the bytes behind them.
+/// Decodes up to the end of the login; returns the credentials and the bytes behind them.
 fn decode_credentials(
     decoder: &mut FrameDecoder,
-    dialogue: &mut LoginExchange,
+    exchange: &mut LoginExchange,
     bytes: &mut [u8],
     answers: &mut Vec<Frame>,
 ) -> Result<Option<(LoginCredentials, BytesMut)>, LoginFailure> {
@@ -231,7 +214,7 @@ fn decode_credentials(
     while let Some(item) = items.next() {
         match item.map_err(|error| LoginFailure::Closed(error.close_code()))? {
             DecodedItem::Text(text) => {
-                if let LoginProgress::Complete(credentials) = dialogue.receive(text) {
+                if let LoginProgress::Complete(credentials) = exchange.receive(text) {
                     return Ok(Some((credentials, BytesMut::from(items.rest()))));
                 }
             }

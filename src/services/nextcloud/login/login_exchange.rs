@@ -1,19 +1,19 @@
-//! The client's side of a log-in as the Nextcloud protocol has it: user name, then password.
+//! The two text frames of a login in the Nextcloud protocol: user name, then password.
 
 use crate::{config::secret::Secret, push::LoginCredentials};
 
-/// Collects the two text frames (`specs/nextcloud.md` section 3).
+/// Collects both frames (`specs/nextcloud.md` section 3).
 #[derive(Debug, Default)]
 pub struct LoginExchange {
     user: Option<String>,
 }
 
-/// What a frame led to.
+/// The state after a frame.
 #[derive(Debug)]
 pub enum LoginProgress {
-    /// The user name is known; the password is still to come.
+    /// The user name is known; the password is missing.
     More,
-    /// Both are there.
+    /// Both frames have arrived.
     Complete(LoginCredentials),
 }
 
@@ -39,9 +39,9 @@ mod tests {
 
     #[test]
     fn two_frames_make_credentials_without_their_white_space() {
-        let mut dialogue = LoginExchange::default();
-        assert!(matches!(dialogue.receive(" alice\n"), LoginProgress::More));
-        let LoginProgress::Complete(credentials) = dialogue.receive("\tpass word ") else {
+        let mut exchange = LoginExchange::default();
+        assert!(matches!(exchange.receive(" alice\n"), LoginProgress::More));
+        let LoginProgress::Complete(credentials) = exchange.receive("\tpass word ") else {
             panic!()
         };
         assert_eq!(credentials.user, "alice");
@@ -50,9 +50,9 @@ mod tests {
 
     #[test]
     fn an_empty_user_name_is_a_name() {
-        let mut dialogue = LoginExchange::default();
-        assert!(matches!(dialogue.receive(""), LoginProgress::More));
-        let LoginProgress::Complete(credentials) = dialogue.receive("ticket") else { panic!() };
+        let mut exchange = LoginExchange::default();
+        assert!(matches!(exchange.receive(""), LoginProgress::More));
+        let LoginProgress::Complete(credentials) = exchange.receive("ticket") else { panic!() };
         assert!(credentials.user.is_empty());
     }
 }

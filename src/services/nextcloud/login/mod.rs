@@ -1,49 +1,47 @@
-//! Who may listen, and as whom: authenticators in a chain, tickets, throttle, hashing.
+//! Logins of Nextcloud's clients: credentials, a chain of authenticators, tickets, throttle, hashing.
 
-mod handler;
-mod login_exchange;
-
-pub use handler::{LoginHandler, LoginResult};
-pub use login_exchange::{LoginExchange, LoginProgress};
-
+mod attempt_record;
 mod chain;
-
 pub(crate) mod fair_queue;
 mod fingerprint;
 mod guard;
+mod handler;
 pub mod hashing;
-
+mod login_exchange;
 pub mod throttle;
 pub mod ticket;
 
-pub use chain::{AuthDecision, AuthObservation, AuthenticatorChain, VerdictKind};
-
+pub use attempt_record::AttemptRecord;
+pub use chain::{AuthObservation, AuthenticatorChain};
 pub use fingerprint::{ClaimFingerprint, ClaimFingerprinter};
 pub use guard::LoginGuard;
+pub use handler::LoginHandler;
+pub use login_exchange::{LoginExchange, LoginProgress};
 
-use crate::push::{AuthenticatedClient, LoginAttempt};
-use futures_util::future::BoxFuture;
+use crate::push::{AuthDecision, LoginAttempt};
+use futures_util::{FutureExt, future::BoxFuture};
 
-/// What one authenticator says of an attempt.
-#[derive(Debug)]
-pub enum AuthVerdict {
-    /// Yes, and this is who it is.
-    Accept(AuthenticatedClient),
-    /// No, and nobody else need be asked.
-    Reject,
-    /// Not mine to decide: ask the next.
-    Abstain,
-    /// Mine to decide, but what I need is not reachable: ask the next; if nobody decides, the
-    /// client hears "try again later", never "no".
-    Unavailable,
-}
-
-/// One way to decide a log-in.
+/// One way to decide a login.
 pub trait Authenticator: Send + Sync {
-    /// Short lower-case name for metrics and logs (`ticket`, `database`, `nextcloud`).
+    /// A short lower-case name for metrics and logs (`ticket`, `database`, `nextcloud`).
     fn name(&self) -> &'static str;
 
-    /// Decides. Must be bounded in time and must not block the thread. Dropping the future is how
-    /// a client that left gives its turn up.
-    fn check<'a>(&'a self, attempt: &'a LoginAttempt) -> BoxFuture<'a, AuthVerdict>;
+    /// Decides the attempt, and notes in `record` what speaks against it. The time must be bounded
+    /// and the thread must not block. Dropping the future gives the place in a queue up.
+    fn check<'a>(
+        &'a self,
+        attempt: &'a LoginAttempt,
+        record: &'a AttemptRecord,
+    ) -> BoxFuture<'a, AuthDecision>;
+
+    /// Spends the time that this attempt has not cost so far, although an attempt with the name of
+    /// a known user would have. Called for attempts that no authenticator accepted, so that the
+    /// time tells no user names.
+    fn equalize<'a>(
+        &'a self,
+        _attempt: &'a LoginAttempt,
+        _record: &'a AttemptRecord,
+    ) -> BoxFuture<'a, ()> {
+        std::future::ready(()).boxed()
+    }
 }

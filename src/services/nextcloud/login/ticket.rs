@@ -1,45 +1,43 @@
-//! Tickets: a host vouches for a user with a token that lets one client in, once, within seconds.
+//! One-time tickets: Nextcloud vouches for a user with a token that is good for one login within
+//! seconds.
 
-use super::{AuthVerdict, Authenticator};
+use super::{AttemptRecord, Authenticator};
 use crate::{
     config::{recent_map::RecentMap, secret::Secret},
-    push::{AuthMethod, AuthenticatedClient, LoginAttempt, recipient::Recipient},
+    push::{AuthDecision, AuthMethod, AuthenticatedClient, LoginAttempt, recipient::Recipient},
 };
 use futures_util::{FutureExt, future::BoxFuture};
+use parking_lot::{Mutex, MutexGuard};
 use sha2::{Digest, Sha256};
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{
     sync::oneshot,
     time::{Instant, timeout},
 };
 
-/// How long a ticket is good: `specs/nextcloud.md` section 2.
+/// How long a ticket is valid: `specs/nextcloud.md` section 2.
 pub const LIFETIME: Duration = Duration::from_secs(15);
 
-/// How many tickets are kept; beyond, the oldest goes.
+/// Tickets that are kept; then the oldest is dropped.
 pub const MAX_TICKETS: usize = 100_000;
 
-/// How long a client waits for a ticket whose event is still on its way: section 9.
+/// How long a client waits for a ticket whose event has not arrived yet: section 9.
 pub const MAX_WAIT: Duration = Duration::from_secs(1);
 
-/// How many clients may wait so; beyond, they hear "try again later" at once.
+/// Clients that may wait for tickets; further ones read "try again later" at once.
 pub const MAX_WAITING: usize = 1024;
 
-/// A token is looked up by its digest: how long that takes says nothing about tokens that exist.
+/// Tokens are looked up by their digest, so that the time tells nothing about existing tokens.
 type TicketDigest = [u8; 32];
 
-/// The tickets that are good now. Cheap to clone: the event side issues, the log-in side takes.
+/// The valid tickets. Cheap to clone: the event side issues them, the login side redeems them.
 #[derive(Clone, Default)]
 pub struct TicketStore {
     waiters: Arc<Mutex<TicketWaiters>>,
 }
 
 struct TicketWaiters {
-    good: RecentMap<TicketDigest, Recipient>,
+    valid: RecentMap<TicketDigest, Recipient>,
     waiting: HashMap<TicketDigest, Vec<(u64, oneshot::Sender<Recipient>)>>,
     next: u64,
     total_waiting: usize,
@@ -47,27 +45,27 @@ struct TicketWaiters {
 
 impl Default for TicketWaiters {
     fn default() -> Self {
-        let good = RecentMap::new(MAX_TICKETS, LIFETIME);
-        Self { good, waiting: HashMap::new(), next: 0, total_waiting: 0 }
+        let valid = RecentMap::new(MAX_TICKETS, LIFETIME);
+        Self { valid, waiting: HashMap::new(), next: 0, total_waiting: 0 }
     }
 }
 
 impl TicketStore {
-    /// Makes the token good for one log-in as `user` within [`LIFETIME`]. A client that already
+    /// Makes the token valid for one login as `user` within [`LIFETIME`]. A client that already
     /// waits for it gets it at once.
     pub fn issue(&self, user: Recipient, token: &Secret, now: Instant) {
         let key = digest(token);
         let mut waiters = self.lock();
         if let Some(user) = waiters.deliver(key, user) {
-            waiters.good.insert(key, user, now);
+            waiters.valid.insert(key, user, now);
         }
     }
 
-    /// Uses a ticket up: who it is for, if it is good. Waits up to [`MAX_WAIT`] for a ticket that
-    /// is not there yet.
+    /// Redeems a ticket and returns its user if it is valid. Waits up to [`MAX_WAIT`] for a ticket
+    /// that has not arrived yet.
     ///
     /// # Errors
-    /// [`TooManyWaiters`] when too many wait already.
+    /// [`TooManyWaiters`] when too many clients wait already.
     pub async fn redeem(
         &self,
         token: &Secret,
@@ -81,18 +79,18 @@ impl TicketStore {
         };
         match timeout(MAX_WAIT, &mut arrival).await {
             Ok(user) => Ok(user.ok()),
-            // It may have come in the same instant.
+            // It may have arrived in the same instant.
             Err(_) => Ok(arrival.try_recv().ok()),
         }
     }
 
-    /// How many tickets are kept now; those that have ended may be among them for a while.
+    /// The number of tickets kept now, including some that have expired.
     pub fn kept(&self) -> usize {
-        self.lock().good.len()
+        self.lock().valid.len()
     }
 
     fn lock(&self) -> MutexGuard<'_, TicketWaiters> {
-        self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiters.lock()
     }
 }
 
@@ -107,13 +105,13 @@ enum TicketLookup {
 }
 
 impl TicketWaiters {
-    /// Gives the ticket to a client that waits for it; gives the user back when there is none.
+    /// Gives the ticket to a client that waits for it; returns the user if no client does.
     fn deliver(&mut self, key: TicketDigest, mut user: Recipient) -> Option<Recipient> {
         for (_, client) in self.waiting.remove(&key).into_iter().flatten() {
             self.total_waiting -= 1;
             match client.send(user) {
                 Ok(()) => return None,
-                // That one has just left.
+                // That client has just disconnected.
                 Err(back) => user = back,
             }
         }
@@ -125,7 +123,7 @@ impl TicketWaiters {
         key: TicketDigest,
         now: Instant,
     ) -> Result<TicketLookup, TooManyWaiters> {
-        if let Some(user) = self.good.take(&key, now) {
+        if let Some(user) = self.valid.take(&key, now) {
             return Ok(TicketLookup::Now(user));
         }
         if self.total_waiting >= MAX_WAITING {
@@ -150,7 +148,7 @@ impl TicketWaiters {
     }
 }
 
-/// A place among those who wait; left when dropped.
+/// A place among the waiting clients; given up when dropped.
 struct TicketWaiter<'a> {
     tickets: &'a TicketStore,
     number: u64,
@@ -167,8 +165,8 @@ fn digest(token: &Secret) -> TicketDigest {
     Sha256::digest(token.expose().as_bytes()).into()
 }
 
-/// Lets in whoever brings a ticket: an empty user name and the token as password. With a user name
-/// it is not a ticket, and others decide.
+/// Accepts clients with a ticket: an empty user name and the token as password. Abstains where
+/// there is a user name.
 pub struct TicketAuthenticator(pub TicketStore);
 
 impl Authenticator for TicketAuthenticator {
@@ -176,18 +174,22 @@ impl Authenticator for TicketAuthenticator {
         "ticket"
     }
 
-    fn check<'a>(&'a self, attempt: &'a LoginAttempt) -> BoxFuture<'a, AuthVerdict> {
+    fn check<'a>(
+        &'a self,
+        attempt: &'a LoginAttempt,
+        _: &'a AttemptRecord,
+    ) -> BoxFuture<'a, AuthDecision> {
         async move {
             if !attempt.credentials.user.is_empty() {
-                return AuthVerdict::Abstain;
+                return AuthDecision::Abstain;
             }
             match self.0.redeem(&attempt.credentials.password, Instant::now()).await {
-                Ok(Some(recipient)) => AuthVerdict::Accept(AuthenticatedClient {
+                Ok(Some(recipient)) => AuthDecision::Accept(AuthenticatedClient {
                     recipient,
                     auth_method: AuthMethod::Ticket,
                 }),
-                Ok(None) => AuthVerdict::Reject,
-                Err(TooManyWaiters) => AuthVerdict::Unavailable,
+                Ok(None) => AuthDecision::Reject,
+                Err(TooManyWaiters) => AuthDecision::Unavailable,
             }
         }
         .boxed()

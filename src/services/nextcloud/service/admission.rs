@@ -1,4 +1,4 @@
-//! Who may try to log in, and who is asked whether the password is right.
+//! The throttle and the authenticators of one Nextcloud.
 
 use super::{NextcloudBuilder, database::NextcloudDatabase, metrics, reload::failures};
 use crate::{
@@ -22,32 +22,37 @@ use crate::{
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// What stands before the authenticators.
+/// What an attempt passes before the authenticators.
 pub(super) struct LoginAdmission {
-    /// Whose attempt an attempt is.
-    pub(super) origins: ClientAddressResolver,
-    /// Who has not failed too often, asked again before work that costs.
+    /// Finds the client address of an attempt.
+    pub(super) addresses: ClientAddressResolver,
+    /// Whether a network has not failed too often; asked again before expensive work.
     pub(super) still_allowed: StillAllowed,
+    /// The throttle, unless config.php disables it.
     pub(super) guard: Option<LoginGuard>,
 }
 
 impl LoginAdmission {
-    /// As the settings have it.
+    /// As config.php and the settings demand.
     pub(super) fn new(settings: &NextcloudServiceSettings) -> Result<Self, ServiceStartError> {
         let throttle = &settings.auth.throttle;
-        let origins = ClientAddressResolver::new(settings.proxies.trusted.clone())
+        let addresses = ClientAddressResolver::new(settings.proxies.trusted.clone())
             .with_prefixes(throttle.ipv4_prefix, throttle.ipv6_prefix);
         let guard = if throttle.enabled {
             let throttle = Throttle::new(failures(throttle.max_attempts), Instant::now());
-            Some(LoginGuard::new(throttle, origins.clone(), ClaimFingerprinter::new(random_key()?)))
+            Some(LoginGuard::new(
+                throttle,
+                addresses.clone(),
+                ClaimFingerprinter::new(random_key()?),
+            ))
         } else {
             None
         };
         let still_allowed = guard.as_ref().map_or_else(allow_all, LoginGuard::still_allowed);
-        Ok(Self { origins, still_allowed, guard })
+        Ok(Self { addresses, still_allowed, guard })
     }
 
-    /// The chain behind this authenticated.
+    /// The chain behind the throttle.
     pub(super) fn before(self, chain: AuthenticatorChain) -> AuthenticatorChain {
         match self.guard {
             Some(guard) => chain.behind(guard),
@@ -71,17 +76,17 @@ impl NextcloudBuilder {
             ..NextcloudClientSettings::new(url)
         };
         let fingerprints = ClaimFingerprinter::new(random_key()?);
-        let (tasks, origins) = (self.ground.phases.work.clone(), authenticated.origins.clone());
+        let (tasks, addresses) = (self.ground.phases.work.clone(), authenticated.addresses.clone());
         Ok(Some(NextcloudAuthenticator::new(
             settings,
             tasks,
-            origins,
+            addresses,
             fingerprints,
             Arc::clone(&authenticated.still_allowed),
         )))
     }
 
-    /// Who decides log-ins; begins to look at the sessions again.
+    /// The authenticators; also starts the checks of their sessions.
     pub(super) fn chain(
         &mut self,
         stored: Option<NextcloudDatabase>,
@@ -89,7 +94,8 @@ impl NextcloudBuilder {
         tickets: TicketStore,
         hub: &Hub,
     ) -> AuthenticatorChain {
-        let mut links: Vec<Box<dyn Authenticator>> = vec![Box::new(TicketAuthenticator(tickets))];
+        let mut authenticators: Vec<Box<dyn Authenticator>> =
+            vec![Box::new(TicketAuthenticator(tickets))];
         let steps = self.settings.auth.steps.clone();
         let remote = remote.filter(|_| steps.contains(&AuthStep::Nextcloud));
         let mut accounts = stored.map(|stored| self.start_recheck(stored, hub));
@@ -98,12 +104,12 @@ impl NextcloudBuilder {
         }
         let mut remote = remote.map(|remote| Box::new(remote) as Box<dyn Authenticator>);
         for step in steps {
-            links.extend(match step {
+            authenticators.extend(match step {
                 AuthStep::Database => accounts.take(),
                 AuthStep::Nextcloud => remote.take(),
             });
         }
-        AuthenticatorChain::new(links, metrics::checks(&self.observers.auth))
+        AuthenticatorChain::new(authenticators, metrics::checks(&self.observers.auth))
     }
 
     fn start_recheck(&self, stored: NextcloudDatabase, hub: &Hub) -> Box<dyn Authenticator> {
@@ -120,10 +126,10 @@ impl NextcloudBuilder {
     }
 
     fn start_reauthentication(&mut self, remote: &NextcloudAuthenticator, hub: &Hub) {
-        let host = Arc::new(remote.clone());
+        let nextcloud = Arc::new(remote.clone());
         let interval = self.settings.auth.reauth_interval;
         let rng = self.ground.rng.fork();
-        let again = NextcloudReauthentication { hub: hub.clone(), host, interval, rng };
+        let again = NextcloudReauthentication { hub: hub.clone(), nextcloud, interval, rng };
         spawn_until_stopped(&self.ground.phases.consume, "reauthentication", again.run());
     }
 }

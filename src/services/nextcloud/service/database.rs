@@ -1,4 +1,4 @@
-//! The database side: who sees what, whose password is right, who may stay.
+//! Everything that reads the database of one Nextcloud: audiences, logins, session checks.
 
 use super::{NextcloudBuilder, admission::LoginAdmission, metrics};
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Everything that asks the database.
+/// The parts that read the database.
 pub(super) struct NextcloudDatabase {
     pub(super) database: Arc<Database>,
     pub(super) directory: Arc<MountStore>,
@@ -28,7 +28,7 @@ pub(super) struct NextcloudDatabase {
 }
 
 impl NextcloudDatabase {
-    /// Where there is a database. Nothing is connected yet.
+    /// The parts, if the settings name a database. Connects to nothing yet.
     pub(super) fn new(
         parts: &mut NextcloudBuilder,
         authenticated: &LoginAdmission,
@@ -40,10 +40,10 @@ impl NextcloudDatabase {
         let queries = Arc::clone(&parts.observers.store);
         let directory =
             MountStore::new(Arc::clone(&database), move |ok, took| queries.queried(ok, took));
-        let (origins, still_allowed) =
-            (authenticated.origins.clone(), Arc::clone(&authenticated.still_allowed));
+        let (addresses, still_allowed) =
+            (authenticated.addresses.clone(), Arc::clone(&authenticated.still_allowed));
         let hashing =
-            HashingPool::new(parts.ground.cores.saturating_sub(1), origins, still_allowed);
+            HashingPool::new(parts.ground.cores.saturating_sub(1), addresses, still_allowed);
         let (fingerprint, clock) =
             (PasswordFingerprinter::default(), Arc::clone(&parts.ground.clock));
         let accounts = DatabaseAuthenticator::new(

@@ -1,45 +1,30 @@
-//! What log-ins and the database report, turned into numbers.
+//! Counts the results of logins and queries.
 
 use crate::{
     client::{
         database,
         database::{DatabaseClientError, DatabaseMetrics, QueryResultLabel},
     },
-    push::{AuthDecisionLabel, AuthMetrics, LoginResultLabel},
-    services::nextcloud::login::{AuthObservation, LoginResult, VerdictKind},
+    push::{AuthMetrics, LoginResult},
+    services::nextcloud::login::AuthObservation,
 };
 use std::sync::Arc;
 
-/// Counts what each authenticator says.
+/// Counts the decisions of each authenticator.
 pub(super) fn checks(metrics: &Arc<AuthMetrics>) -> Arc<dyn Fn(AuthObservation) + Send + Sync> {
     let metrics = Arc::clone(metrics);
-    Arc::new(move |AuthObservation { method, said, took }| {
-        let verdict = match said {
-            VerdictKind::Accept => AuthDecisionLabel::Accept,
-            VerdictKind::Reject => AuthDecisionLabel::Reject,
-            VerdictKind::Abstain => AuthDecisionLabel::Abstain,
-            VerdictKind::Unavailable => AuthDecisionLabel::Unavailable,
-        };
-        metrics.checked(method, verdict, took);
+    Arc::new(move |AuthObservation { method, decision, took }| {
+        metrics.checked(method, decision, took);
     })
 }
 
-/// Counts how log-ins end.
+/// Counts the results of logins.
 pub(super) fn logins(metrics: &Arc<AuthMetrics>) -> Arc<dyn Fn(LoginResult) + Send + Sync> {
     let metrics = Arc::clone(metrics);
-    Arc::new(move |ending| {
-        metrics.outcomes.inc(match ending {
-            LoginResult::Accepted => LoginResultLabel::Accepted,
-            LoginResult::Refused => LoginResultLabel::Rejected,
-            LoginResult::TryLater => LoginResultLabel::Unavailable,
-            LoginResult::Throttled => LoginResultLabel::Throttled,
-            LoginResult::TimedOut => LoginResultLabel::TimedOut,
-            LoginResult::Abandoned => LoginResultLabel::Abandoned,
-        });
-    })
+    Arc::new(move |result| metrics.outcomes.inc(result))
 }
 
-/// Counts how queries end.
+/// Counts the results of queries.
 pub(super) fn queries(metrics: &Arc<DatabaseMetrics>) -> database::QueryObserver {
     let metrics = Arc::clone(metrics);
     Box::new(move |outcome, took| {

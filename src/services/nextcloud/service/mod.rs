@@ -200,7 +200,7 @@ impl NextcloudBuilder {
         let chain = Arc::new(authenticated.before(chain));
         let observe = metrics::logins(&self.observers.auth);
         let login =
-            LoginHandler { chain, hub: hub.clone(), dialect, patience: LOGIN_TIMEOUT, observe };
+            LoginHandler { chain, hub: hub.clone(), dialect, timeout: LOGIN_TIMEOUT, observe };
         let observers = self.observers.clone();
         let events = MemorySource::new(event_sender);
         let probe = NextcloudSelfProbe::new(tickets, events, room.clone(), self.ground.rng.fork());

@@ -30,7 +30,7 @@ pub(super) struct NextcloudReload {
     settings: NextcloudServiceSettings,
     hub: Hub,
     room: ConnectionLimit,
-    origins: ClientAddressResolver,
+    addresses: ClientAddressResolver,
     guard: Option<LoginGuard>,
 }
 
@@ -45,7 +45,7 @@ impl NextcloudReload {
             settings,
             hub,
             room,
-            origins: authenticated.origins.clone(),
+            addresses: authenticated.addresses.clone(),
             guard: authenticated.guard.clone(),
         }
     }
@@ -53,9 +53,9 @@ impl NextcloudReload {
     async fn take_over(&mut self, new: &NextcloudServiceSettings) -> Vec<SettingChange> {
         let changes = self.settings.changes(new);
         self.settings.take_over(new);
-        self.origins.trust(self.settings.proxies.trusted.clone());
+        self.addresses.trust(self.settings.proxies.trusted.clone());
         if let Some(guard) = &self.guard {
-            guard.allow(failures(self.settings.auth.throttle.max_attempts));
+            guard.set_max_failures(failures(self.settings.auth.throttle.max_attempts));
         }
         let delivery = &self.settings.delivery;
         self.room.set_maximum(delivery.max_connections);

@@ -1,7 +1,7 @@
 //! Metrics of admissions and messages.
 
 use crate::{
-    push::{AuthMetrics, LoginResultLabel},
+    push::{AuthMetrics, LoginResult},
     services::webhook::{
         admission::{AdmissionError, AdmissionObserver},
         rest::PushCounters,
@@ -15,10 +15,10 @@ pub(super) fn join_requests(metrics: &Arc<AuthMetrics>) -> AdmissionObserver {
     let metrics = Arc::clone(metrics);
     Arc::new(move |ended| {
         metrics.outcomes.inc(match ended {
-            Ok(()) => LoginResultLabel::Accepted,
-            Err(AdmissionError::Malformed | AdmissionError::Unknown) => LoginResultLabel::Rejected,
-            Err(AdmissionError::Throttled) => LoginResultLabel::Throttled,
-            Err(AdmissionError::TryLater | AdmissionError::Full) => LoginResultLabel::Unavailable,
+            Ok(()) => LoginResult::Accepted(()),
+            Err(AdmissionError::Malformed | AdmissionError::Unknown) => LoginResult::Rejected,
+            Err(AdmissionError::Throttled) => LoginResult::Throttled,
+            Err(AdmissionError::TryLater | AdmissionError::Full) => LoginResult::Unavailable,
         });
     })
 }

@@ -1,4 +1,4 @@
-//! One password against one stored hash, as PHP's `password_verify` decides it, within bounds.
+//! Compares one password with one stored hash like PHP's `password_verify`, within bounds.
 
 use argon2::{Algorithm, Argon2, Params, Version, password_hash::phc::PasswordHash};
 use subtle::ConstantTimeEq;
@@ -12,29 +12,29 @@ pub const MAX_WORK_KIB: u64 = 16 * 4 * 64 * 1024;
 pub const MAX_PARALLELISM: u32 = 16;
 /// Highest bcrypt cost: about 1.5 s. PHP's default is 10, since 8.4 it is 12.
 pub const MAX_BCRYPT_COST: u32 = 15;
-/// Longest hash that is looked at, in bytes.
+/// Longest hash that is checked, in bytes.
 pub const MAX_HASH: usize = 512;
-/// Longest password that is looked at, in bytes; Nextcloud allows 469.
+/// Longest password that is checked, in bytes; Nextcloud allows 469.
 pub const MAX_PASSWORD: usize = 4096;
 
-/// Why a hash says neither yes nor no.
+/// Why a hash can't be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UnusableHash {
-    /// Nothing that PHP's `password_hash` writes.
+    /// PHP's `password_hash` writes no such hash.
     #[error("not a bcrypt ($2y$), argon2i or argon2id hash")]
     Unknown,
-    /// It asks for more than a check may take.
+    /// The hash needs more memory or time than a check may take.
     #[error("the hash's cost is above the limit")]
     TooCostly,
 }
 
 /// Whether `password` fits `hash`: bcrypt (`$2y$`, `$2b$`, `$2a$`), argon2i or argon2id.
 ///
-/// Blocks the thread, for 200 ms and 64 MiB with PHP's defaults. bcrypt looks at the first 72 bytes
-/// as PHP does; a password with a NUL byte fits no bcrypt hash (PHP refuses to make one).
+/// Blocks the thread, for 200 ms and 64 MiB with PHP's defaults. bcrypt compares the first 72 bytes
+/// as in PHP; a password with a NUL byte fits no bcrypt hash (PHP refuses to make one).
 ///
 /// # Errors
-/// [`UnusableHash`] when the hash can't be used; that says nothing about the password.
+/// [`UnusableHash`] when the hash can't be compared, whatever the password is.
 pub fn check(hash: &str, password: &str) -> Result<bool, UnusableHash> {
     if hash.len() > MAX_HASH {
         return Err(UnusableHash::Unknown);
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn bcrypt_looks_at_72_bytes_as_php_does() {
+    fn bcrypt_compares_72_bytes_as_php_does() {
         assert_eq!(check(BCRYPT_OF_72_X, &"x".repeat(72)), Ok(true));
         assert_eq!(check(BCRYPT_OF_72_X, &format!("{}y", "x".repeat(72))), Ok(true));
         assert_eq!(check(BCRYPT_OF_72_X, &"x".repeat(71)), Ok(false));

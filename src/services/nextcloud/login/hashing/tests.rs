@@ -1,9 +1,10 @@
-//! The pool: bounds, fairness, and what happens to those who leave.
+//! The pool: bounds, fairness, and callers that stop waiting.
 
 use super::{HashingPool, MAX_WAITING, MAX_WAITING_PER_CLIENT, PasswordCheckError, UnusableHash};
 use crate::{
     config::secret::Secret,
     server::{client_address::ClientAddressResolver, peer::ConnectionPeer},
+    services::nextcloud::login::AttemptRecord,
 };
 use std::{
     future::Future,
@@ -58,12 +59,21 @@ async fn standing<F: Future>(future: F) -> std::pin::Pin<Box<F>> {
 }
 
 #[tokio::test]
-async fn tells_right_from_wrong_from_unusable() {
+async fn distinguishes_right_wrong_and_unusable() {
     let pool = pool(1);
-    assert_eq!(pool.verify(HASH, &"right".into(), &peer(1)).await, Ok(true));
-    assert_eq!(pool.verify(HASH, &"wrong".into(), &peer(1)).await, Ok(false));
+    assert_eq!(
+        pool.verify(HASH, &"right".into(), &peer(1), AttemptRecord::default()).await,
+        Ok(true)
+    );
+    assert_eq!(
+        pool.verify(HASH, &"wrong".into(), &peer(1), AttemptRecord::default()).await,
+        Ok(false)
+    );
     let unusable = Err(PasswordCheckError::Unusable(UnusableHash::Unknown));
-    assert_eq!(pool.verify("md5", &"right".into(), &peer(1)).await, unusable);
+    assert_eq!(
+        pool.verify("md5", &"right".into(), &peer(1), AttemptRecord::default()).await,
+        unusable
+    );
 }
 
 #[tokio::test]
@@ -73,16 +83,19 @@ async fn one_client_cannot_fill_the_queue() {
     let mut waiting = Vec::new();
     // One is being checked, or about to be, besides those that wait.
     for _ in 0..MAX_WAITING_PER_CLIENT {
-        waiting.push(standing(pool.verify(HASH, &right, &flooder)).await);
+        waiting.push(standing(pool.verify(HASH, &right, &flooder, AttemptRecord::default())).await);
     }
     while pool.waiting() == MAX_WAITING_PER_CLIENT {
         tokio::task::yield_now().await;
     }
-    waiting.push(standing(pool.verify(HASH, &right, &flooder)).await);
-    assert_eq!(pool.verify(HASH, &right, &flooder).await, Err(PasswordCheckError::Busy));
+    waiting.push(standing(pool.verify(HASH, &right, &flooder, AttemptRecord::default())).await);
+    assert_eq!(
+        pool.verify(HASH, &right, &flooder, AttemptRecord::default()).await,
+        Err(PasswordCheckError::Busy)
+    );
 
     let elsewhere = peer(2);
-    let other = standing(pool.verify(HASH, &right, &elsewhere)).await;
+    let other = standing(pool.verify(HASH, &right, &elsewhere, AttemptRecord::default())).await;
     gate.open();
     assert_eq!(other.await, Ok(true));
     for one in waiting {
@@ -106,9 +119,9 @@ async fn a_flood_from_one_client_delays_others_by_two_checks_at_most() {
     let (flooder, elsewhere) = (peer(1), peer(2));
     let mut flood = Vec::new();
     for _ in 0..MAX_WAITING_PER_CLIENT {
-        flood.push(standing(pool.verify(HASH, &wrong, &flooder)).await);
+        flood.push(standing(pool.verify(HASH, &wrong, &flooder, AttemptRecord::default())).await);
     }
-    let other = standing(pool.verify(HASH, &right, &elsewhere)).await;
+    let other = standing(pool.verify(HASH, &right, &elsewhere, AttemptRecord::default())).await;
     gate.open();
     assert_eq!(other.await, Ok(true));
     futures_util::future::join_all(flood).await;
@@ -118,25 +131,31 @@ async fn a_flood_from_one_client_delays_others_by_two_checks_at_most() {
 }
 
 #[tokio::test]
-async fn a_full_queue_makes_room_for_a_newcomer_at_the_cost_of_the_longest_lane() {
+async fn a_full_queue_makes_room_at_the_cost_of_the_network_with_most_jobs() {
     let (pool, gate) = gated(1);
     let right = Secret::new("right");
     let peers: Vec<_> = (1..=8).map(peer).collect();
     let local = ConnectionPeer::default();
-    let mut waiting_checks = vec![standing(pool.verify(HASH, &right, &local)).await];
+    let mut waiting_checks =
+        vec![standing(pool.verify(HASH, &right, &local, AttemptRecord::default())).await];
     while pool.waiting() > 0 {
         tokio::task::yield_now().await;
     }
     for n in 0..MAX_WAITING {
-        waiting_checks.push(standing(pool.verify(HASH, &right, &peers[n % 8])).await);
+        waiting_checks.push(
+            standing(pool.verify(HASH, &right, &peers[n % 8], AttemptRecord::default())).await,
+        );
     }
     assert_eq!(pool.waiting(), MAX_WAITING);
 
     let newcomer = peer(99);
-    let newcomer = standing(pool.verify(HASH, &right, &newcomer)).await;
+    let newcomer = standing(pool.verify(HASH, &right, &newcomer, AttemptRecord::default())).await;
     assert_eq!(pool.waiting(), MAX_WAITING);
-    // Its own lane would be the longest: it is the one that is sent away.
-    assert_eq!(pool.verify(HASH, &right, &peers[0]).await, Err(PasswordCheckError::Busy));
+    // Its own network would have the most jobs: it is refused itself.
+    assert_eq!(
+        pool.verify(HASH, &right, &peers[0], AttemptRecord::default()).await,
+        Err(PasswordCheckError::Busy)
+    );
 
     gate.open();
     assert_eq!(newcomer.await, Ok(true));
@@ -148,7 +167,7 @@ async fn a_full_queue_makes_room_for_a_newcomer_at_the_cost_of_the_longest_lane(
 }
 
 #[tokio::test]
-async fn who_leaves_gives_the_turn_up() {
+async fn a_caller_that_stops_waiting_gives_its_turn_up() {
     let (gate, turns) = (WorkerGate::default(), Arc::new(Mutex::new(0)));
     let (held, counted) = (gate.clone(), Arc::clone(&turns));
     let still_allowed = Arc::new(move |_| {
@@ -158,9 +177,9 @@ async fn who_leaves_gives_the_turn_up() {
     });
     let pool = HashingPool::new(1, ClientAddressResolver::new(vec![]), still_allowed);
     let (right, peers) = (Secret::new("right"), [peer(1), peer(2), peer(3)]);
-    let first = standing(pool.verify(HASH, &right, &peers[0])).await;
-    let leaver = standing(pool.verify(HASH, &right, &peers[1])).await;
-    let last = standing(pool.verify(HASH, &right, &peers[2])).await;
+    let first = standing(pool.verify(HASH, &right, &peers[0], AttemptRecord::default())).await;
+    let leaver = standing(pool.verify(HASH, &right, &peers[1], AttemptRecord::default())).await;
+    let last = standing(pool.verify(HASH, &right, &peers[2], AttemptRecord::default())).await;
     drop(leaver);
     gate.open();
     assert_eq!((first.await, last.await), (Ok(true), Ok(true)));
@@ -168,9 +187,12 @@ async fn who_leaves_gives_the_turn_up() {
 }
 
 #[tokio::test]
-async fn who_is_no_longer_welcome_when_the_turn_comes_is_not_checked() {
+async fn a_network_that_is_refused_meanwhile_is_not_checked() {
     let pool = HashingPool::new(1, ClientAddressResolver::new(vec![]), Arc::new(|_| false));
-    assert_eq!(pool.verify(HASH, &"right".into(), &peer(1)).await, Err(PasswordCheckError::Busy));
+    assert_eq!(
+        pool.verify(HASH, &"right".into(), &peer(1), AttemptRecord::default()).await,
+        Err(PasswordCheckError::Busy)
+    );
 }
 
 #[tokio::test]
@@ -181,6 +203,12 @@ async fn a_panic_costs_one_answer_and_no_worker() {
         true
     });
     let pool = HashingPool::new(1, ClientAddressResolver::new(vec![]), still_allowed);
-    assert_eq!(pool.verify(HASH, &"right".into(), &peer(1)).await, Err(PasswordCheckError::Busy));
-    assert_eq!(pool.verify(HASH, &"right".into(), &peer(1)).await, Ok(true));
+    assert_eq!(
+        pool.verify(HASH, &"right".into(), &peer(1), AttemptRecord::default()).await,
+        Err(PasswordCheckError::Busy)
+    );
+    assert_eq!(
+        pool.verify(HASH, &"right".into(), &peer(1), AttemptRecord::default()).await,
+        Ok(true)
+    );
 }

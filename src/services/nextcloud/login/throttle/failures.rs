@@ -1,4 +1,4 @@
-//! When log-ins failed lately, by network or by name; bounded.
+//! The times of recent login failures, by network or by name; bounded.
 
 use crate::config::recent_map::SPARE;
 use smallvec::SmallVec;
@@ -9,15 +9,15 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// How long a failure counts, as for Nextcloud: `specs/nextcloud.md` section 7.
+/// How long a failure counts, the same as for Nextcloud: `specs/nextcloud.md` section 7.
 pub const WINDOW: Duration = Duration::from_secs(30 * 60);
 
-/// How many keys are kept; beyond, the one whose last failure is the longest ago goes. A failure
-/// costs a password hash or a request to Nextcloud, so there are a few dozen a second at most, and
-/// an entry outlives the window even then: a flood doesn't wash anybody's entry out.
+/// Keys that are kept; then the one with the oldest last failure is dropped. A failure costs a
+/// password hash or a request to Nextcloud, so there are at most a few dozen a second, and an entry
+/// outlives the window even then: a flood drops no entry that still counts.
 pub const MAX_KEYS: usize = 65_536;
 
-/// How many failures of one key are told apart; more change nothing any more.
+/// Failures of one key that are counted; further ones change nothing.
 pub const MAX_COUNTED: usize = 100;
 
 /// Failures of the last [`WINDOW`]. The clock is passed in.
@@ -25,11 +25,11 @@ pub const MAX_COUNTED: usize = 100;
 pub(super) struct FailureLog<K> {
     start: Instant,
     by_key: HashMap<K, FailureTimes>,
-    /// Every key, by its last failure.
+    /// Every key, ordered by its last failure.
     order: BTreeSet<(u32, K)>,
 }
 
-/// Seconds since the start and whose name it was, in order of time.
+/// Seconds since the start and the tag of the name, in order of time.
 type FailureTimes = SmallVec<[(u32, u32); 2]>;
 
 impl<K: Copy + Eq + Hash + Ord> FailureLog<K> {
@@ -37,12 +37,12 @@ impl<K: Copy + Eq + Hash + Ord> FailureLog<K> {
         Self { start, by_key: HashMap::new(), order: BTreeSet::new() }
     }
 
-    /// How many there were, [`MAX_COUNTED`] at most.
+    /// The number of failures, at most [`MAX_COUNTED`].
     pub(super) fn count(&self, key: K, now: Instant) -> usize {
         self.counting(key, now).count()
     }
 
-    /// When the count falls below `limit`, if it isn't below.
+    /// When the count falls below `limit`; `None` if it is below.
     pub(super) fn below(&self, limit: usize, key: K, now: Instant) -> Option<Instant> {
         let count = self.count(key, now);
         let last_too_many = count.checked_sub(limit)?;
@@ -50,7 +50,7 @@ impl<K: Copy + Eq + Hash + Ord> FailureLog<K> {
         Some(self.start + Duration::from_secs(u64::from(second)) + WINDOW)
     }
 
-    /// One more, by a claim to be `name`.
+    /// Adds a failure of a claim to be `name`.
     pub(super) fn add(&mut self, key: K, name: u32, now: Instant) {
         let second = self.second(now);
         self.tidy(now);
@@ -68,13 +68,27 @@ impl<K: Copy + Eq + Hash + Ord> FailureLog<K> {
         self.order.insert((second, key));
     }
 
-    /// Takes back those by claims to be `name`; whether there were any.
+    /// Takes back the last failure of a claim to be `name`.
+    pub(super) fn take_back(&mut self, key: K, name: u32) {
+        self.remove(key, |times| {
+            if let Some(last) = times.iter().rposition(|(_, of)| *of == name) {
+                times.remove(last);
+            }
+        });
+    }
+
+    /// Takes back all failures of claims to be `name`; returns whether there were any.
     pub(super) fn forgive(&mut self, key: K, name: u32) -> bool {
+        self.remove(key, |times| times.retain(|(_, of)| *of != name))
+    }
+
+    /// Removes some failures of a key; returns whether there are fewer now.
+    fn remove(&mut self, key: K, remove: impl FnOnce(&mut FailureTimes)) -> bool {
         let Some(times) = self.by_key.get_mut(&key) else { return false };
         let before = times.len();
         let last = times.last().map(|(last, _)| *last);
-        times.retain(|(_, whose)| *whose != name);
-        let forgiven = times.len() < before;
+        remove(times);
+        let removed = times.len() < before;
         let still = times.last().map(|(last, _)| *last);
         if let Some(last) = last.filter(|last| still != Some(*last)) {
             self.order.remove(&(last, key));
@@ -85,10 +99,10 @@ impl<K: Copy + Eq + Hash + Ord> FailureLog<K> {
         if still.is_none() {
             self.by_key.remove(&key);
         }
-        forgiven
+        removed
     }
 
-    /// Forgets what counts no more, and gives its memory back.
+    /// Drops failures that count no more and releases their memory.
     pub(super) fn tidy(&mut self, now: Instant) {
         let from = self.window_start(now);
         while self.order.first().is_some_and(|(last, _)| *last < from) {
@@ -99,7 +113,7 @@ impl<K: Copy + Eq + Hash + Ord> FailureLog<K> {
         }
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         assert_eq!(self.by_key.len(), self.order.len());
@@ -118,7 +132,8 @@ impl<K: Copy + Eq + Hash + Ord> FailureLog<K> {
         }
     }
 
-    /// A failure counts until a whole window has passed, its own second included.
+    /// The second that the window starts with: a failure counts for a whole window including its own
+    /// second.
     fn window_start(&self, now: Instant) -> u32 {
         let window = u32::try_from(WINDOW.as_secs()).unwrap_or(u32::MAX);
         (self.second(now) + 1).saturating_sub(window)
@@ -137,7 +152,7 @@ mod tests {
     use tokio::time::Instant;
 
     #[test]
-    fn a_failure_counts_for_the_window_and_no_longer() {
+    fn a_failure_counts_only_within_the_window() {
         let start = Instant::now();
         let mut failures = FailureLog::new(start);
         failures.add('a', 1, start);
@@ -148,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_count_falls_below_a_limit_when_the_moment_says() {
+    fn the_count_falls_below_a_limit_at_the_stated_time() {
         let start = Instant::now();
         let mut failures = FailureLog::new(start);
         for minute in 0..5 {
@@ -163,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_whose_last_failure_is_the_longest_ago_makes_room() {
+    fn the_key_with_the_oldest_last_failure_is_dropped() {
         let start = Instant::now();
         let mut failures = FailureLog::new(start);
         let second = |n: u64| start + Duration::from_millis(n);
@@ -179,7 +194,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against a plain list of what happened.
+        /// Compares with a plain list of failures.
         #[test]
         fn agrees_with_a_list(steps in prop::collection::vec((0u8..4, 0u8..3, 0u32..3, 0u64..400), 0..300)) {
             let start = Instant::now();

@@ -1,33 +1,33 @@
-//! Claims that were right lately: two sets that take turns, so that forgetting costs nothing.
+//! Claims that were right recently, in two sets that rotate, so that dropping old ones costs nothing.
 
 use crate::services::nextcloud::login::ClaimFingerprint;
 use std::{collections::HashSet, time::Duration};
 use tokio::time::Instant;
 
-/// For how long a claim is known at least; at most twice as long.
+/// How long a claim is known at least; at most it is known twice as long.
 pub const RIGHT_CLAIM_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How many claims are known at least, the youngest; at most twice as many.
+/// The most recent claims that are known at least; at most twice as many are kept.
 pub const MAX_KNOWN: usize = 65_536;
 
-/// Claims known to be right, by half of their fingerprint: keyed and 64 bits long, so that nobody
-/// finds a second claim that looks the same; and all it would bring is one look at it. The clock is
-/// passed in.
+/// Claims known to be right, by half of their fingerprint: keyed and 64 bits long, so that a second
+/// claim with the same half can't be found; and it would only gain one check. The clock is passed
+/// in.
 #[derive(Debug)]
 pub(super) struct KnownClaims {
     young: HashSet<u64>,
     old: HashSet<u64>,
-    /// Since when claims are put into `young`.
+    /// When the sets rotated last.
     since: Instant,
 }
 
 impl KnownClaims {
-    /// None.
+    /// A set without claims.
     pub(super) fn new(start: Instant) -> Self {
         Self { young: HashSet::new(), old: HashSet::new(), since: start }
     }
 
-    /// Whether this claim was right lately.
+    /// Whether this claim was right recently.
     pub(super) fn contains(&self, claim: &ClaimFingerprint, now: Instant) -> bool {
         let key = key(claim);
         match self.rotations_due(now) {
@@ -37,7 +37,7 @@ impl KnownClaims {
         }
     }
 
-    /// It was right just now.
+    /// Adds a claim that was just found right.
     pub(super) fn insert(&mut self, claim: &ClaimFingerprint, now: Instant) {
         self.rotate(now);
         let key = key(claim);
@@ -46,7 +46,7 @@ impl KnownClaims {
         }
     }
 
-    /// It no longer is.
+    /// Removes a claim that is no longer right.
     pub(super) fn remove(&mut self, claim: &ClaimFingerprint) {
         let key = key(claim);
         self.young.remove(&key);
@@ -69,7 +69,7 @@ impl KnownClaims {
         u32::try_from(days).unwrap_or(u32::MAX)
     }
 
-    /// How many are kept.
+    /// The number of claims that are kept.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.young.len() + self.old.len()
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_of_those_who_stay_away() {
+    fn old_claims_are_dropped_and_their_memory_is_released() {
         let now = Instant::now();
         let mut known = KnownClaims::new(now);
         for number in 0..20_000 {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against a plain list of when each was right: a day at least, two at most.
+        /// Compares with a plain list of when each claim was right: known for one to two days.
         #[test]
         fn agrees_with_a_list(steps in prop::collection::vec((0u8..5, 0u64..4, 0u64..20), 0..300)) {
             let mut now = Instant::now();

@@ -1,4 +1,4 @@
-//! The rules one by one, and what holds whatever happens.
+//! The rules one by one, and invariants under random steps.
 
 use super::{
     AttemptKey, LAST_DELAY, MAX_DELAYED_LOCAL, MAX_FAILURES, MAX_NAME_DELAY, RIGHT_CLAIM_LIFETIME,
@@ -15,7 +15,7 @@ fn network(last: u8) -> ClientNetwork {
     ClientNetwork::Network([192, 0, 2, last].into())
 }
 
-/// A claim with its own fingerprint, as `Fingerprints` would make it.
+/// A claim with its own fingerprint, as `ClaimFingerprinter` makes it.
 fn claim(origin: ClientNetwork, name: u64, password: u32) -> AttemptKey {
     let mut claim = ClaimFingerprint::default();
     let from = match origin {
@@ -26,7 +26,7 @@ fn claim(origin: ClientNetwork, name: u64, password: u32) -> AttemptKey {
     claim[0] = from;
     claim[1] = u8::try_from(name).unwrap();
     claim[2..6].copy_from_slice(&password.to_le_bytes());
-    AttemptKey { origin, name, claim }
+    AttemptKey { network: origin, name, claim }
 }
 
 fn throttle() -> (Throttle, Instant) {
@@ -49,7 +49,7 @@ fn delays_double_as_nextclouds_and_then_the_network_is_refused() {
         let who = claim(network(1), 1, u32::try_from(failures).unwrap());
         let ruling = throttle.rule(&who, now);
         if matches!(ruling, ThrottleDecision::Wait(_)) {
-            throttle.waited(&who);
+            throttle.delay_ended(&who);
         }
         rulings.push(ruling);
         throttle.failed(&who, now);
@@ -62,7 +62,7 @@ fn delays_double_as_nextclouds_and_then_the_network_is_refused() {
 }
 
 #[test]
-fn a_refused_network_is_refused_whatever_it_brings_until_the_window_has_passed() {
+fn a_refused_network_stays_refused_until_the_window_has_passed() {
     let (mut throttle, now) = throttle();
     fail(&mut throttle, network(1), 1, MAX_FAILURES, now);
     let other_user = claim(network(1), 2, 1);
@@ -74,7 +74,7 @@ fn a_refused_network_is_refused_whatever_it_brings_until_the_window_has_passed()
 }
 
 #[test]
-fn other_networks_notice_nothing() {
+fn other_networks_are_not_affected() {
     let (mut throttle, now) = throttle();
     fail(&mut throttle, network(1), 1, MAX_FAILURES, now);
     assert_eq!(throttle.rule(&claim(network(2), 2, 1), now), ThrottleDecision::Allow);
@@ -87,14 +87,14 @@ fn a_claim_that_was_right_passes_a_refused_network_until_it_fails() {
     throttle.succeeded(&known, now);
     fail(&mut throttle, network(1), 1, MAX_FAILURES, now);
     assert_eq!(throttle.rule(&known, now), ThrottleDecision::Allow);
-    // The same user with another password is a unauthenticated_client.
+    // The same user with another password is unknown.
     assert!(matches!(throttle.rule(&claim(network(1), 2, 9), now), ThrottleDecision::Refuse(_)));
     throttle.failed(&known, now + SECOND);
     assert_eq!(throttle.rule(&known, now + SECOND), ThrottleDecision::KnownWrong);
 }
 
 #[test]
-fn what_was_right_long_ago_is_no_longer_known() {
+fn a_claim_that_was_right_long_ago_is_no_longer_known() {
     let (mut throttle, now) = throttle();
     let known = claim(network(1), 2, 1);
     throttle.succeeded(&known, now);
@@ -118,7 +118,7 @@ fn a_looping_client_is_answered_from_memory_and_counts_once() {
 }
 
 #[test]
-fn a_success_of_the_same_user_from_there_has_wrong_claims_looked_at_again() {
+fn after_a_success_of_the_same_user_wrong_claims_are_checked_again() {
     let (mut throttle, now) = throttle();
     let disabled_then = claim(network(1), 1, 1);
     throttle.failed(&disabled_then, now);
@@ -135,7 +135,7 @@ fn a_success_of_the_same_user_from_there_has_wrong_claims_looked_at_again() {
 }
 
 #[test]
-fn a_success_takes_back_the_users_own_failures_and_nobody_elses() {
+fn a_success_takes_back_only_the_failures_of_its_user() {
     let (mut throttle, now) = throttle();
     fail(&mut throttle, network(1), 1, 5, now);
     fail(&mut throttle, network(1), 2, 4, now);
@@ -145,7 +145,7 @@ fn a_success_takes_back_the_users_own_failures_and_nobody_elses() {
 }
 
 #[test]
-fn a_client_that_reconnects_gives_nobody_new_tries() {
+fn a_client_that_reconnects_gives_no_client_new_tries() {
     let (mut throttle, now) = throttle();
     let known = claim(network(1), 1, 1);
     throttle.succeeded(&known, now);
@@ -155,7 +155,7 @@ fn a_client_that_reconnects_gives_nobody_new_tries() {
 }
 
 #[test]
-fn a_name_that_fails_from_all_over_slows_down_but_is_never_refused() {
+fn a_name_that_fails_from_many_networks_is_delayed_but_never_refused() {
     let (mut throttle, now) = throttle();
     for last in 1..=9 {
         fail(&mut throttle, network(last), 1, 1, now);
@@ -166,7 +166,7 @@ fn a_name_that_fails_from_all_over_slows_down_but_is_never_refused() {
         fail(&mut throttle, network(last), 1, 9, now);
     }
     assert_eq!(throttle.rule(&user, now), ThrottleDecision::Wait(MAX_NAME_DELAY));
-    throttle.waited(&user);
+    throttle.delay_ended(&user);
     throttle.succeeded(&user, now);
     assert_eq!(throttle.rule(&user, now), ThrottleDecision::Allow, "known now");
     assert_eq!(
@@ -177,7 +177,7 @@ fn a_name_that_fails_from_all_over_slows_down_but_is_never_refused() {
 }
 
 #[test]
-fn where_networks_cannot_be_told_apart_a_name_waits_and_only_that_name() {
+fn where_networks_look_alike_only_the_name_waits() {
     let (mut throttle, now) = throttle();
     fail(&mut throttle, ClientNetwork::Local, 1, 50, now);
     assert!(throttle.allows(ClientNetwork::Local, now));
@@ -187,7 +187,7 @@ fn where_networks_cannot_be_told_apart_a_name_waits_and_only_that_name() {
     }
     let one_more = claim(ClientNetwork::Local, 1, 99);
     assert_eq!(throttle.rule(&one_more, now), ThrottleDecision::Refuse(LAST_DELAY));
-    throttle.waited(&one_more);
+    throttle.delay_ended(&one_more);
     assert_eq!(throttle.rule(&one_more, now), ThrottleDecision::Wait(LAST_DELAY));
     assert_eq!(throttle.rule(&claim(ClientNetwork::Local, 2, 1), now), ThrottleDecision::Allow);
 }
@@ -211,7 +211,7 @@ proptest! {
     /// window, those taken back by a first success of the same user aside; and no network is held
     /// up by another's failures beyond the delay of a name.
     #[test]
-    fn no_network_guesses_more_than_it_may(steps in prop::collection::vec(step(), 0..300)) {
+    fn no_network_guesses_more_than_allowed(steps in prop::collection::vec(step(), 0..300)) {
         let (mut throttle, mut now) = throttle();
         let mut failed: Vec<(u8, u64, Instant)> = Vec::new();
         for step in steps {
@@ -231,7 +231,7 @@ proptest! {
                 ThrottleDecision::Allow => (),
                 ThrottleDecision::Wait(delay) => {
                     prop_assert!(failures > 0 || delay <= MAX_NAME_DELAY);
-                    throttle.waited(&who);
+                    throttle.delay_ended(&who);
                 }
             }
             prop_assert!(failures < MAX_FAILURES || known);

@@ -5,9 +5,9 @@ use super::{
 };
 use crate::{
     config::secret::Secret,
-    push::{AuthMethod, LoginAttempt, LoginCredentials, recipient::Recipient},
+    push::{AuthDecision, AuthMethod, LoginAttempt, LoginCredentials, recipient::Recipient},
     server::peer::ConnectionPeer,
-    services::nextcloud::login::{AuthVerdict, Authenticator},
+    services::nextcloud::login::{AttemptRecord, Authenticator},
 };
 use futures_util::poll;
 use std::time::Duration;
@@ -22,7 +22,7 @@ async fn redeem(tickets: &TicketStore, text: &str) -> Option<Recipient> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ticket_lets_in_once() {
+async fn a_ticket_is_valid_once() {
     let tickets = TicketStore::default();
     tickets.issue("bob".into(), &token("a+/b"), Instant::now());
     assert_eq!(redeem(&tickets, "a+/b").await, Some("bob".into()));
@@ -41,7 +41,7 @@ async fn a_ticket_ends_after_its_lifetime() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_is_quicker_than_the_event_waits_for_it() {
+async fn a_client_that_is_faster_than_the_event_waits_for_it() {
     let tickets = TicketStore::default();
     let early = redeem(&tickets, "soon");
     tokio::pin!(early);
@@ -62,7 +62,7 @@ async fn a_client_does_not_wait_longer_than_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_two_who_wait_for_one_ticket_one_gets_it() {
+async fn of_two_clients_that_wait_for_one_ticket_one_gets_it() {
     let tickets = TicketStore::default();
     let (first, second) = (redeem(&tickets, "t"), redeem(&tickets, "t"));
     tokio::pin!(first, second);
@@ -72,7 +72,7 @@ async fn of_two_who_wait_for_one_ticket_one_gets_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_left_does_not_use_the_ticket_up() {
+async fn a_client_that_left_does_not_use_the_ticket_up() {
     let tickets = TicketStore::default();
     {
         let left = redeem(&tickets, "t");
@@ -84,7 +84,7 @@ async fn who_left_does_not_use_the_ticket_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn too_many_who_wait_are_sent_away_but_present_tickets_still_work() {
+async fn too_many_waiting_clients_are_refused_but_issued_tickets_still_work() {
     let tickets = TicketStore::default();
     let mut waiting_clients: Vec<_> = (0..MAX_WAITING)
         .map(|n| {
@@ -106,7 +106,7 @@ async fn too_many_who_wait_are_sent_away_but_present_tickets_still_work() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_store_forgets_the_oldest() {
+async fn a_full_store_drops_the_oldest() {
     let (tickets, now) = (TicketStore::default(), Instant::now());
     for n in 0..=MAX_TICKETS {
         tickets.issue("bob".into(), &token(&n.to_string()), now);
@@ -128,7 +128,7 @@ async fn a_token_issued_again_lives_from_then() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_an_empty_user_name_brings_a_ticket() {
+async fn only_an_empty_user_name_means_a_ticket() {
     let tickets = TicketStore::default();
     tickets.issue("bob".into(), &token("t"), Instant::now());
     let authenticator = TicketAuthenticator(tickets);
@@ -136,11 +136,19 @@ async fn only_an_empty_user_name_brings_a_ticket() {
         credentials: LoginCredentials { user: user.into(), password: password.into() },
         peer: ConnectionPeer::default(),
     };
-    assert!(matches!(authenticator.check(&attempt("bob", "t")).await, AuthVerdict::Abstain));
-    let AuthVerdict::Accept(authenticated) = authenticator.check(&attempt("", "t")).await else {
+    assert!(matches!(
+        authenticator.check(&attempt("bob", "t"), &AttemptRecord::default()).await,
+        AuthDecision::Abstain
+    ));
+    let AuthDecision::Accept(authenticated) =
+        authenticator.check(&attempt("", "t"), &AttemptRecord::default()).await
+    else {
         panic!("the ticket is good");
     };
     assert_eq!(&*authenticated.recipient, "bob");
     assert!(matches!(authenticated.auth_method, AuthMethod::Ticket));
-    assert!(matches!(authenticator.check(&attempt("", "t")).await, AuthVerdict::Reject));
+    assert!(matches!(
+        authenticator.check(&attempt("", "t"), &AttemptRecord::default()).await,
+        AuthDecision::Reject
+    ));
 }

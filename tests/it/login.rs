@@ -1,4 +1,4 @@
-//! Who gets in, by which way, and what those hear who don't: the real daemon with a real database.
+//! Logins by every method, and the texts of refusals: the real daemon with a real database.
 
 use crate::support::{
     client::Client,
@@ -9,10 +9,10 @@ use crate::support::{
     nextcloud::{Answer, Nextcloud, NextcloudSetup},
 };
 
-/// What a client hears that has shown wrong credentials (`specs/nextcloud.md` section 3).
+/// The text that a client with wrong credentials reads (`specs/nextcloud.md` section 3).
 const INVALID: &str = "err: Invalid credentials";
 
-/// As the desktop client has one: 72 characters.
+/// An app password as long as the desktop client's: 72 characters.
 const APP_PASSWORD: &str =
     "0123456789abcdefghijABCDEFGHIJ0123456789abcdefghijABCDEFGHIJ0123456789ab";
 
@@ -55,7 +55,7 @@ async fn the_database_decides_as_nextcloud_would() {
 }
 
 #[tokio::test]
-async fn a_login_in_capitals_listens_as_the_user_the_database_knows() {
+async fn a_login_in_capitals_receives_the_notices_of_the_canonical_user() {
     let (installation, daemon) = alice_and_bob().await;
     let mut client = Client::log_in(&daemon.url(), "ALICE", "correct horse").await;
     installation.custom("alice", "for_alice").await;
@@ -63,7 +63,7 @@ async fn a_login_in_capitals_listens_as_the_user_the_database_knows() {
 }
 
 #[tokio::test]
-async fn a_ticket_is_good_once_whatever_comes_first() {
+async fn a_ticket_is_valid_once_whatever_comes_first() {
     let (installation, daemon) = alice_and_bob().await;
     let ticket = "MId7VZ5UwIDszT/2uJxT9Zoi+yW2gOdQ";
     let payload = format!(r#"{{"user":"bob","token":"{}"}}"#, ticket.replace('/', "\\/"));
@@ -78,7 +78,7 @@ async fn a_ticket_is_good_once_whatever_comes_first() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_away_is_no_wrong_password() {
+async fn an_unavailable_database_is_no_wrong_password() {
     let mariadb = MariaDb::shared().await;
     let installation = Installation::on(mariadb.nextcloud().await).await;
     installation.user("alice", "correct horse").await;
@@ -87,10 +87,10 @@ async fn a_database_that_is_away_is_no_wrong_password() {
     let url = url.replace(&mariadb.port().to_string(), &proxy.port().to_string());
     proxy.set(Fault::Cut);
     let daemon = installation.daemon(&[("DATABASE_URL", &url)]).await;
-    let away = answer(&daemon, "alice", "correct horse").await;
-    assert!(away.starts_with("err: ") && away != INVALID, "{away}");
+    let unavailable = answer(&daemon, "alice", "correct horse").await;
+    assert!(unavailable.starts_with("err: ") && unavailable != INVALID, "{unavailable}");
     for internal in ["127.0.0.1", "sql", "atabase", &proxy.port().to_string()] {
-        assert!(!away.contains(internal), "{away}");
+        assert!(!unavailable.contains(internal), "{unavailable}");
     }
     proxy.set(Fault::None);
     crate::support::until("the database is used again", async || {
@@ -100,7 +100,7 @@ async fn a_database_that_is_away_is_no_wrong_password() {
 }
 
 #[tokio::test]
-async fn nextcloud_decides_what_the_database_cannot_and_learns_who_asks() {
+async fn nextcloud_decides_what_the_database_cannot_and_gets_the_client_address() {
     let (installation, nextcloud) =
         (Installation::start().await, Nextcloud::start(NextcloudSetup::default()).await);
     installation.user("alice", "correct horse").await;
@@ -134,4 +134,57 @@ async fn a_nextcloud_in_trouble_is_no_wrong_password() {
         assert!(said.starts_with("err: ") && said != INVALID, "{status}: {said}");
         assert!(!said.contains("internal") && !said.contains("http"), "{status}: {said}");
     }
+}
+
+async fn answer_to(daemon: &Daemon, address: &str, user: &str, password: &str) -> String {
+    let chain = [("x-forwarded-for", address)];
+    let mut client = Client::connect_with(&daemon.url(), &chain).await.unwrap();
+    client.credentials(user, password).await
+}
+
+const LATER: &str = "err: Try again later";
+
+/// A daemon that refuses an address after two failures.
+async fn strict_daemon() -> (Installation, Nextcloud, Daemon) {
+    let (installation, nextcloud) =
+        (Installation::start().await, Nextcloud::start(NextcloudSetup::default()).await);
+    installation.user("alice", "correct horse").await;
+    let url = nextcloud.url();
+    let environment = [
+        ("AUTH", "database,nextcloud"),
+        ("NEXTCLOUD_URL", url.as_str()),
+        ("THROTTLE_MAX_ATTEMPTS", "2"),
+    ];
+    let daemon = installation.daemon(&environment).await;
+    (installation, nextcloud, daemon)
+}
+
+#[tokio::test]
+async fn guesses_count_although_nextcloud_fails_or_throttles() {
+    let (_installation, nextcloud, daemon) = strict_daemon().await;
+    for (status, address) in [(503, "203.0.113.1"), (429, "203.0.113.2"), (500, "203.0.113.3")] {
+        nextcloud.answer("/index.php/apps/notify_push/uid", Some(Answer::new(status, "")));
+        for user in ["alice", "mallory"] {
+            assert_eq!(answer_to(&daemon, address, user, "guess").await, LATER, "{status}");
+        }
+        let right = answer_to(&daemon, address, "alice", "correct horse").await;
+        assert_eq!(right, LATER, "{status}");
+    }
+    let elsewhere = answer_to(&daemon, "203.0.113.9", "alice", "correct horse").await;
+    assert_eq!(elsewhere, "authenticated");
+}
+
+#[tokio::test]
+async fn guesses_count_although_the_client_disconnects() {
+    let (_installation, nextcloud, daemon) = strict_daemon().await;
+    nextcloud.delay(std::time::Duration::from_secs(3600));
+    let chain = [("x-forwarded-for", "203.0.113.1")];
+    let mut client = Client::connect_with(&daemon.url(), &chain).await.unwrap();
+    client.say("alice").await;
+    client.say("guess 1").await;
+    nextcloud.asked_at_least(1).await;
+    drop(client);
+    assert_eq!(answer_to(&daemon, "203.0.113.1", "alice", "guess 2").await, LATER);
+    assert_eq!(answer_to(&daemon, "203.0.113.1", "alice", "correct horse").await, LATER);
+    assert_eq!(answer_to(&daemon, "203.0.113.2", "alice", "correct horse").await, "authenticated");
 }
