@@ -4,20 +4,19 @@ use super::{
     DaemonStartError, RuntimeEnvironment,
     listeners::{DaemonListeners, ListenerContext},
     reload::{ConfigReader, LiveSettings, ReloadableService},
-    self_probe::{DaemonProbe, ProbeEndpoint},
+    self_probe::DaemonProbe,
+    started_service::StartedService,
 };
 use crate::{
     config::{ServiceEntry, ServiceName, ServiceRoute},
-    health::{HealthRegistry, ServiceDependency},
+    health::HealthRegistry,
     lifecycle,
     lifecycle::{
         ExitReason, ProcessSignal, ServiceManager, ShutdownSequence, TaskGroup, feed_watchdog,
     },
     runtime::{DaemonSettings, MetricsPage},
     server::{LocalAddress, client_address::ClientAddressResolver},
-    services::{
-        BoxedService, RunningService, ServiceContext, ServiceInput, ShutdownPhases, WallClock,
-    },
+    services::{BoxedService, ServiceContext, ServiceInput, ShutdownPhases, WallClock},
 };
 use futures_util::Stream;
 use ipnet::IpNet;
@@ -38,32 +37,6 @@ pub struct Daemon {
     service_listeners: Vec<LocalAddress>,
     admin: Option<LocalAddress>,
     probe: DaemonProbe,
-}
-
-/// A running service with its place in the configuration.
-pub(super) struct StartedService {
-    pub(super) name: Option<ServiceName>,
-    pub(super) route: ServiceRoute,
-    pub(super) running: RunningService,
-    /// The bound listener of its own that its self-test connects to.
-    pub(super) probe_endpoint: Option<ProbeEndpoint>,
-}
-
-impl StartedService {
-    /// Its dependencies under its name.
-    pub(super) fn dependencies(&self) -> Vec<ServiceDependency> {
-        let service: Option<Arc<str>> = self.name.as_ref().map(|name| name.as_str().into());
-        let own = |dependency: &ServiceDependency| ServiceDependency {
-            service: service.clone(),
-            ..dependency.clone()
-        };
-        self.running.dependencies.iter().map(own).collect()
-    }
-
-    /// The health of this service alone.
-    pub(super) fn health(&self, whole: &HealthRegistry) -> HealthRegistry {
-        whole.of(self.dependencies())
-    }
 }
 
 /// Starts the services.

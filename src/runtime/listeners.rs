@@ -1,8 +1,8 @@
 //! The daemon's listeners: bound before anything else can fail, served when everything has started.
 
 use super::{
-    DaemonStartError, certificates::ServerCertificates, daemon::StartedService,
-    routes::service_routes, self_probe::ProbeEndpoint,
+    DaemonStartError, certificates::ServerCertificates, probe_endpoint::ProbeEndpoint,
+    routes::service_routes, started_service::StartedService,
 };
 use crate::{
     health::HealthRegistry,

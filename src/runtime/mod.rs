@@ -10,9 +10,11 @@ pub use metrics_page::MetricsPage;
 mod certificates;
 mod daemon;
 mod listeners;
+mod probe_endpoint;
 mod reload;
 mod routes;
 mod self_probe;
+mod started_service;
 
 pub use daemon::Daemon;
 pub use reload::{ConfigReader, ReloadedConfig};

@@ -1,6 +1,6 @@
 //! Applies a changed configuration to the running daemon, as far as settings can change live.
 
-use super::{certificates::ServerCertificates, daemon::StartedService};
+use super::{certificates::ServerCertificates, started_service::StartedService};
 use crate::{
     config::{ChangeEffect, ServiceEntry, ServiceName, ServiceRoute, SettingChange},
     lifecycle::ReloadHandler,

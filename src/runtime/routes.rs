@@ -1,6 +1,6 @@
 //! Routes a request of the shared listener to its service.
 
-use super::daemon::StartedService;
+use super::started_service::StartedService;
 use crate::{
     config::ServiceRoute,
     health::HealthRegistry,

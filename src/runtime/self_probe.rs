@@ -1,20 +1,15 @@
 //! The self-test behind the service manager's watchdog: every service is tested over the daemon's listeners.
 
-use super::daemon::StartedService;
+use super::{
+    probe_endpoint::{ProbeConnectError, ProbeEndpoint},
+    started_service::StartedService,
+};
 use crate::{
-    client::{ConnectionPreamble, loopback_reachable, self_tls_connector, send_proxy_preamble},
     config::{ServiceName, ServiceRoute},
-    server::LocalAddress,
-    services::{ByteStream, SelfProbe, SelfProbeError, SelfTest, SelfTestTask},
+    services::{SelfProbe, SelfProbeError, SelfTest, SelfTestTask},
 };
 use futures_util::future::try_join_all;
-use rustls::pki_types::ServerName;
-use std::{
-    io,
-    net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
-};
-use tokio::net::{TcpStream, UnixStream};
+use std::sync::Arc;
 
 /// Why the daemon failed its self-test.
 #[derive(Debug, thiserror::Error)]
@@ -27,12 +22,9 @@ pub(super) enum DaemonProbeError {
         /// What failed.
         cause: SelfProbeError,
     },
-    /// TCP, the unix socket or TLS.
+    /// The listener can't be reached.
     #[error("can't connect to the daemon's own listener")]
-    Connect(#[from] io::Error),
-    /// TLS can't be set up.
-    #[error("TLS can't be set up")]
-    Tls(#[from] rustls::Error),
+    Connect(#[from] ProbeConnectError),
 }
 
 fn prefix(service: &Option<ServiceName>) -> String {
@@ -41,13 +33,6 @@ fn prefix(service: &Option<ServiceName>) -> String {
 
 /// The self-tests of all services.
 pub(super) struct DaemonProbe(Vec<ServiceProbe>);
-
-/// A bound listener, and how a connection to it begins.
-#[derive(Clone)]
-pub(super) struct ProbeEndpoint {
-    pub(super) local: LocalAddress,
-    pub(super) preamble: ConnectionPreamble,
-}
 
 struct ServiceProbe {
     service: Option<ServiceName>,
@@ -87,34 +72,11 @@ impl ServiceProbe {
     async fn run(&self) -> Result<(), DaemonProbeError> {
         let result = match &self.method {
             ProbeMethod::Client { endpoint, route, probe } => {
-                let endpoint = endpoint.as_ref().ok_or(io::ErrorKind::AddrNotAvailable);
-                let stream = Box::pin(endpoint.map_err(io::Error::from)?.connect()).await?;
-                probe.go(stream, route).await
+                let endpoint = endpoint.as_ref().ok_or(ProbeConnectError::NoListener)?;
+                probe.go(Box::pin(endpoint.connect()).await?, route).await
             }
             ProbeMethod::Task(task) => task.run().await,
         };
         result.map_err(|cause| DaemonProbeError::Service { service: self.service.clone(), cause })
-    }
-}
-
-impl ProbeEndpoint {
-    async fn connect(&self) -> Result<Box<dyn ByteStream>, DaemonProbeError> {
-        let address = match &self.local {
-            LocalAddress::Unix(path) => {
-                let mut stream = UnixStream::connect(path).await?;
-                send_proxy_preamble(&mut stream, self.preamble).await?;
-                return Ok(Box::new(stream));
-            }
-            LocalAddress::Tcp(address) => {
-                SocketAddr::new(loopback_reachable(address.ip()), address.port())
-            }
-        };
-        let mut stream = TcpStream::connect(address).await?;
-        send_proxy_preamble(&mut stream, self.preamble).await?;
-        if !self.preamble.tls {
-            return Ok(Box::new(stream));
-        }
-        let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
-        Ok(Box::new(self_tls_connector()?.connect(name, stream).await?))
     }
 }

@@ -30,7 +30,7 @@ pub use stream::ClientStream;
 
 pub use observer::{ConnectionObserver, NoopConnectionObserver, RefusalReason};
 
-pub use reply::{HttpRoutes, routes, text};
+pub use reply::{HttpRoutes, method_not_allowed, routes, text};
 
 pub use pre_auth::{PreAuthConnection, PreAuthLimiter};
 pub use settings::{BindAddress, ListenSettings, PreAuthLimits, TlsFiles};

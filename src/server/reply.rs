@@ -1,6 +1,6 @@
 //! What a client hears when no route wants its request: a status and a few words, nothing internal.
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header::ALLOW};
 use std::convert::Infallible;
 use warp::{
     Filter, Rejection,
@@ -58,4 +58,10 @@ fn is_clients_fault(rejection: &Rejection) -> bool {
         || rejection.find::<reject::InvalidHeader>().is_some()
         || rejection.find::<reject::InvalidQuery>().is_some()
         || rejection.find::<warp::body::BodyDeserializeError>().is_some()
+}
+
+/// 405 with the allowed methods.
+pub fn method_not_allowed(allowed: &'static str) -> Response {
+    let reply = text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed\n");
+    warp::reply::with_header(reply, ALLOW, HeaderValue::from_static(allowed)).into_response()
 }

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     health::HealthRegistry,
     runtime::health_routes,
-    server::{RequestOrigin, text},
+    server::{RequestOrigin, method_not_allowed, text},
     services::Sessions,
     telemetry::{
         log::LogControl,
@@ -17,8 +17,7 @@ use crate::{
 };
 use futures_util::{Stream, StreamExt, future::ready};
 use http::{
-    HeaderMap, HeaderValue, Method, StatusCode,
-    header::{ALLOW, CONTENT_TYPE as CONTENT_TYPE_HEADER},
+    HeaderMap, HeaderValue, Method, StatusCode, header::CONTENT_TYPE as CONTENT_TYPE_HEADER,
 };
 use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -120,7 +119,7 @@ fn health_report(
 
 fn render_metrics(method: &Method, page: &dyn Fn() -> Result<String, MetricsError>) -> Response {
     if !matches!(*method, Method::GET | Method::HEAD) {
-        return not_allowed("GET, HEAD");
+        return method_not_allowed("GET, HEAD");
     }
     match page() {
         Ok(page) => {
@@ -144,7 +143,7 @@ fn log_level(log: &LogControl, method: &Method, filter: &str) -> Response {
                     .into_response();
             }
         }
-        _ => return not_allowed("GET, HEAD, PUT, DELETE"),
+        _ => return method_not_allowed("GET, HEAD, PUT, DELETE"),
     }
     let current = log.current();
     if *method != Method::GET && *method != Method::HEAD {
@@ -170,7 +169,7 @@ async fn revoke(
             tracing::debug!(user, "revoked user");
             format!("{closed}\n").into_response()
         }
-        _ => not_allowed("POST"),
+        _ => method_not_allowed("POST"),
     }
 }
 
@@ -180,7 +179,7 @@ async fn list_sessions(
     AdminRequest { query, .. }: AdminRequest,
 ) -> Response {
     if method != Method::GET {
-        return not_allowed("GET");
+        return method_not_allowed("GET");
     }
     let (wanted, user) = (parameter(&query, SERVICE), parameter(&query, USER));
     if let Some(name) = wanted.as_deref()
@@ -228,11 +227,6 @@ fn select<'s>(
     let names = services.iter().filter_map(|(name, _)| name.as_deref()).take(MAX_LISTED);
     let names = names.collect::<Vec<_>>().join(", ");
     Err(format!("Which service? There are: {names} (notify_push revoke --service <name> <user>)\n"))
-}
-
-pub(super) fn not_allowed(allowed: &'static str) -> Response {
-    let reply = text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed\n");
-    warp::reply::with_header(reply, ALLOW, HeaderValue::from_static(allowed)).into_response()
 }
 
 /// What was asked besides the path.

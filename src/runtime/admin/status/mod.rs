@@ -6,7 +6,7 @@ mod page;
 use super::access::{is_from_page, may_control, may_view};
 use crate::{
     runtime::status::{DemoControls, StatusSampler},
-    server::{RequestOrigin, text},
+    server::{RequestOrigin, method_not_allowed, text},
     telemetry::log::LogControl,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -123,7 +123,7 @@ impl StatusHandler {
             return text(StatusCode::FORBIDDEN, REMOTE_HINT);
         }
         if !is_get(method) {
-            return super::routes::not_allowed("GET, HEAD");
+            return method_not_allowed("GET, HEAD");
         }
         let socket = self.status.play.as_ref().and_then(|play| play.socket.get());
         self.page.response(socket.map(String::as_str))
@@ -139,7 +139,7 @@ impl StatusHandler {
             return text(StatusCode::FORBIDDEN, "Forbidden\n");
         }
         if *method != Method::GET {
-            return super::routes::not_allowed("GET");
+            return method_not_allowed("GET");
         }
         match Arc::clone(&self.watcher_permits).try_acquire_owned() {
             Ok(permit) => {
@@ -164,7 +164,7 @@ impl StatusHandler {
             return text(StatusCode::FORBIDDEN, "Forbidden\n");
         }
         if *method != Method::POST {
-            return super::routes::not_allowed("POST");
+            return method_not_allowed("POST");
         }
         match (play.act)(what).await {
             true => text(StatusCode::OK, "done\n"),
