@@ -1,40 +1,50 @@
-//! `notify_push`: tells exactly the clients concerned that something changed.
+//! `notify_push`: notifies exactly the affected clients that something changed.
 //!
 //! ```text
-//! source ─Message▶ host.decode ─Event▶ recipients ─[Recipient]▶ hub ─Notice▶ pending_notices ▶ session ─Frame▶ stream ▶ client
-//!                                                     auth chain ◀─Credentials─ front ◀──────────────────────┘
+//!            client::redis                services::nextcloud             push::hub            server
+//! Redis ──▶ subscription ──SourceEvent──▶ decode ─▶ audience ──Notice──▶ shards ─▶ session ─▶ WebSocket ──▶ client
+//!            server::upgrade              services::nextcloud             push::hub
+//! client ──▶ WebSocket ──LoginAttempt──▶ login: ticket, database, HTTP ──JoinRequest──▶ shard
 //! ```
 //!
-//! The modules below are declared in the order of that road; `ARCHITECTURE.md` is the map.
+//! The modules are declared from the bottom up: each uses only those before it. `ARCHITECTURE.md` is the map.
 
-pub mod cli;
-pub mod health;
-pub mod push;
-// Vocabulary: plain values, no I/O.
+// The log and the metrics registry.
+pub mod telemetry;
 
-pub mod websocket;
-
-// A client's connection, in its two lives.
-
-// TLS connections that we open.
-
-// Core: decides; owns no socket and no clock.
-
-// Edges: sockets, files, processes.
-pub mod client;
-pub mod server;
-
-// Seam and hosts.
-
-pub mod services;
-
-// What surrounds the road.
+// The settings table, its layers, and the values that they hold.
 pub mod config;
-pub mod runtime;
-// It plays with both.
-#[cfg(all(feature = "nextcloud", feature = "webhook"))]
-pub mod demo;
-pub mod doctor;
+
+// Signals, tracked tasks, phases of a shutdown, the service manager and its watchdog.
 pub mod lifecycle;
 
-pub mod telemetry;
+// RFC 6455 without a socket: bytes in, items out.
+pub mod websocket;
+
+// The state of what services depend on.
+pub mod health;
+
+// Everything that connects out: databases, Redis, TLS.
+pub mod client;
+
+// Everything that listens: accept, TLS, limits before authentication, HTTP, WebSocket.
+pub mod server;
+
+// Only for services with clients: the hub, sessions and notices.
+pub mod push;
+
+// Findings, and the run of all checks.
+pub mod doctor;
+
+// The services, one folder each, and their interface to the daemon.
+pub mod services;
+
+// The daemon: start, reload, admin API, status page.
+pub mod runtime;
+
+// The main jobs with nothing installed.
+#[cfg(all(feature = "nextcloud", feature = "webhook"))]
+pub mod demo;
+
+// The command line.
+pub mod cli;
