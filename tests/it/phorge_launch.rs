@@ -116,7 +116,7 @@ async fn a_server_that_dies_is_run_again() {
     until("another server runs", async || server.server().filter(|pid| *pid != first)).await;
     server.serves().await;
     let log = std::fs::read_to_string(server.folder.path().join("log/aphlict.log")).unwrap();
-    assert!(log.contains("run again in two seconds"), "{log}");
+    assert!(log.contains("restarting in two seconds"), "{log}");
     assert_eq!(server.run("stop").0, 0);
 }
 

@@ -270,7 +270,7 @@ async fn the_doctor_looks_at_the_shared_listener_as_those_who_know_the_hosts_nam
     assert!(report.contains(&format!("127.0.0.1:{port} answers 501")), "{report}");
     let listen = format!("port = {port}\nproxy_protocol = true");
     let (_, report) = run(&["doctor", "--config", &file(&listen)]);
-    assert!(report.contains("behind a proxy that says who connects"), "{report}");
+    assert!(report.contains("expects a PROXY protocol header"), "{report}");
 }
 
 #[test]
@@ -306,7 +306,7 @@ fn what_holds_and_who_said_it_can_be_seen_before_a_start() {
         (["--peers", "http://:secret@push2"], "--peers: expected addresses"),
         (["--peers", "http://push2?x"], "--peers: expected addresses"),
         (["--peers", "http://push2#x"], "--peers: expected addresses"),
-        (["--client-tls-cert", "x"], "--client-tls-cert: a certificate and its key"),
+        (["--client-tls-cert", "x"], "--client-tls-cert: a certificate needs its key"),
         (["--max-subscriptions", "0"], "--max-subscriptions: expected a number from 1"),
         (["--config", "/nowhere/aphlict.json"], "cannot read /nowhere/aphlict.json"),
     ] {
