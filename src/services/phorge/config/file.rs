@@ -5,6 +5,7 @@ use crate::server::{BindAddress, ListenSettings, TlsFiles};
 use serde_json::Value;
 use std::{
     collections::HashSet,
+    io,
     net::{IpAddr, Ipv4Addr},
     path::{Path, PathBuf},
 };
@@ -69,12 +70,19 @@ const KEYS: &[&str] = &["servers", "logs", "cluster", "pidfile", "memory.hint"];
 const SERVER_KEYS: &[&str] = &["type", "port", "listen", "ssl.key", "ssl.cert", "ssl.chain"];
 const PEER_KEYS: &[&str] = &["host", "port", "protocol"];
 
+/// Looks up the addresses of a host name.
+pub type HostResolver<'a> = &'a dyn Fn(&str) -> io::Result<Vec<IpAddr>>;
+
 impl AphlictFile {
-    /// Parses the file's text.
+    /// Parses the file's text; `resolve` looks up host names of listeners.
     ///
     /// # Errors
     /// [`AphlictFileError`].
-    pub fn parse(file: &Path, text: &str) -> Result<Self, AphlictFileError> {
+    pub fn parse(
+        file: &Path,
+        text: &str,
+        resolve: HostResolver<'_>,
+    ) -> Result<Self, AphlictFileError> {
         let document: Value = serde_json::from_str(text).map_err(|error| {
             AphlictFileError::new(
                 file,
@@ -85,7 +93,7 @@ impl AphlictFile {
         let root = ConfigObject::new(file, "", &document, KEYS)?;
         let cluster = cluster(&root)?;
         let mut notes = Vec::new();
-        let servers = servers(&root, !cluster.is_empty(), &mut notes)?;
+        let servers = servers(&root, !cluster.is_empty(), resolve, &mut notes)?;
         let log = |object: ConfigObject<'_>| {
             object.path("path")?.ok_or_else(|| {
                 object.fault("path", "it is missing. Name the log file: \"/var/log/aphlict.log\"")
@@ -108,19 +116,20 @@ impl AphlictFile {
 fn servers(
     root: &ConfigObject<'_>,
     clustered: bool,
+    resolve: HostResolver<'_>,
     notes: &mut Vec<String>,
 ) -> Result<Vec<AphlictListener>, AphlictFileError> {
     let mut ports = HashSet::new();
     let mut servers = Vec::new();
     for object in root.objects("servers", SERVER_KEYS)? {
-        let server = server(&object)?;
+        let server = server(&object, resolve)?;
         let port = object.port("port")?;
         if port != 0 && !ports.insert(port) {
             let problem = "another server has this port. Give each a port of its own";
             return Err(object.fault("port", problem));
         }
-        if clustered && server.kind == AphlictListenerKind::Admin && object.get("listen").is_none()
-        {
+        let unset = object.non_empty("listen")?.is_none();
+        if clustered && server.kind == AphlictListenerKind::Admin && unset {
             notes.push(format!(
                 "{}.listen is missing: the admin server listens on 127.0.0.1 only (the original \
                  listened on all addresses). Peers need an address that they can reach",
@@ -140,18 +149,17 @@ fn servers(
     Ok(servers)
 }
 
-fn server(object: &ConfigObject<'_>) -> Result<AphlictListener, AphlictFileError> {
+fn server(
+    object: &ConfigObject<'_>,
+    resolve: HostResolver<'_>,
+) -> Result<AphlictListener, AphlictFileError> {
     let kind = match object.text("type")? {
         Some("client") => AphlictListenerKind::Client,
         Some("admin") => AphlictListenerKind::Admin,
         _ => return Err(object.fault("type", "expected \"client\" or \"admin\"")),
     };
-    let address = match object.text("listen")? {
-        Some("localhost") => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        Some(text) => Some(text.parse().map_err(|_| {
-            let problem = "expected an IP address such as \"0.0.0.0\" or \"::1\", without a port";
-            object.fault("listen", problem)
-        })?),
+    let address = match object.non_empty("listen")? {
+        Some(host) => Some(listen_address(object, host, resolve)?),
         // The admin server has no authentication: this machine only.
         None if kind == AphlictListenerKind::Admin => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         None => None,
@@ -161,9 +169,35 @@ fn server(object: &ConfigObject<'_>) -> Result<AphlictListener, AphlictFileError
     Ok(AphlictListener { kind, listen })
 }
 
+/// An address, or the first one of a host name, IPv4 before IPv6: the same one at each reload.
+fn listen_address(
+    object: &ConfigObject<'_>,
+    host: &str,
+    resolve: HostResolver<'_>,
+) -> Result<IpAddr, AphlictFileError> {
+    if let Ok(address) = host.trim_matches(['[', ']']).parse() {
+        return Ok(address);
+    }
+    let name = host.chars().all(|letter| letter.is_alphanumeric() || ".-_".contains(letter));
+    if !name {
+        let problem =
+            "expected a host name or an IP address such as \"0.0.0.0\" or \"::1\", without a port";
+        return Err(object.fault("listen", problem));
+    }
+    match resolve(host).map(|addresses| addresses.into_iter().min()) {
+        Ok(Some(address)) => Ok(address),
+        Ok(None) => Err(object.fault("listen", format!("the name {host} has no address"))),
+        Err(error) => {
+            let problem = format!("the name {host} can't be resolved ({error}). Use an IP address");
+            Err(object.fault("listen", problem))
+        }
+    }
+}
+
 fn tls(object: &ConfigObject<'_>) -> Result<Option<TlsFiles>, AphlictFileError> {
-    let chain = object.path("ssl.chain")?;
-    match (object.path("ssl.cert")?, object.path("ssl.key")?) {
+    let path = |key| Ok(object.non_empty(key)?.map(PathBuf::from));
+    let chain = path("ssl.chain")?;
+    match (path("ssl.cert")?, path("ssl.key")?) {
         (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key, chain })),
         (None, None) if chain.is_none() => Ok(None),
         (None, None) => {
@@ -210,7 +244,7 @@ mod tests {
     use super::{AphlictFile, AphlictListenerKind};
     use crate::server::BindAddress;
     use serde_json::{Value, json};
-    use std::{net::IpAddr, path::Path};
+    use std::{io, net::IpAddr, path::Path};
 
     fn shipped() -> Value {
         json!({
@@ -227,7 +261,15 @@ mod tests {
 
     fn read(document: &Value) -> Result<AphlictFile, String> {
         let file = Path::new("/etc/aphlict.json");
-        AphlictFile::parse(file, &document.to_string()).map_err(|fault| fault.to_string())
+        AphlictFile::parse(file, &document.to_string(), &resolve).map_err(|fault| fault.to_string())
+    }
+
+    fn resolve(name: &str) -> io::Result<Vec<IpAddr>> {
+        match name {
+            "localhost" => Ok(vec!["::1".parse().unwrap(), "127.0.0.1".parse().unwrap()]),
+            "push.example" => Ok(vec!["2001:db8::7".parse().unwrap()]),
+            _ => Err(io::Error::other("no such name")),
+        }
     }
 
     fn with(change: impl FnOnce(&mut Value)) -> Result<AphlictFile, String> {
@@ -294,6 +336,32 @@ mod tests {
     }
 
     #[test]
+    fn listeners_may_have_host_names() {
+        let file = with(|it| {
+            it["servers"][0]["listen"] = json!("push.example");
+            it["servers"][1]["listen"] = json!("localhost");
+        });
+        let addresses: Vec<_> = bound(&file.unwrap()).into_iter().map(|(_, at, _)| at).collect();
+        assert_eq!(addresses, [Some("2001:db8::7".to_owned()), Some("127.0.0.1".to_owned())]);
+        let text = with(|it| it["servers"][0]["listen"] = json!("nowhere.example")).unwrap_err();
+        assert!(text.contains("servers[0].listen: the name nowhere.example can't be"), "{text}");
+    }
+
+    #[test]
+    fn empty_texts_count_as_missing() {
+        let file = with(|it| {
+            for key in ["listen", "ssl.key", "ssl.cert", "ssl.chain"] {
+                it["servers"][0][key] = json!("");
+                it["servers"][1][key] = json!("");
+            }
+        });
+        let file = file.unwrap();
+        assert!(file.servers.iter().all(|server| server.listen.tls.is_none()));
+        let addresses: Vec<_> = bound(&file).into_iter().map(|(_, at, _)| at).collect();
+        assert_eq!(addresses, [None, Some("127.0.0.1".to_owned())]);
+    }
+
+    #[test]
     fn errors_name_file_and_key() {
         let peer = json!({"host": "a", "port": 1, "protocol": "http"});
         let wrong: Vec<(&str, Result<_, _>)> = vec![
@@ -353,7 +421,7 @@ mod tests {
             assert!(text.starts_with("/etc/aphlict.json: "), "{text}");
             assert!(text.contains(expected), "{text}, not {expected}");
         }
-        let text = AphlictFile::parse(Path::new("/f"), "{").unwrap_err().to_string();
+        let text = AphlictFile::parse(Path::new("/f"), "{", &resolve).unwrap_err().to_string();
         assert!(text.starts_with("/f: this is not JSON") && text.contains("line 1"), "{text}");
     }
 }

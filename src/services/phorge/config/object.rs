@@ -51,6 +51,14 @@ impl<'a> ConfigObject<'a> {
         text.map(Some).ok_or_else(|| self.fault(key, "expected a text that isn't empty"))
     }
 
+    /// A text; an empty one counts as missing, as in JavaScript.
+    pub(super) fn non_empty(&self, key: &str) -> Result<Option<&'a str>, AphlictFileError> {
+        match self.get(key).and_then(Value::as_str) {
+            Some("") => Ok(None),
+            _ => self.text(key),
+        }
+    }
+
     pub(super) fn path(&self, key: &str) -> Result<Option<PathBuf>, AphlictFileError> {
         Ok(self.text(key)?.map(PathBuf::from))
     }

@@ -13,7 +13,8 @@ use crate::{
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -219,8 +220,8 @@ impl<'a> LoadedAphlictFile<'a> {
         let text = layers
             .read(path)
             .map_err(|source| ConfigError::HostsFile { path: path.to_owned(), source })?;
-        let content =
-            AphlictFile::parse(path, &text).map_err(|fault| ConfigError::File(fault.into()))?;
+        let content = AphlictFile::parse(path, &text, &resolve)
+            .map_err(|fault| ConfigError::File(fault.into()))?;
         Ok(Self { path, text, content })
     }
 
@@ -233,6 +234,11 @@ impl<'a> LoadedAphlictFile<'a> {
             source: SettingSource::File { file: self.path.into(), line, key: key.to_owned() },
         }
     }
+}
+
+/// Asks the system's resolver; settings are read where blocking is fine.
+fn resolve(name: &str) -> io::Result<Vec<IpAddr>> {
+    Ok((name, 0).to_socket_addrs()?.map(|address| address.ip()).collect())
 }
 
 /// The names of the settings of one kind of listener.
