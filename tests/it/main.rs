@@ -33,6 +33,7 @@ mod nextcloud_http;
 mod operator;
 mod panics;
 mod pgbouncer;
+mod phorge_admin;
 mod phorge_browser;
 mod phorge_cluster;
 mod phorge_launch;

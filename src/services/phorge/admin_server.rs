@@ -11,13 +11,14 @@ use super::{
 };
 use crate::{
     push::{HubMetrics, hub::Hub},
+    server::RequestOrigin,
     telemetry::metrics::Counter,
 };
 use bytes::Buf;
 use futures_util::{Stream, TryStreamExt};
 use http::{
-    HeaderValue, Method, StatusCode,
-    header::{ALLOW, CONTENT_TYPE, RETRY_AFTER},
+    HeaderMap, HeaderValue, Method, StatusCode,
+    header::{ALLOW, CONTENT_TYPE, ORIGIN, RETRY_AFTER},
 };
 use std::{
     pin::pin,
@@ -78,15 +79,18 @@ enum PublishRejection {
 pub fn routes(admin: AphlictAdminHandler) -> BoxedFilter<(Response,)> {
     let (admin, body_budget) = (Arc::new(admin), Arc::new(Semaphore::new(MAX_BODIES)));
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    let from = warp::header::headers_cloned().and(warp::ext::optional::<RequestOrigin>());
     warp::method()
         .and(warp::path::full())
         .and(query)
+        .and(from)
         .and(warp::body::stream())
-        .then(move |method, path: FullPath, query: String, body| {
+        .then(move |method, path: FullPath, query: String, headers: HeaderMap, origin, body| {
             let (admin, body_budget) = (Arc::clone(&admin), Arc::clone(&body_budget));
             async move {
                 match (path.as_str(), method) {
-                    ("/", Method::POST) => admin.publish(&query, body, &body_budget).await,
+                    _ if is_from_web_page(&headers) => StatusCode::FORBIDDEN.into_response(),
+                    ("/", Method::POST) => admin.publish(&query, body, &body_budget, origin).await,
                     ("/", _) => only_post(),
                     ("/status/", _) => admin.status(&query).await,
                     _ => StatusCode::NOT_FOUND.into_response(),
@@ -96,20 +100,34 @@ pub fn routes(admin: AphlictAdminHandler) -> BoxedFilter<(Response,)> {
         .boxed()
 }
 
+/// Whether a script or form of a web page sent the request: browsers mark those with `Origin` or
+/// `Sec-Fetch-Site`. Any page could otherwise publish through the browser of a user who reaches this port,
+/// as the protocol has no authentication and a plain POST needs no preflight. Phorge and peers send
+/// neither header. A status page that a user opened by hand has the site `none`.
+fn is_from_web_page(headers: &HeaderMap) -> bool {
+    headers.contains_key(ORIGIN) || headers.get("sec-fetch-site").is_some_and(|site| site != "none")
+}
+
 impl AphlictAdminHandler {
     async fn publish(
         &self,
         query: &str,
         body: impl Stream<Item = Result<impl Buf, warp::Error>>,
         body_budget: &Arc<Semaphore>,
+        origin: Option<RequestOrigin>,
     ) -> Response {
-        match self.take(query, body, body_budget).await {
+        let received = self.receive(query, body, body_budget).await;
+        if let (Ok(()), Some(origin)) = (received, origin) {
+            // A publisher's connection is no unauthenticated one that may be closed for another.
+            origin.mark_joined();
+        }
+        match received {
             Ok(()) => json(&serde_json::json!({ "fingerprint": self.fingerprint.as_str() })),
             Err(refusal) => refusal.into_response(),
         }
     }
 
-    async fn take(
+    async fn receive(
         &self,
         query: &str,
         body: impl Stream<Item = Result<impl Buf, warp::Error>>,
