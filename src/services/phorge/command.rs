@@ -1,13 +1,23 @@
 //! Parses the commands that browsers send over their WebSocket (`specs/aphlict.md` section 5).
 
-use serde_json::Value;
-use std::time::Duration;
+use indexmap::IndexSet;
+use serde::{
+    Deserializer as _,
+    de::{MapAccess, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+use std::{fmt, time::Duration};
 
 /// The default age of a replay: all that the history holds.
 const ALL: Duration = Duration::from_secs(60);
 
 /// The longest id in bytes, far above Phorge's 30; longer ones are ignored.
 pub const MAX_ID: usize = 256;
+/// The longest string as written that is decoded: each byte of an id may be an escape of six.
+const MAX_WRITTEN: usize = 6 * MAX_ID + 2;
+/// The most elements in the array of one command, duplicates included: twice the ids that a browser may
+/// subscribe to where nothing else is set. A client that sends more is closed.
+pub const MAX_ELEMENTS: usize = 16_384;
 
 /// One valid command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,19 +44,23 @@ pub enum InvalidCommand {
     /// Its `data` has the wrong type.
     #[error("a command with other data than it needs")]
     Data,
+    /// Its array has more than [`MAX_ELEMENTS`] elements.
+    #[error("a command with more than {MAX_ELEMENTS} ids")]
+    TooManyIds,
 }
 
 impl AphlictCommand {
-    /// Parses one message.
+    /// Parses one message. Nothing is kept of what isn't needed: the work is at most two passes over the
+    /// text, whatever is in it.
     ///
     /// # Errors
     /// [`InvalidCommand`]: as with the original, the client gets no reply.
     pub fn parse(text: &str) -> Result<Self, InvalidCommand> {
-        let Ok(Value::Object(message)) = serde_json::from_str(text) else {
-            return Err(InvalidCommand::NoCommand);
-        };
-        let data = message.get("data").unwrap_or(&Value::Null);
-        match message.get("command").and_then(Value::as_str).ok_or(InvalidCommand::NoCommand)? {
+        let [command, data] =
+            last_members(text, ["command", "data"]).ok_or(InvalidCommand::NoCommand)?;
+        let command = command.and_then(string).ok_or(InvalidCommand::NoCommand)?;
+        let data = data.map_or("null", RawValue::get);
+        match command.as_str() {
             "subscribe" => ids(data).map(Self::Subscribe),
             "unsubscribe" => ids(data).map(Self::Unsubscribe),
             "replay" => age(data).map(Self::Replay),
@@ -56,25 +70,94 @@ impl AphlictCommand {
     }
 }
 
-fn ids(data: &Value) -> Result<Vec<String>, InvalidCommand> {
-    let elements = data.as_array().ok_or(InvalidCommand::Data)?;
-    let texts = elements.iter().filter_map(Value::as_str);
-    Ok(texts.filter(|id| id.len() <= MAX_ID).map(str::to_owned).collect())
+/// The distinct ids of an array, in order of first appearance.
+fn ids(data: &str) -> Result<Vec<String>, InvalidCommand> {
+    let ElementVisitor { ids, count } = serde_json::Deserializer::from_str(data)
+        .deserialize_seq(ElementVisitor::default())
+        .map_err(|_| InvalidCommand::Data)?;
+    if count > MAX_ELEMENTS {
+        return Err(InvalidCommand::TooManyIds);
+    }
+    Ok(ids.into_iter().collect())
 }
 
 /// The age of a replay: missing or zero means everything, negative means nothing.
-fn age(data: &Value) -> Result<Duration, InvalidCommand> {
-    let data = data.as_object().ok_or(InvalidCommand::Data)?;
-    match data.get("age").and_then(Value::as_f64) {
+fn age(data: &str) -> Result<Duration, InvalidCommand> {
+    let [age] = last_members(data, ["age"]).ok_or(InvalidCommand::Data)?;
+    match age.and_then(|age| serde_json::from_str(age.get()).ok()) {
         None | Some(0.0) => Ok(ALL),
         Some(millis) if millis < 0.0 => Ok(Duration::ZERO),
         Some(millis) => Ok(Duration::try_from_secs_f64(millis / 1000.0).unwrap_or(Duration::MAX)),
     }
 }
 
+/// A short JSON string; None for other types.
+fn string(raw: &RawValue) -> Option<String> {
+    if raw.get().len() > MAX_WRITTEN { None } else { serde_json::from_str(raw.get()).ok() }
+}
+
+/// The values of these members of an object, the last of several with one name; None if the text is not
+/// an object.
+fn last_members<'a, const N: usize>(
+    text: &'a str,
+    names: [&'static str; N],
+) -> Option<[Option<&'a RawValue>; N]> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let members = reader.deserialize_map(MemberVisitor(names)).ok()?;
+    reader.end().ok()?;
+    Some(members)
+}
+
+struct MemberVisitor<const N: usize>([&'static str; N]);
+
+impl<'de, const N: usize> Visitor<'de> for MemberVisitor<N> {
+    type Value = [Option<&'de RawValue>; N];
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut values = [None; N];
+        while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+            let Some(name) = string(name) else { continue };
+            if let Some(index) = self.0.iter().position(|known| *known == name) {
+                values[index] = Some(value);
+            }
+        }
+        Ok(values)
+    }
+}
+
+#[derive(Default)]
+struct ElementVisitor {
+    ids: IndexSet<String>,
+    /// All elements, also those that are no ids.
+    count: usize,
+}
+
+impl<'de> Visitor<'de> for ElementVisitor {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut sequence: A) -> Result<Self, A::Error> {
+        while let Some(element) = sequence.next_element::<&RawValue>()? {
+            self.count += 1;
+            if self.count > MAX_ELEMENTS {
+                continue;
+            }
+            self.ids.extend(string(element).filter(|id| id.len() <= MAX_ID));
+        }
+        Ok(self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{ALL, AphlictCommand, InvalidCommand, MAX_ID};
+    use super::{ALL, AphlictCommand, InvalidCommand, MAX_ELEMENTS, MAX_ID};
     use std::time::Duration;
 
     fn subscribe(ids: &[&str]) -> Result<AphlictCommand, InvalidCommand> {
@@ -141,5 +224,32 @@ mod tests {
         let long = "x".repeat(MAX_ID + 1);
         let text = format!(r#"{{"command":"subscribe","data":["a",7,null,["b"],"{long}","c"]}}"#);
         assert_eq!(AphlictCommand::parse(&text), subscribe(&["a", "c"]));
+    }
+
+    #[test]
+    fn of_duplicate_members_the_last_counts_and_names_may_be_escaped() {
+        let text = r#"{"command":7,"data":["a"],"comm\u0061nd":"subscribe","data":["b","b"]} "#;
+        assert_eq!(AphlictCommand::parse(text), subscribe(&["b"]));
+        assert_eq!(AphlictCommand::parse(&format!("{text}x")), Err(InvalidCommand::NoCommand));
+    }
+
+    #[test]
+    fn arrays_have_a_longest_length() {
+        let text = |count: usize| {
+            let ids = vec![r#""a""#; count].join(",");
+            format!(r#"{{"command":"subscribe","data":[{ids}]}}"#)
+        };
+        assert_eq!(AphlictCommand::parse(&text(MAX_ELEMENTS)), subscribe(&["a"]));
+        let more = AphlictCommand::parse(&text(MAX_ELEMENTS + 1));
+        assert_eq!(more, Err(InvalidCommand::TooManyIds));
+    }
+
+    #[test]
+    fn nested_data_is_skipped_however_deep_it_is() {
+        let deep = "[".repeat(200_000) + &"]".repeat(200_000);
+        let text = format!(r#"{{"x":{deep},"command":"ping","data":{deep}}}"#);
+        assert_eq!(AphlictCommand::parse(&text), Ok(AphlictCommand::Ping));
+        let text = format!(r#"{{"command":"subscribe","data":[{deep},"a"]}}"#);
+        assert_eq!(AphlictCommand::parse(&text), subscribe(&["a"]));
     }
 }

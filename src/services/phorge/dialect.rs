@@ -9,7 +9,9 @@ use crate::{
     push::{
         notice::{ChangedIds, TopicId},
         recipient::Recipient,
-        session::{ClientDialect, ClientRequest, RejectReason, ReplaySource, TopicSpec},
+        session::{
+            ClientDialect, ClientRequest, CloseReason, RejectReason, ReplaySource, TopicSpec,
+        },
     },
     websocket::frame::Frame,
 };
@@ -38,11 +40,10 @@ impl SubscriptionLimit {
         self.0.store(subscription_limit, Relaxed);
     }
 
-    /// The distinct ids up to the limit, and one more, which shows the session that there are too many.
+    /// The ids up to the limit, and one more, which shows the session that there are too many.
     /// Each gets its instance's name as a prefix, so that the result may be many times as long.
-    fn of<'a>(&self, ids: &'a [String]) -> impl Iterator<Item = &'a String> {
-        let each: indexmap::IndexSet<&String> = ids.iter().collect();
-        each.into_iter().take(self.0.load(Relaxed).saturating_add(1))
+    fn cut<'a>(&self, ids: &'a [String]) -> impl Iterator<Item = &'a String> {
+        ids.iter().take(self.0.load(Relaxed).saturating_add(1))
     }
 }
 
@@ -67,7 +68,7 @@ impl AphlictDialect {
     fn execute(&self, command: AphlictCommand, home: &Recipient) -> ClientRequest {
         let named = |ids: Vec<String>| {
             self.subscription_limit
-                .of(&ids)
+                .cut(&ids)
                 .map(|id| PhorgeInstance::recipient_at(home, id))
                 .collect::<Vec<_>>()
         };
@@ -77,7 +78,7 @@ impl AphlictDialect {
             AphlictCommand::Replay(age) => {
                 let (history, home, now) = (self.history.clone(), home.clone(), self.now);
                 ClientRequest::Replay(ReplaySource::new(move || {
-                    history.lock().since(&home, age, now())
+                    history.snapshot(&home, age, now()).entries().cloned().collect()
                 }))
             }
             AphlictCommand::Ping => ClientRequest::Answer(self.pong.clone()),
@@ -123,6 +124,9 @@ impl ClientDialect for AphlictDialect {
 }
 
 fn ignored(why: InvalidCommand) -> ClientRequest {
+    if why == InvalidCommand::TooManyIds {
+        return ClientRequest::Close(CloseReason::LimitExceeded);
+    }
     tracing::debug!(%why, "ignoring an invalid command of a browser");
     ClientRequest::Nothing
 }
@@ -131,8 +135,9 @@ fn ignored(why: InvalidCommand) -> ClientRequest {
 mod tests {
     use super::{AphlictDialect, SubscriptionLimit};
     use crate::{
-        push::session::{BacklogEntry, ClientDialect, ClientRequest},
+        push::session::{BacklogEntry, ClientDialect, ClientRequest, CloseReason},
         services::phorge::{
+            command::MAX_ELEMENTS,
             history::{MessageIdentity, SharedMessageHistory},
             instance::PhorgeInstance,
             message::AphlictMessage,
@@ -172,6 +177,15 @@ mod tests {
         assert_eq!(named(r#""a","b","c","d","e","f","g""#), 4);
         dialect.subscription_limit.allow(5);
         assert_eq!(named(r#""a","b","c","d","e","f","g""#), 6);
+    }
+
+    #[test]
+    fn a_client_with_an_endless_array_is_closed() {
+        let home = PhorgeInstance::of_path("/").unwrap().home().clone();
+        let ids = vec!["7"; MAX_ELEMENTS + 1].join(",");
+        let text = format!(r#"{{"command":"unsubscribe","data":[{ids}]}}"#);
+        let closed = ClientRequest::Close(CloseReason::LimitExceeded);
+        assert_eq!(dialect().receive(&text, &home), closed);
     }
 
     #[test]

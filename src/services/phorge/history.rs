@@ -3,7 +3,10 @@
 //!
 //! Each instance has its own buffer. The time is passed in.
 
-use super::{instance::PhorgeInstance, message::AphlictMessage};
+use super::{
+    instance::PhorgeInstance,
+    message::{AphlictMessage, AphlictMessageKey},
+};
 use crate::push::session::BacklogEntry;
 use parking_lot::{Mutex, MutexGuard};
 use sha2::{Digest, Sha256};
@@ -40,6 +43,37 @@ impl SharedMessageHistory {
     pub fn lock(&self) -> MutexGuard<'_, MessageHistory> {
         self.0.lock()
     }
+
+    /// The messages of an instance up to this age. The lock is held only for sharing the list, however
+    /// long it is; until the next message all replays share one.
+    pub fn snapshot(&self, instance: &str, age: Duration, now: Instant) -> ReplaySnapshot {
+        let entries = self.lock().shared_entries(instance);
+        ReplaySnapshot::new(entries, age, now)
+    }
+}
+
+/// Messages with the times of their arrival, oldest first.
+type TimedEntries = Arc<[(Instant, BacklogEntry)]>;
+
+/// The messages of one instance at one time.
+#[derive(Debug)]
+pub struct ReplaySnapshot {
+    entries: TimedEntries,
+    /// Where those begin that are recent enough.
+    first: usize,
+}
+
+impl ReplaySnapshot {
+    fn new(entries: TimedEntries, age: Duration, now: Instant) -> Self {
+        let age = age.min(MAX_AGE);
+        let first = entries.partition_point(|(at, _)| now - *at > age);
+        Self { entries, first }
+    }
+
+    /// The messages, oldest first.
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &BacklogEntry> + ExactSizeIterator {
+        self.entries[self.first..].iter().map(|(_, entry)| entry)
+    }
 }
 
 /// The messages of all instances.
@@ -57,6 +91,8 @@ struct InstanceReplayBuffer {
     /// The keys of all entries, and the paths over which each arrived.
     known: HashMap<MessageKey, ReceivedVia>,
     bytes: usize,
+    /// The entries for replays; None since they have changed.
+    shared: Option<TimedEntries>,
 }
 
 #[derive(Debug)]
@@ -67,7 +103,8 @@ struct HistoryEntry {
     bytes: usize,
 }
 
-/// Equal for copies of a message: a hash of its `uniqueID`, else of its content.
+/// Equal for copies of a message: a digest of its `uniqueID`, else of its value. Not of its text: peers
+/// may serialise it differently.
 type MessageKey = [u8; 32];
 
 /// How often a relayed message arrived over which path.
@@ -106,8 +143,8 @@ impl MessageIdentity {
     pub fn of(message: &AphlictMessage) -> Self {
         Self {
             key: key(message),
-            unique: message.unique.is_some(),
-            path: (!message.touched.is_empty()).then(|| hash(message.path())),
+            unique: matches!(message.key, AphlictMessageKey::UniqueId(_)),
+            path: (!message.touched.is_empty()).then(|| hash(&message.touched)),
         }
     }
 }
@@ -146,12 +183,12 @@ impl MessageHistory {
         true
     }
 
-    /// The messages of an instance up to this age, oldest first.
-    pub fn since(&mut self, instance: &str, age: Duration, now: Instant) -> Vec<BacklogEntry> {
-        self.evict_expired(now);
-        let Some(buffer) = self.buffers.get(instance) else { return Vec::new() };
-        let recent = buffer.entries.iter().skip_while(|entry| now - entry.at > age);
-        recent.map(|entry| entry.held.clone()).collect()
+    /// The messages of an instance, also expired ones that nothing has evicted yet.
+    fn shared_entries(&mut self, instance: &str) -> TimedEntries {
+        let Some(buffer) = self.buffers.get_mut(instance) else { return Arc::default() };
+        let entries = &buffer.entries;
+        let share = || entries.iter().map(|entry| (entry.at, entry.held.clone())).collect();
+        Arc::clone(buffer.shared.get_or_insert_with(share))
     }
 
     /// The number of messages and the age of the oldest.
@@ -186,6 +223,7 @@ impl MessageHistory {
 impl InstanceReplayBuffer {
     fn push(&mut self, entry: HistoryEntry, paths: ReceivedVia) -> usize {
         let bytes = entry.bytes;
+        self.shared = None;
         self.known.insert(entry.key, paths);
         self.bytes += bytes;
         self.entries.push_back(entry);
@@ -195,6 +233,7 @@ impl InstanceReplayBuffer {
     /// Removes the oldest; returns the freed bytes.
     fn pop(&mut self) -> usize {
         let Some(entry) = self.entries.pop_front() else { return 0 };
+        self.shared = None;
         self.known.remove(&entry.key);
         self.bytes -= entry.bytes;
         entry.bytes
@@ -204,6 +243,7 @@ impl InstanceReplayBuffer {
     fn remove(&mut self, key: &MessageKey) -> usize {
         let found = self.entries.iter().position(|entry| entry.key == *key);
         let Some(entry) = found.and_then(|index| self.entries.remove(index)) else { return 0 };
+        self.shared = None;
         self.known.remove(key);
         self.bytes -= entry.bytes;
         entry.bytes
@@ -218,13 +258,14 @@ impl HistoryEntry {
 }
 
 fn key(message: &AphlictMessage) -> MessageKey {
-    match &message.unique {
-        Some(unique) => Sha256::digest(format!("i{unique}")).into(),
-        None => Sha256::digest(format!("c{}", message.content())).into(),
-    }
+    let (tag, digest) = match &message.key {
+        AphlictMessageKey::UniqueId(digest) => (b"i", digest),
+        AphlictMessageKey::Content(digest) => (b"c", digest),
+    };
+    Sha256::new_with_prefix(tag).chain_update(digest.0).finalize().into()
 }
 
-fn hash(path: &str) -> u64 {
+fn hash(path: &[String]) -> u64 {
     BuildHasherDefault::<DefaultHasher>::default().hash_one(path)
 }
 
@@ -232,13 +273,14 @@ fn hash(path: &str) -> u64 {
 mod tests {
     use super::{
         MAX_AGE, MAX_BYTES, MAX_BYTES_IN_ALL, MAX_ENTRIES, MessageHistory, MessageIdentity,
+        ReplaySnapshot,
     };
     use crate::{
         push::session::BacklogEntry,
         services::phorge::{instance::PhorgeInstance, message::AphlictMessage},
         websocket::frame::Frame,
     };
-    use std::time::Duration;
+    use std::{sync::Arc, time::Duration};
     use tokio::time::Instant;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -261,6 +303,16 @@ mod tests {
         history.take(instance, &MessageIdentity::of(&message), held, now)
     }
 
+    fn since(
+        history: &mut MessageHistory,
+        instance: &str,
+        age: Duration,
+        now: Instant,
+    ) -> Vec<BacklogEntry> {
+        let snapshot = ReplaySnapshot::new(history.shared_entries(instance), age, now);
+        snapshot.entries().cloned().collect()
+    }
+
     fn numbered(number: usize) -> String {
         format!(r#"{{"subscribers":["a"],"uniqueID":"{number}"}}"#)
     }
@@ -272,7 +324,7 @@ mod tests {
         now: Instant,
     ) -> Vec<String> {
         let text = |held: BacklogEntry| String::from_utf8(held.frame.payload().to_vec()).unwrap();
-        history.since(instance, age, now).into_iter().map(text).collect()
+        since(history, instance, age, now).into_iter().map(text).collect()
     }
 
     #[test]
@@ -282,7 +334,7 @@ mod tests {
         assert!(put(&mut history, &PhorgeInstance::of_query("").unwrap(), &numbered(1), now));
         assert_eq!(texts(&mut history, "acme", SECOND, now).len(), 1);
         assert_eq!(texts(&mut history, "other", SECOND, now).len(), 0);
-        assert_eq!(history.since("acme", SECOND, now)[0].to[0].as_str(), "acme/a");
+        assert_eq!(since(&mut history, "acme", SECOND, now)[0].to[0].as_str(), "acme/a");
         assert_eq!(history.extent(now), (2, Some(Duration::ZERO)));
     }
 
@@ -293,7 +345,7 @@ mod tests {
             put(&mut history, &acme(), &numbered(number as usize), start + SECOND * number * 20);
         }
         let now = start + SECOND * 50;
-        let mut count = |age, now| history.since("acme", age, now).len();
+        let mut count = |age, now| since(&mut history, "acme", age, now).len();
         assert_eq!([10, 30, 29, 50].map(|age| count(SECOND * age, now)), [1, 2, 1, 3]);
         assert_eq!(count(MAX_AGE, start + MAX_AGE), 3);
         // Old messages expire without a new one that evicts them.
@@ -301,6 +353,18 @@ mod tests {
         assert_eq!(history.extent(start + SECOND * 90), (1, Some(SECOND * 50)));
         assert_eq!(history.extent(start + SECOND * 101), (0, None));
         assert!(history.buffers.is_empty() && history.bytes == 0);
+    }
+
+    #[test]
+    fn replays_share_one_list_until_the_next_message() {
+        let (mut history, now) = (MessageHistory::default(), Instant::now());
+        put(&mut history, &acme(), &numbered(1), now);
+        let (one, two) = (history.shared_entries("acme"), history.shared_entries("acme"));
+        assert!(Arc::ptr_eq(&one, &two));
+        put(&mut history, &acme(), &numbered(2), now);
+        assert_eq!((one.len(), history.shared_entries("acme").len()), (1, 2));
+        history.extent(now + MAX_AGE + SECOND);
+        assert!(history.shared_entries("acme").is_empty());
     }
 
     #[test]
@@ -358,6 +422,15 @@ mod tests {
         assert!(!put(r#""A","C""#));
         assert!(put("") && put(""));
         assert_eq!(history.extent(now).0, 1);
+    }
+
+    #[test]
+    fn a_copy_that_is_serialised_differently_is_recognised() {
+        let (mut history, now) = (MessageHistory::default(), Instant::now());
+        let mut put = |body: &str| put(&mut history, &acme(), body, now);
+        assert!(put(r#"{ "subscribers":["\u0061"], "1":1.0, "touched":["A"]}"#));
+        assert!(!put(r#"{"1":1,"subscribers":["a"],"touched":["A","N"]}"#));
+        assert!(put(r#"{"1":2,"subscribers":["a"],"touched":["A","N"]}"#));
     }
 
     #[test]

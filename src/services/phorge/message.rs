@@ -1,6 +1,7 @@
 //! A published message: an object whose `subscribers`, `touched` and `uniqueID` are read here; all other
 //! members are forwarded as written (`specs/aphlict.md` section 2.1).
 
+use super::value_digest::ValueDigest;
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
@@ -33,8 +34,17 @@ pub struct AphlictMessage {
     pub touched: Vec<String>,
     /// The strings in `subscribers`: the ids that it is for.
     pub subscribers: Vec<String>,
-    /// `uniqueID` as written, where it is a string or a number.
-    pub unique: Option<String>,
+    /// What tells it from other messages.
+    pub key: AphlictMessageKey,
+}
+
+/// Equal for copies of a message, however each server serialised it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AphlictMessageKey {
+    /// The value of `uniqueID`, a string or a number.
+    UniqueId(ValueDigest),
+    /// All members except `touched`, where there is no `uniqueID`.
+    Content(ValueDigest),
 }
 
 impl AphlictMessage {
@@ -49,7 +59,9 @@ impl AphlictMessage {
         let last = |name| members.iter().rfind(|(known, ..)| *known == Some(name));
         let value = |name| last(name).map(|(.., value)| value.get());
         let subscribers = value(KnownMember::Subscribers).and_then(elements);
-        let (path, touched) = match value(KnownMember::Touched).map(elements) {
+        // Null counts as missing, as in JavaScript.
+        let path = value(KnownMember::Touched).filter(|raw| *raw != "null");
+        let (path, touched) = match path.map(elements) {
             Some(Some(raw)) => (joined(&raw), texts(&raw)),
             Some(None) => return Err(MalformedMessage::Touched),
             None => (String::new(), Vec::new()),
@@ -61,7 +73,10 @@ impl AphlictMessage {
             path,
             touched,
             subscribers: texts(&subscribers.ok_or(MalformedMessage::Subscribers)?),
-            unique: unique.map(str::to_owned),
+            key: match unique {
+                Some(unique) => AphlictMessageKey::UniqueId(ValueDigest::of_text(unique)),
+                None => AphlictMessageKey::Content(digest(&members)),
+            },
         })
     }
 
@@ -80,11 +95,6 @@ impl AphlictMessage {
     /// The text without `touched` and the closing brace.
     pub fn content(&self) -> &str {
         &self.content
-    }
-
-    /// The servers that handled it, as text.
-    pub fn path(&self) -> &str {
-        &self.path
     }
 }
 
@@ -138,6 +148,13 @@ fn content(members: &[(Option<KnownMember>, &RawValue, &RawValue)]) -> String {
     format!("{{{}", kept.collect::<Vec<_>>().join(","))
 }
 
+fn digest(members: &[(Option<KnownMember>, &RawValue, &RawValue)]) -> ValueDigest {
+    let kept = members.iter().filter(|(known, ..)| *known != Some(KnownMember::Touched));
+    let named = kept
+        .map(|(_, name, value)| (text(name).unwrap_or_else(|| name.get().to_owned()), value.get()));
+    ValueDigest::of_members(named)
+}
+
 fn elements(raw: &str) -> Option<Vec<&RawValue>> {
     serde_json::from_str(raw).ok()
 }
@@ -157,7 +174,7 @@ fn text(raw: &RawValue) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{AphlictMessage, MalformedMessage};
+    use super::{AphlictMessage, AphlictMessageKey, MalformedMessage};
 
     #[test]
     fn unknown_members_keep_their_text() {
@@ -166,7 +183,7 @@ mod tests {
             "deep":{"touched" : [ ] }, "key2":"\u0041" }"#;
         let message = AphlictMessage::parse(body).unwrap();
         assert_eq!(message.subscribers, ["PHID-USER-a", "é"]);
-        assert_eq!(message.unique.as_deref(), Some(r#""u1""#));
+        assert!(matches!(message.key, AphlictMessageKey::UniqueId(_)));
         assert_eq!(
             message.touched_by("Qd7h"),
             concat!(
@@ -183,7 +200,7 @@ mod tests {
         let message = AphlictMessage::parse(body).unwrap();
         assert_eq!(message.touched, ["a", "b"]);
         assert_eq!(message.touched_by("c"), r#"{"subscribers":[],"touched":["a",5,"b","c"]}"#);
-        assert_eq!((message.content(), message.path()), (r#"{"subscribers":[]"#, r#""a",5,"b""#));
+        assert_eq!(message.content(), r#"{"subscribers":[]"#);
     }
 
     #[test]
@@ -201,7 +218,6 @@ mod tests {
             (r#"{"subscribers":"abc"}"#, Subscribers),
             (r#"{"subscribers":{"0":"a"}}"#, Subscribers),
             (r#"{"subscribers":[],"touched":"a"}"#, Touched),
-            (r#"{"subscribers":[],"touched":null}"#, Touched),
         ] {
             assert_eq!(AphlictMessage::parse(body.as_bytes()), Err(why), "{body}");
         }
@@ -219,11 +235,19 @@ mod tests {
     fn a_unique_id_is_a_string_or_number() {
         let unique = |raw: &str| {
             let body = format!(r#"{{"subscribers":[],"uniqueID":{raw}}}"#);
-            AphlictMessage::parse(body.as_bytes()).unwrap().unique
+            AphlictMessage::parse(body.as_bytes()).unwrap().key
         };
-        assert_eq!(unique("17").as_deref(), Some("17"));
+        assert!(matches!(unique("17"), AphlictMessageKey::UniqueId(_)));
+        assert_eq!(unique("17"), unique("17.0"));
+        assert_eq!(unique(r#""\u0061""#), unique(r#""a""#));
         for none in ["null", "true", "false", "[]", "{}"] {
-            assert_eq!(unique(none), None);
+            assert!(matches!(unique(none), AphlictMessageKey::Content(_)), "{none}");
         }
+    }
+
+    #[test]
+    fn touched_may_be_null() {
+        let message = AphlictMessage::parse(br#"{"subscribers":["a"],"touched":null}"#).unwrap();
+        assert_eq!(message.touched_by("c"), r#"{"subscribers":["a"],"touched":["c"]}"#);
     }
 }

@@ -15,6 +15,7 @@ pub mod peers;
 pub mod publish_queue;
 mod service;
 pub mod status;
+mod value_digest;
 
 pub use config::PhorgeSettings;
 pub use service::{KIND, PhorgeService};
