@@ -1,4 +1,4 @@
-//! The certificates that listeners show: read again together with the settings.
+//! The certificates of the listeners, reloaded with the settings.
 
 use crate::server::{ReloadableTls, TlsError, TlsFiles};
 use std::sync::Arc;
@@ -6,14 +6,14 @@ use std::sync::Arc;
 /// The certificates in use.
 #[derive(Default)]
 pub(super) struct ServerCertificates {
-    /// Those of the daemon's listeners.
+    /// The certificates of the daemon's listeners.
     pub(super) shared: Vec<Arc<ReloadableTls>>,
-    /// Those of the services' own.
+    /// The certificates of the services' own listeners.
     pub(super) own: Vec<Arc<ReloadableTls>>,
 }
 
 impl ServerCertificates {
-    /// Reads all of them again, the daemon's from these files; a broken one stays as it was.
+    /// Reloads all, the daemon's from these files. An unusable one is kept as it was.
     pub(super) async fn reload(&self, files: Option<&TlsFiles>) {
         if let Some(files) = files {
             for tls in &self.shared {
@@ -28,6 +28,6 @@ impl ServerCertificates {
 
 fn log_failure(read: Result<(), TlsError>) {
     if let Err(error) = read {
-        tracing::error!("certificate not read again: {error}");
+        tracing::error!("certificate reload failed; keeping the current one: {error}");
     }
 }

@@ -10,13 +10,13 @@ use warp::{
     reply::{Reply, Response},
 };
 
-/// Where they are.
+/// The paths of the health routes.
 pub(super) const HEALTH: &str = "health";
 pub(super) const LIVE: &str = "live";
 pub(super) const READY: &str = "ready";
 
-/// What unauthenticated_clients are told: `/health/live` answers 200 as long as anything is answered at all,
-/// `/health/ready` 200 or 503; no word on why.
+/// The public routes: `/health/live` returns 200 while the process answers, `/health/ready` 200 or 503
+/// without a reason.
 pub fn health(
     health: HealthRegistry,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
@@ -31,7 +31,7 @@ pub fn health(
     warp::path(HEALTH).and(live().or(ready).unify())
 }
 
-/// The process runs and answers.
+/// `/health/live`: the process runs and answers.
 pub(super) fn live()
 -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
     warp::path(LIVE)
@@ -40,12 +40,12 @@ pub(super) fn live()
         .map(|method: Method| answer(&method, || text(StatusCode::OK, "live\n")))
 }
 
-/// The report with each dependency as JSON; causes only `with_causes`.
+/// The report on each dependency as JSON, with causes only if `with_causes`.
 pub(super) fn report(health: &HealthRegistry, method: &Method, with_causes: bool) -> Response {
     answer(method, || {
         let report = health.report(with_causes);
         let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        // Texts, numbers and switches always serialize.
+        // Strings, numbers and booleans always serialize.
         let body = serde_json::to_string(&report).unwrap_or_default() + "\n";
         let mut response = warp::reply::with_status(body, status).into_response();
         let json = HeaderValue::from_static("application/json");

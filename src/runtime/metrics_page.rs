@@ -1,16 +1,16 @@
-//! The page that Prometheus reads: the daemon's own numbers, those of its services, the process's.
+//! The metrics page: the daemon's own metrics, its services' and the process's.
 
 use crate::{
     server::ServerMetrics,
-    services::{CompatMetricsReader, ServiceMetrics},
+    services::CompatMetricsReader,
     telemetry::metrics::{MetricsError, MetricsRegistry, process::ProcessMetrics, write_compat},
 };
 use std::sync::Arc;
 
-/// Everything that one daemon publishes. Cheap to clone.
+/// All metrics of one daemon. Cheap to clone.
 #[derive(Clone)]
 pub struct MetricsPage {
-    /// For the listeners.
+    /// The metrics of the listeners.
     pub front: Arc<ServerMetrics>,
     metrics: Vec<MetricsRegistry>,
     compat: Vec<(Option<String>, CompatMetricsReader)>,
@@ -20,7 +20,7 @@ impl MetricsPage {
     /// A page without services; `version` is this program's.
     ///
     /// # Errors
-    /// [`MetricsError`], when a name is given twice.
+    /// [`MetricsError`] if a name is registered twice.
     pub fn new(version: &str) -> Result<Self, MetricsError> {
         let metrics = MetricsRegistry::new(None)?;
         metrics.build_info(version)?;
@@ -28,18 +28,7 @@ impl MetricsPage {
         Ok(Self { front, metrics: vec![metrics], compat: Vec::new() })
     }
 
-    /// The page of a daemon whose only service's parts count with these.
-    ///
-    /// # Errors
-    /// [`MetricsError`], when a name is given twice.
-    pub fn single(version: &str, observers: &ServiceMetrics) -> Result<Self, MetricsError> {
-        let mut page = Self::new(version)?;
-        let (metrics, observers) = (observers.metrics().clone(), observers.clone());
-        page.add(None, metrics, Some(Arc::new(move || observers.snapshot().metrics())));
-        Ok(page)
-    }
-
-    /// Adds a service's numbers, and those by the original's names, which get its name as label.
+    /// Adds a service's metrics, and those under compatibility names.
     pub fn add(
         &mut self,
         name: Option<&str>,
@@ -50,7 +39,7 @@ impl MetricsPage {
         self.compat.extend(original.map(|original| (name.map(str::to_owned), original)));
     }
 
-    /// The page.
+    /// Renders the page as text.
     ///
     /// # Errors
     /// [`MetricsError`], see [`MetricsRegistry::text`].
@@ -68,7 +57,7 @@ mod tests {
     use super::{Arc, MetricsPage};
     use crate::{
         push::notice::TopicId,
-        services::{MetricLabelNames, ServiceMetrics},
+        services::{MetricLabelNames, ServiceMetrics, nextcloud::CompatSnapshot},
     };
     use std::time::Duration;
 
@@ -79,6 +68,14 @@ mod tests {
         methods: &["ticket"],
     };
 
+    fn page_of(observers: &ServiceMetrics) -> MetricsPage {
+        let (mut page, observers) = (MetricsPage::new("0").unwrap(), observers.clone());
+        let compat = observers.clone();
+        let compat = move || CompatSnapshot::from(&compat).metrics();
+        page.add(None, observers.metrics().clone(), Some(Arc::new(compat)));
+        page
+    }
+
     #[test]
     fn several_hosts_share_a_family_and_are_told_apart_by_a_label() {
         let mut page = MetricsPage::new("0").unwrap();
@@ -88,7 +85,11 @@ mod tests {
                     .unwrap();
             observers.hub.notified(TopicId(0), sessions, Duration::ZERO, Duration::ZERO);
             let metrics = observers.metrics().clone();
-            page.add(Some(name), metrics, Some(Arc::new(move || observers.snapshot().metrics())));
+            page.add(
+                Some(name),
+                metrics,
+                Some(Arc::new(move || CompatSnapshot::from(&observers).metrics())),
+            );
         }
         let page = page.text().unwrap();
         for line in [
@@ -116,7 +117,7 @@ mod tests {
         observers.hub.delivered(wait, 2);
         observers.source.received("notify_activity");
         observers.store.queried(false, Duration::from_millis(1));
-        let page = MetricsPage::single("0", &observers).unwrap().text().unwrap();
+        let page = page_of(&observers).text().unwrap();
         for line in [
             "\nnotify_push_connections 1\n",
             "\nactive_connection_count 1\n",

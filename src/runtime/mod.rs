@@ -30,7 +30,7 @@ use crate::{
 
 /// What comes from outside the process, as values.
 pub struct RuntimeEnvironment {
-    /// The log.
+    /// The log's reload handle.
     pub log: LogControl,
     /// The service manager that started us.
     pub manager: ServiceManager,
@@ -47,13 +47,13 @@ pub struct RuntimeEnvironment {
 /// Why the daemon can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonStartError {
-    /// See [`crate::server::ListenError`].
+    /// A listener can't be bound.
     #[error(transparent)]
     Listen(#[from] crate::server::ListenError),
-    /// See [`crate::server::TlsError`].
+    /// A certificate can't be used.
     #[error(transparent)]
     Tls(#[from] crate::server::TlsError),
-    /// See [`crate::telemetry::metrics::MetricsError`].
+    /// A metric is registered twice.
     #[error(transparent)]
     Metrics(#[from] crate::telemetry::metrics::MetricsError),
     /// The only service.

@@ -18,9 +18,9 @@ use std::sync::Arc;
 pub struct ReloadedConfig {
     /// The daemon's own settings.
     pub settings: DaemonSettings,
-    /// The services.
+    /// The services with their names.
     pub services: Vec<ServiceEntry<BoxedService>>,
-    /// To be logged.
+    /// Warnings to be logged.
     pub warnings: Vec<String>,
 }
 

@@ -19,7 +19,7 @@ pub(super) enum DaemonProbeError {
     Service {
         /// Its name, if it has one.
         service: Option<ServiceName>,
-        /// What failed.
+        /// What failed in the test.
         cause: SelfProbeError,
     },
     /// The listener can't be reached.

@@ -22,7 +22,7 @@ pub struct ServiceContext {
     pub route: ServiceRoute,
     /// Where its tasks run.
     pub phases: ShutdownPhases,
-    /// The log.
+    /// The log's reload handle.
     pub log: LogControl,
     /// The time of day.
     pub clock: WallClock,

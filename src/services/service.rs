@@ -92,7 +92,7 @@ pub struct RunningService {
     pub listeners: Vec<ServiceListener>,
     /// What it depends on.
     pub dependencies: Vec<ServiceDependency>,
-    /// Its metrics.
+    /// The metrics registry of the service.
     pub metrics: MetricsRegistry,
     /// The same numbers under the names of the daemon that it replaces.
     pub compat_metrics: Option<CompatMetricsReader>,
@@ -135,9 +135,9 @@ pub enum SelfTest {
     /// As a client over a fresh connection: to the listener of this index in
     /// [`RunningService::listeners`], else to the shared one.
     Client {
-        /// The client.
+        /// The client to run.
         probe: Arc<dyn SelfProbe>,
-        /// Which listener.
+        /// The index of the listener.
         listener: Option<usize>,
     },
     /// Without a connection.
@@ -156,7 +156,7 @@ pub struct ServiceListener {
     pub name: &'static str,
     /// Its address, TLS and PROXY protocol. The certificate is watched and reloaded.
     pub listen: ListenSettings,
-    /// Its routes.
+    /// The routes that it serves.
     pub routes: BoxedFilter<(Response,)>,
     /// Who connects to it.
     pub audience: ListenerAudience,
@@ -199,10 +199,10 @@ pub trait SelfProbe: Send + Sync {
 /// Why a service can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceStartError {
-    /// See [`crate::client::database::DatabaseClientError`].
+    /// The database's settings can't be used.
     #[error(transparent)]
     Store(#[from] crate::client::database::DatabaseClientError),
-    /// See [`crate::telemetry::metrics::MetricsError`].
+    /// A metric is registered twice.
     #[error(transparent)]
     Metrics(#[from] crate::telemetry::metrics::MetricsError),
     /// The system refuses an event queue or random numbers.

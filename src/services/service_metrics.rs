@@ -1,37 +1,35 @@
-//! What the parts of one service count, put together.
+//! The metrics of a service's parts, in one registry.
 
-use super::nextcloud::CompatSnapshot;
 use crate::{
     client::{SourceMetrics, database::DatabaseMetrics},
-    push::{AuthMetrics, HubMetrics, notice::TopicId},
+    push::{AuthMetrics, HubMetrics},
     telemetry::metrics::{MetricsError, MetricsRegistry},
 };
 use std::sync::Arc;
 
-/// Names that label the numbers and belong to the service.
+/// The label values that belong to a service.
 #[derive(Debug, Clone, Copy)]
 pub struct MetricLabelNames<'a> {
-    /// What the service is called, where it has a name: the label `service` of all its numbers.
+    /// Its name, if it has one: the label `service` of all its metrics.
     pub service: Option<&'a str>,
-    /// Kinds of change, in the order of [`TopicId`]; the original's numbers need file, activity and
-    /// notification in this order.
+    /// Its topics, in the order of [`crate::push::notice::TopicId`].
     pub topics: &'a [&'static str],
-    /// Channels that are listened to.
+    /// The channels that it subscribes to.
     pub channels: &'a [&'static str],
-    /// Authenticators.
+    /// The names of its authenticators.
     pub methods: &'a [&'static str],
 }
 
-/// One observer for each part, to be handed to it.
+/// The metrics of each part, to be handed to it.
 #[derive(Debug, Clone)]
 pub struct ServiceMetrics {
-    /// For the hub and its sessions.
+    /// The hub and its sessions.
     pub hub: Arc<HubMetrics>,
-    /// For the source and the pipeline.
+    /// The source and what consumes it.
     pub source: Arc<SourceMetrics>,
-    /// For the log-in chain.
+    /// The logins of its clients.
     pub auth: Arc<AuthMetrics>,
-    /// For the lookup of mounts.
+    /// The queries to its database.
     pub store: Arc<DatabaseMetrics>,
     metrics: MetricsRegistry,
 }
@@ -52,23 +50,8 @@ impl ServiceMetrics {
         })
     }
 
-    /// The registry, for whoever has something of its own to register.
+    /// The registry, for further metrics of the service.
     pub fn metrics(&self) -> &MetricsRegistry {
         &self.metrics
-    }
-
-    /// The original's numbers, now.
-    pub fn snapshot(&self) -> CompatSnapshot {
-        CompatSnapshot {
-            active_connection_count: self.hub.connections.get(),
-            active_user_count: self.hub.users.get(),
-            total_connection_count: self.hub.connections_total.get(),
-            mapping_query_count: self.store.mapping_queries.get(),
-            events_received: self.source.received_count(),
-            messages_sent_file: self.hub.sent_count(TopicId(0)),
-            messages_sent_activity: self.hub.sent_count(TopicId(1)),
-            messages_sent_notification: self.hub.sent_count(TopicId(2)),
-            messages_sent_custom: self.hub.custom.get(),
-        }
     }
 }

@@ -70,7 +70,8 @@ impl AdminFixture {
         let names =
             MetricLabelNames { service: None, topics: &["file"], channels: &[], methods: &[] };
         let observers = ServiceMetrics::register(names).unwrap();
-        let page = MetricsPage::single("0", &observers).unwrap();
+        let mut page = MetricsPage::new("0").unwrap();
+        page.add(None, observers.metrics().clone(), None);
         let (_, log) = build(LogFilter::default(), LogFormat::Json, std::io::sink);
         let revoked = Arc::new(Mutex::new(Vec::new()));
         let sessions: Arc<dyn Sessions> = Arc::new(RecordingSessions(Arc::clone(&revoked)));

@@ -3,11 +3,12 @@
 use notify_push::{
     push::{AuthDecision, notice::TopicId},
     runtime::MetricsPage,
-    services::{MetricLabelNames, ServiceMetrics},
+    services::{MetricLabelNames, ServiceMetrics, nextcloud::CompatSnapshot},
 };
 use std::{
     io::Write,
     process::{Command, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
@@ -32,7 +33,10 @@ fn page() -> String {
     observers.hub.notified(TopicId(0), 3, Duration::from_millis(100), Duration::ZERO);
     observers.hub.delivered(Duration::from_micros(80), 1);
     observers.auth.checked("database", AuthDecision::Accept(()), Duration::from_millis(2));
-    MetricsPage::single("1.2.3 \"quoted\\\"\n", &observers).unwrap().text().unwrap()
+    let mut page = MetricsPage::new("1.2.3 \"quoted\\\"\n").unwrap();
+    let metrics = observers.metrics().clone();
+    page.add(None, metrics, Some(Arc::new(move || CompatSnapshot::from(&observers).metrics())));
+    page.text().unwrap()
 }
 
 fn complaints(page: &str) -> Vec<String> {

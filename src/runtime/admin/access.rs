@@ -1,11 +1,11 @@
-//! Who may control the daemon: a program on this machine that speaks to us itself.
+//! Access to the admin listener: programs on this machine that connect directly.
 
 use crate::server::RequestOrigin;
 use http::{HeaderMap, Version, header::HOST};
 use std::net::{IpAddr, SocketAddr};
 
-/// Headers that say that somebody else is asking through whoever is connected: a proxy, which may
-/// well run on this machine, or a web page in the browser of somebody who sits at it.
+/// Headers that show that the peer forwards a request: a proxy, which may run on this machine, or a web
+/// page in a browser on this machine.
 const FORWARDING_HEADERS: [&str; 8] = [
     "forwarded",
     "x-forwarded-for",
@@ -17,19 +17,19 @@ const FORWARDING_HEADERS: [&str; 8] = [
     "sec-fetch-site",
 ];
 
-/// Those of them that a browser sends of its own accord.
+/// The headers among them that a browser adds itself.
 const BROWSER_HEADERS: [&str; 2] = ["origin", "sec-fetch-site"];
 
-/// Whether whoever asks may see the page, whatever led there: near, and nobody's go-between.
+/// Whether a request may view the page: it is local and not forwarded. A link may have led there.
 pub(super) fn may_view(origin: &RequestOrigin, headers: &HeaderMap) -> bool {
     let passed_on = FORWARDING_HEADERS.iter().filter(|name| !BROWSER_HEADERS.contains(name));
     let direct = !passed_on.into_iter().any(|name| headers.contains_key(*name));
     direct && is_local(origin, headers) && origin.version >= Version::HTTP_11
 }
 
-/// Whether it is our own page that asks, in a browser on this machine. The browser says so
-/// (`Sec-Fetch-Site`, W3C Fetch Metadata section 2.4), and a page from another port, scheme or name
-/// can't make it say so; where it says which page asks, that is one we served.
+/// Whether our own page in a browser on this machine sent the request. The browser states it
+/// (`Sec-Fetch-Site`, W3C Fetch Metadata section 2.4), and a page of another port, scheme or name can't
+/// forge it. If the origin is given, it is ours.
 pub(super) fn is_from_page(origin: &RequestOrigin, headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.as_bytes());
     let host = headers.get(HOST).map_or(&b""[..], |host| host.as_bytes());
@@ -43,9 +43,9 @@ fn is_local(origin: &RequestOrigin, headers: &HeaderMap) -> bool {
     origin.address.is_none_or(|peer| is_loopback(peer.ip()) && targets_loopback(headers))
 }
 
-/// Whether a request may control the daemon. Over TCP it must come from and be meant for loopback;
-/// a unix socket is guarded by its permissions. HTTP/1.0 is what nginx speaks to its upstreams
-/// unless told otherwise.
+/// Whether a request may control the daemon. Over TCP it must come from loopback and name loopback; a
+/// unix socket is protected by its permissions. HTTP/1.0 is what nginx sends to its upstreams by
+/// default.
 pub(super) fn may_control(origin: &RequestOrigin, headers: &HeaderMap) -> bool {
     let direct = !FORWARDING_HEADERS.iter().any(|name| headers.contains_key(*name));
     direct && is_local(origin, headers) && origin.version >= Version::HTTP_11

@@ -1,4 +1,4 @@
-//! Asks a running daemon on this machine: the commands `log`, `revoke`, `metrics`, `healthcheck`.
+//! The client of the admin listener: the commands `log`, `revoke`, `metrics`, `healthcheck`.
 
 use super::{LOG_LEVEL, MAX_BODY, METRICS, REVOKE, SERVICE};
 use crate::{
@@ -22,39 +22,39 @@ use tokio::{
     time::timeout,
 };
 
-/// From connecting to the end of the answer.
+/// The time from connecting to the end of the answer.
 pub(super) const TIME: Duration = Duration::from_secs(5);
 
 /// The longest answer read, in bytes: a filter, a number, a report.
 const MAX_ANSWER: usize = 4 * MAX_BODY;
-/// The same of the metrics, of which there are more with each service.
+/// The longest metrics page read, in bytes.
 const MAX_METRICS: usize = 4 << 20;
 
-/// What to ask.
+/// A request to the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AdminCommand {
-    /// Which filter is in force.
+    /// Shows the current log filter.
     ShowLog,
-    /// Log by this one.
+    /// Sets the log filter.
     SetLog(String),
-    /// Go back to the configured one.
+    /// Restores the configured log filter.
     RestoreLog,
-    /// Close the sessions of a user.
+    /// Closes the sessions of a user.
     Revoke {
-        /// Of which service, where there are several.
+        /// The user's service, if there are several.
         service: Option<String>,
         /// The user's id.
         user: String,
     },
-    /// All the numbers.
+    /// Reads the metrics page.
     Metrics,
-    /// Whether it runs.
+    /// Asks whether the process runs.
     Live,
-    /// Whether it can do its job, and what it depends on.
+    /// Asks whether it is ready, and for its dependencies.
     Ready,
 }
 
-/// Why there is no answer; each says what to do.
+/// Why a request failed; each text names the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminClientError {
     /// The settings name no listener for operators.
@@ -76,30 +76,30 @@ pub enum AdminClientError {
          METRICS_PORT)? A daemon without an admin listener needs ADMIN_SOCKET_PATH"
     )]
     Unreachable(AdminAddress, #[source] io::Error),
-    /// A unix socket that isn't ours to use.
+    /// A unix socket without permission for this user.
     #[error("not allowed to use {0}: run this as the daemon's user, or as root")]
     NotAllowed(AdminAddress, #[source] io::Error),
-    /// Something listens there that does not speak as a daemon does.
-    #[error("what listens at {0} did not answer as a notify_push daemon does")]
+    /// The listener is no notify_push daemon.
+    #[error("{0} is not the listener of a notify_push daemon")]
     NotADaemon(AdminAddress),
-    /// It took longer than five seconds.
+    /// No answer within five seconds.
     #[error("the daemon at {0} did not answer within {TIME:?}")]
     TimedOut(AdminAddress),
-    /// It refuses to be controlled from here.
+    /// The daemon rejected the request.
     #[error("the daemon at {0} refuses to be controlled from here")]
     Refused(AdminAddress),
-    /// It can't do its job; what it said of it.
+    /// The daemon is not ready, with its report.
     #[error("{0}")]
     NotReady(String),
-    /// It doesn't like the question, for this reason.
+    /// The request is invalid, with the daemon's reason.
     #[error("{0}")]
     BadRequest(String),
 }
 
-/// Where a daemon is asked.
+/// The address of an admin listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AdminAddress {
-    /// A loopback port.
+    /// A port on loopback.
     Tcp(SocketAddr),
     /// A unix socket.
     Unix(PathBuf),
@@ -114,11 +114,11 @@ impl fmt::Display for AdminAddress {
     }
 }
 
-/// Asks the daemon whose metrics listeners these are, unix sockets first, and returns its answer
-/// without the line's end.
+/// Sends a request to the first listener that answers, unix sockets first, and returns the answer
+/// without its line break.
 ///
 /// # Errors
-/// [`AdminClientError`], of the place tried last.
+/// [`AdminClientError`], of the address tried last.
 pub async fn ask(
     listeners: &[BindAddress],
     command: &AdminCommand,
@@ -136,7 +136,7 @@ pub async fn ask(
     Err(failed)
 }
 
-/// Where listeners that are bound like this are reached from here.
+/// The local addresses of listeners that are bound like this.
 pub(super) fn addresses(listeners: &[BindAddress]) -> Result<Vec<AdminAddress>, AdminClientError> {
     let (mut unix, mut tcp, mut far) = (Vec::new(), Vec::new(), None);
     for bind in listeners {
@@ -164,7 +164,7 @@ async fn ask_at(place: &AdminAddress, command: &AdminCommand) -> Result<String, 
     say(stream, place, command).await
 }
 
-/// Asks over a connection that is there already.
+/// Sends a request over an open connection.
 pub(super) async fn say<S: AsyncRead + AsyncWrite + Unpin + Send>(
     stream: S,
     place: &AdminAddress,
@@ -184,7 +184,7 @@ pub(super) async fn say<S: AsyncRead + AsyncWrite + Unpin + Send>(
     }
 }
 
-/// Connects to a place.
+/// Connects to an admin listener.
 pub(super) async fn connect(place: &AdminAddress) -> Result<ClientStream, AdminClientError> {
     let connected = match place {
         AdminAddress::Tcp(address) => TcpStream::connect(address).await.map(ClientStream::Tcp),
@@ -216,13 +216,13 @@ fn request(command: &AdminCommand) -> Request<Full<bytes::Bytes>> {
     };
     let mut request = Request::new(Full::from(body.to_owned()));
     *request.method_mut() = method;
-    // Both are constants that are valid.
+    // Both are valid constants.
     *request.uri_mut() = format!("/{path}").parse().unwrap_or_default();
     request.headers_mut().insert(HOST, http::HeaderValue::from_static("localhost"));
     request
 }
 
-/// `None` when what answers isn't HTTP, or says more than it should.
+/// `None` if the answer isn't HTTP, or is too long.
 async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send>(
     stream: S,
     request: Request<Full<bytes::Bytes>>,
@@ -236,7 +236,7 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send>(
         let text = String::from_utf8(body.to_bytes().into()).ok()?;
         Some((status, text.trim_end().to_owned()))
     };
-    // The connection ends when the sender is dropped; its own failure shows in the answer.
+    // The connection ends when the sender is dropped; a failure shows in the answer.
     tokio::join!(answer, connection).0
 }
 

@@ -12,14 +12,13 @@ use rustls::pki_types::ServerName;
 use std::net::Ipv4Addr;
 use tokio::time::timeout;
 
-/// Asks whether the daemon can do its job, or with `live` only whether it runs; returns what there
-/// is to say of it.
+/// Asks whether the daemon is ready, or with `live` whether it runs, and returns the text to print.
 ///
-/// `listeners` are those for control and metrics; where there is none, the clients' own listener is
-/// asked, which begins as `opening` says.
+/// `listeners` are those for operators. If there is none, the clients' listener is asked, whose
+/// connections begin with `opening`.
 ///
 /// # Errors
-/// [`AdminClientError`]; [`AdminClientError::NotReady`] when it says that it can't.
+/// [`AdminClientError`]; [`AdminClientError::NotReady`] when the daemon reports that.
 pub async fn healthcheck(
     listeners: &[BindAddress],
     clients: &BindAddress,
@@ -42,7 +41,7 @@ pub async fn healthcheck(
     }
 }
 
-/// A report as people read it; anything else as it is.
+/// Formats a report for people; other answers are returned unchanged.
 fn format_report(body: &str) -> String {
     serde_json::from_str::<HealthReport>(body)
         .map_or_else(|_| body.to_owned(), |report| report.to_string().trim_end().to_owned())
@@ -55,7 +54,7 @@ async fn ask_clients_listener(
 ) -> Result<String, AdminClientError> {
     let mut failed = AdminClientError::NoListener;
     let addresses = match (addresses(std::slice::from_ref(clients)), clients) {
-        // Whoever may not control from there may well ask how it is.
+        // A peer that may not control the daemon may still ask for its health.
         (Err(AdminClientError::NotLocal(ip)), BindAddress::Tcp { port, .. }) => {
             vec![AdminAddress::Tcp((ip, *port).into())]
         }

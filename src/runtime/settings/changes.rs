@@ -1,4 +1,4 @@
-//! Which of the daemon's settings a reload changes, and which of these take effect at once.
+//! The daemon's settings that a reload changes, and when they take effect.
 
 use super::DaemonSettings;
 use crate::config::{
@@ -6,7 +6,7 @@ use crate::config::{
     change::{SettingComparison, differing},
 };
 
-/// What of the daemon's settings takes effect at once: [`DaemonSettings::take_over`].
+/// Settings that take effect immediately: [`DaemonSettings::take_over`].
 const LIVE: &[SettingComparison<DaemonSettings>] = &[
     ("LOG", |a, b| a.log.filter == b.log.filter),
     ("TLS_CERT or TLS_KEY", |a, b| {
@@ -15,7 +15,7 @@ const LIVE: &[SettingComparison<DaemonSettings>] = &[
     ("MAX_UNAUTHENTICATED or MAX_UNAUTHENTICATED_PER_ADDRESS", |a, b| a.pre_auth == b.pre_auth),
 ];
 
-/// What only a start takes in: sockets that are bound.
+/// Settings that need a restart: bound sockets.
 const FIXED: &[SettingComparison<DaemonSettings>] = &[
     ("PORT, BIND or SOCKET_PATH", |a, b| a.listen.bind == b.listen.bind),
     ("TLS switched on or off", |a, b| a.listen.tls.is_some() == b.listen.tls.is_some()),
@@ -27,12 +27,12 @@ const FIXED: &[SettingComparison<DaemonSettings>] = &[
 ];
 
 impl DaemonSettings {
-    /// What another value of them changes.
+    /// The differences to other settings.
     pub fn changes(&self, new: &Self) -> Vec<SettingChange> {
         differing(LIVE, FIXED, self, new)
     }
 
-    /// Takes over whatever takes effect at once; the rest stays as it was.
+    /// Takes over everything that takes effect immediately.
     pub fn take_over(&mut self, new: &Self) {
         self.log.filter.clone_from(&new.log.filter);
         if let (Some(files), Some(new)) = (&mut self.listen.tls, &new.listen.tls) {

@@ -1,4 +1,4 @@
-//! What the daemon is told before it starts: plain values, one struct for each section.
+//! The daemon's own settings, as plain values.
 
 mod changes;
 mod read;
@@ -11,20 +11,19 @@ pub use read::{
 };
 use std::time::Duration;
 
-/// What the daemon itself is told before it starts, whatever its hosts are.
+/// The settings of the daemon itself, whatever its services are.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DaemonSettings {
-    /// Where clients connect.
+    /// The shared listener for clients.
     pub listen: ListenSettings,
-    /// Where `/metrics` is served (`METRICS_PORT`, `METRICS_SOCKET_PATH`); may be empty.
+    /// The metrics listeners (`METRICS_PORT`, `METRICS_SOCKET_PATH`); may be empty.
     pub metrics: Vec<ListenSettings>,
-    /// Where the control endpoint is served besides (`ADMIN_PORT` on loopback,
-    /// `ADMIN_SOCKET_PATH`); may be empty.
+    /// The admin listeners (`ADMIN_PORT` on loopback, `ADMIN_SOCKET_PATH`); may be empty.
     pub admin: Vec<ListenSettings>,
-    /// The log.
+    /// Filter and format of the log.
     pub log: LogSettings,
-    /// What clients that have not logged in may use up.
+    /// Limits of connections that haven't logged in.
     pub pre_auth: PreAuthLimits,
-    /// Over how long the clients' close frames are spread at the end.
+    /// The time over which close frames are spread at shutdown.
     pub drain_time: Duration,
 }

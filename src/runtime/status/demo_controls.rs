@@ -1,42 +1,42 @@
-//! What a visitor of the demo's page can do: log in as one of its people, and make things happen.
+//! The controls on a demo's status page: log in as one of its users, and publish events.
 
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use std::sync::{Arc, OnceLock};
 
-/// Makes something happen; false when there is no such thing or nobody to do it any more.
+/// Publishes the event of this name. Returns false if there is none, or the demo has ended.
 pub type DemoActionHandler = Arc<dyn Fn(String) -> BoxFuture<'static, bool> + Send + Sync>;
 
 /// Offered on the status page of a demo only.
 #[derive(Clone)]
 pub struct DemoControls {
-    /// Where clients connect, once that is known: `ws://127.0.0.1:7867/push/ws`.
+    /// The WebSocket URL for clients, once it is known: `ws://127.0.0.1:7867/push/ws`.
     pub socket: Arc<OnceLock<String>>,
-    /// Who can log in; no secrets, they are the demo's own.
+    /// The users who can log in. Their passwords are the demo's own and no secret.
     pub people: &'static [DemoUser],
-    /// What can happen.
+    /// The events that a visitor can publish.
     pub acts: &'static [DemoAction],
-    /// Makes it happen.
+    /// Publishes one of them.
     pub act: DemoActionHandler,
 }
 
-/// Somebody in the demo.
+/// A user of the demo.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct DemoUser {
-    /// The user id.
+    /// The user's id.
     pub name: &'static str,
-    /// The app password.
+    /// The user's app password.
     pub password: &'static str,
 }
 
-/// A button.
+/// A button on the page.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct DemoAction {
-    /// What is sent back when it is pressed.
+    /// The name that the page sends when it is pressed.
     pub id: &'static str,
-    /// What is on it.
+    /// The text on it.
     pub label: &'static str,
-    /// What will be heard of it, and by whom.
+    /// The clients that it notifies, and of what.
     pub about: &'static str,
 }
 
@@ -48,10 +48,10 @@ struct DemoControlsBody<'a> {
 }
 
 impl DemoControls {
-    /// What the page is told, as JSON.
+    /// The controls as JSON, for the page.
     pub fn json(&self) -> String {
         let socket = self.socket.get().map(String::as_str);
-        // Texts always serialize.
+        // Strings always serialize.
         serde_json::to_string(&DemoControlsBody { socket, people: self.people, acts: self.acts })
             .unwrap_or_default()
     }

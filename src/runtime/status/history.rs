@@ -1,4 +1,4 @@
-//! The past hour in points ten seconds apart, so that whoever opens the page sees it at once.
+//! The past hour in points ten seconds apart, which the status page shows at once.
 
 use super::metrics_view::MetricsScrape;
 use serde::Serialize;
@@ -8,16 +8,16 @@ use std::{
     time::Duration,
 };
 
-/// Between two points.
+/// The time between two points.
 pub const SAMPLE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How many are kept: an hour.
+/// The number of points: an hour.
 pub const POINTS: usize = 361;
 
-/// What is kept: its name on the page, the metric, and a label it is told apart by.
+/// A series: its name on the page, its metric, and one label with its value.
 type HistorySeries = (&'static str, &'static str, Option<(&'static str, &'static str)>);
 
-/// All of them, each summed over whatever else they differ in.
+/// All series, each summed over its other labels.
 const SERIES: &[HistorySeries] = &[
     ("connections", "notify_push_connections", None),
     ("users", "notify_push_users", None),
@@ -30,23 +30,23 @@ const SERIES: &[HistorySeries] = &[
     ("logins", "notify_push_logins_total", None),
 ];
 
-/// Points, the latest last.
+/// The points, the newest last.
 #[derive(Debug, Default)]
 pub struct MetricsHistory(Mutex<VecDeque<HistoryPoint>>);
 
 #[derive(Debug, Clone, Serialize)]
 struct HistoryPoint(u64, Vec<f64>);
 
-/// What the page is sent.
+/// The history as the page receives it.
 #[derive(Serialize)]
 struct HistoryBody {
     series: Vec<&'static str>,
-    /// Each a time in milliseconds since 1970 and the values of `series` then.
+    /// Per point: milliseconds since 1970 and the value of each series.
     points: Vec<HistoryPoint>,
 }
 
 impl MetricsHistory {
-    /// Keeps what is so now, `at` milliseconds since 1970.
+    /// Adds a point at `at` milliseconds since 1970.
     pub fn keep(&self, at: u64, scrape: &MetricsScrape) {
         let of = |(_, name, label): &HistorySeries| -> f64 {
             let is = |sample: &&super::metrics_view::MetricSample| {
@@ -62,7 +62,7 @@ impl MetricsHistory {
         points.push_back(point);
     }
 
-    /// All of it as JSON.
+    /// The whole history as JSON.
     pub fn json(&self) -> String {
         let points = self.lock().iter().cloned().collect();
         let told = HistoryBody { series: SERIES.iter().map(|(name, ..)| *name).collect(), points };

@@ -1,5 +1,4 @@
-//! What the daemon knows of itself: whether what it depends on is there, whether it can do its job,
-//! how full its queues are.
+//! The data of the status page and of `notify_push metrics`: samples, history, formatted figures.
 
 mod demo_controls;
 mod history;

@@ -1,4 +1,4 @@
-//! Everything the status page shows, in one sample a second that all who look share.
+//! Samples for the status page: one a second, shared by all viewers.
 
 use super::{
     history::{MetricsHistory, SAMPLE_INTERVAL},
@@ -13,10 +13,10 @@ use std::{
 };
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-/// A sample this old is taken anew; a little less than what those who look wait for.
+/// The age at which a sample is replaced; slightly less than the viewers' interval.
 const MAX_SAMPLE_AGE: Duration = Duration::from_millis(900);
 
-/// Takes samples when somebody asks, and one every ten seconds for the history.
+/// Takes a sample on request, and one every ten seconds for the history.
 pub struct StatusSampler {
     page: Box<dyn Fn() -> Option<String> + Send + Sync>,
     log: Box<dyn Fn() -> String + Send + Sync>,
@@ -25,23 +25,23 @@ pub struct StatusSampler {
     latest: Mutex<Option<(Instant, Arc<str>)>>,
 }
 
-/// A sample as the page gets it.
+/// A sample as the page receives it.
 #[derive(Serialize)]
 struct StatusSample<'a> {
     /// Milliseconds since 1970.
     at: u64,
     health: crate::health::HealthReport,
     log: String,
-    /// By name.
+    /// The metrics by name.
     figures: BTreeMap<&'a str, Vec<StatusFigure<'a>>>,
 }
 
-/// Labels and value.
+/// A metric's labels and value.
 #[derive(Serialize)]
 struct StatusFigure<'a>(BTreeMap<&'a str, &'a str>, f64);
 
 impl StatusSampler {
-    /// `page` renders the metrics, `log` names the log filter in force.
+    /// `page` renders the metrics; `log` returns the current log filter.
     pub fn new(
         health: HealthRegistry,
         page: impl Fn() -> Option<String> + Send + Sync + 'static,
@@ -51,7 +51,7 @@ impl StatusSampler {
         Self { page, log, health, history: MetricsHistory::default(), latest: Mutex::default() }
     }
 
-    /// Keeps the history until dropped. Run it as a core task.
+    /// Records the history until dropped. Run it as a core task.
     pub async fn record_history(&self) {
         let mut ticks = interval(SAMPLE_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -63,7 +63,7 @@ impl StatusSampler {
         }
     }
 
-    /// What is so now, as JSON: the sample of whoever asked within the last second, or a new one.
+    /// The current sample as JSON: at most a second old.
     pub fn sample(&self, now: Instant) -> Arc<str> {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         match &*latest {
@@ -78,12 +78,12 @@ impl StatusSampler {
         }
     }
 
-    /// The past hour, as JSON.
+    /// The history of the past hour as JSON.
     pub fn history(&self) -> String {
         self.history.json()
     }
 
-    /// The time of day of a moment that has been.
+    /// The time of day of a past instant.
     pub fn timestamp_millis(&self, at: std::time::Instant) -> u64 {
         self.now().saturating_sub(u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
@@ -97,7 +97,7 @@ impl StatusSampler {
             figures.entry(sample.name.as_str()).or_default().push(figure);
         }
         let (at, health, log) = (self.now(), self.health.report(true), (self.log)());
-        // Texts and finite numbers always serialize.
+        // Strings and finite numbers always serialize.
         serde_json::to_string(&StatusSample { at, health, log, figures }).unwrap_or_default()
     }
 
@@ -108,7 +108,7 @@ impl StatusSampler {
     }
 }
 
-/// The original's names say nothing that ours don't.
+/// The compatibility names repeat our own metrics.
 fn is_shown(name: &str) -> bool {
     name.starts_with("notify_push_") || name.starts_with("process_")
 }

@@ -1,6 +1,6 @@
 //! Nextcloud as a host: understands its messages and carries out what only it asks for.
 
-use super::{channels, channels::NextcloudCommand};
+use super::{CompatSnapshot, channels, channels::NextcloudCommand};
 use crate::{
     client::{SourceMessage, redis::RedisClient},
     lifecycle::TaskGroup,
@@ -89,7 +89,8 @@ impl NextcloudEventHandler {
         if self.reporting.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (json, reporting) = (self.observers.snapshot().json(), Arc::clone(&self.reporting));
+        let (json, reporting) =
+            (CompatSnapshot::from(&self.observers).json(), Arc::clone(&self.reporting));
         self.tasks.spawn(async move {
             if let Err(error) = keys.set(METRICS_KEY, json).await {
                 tracing::warn!("metrics not written to Redis: {error}");

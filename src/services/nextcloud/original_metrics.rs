@@ -1,6 +1,6 @@
 //! The original's names for the same numbers: dashboards and `occ notify_push:metrics` know them.
 
-use crate::telemetry::metrics::CompatMetric;
+use crate::{push::notice::TopicId, services::ServiceMetrics, telemetry::metrics::CompatMetric};
 use serde::Serialize;
 
 /// The numbers that the original publishes: `specs/nextcloud.md` section 5.
@@ -48,6 +48,23 @@ impl CompatSnapshot {
             + self.messages_sent_activity
             + self.messages_sent_notification
             + self.messages_sent_custom
+    }
+}
+
+impl From<&ServiceMetrics> for CompatSnapshot {
+    /// The current numbers. The topics are file, activity and notification, in this order.
+    fn from(metrics: &ServiceMetrics) -> Self {
+        Self {
+            active_connection_count: metrics.hub.connections.get(),
+            active_user_count: metrics.hub.users.get(),
+            total_connection_count: metrics.hub.connections_total.get(),
+            mapping_query_count: metrics.store.mapping_queries.get(),
+            events_received: metrics.source.received_count(),
+            messages_sent_file: metrics.hub.sent_count(TopicId(0)),
+            messages_sent_activity: metrics.hub.sent_count(TopicId(1)),
+            messages_sent_notification: metrics.hub.sent_count(TopicId(2)),
+            messages_sent_custom: metrics.hub.custom.get(),
+        }
     }
 }
 

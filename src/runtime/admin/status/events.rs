@@ -1,4 +1,4 @@
-//! One who looks: the past, then a sample each second, then again and again for half a minute.
+//! The event stream of one viewer: the history, then a sample each second for half a minute.
 
 use super::StatusContext;
 use crate::telemetry::log::LogWarning;
@@ -14,14 +14,14 @@ use warp::{
     sse::{self, Event},
 };
 
-/// Between two samples.
+/// The time between two samples.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// After this the stream ends and the browser comes back: a connection's requests have a minute in
-/// all (`front::Limits`), and whoever has gone is forgotten soon.
+/// The stream's duration; then the browser reconnects. A connection's requests have a minute in all
+/// ([`crate::server::ConnectionTimeouts`]), and a viewer that left is forgotten soon.
 const LIFE: Duration = Duration::from_secs(30);
 
-/// How soon the browser comes back.
+/// The browser's delay before it reconnects.
 const RETRY: Duration = Duration::from_millis(300);
 
 struct StatusWatcher {
@@ -29,12 +29,12 @@ struct StatusWatcher {
     ticks: Interval,
     ends: Instant,
     waiting: VecDeque<Event>,
-    /// How many warnings there had been when they were warning_event last.
+    /// The number of warnings when they were last sent.
     warnings: Option<u64>,
     _permit: OwnedSemaphorePermit,
 }
 
-/// A warning as the page gets it.
+/// A warning as the page receives it.
 #[derive(Serialize)]
 struct WarningEvent {
     /// Milliseconds since 1970.
@@ -43,7 +43,7 @@ struct WarningEvent {
     warning: LogWarning,
 }
 
-/// The stream. Who `known`s the past already isn't warning_event it again.
+/// The stream. A viewer that has the history already doesn't receive it again.
 pub(super) fn reply(status: StatusContext, permit: OwnedSemaphorePermit, known: bool) -> Response {
     let mut response = sse::reply(watch(status, permit, known)).into_response();
     let never = http::HeaderValue::from_static("no-store");
@@ -96,7 +96,7 @@ impl StatusWatcher {
                 warning,
             };
             let warnings: Vec<_> = recent.warnings().into_iter().map(warning_event).collect();
-            // Texts and numbers always serialize.
+            // Strings and numbers always serialize.
             let warnings = serde_json::to_string(&warnings).unwrap_or_default();
             self.waiting.push_back(Event::default().event("warnings").data(warnings));
         }

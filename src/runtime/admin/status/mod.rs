@@ -1,4 +1,4 @@
-//! The status page: one document that asks nobody else for anything, fed by server-sent events.
+//! The status page: one self-contained document, updated by server-sent events.
 
 mod events;
 mod page;
@@ -19,31 +19,31 @@ use warp::{
     reply::{Reply, Response},
 };
 
-/// Where the page is; its events are below it.
+/// The path of the page; its events are below it.
 const STATUS: &str = "status";
 const EVENTS: &str = "events";
 const ACT: &str = "act";
 
-/// How many may look at once; beyond, the page tries again later.
+/// Viewers at once at most; further pages retry later.
 pub const MAX_WATCHERS: usize = 16;
 
 const REMOTE_HINT: &str = "The status page is shown over loopback or a unix socket only.\n\
     From elsewhere: ssh -L 9867:127.0.0.1:<port> <this host>, then http://localhost:9867/status\n";
 
-/// What the page shows. Cheap to clone.
+/// The data of the page. Cheap to clone.
 #[derive(Clone)]
 pub struct StatusContext {
-    /// Takes the samples.
+    /// Takes the page's samples.
     pub sampler: Arc<StatusSampler>,
     /// The log, for its recent warnings.
     pub log: LogControl,
-    /// In a demo, what visitors can do.
+    /// The controls of a demo.
     pub play: Option<DemoControls>,
-    /// Those who look are let go when the process stops.
+    /// Ends the viewers' streams when the process stops.
     pub stopping: CancellationToken,
 }
 
-/// `GET /status`, its events, and in a demo what its buttons do; `/` leads there.
+/// `GET /status`, its events, and a demo's actions; `/` redirects there.
 pub(super) fn status(
     status: StatusContext,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
@@ -112,7 +112,7 @@ impl StatusHandler {
         warp::reply::with_header(reply, header::LOCATION, there).into_response()
     }
 
-    /// The document holds no figures: a link from anywhere may lead here.
+    /// The document holds no figures, as any link may lead to it.
     fn show(
         &self,
         method: &Method,
@@ -146,7 +146,7 @@ impl StatusHandler {
                 let known = headers.contains_key("last-event-id");
                 events::reply(self.status.clone(), permit, known)
             }
-            Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "Too many look already\n"),
+            Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "Too many viewers\n"),
         }
     }
 
@@ -173,7 +173,7 @@ impl StatusHandler {
     }
 }
 
-/// The page we served, or a program on this machine.
+/// Whether our own page or a program on this machine sent the request.
 fn is_same_origin_or_local(origin: &RequestOrigin, headers: &HeaderMap) -> bool {
     may_control(origin, headers) || is_from_page(origin, headers)
 }

@@ -1,4 +1,4 @@
-//! The document, and the policy that lets the browser run nothing but what is in it.
+//! The status page's document, with a content security policy that allows only its own scripts.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -11,7 +11,7 @@ const CSS: &str = include_str!("page.css");
 const SCRIPTS: [&str; 3] =
     [include_str!("figures.js"), include_str!("charts.js"), include_str!("page.js")];
 
-/// The page as it is sent.
+/// The page as it is served.
 pub(super) struct StatusPage {
     html: Bytes,
     /// Content-Security-Policy up to `connect-src 'self'`.
@@ -31,7 +31,7 @@ impl StatusPage {
         Self { html: html.into(), policy }
     }
 
-    /// In a demo the page is also a client of the daemon, at `socket`.
+    /// In a demo the page is also a client of the daemon at `socket`.
     pub(super) fn response(&self, socket: Option<&str>) -> Response {
         let socket =
             socket.and_then(|url| url.split_inclusive('/').take(3).collect::<String>().into());
@@ -47,8 +47,8 @@ impl StatusPage {
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        // Hashes and an address of our own are always valid; without a policy nothing would run
-        // that should not, as the page holds nothing of others.
+        // Hashes and our own address are always valid. Without a policy nothing harmful would run either:
+        // the page contains no foreign content.
         if let Ok(policy) = HeaderValue::from_str(&policy) {
             headers.insert(header::CONTENT_SECURITY_POLICY, policy);
         }

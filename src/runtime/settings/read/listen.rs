@@ -1,4 +1,4 @@
-//! Listeners, and what pre_auth may use up there.
+//! Reads the settings of the listeners and of their limits before authentication.
 
 use crate::{
     config::{
@@ -14,11 +14,10 @@ use std::{
 };
 
 const DEFAULT_PERMISSIONS: u32 = 0o660;
-/// Whoever may open the control endpoint may change the log and close connections.
+/// A user who may open the admin socket may change the log and close sessions.
 const ADMIN_PERMISSIONS: u32 = 0o600;
 
-/// What a crowd may use up that has not logged in: all clients of a large installation that come
-/// back at once through one proxy.
+/// Enough for all clients of a large installation that reconnect at once through one proxy.
 const DEFAULT_PRE_AUTH_LIMITS: PreAuthLimits = PreAuthLimits { total: 16_384, per_address: 256 };
 
 pub(super) fn listen(
@@ -75,7 +74,7 @@ fn tls(
     }
 }
 
-/// Port and socket may both be there.
+/// The metrics listeners: a port, a socket, or both.
 pub(super) fn metrics(
     layers: &SettingLayers<'_>,
     report: &mut SettingsReport,
@@ -85,7 +84,7 @@ pub(super) fn metrics(
     plain_listeners(layers, report, names, address, permissions(layers)?.value)
 }
 
-/// The same on loopback, and with a socket for the daemon's own user.
+/// The admin listeners: a port on loopback, and a socket for the daemon's own user.
 pub(super) fn admin(
     layers: &SettingLayers<'_>,
     report: &mut SettingsReport,
@@ -140,7 +139,7 @@ fn plain_listeners(
     Ok(binds.map(|bind| ListenSettings { bind, tls: None, proxy_protocol: false }).collect())
 }
 
-/// No two listeners may want the same place.
+/// No two listeners may have the same address.
 pub(super) fn reject_duplicates(settings: &DaemonSettings) -> Result<(), ConfigError> {
     let all = || settings.metrics.iter().chain(&settings.admin).chain([&settings.listen]);
     let clash = |a: &ListenSettings, b: &ListenSettings| match (&a.bind, &b.bind) {

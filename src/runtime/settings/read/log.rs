@@ -1,4 +1,4 @@
-//! The log section.
+//! Reads the settings of the log.
 
 use crate::{
     config::{

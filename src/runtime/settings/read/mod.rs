@@ -1,4 +1,4 @@
-//! From the layers to the sections: for each setting the strongest layer that has a word on it.
+//! Reads the daemon's own settings from the layers: the strongest layer that gives a setting wins.
 
 mod listen;
 mod log;
@@ -15,11 +15,11 @@ use crate::{
 };
 use std::time::Duration;
 
-/// Whoever stops the daemon waits for it.
+/// The service manager waits for the drain.
 const MAX_DRAIN_TIME: Duration = Duration::from_secs(600);
 
-/// Puts the daemon's own settings together and notes in the report where each comes from. `port` is
-/// the one for clients, unless it is said.
+/// Reads the daemon's own settings and reports the source of each. `port` is the default port for
+/// clients.
 pub fn settings(
     layers: &SettingLayers<'_>,
     port: u16,

@@ -1,17 +1,17 @@
-//! Which figures belong together, and what people call them.
+//! The groups of figures in `notify_push metrics`, and their names for people.
 
 /// How a figure is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FigureKind {
-    /// A number that grows: with its rate.
+    /// A counter, shown with its rate.
     Counter,
-    /// A number as it is now.
+    /// A gauge, shown as it is.
     Gauge,
-    /// So or not.
+    /// A state: yes or no.
     State,
-    /// Seconds, with quantiles.
+    /// A histogram in seconds, shown with quantiles.
     Histogram,
-    /// Bytes as they are now.
+    /// A gauge in bytes.
     Bytes,
 }
 
@@ -20,7 +20,7 @@ pub type FigureGroup = (&'static str, &'static [(&'static str, &'static str, Fig
 
 use FigureKind::{Bytes, Counter, Gauge, Histogram, State};
 
-/// All of them. Names without `process_` in front have the prefix `notify_push_`.
+/// All groups. Names without the prefix `process_` have the prefix `notify_push_`.
 pub const GROUPS: &[FigureGroup] = &[
     (
         "Clients",
@@ -99,5 +99,5 @@ pub const GROUPS: &[FigureGroup] = &[
     ),
 ];
 
-/// Shown in the first line, or not at all.
+/// Metrics of the first line, and those that are hidden.
 pub const HIDDEN_METRICS: &[&str] = &["notify_push_build_info", "process_start_time_seconds"];

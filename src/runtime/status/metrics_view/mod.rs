@@ -12,8 +12,8 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 const PREFIX: &str = "notify_push_";
 
-/// The page in 80 columns. `before` was read so many `seconds` before `now`; rates are what grew
-/// between them. What is 0 in a family of several is left out.
+/// The page in 80 columns. `before` was read `seconds` before `now`; the difference gives the rates.
+/// Zero values of a family with several members are omitted.
 pub fn view(before: &MetricsScrape, now: &MetricsScrape, seconds: f64) -> String {
     let mut text = String::new();
     let version = now.all("notify_push_build_info").find_map(|info| info.label("version"));
@@ -48,7 +48,7 @@ fn full(name: &str) -> String {
     if name.starts_with("process_") { name.to_owned() } else { format!("{PREFIX}{name}") }
 }
 
-/// A histogram's name without what its parts append.
+/// A histogram's name without the suffix of a part.
 fn family(name: &str) -> &str {
     let part = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
     part.unwrap_or(name)
@@ -66,7 +66,7 @@ fn heading(text: &mut String, title: &str, group: &str) {
     }
 }
 
-/// One family in two pages.
+/// One family on two pages.
 struct FamilyRows<'a> {
     before: &'a MetricsScrape,
     now: &'a MetricsScrape,
@@ -152,7 +152,9 @@ mod tests {
     }
 
     fn page(observers: &ServiceMetrics) -> String {
-        MetricsPage::single("1.2.3", observers).unwrap().text().unwrap()
+        let mut page = MetricsPage::new("1.2.3").unwrap();
+        page.add(None, observers.metrics().clone(), None);
+        page.text().unwrap()
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Numbers as people read them.
+//! Formats numbers for people.
 
-/// `12 345`, and with one decimal what is not whole.
+/// `12 345`; a fraction has one decimal.
 #[expect(clippy::cast_possible_truncation, reason = "shown, not counted on")]
 pub fn whole(number: f64) -> String {
     if number.fract() != 0.0 {
@@ -17,7 +17,7 @@ pub fn whole(number: f64) -> String {
     text
 }
 
-/// `173/s`, `0.5/s`, nothing for nothing.
+/// `173/s`, `0.5/s`; empty for zero.
 pub fn rate(grown: f64, seconds: f64) -> String {
     let rate = grown / seconds.max(f64::EPSILON);
     match rate {
@@ -38,7 +38,7 @@ pub fn span(seconds: f64) -> String {
     }
 }
 
-/// `7.3 MiB`.
+/// Bytes with a binary unit: `7.3 MiB`.
 pub fn bytes(number: f64) -> String {
     match number / 1024.0 / 1024.0 {
         mib if mib >= 1024.0 => format!("{:.1} GiB", mib / 1024.0),

@@ -4,14 +4,14 @@
 #[derive(Debug, Default)]
 pub struct MetricsScrape(Vec<MetricSample>);
 
-/// One number.
+/// One sample of a metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricSample {
-    /// Its full name.
+    /// Its name with prefix and suffix.
     pub name: String,
     /// Its labels in the order of the page.
     pub labels: Vec<(String, String)>,
-    /// Its value.
+    /// The value of the sample.
     pub value: f64,
 }
 
@@ -21,7 +21,7 @@ impl MetricSample {
         self.labels.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// What tells it from others of the same name: the values of its labels but this one.
+    /// The values of all labels but this one: they identify the member of a family.
     pub fn key(&self, without: &str) -> String {
         let values = self.labels.iter().filter(|(name, _)| name != without);
         values.map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(" ")
@@ -29,7 +29,7 @@ impl MetricSample {
 }
 
 impl MetricsScrape {
-    /// Reads a page. Lines that are no samples are passed over.
+    /// Parses a page. Lines that are no samples are skipped.
     pub fn parse(page: &str) -> Self {
         Self(page.lines().filter_map(sample).collect())
     }
@@ -49,7 +49,7 @@ impl MetricsScrape {
         self.all(name).map(|sample| sample.value).sum()
     }
 
-    /// The value of the sample that is the same but for its value.
+    /// The value of the sample with the same name and labels.
     pub fn same(&self, sample: &MetricSample) -> Option<f64> {
         let same =
             |other: &&MetricSample| other.name == sample.name && other.labels == sample.labels;
@@ -63,8 +63,8 @@ impl MetricsScrape {
         names
     }
 
-    /// The share `quantile` of what a histogram has observed lies below this, in seconds, between
-    /// two bounds by proportion; the last bound for what lies beyond. `None` while it is empty.
+    /// The quantile of a histogram in seconds, interpolated between two bounds; the last bound beyond it.
+    /// `None` while the histogram is empty.
     pub fn quantile(&self, name: &str, key: &str, quantile: f64) -> Option<f64> {
         let bucket = format!("{name}_bucket");
         let mine = self.all(&bucket).filter(|sample| sample.key("le") == key);

@@ -13,6 +13,7 @@ mod self_probe;
 pub use event_source::NextcloudEventSource;
 
 use super::{
+    CompatSnapshot,
     channels::{CHANNELS, FILE},
     config,
     dialect::{NextcloudDialect, TOPIC_SPECS},
@@ -209,7 +210,7 @@ impl NextcloudBuilder {
             listeners: Vec::new(),
             dependencies,
             metrics: observers.metrics().clone(),
-            compat_metrics: Some(Arc::new(move || observers.snapshot().metrics())),
+            compat_metrics: Some(Arc::new(move || CompatSnapshot::from(&observers).metrics())),
             sessions: Some(Arc::new(HubSessions::new(&hub, |user| user.into()))),
             drain_time: self.ground.drain_time,
             reload: Box::new(reload),
