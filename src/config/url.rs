@@ -1,6 +1,6 @@
 //! Splits a URL into its parts; several hosts are allowed. Errors never contain any of its text.
 
-use super::secret::Secret;
+use super::{SettingSource, secret::Secret};
 use percent_encoding::percent_decode_str;
 
 /// The parts of a URL, percent-decoded except the path.
@@ -15,6 +15,44 @@ pub(crate) struct UrlParts {
     pub(crate) path: String,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) fragment: Option<String>,
+}
+
+/// What a URL says, and its parameters that have no effect here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParsedUrl<T> {
+    /// The settings.
+    pub value: T,
+    /// Names of the parameters that are ignored, as written.
+    pub ignored: Vec<String>,
+}
+
+impl<T> ParsedUrl<T> {
+    /// The same with another value.
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> ParsedUrl<U> {
+        ParsedUrl { value: change(self.value), ignored: self.ignored }
+    }
+
+    /// One warning for each ignored parameter of the URL from this source.
+    pub(crate) fn warnings(&self, source: &SettingSource) -> Vec<String> {
+        let warning = |name| format!("{source}: the URL's parameter {name} has no effect here");
+        self.ignored.iter().map(warning).collect()
+    }
+}
+
+/// A parameter's name in a form that doesn't depend on the driver it was written for: `sslMode`,
+/// `ssl-mode` and `ssl_mode` are the same.
+pub(crate) fn normalize_parameter(name: &str) -> String {
+    let letters = name.chars().filter(|c| !matches!(c, '-' | '_'));
+    letters.map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// Whether a parameter's value means yes or no.
+pub(crate) fn parameter_switch(value: &str) -> Option<bool> {
+    match value.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" | "" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
 }
 
 const ENCODE: &str = "In user names and passwords write % as %25, @ as %40, : as %3A, / as %2F, \
@@ -32,10 +70,7 @@ impl UrlParts {
         let (rest, fragment) = cut(rest, '#');
         let (rest, query) = cut(rest, '?');
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let (login, hosts) = match authority.rsplit_once('@') {
-            Some((login, hosts)) => (Some(login), hosts),
-            None => (None, authority),
-        };
+        let (login, hosts) = split_login(authority)?;
         let behind = [Some(path), query, fragment];
         if behind.iter().flatten().any(|text| text.contains('@')) {
             return Err(format!("this URL has an @ in the wrong place. {ENCODE}"));
@@ -45,11 +80,7 @@ impl UrlParts {
             scheme: scheme.to_ascii_lowercase(),
             user: Some(decode(user)?).filter(|user| !user.is_empty()),
             password: password.map(decode).transpose()?.filter(|password| !password.is_empty()),
-            hosts: hosts
-                .split(',')
-                .filter(|host| !host.is_empty())
-                .map(host)
-                .collect::<Result<_, _>>()?,
+            hosts: hosts.iter().map(|text| host(text)).collect::<Result<_, _>>()?,
             path: path.to_owned(),
             query: query.map(pairs).transpose()?.unwrap_or_default(),
             fragment: fragment.map(str::to_owned),
@@ -71,6 +102,34 @@ impl UrlParts {
     }
 }
 
+/// The login and the hosts in `user:password@host1,host2`, where each host may repeat the login.
+fn split_login(authority: &str) -> Result<(Option<&str>, Vec<&str>), String> {
+    let parts: Vec<&str> = authority.split(',').filter(|part| !part.is_empty()).collect();
+    let logins: Vec<_> = parts.iter().filter_map(|part| part.rsplit_once('@')).collect();
+    if logins.len() > 1 && logins.len() == parts.len() {
+        let (first, _) = logins[0];
+        if logins.iter().any(|(login, _)| *login != first) {
+            return Err(format!("expected the same user and password for all hosts. {ENCODE}"));
+        }
+        return Ok((Some(first), logins.iter().map(|(_, host)| *host).collect()));
+    }
+    let (login, hosts) = match authority.rsplit_once('@') {
+        Some((login, hosts)) => (Some(login), hosts),
+        None => (None, authority),
+    };
+    // Otherwise the hosts before the login would be taken for a part of the user name.
+    let is_host = |text: &str| match text.split_once(':') {
+        Some((_, port)) => !port.is_empty() && port.chars().all(|c| c.is_ascii_digit()),
+        None => true,
+    };
+    if login.and_then(|login| login.split_once(',')).is_some_and(|(first, _)| is_host(first)) {
+        return Err(format!(
+            "expected user and password before the first host. {ENCODE}, and a comma as %2C"
+        ));
+    }
+    Ok((login, hosts.split(',').filter(|host| !host.is_empty()).collect()))
+}
+
 /// Splits at the first `mark`.
 fn cut(text: &str, mark: char) -> (&str, Option<&str>) {
     text.split_once(mark).map_or((text, None), |(before, behind)| (before, Some(behind)))
@@ -88,7 +147,8 @@ pub(crate) fn decode(text: &str) -> Result<String, String> {
     }
 }
 
-fn host(text: &str) -> Result<(String, Option<u16>), String> {
+/// Parses `host:port`, with brackets around IPv6.
+pub(crate) fn host(text: &str) -> Result<(String, Option<u16>), String> {
     let broken = || format!("the host or port in this URL can't be read. {ENCODE}");
     if let Some(rest) = text.strip_prefix('[') {
         let (address, port) = rest.split_once(']').ok_or_else(broken)?;
@@ -116,7 +176,7 @@ fn pairs(query: &str) -> Result<Vec<(String, String)>, String> {
     pairs
         .map(|pair| {
             let (name, value) = cut(pair, '=');
-            Ok((decode(name)?.to_ascii_lowercase(), decode(value.unwrap_or_default())?))
+            Ok((decode(name)?, decode(value.unwrap_or_default())?))
         })
         .collect()
 }
@@ -135,6 +195,19 @@ mod tests {
         assert_eq!(parts.path, "/my%2Fmaster/2");
         assert_eq!(parts.query, [("db".into(), "1".into()), ("x".into(), String::new())]);
         assert_eq!(parts.fragment.as_deref(), Some("insecure"));
+    }
+
+    #[test]
+    fn each_of_several_hosts_may_repeat_the_login() {
+        let parts = UrlParts::parse("redis://u:p@a:1,u:p@b,u:p@[::1]:2/0").unwrap();
+        assert_eq!((parts.user.as_deref(), parts.password.as_deref()), (Some("u"), Some("p")));
+        let hosts = [("a".into(), Some(1)), ("b".into(), None), ("::1".into(), Some(2))];
+        assert_eq!(parts.hosts, hosts);
+        for url in ["redis://u:p@a,u:q@b", "redis://a:1,u:p@b", "redis://a,b,u:p@c"] {
+            assert!(UrlParts::parse(url).is_err(), "{url}");
+        }
+        let parts = UrlParts::parse("redis://u:p,q@a,b").unwrap();
+        assert_eq!((parts.password.as_deref(), parts.hosts.len()), (Some("p,q"), 2));
     }
 
     #[test]

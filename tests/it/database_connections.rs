@@ -13,7 +13,7 @@ use crate::support::{
 use notify_push::{
     client::database::{
         Database as Store, DatabaseAddress, DatabaseClientError, DatabaseEngine, DatabaseSettings,
-        DatabaseTls, DatabaseTlsMode, STATEMENT, SqlRow,
+        DatabaseTls, DatabaseTlsMode, STATEMENT, SqlRow, database_url,
     },
     services::nextcloud::table_access::unreadable_tables,
 };
@@ -370,4 +370,67 @@ async fn a_missing_right_is_told_with_the_line_that_grants_it() {
     postgres.administrator().execute(create).await;
     let why = broken(users_with(&settings).await);
     assert!(why.contains("GRANT SELECT ON oc_users TO \"reader\";"), "{why}");
+}
+
+/// The name of the system user that runs this process, as `id` knows it.
+fn system_user() -> String {
+    let output = std::process::Command::new("id").arg("-un").output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[tokio::test]
+async fn postgresql_without_a_user_gets_the_system_user() {
+    let folder = folder("peer");
+    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let rules = folder.path().join("pg_hba.conf");
+    std::fs::write(&rules, "local all postgres trust\nlocal all all peer\n").unwrap();
+    let hba = format!("hba_file={}", rules.display());
+    let postgres = Postgres::start_with(&[&hba]).await;
+    let me = system_user();
+    let create = format!("CREATE ROLE \"{me}\" LOGIN SUPERUSER");
+    if me != "postgres" {
+        postgres.administrator().execute(&create).await;
+    }
+    let (socket, port) = (postgres.socket_folder().display().to_string(), postgres.port());
+    let url = format!("postgresql://anyname/postgres?host={socket}&port={port}");
+    let engine = database_url(&url).unwrap().value;
+    let settings = DatabaseSettings { engine, prefix: String::new() };
+    let mut user = None;
+    let store = store(&settings);
+    let mut each = |row: &SqlRow<'_>| {
+        user = row.text(0)?.map(str::to_owned);
+        Ok(())
+    };
+    let sql = store.statement("SELECT CAST(current_user AS TEXT)");
+    store.query(&sql, &[], &mut each).await.unwrap();
+    assert_eq!(user, Some(me));
+}
+
+#[tokio::test]
+async fn options_of_the_url_reach_postgresql() {
+    let postgres = Postgres::shared().await;
+    let database = postgres.nextcloud().await;
+    let url = format!("{}?options=-c%20search_path%3Dnc,public&application_name=x", database.url());
+    let engine = database_url(&url).unwrap().value;
+    let store = store(&DatabaseSettings { engine, prefix: String::new() });
+    for (setting, expected) in [("search_path", "nc,public"), ("application_name", "x")] {
+        let mut value = None;
+        let mut each = |row: &SqlRow<'_>| {
+            value = row.text(0)?.map(str::to_owned);
+            Ok(())
+        };
+        let sql = store.statement(&format!("SELECT current_setting('{setting}')"));
+        store.query(&sql, &[], &mut each).await.unwrap();
+        assert_eq!(value.as_deref(), Some(expected));
+    }
+}
+
+#[tokio::test]
+async fn no_statements_need_to_be_kept() {
+    let mut settings = MariaDb::shared().await.nextcloud().await.settings();
+    server_of(&mut settings).options.statement_cache = Some(0);
+    let store = store(&settings);
+    for _ in 0..3 {
+        assert_eq!(users(&store).await, Ok(0));
+    }
 }

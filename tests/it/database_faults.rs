@@ -176,6 +176,7 @@ async fn an_absent_database_is_not_hammered() {
             user: None,
             password: None,
             database: "nextcloud".to_owned(),
+            options: Default::default(),
             tls: DatabaseTls::default(),
         }),
         prefix: "oc_".to_owned(),

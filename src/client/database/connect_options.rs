@@ -1,4 +1,4 @@
-//! Settings as the three drivers want them.
+//! Translates our settings into the options of the three drivers.
 
 use super::settings::{DatabaseAddress, DatabaseServer, DatabaseTls, DatabaseTlsMode};
 use crate::config::secret::Secret;
@@ -10,17 +10,17 @@ use sqlx::{
 };
 use std::{path::Path, time::Duration};
 
-/// Prepared statements kept on each connection; we have fewer.
+/// Prepared statements kept per connection, more than the daemon has.
 const STATEMENTS: usize = 64;
 
-/// Pages of the file that a SQLite connection keeps: the few that each look-up begins with. The
-/// system keeps the others, and six connections with the usual 2 MiB each would outweigh all clients.
+/// Cache of a SQLite connection, enough for the first pages of each look-up. The kernel caches the
+/// others, and six connections with the default of 2 MiB would need more memory than all clients.
 const SQLITE_CACHE_KIB: u32 = 256;
 
-/// How long SQLite waits for a writer.
+/// How long SQLite waits while another process writes.
 const BUSY: Duration = Duration::from_secs(3);
 
-/// Logging of statements is off in all three: they carry user names.
+/// In all three the statement log is off, since statements contain user names.
 pub(super) fn mysql(server: &DatabaseServer) -> MySqlConnectOptions {
     let mut options = MySqlConnectOptions::new().database(&server.database);
     options = match &server.address {
@@ -47,15 +47,19 @@ pub(super) fn mysql(server: &DatabaseServer) -> MySqlConnectOptions {
     if let (Some(cert), Some(key)) = (cert, key) {
         options = options.ssl_client_cert(cert).ssl_client_key(key);
     }
-    // The server's own SQL mode and time zone do for SELECT, and some proxies refuse to change them.
+    // SELECT needs neither SQL mode nor time zone, and some proxies refuse to change them.
     options = options.pipes_as_concat(false).no_engine_substitution(false).timezone(None);
-    options.statement_cache_capacity(STATEMENTS).disable_statement_logging()
+    let statements = server.options.statement_cache.unwrap_or(STATEMENTS);
+    options.statement_cache_capacity(statements).disable_statement_logging()
 }
 
 pub(super) fn postgres(server: &DatabaseServer) -> PgConnectOptions {
-    // Connection poolers refuse start-up parameters such as extra_float_digits.
+    // Connection poolers refuse startup parameters such as extra_float_digits.
     let mut options = PgConnectOptions::new_without_pgpass().extra_float_digits(None);
-    options = options.database(&server.database).application_name("notify_push");
+    let name = server.options.application_name.as_deref().unwrap_or("notify_push");
+    options = options.database(&server.database).application_name(name);
+    let session = server.options.session.iter();
+    options = options.options(session.map(|(name, value)| (name, value)));
     options = match &server.address {
         DatabaseAddress::Tcp(host, port) => options.host(host).port(*port),
         DatabaseAddress::Unix(folder, port) => options.socket(folder).port(*port),
@@ -80,7 +84,7 @@ pub(super) fn postgres(server: &DatabaseServer) -> PgConnectOptions {
     if let (Some(cert), Some(key)) = (cert, key) {
         options = options.ssl_client_cert(cert).ssl_client_key(key);
     }
-    options.statement_cache_capacity(STATEMENTS).disable_statement_logging()
+    options.disable_statement_logging()
 }
 
 pub(super) fn sqlite(file: &Path) -> SqliteConnectOptions {

@@ -6,6 +6,7 @@
 mod metrics;
 mod tls_mode;
 mod url;
+mod url_parameters;
 pub use metrics::{DatabaseMetrics, QueryResultLabel};
 pub use tls_mode::tls_mode;
 pub use url::{database_url, show_engine};
@@ -28,6 +29,7 @@ pub use pool::{ACQUIRE, MAX_AGE, MAX_CONNECTIONS, MAX_IDLE};
 pub use query::{Database, PROBE, QueryObserver, RowCallback};
 pub use row::SqlRow;
 pub use settings::{
-    DatabaseAddress, DatabaseEngine, DatabaseServer, DatabaseSettings, DatabaseTls, DatabaseTlsMode,
+    ConnectionOptions, DatabaseAddress, DatabaseEngine, DatabaseServer, DatabaseSettings,
+    DatabaseTls, DatabaseTlsMode,
 };
 pub use sql::{MAX_LIST, SqlStatement, SqlValue};

@@ -58,8 +58,10 @@ pub(super) enum PoolError {
 }
 
 impl<C: DatabaseDriver> ConnectionPool<C> {
-    pub(super) fn new(options: C::Options) -> Self {
-        Self { options, permits: Semaphore::new(MAX_CONNECTIONS), idle: Mutex::default() }
+    /// A pool of at most `max` connections, and never more than [`MAX_CONNECTIONS`].
+    pub(super) fn new(options: C::Options, max: usize) -> Self {
+        let permits = Semaphore::new(max.clamp(1, MAX_CONNECTIONS));
+        Self { options, permits, idle: Mutex::default() }
     }
 
     /// The connection used last, or a new one.
@@ -168,7 +170,7 @@ mod tests {
     use tokio::time;
 
     fn pool() -> ConnectionPool<SqliteConnection> {
-        ConnectionPool::new(SqliteConnectOptions::new().in_memory(true))
+        ConnectionPool::new(SqliteConnectOptions::new().in_memory(true), MAX_CONNECTIONS)
     }
 
     /// Advances the paused clock.
@@ -199,6 +201,16 @@ mod tests {
         assert!(pool.lease_extra().await.is_ok(), "a probe is beyond the limit");
         drop(leases);
         assert!(time::timeout(ACQUIRE * 2, pool.lease()).await.expect("a permit").is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_lower_limit_holds() {
+        let options = SqliteConnectOptions::new().in_memory(true);
+        let pool: ConnectionPool<SqliteConnection> = ConnectionPool::new(options, 1);
+        let lease = pool.lease().await;
+        assert!(lease.is_ok());
+        time::pause();
+        assert!(matches!(pool.lease().await, Err(PoolError::Busy)));
     }
 
     #[tokio::test]

@@ -5,9 +5,9 @@ use super::{
     connect_options,
     driver::{DatabaseDriver, STATEMENT},
     error::{DatabaseClientError, DatabaseProblem, DatabaseTarget, QueryFailure},
-    pool::{ConnectionPool, PoolError, PooledConnection},
+    pool::{ConnectionPool, MAX_CONNECTIONS, PoolError, PooledConnection},
     row::SqlRow,
-    settings::{DatabaseEngine, DatabaseSettings},
+    settings::{DatabaseEngine, DatabaseServer, DatabaseSettings},
     sql::{MAX_LIST, SqlStatement, SqlValue},
 };
 use crate::{client::LogLimiter, health::DependencyState};
@@ -75,15 +75,18 @@ impl Database {
             return Err(DatabaseClientError::Prefix(settings.prefix.clone()));
         }
         let pools = match &settings.engine {
-            DatabaseEngine::MySql(server) => {
-                EnginePools::MySql(ConnectionPool::new(connect_options::mysql(server)))
-            }
-            DatabaseEngine::Postgres(server) => {
-                EnginePools::Postgres(ConnectionPool::new(connect_options::postgres(server)))
-            }
-            DatabaseEngine::Sqlite(file) => {
-                EnginePools::Sqlite(ConnectionPool::new(connect_options::sqlite(file)))
-            }
+            DatabaseEngine::MySql(server) => EnginePools::MySql(ConnectionPool::new(
+                connect_options::mysql(server),
+                limit(server),
+            )),
+            DatabaseEngine::Postgres(server) => EnginePools::Postgres(ConnectionPool::new(
+                connect_options::postgres(server),
+                limit(server),
+            )),
+            DatabaseEngine::Sqlite(file) => EnginePools::Sqlite(ConnectionPool::new(
+                connect_options::sqlite(file),
+                MAX_CONNECTIONS,
+            )),
         };
         Ok(Self {
             pools,
@@ -255,6 +258,10 @@ impl Database {
             }
         }
     }
+}
+
+fn limit(server: &DatabaseServer) -> usize {
+    server.options.max_connections.unwrap_or(MAX_CONNECTIONS)
 }
 
 async fn stream<C: DatabaseDriver>(

@@ -36,6 +36,21 @@ pub struct DatabaseServer {
     pub database: String,
     /// TLS settings.
     pub tls: DatabaseTls,
+    /// Options of the connection that go beyond the login.
+    pub options: ConnectionOptions,
+}
+
+/// Options of a connection that a URL may set.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConnectionOptions {
+    /// PostgreSQL's run-time parameters at the start of a session, such as `search_path`.
+    pub session: Vec<(String, String)>,
+    /// The name under which the server lists the connection; `None`: `notify_push`.
+    pub application_name: Option<String>,
+    /// Most prepared statements per connection; 0: none are kept. PostgreSQL never has any.
+    pub statement_cache: Option<usize>,
+    /// Most connections, if fewer than [`super::MAX_CONNECTIONS`].
+    pub max_connections: Option<usize>,
 }
 
 impl DatabaseSettings {
@@ -65,6 +80,18 @@ pub enum DatabaseAddress {
     Unix(PathBuf, u16),
 }
 
+impl DatabaseAddress {
+    /// A unix socket. PostgreSQL's own file, `.s.PGSQL.<port>`, may be given instead of its folder.
+    pub(crate) fn unix(path: PathBuf, port: u16) -> Self {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let own = name.strip_prefix(".s.PGSQL.").and_then(|number| number.parse().ok());
+        match (own, path.parent()) {
+            (Some(own), Some(folder)) => Self::Unix(folder.to_owned(), own),
+            _ => Self::Unix(path, port),
+        }
+    }
+}
+
 /// TLS settings for a database server.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DatabaseTls {
@@ -78,8 +105,9 @@ pub struct DatabaseTls {
     pub key: Option<PathBuf>,
 }
 
-/// What TLS is required and verified; the names are PostgreSQL's `sslmode` with MySQL's alongside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What TLS is required and verified; the names are PostgreSQL's `sslmode`. In ascending
+/// order of what they require.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum DatabaseTlsMode {
     /// Never use TLS.
     Disable,

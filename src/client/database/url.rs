@@ -1,99 +1,137 @@
 //! `DATABASE_URL`: MySQL, MariaDB, PostgreSQL, SQLite.
 
-use super::tls_mode::tls_mode;
-use crate::{
-    client::database::{
-        DatabaseAddress, DatabaseEngine, DatabaseServer, DatabaseTls, DatabaseTlsMode,
+use super::{
+    settings::{
+        ConnectionOptions, DatabaseAddress, DatabaseEngine, DatabaseServer, DatabaseTls,
+        DatabaseTlsMode,
     },
-    config::{
-        secret::Secret,
-        url::{UrlParts, authority, login},
-    },
+    url_parameters::UrlParameters,
+};
+use crate::config::{
+    secret::Secret,
+    url::{ParsedUrl, UrlParts, authority, login, normalize_parameter},
 };
 use std::path::PathBuf;
 
 const SCHEMES: &str = "expected a URL that begins with mysql://, mariadb://, postgres://, \
                        postgresql:// or sqlite://";
 
-/// Parameters that drivers know and that change nothing here.
-const IGNORED: &[&str] = &[
-    "charset",
-    "collation",
-    "timezone",
-    "application_name",
-    "connect_timeout",
-    "statement-cache-capacity",
-    "options",
-];
-
-/// Reads a database's URL; fails with what was expected.
-pub fn database_url(text: &str) -> Result<DatabaseEngine, String> {
-    if text.trim().to_ascii_lowercase().starts_with("sqlite:") {
+/// Parses the URL of a database; the error is what was expected.
+///
+/// # Errors
+/// The URL can't be used.
+pub fn database_url(text: &str) -> Result<ParsedUrl<DatabaseEngine>, String> {
+    if ["sqlite:", "sqlite3:"].iter().any(|scheme| {
+        text.trim().get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    }) {
         return sqlite(text.trim());
     }
     let parts = UrlParts::parse(text).map_err(|error| format!("{SCHEMES}; {error}"))?;
-    match parts.scheme.as_str() {
-        "mysql" | "mariadb" => server(parts, 3306).map(DatabaseEngine::MySql),
-        "postgres" | "postgresql" => server(parts, 5432).map(DatabaseEngine::Postgres),
+    // SQLAlchemy writes the driver behind a plus: postgresql+asyncpg.
+    match parts.scheme.split('+').next().unwrap_or_default() {
+        "mysql" | "mariadb" | "mysql2" => mysql(parts),
+        "postgres" | "postgresql" | "pgsql" => {
+            Ok(server(parts, 5432)?.map(DatabaseEngine::Postgres))
+        }
         _ => Err(SCHEMES.into()),
     }
 }
 
-/// `sqlite:///absolute`, `sqlite://relative`, `sqlite:either`; how it is opened is not for the URL
-/// to say.
-fn sqlite(text: &str) -> Result<DatabaseEngine, String> {
+/// `sqlite:///absolute`, `sqlite://relative`, `sqlite:either`. The file is always opened read-only.
+fn sqlite(text: &str) -> Result<ParsedUrl<DatabaseEngine>, String> {
     let path = text.split_once(':').map(|(_, path)| path).unwrap_or_default();
     let path = path.strip_prefix("//").unwrap_or(path);
-    let path = crate::config::url::decode(path.split_once('?').map_or(path, |(path, _)| path))?;
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let path = crate::config::url::decode(path)?;
     if path.is_empty() || path == ":memory:" {
         return Err(
             "expected the path of a database file, such as sqlite:///srv/data/owncloud.db".into()
         );
     }
-    Ok(DatabaseEngine::Sqlite(PathBuf::from(path)))
+    let names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    let ignored = names.filter(|name| !["", "mode", "cache"].contains(name));
+    let ignored = ignored.map(str::to_owned).collect();
+    Ok(ParsedUrl { value: DatabaseEngine::Sqlite(PathBuf::from(path)), ignored })
 }
 
-fn server(mut parts: UrlParts, default_port: u16) -> Result<DatabaseServer, String> {
-    let (mut host, mut port) = parts.only_host("localhost")?;
-    let mut database = parts.name()?;
-    let mut socket = None;
-    let mut tls = DatabaseTls::default();
-    for (name, value) in std::mem::take(&mut parts.query) {
-        match name.as_str() {
-            "socket" => socket = Some(value),
-            "host" | "hostaddr" => host = value,
-            "port" => port = Some(value.parse().map_err(|_| "expected port to be a port number")?),
-            "user" => parts.user = Some(value),
-            "password" => parts.password = Some(value),
-            "dbname" => database = value,
-            "ssl-mode" | "sslmode" | "ssl_mode" => tls.mode = tls_mode(&value)?,
-            "ssl-ca" | "sslca" | "ssl_ca" | "sslrootcert" | "ssl-root-cert" => {
-                tls.ca = Some(value.into());
-            }
-            "ssl-cert" | "sslcert" | "ssl_cert" => tls.cert = Some(value.into()),
-            "ssl-key" | "sslkey" | "ssl_key" => tls.key = Some(value.into()),
-            name if IGNORED.contains(&name) => {}
-            _ => return Err(UNKNOWN.into()),
+impl DatabaseServer {
+    /// Applies further connection parameters, such as those in `dbhost`. Returns the names of those
+    /// without an effect.
+    ///
+    /// # Errors
+    /// A known parameter has a value that can't be used.
+    pub(crate) fn apply_parameters(
+        &mut self,
+        parameters: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Vec<String>, String> {
+        let tls = std::mem::take(&mut self.tls);
+        let mut given = UrlParameters { tls, ..UrlParameters::default() };
+        for (name, value) in parameters {
+            given.take(&name, value)?;
         }
+        self.tls = given.tls;
+        self.options = given.options;
+        self.user = given.user.or_else(|| self.user.take());
+        self.password = given.password.map(Secret::from).or_else(|| self.password.take());
+        if let Some(database) = given.database {
+            self.database = database;
+        }
+        let (DatabaseAddress::Tcp(_, port) | DatabaseAddress::Unix(_, port)) = &mut self.address;
+        *port = given.port.unwrap_or(*port);
+        let port = *port;
+        let host = given.host.map(|host| match host.starts_with('/') {
+            true => DatabaseAddress::unix(host.into(), port),
+            false => DatabaseAddress::Tcp(host, port),
+        });
+        let socket = given.socket.map(|path| DatabaseAddress::Unix(path.into(), port));
+        if let Some(address) = socket.or(host) {
+            self.address = address;
+        }
+        Ok(given.ignored)
     }
+}
+
+fn mysql(parts: UrlParts) -> Result<ParsedUrl<DatabaseEngine>, String> {
+    // Go's driver sets system variables by any name, so only PostgreSQL's are known here.
+    let mut parsed = server(parts, 3306)?;
+    let session = std::mem::take(&mut parsed.value.options.session);
+    parsed.ignored.extend(session.into_iter().map(|(name, _)| name));
+    Ok(parsed.map(DatabaseEngine::MySql))
+}
+
+fn server(mut parts: UrlParts, default_port: u16) -> Result<ParsedUrl<DatabaseServer>, String> {
+    let (host, port) = parts.only_host("localhost")?;
+    let mut given = UrlParameters::default();
+    let query = std::mem::take(&mut parts.query);
+    // The host before its address: libpq connects to the address and verifies the name.
+    let (hosts, others): (Vec<_>, Vec<_>) =
+        query.into_iter().partition(|(name, _)| normalize_parameter(name) == "host");
+    for (name, value) in hosts.into_iter().chain(others) {
+        given.take(&name, value)?;
+    }
+    let database = given.database.map_or_else(|| parts.name(), Ok)?;
     if database.is_empty() {
         return Err("expected the database's name behind the host, such as /nextcloud".into());
     }
-    if tls.cert.is_some() != tls.key.is_some() {
+    if given.tls.cert.is_some() != given.tls.key.is_some() {
         return Err("expected ssl-cert and ssl-key together".into());
     }
-    let port = port.unwrap_or(default_port);
-    let address = match socket.or_else(|| host.starts_with('/').then(|| host.clone())) {
-        Some(path) => DatabaseAddress::Unix(path.into(), port),
+    let host = given.host.unwrap_or(host);
+    let port = given.port.or(port).unwrap_or(default_port);
+    let address = match given.socket.or_else(|| host.starts_with('/').then(|| host.clone())) {
+        Some(path) => DatabaseAddress::unix(path.into(), port),
         None => DatabaseAddress::Tcp(host, port),
     };
-    let password = parts.password.map(Secret::from);
-    Ok(DatabaseServer { address, user: parts.user, password, database, tls })
+    let value = DatabaseServer {
+        address,
+        user: given.user.or(parts.user),
+        password: given.password.or(parts.password).map(Secret::from),
+        database,
+        tls: given.tls,
+        options: given.options,
+    };
+    Ok(ParsedUrl { value, ignored: given.ignored })
 }
-
-const UNKNOWN: &str = "the URL holds a parameter that is not known; known are socket, host, port, \
-                       user, password, dbname, ssl-mode, ssl-ca, ssl-cert, ssl-key (or sslmode, \
-                       sslrootcert, sslcert, sslkey)";
 
 /// `mysql://user:***@host:port/name?…`
 pub fn show_engine(engine: &DatabaseEngine) -> String {
@@ -115,8 +153,24 @@ fn show_server(scheme: &str, server: &DatabaseServer) -> String {
         }
     };
     let login = login(server.user.as_deref(), server.password.as_ref());
-    let tls = show_tls(&server.tls);
-    format!("{scheme}://{login}{host}/{}?{first}{tls}", server.database)
+    let (tls, options) = (show_tls(&server.tls), show_options(&server.options));
+    format!("{scheme}://{login}{host}/{}?{first}{tls}{options}", server.database)
+}
+
+fn show_options(options: &ConnectionOptions) -> String {
+    let mut text = String::new();
+    let session = options.session.iter().map(|(name, value)| format!("-c {name}={value}"));
+    let session = session.collect::<Vec<_>>().join(" ");
+    let number = |number: Option<usize>| number.map(|number| number.to_string());
+    for (name, value) in [
+        ("options", Some(session).filter(|session| !session.is_empty())),
+        ("application_name", options.application_name.clone()),
+        ("statement-cache-capacity", number(options.statement_cache)),
+        ("connection_limit", number(options.max_connections)),
+    ] {
+        text.extend(value.map(|value| format!("&{name}={value}")));
+    }
+    text
 }
 
 fn show_tls(tls: &DatabaseTls) -> String {
@@ -139,7 +193,6 @@ fn show_tls(tls: &DatabaseTls) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::database::show_engine;
 
     #[test]
     fn urls_become_engines() {
@@ -166,21 +219,46 @@ mod tests {
                 "postgres://nc@%2Frun%2Fpostgresql/nc?sslmode=disable",
                 "postgres://nc@/nc?host=/run/postgresql&port=5432&ssl-mode=disable",
             ),
+            (
+                "postgresql+asyncpg://u@db/nc?options=-c%20search_path%3Da,b&application_name=x",
+                "postgres://u@db:5432/nc?ssl-mode=prefer&options=-c search_path=a,b&application_name=x",
+            ),
+            (
+                "postgres:///nc?host=/run/pg/.s.PGSQL.5433",
+                "postgres:///nc?host=/run/pg&port=5433&ssl-mode=prefer",
+            ),
+            (
+                "mysql://db/nc?useSSL=true&connection_limit=2&statement-cache-capacity=0",
+                "mysql://db:3306/nc?ssl-mode=require&statement-cache-capacity=0&connection_limit=2",
+            ),
+            ("postgres://h/nc?hostaddr=10.0.0.1&host=db", "postgres://db:5432/nc?ssl-mode=prefer"),
             ("sqlite:///srv/a%20b.db?mode=ro", "sqlite:///srv/a b.db"),
             ("sqlite://rel.db", "sqlite://rel.db"),
         ] {
-            assert_eq!(database_url(url).map(|engine| show_engine(&engine)), Ok(shown.into()));
+            assert_eq!(database_url(url).map(|url| show_engine(&url.value)), Ok(shown.into()));
         }
     }
 
     #[test]
-    fn what_is_wrong_is_said_without_the_password() {
+    fn parameters_without_an_effect_are_named() {
+        for (url, ignored) in [
+            ("mysql://h/db?passwd=x&parseTime=true", &["passwd", "parseTime"][..]),
+            ("mysql://h/db?schema=nc", &["search_path"]),
+            ("postgres://h/db?sslmode=require&channel_binding=require", &["channel_binding"]),
+            ("postgres://h/db?pgbouncer=true&connection_limit=1", &[]),
+            ("sqlite:///f?mode=ro&x=1", &["x"]),
+        ] {
+            assert_eq!(database_url(url).unwrap().ignored, ignored, "{url}");
+        }
+    }
+
+    #[test]
+    fn errors_do_not_contain_the_password() {
         for (url, says) in [
             ("oracle://u:hunter2@h/db", "postgresql://"),
             ("hunter2", "mysql://"),
             ("mysql://u:hunter2@h", "/nextcloud"),
             ("mysql://u:hunter2@h:99999/db", "port"),
-            ("mysql://u:hunter2@h/db?passwd=hunter2", "password"),
             ("mysql://u:hunter2@h/db?ssl-mode=hunter2", "verify-full"),
             ("mysql://u:hunter2@h/db?ssl-cert=/c", "ssl-key"),
             ("mysql://u:hunter2@a,b/db", "one host"),

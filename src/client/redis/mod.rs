@@ -2,6 +2,7 @@
 
 pub mod read_settings;
 mod url;
+mod url_parameters;
 pub use url::{DEFAULT_PORT as REDIS_PORT, plain_redis, redis_urls, show_redis, verified};
 mod client;
 mod cluster;

@@ -5,7 +5,7 @@ use crate::{
     client::redis::{RedisAddress, RedisSettings, RedisTls, RedisTopology, show_redis},
     config::{
         ConfigError, ConfigFileValue, SettingLayers, SettingsReport, SourcedValue, parse,
-        read::over, setting,
+        read::over, setting, url::ParsedUrl,
     },
 };
 use std::path::{Path, PathBuf};
@@ -17,6 +17,10 @@ pub fn redis(
     report: &mut SettingsReport,
 ) -> Result<RedisSettings, ConfigError> {
     let given = layers.texts(setting::REDIS_URL)?.map(from_urls).transpose()?;
+    if let Some(url) = &given {
+        url.value.warnings(&url.source).into_iter().for_each(|warning| report.warn(warning));
+    }
+    let given = given.map(|url| url.map(|url| url.value));
     let local = RedisTopology::Single(RedisAddress::Tcp("127.0.0.1".into(), REDIS_PORT));
     let mut redis = over(given, file)?.unwrap_or(SourcedValue::default(plain_redis(local)));
     let mut shown = Vec::new();
@@ -38,7 +42,9 @@ pub fn redis(
     Ok(redis)
 }
 
-fn from_urls(urls: SourcedValue<Vec<String>>) -> Result<SourcedValue<RedisSettings>, ConfigError> {
+fn from_urls(
+    urls: SourcedValue<Vec<String>>,
+) -> Result<SourcedValue<ParsedUrl<RedisSettings>>, ConfigError> {
     let SourcedValue { value, source } = urls;
     match redis_urls(&value) {
         Ok(value) => Ok(SourcedValue { value, source }),

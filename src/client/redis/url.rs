@@ -1,22 +1,23 @@
-//! `REDIS_URL`: one server, a cluster, sentinels.
+//! Parses `REDIS_URL`: one server, a cluster, or sentinels.
 
-use crate::{
-    client::redis::{RedisAddress, RedisSettings, RedisTls, RedisTopology},
-    config::{
-        secret::Secret,
-        url::{UrlParts, authority, decode, login},
-    },
+use super::{
+    RedisAddress, RedisSettings, RedisTls, RedisTopology,
+    url_parameters::{RedisParameters, index},
+};
+use crate::config::{
+    secret::Secret,
+    url::{ParsedUrl, UrlParts, authority, decode, login},
 };
 use std::path::PathBuf;
 
-/// Redis' own port.
+/// Redis' default port.
 pub const DEFAULT_PORT: u16 = 6379;
-const SENTINEL_PORT: u16 = 26379;
+pub(super) const SENTINEL_PORT: u16 = 26379;
 
 const SCHEMES: &str = "expected a URL that begins with redis://, rediss:// (TLS), unix://, \
                        redis+unix://, redis+sentinel:// or rediss+sentinel://";
 
-/// Settings for a topology, without log-in and TLS.
+/// Settings for a topology, without login and TLS.
 pub fn plain_redis(topology: RedisTopology) -> RedisSettings {
     RedisSettings { topology, user: None, password: None, database: 0, tls: None }
 }
@@ -26,22 +27,29 @@ pub fn verified() -> RedisTls {
     RedisTls { ca: None, client: None, verify_peer: true, verify_name: true }
 }
 
-/// Reads one URL, or several that are the seeds of one cluster; each may itself be several with
-/// commas between. Fails with what was expected.
-pub fn redis_urls(texts: &[String]) -> Result<RedisSettings, String> {
-    let urls = texts.iter().flat_map(|text| split(text)).map(|url| redis_url(&url));
-    let mut urls = urls.collect::<Result<Vec<_>, _>>()?;
-    let settings = match urls.len() {
+/// Parses one URL, or several that are the seeds of one cluster; each may itself be a list separated by
+/// commas. The error is what was expected.
+///
+/// # Errors
+/// A URL can't be used.
+pub fn redis_urls(texts: &[String]) -> Result<ParsedUrl<RedisSettings>, String> {
+    let (mut urls, mut ignored) = (Vec::new(), Vec::new());
+    for url in texts.iter().flat_map(|text| split(text)) {
+        let parsed = redis_url(&url)?;
+        urls.push(parsed.value);
+        ignored.extend(parsed.ignored);
+    }
+    let value = match urls.len() {
         0 | 1 => urls.pop().ok_or(SCHEMES)?,
         _ => cluster(urls)?,
     };
-    if matches!(settings.topology, RedisTopology::Cluster(_)) && settings.database != 0 {
+    if matches!(value.topology, RedisTopology::Cluster(_)) && value.database != 0 {
         return Err("expected no database index: a cluster has none".into());
     }
-    Ok(settings)
+    Ok(ParsedUrl { value, ignored })
 }
 
-/// One cluster out of several URLs, which may differ in nothing but their hosts.
+/// Merges several URLs into one cluster; they may differ only in their hosts.
 fn cluster(urls: Vec<RedisSettings>) -> Result<RedisSettings, String> {
     let mut seeds = Vec::new();
     let mut common: Option<RedisSettings> = None;
@@ -66,73 +74,61 @@ fn cluster(urls: Vec<RedisSettings>) -> Result<RedisSettings, String> {
     Ok(RedisSettings { topology: RedisTopology::Cluster(seeds), ..common })
 }
 
-/// Cuts at commas behind which a new URL begins.
+/// What stands between two URLs.
+const SEPARATORS: [char; 5] = [',', ';', ' ', '\t', '\n'];
+
+/// Splits at separators that precede a new URL; a password may contain separators.
 fn split(text: &str) -> Vec<String> {
-    let mut urls: Vec<String> = Vec::new();
-    for part in text.split(',') {
-        let part = part.trim();
-        let begins =
-            ["redis", "unix"].iter().any(|scheme| part.starts_with(scheme)) && part.contains("://");
-        match urls.last_mut() {
-            Some(url) if !begins => {
-                url.push(',');
-                url.push_str(part);
-            }
-            _ => urls.push(part.to_owned()),
+    let begins = |rest: &str| {
+        let scheme = rest.split("://").next().unwrap_or_default();
+        scheme.len() < rest.len()
+            && ["redis", "valkey", "unix"].iter().any(|known| scheme.starts_with(known))
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-'))
+    };
+    let mut urls = Vec::new();
+    let mut start = 0;
+    for (at, _) in text.match_indices(SEPARATORS) {
+        let rest = text[at..].trim_start_matches(SEPARATORS);
+        if at >= start && begins(rest) {
+            urls.push(&text[start..at]);
+            start = text.len() - rest.len();
         }
     }
-    urls
+    urls.push(text.get(start..).unwrap_or_default());
+    let urls = urls.into_iter().map(|url| url.trim_matches(SEPARATORS));
+    urls.filter(|url| !url.is_empty()).map(str::to_owned).collect()
 }
 
-fn redis_url(text: &str) -> Result<RedisSettings, String> {
-    let parts = UrlParts::parse(text).map_err(|error| format!("{SCHEMES}; {error}"))?;
+fn redis_url(text: &str) -> Result<ParsedUrl<RedisSettings>, String> {
+    let mut parts = UrlParts::parse(text).map_err(|error| format!("{SCHEMES}; {error}"))?;
+    let mut given = RedisParameters::default();
+    for (name, value) in std::mem::take(&mut parts.query) {
+        given.take(&name, value)?;
+    }
+    let tls = || Some(verified());
     let mut settings = match parts.scheme.as_str() {
-        "redis" | "valkey" => network(&parts)?,
-        "rediss" | "valkeys" => RedisSettings { tls: Some(verified()), ..network(&parts)? },
-        "unix" | "redis+unix" => unix(&parts)?,
-        "redis+sentinel" => sentinel(&parts)?,
-        "rediss+sentinel" => RedisSettings { tls: Some(verified()), ..sentinel(&parts)? },
+        "redis" | "valkey" => network(&parts, given.port_of_url())?,
+        "rediss" | "valkeys" => {
+            RedisSettings { tls: tls(), ..network(&parts, given.port_of_url())? }
+        }
+        "unix" | "redis+unix" | "redis+socket" | "redis-socket" => unix(&parts)?,
+        "redis+sentinel" | "redis-sentinel" => sentinel(&parts)?,
+        "rediss+sentinel" | "rediss-sentinel" => RedisSettings { tls: tls(), ..sentinel(&parts)? },
         _ => return Err(SCHEMES.into()),
     };
     settings.user = parts.user;
     settings.password = parts.password.map(Secret::from);
-    for (name, value) in parts.query {
-        parameter(&mut settings, &name, value)?;
-    }
+    let ignored = given.apply(&mut settings)?;
     match (parts.fragment.as_deref(), &mut settings.tls) {
         (None | Some(""), _) => {}
         (Some("insecure"), Some(tls)) => tls.verify_peer = false,
         _ => return Err("expected nothing behind # but insecure, and that only with TLS".into()),
     }
-    Ok(settings)
+    Ok(ParsedUrl { value: settings, ignored })
 }
 
-fn parameter(settings: &mut RedisSettings, name: &str, value: String) -> Result<(), String> {
-    match (name, &mut settings.topology) {
-        ("db", _) => settings.database = index(&value)?,
-        ("user" | "username", _) => settings.user = Some(value),
-        ("pass" | "password", _) => settings.password = Some(value.into()),
-        ("sentinel-user", RedisTopology::Sentinel { user, .. }) => *user = Some(value),
-        ("sentinel-password", RedisTopology::Sentinel { password, .. }) => {
-            *password = Some(value.into())
-        }
-        // Which of Redis' protocols is spoken changes nothing for whoever asks for one.
-        ("protocol", _) => {}
-        _ => {
-            return Err("the URL holds a parameter that is not known; known are db, user, \
-                        password, and for sentinels sentinel-user, sentinel-password"
-                .into());
-        }
-    }
-    Ok(())
-}
-
-fn index(text: &str) -> Result<i64, String> {
-    text.parse::<u16>().map(i64::from).map_err(|_| "expected the database to be a number".into())
-}
-
-fn network(parts: &UrlParts) -> Result<RedisSettings, String> {
-    let mut seeds = tcp(parts, DEFAULT_PORT);
+fn network(parts: &UrlParts, port: u16) -> Result<RedisSettings, String> {
+    let mut seeds = tcp(parts, port);
     let topology = match (seeds.pop(), seeds.is_empty()) {
         (None, _) => RedisTopology::Single(RedisAddress::Tcp("127.0.0.1".into(), DEFAULT_PORT)),
         (Some(only), true) => RedisTopology::Single(only),
@@ -218,11 +214,10 @@ fn hosts(addresses: &[RedisAddress]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::redis::show_redis;
 
     fn shown(texts: &[&str]) -> Result<String, String> {
         let texts: Vec<_> = texts.iter().map(|&text| text.to_owned()).collect();
-        redis_urls(&texts).map(|settings| show_redis(&settings))
+        redis_urls(&texts).map(|url| show_redis(&url.value))
     }
 
     #[test]
@@ -242,19 +237,45 @@ mod tests {
                 "redis+sentinel://u:***@h1:26379,[::1]:26380/mymaster/2?sentinel-password=***",
             ),
             (&["rediss+sentinel://h/m"], "rediss+sentinel://h:26379/m/0"),
+            (&["redis://u:p@a:1,u:p@b:2"], "redis://u:***@a:1,b:2(cluster)"),
+            (&["redis://a:1 redis://b:2"], "redis://a:1,b:2(cluster)"),
+            (&["redis://:p,;q@a:1 , redis://:p,;q@b:2,"], "redis://:***@a:1,b:2(cluster)"),
+            (&["redis://a:1?host=b:2"], "redis://a:1,b:2(cluster)"),
+            (&["redis://a?redis_cluster=1"], "redis://a:6379(cluster)"),
+            (&["redis:?host[a:1]&host[b]&redis_sentinel=m"], "redis+sentinel://a:1,b:26379/m/0"),
+            (&["redis://a,b:2?master_name=m&db=3"], "redis+sentinel://a:26379,b:2/m/3"),
+            (&["redis://r?auth=p&ssl=true&skip_verify=true"], "rediss://:***@r:6379/0#insecure"),
+            (&["rediss://r?ssl_cert_reqs=none"], "rediss://r:6379/0#insecure"),
+            (&["rediss://r?ssl_cert_reqs=CERT_REQUIRED"], "rediss://r:6379/0"),
+            (&["rediss://r?stream[verify_peer]=0"], "rediss://r:6379/0#insecure"),
         ] {
             assert_eq!(shown(urls), Ok(expected.into()), "{urls:?}");
         }
     }
 
     #[test]
-    fn what_is_wrong_is_said_without_the_password() {
+    fn parameters_without_an_effect_are_named() {
+        for (url, ignored) in [
+            (
+                "redis://r?timeout=5&prefix=nc&read_timeout=1",
+                &["timeout", "prefix", "read_timeout"][..],
+            ),
+            ("redis://r?protocol=3", &[]),
+            ("redis://r?ssl_cert_reqs=none", &["the TLS parameters (the scheme is not rediss)"]),
+            ("redis://r?sentinel-password=x", &["sentinel-password"]),
+            ("redis://r?nope", &["nope"]),
+        ] {
+            assert_eq!(redis_urls(&[url.to_owned()]).unwrap().ignored, ignored, "{url}");
+        }
+    }
+
+    #[test]
+    fn errors_do_not_contain_the_password() {
         for (urls, says) in [
             (&["http://u:hunter2@r"][..], "rediss://"),
             (&["redis://u:hunter2@r/x"], "number"),
             (&["redis://u:hunter2@r#nope"], "insecure"),
             (&["redis://u:hunter2@r#insecure"], "TLS"),
-            (&["redis://u:hunter2@r?nope=1"], "db"),
             (&["redis://u:hunter2@a", "redis://u:hunter3@b"], "same"),
             (&["redis://u:hunter2@a/1", "redis://u:hunter2@b/1"], "index"),
             (&["redis://a,unix:///s"], "seeds"),

@@ -221,7 +221,7 @@ fn shared(
 ) -> Result<Option<RedisSettings>, ConfigError> {
     let original: ConfigFileValue<RedisSettings> = layers.get(REDIS_HOST, |text| {
         let url = if text.contains("://") { text.to_owned() } else { format!("redis://{text}") };
-        redis_urls(&[url])
+        redis_urls(&[url]).map(|url| url.value)
     });
     if layers.texts(setting::REDIS_URL)?.is_none() && matches!(original, Ok(None)) {
         let none = SourcedValue::default(None::<String>);

@@ -2,8 +2,8 @@
 
 use super::database::{Database, PASSWORD};
 use notify_push::client::database::{
-    Database as Store, DatabaseAddress, DatabaseEngine, DatabaseServer, DatabaseSettings,
-    DatabaseTls,
+    ConnectionOptions, Database as Store, DatabaseAddress, DatabaseEngine, DatabaseServer,
+    DatabaseSettings, DatabaseTls,
 };
 use std::sync::Arc;
 
@@ -44,6 +44,7 @@ fn server(address: DatabaseAddress, user: &str, database: Option<&str>) -> Datab
         password: Some(PASSWORD.into()),
         database: database.expect("a database of the test's own").to_owned(),
         tls: DatabaseTls::default(),
+        options: ConnectionOptions::default(),
     }
 }
 /// The server in settings that have one.

@@ -6,7 +6,9 @@ use super::{
     keys::{ConfigEntry, ConfigKeys},
 };
 use crate::{
-    client::database::{DatabaseEngine, DatabaseServer, DatabaseTls, DatabaseTlsMode, tls_mode},
+    client::database::{
+        ConnectionOptions, DatabaseEngine, DatabaseServer, DatabaseTls, DatabaseTlsMode, tls_mode,
+    },
     config::{ConfigError, ConfigFileValue, SettingSource, SourcedValue, secret::Secret},
 };
 use std::path::{Path, PathBuf};
@@ -26,14 +28,17 @@ mod attribute {
 pub(super) fn engine(
     keys: &ConfigKeys,
     exists: &dyn Fn(&Path) -> bool,
+    warnings: &mut Vec<String>,
 ) -> ConfigFileValue<DatabaseEngine> {
     let Some(kind) = keys.get("dbtype")? else { return keys.complete().map(|()| None) };
     let value = match kind.text()?.as_str() {
         "sqlite" | "sqlite3" => DatabaseEngine::Sqlite(sqlite(keys, &kind)?),
         "mysql" | "mariadb" => {
-            DatabaseEngine::MySql(server(keys, DatabaseServerKind::MySql, exists)?)
+            DatabaseEngine::MySql(server(keys, DatabaseServerKind::MySql, exists, warnings)?)
         }
-        "pgsql" => DatabaseEngine::Postgres(server(keys, DatabaseServerKind::Postgres, exists)?),
+        "pgsql" => {
+            DatabaseEngine::Postgres(server(keys, DatabaseServerKind::Postgres, exists, warnings)?)
+        }
         _ => return Err(kind.invalid("expected mysql, pgsql or sqlite3; no other database works")),
     };
     let main = if matches!(value, DatabaseEngine::Sqlite(_)) { "datadirectory" } else { "dbhost" };
@@ -63,17 +68,19 @@ fn server(
     keys: &ConfigKeys,
     kind: DatabaseServerKind,
     exists: &dyn Fn(&Path) -> bool,
+    warnings: &mut Vec<String>,
 ) -> Result<DatabaseServer, ConfigError> {
     let host = keys.get("dbhost")?;
     let text = host.as_ref().map(ConfigEntry::text).transpose()?.unwrap_or_default();
     let port = keys.get("dbport")?.map(|entry| entry.port()).transpose()?.flatten();
     let source = host.map_or(SettingSource::Default, |host| host.source);
-    let address = dbhost::address(kind, &text, port, exists).ok_or_else(|| {
+    let (name, parameters) = dbhost::split_parameters(&text);
+    let address = dbhost::address(kind, name, port, exists).ok_or_else(|| {
         let problem = "expected a port number or the path of a socket behind the colon, such as \
                        127.0.0.1:3306";
-        ConfigError::invalid(source, problem)
+        ConfigError::invalid(source.clone(), problem)
     })?;
-    Ok(DatabaseServer {
+    let mut server = DatabaseServer {
         address,
         user: keys.text("dbuser")?,
         password: keys.text("dbpassword")?.map(Secret::from),
@@ -82,7 +89,14 @@ fn server(
             DatabaseServerKind::MySql => mysql_tls(keys)?,
             DatabaseServerKind::Postgres => postgres_tls(keys)?,
         },
-    })
+        options: ConnectionOptions::default(),
+    };
+    let ignored = server
+        .apply_parameters(parameters)
+        .map_err(|problem| ConfigError::invalid(source.clone(), problem))?;
+    let warning = |name| format!("{source}: the parameter {name} has no effect here");
+    warnings.extend(ignored.into_iter().map(warning));
+    Ok(server)
 }
 
 /// The TLS attributes in `dbdriveroptions`. As in PHP any file among them asks for TLS; a CA is

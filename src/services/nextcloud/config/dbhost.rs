@@ -1,4 +1,4 @@
-//! `dbhost` and `dbport`: a host, a port, a socket, and PHP's habits with `localhost`.
+//! `dbhost` and `dbport`: host, port, socket, connection parameters, and PHP's meaning of `localhost`.
 
 use crate::client::database::DatabaseAddress;
 use std::{
@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where MySQL's socket usually is.
+/// The usual paths of MySQL's socket.
 const MYSQL_SOCKETS: &[&str] = &[
     "/run/mysqld/mysqld.sock",
     "/var/run/mysqld/mysqld.sock",
@@ -15,10 +15,10 @@ const MYSQL_SOCKETS: &[&str] = &[
     "/tmp/mysql.sock",
 ];
 
-/// Where PostgreSQL's sockets usually are.
+/// The usual folders of PostgreSQL's sockets.
 const POSTGRES_FOLDERS: &[&str] = &["/var/run/postgresql", "/run/postgresql", "/tmp"];
 
-/// The two servers there are.
+/// The engine of a database server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DatabaseServerKind {
     MySql,
@@ -34,8 +34,22 @@ impl DatabaseServerKind {
     }
 }
 
-/// Where the server is. `host` is `dbhost`; `port` is `dbport`, which counts where `host` has none.
-/// `exists` tells whether there is something at a path. None: the port is no port.
+/// The host, and the parameters behind semicolons. Nextcloud puts `dbhost` into PDO's data source name
+/// as it is, so `127.0.0.1;sslmode=disable` sets libpq's sslmode.
+pub(super) fn split_parameters(
+    dbhost: &str,
+) -> (&str, impl Iterator<Item = (String, String)> + use<'_>) {
+    let mut parts = dbhost.split(';');
+    let host = parts.next().unwrap_or_default();
+    let pairs = parts.filter(|part| !part.trim().is_empty()).map(|part| {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        (name.trim().to_owned(), value.trim().to_owned())
+    });
+    (host, pairs)
+}
+
+/// The address of the server. `host` is `dbhost`; `port` is `dbport`, which counts if `host` has none.
+/// `exists` says whether a path exists. None: the port isn't a number.
 pub(super) fn address(
     kind: DatabaseServerKind,
     host: &str,
@@ -45,7 +59,7 @@ pub(super) fn address(
     let (name, own) = split(host.trim());
     let port = port.filter(|port| *port != 0);
     if let Some(socket) = own.filter(|own| own.starts_with('/')) {
-        return Some(DatabaseAddress::Unix(socket.into(), port.unwrap_or(kind.port())));
+        return Some(socket_address(kind, socket, port.unwrap_or(kind.port())));
     }
     let port = match own.filter(|own| !own.is_empty()) {
         Some(own) => Some(own.parse().ok()?),
@@ -54,7 +68,7 @@ pub(super) fn address(
     let number = port.unwrap_or(kind.port());
     let tcp = |name: &str| Some(DatabaseAddress::Tcp(name.to_owned(), number));
     match (kind, name) {
-        (_, name) if name.starts_with('/') => Some(DatabaseAddress::Unix(name.into(), number)),
+        (_, name) if name.starts_with('/') => Some(socket_address(kind, name, number)),
         // mysqlnd takes the name `localhost` for the default socket, libpq does not.
         (DatabaseServerKind::MySql, "" | "localhost") if port.is_none() => {
             match mysql_socket(exists) {
@@ -71,11 +85,22 @@ pub(super) fn address(
     }
 }
 
-/// Host and what stands behind its colon, as Nextcloud cuts it; an IPv6 address may go without its
-/// brackets.
+fn socket_address(kind: DatabaseServerKind, path: &str, port: u16) -> DatabaseAddress {
+    match kind {
+        DatabaseServerKind::MySql => DatabaseAddress::Unix(path.into(), port),
+        DatabaseServerKind::Postgres => DatabaseAddress::unix(path.into(), port),
+    }
+}
+
+/// The host and the text behind its last colon, as Nextcloud splits them; an IPv6 address needs no
+/// brackets. A path has a colon only before a port.
 fn split(host: &str) -> (&str, Option<&str>) {
-    if host.parse::<Ipv6Addr>().is_ok() || host.starts_with('/') {
+    if host.parse::<Ipv6Addr>().is_ok() {
         return (host, None);
+    }
+    if host.starts_with('/') {
+        let port = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+        return port.map_or((host, None), |(path, port)| (path, Some(port)));
     }
     let (name, own) = match host.rsplit_once(':') {
         Some((name, own)) if !own.contains(']') => (name, Some(own)),
@@ -85,8 +110,7 @@ fn split(host: &str) -> (&str, Option<&str>) {
     (bare.unwrap_or(name), own)
 }
 
-/// The first socket that is there; else the first whose folder is, since the server may start
-/// after us.
+/// The first socket that exists; else the first whose folder exists, since the server may start later.
 fn mysql_socket(exists: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
     let sockets = || MYSQL_SOCKETS.iter().map(Path::new);
     let there = sockets().find(|socket| exists(socket));
@@ -162,6 +186,17 @@ mod tests {
     }
 
     #[test]
+    fn parameters_follow_semicolons() {
+        let split = |text: &'static str| {
+            let (host, pairs) = split_parameters(text);
+            (host, pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>())
+        };
+        let parameters = ["port=5433", "sslmode=verify-ca", "x="].map(str::to_owned).to_vec();
+        assert_eq!(split("db;port=5433; sslmode=verify-ca;x;"), ("db", parameters));
+        assert_eq!(split("db:5432"), ("db:5432", vec![]));
+    }
+
+    #[test]
     fn postgres_hosts() {
         let all = |_: &Path| true;
         for (host, port, expected) in [
@@ -169,6 +204,10 @@ mod tests {
             ("", None, unix("/var/run/postgresql", 5432)),
             ("/run/pg", Some(5433), unix("/run/pg", 5433)),
             ("localhost:/run/pg", None, unix("/run/pg", 5432)),
+            ("/run/pg:5433", None, unix("/run/pg", 5433)),
+            ("/run/pg:x", None, unix("/run/pg:x", 5432)),
+            ("localhost:/run/pg/.s.PGSQL.5433", None, unix("/run/pg", 5433)),
+            ("/run/pg/.s.PGSQL.5434", Some(5433), unix("/run/pg", 5434)),
             ("pg:5433", None, tcp("pg", 5433)),
         ] {
             assert_eq!(address(DatabaseServerKind::Postgres, host, port, &all), expected, "{host}");

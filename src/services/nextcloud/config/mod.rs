@@ -24,7 +24,7 @@ pub fn read(request: &ConfigFileRequest<'_>) -> Result<ConfigFileLayer, ConfigEr
     let keys = ConfigKeys::read(request)?;
     let mut warnings = keys.skipped();
     Ok(ConfigFileLayer {
-        engine: database::engine(&keys, request.exists),
+        engine: database::engine(&keys, request.exists, &mut warnings),
         prefix: database::prefix(&keys),
         redis: redis::redis(&keys),
         url: url::url(&keys, &mut warnings),

@@ -48,8 +48,8 @@ proptest! {
             prop_assert!(!error.is_some_and(|error| error.contains(secret)), "{error:?}");
         }
         if rest.starts_with('@') && scheme != "sqlite://" {
-            let shown = engine.map(|engine| show_engine(&engine)).into_iter();
-            for text in shown.chain(redis.map(|redis| show_redis(&redis))) {
+            let shown = engine.map(|engine| show_engine(&engine.value)).into_iter();
+            for text in shown.chain(redis.map(|redis| show_redis(&redis.value))) {
                 prop_assert!(!text.contains(secret), "{text}");
             }
         }

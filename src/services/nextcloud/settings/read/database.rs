@@ -18,7 +18,11 @@ pub(super) fn database(
     prefix: ConfigFileValue<String>,
     report: &mut SettingsReport,
 ) -> Result<Option<DatabaseSettings>, ConfigError> {
-    let engine = over(layers.get(setting::DATABASE_URL, database_url)?, engine)?;
+    let url = layers.get(setting::DATABASE_URL, database_url)?;
+    if let Some(url) = &url {
+        url.value.warnings(&url.source).into_iter().for_each(|warning| report.warn(warning));
+    }
+    let engine = over(url.map(|url| url.map(|url| url.value)), engine)?;
     let engine = report.keep_some(setting::DATABASE_URL.name, engine, "none", show_engine);
     let prefix = over(layers.get(setting::DATABASE_PREFIX, parse::table_prefix)?, prefix)?;
     let prefix = prefix.unwrap_or(SourcedValue::default(DEFAULT_PREFIX.into()));
