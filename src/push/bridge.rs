@@ -1,5 +1,5 @@
-//! A session for a client that speaks no WebSocket: a socket pair, one end for the hub, which sees a
-//! client like any other, the other for whoever carries the messages on in the client's own protocol.
+//! Sessions for clients that don't speak WebSocket: a socket pair with the hub at one end, for which it
+//! is a client like any other, and code that forwards the messages in the client's protocol at the other.
 
 use crate::{
     client::websocket::stream::{WebSocketEvent, WebSocketStream},
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use std::io;
 use tokio::net::UnixStream;
 
-/// What the hub sends to the client of a [`SessionBridge`].
+/// Something that the hub sends to the client of a [`SessionBridge`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BridgeEvent {
     /// A text message: what a WebSocket client would read in one frame.
@@ -21,8 +21,8 @@ pub enum BridgeEvent {
 
 /// The far end of a session. Dropping it ends the session.
 ///
-/// It is how mailbox, limits, drain and figures are the hub's for every kind of client. A bridge that
-/// isn't listened to is a client that doesn't read: the hub ends it.
+/// So the hub's limits, drain and metrics apply to every kind of client. A bridge that isn't read is a
+/// client that doesn't read: the hub closes it.
 pub struct SessionBridge(WebSocketStream<UnixStream>);
 
 impl SessionBridge {
@@ -35,8 +35,8 @@ impl SessionBridge {
         Ok((ClientStream::Unix(near), Self(WebSocketStream::new(far, None))))
     }
 
-    /// The next thing for the client; `None` when the session ended without a word. Pings are answered
-    /// meanwhile. Nothing is lost when this is dropped before it is done.
+    /// The next event; `None` when the session ended without a close frame. Answers pings meanwhile.
+    /// Cancel safe.
     pub async fn next(&mut self) -> Option<BridgeEvent> {
         loop {
             match self.0.next().await {
@@ -48,7 +48,7 @@ impl SessionBridge {
                 }
                 Ok(WebSocketEvent::Ping | WebSocketEvent::Pong) => {}
                 Err(error) => {
-                    tracing::debug!(%error, "a relayed session ended");
+                    tracing::debug!(%error, "bridged session ended");
                     return None;
                 }
             }
@@ -63,7 +63,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[tokio::test]
-    async fn messages_come_whole_and_in_order_and_pings_are_answered() {
+    async fn messages_arrive_whole_and_in_order_and_pings_are_answered() {
         let (mut hub, mut bridge) = SessionBridge::pair().unwrap();
         let long = "é".repeat(20_000);
         let sending = async {

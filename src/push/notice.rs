@@ -1,16 +1,18 @@
-//! What a client is notified: changes, which merge, and opaque messages, which do not.
+//! What clients are notified of: changes, which merge, and opaque messages, which don't.
 
+use super::recipient::Recipient;
 use crate::websocket::frame::Frame;
 use smallvec::SmallVec;
+use std::sync::Arc;
 
-/// How many topics a host may have; each costs every idle session a few bytes.
+/// How many topics a service may have; each costs every idle session a few bytes.
 pub const TOPICS: usize = 3;
 
-/// More changed ids than this are notified as "something changed": a full look is cheaper for the
-/// client by then, and a session's memory stays bounded.
+/// With more changed ids than this a client is told that anything may have changed: from there on a
+/// full refresh is cheaper for it, and a session's memory stays bounded.
 pub const MAX_IDS: usize = 256;
 
-/// Index of a kind of change in its host's list of topics (`0..TOPICS`).
+/// A kind of change: an index into its service's list of topics (`0..TOPICS`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TopicId(pub u8);
 
@@ -23,7 +25,7 @@ impl TopicId {
 
 /// Which things changed: a lattice with [`ChangedIds::Unknown`] on top.
 ///
-/// Merging is idempotent and never forgets; the order of first appearance is kept.
+/// Merging is idempotent and loses nothing; the order of first appearance is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangedIds {
     /// Exactly these, each once, in order of first appearance.
@@ -33,12 +35,12 @@ pub enum ChangedIds {
 }
 
 impl ChangedIds {
-    /// One known id.
+    /// A single known id.
     pub fn one(id: i64) -> Self {
         Self::Known(SmallVec::from_slice(&[id]))
     }
 
-    /// Takes in what `other` says. Unknown absorbs known, and so do more than [`MAX_IDS`] ids.
+    /// Adds the ids of `other`. Unknown absorbs known, and so do more than [`MAX_IDS`] ids.
     pub fn merge(&mut self, other: &ChangedIds) {
         let (Self::Known(mine), Self::Known(more)) = (&mut *self, other) else {
             *self = Self::Unknown;
@@ -55,16 +57,27 @@ impl ChangedIds {
     }
 }
 
-/// What one or more clients are notified.
+/// Something that one or more clients are notified of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// Something of this topic changed; notified at the topic's pace, merged with what still waits.
+    /// Something of this topic changed: sent at the topic's pace, merged with what still waits.
     Change {
-        /// What kind of thing.
+        /// The kind of change.
         topic: TopicId,
-        /// Which ones.
+        /// Which things changed.
         ids: ChangedIds,
     },
-    /// A text passed on as it is, at once and in order.
+    /// A message that is passed on unchanged, at once and in order.
     Opaque(Frame),
+}
+
+/// The clients that a notice is for.
+#[derive(Debug, Clone)]
+pub enum NoticeAudience {
+    /// The clients of one recipient.
+    One(Recipient),
+    /// The clients of all of these; a client that listens as several of them is notified once.
+    Many(Arc<[Recipient]>),
+    /// Every client of the service.
+    Everyone,
 }

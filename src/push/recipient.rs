@@ -1,8 +1,8 @@
-//! The address that clients listen as: a user id, a PHID, an account.
+//! The address of notices: a user id, an object id, an account.
 
 use std::{borrow::Borrow, fmt, ops::Deref, sync::Arc};
 
-/// An address in one host's name space. Cheap to clone; compared by its text, case included.
+/// An address within one service. Cheap to clone; compared by its text, case included.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Recipient(Arc<str>);
 

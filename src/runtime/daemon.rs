@@ -14,6 +14,7 @@ use crate::{
     lifecycle::{
         ExitReason, ProcessSignal, ServiceManager, ShutdownSequence, TaskGroup, feed_watchdog,
     },
+    push::hub::BacklogMemory,
     runtime::{DaemonSettings, MetricsPage},
     server::{LocalAddress, client_address::ClientAddressResolver},
     services::{BoxedService, ServiceContext, ServiceInput, ShutdownPhases, WallClock},
@@ -42,6 +43,7 @@ pub struct Daemon {
 /// Starts the services.
 struct ServiceStarter<'a> {
     drain_time: Duration,
+    backlog_memory: BacklogMemory,
     phases: &'a ShutdownPhases,
     environment: &'a mut RuntimeEnvironment,
 }
@@ -65,8 +67,12 @@ impl Daemon {
             ShutdownPhases { accept: tasks.group(), consume: tasks.group(), work: tasks.group() };
         let addresses = ClientAddressResolver::new(trusted_proxies(&entries));
         let drain_time = settings.drain_time;
-        let mut starter =
-            ServiceStarter { drain_time, phases: &phases, environment: &mut environment };
+        let mut starter = ServiceStarter {
+            drain_time,
+            backlog_memory: BacklogMemory::default(),
+            phases: &phases,
+            environment: &mut environment,
+        };
         let mut services = starter.start(entries)?;
         listeners.bind_services(&mut services, &phases).await?;
         let local = listeners.local()?;
@@ -158,6 +164,7 @@ impl ServiceStarter<'_> {
             clock: self.environment.clock.clone(),
             rng: self.environment.rng.fork(),
             cores: self.environment.cores,
+            backlog_memory: self.backlog_memory.clone(),
             drain_time: self.drain_time,
         }
     }

@@ -5,7 +5,7 @@ use crate::{
     config::{ServiceName, ServiceRoute},
     health::WallClock,
     lifecycle::TaskGroup,
-    push::hub::{Hub, HubSettings},
+    push::hub::{BacklogMemory, Hub, HubSettings},
     telemetry::{log, log::LogControl},
 };
 use std::{future::Future, time::Duration};
@@ -30,6 +30,8 @@ pub struct ServiceContext {
     pub rng: fastrand::Rng,
     /// The number of processors.
     pub cores: usize,
+    /// What the slow clients of all services may let wait.
+    pub backlog_memory: BacklogMemory,
     /// Over how long close frames are spread at shutdown.
     pub drain_time: Duration,
 }
@@ -45,7 +47,8 @@ impl ServiceContext {
     /// # Errors
     /// [`ServiceStartError::System`].
     pub fn start_hub(&mut self, settings: HubSettings) -> Result<Hub, ServiceStartError> {
-        Hub::start(settings, &self.phases.work, &mut self.rng)
+        let memory = self.backlog_memory.clone();
+        Hub::start(settings, memory, &self.phases.work, &mut self.rng)
             .map_err(|error| ServiceStartError::System("an event queue", error))
     }
 }

@@ -1,10 +1,10 @@
-//! What the hub's handle asks of its shards.
+//! The commands that the hub's handle sends to its shards.
 
 use super::{context::SessionPolicy, rate_limiter::FanOut};
 use crate::{
     push::{
         AuthMethod, AuthenticatedClient, ConnectionPermit,
-        notice::{ChangedIds, TopicId},
+        notice::{Notice, NoticeAudience},
         recipient::Recipient,
         session::{CloseReason, Millis},
     },
@@ -18,24 +18,24 @@ use tokio::{sync::oneshot, time::Instant};
 pub struct JoinRequest<T> {
     /// Its socket, non-blocking.
     pub transport: T,
-    /// Bytes already read from it.
+    /// Bytes already read from the socket.
     pub leftover: Bytes,
-    /// Who it is and why it may be here. The recipient is its primary for as long as it stays.
+    /// The login. Its recipient is the client's primary subscription, which lasts as long as the session.
     pub authenticated: AuthenticatedClient,
-    /// What it listens as besides.
+    /// Further subscriptions.
     pub subscriptions: Vec<Recipient>,
-    /// What it receives first; none: the dialect's welcome.
+    /// What the client receives first; without it, the dialect's welcome.
     pub greeting: Option<GreetingFrames>,
     /// Its place within the connection limit, where the service has one.
     pub permit: Option<ConnectionPermit>,
 }
 
-/// Makes what a client receives first, once it is registered: what is notified from then on comes behind
-/// it, and nothing falls in between. Runs on the push path: must be quick and must not block.
+/// Makes the frames that a client receives first, once it is registered: every later notice comes after
+/// them, and none is lost in between. Runs on the push path: it must be quick and must not block.
 pub type GreetingFrames = Box<dyn FnOnce() -> Vec<Frame> + Send>;
 
 impl<T> JoinRequest<T> {
-    /// A client that listens as one recipient and is welcomed like all others.
+    /// A client with only its primary subscription and the usual welcome.
     pub fn new(transport: T, leftover: Bytes, authenticated: AuthenticatedClient) -> Self {
         Self {
             transport,
@@ -48,84 +48,64 @@ impl<T> JoinRequest<T> {
     }
 }
 
-/// Whom a shard notifies.
-#[derive(Debug, Clone)]
-pub enum NoticeAudience {
-    /// One recipient.
-    One(Recipient),
-    /// These; those of other shards are passed over.
-    Many(Arc<[Recipient]>),
-    /// Every client.
-    Everyone,
-}
-
-/// What they are notified.
-#[derive(Debug, Clone)]
-pub enum NoticeBody {
-    /// Something of this topic changed.
-    Change(TopicId, ChangedIds),
-    /// This, at once.
-    Frame(Frame),
-}
-
-/// One thing to notify.
+/// A notice for some of a shard's clients.
 #[derive(Debug)]
 pub struct NotifyCommand {
-    /// Whom.
+    /// The clients concerned; recipients of other shards are skipped.
     pub audience: NoticeAudience,
-    /// What.
-    pub what: NoticeBody,
-    /// When it happened, as far as we know: what the promised times count from.
+    /// What they are notified of.
+    pub notice: Notice,
+    /// When the event was received: debounce and delivery times count from here.
     pub received_at: Millis,
-    /// The same, as the statistics want it.
+    /// The same time for the statistics.
     pub at: Instant,
-    /// Those notified of it so far, over all shards; `None` where only this one is concerned.
+    /// Counts the clients of this notice over all shards; `None` where only this shard is concerned.
     pub fan_out: Option<Arc<FanOut>>,
 }
 
-/// Names one client for good: the serial notifies it from a later one in the same place.
+/// Identifies one session for good: the serial differs from that of a later session in the same slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionId {
-    /// Which shard.
+    /// The number of the shard.
     pub shard: u16,
-    /// Its place there.
+    /// The client's slot in the shard.
     pub slot: u32,
-    /// How manieth client of that shard it is.
+    /// Counts the clients of the shard.
     pub serial: u32,
 }
 
-/// A session as the re-check sees it.
+/// A session as the recheck of logins needs it.
 #[derive(Debug, Clone)]
 pub struct ListedSession {
-    /// Which one.
+    /// Identifies the session.
     pub id: SessionId,
-    /// Whom it listens as.
+    /// Its primary subscription.
     pub recipient: Recipient,
-    /// Why it may be here.
+    /// How it logged in.
     pub auth_method: AuthMethod,
 }
 
-/// What a shard is asked to do.
+/// A request to one shard.
 pub enum ShardCommand<T> {
-    /// Take in a client.
+    /// Register a client.
     Join(JoinRequest<T>),
-    /// Tell somebody something.
-    Tell(NotifyCommand),
-    /// Events may have been missed: notify everyone that something changed, within this time.
+    /// Notify clients.
+    Notify(NotifyCommand),
+    /// Events may have been missed: notify every client of every topic.
     Gap {
-        /// Over how long to spread it.
+        /// The time over which the clients are spread.
         spread: Millis,
-        /// Counts over all shards.
+        /// Counts the clients over all shards.
         fan_out: Arc<FanOut>,
     },
-    /// Serve clients on other session_policy from now on.
+    /// Use another policy from now on.
     ApplyPolicy(SessionPolicy),
     /// Close one session.
     Close(SessionId, CloseReason),
-    /// Close every session of a recipient, or of everybody; say how many.
+    /// Close every session of a recipient, or all sessions; reply with their number.
     Disconnect(Option<Recipient>, CloseReason, oneshot::Sender<usize>),
-    /// Say how many clients listen as this recipient.
+    /// Reply with the number of clients that listen as this recipient.
     Count(Recipient, oneshot::Sender<usize>),
-    /// List sessions from this place on, so many at most.
+    /// List at most so many sessions, starting at this slot.
     List(u32, usize, oneshot::Sender<Vec<ListedSession>>),
 }

@@ -1,8 +1,8 @@
-//! What the shards of one hub have in common.
+//! What the shards of one hub share: limits, policy, counters.
 
 use super::{
-    observer::HubObserver, presence::PresenceTracker, rate_limiter::RateLimiter,
-    round_stats::ShardDepth,
+    backlog_memory::BacklogMemory, observer::HubObserver, presence::PresenceTracker,
+    rate_limiter::RateLimiter, round_stats::ShardDepth,
 };
 use crate::{
     push::{
@@ -20,79 +20,80 @@ use std::{
     time::Duration,
 };
 
-/// What a hub allows its clients.
+/// The limits for the clients of a hub.
 #[derive(Debug, Clone, Copy)]
 pub struct HubLimits {
     /// Sessions of one recipient.
     pub per_recipient: usize,
     /// How long a session may last, in milliseconds.
     pub max_connection: Option<Millis>,
-    /// What a session may listen as besides its primary; one that wants more is closed.
+    /// Subscriptions of a session besides its primary one; a session with more is closed.
     pub subscriptions: usize,
 }
 
-/// How clients are assigned out to shards.
+/// How clients are assigned to shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShardPolicy {
-    /// By their primary: who notifies a recipient asks one shard. For hosts whose clients listen as one
-    /// recipient each: what a client subscribed to besides would be looked for in that shard only.
+    /// By their primary subscription; a notice for one recipient goes to one shard. For services whose
+    /// clients have only that subscription: others would be looked for in that shard only.
     ByRecipient,
-    /// By their primary, so that whether a primary has a client is one shard's to know; who notifies a
-    /// recipient asks every shard. For hosts whose clients subscribe and take each other's place.
+    /// By their primary subscription, so that one shard knows whether a recipient has a client; a
+    /// notice goes to every shard. For services whose clients subscribe and replace one another.
     ByPrimary,
-    /// One after the other: who notifies a recipient asks every shard. For hosts whose clients
-    /// subscribe.
+    /// One after the other; a notice goes to every shard. For services whose clients subscribe.
     RoundRobin,
 }
 
-/// What clients are served on; may change while the hub runs.
+/// How clients are served; may change while the hub runs.
 #[derive(Debug, Clone, Copy)]
 pub struct SessionPolicy {
-    /// How often a client may be notified of a topic.
+    /// How often a client is notified of a topic.
     pub debounce: DebouncePolicy,
-    /// What clients are allowed; how long a session may last counts for those that join later.
+    /// The clients' limits. A changed `max_connection` applies to clients that join later.
     pub limits: HubLimits,
 }
 
-/// Everything a hub is made of.
+/// What a hub is made of.
 pub struct HubSettings {
-    /// The host's wording.
+    /// The service's wording.
     pub dialect: Arc<dyn ClientDialect>,
-    /// What clients are served on at first.
+    /// How clients are served at first.
     pub session_policy: SessionPolicy,
-    /// How many members of a fan_out may be notified in a second; 0: no limit.
+    /// How many clients of one fan-out are notified in a second; 0: no limit.
     pub push_rate: u32,
-    /// How many shards; each is one task.
+    /// The number of shards; each is one task.
     pub shards: u16,
-    /// Which client goes to which.
+    /// How clients are assigned to them.
     pub shard_policy: ShardPolicy,
-    /// At the end everybody is seen off within this time.
+    /// The time over which the sessions end at the shutdown.
     pub grace: Duration,
-    /// Who counts.
+    /// Receives what is worth counting.
     pub observer: Arc<dyn HubObserver>,
 }
 
 /// Read by every shard; only counters change.
 pub struct HubContext {
     pub dialect: Arc<dyn ClientDialect>,
-    /// For what clients send.
+    /// The limits for what clients send.
     pub rules: websocket::DecoderRules,
-    /// At the start; each shard has its own, which may be others by now.
+    /// The policy at the start; each shard has its own copy, which may have changed since.
     pub session_policy: SessionPolicy,
     pub shard_policy: ShardPolicy,
     pub rate_limiter: RateLimiter,
+    pub backlog_memory: BacklogMemory,
     pub grace: Duration,
     pub observer: Arc<dyn HubObserver>,
     pub presence: Arc<PresenceTracker>,
     /// One for each shard.
     pub depths: Box<[ShardDepth]>,
     connections: ConnectionCount,
-    /// Clients assigned out so far, for those who are assigned out evenly.
+    /// Clients assigned to shards so far.
     assigned: AtomicUsize,
 }
 
 impl HubContext {
-    pub fn new(settings: HubSettings) -> Self {
+    /// The context of a hub with these settings, whose clients share this memory.
+    pub fn new(settings: HubSettings, backlog_memory: BacklogMemory) -> Self {
         Self {
             rules: websocket::DecoderRules {
                 max_message: settings.dialect.max_message(),
@@ -102,6 +103,7 @@ impl HubContext {
             session_policy: settings.session_policy,
             shard_policy: settings.shard_policy,
             rate_limiter: RateLimiter::new(settings.push_rate),
+            backlog_memory,
             grace: settings.grace,
             observer: settings.observer,
             presence: Arc::default(),
@@ -111,7 +113,7 @@ impl HubContext {
         }
     }
 
-    /// How many clients were assigned out before this one.
+    /// How many clients were assigned to shards before this one.
     pub fn next_index(&self) -> usize {
         self.assigned.fetch_add(1, Ordering::Relaxed)
     }
@@ -126,7 +128,7 @@ impl HubContext {
         &self.connections
     }
 
-    /// A client has joined; `first` names its primary if nobody listened as it before.
+    /// A client has joined; `first` is its primary recipient if no other client listens as it.
     pub fn arrived(&self, first: Option<Recipient>, permit: Option<ConnectionPermit>) {
         match permit {
             Some(permit) => permit.transfer(),
@@ -139,7 +141,7 @@ impl HubContext {
         }
     }
 
-    /// A client has left; `last` names its primary if nobody listens as it any more.
+    /// A client has left; `last` is its primary recipient if no client listens as it any more.
     pub fn left(&self, last: Option<Recipient>, close: CloseReason) {
         self.connections.subtract();
         self.observer.left(close);
@@ -149,7 +151,7 @@ impl HubContext {
         }
     }
 
-    /// Where clients are assigned out evenly, each shard sees a first and a last of its own.
+    /// With [`ShardPolicy::RoundRobin`] each shard has a first and a last client of its own.
     fn report_presence(&self, here: bool) {
         if self.shard_policy != ShardPolicy::RoundRobin {
             self.observer.presence(here);

@@ -1,7 +1,7 @@
 //! Runs a shard on real sockets: one task with its own event queue, nested in the runtime's.
 //!
-//! A client costs the runtime nothing while it is idle: no task, no timer, no registration of its
-//! own (`docs/adr/0003`).
+//! An idle client costs the runtime nothing: no task, no timer, no registration of its own
+//! (`docs/adr/0003`). A busy shard yields to the runtime after every pass.
 
 use super::{
     HubClosed, HubContext,
@@ -9,6 +9,7 @@ use super::{
     handle::millis,
     shard::Shard,
     transport::{ClientTransport, TransportWatcher},
+    work::PASS,
 };
 use crate::{lifecycle::TaskGroup, push::session::Millis, server::stream::IdleStream};
 use mio::{Events, Interest, Poll, Registry, Token, unix::SourceFd};
@@ -16,16 +17,21 @@ use std::{io, os::fd::AsRawFd, sync::Arc, time::Duration};
 use tokio::{
     io::{Interest as Readiness, unix::AsyncFd},
     sync::mpsc,
+    task::yield_now,
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
 /// Commands that may wait for a shard; senders wait when it is full.
 pub(super) const INBOX: usize = 1024;
-/// Commands taken, clients timed and sockets reported in one round, before the others' turn.
+/// Commands taken and sockets reported in one round.
 const ROUND: usize = 128;
+/// Rounds of commands in a row before the sockets are looked at.
+const COMMAND_ROUNDS: u32 = 8;
+/// The deadline of a shard that has none.
+const FAR: Duration = Duration::from_secs(3600);
 
-/// Where a shard's commands go in.
+/// The sending side of a shard's commands.
 pub(super) struct ShardInbox(mpsc::Sender<ShardCommand<IdleStream>>);
 
 impl ShardInbox {
@@ -39,7 +45,7 @@ impl ShardInbox {
     }
 }
 
-/// The event queue's registering side.
+/// The registering side of the event queue.
 struct SocketRegistry(Registry);
 
 impl TransportWatcher<IdleStream> for SocketRegistry {
@@ -65,7 +71,7 @@ impl TransportWatcher<IdleStream> for SocketRegistry {
 
 /// Starts a shard.
 pub(super) fn start(
-    shared: Arc<HubContext>,
+    context: Arc<HubContext>,
     number: u16,
     epoch: Instant,
     rng: fastrand::Rng,
@@ -75,10 +81,10 @@ pub(super) fn start(
     let watcher = SocketRegistry(poll.registry().try_clone()?);
     let queue = nested(poll)?;
     let (sender, commands) = mpsc::channel(INBOX);
-    let grace = shared.grace;
-    let shard = Shard::new(shared, watcher, number, rng);
-    let events = Events::with_capacity(ROUND);
-    let runner = ShardRunner { shard, queue, commands, epoch, grace, events };
+    let grace = context.grace;
+    let shard = Shard::new(context, watcher, number, rng);
+    let (events, batch) = (Events::with_capacity(ROUND), Vec::with_capacity(ROUND));
+    let runner = ShardRunner { shard, queue, commands, batch, epoch, grace, events };
     tasks.core("hub", runner.run(tasks.stopping().clone()));
     Ok(ShardInbox(sender))
 }
@@ -97,33 +103,42 @@ struct ShardRunner {
     shard: Shard<IdleStream, SocketRegistry>,
     queue: AsyncFd<Poll>,
     commands: mpsc::Receiver<ShardCommand<IdleStream>>,
+    batch: Vec<ShardCommand<IdleStream>>,
     epoch: Instant,
     grace: Duration,
     events: Events,
 }
 
 impl ShardRunner {
-    /// Until the process stops *and* everybody has been seen off.
+    /// Runs until the process stops *and* every session has ended.
     async fn run(mut self, stopping: CancellationToken) {
-        let mut batch = Vec::with_capacity(ROUND);
         let timer = sleep_until(self.epoch);
         tokio::pin!(timer);
-        // The last handle may be dropped before the last client has been seen off.
-        let mut commanded = true;
+        // The last handle may be dropped before the last session has ended.
+        let (mut commanded, mut command_rounds) = (true, 0);
+        let mut worked = Duration::ZERO;
         while !self.shard.is_done() {
             let deadline = self.deadline();
             if timer.deadline() != deadline {
                 timer.as_mut().reset(deadline);
             }
+            let busy = self.shard.has_work();
             tokio::select! {
                 biased;
                 () = stopping.cancelled(), if !self.shard.is_draining() => {
                     let until = self.now() + millis(self.grace);
                     self.shard.drain(self.now(), until);
                 }
-                count = self.commands.recv_many(&mut batch, ROUND), if commanded => {
+                count = self.commands.recv_many(&mut self.batch, ROUND),
+                    if commanded && self.shard.takes_commands() =>
+                {
                     commanded = count > 0;
-                    batch.drain(..).for_each(|command| self.execute(command));
+                    self.shard.enqueue(self.batch.drain(..));
+                    command_rounds += 1;
+                    if command_rounds >= COMMAND_ROUNDS {
+                        command_rounds = 0;
+                        self.poll_events();
+                    }
                 }
                 ready = self.queue.readable_mut() => {
                     let Ok(mut ready) = ready else { return };
@@ -131,35 +146,37 @@ impl ShardRunner {
                     if polled.is_err() || self.events.is_empty() {
                         ready.clear_ready();
                     }
-                    self.serve();
+                    command_rounds = 0;
+                    self.note_events();
                 }
                 () = &mut timer => {}
+                () = std::future::ready(()), if busy => {}
             }
-            self.shard.pass_time(self.now(), ROUND);
-            self.shard.report();
-        }
-    }
-
-    fn execute(&mut self, command: ShardCommand<IdleStream>) {
-        let now = self.now();
-        match command {
-            ShardCommand::Join(join_request) => self.shard.join(join_request, now),
-            ShardCommand::Tell(notify) => self.shard.notify(&notify, now),
-            ShardCommand::Gap { spread, fan_out } => self.shard.gap(spread, &fan_out, now),
-            ShardCommand::ApplyPolicy(session_policy) => self.shard.apply(session_policy),
-            ShardCommand::Close(session, close) => self.shard.close(session, close, now),
-            // Whoever asks may have given up: nothing is lost by that.
-            ShardCommand::Disconnect(recipient, close, reply) => {
-                let _ = reply.send(self.shard.disconnect(recipient.as_ref(), close, now));
-            }
-            ShardCommand::Count(recipient, reply) => drop(reply.send(self.shard.count(&recipient))),
-            ShardCommand::List(from, count, reply) => {
-                drop(reply.send(self.shard.list(from, count)))
+            let began = self.epoch.elapsed();
+            let more = self.pass(began);
+            worked += self.epoch.elapsed().saturating_sub(began);
+            if more || worked >= PASS {
+                worked = Duration::ZERO;
+                yield_now().await;
             }
         }
     }
 
-    fn serve(&mut self) {
+    /// Lets the shard work; whether there is more to do at once.
+    fn pass(&mut self, now: Duration) -> bool {
+        let (now, epoch) = (millis(now), self.epoch);
+        self.shard.pass(now, &|| epoch.elapsed());
+        self.shard.has_work() || self.shard.next_deadline().is_some_and(|at| at <= now)
+    }
+
+    /// Looks at the sockets though the runtime hasn't reported any: it may not have had the time.
+    fn poll_events(&mut self) {
+        if self.queue.get_mut().poll(&mut self.events, Some(Duration::ZERO)).is_ok() {
+            self.note_events();
+        }
+    }
+
+    fn note_events(&mut self) {
         let now = self.now();
         for event in &self.events {
             let Ok(id) = u32::try_from(event.token().0) else { continue };
@@ -167,7 +184,7 @@ impl ShardRunner {
                 self.shard.writable(id, now);
             }
             if event.is_readable() || event.is_read_closed() || event.is_error() {
-                self.shard.readable(id, now);
+                self.shard.mark_readable(id);
             }
         }
     }
@@ -177,9 +194,8 @@ impl ShardRunner {
     }
 
     fn deadline(&self) -> Instant {
-        let far = Duration::from_secs(3600);
         let next = self.shard.next_deadline().map(Duration::from_millis);
-        self.epoch + next.unwrap_or_else(|| self.epoch.elapsed() + far)
+        self.epoch + next.unwrap_or_else(|| self.epoch.elapsed() + FAR)
     }
 }
 
@@ -189,7 +205,7 @@ impl ClientTransport for IdleStream {
     }
 
     fn finish(&mut self) {
-        // It may have ended already: then there is nobody to notify.
+        // The connection may have ended already, which is just as well.
         let _ = self.shutdown_write();
     }
 }

@@ -1,57 +1,207 @@
-//! Telling: from recipients to the outboxes and sockets of their clients.
+//! Something for many clients, done in slices: the rest of the shard doesn't wait until all are reached.
 
 use super::{
-    command::{NoticeAudience, NoticeBody, NotifyCommand},
+    backlog::OutgoingFrame,
+    command::NotifyCommand,
+    membership::{ClientIds, MembershipTable},
     rate_limiter::FanOut,
     shard::Shard,
     transport::{ClientTransport, TransportWatcher},
+    work::WorkSlice,
 };
-use crate::{
-    push::{
-        notice::{ChangedIds, TOPICS, TopicId},
-        recipient::Recipient,
-        session::Millis,
-    },
-    websocket::frame::Frame,
+use crate::push::{
+    notice::{ChangedIds, Notice, NoticeAudience, TOPICS, TopicId},
+    recipient::Recipient,
+    session::{CloseReason, Millis},
 };
 use smallvec::SmallVec;
-use tokio::time::Instant;
+use std::sync::Arc;
+use tokio::{sync::oneshot, time::Instant};
+
+/// Clients reached before the clock is looked at again.
+const STEPS: usize = 16;
+
+/// A command that concerns many clients, in progress. No client joins while one is.
+pub struct FanOutJob {
+    targets: FanOutTargets,
+    action: FanOutAction,
+    reached: usize,
+}
+
+/// What happens to each client.
+enum FanOutAction {
+    Change { topic: TopicId, ids: ChangedIds, received_at: Millis, count: FanOutCount },
+    Send { frame: OutgoingFrame, at: Instant },
+    Gap { spread: Millis, count: FanOutCount },
+    Close { reason: CloseReason, reply: oneshot::Sender<usize> },
+}
+
+/// Counts over all shards, or for this one alone.
+struct FanOutCount {
+    shared: Option<Arc<FanOut>>,
+    own: FanOut,
+}
+
+impl FanOutCount {
+    fn new(shared: Option<Arc<FanOut>>) -> Self {
+        Self { shared, own: FanOut::default() }
+    }
+
+    fn get(&self) -> &FanOut {
+        self.shared.as_deref().unwrap_or(&self.own)
+    }
+}
+
+/// The clients concerned, each once.
+#[derive(Default)]
+struct FanOutTargets {
+    ids: ClientIds,
+    next: usize,
+    /// Recipients whose clients follow, and the index of the next.
+    recipients: Option<(Arc<[Recipient]>, usize)>,
+}
+
+/// The next client of a fan-out.
+enum NextTarget {
+    Client(u32),
+    /// A recipient has no client here.
+    Skip,
+    End,
+}
+
+impl FanOutTargets {
+    fn next(&mut self, members: &MembershipTable) -> NextTarget {
+        if let Some(id) = self.ids.get(self.next) {
+            self.next += 1;
+            return NextTarget::Client(*id);
+        }
+        let Some((recipients, index)) = &mut self.recipients else { return NextTarget::End };
+        let Some(recipient) = recipients.get(*index) else { return NextTarget::End };
+        *index += 1;
+        (self.ids, self.next) = (ClientIds::from_slice(members.clients(recipient)), 0);
+        NextTarget::Skip
+    }
+}
 
 impl<T: ClientTransport, W: TransportWatcher<T>> Shard<T, W> {
-    /// Tells the clients concerned: a change goes into their outboxes, a frame to their sockets.
-    pub fn notify(&mut self, notify: &NotifyCommand, now: Millis) {
-        let alone = FanOut::default();
-        let fan_out = notify.fan_out.as_deref().unwrap_or(&alone);
-        match &notify.what {
-            NoticeBody::Change(topic, ids) => {
-                self.each(&notify.audience, |shard, id| {
-                    shard.queue_change(id, *topic, ids, notify.received_at, fan_out);
-                });
+    /// Begins to notify clients: a change is added to their pending notices, a frame is sent.
+    pub(super) fn begin_notify(&mut self, command: NotifyCommand) {
+        let NotifyCommand { audience, notice, received_at, at, fan_out } = command;
+        let action = match notice {
+            Notice::Change { topic, ids } => {
+                FanOutAction::Change { topic, ids, received_at, count: FanOutCount::new(fan_out) }
             }
-            NoticeBody::Frame(frame) => self.send_opaque(&notify.audience, frame, notify.at, now),
+            Notice::Opaque(frame) => FanOutAction::Send { frame: OutgoingFrame::new(frame), at },
+        };
+        self.begin(self.targets(audience), action);
+    }
+
+    /// Begins to notify every client of every topic: events may have been missed.
+    pub(super) fn begin_gap(&mut self, spread: Millis, fan_out: Arc<FanOut>) {
+        let count = FanOutCount::new(Some(fan_out));
+        self.begin(self.targets(NoticeAudience::Everyone), FanOutAction::Gap { spread, count });
+    }
+
+    /// Begins to close every session of a recipient, or all sessions.
+    pub(super) fn begin_disconnect(
+        &mut self,
+        recipient: Option<Recipient>,
+        reason: CloseReason,
+        reply: oneshot::Sender<usize>,
+    ) {
+        let audience = recipient.map_or(NoticeAudience::Everyone, NoticeAudience::One);
+        self.begin(self.targets(audience), FanOutAction::Close { reason, reply });
+    }
+
+    fn begin(&mut self, targets: FanOutTargets, action: FanOutAction) {
+        self.commands.fan_out = Some(FanOutJob { targets, action, reached: 0 });
+    }
+
+    fn targets(&self, audience: NoticeAudience) -> FanOutTargets {
+        let ids = match audience {
+            NoticeAudience::One(recipient) => {
+                ClientIds::from_slice(self.members.clients(&recipient))
+            }
+            NoticeAudience::Many(recipients)
+                if recipients.len() > 1 && self.policy.limits.subscriptions > 0 =>
+            {
+                self.listeners(&recipients)
+            }
+            // With nothing but primary subscriptions, no client is reached twice.
+            NoticeAudience::Many(recipients) => {
+                return FanOutTargets { recipients: Some((recipients, 0)), ..Default::default() };
+            }
+            NoticeAudience::Everyone => self.clients.ids().collect(),
+        };
+        FanOutTargets { ids, ..Default::default() }
+    }
+
+    fn listeners(&self, recipients: &[Recipient]) -> ClientIds {
+        let all = recipients.iter().flat_map(|recipient| self.members.clients(recipient));
+        let mut ids: ClientIds = all.copied().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    /// Goes on with the fan-out until it is complete or the slice is over.
+    pub(super) fn continue_fan_out(&mut self, now: Millis, slice: &WorkSlice<'_>) {
+        let Some(mut job) = self.commands.fan_out.take() else { return };
+        for step in 1.. {
+            match job.targets.next(&self.members) {
+                NextTarget::Client(id) => {
+                    job.reached += 1;
+                    self.reach(id, &mut job.action, now);
+                }
+                NextTarget::Skip => {}
+                NextTarget::End => return self.finish_fan_out(job),
+            }
+            if step % STEPS == 0 && slice.is_over() {
+                break;
+            }
+        }
+        self.commands.fan_out = Some(job);
+    }
+
+    fn reach(&mut self, id: u32, action: &mut FanOutAction, now: Millis) {
+        match action {
+            FanOutAction::Change { topic, ids, received_at, count } => {
+                self.queue_change(id, *topic, ids, *received_at, count.get());
+            }
+            FanOutAction::Send { frame, .. } => self.send(id, frame, now),
+            FanOutAction::Gap { spread, count } => self.queue_gap(id, *spread, count.get(), now),
+            FanOutAction::Close { reason, .. } => self.start_close(id, *reason, now),
         }
     }
 
-    /// Events may have been missed: everyone is notified of every topic, spread over `spread`.
-    pub fn gap(&mut self, spread: Millis, fan_out: &FanOut, now: Millis) {
-        let topics = self.shared.dialect.topics().len().min(TOPICS);
-        self.each(&NoticeAudience::Everyone, |shard, id| {
-            let due = now + shard.jitter(spread);
-            let Some(client) = shard.clients.get_mut(id as usize) else { return };
-            let topics = (0..topics).filter_map(|index| u8::try_from(index).ok().map(TopicId));
-            let began: SmallVec<[TopicId; TOPICS]> = topics
-                .filter(|topic| client.session.change(*topic, &ChangedIds::Unknown, now, due))
-                .collect();
-            // Who waits for everything already takes no further slot: a Redis that comes and goes
-            // would push the slots of all fan_outs further and further into the future.
-            shard.round_stats.waiting += began.len();
-            if !began.is_empty()
-                && let Some(slot) = shard.shared.rate_limiter.slot(fan_out, now)
-            {
-                began.iter().for_each(|topic| client.session.defer(*topic, slot));
+    fn finish_fan_out(&mut self, job: FanOutJob) {
+        match job.action {
+            FanOutAction::Send { at, .. } if job.reached > 0 => {
+                self.context.observer.opaque_sent(job.reached as u64, at);
             }
-            shard.schedule(id);
-        });
+            // The caller may have given up: nothing is lost by that.
+            FanOutAction::Close { reply, .. } => drop(reply.send(job.reached)),
+            _ => {}
+        }
+    }
+
+    fn queue_gap(&mut self, id: u32, spread: Millis, fan_out: &FanOut, now: Millis) {
+        let topics = self.context.dialect.topics().len().min(TOPICS);
+        let due = now + self.rng.u64(0..=spread);
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let topics = (0..topics).filter_map(|index| u8::try_from(index).ok().map(TopicId));
+        let began: SmallVec<[TopicId; TOPICS]> = topics
+            .filter(|topic| client.session.change(*topic, &ChangedIds::Unknown, now, due))
+            .collect();
+        // A client that already waits for everything takes no further slot: a Redis that comes and goes
+        // would push the slots of all fan-outs further and further into the future.
+        self.round_stats.waiting += began.len();
+        if !began.is_empty()
+            && let Some(slot) = self.context.rate_limiter.slot(fan_out, now)
+        {
+            began.iter().for_each(|topic| client.session.defer(*topic, slot));
+        }
+        self.clients.schedule(id);
     }
 
     fn queue_change(
@@ -62,65 +212,17 @@ impl<T: ClientTransport, W: TransportWatcher<T>> Shard<T, W> {
         at: Millis,
         fan_out: &FanOut,
     ) {
-        let due = at + self.session_policy.debounce.merge_window();
-        let Some(client) = self.clients.get_mut(id as usize) else { return };
+        let due = at + self.policy.debounce.merge_window();
+        let Some(client) = self.clients.get_mut(id) else { return };
         if !client.session.change(topic, ids, at, due) {
             return;
         }
         self.round_stats.waiting += 1;
-        if self.session_policy.debounce.enabled
-            && let Some(slot) = self.shared.rate_limiter.slot(fan_out, due)
+        if self.policy.debounce.enabled
+            && let Some(slot) = self.context.rate_limiter.slot(fan_out, due)
         {
             client.session.defer(topic, slot);
         }
-        self.schedule(id);
-    }
-
-    fn send_opaque(&mut self, audience: &NoticeAudience, frame: &Frame, at: Instant, now: Millis) {
-        let mut count = 0;
-        self.each(audience, |shard, id| {
-            shard.send(id, frame, now);
-            count += 1;
-        });
-        if count > 0 {
-            self.shared.observer.opaque_sent(count, at);
-        }
-    }
-
-    /// Calls `act` for every client concerned. Clients may leave while it runs.
-    fn each(&mut self, audience: &NoticeAudience, mut act: impl FnMut(&mut Self, u32)) {
-        match audience {
-            NoticeAudience::One(recipient) => self.each_of(recipient, &mut act),
-            NoticeAudience::Many(recipients)
-                if recipients.len() > 1 && self.subscriptions.is_in_use() =>
-            {
-                self.listeners(recipients).into_iter().for_each(|id| act(self, id));
-            }
-            NoticeAudience::Many(recipients) => {
-                for recipient in recipients.iter() {
-                    self.each_of(recipient, &mut act);
-                }
-            }
-            NoticeAudience::Everyone => {
-                let ids: Vec<u32> = self.ids().collect();
-                ids.into_iter().for_each(|id| act(self, id));
-            }
-        }
-    }
-
-    /// Those who listen as any of these, each once.
-    fn listeners(&self, recipients: &[Recipient]) -> Vec<u32> {
-        let all = recipients.iter().flat_map(|recipient| self.members.clients(recipient));
-        let mut ids: Vec<u32> = all.copied().collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids
-    }
-
-    fn each_of(&mut self, recipient: &str, act: &mut impl FnMut(&mut Self, u32)) {
-        let ids: SmallVec<[u32; 4]> = SmallVec::from_slice(self.members.clients(recipient));
-        for id in ids {
-            act(self, id);
-        }
+        self.clients.schedule(id);
     }
 }

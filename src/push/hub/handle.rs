@@ -1,22 +1,21 @@
-//! The hub as the rest of the program sees it: a cheap handle that asks the shards.
+//! The hub as the rest of the program uses it: a cheap handle that sends commands to the shards.
 
 use super::{
     HubContext,
-    command::{
-        JoinRequest, ListedSession, NoticeAudience, NoticeBody, NotifyCommand, SessionId,
-        ShardCommand,
-    },
+    backlog_memory::BacklogMemory,
+    command::{JoinRequest, ListedSession, NotifyCommand, SessionId, ShardCommand},
     context::{HubSettings, SessionPolicy, ShardPolicy},
     event_loop,
     event_loop::ShardInbox,
     presence::PresenceTracker,
+    rate_limiter::FanOut,
     round_stats::ShardDepth,
 };
 use crate::{
     lifecycle::TaskGroup,
     push::{
         ConnectionCount,
-        notice::Notice,
+        notice::{Notice, NoticeAudience},
         recipient::Recipient,
         session::{CloseReason, Millis},
     },
@@ -33,7 +32,7 @@ use std::{
 };
 use tokio::{sync::oneshot, time::Instant};
 
-/// The shards have ended: the process is going down.
+/// The shards have ended: the process is shutting down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the hub has ended")]
 pub struct HubClosed;
@@ -41,13 +40,13 @@ pub struct HubClosed;
 /// How much waits in a hub.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct HubDepths {
-    /// Topics that wait in clients' outboxes, for their time or for the socket.
+    /// Pending notices of all clients, for their time or for the socket.
     pub waiting: usize,
     /// Clients whose socket is full.
     pub blocked: usize,
     /// Commands that wait for their shards.
     pub commands: usize,
-    /// How many may.
+    /// How many commands may wait.
     pub room: usize,
 }
 
@@ -55,44 +54,45 @@ pub struct HubDepths {
 #[derive(Clone)]
 pub struct Hub {
     shards: Arc<[ShardInbox]>,
-    shared: Arc<HubContext>,
+    context: Arc<HubContext>,
     epoch: Instant,
 }
 
 impl Hub {
-    /// Starts a hub: one task for each shard.
+    /// Starts a hub: one task for each shard. Its slow clients use `backlog_memory`.
     ///
     /// # Errors
-    /// When the system gives no event queue.
+    /// When the system provides no event queue.
     pub fn start(
         settings: HubSettings,
+        backlog_memory: BacklogMemory,
         tasks: &TaskGroup,
         rng: &mut fastrand::Rng,
     ) -> io::Result<Self> {
         let count = settings.shards.max(1);
-        let shared = Arc::new(HubContext::new(settings));
+        let context = Arc::new(HubContext::new(settings, backlog_memory));
         let epoch = Instant::now();
         let shards = (0..count)
-            .map(|number| event_loop::start(Arc::clone(&shared), number, epoch, rng.fork(), tasks))
+            .map(|number| event_loop::start(Arc::clone(&context), number, epoch, rng.fork(), tasks))
             .collect::<io::Result<_>>()?;
-        Ok(Self { shards, shared, epoch })
+        Ok(Self { shards, context, epoch })
     }
 
-    /// Takes in a client that has logged in.
+    /// Adds a client that has logged in.
     ///
     /// # Errors
     /// When the hub has ended.
     pub async fn join(&self, join_request: JoinRequest<IdleStream>) -> Result<(), HubClosed> {
-        let shard = match self.shared.shard_policy {
+        let shard = match self.context.shard_policy {
             ShardPolicy::ByRecipient | ShardPolicy::ByPrimary => {
                 self.shard_of(&join_request.authenticated.recipient)
             }
-            ShardPolicy::RoundRobin => &self.shards[self.shared.next_index() % self.shards.len()],
+            ShardPolicy::RoundRobin => &self.shards[self.context.next_index() % self.shards.len()],
         };
         shard.send(ShardCommand::Join(join_request)).await
     }
 
-    /// Tells one recipient.
+    /// Notifies the clients of one recipient.
     ///
     /// # Errors
     /// When the hub has ended.
@@ -102,41 +102,32 @@ impl Hub {
         notice: Notice,
         at: Instant,
     ) -> Result<(), HubClosed> {
-        if self.shared.shard_policy != ShardPolicy::ByRecipient {
+        if self.context.shard_policy != ShardPolicy::ByRecipient {
             return self.notify_shards(NoticeAudience::One(recipient), notice, at).await;
         }
         let shard = self.shard_of(&recipient);
-        let (audience, what, received_at) =
-            (NoticeAudience::One(recipient), notice_body(notice), self.millis(at));
-        shard
-            .send(ShardCommand::Tell(NotifyCommand {
-                audience,
-                what,
-                received_at,
-                at,
-                fan_out: None,
-            }))
-            .await
+        shard.send(self.notify_command(NoticeAudience::One(recipient), notice, at, None)).await
     }
 
-    /// Tells many recipients, or everyone (`None`); a client that listens as several of them once.
+    /// Notifies many clients.
     ///
     /// # Errors
     /// When the hub has ended.
     pub async fn broadcast(
         &self,
-        recipients: Option<Arc<[Recipient]>>,
+        audience: NoticeAudience,
         notice: Notice,
         at: Instant,
     ) -> Result<(), HubClosed> {
-        match recipients {
-            Some(recipients) => match &recipients[..] {
+        match &audience {
+            // Only the recipient's shard is woken.
+            NoticeAudience::One(only) => self.notify(only.clone(), notice, at).await,
+            NoticeAudience::Many(recipients) => match &recipients[..] {
                 [] => Ok(()),
-                // One recipient's shard alone is woken.
                 [only] => self.notify(only.clone(), notice, at).await,
-                _ => self.notify_shards(NoticeAudience::Many(recipients), notice, at).await,
+                _ => self.notify_shards(audience, notice, at).await,
             },
-            None => self.notify_shards(NoticeAudience::Everyone, notice, at).await,
+            NoticeAudience::Everyone => self.notify_shards(audience, notice, at).await,
         }
     }
 
@@ -146,24 +137,27 @@ impl Hub {
         notice: Notice,
         at: Instant,
     ) -> Result<(), HubClosed> {
-        let (what, fan_out, received_at) =
-            (notice_body(notice), Some(Arc::default()), self.millis(at));
+        let fan_out: Arc<FanOut> = Arc::default();
         for shard in self.shards.iter() {
-            let (audience, what, fan_out) = (audience.clone(), what.clone(), fan_out.clone());
-            shard
-                .send(ShardCommand::Tell(NotifyCommand {
-                    audience,
-                    what,
-                    received_at,
-                    at,
-                    fan_out,
-                }))
-                .await?;
+            let (audience, notice, fan_out) = (audience.clone(), notice.clone(), fan_out.clone());
+            shard.send(self.notify_command(audience, notice, at, Some(fan_out))).await?;
         }
         Ok(())
     }
 
-    /// Events may have been missed: everyone is notified that something changed, spread over `spread`.
+    fn notify_command(
+        &self,
+        audience: NoticeAudience,
+        notice: Notice,
+        at: Instant,
+        fan_out: Option<Arc<FanOut>>,
+    ) -> ShardCommand<IdleStream> {
+        let received_at = millis(at.saturating_duration_since(self.epoch));
+        ShardCommand::Notify(NotifyCommand { audience, notice, received_at, at, fan_out })
+    }
+
+    /// Notifies every client that something may have changed, spread over `spread`: events may have
+    /// been missed.
     ///
     /// # Errors
     /// When the hub has ended.
@@ -175,7 +169,7 @@ impl Hub {
         Ok(())
     }
 
-    /// Serves clients on other session_policy from now on, and members of a fan_out at another rate.
+    /// Serves clients on another policy and at another push rate from now on.
     ///
     /// # Errors
     /// When the hub has ended.
@@ -184,14 +178,14 @@ impl Hub {
         session_policy: SessionPolicy,
         push_rate: u32,
     ) -> Result<(), HubClosed> {
-        self.shared.rate_limiter.set_rate(push_rate);
+        self.context.rate_limiter.set_rate(push_rate);
         for shard in self.shards.iter() {
             shard.send(ShardCommand::ApplyPolicy(session_policy)).await?;
         }
         Ok(())
     }
 
-    /// Closes every session that listens as a recipient, or everybody's; says how many.
+    /// Closes every session of a recipient, or all sessions; returns their number.
     ///
     /// # Errors
     /// When the hub has ended.
@@ -200,30 +194,32 @@ impl Hub {
         recipient: Option<Recipient>,
         close: CloseReason,
     ) -> Result<usize, HubClosed> {
-        let mut closed = 0;
-        for shard in self.shards.iter() {
-            let (reply, answer) = oneshot::channel();
-            shard.send(ShardCommand::Disconnect(recipient.clone(), close, reply)).await?;
-            closed += answer.await.map_err(|_| HubClosed)?;
-        }
-        Ok(closed)
+        self.sum(|reply| ShardCommand::Disconnect(recipient.clone(), close, reply)).await
     }
 
-    /// How many sessions listen as this recipient.
+    /// The number of sessions that listen as this recipient.
     ///
     /// # Errors
     /// When the hub has ended.
     pub async fn count(&self, recipient: &Recipient) -> Result<usize, HubClosed> {
-        let mut count = 0;
-        for shard in self.shards.iter() {
-            let (reply, answer) = oneshot::channel();
-            shard.send(ShardCommand::Count(recipient.clone(), reply)).await?;
-            count += answer.await.map_err(|_| HubClosed)?;
-        }
-        Ok(count)
+        self.sum(|reply| ShardCommand::Count(recipient.clone(), reply)).await
     }
 
-    /// Closes one session, if it is still there.
+    /// Asks one shard after the other and adds their replies.
+    async fn sum(
+        &self,
+        command: impl Fn(oneshot::Sender<usize>) -> ShardCommand<IdleStream>,
+    ) -> Result<usize, HubClosed> {
+        let mut sum = 0;
+        for shard in self.shards.iter() {
+            let (reply, answer) = oneshot::channel();
+            shard.send(command(reply)).await?;
+            sum += answer.await.map_err(|_| HubClosed)?;
+        }
+        Ok(sum)
+    }
+
+    /// Closes one session, unless it has ended.
     ///
     /// # Errors
     /// When the hub has ended.
@@ -232,7 +228,7 @@ impl Hub {
         shard.send(ShardCommand::Close(session, close)).await
     }
 
-    /// Lists sessions of one shard from a place on, at most `count`; empty at the end.
+    /// Lists at most `count` sessions of one shard, starting at slot `from`; empty at the end.
     ///
     /// # Errors
     /// When the hub has ended.
@@ -248,20 +244,20 @@ impl Hub {
         answer.await.map_err(|_| HubClosed)
     }
 
-    /// Clients in all shards.
+    /// The number of clients, with those that hold a permit and haven't joined yet.
     pub fn connections(&self) -> usize {
-        self.shared.connections()
+        self.context.connections()
     }
 
     /// The count behind [`Hub::connections`], which a connection limit shares.
     pub fn connection_count(&self) -> &ConnectionCount {
-        self.shared.connection_count()
+        self.context.connection_count()
     }
 
     /// How much waits in all shards.
     pub fn depths(&self) -> HubDepths {
         let sum = |of: fn(&ShardDepth) -> &AtomicUsize| {
-            self.shared.depths.iter().map(|depth| of(depth).load(Relaxed)).sum()
+            self.context.depths.iter().map(|depth| of(depth).load(Relaxed)).sum()
         };
         HubDepths {
             waiting: sum(|depth| &depth.waiting),
@@ -271,22 +267,18 @@ impl Hub {
         }
     }
 
-    /// How many shards there are.
+    /// The number of shards.
     pub fn shards(&self) -> u16 {
         u16::try_from(self.shards.len()).unwrap_or(u16::MAX)
     }
 
-    /// Who comes and goes, noted from now on.
+    /// Recipients that come and go, recorded from now on.
     pub fn watch_presence(&self) -> Arc<PresenceTracker> {
-        self.shared.presence.watch();
-        Arc::clone(&self.shared.presence)
+        self.context.presence.watch();
+        Arc::clone(&self.context.presence)
     }
 
-    fn millis(&self, at: Instant) -> Millis {
-        millis(at.saturating_duration_since(self.epoch))
-    }
-
-    /// Recipients are dealt out by a hash that needs no key: shards are ours, not the peer's to see.
+    /// The hash needs no key: which shard a recipient is in can't be observed from outside.
     fn shard_of(&self, recipient: &Recipient) -> &ShardInbox {
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(recipient.as_str());
         let count = self.shards.len() as u64;
@@ -294,13 +286,7 @@ impl Hub {
     }
 }
 
-fn notice_body(notice: Notice) -> NoticeBody {
-    match notice {
-        Notice::Change { topic, ids } => NoticeBody::Change(topic, ids),
-        Notice::Opaque(frame) => NoticeBody::Frame(frame),
-    }
-}
-
+/// A duration in whole milliseconds.
 pub(super) fn millis(duration: Duration) -> Millis {
     Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
 }
@@ -311,8 +297,8 @@ mod tests {
     use crate::{
         push::{
             AuthMethod, AuthenticatedClient, ConnectionLimit, ConnectionPermit,
-            hub::{HubLimits, HubObserver, JoinRequest, SessionPolicy, ShardPolicy},
-            notice::Notice,
+            hub::{BacklogMemory, HubLimits, HubObserver, JoinRequest, SessionPolicy, ShardPolicy},
+            notice::{Notice, NoticeAudience},
             plain_dialect::PlainDialect,
             recipient::Recipient,
             session::{CloseReason, DebouncePolicy},
@@ -342,7 +328,8 @@ mod tests {
             grace: Duration::ZERO,
             observer: Arc::new(NoopHubObserver),
         };
-        Hub::start(settings, tasks, &mut fastrand::Rng::with_seed(7)).unwrap()
+        Hub::start(settings, BacklogMemory::default(), tasks, &mut fastrand::Rng::with_seed(7))
+            .unwrap()
     }
 
     async fn join(hub: &Hub, primary: &str, subscriptions: &[&str]) -> UnixStream {
@@ -414,7 +401,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn however_clients_are_dealt_out_each_hears_what_is_its_own_once_and_in_order() {
+    async fn each_client_receives_its_own_notices_once_and_in_order_under_every_shard_policy() {
         let both = &["a", "b"][..];
         let ways = [
             (ShardPolicy::ByRecipient, &[][..]),
@@ -429,12 +416,18 @@ mod tests {
                 clients.push(join(&hub, &format!("primary {number}"), subscriptions).await);
             }
             let several = ["primary 3", "a", "b", "nobody"].map(Recipient::from);
-            hub.broadcast(Some(several.into()), opaque("several"), Instant::now()).await.unwrap();
-            hub.notify("primary 3".into(), opaque("one"), Instant::now()).await.unwrap();
-            hub.broadcast(Some(["primary 3".into()].into()), opaque("only"), Instant::now())
+            hub.broadcast(NoticeAudience::Many(several.into()), opaque("several"), Instant::now())
                 .await
                 .unwrap();
-            hub.broadcast(None, opaque("all"), Instant::now()).await.unwrap();
+            hub.notify("primary 3".into(), opaque("one"), Instant::now()).await.unwrap();
+            hub.broadcast(
+                NoticeAudience::Many(["primary 3".into()].into()),
+                opaque("only"),
+                Instant::now(),
+            )
+            .await
+            .unwrap();
+            hub.broadcast(NoticeAudience::Everyone, opaque("all"), Instant::now()).await.unwrap();
             for (number, client) in clients.iter_mut().enumerate() {
                 if number == 3 || !subscriptions.is_empty() {
                     receives(client, "several").await;
@@ -457,16 +450,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_home_is_left_only_when_its_last_client_has_gone() {
+    async fn a_recipient_is_absent_once_its_last_client_has_left() {
         let tasks = TaskGroup::default();
         let hub = hub(ShardPolicy::ByPrimary, &tasks);
         let presence = hub.watch_presence();
         let (first, second) = (join(&hub, "primary", &[]).await, join(&hub, "primary", &[]).await);
         drop(first);
-        let gone = Instant::now() + Duration::from_secs(30);
-        while hub.count(&"primary".into()).await != Ok(1) && Instant::now() < gone {
-            tokio::task::yield_now().await;
-        }
+        until(async || hub.count(&"primary".into()).await == Ok(1)).await;
         assert_eq!(presence.take().get("primary"), Some(&true));
         drop(second);
         presence.changed().await;
@@ -477,14 +467,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn subscribers_dealt_out_evenly_are_in_all_shards() {
+    async fn round_robin_spreads_subscribers_over_all_shards() {
         let tasks = TaskGroup::default();
         let hub = hub(ShardPolicy::RoundRobin, &tasks);
         let mut clients = Vec::new();
         for _ in 0..6 {
             clients.push(join(&hub, "primary", &["a"]).await);
         }
-        // One recipient, asked for by itself.
         hub.notify("a".into(), opaque("a"), Instant::now()).await.unwrap();
         for client in &mut clients {
             receives(client, "a").await;

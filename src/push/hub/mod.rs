@@ -1,11 +1,13 @@
-//! Recipients to sessions: the shards that hold every logged-in client.
+//! From recipients to sockets: the shards that hold every logged-in client.
 //!
-//! Each client lives in one shard, which one task looks after: no lock on the push path, and the
-//! order of what a client is notified is the order it was notified in. Where clients listen as one recipient
-//! each, all of a recipient's share a shard and no other is asked ([`ShardPolicy`]).
+//! Each client lives in one shard, which one task serves: the push path has no lock, and a client
+//! receives notices in the order in which they were sent. Where clients have only a primary
+//! subscription, all clients of a recipient share a shard, and no other is asked ([`ShardPolicy`]).
 
 mod backlog;
+mod backlog_memory;
 mod client;
+mod clients;
 mod closing;
 mod command;
 mod context;
@@ -13,18 +15,23 @@ mod deadlines;
 mod event_loop;
 mod fan_out;
 mod handle;
+mod inbound;
+mod inbound_rate;
+mod joining;
 mod membership;
 mod observer;
 mod presence;
 mod rate_limiter;
 mod requests;
 mod round_stats;
+mod sending;
 mod shard;
 #[cfg(test)]
 mod simulation;
-mod subscription_table;
 mod transport;
+mod work;
 
+pub use backlog_memory::BacklogMemory;
 pub use command::{GreetingFrames, JoinRequest, ListedSession, SessionId};
 pub use context::{HubLimits, HubSettings, SessionPolicy, ShardPolicy};
 pub use handle::{Hub, HubClosed, HubDepths};

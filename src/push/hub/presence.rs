@@ -1,48 +1,44 @@
-//! Who is connected, for the part that looks up audiences: a board, not a queue, so that neither
-//! side can hold up the other.
+//! Which recipients have clients, for the part that looks up audiences: a board instead of a queue, so
+//! that neither side can hold up the other.
 
 use crate::push::recipient::Recipient;
+use parking_lot::Mutex;
 use std::{
     collections::HashMap,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 use tokio::sync::Notify;
 
-/// Arrivals and departures since they were last read; one entry for each recipient at most.
+/// Arrivals and departures since they were last read; at most one entry for each recipient.
 #[derive(Debug, Default)]
 pub struct PresenceTracker {
     changed: Mutex<HashMap<Recipient, bool>>,
     notify: Notify,
-    /// Whether anybody reads it: what nobody takes would only pile up.
+    /// Whether anything reads the entries, which would pile up otherwise.
     watched: AtomicBool,
 }
 
 impl PresenceTracker {
-    /// From now on somebody takes what has changed.
+    /// Records changes from now on.
     pub fn watch(&self) {
         self.watched.store(true, Relaxed);
     }
 
-    /// The recipient's first client is here (`true`) or its last has left (`false`).
+    /// The recipient's first client has joined (`true`) or its last has left (`false`).
     pub fn note(&self, recipient: Recipient, here: bool) {
         if !self.watched.load(Relaxed) {
             return;
         }
-        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-        changed.insert(recipient, here);
-        drop(changed);
+        self.changed.lock().insert(recipient, here);
         self.notify.notify_one();
     }
 
-    /// Takes what has changed.
+    /// Takes the recorded changes.
     pub fn take(&self) -> HashMap<Recipient, bool> {
-        std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.changed.lock())
     }
 
-    /// Resolves when there is something to take.
+    /// Resolves when there are changes to take.
     pub async fn changed(&self) {
         self.notify.notified().await;
     }

@@ -1,39 +1,40 @@
-//! A fan_out is notified one after another, so that it doesn't ask the host in the same instant.
+//! The push rate: the clients of one fan-out are notified one after another, so that they don't all send
+//! their requests to the service in the same instant.
 
 use crate::push::session::Millis;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// So many connections may be notified of one change at once.
+/// How many clients are notified of one change at once.
 pub const AT_ONCE: usize = 100;
 
-/// Hands out times to notify: the members of all fan_outs share one rate.
+/// Assigns times for notifications: all fan-outs share one rate.
 ///
-/// A session takes a slot only when a topic begins to wait, so at most one for each connection and
-/// topic is out at any time: nobody waits longer than `connections × topics / rate` seconds.
+/// A session takes a slot only when a topic begins to wait, so there is at most one for each connection
+/// and topic at any time: no client waits longer than `connections × topics / rate` seconds.
 #[derive(Debug)]
 pub struct RateLimiter {
     /// Microseconds between two slots; 0: no limit.
     gap: AtomicU64,
-    /// The last slot handed out, in microseconds since the hub's epoch.
+    /// The last slot assigned, in microseconds since the hub's epoch.
     last: AtomicU64,
 }
 
-/// One change's fan_out: who was notified of it so far.
+/// How many clients one change was sent to so far.
 #[derive(Debug, Default)]
 pub struct FanOut(AtomicUsize);
 
 impl RateLimiter {
-    /// `rate`: slots a second; 0 for no limit.
+    /// A limiter for `rate` slots per second; 0: no limit.
     pub fn new(rate: u32) -> Self {
         Self { gap: AtomicU64::new(gap(rate)), last: AtomicU64::new(0) }
     }
 
-    /// Another rate from now on; slots handed out stay as they are.
+    /// Changes the rate; assigned slots stay as they are.
     pub fn set_rate(&self, rate: u32) {
         self.gap.store(gap(rate), Ordering::Relaxed);
     }
 
-    /// When one more member of `fan_out` may be notified; `None`: whenever it is due.
+    /// When one more client of `fan_out` may be notified; `None`: as soon as the notice is due.
     pub fn slot(&self, fan_out: &FanOut, due: Millis) -> Option<Millis> {
         let gap = self.gap.load(Ordering::Relaxed);
         if gap == 0 || fan_out.0.fetch_add(1, Ordering::Relaxed) < AT_ONCE {
@@ -56,7 +57,7 @@ mod tests {
     use super::{AT_ONCE, FanOut, RateLimiter};
 
     #[test]
-    fn a_hundred_at_once_then_the_rate() {
+    fn a_hundred_at_once_and_then_the_rate() {
         let (rate_limiter, fan_out) = (RateLimiter::new(1000), FanOut::default());
         for _ in 0..AT_ONCE {
             assert_eq!(rate_limiter.slot(&fan_out, 100), None);
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn two_crowds_share_the_rate() {
+    fn two_fan_outs_share_the_rate() {
         let rate_limiter = RateLimiter::new(500);
         let fan_outs = [FanOut::default(), FanOut::default()];
         let slots: Vec<_> =
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn another_rate_holds_from_the_next_slot_on() {
+    fn a_changed_rate_applies_from_the_next_slot_on() {
         let (rate_limiter, fan_out) = (RateLimiter::new(1000), FanOut::default());
         assert_eq!(
             (0..=AT_ONCE).filter_map(|_| rate_limiter.slot(&fan_out, 0)).collect::<Vec<_>>(),

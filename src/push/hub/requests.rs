@@ -1,6 +1,9 @@
-//! What clients listen as besides their primary, and what they missed of it.
+//! What clients ask for: further subscriptions, answers, past messages.
 
 use super::{
+    backlog::OutgoingFrame,
+    inbound_rate::InboundCost,
+    membership::MembershipChange,
     shard::Shard,
     transport::{ClientTransport, TransportWatcher},
 };
@@ -11,95 +14,133 @@ use crate::{
     },
     websocket::frame::Frame,
 };
+use std::collections::HashMap;
 
-/// The most that a client is sent of the past, in bytes: what is newer counts more.
+/// The most that a client is sent of the past, in bytes; newer messages come first.
 const MAX_REPLAY: usize = 1024 * 1024;
+/// Replays that a client may ask for in a second.
+const REPLAYS: u8 = 8;
+const SECOND: Millis = 1000;
 
-impl<T: ClientTransport, W: TransportWatcher<T>> Shard<T, W> {
-    /// Does what a client asks for.
-    pub(super) fn handle_request(&mut self, id: u32, received: ClientRequest, now: Millis) {
-        // What it asked for before may have been its end; its place would be the next client's.
-        if self.clients.get(id as usize).is_none_or(|client| client.closing().is_some()) {
-            return;
+/// Counts the replays of each client in the current second.
+#[derive(Debug, Default)]
+pub struct ReplayLimiter(HashMap<u32, (Millis, u8)>);
+
+impl ReplayLimiter {
+    /// Whether the client may have another replay now.
+    fn allows(&mut self, client: u32, now: Millis) -> bool {
+        let (second, count) = self.0.entry(client).or_default();
+        if *second != now / SECOND {
+            (*second, *count) = (now / SECOND, 0);
         }
-        match received {
-            ClientRequest::Nothing | ClientRequest::WantIds => {}
-            ClientRequest::Answer(frame) => self.send(id, &frame, now),
-            ClientRequest::Subscribe(recipients) => self.subscribe(id, &recipients, now),
-            ClientRequest::Unsubscribe(recipients) => self.unsubscribe(id, &recipients),
-            ClientRequest::Replay(past) => self.replay(id, past, now),
-            ClientRequest::Close(close) => self.start_close(id, close, now),
-        }
+        *count = count.saturating_add(1);
+        *count <= REPLAYS
     }
 
-    /// From now on the client listens as these as well; it is closed when they are too many.
+    /// The client has left.
+    pub(super) fn forget(&mut self, client: u32) {
+        self.0.remove(&client);
+        if self.0.capacity() > 64 + 8 * self.0.len() {
+            self.0.shrink_to_fit();
+        }
+    }
+}
+
+impl<T: ClientTransport, W: TransportWatcher<T>> Shard<T, W> {
+    /// Does what a client asks for; returns what that costs beyond the bytes and the command itself.
+    pub(super) fn handle_request(
+        &mut self,
+        id: u32,
+        request: ClientRequest,
+        now: Millis,
+    ) -> InboundCost {
+        // An earlier request may have ended the session; the slot would be the next client's.
+        if self.clients.get(id).is_none_or(|client| client.closing().is_some()) {
+            return InboundCost::default();
+        }
+        match request {
+            ClientRequest::Nothing | ClientRequest::WantIds => {}
+            ClientRequest::Answer(frame) | ClientRequest::Pong(frame) => {
+                self.send(id, &mut OutgoingFrame::new(frame), now);
+            }
+            ClientRequest::Subscribe(recipients) => {
+                self.subscribe(id, &recipients, now);
+                return InboundCost::ids(recipients.len());
+            }
+            ClientRequest::Unsubscribe(recipients) => {
+                self.unsubscribe(id, &recipients);
+                return InboundCost::ids(recipients.len());
+            }
+            ClientRequest::Replay(source) => return self.replay(id, source, now),
+            ClientRequest::Close(close) => self.start_close(id, close, now),
+        }
+        InboundCost::default()
+    }
+
+    /// Adds subscriptions; a client with too many is closed.
     pub(super) fn subscribe(&mut self, id: u32, recipients: &[Recipient], now: Millis) {
         for recipient in recipients {
-            if self.listens(id, recipient) {
+            if self.members.listens(id, recipient) {
                 continue;
             }
-            if self.subscriptions.of(id).len() >= self.session_policy.limits.subscriptions {
+            if self.members.subscription_count(id) >= self.policy.limits.subscriptions {
                 return self.start_close(id, CloseReason::LimitExceeded, now);
             }
-            let (member, first) = self.members.join(recipient, id);
-            self.subscriptions.add(id, member);
-            if first {
-                self.shared.presence.note(recipient.clone(), true);
+            if let MembershipChange::Edge(first) = self.members.subscribe(id, recipient) {
+                self.context.presence.note(first, true);
             }
         }
     }
 
     fn unsubscribe(&mut self, id: u32, recipients: &[Recipient]) {
         for recipient in recipients {
-            let Some(member) = self.members.index(recipient) else { continue };
-            if self.subscriptions.contains(id, member) {
-                self.subscriptions.remove(id, member);
-                self.unsubscribe_member(id, member);
+            if let MembershipChange::Edge(last) = self.members.unsubscribe(id, recipient) {
+                self.context.presence.note(last, false);
             }
         }
     }
 
-    /// The client subscribes to nothing any more.
-    pub(super) fn unsubscribe_all(&mut self, id: u32) {
-        for member in self.subscriptions.take(id) {
-            self.unsubscribe_member(id, member);
+    /// Sends the past messages that are for this client as one piece.
+    fn replay(&mut self, id: u32, source: ReplaySource, now: Millis) -> InboundCost {
+        if !self.replays.allows(id, now) {
+            self.start_close(id, CloseReason::LimitExceeded, now);
+            return InboundCost::default();
         }
-    }
-
-    fn unsubscribe_member(&mut self, id: u32, member: u32) {
-        if let Some(last) = self.members.leave(member, id) {
-            self.shared.presence.note(last, false);
-        }
-    }
-
-    /// Sends what is for this client, in one piece: its parts would be too many for the backlog.
-    fn replay(&mut self, id: u32, past: ReplaySource, now: Millis) {
-        if !self.subscriptions.may_replay(id, now) {
-            return self.start_close(id, CloseReason::LimitExceeded, now);
-        }
-        let held = past.held();
-        let mine = held.iter().filter(|held| held.to.iter().any(|to| self.listens(id, to)));
+        let entries = source.entries();
+        let searched = entries.iter().map(|entry| entry.to.len().max(1)).sum();
+        let is_for_client =
+            |to: &[Recipient]| to.iter().any(|recipient| self.members.listens(id, recipient));
         let mut room = MAX_REPLAY;
-        let newest = mine.rev().map(|held| &held.frame).filter(|frame| {
+        let newest_first = entries.iter().rev().filter(|entry| is_for_client(&entry.to));
+        let fitting = newest_first.map(|entry| &entry.frame).filter(|frame| {
             let rest = room.checked_sub(frame.bytes().len());
             room = rest.unwrap_or(room);
             rest.is_some()
         });
-        let mut frames: Vec<&Frame> = newest.collect();
+        let mut frames: Vec<&Frame> = fitting.collect();
         frames.reverse();
         if !frames.is_empty() {
-            self.send(id, &Frame::joined(frames), now);
+            self.send(id, &mut OutgoingFrame::new(Frame::joined(frames)), now);
         }
+        InboundCost::replayed(searched)
     }
 
-    fn listens(&self, id: u32, recipient: &Recipient) -> bool {
-        let Some(member) = self.members.index(recipient) else { return false };
-        let primary = self.clients.get(id as usize).is_some_and(|client| client.member == member);
-        primary || self.subscriptions.contains(id, member)
-    }
-
-    /// How many clients listen as this recipient.
+    /// The number of clients that listen as this recipient.
     pub fn count(&self, recipient: &str) -> usize {
-        self.members.count(recipient)
+        self.members.clients(recipient).len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ReplayLimiter;
+
+    #[test]
+    fn a_client_has_so_many_replays_in_a_second() {
+        let mut limiter = ReplayLimiter::default();
+        let mut allowed = |now| (0..20).filter(|_| limiter.allows(1, now)).count();
+        assert_eq!((allowed(500), allowed(999), allowed(1000)), (8, 0, 8));
+        limiter.forget(1);
+        assert!(limiter.allows(1, 1000) && limiter.0.len() == 1);
     }
 }

@@ -1,21 +1,22 @@
-//! How often a client may be notified of one topic (`specs/nextcloud.md` section 4).
+//! How often a client may be notified of one topic.
 
 use super::Millis;
 
 /// Changes that follow one another within this window are merged into one message.
 pub const MERGE_WINDOW: Millis = 100;
 
-/// How the interval between two messages of one topic is found.
+/// How long the interval between two messages of one topic is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DebounceInterval {
-    /// Grows with the number of connections, so that a crowd doesn't ask the host at once:
+    /// Grows with the number of connections, so that many clients don't
+    /// send requests to the service at once:
     /// `clamp(connections / 10, 1, max)` seconds, times the connection's own factor.
     Adaptive,
     /// Always this many milliseconds.
     Fixed(Millis),
 }
 
-/// The promised debounce of all topics.
+/// The debounce of all topics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DebouncePolicy {
     /// Upper bound of [`DebounceInterval::Adaptive`] before the factor, in milliseconds.
@@ -25,15 +26,15 @@ pub struct DebouncePolicy {
 }
 
 impl DebouncePolicy {
-    /// How long the first change waits for company.
+    /// How long the first change waits for others to merge with.
     pub fn merge_window(&self) -> Millis {
         if self.enabled { MERGE_WINDOW } else { 0 }
     }
 
     /// The wait after one message before the next of the same topic, in milliseconds.
     ///
-    /// `connections`: how many there are now; `factor`: the connection's own draw, `0..=255`, read
-    /// as 0.5 to 1.5.
+    /// `connections`: how many there are now; `factor`: the connection's own random
+    /// factor: `0..=255` stands for 0.5 to 1.5.
     pub fn interval(
         &self,
         debounce_interval: DebounceInterval,
@@ -56,11 +57,11 @@ impl DebouncePolicy {
 mod tests {
     use super::{DebounceInterval, DebouncePolicy};
 
-    const PACE: DebouncePolicy = DebouncePolicy { max: 15_000, enabled: true };
+    const DEBOUNCE: DebouncePolicy = DebouncePolicy { max: 15_000, enabled: true };
 
     #[test]
-    fn crowd_interval_is_a_tenth_of_the_connections_within_bounds() {
-        let middle = |connections| PACE.interval(DebounceInterval::Adaptive, connections, 128);
+    fn the_adaptive_interval_is_a_tenth_of_the_connections_within_bounds() {
+        let middle = |connections| DEBOUNCE.interval(DebounceInterval::Adaptive, connections, 128);
         assert!((1000..1010).contains(&middle(0)));
         assert!((1000..1010).contains(&middle(10)));
         assert!((5000..5050).contains(&middle(50)));
@@ -69,8 +70,8 @@ mod tests {
 
     #[test]
     fn factor_spreads_from_half_to_one_and_a_half() {
-        assert_eq!(PACE.interval(DebounceInterval::Adaptive, 0, 0), 500);
-        assert_eq!(PACE.interval(DebounceInterval::Adaptive, 0, 255), 1500);
+        assert_eq!(DEBOUNCE.interval(DebounceInterval::Adaptive, 0, 0), 500);
+        assert_eq!(DEBOUNCE.interval(DebounceInterval::Adaptive, 0, 255), 1500);
     }
 
     #[test]
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn disabled_means_at_once() {
+    fn without_debounce_nothing_waits() {
         let debounce = DebouncePolicy { max: 15_000, enabled: false };
         assert_eq!(debounce.merge_window(), 0);
         assert_eq!(debounce.interval(DebounceInterval::Fixed(1000), 9, 9), 0);

@@ -1,4 +1,4 @@
-//! How one host words what its clients receive and say: the seam between the core and a host's codec.
+//! A service's wording of what its clients send and receive: the interface between hub and service.
 
 use super::debounce::DebounceInterval;
 use crate::{
@@ -11,50 +11,53 @@ use crate::{
 };
 use std::{fmt, sync::Arc};
 
-/// One kind of change a host knows.
+/// One kind of change that a service has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TopicSpec {
-    /// Name for metrics (`file`).
+    /// The label in metrics, for example `file`.
     pub name: &'static str,
     /// How often a client may be notified.
     pub debounce_interval: DebounceInterval,
 }
 
-/// What a client's message asks for.
+/// What a client's message asks the hub to do.
 #[derive(Debug, PartialEq)]
 pub enum ClientRequest {
-    /// Nothing that changes anything.
+    /// Nothing.
     Nothing,
-    /// Tell me the ids of what changed from now on.
+    /// Send the ids of changed things from now on.
     WantIds,
-    /// From now on I listen as these as well.
+    /// Add these subscriptions.
     Subscribe(Vec<Recipient>),
-    /// And no longer as these.
+    /// End these subscriptions.
     Unsubscribe(Vec<Recipient>),
-    /// This is to be answered.
+    /// Send this answer.
     Answer(Frame),
-    /// What these messages are, of which I want those that are for me, in this order.
+    /// Answer a ping; of many in a row only the last must be answered.
+    Pong(Frame),
+    /// Send those of these past messages that are for this client, in this order.
     Replay(ReplaySource),
-    /// Nothing that a client may ask for: it has to go.
+    /// Close the session.
     Close(CloseReason),
 }
 
-/// Messages of the past, looked up only if the client may have them now.
+/// Past messages, looked up only if the client may have them now.
 pub struct ReplaySource(Box<dyn FnOnce() -> Vec<BacklogEntry> + Send>);
 
 impl ReplaySource {
-    /// What `look_up` finds. It runs on the push path: must be quick and must not block.
+    /// The messages that `look_up` returns. It runs on the push path: it must be quick, must not block, and
+    /// must hold no lock longer than it takes to copy them.
     pub fn new(look_up: impl FnOnce() -> Vec<BacklogEntry> + Send + 'static) -> Self {
         Self(Box::new(look_up))
     }
 
-    /// Looks them up, oldest first.
-    pub fn held(self) -> Vec<BacklogEntry> {
+    /// Looks the messages up, oldest first.
+    pub fn entries(self) -> Vec<BacklogEntry> {
         (self.0)()
     }
 }
 
-/// Which messages they are isn't known before they are looked up: none is equal to another.
+/// Two sources are never equal: their messages aren't known before they are looked up.
 impl PartialEq for ReplaySource {
     fn eq(&self, _: &Self) -> bool {
         false
@@ -63,58 +66,58 @@ impl PartialEq for ReplaySource {
 
 impl fmt::Debug for ReplaySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Past")
+        f.write_str("ReplaySource")
     }
 }
 
-/// A message of the past, with those it was for.
+/// A past message with its recipients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BacklogEntry {
-    /// For any of these.
+    /// The recipients, any of whom may have it.
     pub to: Arc<[Recipient]>,
     /// The message.
     pub frame: Frame,
 }
 
-/// Why a client is not let in: the closed set of what a peer may read.
+/// Why a login is rejected: everything that a client may learn about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RejectReason {
     /// The credentials are wrong.
     Invalid,
-    /// Nobody can say right now.
+    /// The login can't be decided now.
     TryLater,
     /// This user has as many connections as allowed.
     TooMany,
-    /// The client did not say who it is in time.
+    /// The client sent no credentials in time.
     TimedOut,
-    /// What was valid at log-in no longer is.
+    /// The login is no longer valid.
     Revoked,
 }
 
 /// Why a session ends: close codes of RFC 6455 section 7.4 with a short reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CloseReason {
-    /// The client said goodbye, with this code.
+    /// The client closed the connection with this code.
     ClosedByClient(CloseCode),
     /// The client broke the protocol; the code says how.
     Protocol(CloseCode),
-    /// The connection ended without a word.
+    /// The connection ended without a close frame.
     Lost,
     /// No answer to a ping.
     Silent,
-    /// The client doesn't read what it is sent.
+    /// The client doesn't read, or reads too slowly.
     Slow,
     /// `MAX_CONNECTION_TIME` is over.
     Expired,
     /// An operator asked for it (`notify_signal: reset`).
     Reset,
-    /// No longer entitled.
+    /// The login is no longer valid.
     Revoked,
     /// A newer connection has taken this one's place.
     Replaced,
-    /// It asks for more than a session may have: subscriptions, or replays in a second.
+    /// The client asked for too many subscriptions, or too many replays in a second.
     LimitExceeded,
-    /// The daemon ends.
+    /// The daemon shuts down.
     Shutdown,
 }
 
@@ -148,7 +151,7 @@ impl CloseReason {
         }
     }
 
-    /// Name for metrics and logs.
+    /// The name in logs.
     pub fn name(self) -> &'static str {
         match self {
             Self::ClosedByClient(_) => "client",
@@ -166,7 +169,8 @@ impl CloseReason {
     }
 }
 
-/// A host's wording. Pure; called for each session, so frames that are alike should be made once.
+/// A service's wording. It has no side effects on the session. It is called for each session, so equal
+/// frames should be made once.
 pub trait ClientDialect: Send + Sync + 'static {
     /// The kinds of change, at most [`crate::push::notice::TOPICS`]; a [`TopicId`] is an index into it.
     fn topics(&self) -> &[TopicSpec];
@@ -174,18 +178,18 @@ pub trait ClientDialect: Send + Sync + 'static {
     /// A change, for a client that wants ids or one that doesn't.
     fn change(&self, topic: TopicId, ids: &ChangedIds) -> Frame;
 
-    /// What the text of a client that has joined as `primary` means.
+    /// What a client with this primary recipient asks for with a text message.
     fn receive(&self, text: &str, primary: &Recipient) -> ClientRequest;
 
-    /// The same for a binary message.
-    fn receive_binary(&self, _message: &[u8], _home: &Recipient) -> ClientRequest {
+    /// What it asks for with a binary message.
+    fn receive_binary(&self, _message: &[u8], _primary: &Recipient) -> ClientRequest {
         ClientRequest::Nothing
     }
 
-    /// The first frame of a session, where the host has one.
+    /// The first frame of a session, where the service has one.
     fn welcome(&self) -> Option<Frame>;
 
-    /// The last text of a client that may not be here, where the host has words for it.
+    /// The last text to a client whose login is rejected or revoked, where the service has one.
     fn refusal(&self, refusal: RejectReason) -> Option<Frame>;
 
     /// The longest message that a client may send, in bytes over all fragments.

@@ -1,25 +1,25 @@
-//! Is the client still there: silence, ping, answer or end.
+//! Whether the client is still connected: silence, ping, answer or end.
 
 use super::Millis;
 
 /// After this much silence the client is pinged.
 pub const PING_AFTER: Millis = 30_000;
-/// The client must be received again within this time after the ping. Together with [`PING_AFTER`]
-/// and the rounding of `ClientHeartbeat::next` a half-open connection is gone within 45 s.
+/// After the ping the client must send something within this time. Together with [`PING_AFTER`] and the
+/// rounding of [`ClientHeartbeat::next`], a half-open connection is detected within 45 s.
 pub const ANSWER_WITHIN: Millis = 14_000;
 /// Deadlines are rounded up to this, so that thousands of idle sessions share their wake-ups.
 const GRAIN: Millis = 1_000;
 
-/// Two states: listening, or waiting for an answer to a ping.
+/// Two states: alive, or waiting for the answer to a ping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientHeartbeat {
-    /// Heard at this time.
-    Heard(Millis),
-    /// Pinged at this time, nothing received since.
+    /// The client sent something at this time.
+    Alive(Millis),
+    /// It was pinged at this time and has sent nothing since.
     Pinged(Millis),
 }
 
-/// What the passing of time asks for.
+/// What a heartbeat asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum PingAction {
     /// Nothing yet.
@@ -31,16 +31,16 @@ pub enum PingAction {
 }
 
 impl ClientHeartbeat {
-    /// Anything at all came from the client.
+    /// The client has sent something.
     pub fn received(&mut self, now: Millis) {
-        *self = Self::Heard(now);
+        *self = Self::Alive(now);
     }
 
-    /// Call at [`ClientHeartbeat::next`] or later.
+    /// Call this at [`ClientHeartbeat::next`] or later.
     pub fn beat(&mut self, now: Millis) -> PingAction {
         match *self {
             _ if now < self.next() => PingAction::Wait,
-            Self::Heard(_) => {
+            Self::Alive(_) => {
                 *self = Self::Pinged(now);
                 PingAction::Ping
             }
@@ -48,10 +48,10 @@ impl ClientHeartbeat {
         }
     }
 
-    /// When to look next.
+    /// The next deadline.
     pub fn next(self) -> Millis {
         let at = match self {
-            Self::Heard(at) => at + PING_AFTER,
+            Self::Alive(at) => at + PING_AFTER,
             Self::Pinged(at) => at + ANSWER_WITHIN - GRAIN,
         };
         at.next_multiple_of(GRAIN)
@@ -63,9 +63,9 @@ mod tests {
     use super::{ClientHeartbeat, PingAction};
 
     #[test]
-    fn silence_is_pinged_once_and_then_ends_within_45_seconds() {
+    fn a_silent_client_is_pinged_once_and_is_dead_within_45_seconds() {
         for start in [0, 1, 500, 999] {
-            let mut heartbeat = ClientHeartbeat::Heard(start);
+            let mut heartbeat = ClientHeartbeat::Alive(start);
             assert_eq!(heartbeat.beat(start + 29_999), PingAction::Wait);
             let ping = heartbeat.next();
             assert_eq!(heartbeat.beat(ping), PingAction::Ping);
@@ -77,8 +77,8 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_puts_everything_back() {
-        let mut heartbeat = ClientHeartbeat::Heard(0);
+    fn an_answer_restarts_the_heartbeat() {
+        let mut heartbeat = ClientHeartbeat::Alive(0);
         heartbeat.beat(30_000);
         heartbeat.received(40_000);
         assert_eq!(heartbeat.beat(44_000), PingAction::Wait);

@@ -1,4 +1,4 @@
-//! The session itself: what it owes its client, whether the client lives, when it must end.
+//! The session itself: pending notices, heartbeat, end of life.
 
 use super::{
     Millis,
@@ -18,18 +18,18 @@ use crate::{
     },
 };
 
-/// What all sessions of a hub go by at one moment.
+/// What the sessions of a hub have in common at one moment.
 #[derive(Clone, Copy)]
 pub struct SessionRules<'a> {
-    /// The host's wording.
+    /// The service's wording.
     pub dialect: &'a dyn ClientDialect,
-    /// The promised debounce.
+    /// How often a client is notified.
     pub debounce: DebouncePolicy,
     /// Connections in the whole hub, which the debounce depends on.
     pub connections: usize,
 }
 
-/// A logged-in client.
+/// The state of a logged-in client, without its socket.
 #[derive(Debug)]
 pub struct Session {
     pending_notices: PendingNotices,
@@ -42,41 +42,41 @@ pub struct Session {
 /// What the passing of time asks of a session.
 #[derive(Debug)]
 pub enum SessionAction {
-    /// Send this.
-    Send(Frame),
-    /// The time of this session is over.
-    Over,
+    /// Nothing.
+    Wait,
+    /// Send a ping.
+    Ping,
     /// The client is gone.
     Dead,
-    /// Nothing.
-    Nothing,
+    /// The time of this session is over.
+    Over,
 }
 
 impl Session {
-    /// A session that starts now. `factor` is its draw for the debounce (see [`DebouncePolicy::interval`]);
-    /// `ends_at` the latest end of its life.
+    /// A session that starts now. `factor` is its random factor for the debounce (see
+    /// [`DebouncePolicy::interval`]), `ends_at` the latest time of its end.
     pub fn new(now: Millis, factor: u8, ends_at: Millis) -> Self {
         Self {
             pending_notices: PendingNotices::default(),
-            heartbeat: ClientHeartbeat::Heard(now),
+            heartbeat: ClientHeartbeat::Alive(now),
             ends_at,
             factor,
             wants_ids: false,
         }
     }
 
-    /// Something changed `at`, to be notified at `due`. Returns whether the topic began to wait with
+    /// Adds a change that happened `at` and is due at `due`. Returns whether the topic began to wait with
     /// this change.
     pub fn change(&mut self, topic: TopicId, ids: &ChangedIds, at: Millis, due: Millis) -> bool {
         self.pending_notices.merge(topic, self.wants_ids.then_some(ids), at, due)
     }
 
-    /// Puts off what waits on a topic: a crowd is notified one after another.
+    /// Delays the pending change of a topic: the clients of a fan-out are notified one after another.
     pub fn defer(&mut self, topic: TopicId, until: Millis) {
         self.pending_notices.defer(topic, until);
     }
 
-    /// The next change that is due, worded for this client, and how long it waited.
+    /// The next change that is due, worded for this client, and its latency.
     pub fn next_change(
         &mut self,
         now: Millis,
@@ -91,12 +91,12 @@ impl Session {
                 debounce.interval(debounce_interval, connections, factor)
             })
         };
-        let (topic, ids, waited) = self.pending_notices.take(now, interval)?;
-        Some((topic, dialect.change(topic, &ids), waited))
+        let (topic, ids, latency) = self.pending_notices.take(now, interval)?;
+        Some((topic, dialect.change(topic, &ids), latency))
     }
 
-    /// Takes one item from the client, which joined as `primary`. What it asks for is left to the
-    /// caller, as far as it goes beyond this session.
+    /// Handles one item from the client, whose primary recipient is `primary`. Returns what remains for
+    /// the caller to do.
     pub fn receive(
         &mut self,
         item: &DecodedItem<'_>,
@@ -105,8 +105,8 @@ impl Session {
         primary: &Recipient,
     ) -> ClientRequest {
         self.heartbeat.received(now);
-        let received = match item {
-            DecodedItem::Ping(payload) => ClientRequest::Answer(Frame::pong(payload)),
+        let request = match item {
+            DecodedItem::Ping(payload) => ClientRequest::Pong(Frame::pong(payload)),
             DecodedItem::Close(close) => ClientRequest::Close(CloseReason::ClosedByClient(
                 close.map_or(CloseCode::NORMAL, |close| close.code),
             )),
@@ -114,23 +114,23 @@ impl Session {
             DecodedItem::Binary(message) => dialect.receive_binary(message, primary),
             DecodedItem::Pong(_) => ClientRequest::Nothing,
         };
-        self.wants_ids |= matches!(received, ClientRequest::WantIds);
-        received
+        self.wants_ids |= matches!(request, ClientRequest::WantIds);
+        request
     }
 
-    /// What is to be done now for the connection itself.
+    /// What the connection needs now.
     pub fn beat(&mut self, now: Millis) -> SessionAction {
         if now >= self.ends_at {
             return SessionAction::Over;
         }
         match self.heartbeat.beat(now) {
-            PingAction::Ping => SessionAction::Send(Frame::ping(b"")),
+            PingAction::Ping => SessionAction::Ping,
             PingAction::Dead => SessionAction::Dead,
-            PingAction::Wait => SessionAction::Nothing,
+            PingAction::Wait => SessionAction::Wait,
         }
     }
 
-    /// Ends this session no later than `at`.
+    /// Ends this session at `at` or earlier.
     pub fn end_by(&mut self, at: Millis) {
         self.ends_at = self.ends_at.min(at);
     }
@@ -140,12 +140,12 @@ impl Session {
         self.heartbeat.next().min(self.ends_at)
     }
 
-    /// How many topics wait to be notified.
+    /// The number of pending notices.
     pub fn waiting(&self) -> u32 {
         self.pending_notices.waiting()
     }
 
-    /// When [`Session::next_change`] has something to say.
+    /// When [`Session::next_change`] returns the next change.
     pub fn due(&self) -> Option<Millis> {
         self.pending_notices.due()
     }

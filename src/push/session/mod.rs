@@ -1,22 +1,20 @@
-//! One client's conversation as a state machine without the socket.
+//! The session of one client as a state machine without the socket.
 //!
-//! Time comes in as [`Millis`], what is to be sent goes out as frames: no socket, no clock, no task.
-
-mod dialect;
-mod heartbeat;
+//! Time is passed in as [`Millis`], and frames to send are returned: no socket, no clock, no task.
 
 mod debounce;
+mod dialect;
+mod heartbeat;
 mod machine;
 mod pending_notices;
 
+pub use debounce::{DebounceInterval, DebouncePolicy};
 pub use dialect::{
     BacklogEntry, ClientDialect, ClientRequest, CloseReason, RejectReason, ReplaySource, TopicSpec,
 };
 pub use heartbeat::{ANSWER_WITHIN, PING_AFTER};
-
-pub use debounce::{DebounceInterval, DebouncePolicy};
 pub use machine::{Session, SessionAction, SessionRules};
 pub use pending_notices::{NoticeLatency, PendingNotices};
 
-/// Milliseconds since the hub's epoch (its start).
+/// Milliseconds since the start of the hub.
 pub type Millis = u64;

@@ -1,23 +1,24 @@
-//! What one client is still to be notified: a merged state, not a queue, so that it can't overflow.
+//! Changes that one client hasn't been sent yet: a merged state instead of a queue, so that it can't
+//! overflow.
 
 use super::Millis;
 use crate::push::notice::{ChangedIds, TOPICS, TopicId};
 
-/// How long a change waited before it was notified: only for the statistics.
+/// How long a change waited before it was sent, for the statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoticeLatency {
     /// Since the first change merged in it, in milliseconds.
     pub since: Millis,
-    /// The part of it that nobody meant: since it was due.
+    /// The unintended part of it: since the change was due.
     pub late: Millis,
 }
 
-/// The waiting changes of one session, one slot for each topic.
+/// The pending changes of one session, merged by topic.
 ///
-/// A topic's time counts from its *first* waiting change, so a steady stream can't starve the client.
+/// A topic is due by its *first* pending change, so a steady stream of changes can't starve the client.
 #[derive(Debug, Default)]
 pub struct PendingNotices {
-    /// While a topic waits: when it is due. Otherwise: when it may be notified again.
+    /// While a topic waits: when it is due. Otherwise: when it may be sent again.
     at: [Millis; TOPICS],
     /// When a topic began to wait, in milliseconds that wrap after 49 days: only for the statistics.
     since: [u32; TOPICS],
@@ -28,8 +29,8 @@ pub struct PendingNotices {
 }
 
 impl PendingNotices {
-    /// Takes in a change that happened `at`, to be notified at `due` at the earliest. `ids` is `None`
-    /// when the client doesn't want ids or they aren't known.
+    /// Adds a change that happened `at`, to be sent at `due` at the earliest. `ids` is `None` when the
+    /// client doesn't want ids or they aren't known.
     ///
     /// Returns whether the topic began to wait with this change.
     pub fn merge(
@@ -53,7 +54,7 @@ impl PendingNotices {
         true
     }
 
-    /// Puts off a waiting topic to `until` at the earliest.
+    /// Delays a waiting topic to `until` at the earliest.
     pub fn defer(&mut self, topic: TopicId, until: Millis) {
         let at = &mut self.at[topic.index()];
         *at = (*at).max(until);
@@ -64,7 +65,7 @@ impl PendingNotices {
         (0..TOPICS).filter(|index| self.waits(*index)).map(|index| self.at[index]).min()
     }
 
-    /// Takes one topic that is due. `interval` says how long that topic then rests.
+    /// Takes one topic that is due. `interval` is how long that topic rests afterwards.
     pub fn take(
         &mut self,
         now: Millis,
@@ -87,7 +88,7 @@ impl PendingNotices {
         ))
     }
 
-    /// How many topics wait.
+    /// The number of topics that wait.
     pub fn waiting(&self) -> u32 {
         self.waiting.count_ones()
     }
@@ -106,7 +107,7 @@ impl PendingNotices {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "wrapping is meant")]
+#[expect(clippy::cast_possible_truncation, reason = "wrapping is intended")]
 fn wrapped(at: Millis) -> u32 {
     at as u32
 }
@@ -120,7 +121,7 @@ mod tests {
     const FILE: TopicId = TopicId(0);
 
     #[test]
-    fn first_change_sets_the_time_and_later_ones_do_not_move_it() {
+    fn the_first_change_sets_the_deadline() {
         let mut pending_notices = PendingNotices::default();
         assert!(pending_notices.merge(FILE, None, 0, 100));
         assert!(!pending_notices.merge(FILE, None, 50, 150));
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_message_the_topic_rests_for_its_interval() {
+    fn after_a_message_a_topic_rests_for_its_interval() {
         let mut pending_notices = PendingNotices::default();
         pending_notices.merge(FILE, None, 0, 100);
         assert!(pending_notices.take(99, |_| 1000).is_none());
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_meant_to_wait_is_told_from_what_is_late() {
+    fn the_intended_wait_is_distinguished_from_lateness() {
         let mut pending_notices = PendingNotices::default();
         pending_notices.merge(FILE, None, 1_000, 1_100);
         pending_notices.merge(FILE, None, 1_050, 1_150);
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_absorbs_known_whichever_came_first() {
+    fn unknown_absorbs_known_in_either_order() {
         for (first, second) in [(None, Some(ChangedIds::one(1))), (Some(ChangedIds::one(1)), None)]
         {
             let mut pending_notices = PendingNotices::default();
@@ -171,13 +172,13 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_outbox_is_small() {
+    fn without_pending_notices_it_is_small() {
         assert!(size_of::<PendingNotices>() <= 12 * TOPICS + 16);
     }
 
     proptest! {
         #[test]
-        fn nothing_merged_is_ever_lost(steps in prop::collection::vec((0u8..3, any::<Option<i8>>(), 0u64..50), 1..600)) {
+        fn no_merged_change_is_lost(steps in prop::collection::vec((0u8..3, any::<Option<i8>>(), 0u64..50), 1..600)) {
             let (mut pending_notices, mut now) = (PendingNotices::default(), 0);
             let mut owed: [Option<Vec<i64>>; TOPICS] = [None, None, None];
             let mut blurred = [false; TOPICS];

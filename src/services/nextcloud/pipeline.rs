@@ -3,7 +3,10 @@
 use crate::{
     client::SourceMetrics,
     client::{SourceEvent, SourceMessage},
-    push::hub::{Hub, HubClosed},
+    push::{
+        hub::{Hub, HubClosed},
+        notice::NoticeAudience,
+    },
     services::nextcloud::{
         audience::{AudienceResolver, ResolverRequest},
         event::{AccessChange, NoticeTarget, ServiceEvent},
@@ -105,7 +108,7 @@ impl<H: MessageHandler> EventPipeline<H> {
                 }
             }
             ServiceEvent::Notify { to: NoticeTarget::Everyone, notice, .. } => {
-                self.hub.broadcast(None, notice, at).await
+                self.hub.broadcast(NoticeAudience::Everyone, notice, at).await
             }
             ServiceEvent::Disconnect(recipient, close) => {
                 let sessions = self.hub.disconnect(recipient, close).await?;

@@ -214,7 +214,7 @@ mod tests {
             Instant::now()
         ));
         let replay = |home| match dialect.receive(r#"{"command":"replay","data":{}}"#, home) {
-            ClientRequest::Replay(past) => past.held().len(),
+            ClientRequest::Replay(past) => past.entries().len(),
             other => panic!("{other:?}"),
         };
         assert_eq!(replay(acme.home()), 1);

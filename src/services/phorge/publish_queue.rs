@@ -11,7 +11,7 @@ use super::{
 use crate::{
     push::{
         hub::{Hub, HubClosed},
-        notice::Notice,
+        notice::{Notice, NoticeAudience},
         recipient::Recipient,
         session::BacklogEntry,
     },
@@ -144,7 +144,7 @@ impl PublishWorker {
         let Some((to, relay)) = self.take(instance, message) else { return Ok(()) };
         if !to.is_empty() {
             let notice = Notice::Opaque(relay.frame.clone());
-            self.hub.broadcast(Some(to), notice, at).await?;
+            self.hub.broadcast(NoticeAudience::Many(to), notice, at).await?;
         }
         self.peers.forward(&relay);
         Ok(())

@@ -1,48 +1,48 @@
-//! One simulated client and what it was promised: fails as soon as a promise is broken.
+//! One simulated client and its guarantees: it panics as soon as one is broken.
 
 use super::wire::{SentFrameReader, SimulatedSocket};
 use crate::push::session::Millis;
 use std::rc::Rc;
 
-/// A half-open connection is gone after this long.
+/// A half-open connection is detected within this time.
 const SILENCE: Millis = 45_000;
-/// Nobody is pinged more often.
+/// No client is pinged more often.
 const BETWEEN_PINGS: Millis = 30_000;
 
-/// Something that changed and has not been notified.
+/// A change that the client hasn't been notified of.
 #[derive(Debug)]
 struct ExpectedNotice {
     id: Option<i64>,
     by: Millis,
 }
 
-/// What the client is notified of one kind of change.
+/// One kind of change as the client sees it.
 #[derive(Debug, Default)]
 struct TopicExpectations {
     expected: Vec<ExpectedNotice>,
     notified_at: Option<Millis>,
-    /// What waited when the socket was full waits until then, although an older message that was on
-    /// its way seems to notify of it.
+    /// A change that waited while the socket was full may wait until then, although an older message
+    /// that was on its way seems to be the one for it.
     waits_until: Millis,
     changes: usize,
     notified: usize,
 }
 
-/// A client from its log-in to its end.
+/// A client from its login to its end.
 #[derive(Debug)]
 pub(super) struct SimulatedClient {
     pub(super) socket: SimulatedSocket,
     /// Number of its recipient.
     pub(super) name: usize,
-    /// Its socket is full.
+    /// The socket is full.
     pub(super) stalled: bool,
     /// It answers no ping.
     pub(super) silent: bool,
-    /// Somebody asked for its end.
+    /// Its session was closed on purpose.
     pub(super) close_expected: bool,
-    /// It was notified the end.
+    /// It received a close frame.
     pub(super) closed: bool,
-    /// It didn't read for a while: it may be closed for that.
+    /// It didn't read for a while, and may be closed for that.
     slow: bool,
     said_at: Millis,
     pinged_at: Option<Millis>,
@@ -84,7 +84,7 @@ impl SimulatedClient {
         }
     }
 
-    /// Something changed, to be notified `by` then; `rest`: how long a topic may rest once notified.
+    /// Something changed: the client must be notified by `by`, or after the topic's `rest`.
     pub(super) fn expect(&mut self, topic: usize, id: Option<i64>, by: Millis, rest: Millis) {
         let subject = &mut self.subjects[topic];
         let rested = subject.notified_at.map_or(0, |at| at + rest);
@@ -98,13 +98,13 @@ impl SimulatedClient {
         subject.changes += 1;
     }
 
-    /// The socket takes so many bytes and then no more.
+    /// The socket accepts so many bytes and then no more.
     pub(super) fn stall(&mut self, room: usize) {
         (self.stalled, self.slow) = (true, true);
         self.socket.0.borrow_mut().room = Some(room);
     }
 
-    /// The socket takes everything again; the time it was full doesn't count.
+    /// The socket accepts everything again; the time while it was full doesn't count.
     pub(super) fn resume(&mut self, now: Millis) {
         self.stalled = false;
         self.socket.0.borrow_mut().room = None;
@@ -116,13 +116,13 @@ impl SimulatedClient {
         }
     }
 
-    /// Sends bytes; the shard has to be notified that there is something to read.
+    /// Sends bytes; the shard must be told that its socket is readable.
     pub(super) fn say(&mut self, bytes: &[u8], now: Millis) {
         self.said_at = now;
         self.socket.0.borrow_mut().inbound.extend_from_slice(bytes);
     }
 
-    /// Whether the shard has forgotten it; panics if it had no right to.
+    /// Whether the shard has removed it; panics if it had no reason to.
     pub(super) fn has_left(&self, now: Millis) -> bool {
         let left = Rc::strong_count(&self.socket.0) == 1;
         if left {
@@ -134,7 +134,7 @@ impl SimulatedClient {
         left
     }
 
-    /// Reads what has come.
+    /// Reads what has arrived.
     pub(super) fn read(&mut self, now: Millis) -> ClientReaction {
         let mut reaction = ClientReaction::Nothing;
         for message in self.reader.receive(&self.socket) {
@@ -148,7 +148,7 @@ impl SimulatedClient {
         reaction
     }
 
-    /// Panics if something should have been notified by now.
+    /// Panics if a notice is overdue.
     pub(super) fn check(&self, now: Millis, messages: u64) {
         if self.stalled || self.closed || self.close_expected {
             return;
@@ -166,7 +166,7 @@ impl SimulatedClient {
         }
         if message.starts_with("close ") {
             let may_go = self.close_expected || self.slow;
-            assert!(may_go, "{message}: a client that reads was sent away: {self:#?}");
+            assert!(may_go, "{message}: a client that reads was closed: {self:#?}");
             self.closed = true;
             return ClientReaction::HangUp;
         }

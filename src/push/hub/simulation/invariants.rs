@@ -1,4 +1,4 @@
-//! What the promises are, one by one.
+//! What the hub guarantees its clients, one guarantee at a time.
 
 use super::{
     harness::SimulationHarness,
@@ -6,21 +6,15 @@ use super::{
 };
 use crate::{
     push::{
-        hub::{
-            command::{NoticeAudience, NoticeBody, NotifyCommand},
-            context::HubLimits,
-            rate_limiter::FanOut,
-        },
-        notice::{ChangedIds, TopicId},
+        hub::{backlog_memory::CLIENT_BACKLOG_BYTES, command::ShardCommand, context::HubLimits},
+        notice::{ChangedIds, Notice, NoticeAudience, TopicId},
         session::CloseReason,
     },
     websocket::frame::Frame,
 };
-use std::sync::Arc;
-use tokio::time::Instant;
 
 #[test]
-fn the_first_change_leaves_after_the_merge_window() {
+fn the_first_change_is_sent_after_the_merge_window() {
     let mut harness = SimulationHarness::new(0);
     let alice = harness.join("alice");
     assert_eq!(received(&alice), ["hello"]);
@@ -32,7 +26,7 @@ fn the_first_change_leaves_after_the_merge_window() {
 }
 
 #[test]
-fn a_steady_stream_starves_nobody() {
+fn a_steady_stream_of_changes_starves_no_client() {
     let mut harness = SimulationHarness::new(0);
     let alice = harness.join("alice");
     received(&alice);
@@ -45,7 +39,7 @@ fn a_steady_stream_starves_nobody() {
 }
 
 #[test]
-fn known_ids_are_told_to_those_who_asked_and_only_to_them() {
+fn ids_are_sent_only_to_clients_that_asked_for_them() {
     let mut harness = SimulationHarness::new(0);
     let asked = harness.join_sending("alice", &says(0x81, b"listen ids"));
     let plain = harness.join("alice");
@@ -57,7 +51,7 @@ fn known_ids_are_told_to_those_who_asked_and_only_to_them() {
 }
 
 #[test]
-fn a_recipient_may_have_so_many_sessions_and_no_more() {
+fn sessions_of_one_recipient_are_limited() {
     let mut harness = SimulationHarness::new(0);
     let _kept = [harness.join("alice"), harness.join("alice"), harness.join("alice")];
     let fourth = harness.join("alice");
@@ -71,7 +65,7 @@ fn opaque_messages_keep_their_order_through_a_full_socket() {
     let alice = harness.join("alice");
     alice.0.borrow_mut().room = Some(10);
     for n in 0..50 {
-        harness.notify("alice", NoticeBody::Frame(Frame::text(&format!("m{n}"))));
+        harness.notify_one("alice", Notice::Opaque(Frame::text(&format!("m{n}"))));
     }
     alice.0.borrow_mut().room = None;
     harness.shard.writable(0, harness.now);
@@ -81,27 +75,52 @@ fn opaque_messages_keep_their_order_through_a_full_socket() {
 }
 
 #[test]
-fn a_client_that_does_not_read_is_closed_once_its_mailbox_is_full() {
+fn a_client_that_does_not_read_is_closed_once_its_backlog_is_full() {
     let mut harness = SimulationHarness::new(0);
     let alice = harness.join("alice");
     received(&alice);
     alice.0.borrow_mut().room = Some(3);
-    for n in 0..1000 {
-        harness.notify("alice", NoticeBody::Frame(Frame::text(&format!("message {n}"))));
+    let text = "x".repeat(90_000);
+    for _ in 0..CLIENT_BACKLOG_BYTES / text.len() + 1 {
+        harness.notify_one("alice", Notice::Opaque(Frame::text(&text)));
     }
+    assert!(harness.memory.used() < 2 * text.len());
     alice.0.borrow_mut().room = None;
     harness.shard.writable(0, harness.now);
-    assert_eq!(received(&alice), ["message 0", "close 1013"]);
+    assert_eq!(received(&alice), [text, "close 1013".to_owned()]);
     harness.until(6000);
     assert_eq!(harness.ends(), [CloseReason::Slow]);
+    assert_eq!(harness.memory.used(), 0);
 }
 
 #[test]
-fn a_socket_that_takes_nothing_for_five_seconds_is_aborted() {
+fn a_client_that_reads_steadily_receives_everything_however_much_waits_for_an_instant() {
+    const BYTES_PER_TICK: usize = 100_000;
+    let mut harness = SimulationHarness::new(0);
+    let alice = harness.join("alice");
+    received(&alice);
+    alice.0.borrow_mut().room = Some(0);
+    let long = (0..10).map(|n| n.to_string().repeat(90_000));
+    let texts: Vec<String> = long.chain((0..7_000).map(|n| format!("message {n}"))).collect();
+    for text in &texts {
+        harness.notify_one("alice", Notice::Opaque(Frame::text(text)));
+    }
+    // As over 8 Mbit/s.
+    while harness.memory.used() > 0 {
+        harness.until(harness.now + 100);
+        alice.0.borrow_mut().room = Some(BYTES_PER_TICK);
+        harness.shard.writable(0, harness.now);
+        assert!(harness.now < 60_000 && harness.ends().is_empty(), "{:?}", harness.ends());
+    }
+    assert_eq!(received(&alice), texts);
+}
+
+#[test]
+fn a_socket_that_accepts_nothing_for_five_seconds_is_aborted() {
     let mut harness = SimulationHarness::new(0);
     let alice = harness.join("alice");
     alice.0.borrow_mut().room = Some(0);
-    harness.notify("alice", NoticeBody::Frame(Frame::text("x")));
+    harness.notify_one("alice", Notice::Opaque(Frame::text("x")));
     harness.until(4999);
     assert!(harness.ends().is_empty());
     harness.until(5000);
@@ -115,7 +134,7 @@ fn changes_wait_merged_while_the_socket_is_full() {
     let alice = harness.join("alice");
     received(&alice);
     alice.0.borrow_mut().room = Some(1);
-    harness.notify("alice", NoticeBody::Frame(Frame::text("x")));
+    harness.notify_one("alice", Notice::Opaque(Frame::text("x")));
     for _ in 0..1000 {
         harness.change("alice", 1, None);
     }
@@ -126,14 +145,13 @@ fn changes_wait_merged_while_the_socket_is_full() {
 }
 
 #[test]
-fn silence_is_pinged_and_then_ends() {
+fn a_silent_client_is_pinged_and_then_closed() {
     let mut harness = SimulationHarness::new(0);
     let alice = harness.join("alice");
     received(&alice);
     harness.until(30_000);
     assert_eq!(received(&alice), ["ping"]);
-    alice.0.borrow_mut().inbound = says(0x8a, b"");
-    harness.shard.readable(0, harness.now);
+    harness.receive(0, &alice, &says(0x8a, b""));
     harness.until(59_999);
     assert!(received(&alice).is_empty());
     harness.until(75_000);
@@ -145,8 +163,7 @@ fn silence_is_pinged_and_then_ends() {
 fn an_unsolicited_pong_is_legal_and_a_ping_is_answered() {
     let mut harness = SimulationHarness::new(0);
     let alice = harness.join("alice");
-    alice.0.borrow_mut().inbound = [says(0x8a, b"hi"), says(0x89, b"yo")].concat();
-    harness.shard.readable(0, harness.now);
+    harness.receive(0, &alice, &[says(0x8a, b"hi"), says(0x89, b"yo")].concat());
     assert_eq!(received(&alice), ["hello", "pong"]);
 }
 
@@ -155,12 +172,10 @@ fn a_close_is_answered_and_the_client_leaves() {
     let mut harness = SimulationHarness::new(0);
     let alice = harness.join("alice");
     received(&alice);
-    alice.0.borrow_mut().inbound = says(0x88, &1000_u16.to_be_bytes());
-    harness.shard.readable(0, harness.now);
+    harness.receive(0, &alice, &says(0x88, &1000_u16.to_be_bytes()));
     assert_eq!(received(&alice), ["close 1000"]);
     assert!(alice.0.borrow().finished);
-    alice.0.borrow_mut().gone = true;
-    harness.shard.readable(0, harness.now);
+    harness.hang_up(0, &alice);
     assert_eq!(harness.ends().len(), 1);
 }
 
@@ -168,25 +183,18 @@ fn a_close_is_answered_and_the_client_leaves() {
 fn broken_frames_end_the_session_with_their_code() {
     let mut harness = SimulationHarness::new(0);
     let alice = harness.join("alice");
-    alice.0.borrow_mut().inbound = vec![0x81, 0x01, b'x'];
-    harness.shard.readable(0, harness.now);
+    harness.receive(0, &alice, &vec![0x81, 0x01, b'x']);
     assert_eq!(received(&alice), ["hello", "close 1002"]);
 }
 
 #[test]
-fn a_crowd_is_told_a_hundred_at_once_and_then_at_the_rate() {
+fn a_fan_out_notifies_a_hundred_at_once_and_then_at_the_rate() {
     let mut harness = SimulationHarness::new(1000);
     let sockets: Vec<_> = (0..1100).map(|n| harness.join(&format!("u{n}"))).collect();
     sockets.iter().for_each(|socket| drop(received(socket)));
     let all = (0..1100).map(|n| format!("u{n}").into()).collect();
-    let notify = NotifyCommand {
-        audience: NoticeAudience::Many(all),
-        what: NoticeBody::Change(TopicId(0), ChangedIds::Unknown),
-        received_at: 0,
-        at: Instant::now(),
-        fan_out: Some(Arc::default()),
-    };
-    harness.shard.notify(&notify, 0);
+    let change = Notice::Change { topic: TopicId(0), ids: ChangedIds::Unknown };
+    harness.notify(NoticeAudience::Many(all), change);
     let notified = |harness: &mut SimulationHarness, at| {
         harness.until(at);
         sockets.iter().filter(|socket| !received(socket).is_empty()).count()
@@ -197,11 +205,11 @@ fn a_crowd_is_told_a_hundred_at_once_and_then_at_the_rate() {
 }
 
 #[test]
-fn after_a_gap_everyone_is_told_everything_within_the_spread() {
+fn after_a_gap_every_client_is_notified_of_every_topic_within_the_spread() {
     let mut harness = SimulationHarness::new(0);
     let sockets: Vec<_> = (0..50).map(|n| harness.join(&format!("u{n}"))).collect();
     sockets.iter().for_each(|socket| drop(received(socket)));
-    harness.shard.gap(3000, &FanOut::default(), 0);
+    harness.gap(3000);
     harness.until(1500);
     let early = sockets.iter().filter(|socket| !received(socket).is_empty()).count();
     assert!((10..=40).contains(&early), "{early}");
@@ -211,12 +219,12 @@ fn after_a_gap_everyone_is_told_everything_within_the_spread() {
 }
 
 #[test]
-fn a_drain_sees_everyone_off_within_its_time_and_lets_nobody_in() {
+fn a_drain_closes_all_sessions_within_its_time_and_admits_no_client() {
     let mut harness = SimulationHarness::new(0);
     let sockets: Vec<_> = (0..40).map(|n| harness.join(&format!("u{n}"))).collect();
     harness.shard.drain(0, 2000);
     harness.until(1000);
-    let early = harness.shard.list(0, 100).len();
+    let early = harness.list().len();
     assert!((5..=35).contains(&early), "{early}");
     harness.until(8000);
     assert!(harness.shard.is_done());
@@ -238,22 +246,21 @@ fn a_session_ends_when_its_connection_time_is_over() {
 }
 
 #[test]
-fn a_revoked_session_is_told_why() {
+fn a_revoked_session_receives_the_reason() {
     let mut harness = SimulationHarness::new(0);
     let alice = harness.join("alice");
-    let id = harness.shard.list(0, 10)[0].id;
-    harness.shard.close(id, CloseReason::Revoked, harness.now);
+    let id = harness.list()[0].id;
+    harness.execute(ShardCommand::Close(id, CloseReason::Revoked));
     assert_eq!(received(&alice), ["hello", "err: Revoked", "close 4401"]);
 }
 
 #[test]
-fn an_id_of_a_client_that_left_closes_nobody_else() {
+fn the_id_of_an_ended_session_closes_no_other() {
     let mut harness = SimulationHarness::new(0);
     let first = harness.join("alice");
-    let id = harness.shard.list(0, 10)[0].id;
-    first.0.borrow_mut().gone = true;
-    harness.shard.readable(0, harness.now);
+    let id = harness.list()[0].id;
+    harness.hang_up(0, &first);
     let second = harness.join("bob");
-    harness.shard.close(id, CloseReason::Revoked, harness.now);
+    harness.execute(ShardCommand::Close(id, CloseReason::Revoked));
     assert_eq!(received(&second), ["hello"]);
 }

@@ -1,9 +1,10 @@
-//! Shards on made-up sockets and a made-up clock: what the promises are, one by one and by the
-//! thousand.
+//! Shards on simulated sockets and a simulated clock: the guarantees one by one, and all of them in
+//! thousands of random events.
 
 mod client;
 mod cluster;
 mod harness;
 mod invariants;
+mod slices;
 mod subscriptions;
 mod wire;

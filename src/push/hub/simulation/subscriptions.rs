@@ -1,37 +1,32 @@
-//! What is promised to clients that listen as more than one recipient.
+//! What the hub guarantees clients with more than one subscription.
 
 use super::{
     harness::SimulationHarness,
-    wire::{received, saying, says},
+    wire::{SimulatedSocket, received, saying, says},
 };
 use crate::{
     push::{
+        AuthMethod, AuthenticatedClient,
         hub::{
-            command::{JoinRequest, NoticeAudience, NoticeBody, NotifyCommand},
+            command::{JoinRequest, ShardCommand},
             context::HubLimits,
         },
-        plain_dialect::backlog_entry as held,
+        notice::{Notice, NoticeAudience},
+        plain_dialect::backlog_entry,
         session::{ClientRequest, CloseReason, ReplaySource},
     },
     websocket::frame::Frame,
 };
-use tokio::time::Instant;
 
 impl SimulationHarness {
     fn notify_many(&mut self, names: &[&str], text: &str) {
-        let notify = NotifyCommand {
-            audience: NoticeAudience::Many(names.iter().map(|name| (*name).into()).collect()),
-            what: NoticeBody::Frame(Frame::text(text)),
-            received_at: self.now,
-            at: Instant::now(),
-            fan_out: None,
-        };
-        self.shard.notify(&notify, self.now);
+        let names = names.iter().map(|name| (*name).into()).collect();
+        self.notify(NoticeAudience::Many(names), Notice::Opaque(Frame::text(text)));
     }
 }
 
 #[test]
-fn a_message_for_several_of_a_clients_recipients_comes_once() {
+fn a_message_for_several_subscriptions_of_a_client_arrives_once() {
     let mut harness = SimulationHarness::new(0);
     let both = harness.join_sending("home", &saying(&["subscribe a b", "subscribe b c"]));
     let one = harness.join_sending("other", &saying(&["subscribe b"]));
@@ -44,7 +39,7 @@ fn a_message_for_several_of_a_clients_recipients_comes_once() {
 }
 
 #[test]
-fn who_unsubscribes_hears_no_more_but_stays_at_home() {
+fn an_unsubscribed_client_keeps_its_primary_subscription() {
     let mut harness = SimulationHarness::new(0);
     let client = harness.join_sending("home", &saying(&["subscribe a b", "unsubscribe a home x"]));
     received(&client);
@@ -56,7 +51,7 @@ fn who_unsubscribes_hears_no_more_but_stays_at_home() {
 }
 
 #[test]
-fn only_so_many_subscriptions_and_none_outlives_its_client() {
+fn subscriptions_are_limited_and_end_with_their_client() {
     let limits = HubLimits { per_recipient: 3, max_connection: None, subscriptions: 3 };
     let mut harness = SimulationHarness::with(0, limits);
     let client = harness.join_sending("home", &saying(&["subscribe a b c", "subscribe a b home"]));
@@ -65,13 +60,13 @@ fn only_so_many_subscriptions_and_none_outlives_its_client() {
     received(&greedy);
     harness.until(60_000);
     assert!(harness.ends().contains(&CloseReason::LimitExceeded), "{:?}", harness.ends());
-    harness.shard.disconnect(Some(&"b".into()), CloseReason::Revoked, harness.now);
+    harness.disconnect("b", CloseReason::Revoked);
     harness.until(120_000);
-    assert!(harness.shard.members.is_empty() && !harness.shard.subscriptions.is_in_use());
+    assert!(harness.shard.members.is_empty());
 }
 
 #[test]
-fn a_replay_is_what_the_client_listens_as_at_that_time() {
+fn a_replay_has_the_messages_for_the_current_subscriptions() {
     let mut harness = SimulationHarness::new(0);
     let past = "replay a:1 b:2 x,b:3 home:4";
     let client = harness.join_sending("home", &saying(&[past, "subscribe b", past]));
@@ -79,17 +74,18 @@ fn a_replay_is_what_the_client_listens_as_at_that_time() {
 }
 
 #[test]
-fn a_replay_too_long_for_a_client_leaves_out_what_is_old() {
+fn a_replay_above_its_limit_omits_the_oldest_messages() {
     let mut harness = SimulationHarness::new(0);
     let long = |name: char| format!("home:{}", name.to_string().repeat(1000));
     let past: Vec<String> = ('a'..='z').map(long).collect();
     let client = harness.join("home");
     received(&client);
     let replay = |harness: &mut SimulationHarness, count| {
-        let held: Vec<_> = past.iter().cycle().take(count).map(|past| held(past)).collect();
+        let entries: Vec<_> =
+            past.iter().cycle().take(count).map(|past| backlog_entry(past)).collect();
         harness.shard.handle_request(
             0,
-            ClientRequest::Replay(ReplaySource::new(|| held)),
+            ClientRequest::Replay(ReplaySource::new(|| entries)),
             harness.now,
         );
         received(&client)
@@ -101,51 +97,54 @@ fn a_replay_too_long_for_a_client_leaves_out_what_is_old() {
 }
 
 #[test]
-fn one_message_too_long_for_a_replay_keeps_no_other_from_it() {
+fn a_message_too_long_for_a_replay_displaces_no_other() {
     let mut harness = SimulationHarness::new(0);
     let client = harness.join("home");
     received(&client);
     let long = format!("home:{}", "x".repeat(2 << 20));
-    let held = vec![held("home:before"), held(&long), held("home:after")];
-    harness.shard.handle_request(0, ClientRequest::Replay(ReplaySource::new(|| held)), harness.now);
+    let entries =
+        vec![backlog_entry("home:before"), backlog_entry(&long), backlog_entry("home:after")];
+    harness.shard.handle_request(
+        0,
+        ClientRequest::Replay(ReplaySource::new(|| entries)),
+        harness.now,
+    );
     assert_eq!(received(&client), ["before", "after"]);
 }
 
 #[test]
-fn who_asks_for_the_past_again_and_again_is_closed() {
+fn a_client_with_too_many_replays_is_closed() {
     let mut harness = SimulationHarness::new(0);
     let client = harness.join_sending("home", &saying(&["replay home:1"; 9]));
     assert_eq!(received(&client).last().map(String::as_str), Some("close 1008"));
 }
 
 #[test]
-fn what_a_client_asked_for_that_is_gone_meanwhile_is_not_given_to_the_next() {
+fn requests_of_a_client_that_has_left_do_not_reach_the_next() {
     let mut harness = SimulationHarness::new(0);
     let client = harness.join("home");
     client.0.borrow_mut().broken = true;
-    client.0.borrow_mut().inbound =
+    let bytes =
         [says(0x89, b"ping"), saying(&["subscribe a"]), saying(&["replay home:1"])].concat();
-    harness.shard.readable(0, harness.now);
-    assert!(harness.shard.members.is_empty() && !harness.shard.subscriptions.is_in_use());
+    harness.receive(0, &client, &bytes);
+    assert!(harness.shard.members.is_empty());
     let next = harness.join("other");
     harness.notify_many(&["a", "home"], "not yours");
     assert_eq!(received(&next), ["hello"]);
 }
 
 #[test]
-fn a_greeting_stands_for_the_welcome_and_comes_first() {
+fn a_greeting_replaces_the_welcome_and_comes_first() {
     let mut harness = SimulationHarness::new(0);
-    let socket = super::wire::SimulatedSocket::default();
-    let authenticated = crate::push::AuthenticatedClient {
-        recipient: "home".into(),
-        auth_method: crate::push::AuthMethod::Open,
-    };
+    let socket = SimulatedSocket::default();
+    let authenticated =
+        AuthenticatedClient { recipient: "home".into(), auth_method: AuthMethod::Open };
     let join_request = JoinRequest {
         subscriptions: vec!["a".into()],
         greeting: Some(Box::new(|| vec![Frame::text("missed"), Frame::text("too")])),
         ..JoinRequest::new(socket.clone(), saying(&["whoami ?"]).into(), authenticated)
     };
-    harness.shard.join(join_request, harness.now);
+    harness.execute(ShardCommand::Join(join_request));
     harness.notify_many(&["a"], "live");
     assert_eq!(received(&socket), ["missed", "too", "home", "live"]);
 }

@@ -1,4 +1,4 @@
-//! Made-up sockets, and what is said over them.
+//! Simulated sockets and the frames that pass over them.
 
 use crate::{
     push::hub::transport::{ClientTransport, TransportWatcher},
@@ -11,14 +11,14 @@ use std::{
     rc::Rc,
 };
 
-/// The far end of a made-up socket.
+/// The far end of a simulated socket.
 #[derive(Debug, Default)]
 pub(super) struct SimulatedWire {
-    /// What the client has been sent, as far as the socket took it.
+    /// What was sent to the client, as far as the socket accepted it.
     pub(super) sent: Vec<u8>,
     /// What the client sends.
     pub(super) inbound: Vec<u8>,
-    /// Bytes the socket takes before it is full; `None`: all.
+    /// Bytes that the socket accepts before it is full; `None`: all.
     pub(super) room: Option<usize>,
     pub(super) gone: bool,
     /// Writing fails.
@@ -76,7 +76,7 @@ impl ClientTransport for SimulatedSocket {
     }
 }
 
-/// Watches nothing: the simulation says itself when a socket can go on.
+/// Watches nothing: the simulation itself reports when a socket can go on.
 pub(super) struct NoopWatcher;
 
 impl TransportWatcher<SimulatedSocket> for NoopWatcher {
@@ -89,13 +89,13 @@ impl TransportWatcher<SimulatedSocket> for NoopWatcher {
     fn remove(&mut self, _: &SimulatedSocket) {}
 }
 
-/// Understands what a socket has been sent, also in pieces.
+/// Decodes what a socket was sent, also in pieces.
 #[derive(Default)]
 pub(super) struct SentFrameReader(FrameDecoder);
 
 impl fmt::Debug for SentFrameReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Ear")
+        f.write_str("SentFrameReader")
     }
 }
 

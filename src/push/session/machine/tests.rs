@@ -1,4 +1,4 @@
-//! What holds for a session whatever its client says and whenever.
+//! Properties of a session, whatever its client sends and whenever.
 
 use super::{Session, SessionAction, SessionRules};
 use crate::{
@@ -12,9 +12,9 @@ use crate::{
 };
 use proptest::prelude::*;
 
-const PACE: DebouncePolicy = DebouncePolicy { max: 15_000, enabled: true };
+const DEBOUNCE: DebouncePolicy = DebouncePolicy { max: 15_000, enabled: true };
 
-/// What session_event to a session.
+/// Something that happens to a session.
 #[derive(Debug, Clone)]
 enum SessionEvent {
     Text(String),
@@ -49,7 +49,7 @@ struct SessionHarness {
 }
 
 impl SessionHarness {
-    /// Lets time pass; `false` when the session is over.
+    /// Lets time pass; `false` when the session has ended.
     fn until(&mut self, then: Millis) -> bool {
         loop {
             let next = self.session.next_beat().min(self.session.due().unwrap_or(Millis::MAX));
@@ -59,8 +59,7 @@ impl SessionHarness {
             }
             self.now = self.now.max(next);
             match self.session.beat(self.now) {
-                SessionAction::Send(ping) => {
-                    assert!(!ping.is_message());
+                SessionAction::Ping => {
                     let soon = self.pinged_at.is_some_and(|last| self.now < last + PING_AFTER);
                     assert!(!soon, "pinged at {:?} and {}", self.pinged_at, self.now);
                     self.pinged_at = Some(self.now);
@@ -70,7 +69,7 @@ impl SessionHarness {
                     return false;
                 }
                 SessionAction::Over => return false,
-                SessionAction::Nothing => {}
+                SessionAction::Wait => {}
             }
             assert!(self.now <= self.received_at + 45_000, "a dead client is kept");
             self.notify();
@@ -78,7 +77,7 @@ impl SessionHarness {
     }
 
     fn notify(&mut self) {
-        let rules = SessionRules { dialect: &PlainDialect, debounce: PACE, connections: 10 };
+        let rules = SessionRules { dialect: &PlainDialect, debounce: DEBOUNCE, connections: 10 };
         while let Some((topic, frame, _)) = self.session.next_change(self.now, &rules) {
             assert!(frame.is_message());
             let last = self.notified_at[topic.index()].replace(self.now);
@@ -87,13 +86,13 @@ impl SessionHarness {
         assert!(self.session.due().is_none_or(|due| due > self.now));
     }
 
-    /// One thing session_event; `false` when the session is over.
+    /// Applies one event; `false` when the session has ended.
     fn apply(&mut self, what: &SessionEvent) -> bool {
         let item = match what {
             SessionEvent::Nothing => return true,
             SessionEvent::Change(topic, id) => {
                 let ids = id.map_or(ChangedIds::Unknown, ChangedIds::one);
-                let due = self.now + PACE.merge_window();
+                let due = self.now + DEBOUNCE.merge_window();
                 self.session.change(TopicId(*topic), &ids, self.now, due);
                 return true;
             }
@@ -108,7 +107,7 @@ impl SessionHarness {
         let received = self.session.receive(&item, self.now, &PlainDialect, &primary);
         match (what, received) {
             (SessionEvent::Close, received) => !matches!(received, ClientRequest::Close(_)),
-            (SessionEvent::Ping(payload), ClientRequest::Answer(pong)) => {
+            (SessionEvent::Ping(payload), ClientRequest::Pong(pong)) => {
                 pong.payload() == payload[..]
             }
             (SessionEvent::Ping(_), _) => panic!("a ping without its pong"),
@@ -119,7 +118,7 @@ impl SessionHarness {
 
 proptest! {
     #[test]
-    fn pings_are_rare_and_the_dead_are_noticed_whatever_happens(
+    fn pings_are_rare_and_dead_clients_are_detected(
         factor: u8,
         ends_at in prop_oneof![3 => Just(Millis::MAX), 1 => 0u64..400_000],
         steps in prop::collection::vec((0u64..40_000, session_event()), 0..60),
@@ -137,7 +136,7 @@ proptest! {
                 return Ok(());
             }
         }
-        // Nobody says a word any more.
+        // From now on the client is silent.
         prop_assert!(!harness.until(harness.now + 45_000));
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     lifecycle::TaskGroup,
     push::{
         hub::{Hub, HubClosed, PresenceTracker},
-        notice::{ChangedIds, Notice, TopicId},
+        notice::{ChangedIds, Notice, NoticeAudience, TopicId},
         recipient::Recipient,
     },
     services::nextcloud::event::{AccessChange, StoragePath},
@@ -206,7 +206,8 @@ impl ResolverTask {
     async fn notify(&mut self) -> Result<(), HubClosed> {
         for ResolvedNotice { to, ids, at } in self.audiences.take_notices() {
             let notice = Notice::Change { topic: self.topic, ids };
-            self.hub.broadcast(to, notice, at).await?;
+            let audience = to.map_or(NoticeAudience::Everyone, NoticeAudience::Many);
+            self.hub.broadcast(audience, notice, at).await?;
         }
         Ok(())
     }

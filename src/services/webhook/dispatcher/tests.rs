@@ -5,7 +5,9 @@ use crate::{
     lifecycle::TaskGroup,
     push::{
         ConnectionCount, ConnectionLimit,
-        hub::{Hub, HubLimits, HubObserver, HubSettings, SessionPolicy, ShardPolicy},
+        hub::{
+            BacklogMemory, Hub, HubLimits, HubObserver, HubSettings, SessionPolicy, ShardPolicy,
+        },
         session::DebouncePolicy,
     },
     server::stream::ClientStream,
@@ -69,7 +71,7 @@ fn hub(tasks: &TaskGroup) -> Hub {
         grace: Duration::ZERO,
         observer: Arc::new(SilentDispatcherObserver),
     };
-    Hub::start(settings, tasks, &mut fastrand::Rng::with_seed(7)).unwrap()
+    Hub::start(settings, BacklogMemory::default(), tasks, &mut fastrand::Rng::with_seed(7)).unwrap()
 }
 
 impl DispatcherHarness {

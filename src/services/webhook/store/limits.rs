@@ -37,8 +37,9 @@ impl Default for StoreLimits {
             hooks_per_user: 32,
             hooks: 100_000,
             replay: Duration::from_secs(60),
-            messages: 64,
-            bytes: 256 << 10,
+            // As much as a client may let wait before it is closed as too slow.
+            messages: 16_384,
+            bytes: 4 << 20,
             messages_in_all: 16_384,
             bytes_in_all: 32 << 20,
         }
