@@ -1,20 +1,16 @@
-//! Options → settings → telemetry → app → exit code.
+//! The program: reads arguments, environment and files, sets up log and runtime, runs the command.
 
 use listenfd::ListenFd;
 use notify_push::{
-    cli::{CommandFailure, DoctorEnvironment, LoadInputs, LoadedConfig, LogAction, doctor_command},
-    client::ConnectionPreamble,
-    config,
-    config::{ConfigError, ServiceEntry},
+    cli::{
+        CommandFailure, DemoKind, DoctorEnvironment, LoadInputs, LoadedConfig,
+        control_command::{self, CommandOutput},
+        doctor_command,
+    },
+    config::{ConfigError, ServiceEntry, SystemProbes},
     lifecycle::{ExitReason, ServiceManager, SocketActivation, log_panics},
     runtime,
-    runtime::{
-        ReloadedConfig, RuntimeEnvironment, admin,
-        admin::AdminClientError,
-        settings::DaemonSettings,
-        status::metrics_view::{MetricsScrape, view},
-    },
-    server::BindAddress,
+    runtime::{ConfigReader, ReloadedConfig, RuntimeEnvironment},
     services,
     services::{BoxedService, ProgramInvocation},
     telemetry::{
@@ -25,18 +21,18 @@ use notify_push::{
 };
 use std::{
     io::{self, IsTerminal as _, Write as _},
-    path::PathBuf,
     process::ExitCode,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 use tokio::runtime::{Builder, Runtime};
 
-/// Gives memory back after a crowd has left, which the system's allocator doesn't (`docs/adr/0010`).
+/// Returns memory after many clients have disconnected, which the system's allocator doesn't
+/// (`docs/adr/0010`).
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// After the last task has ended nothing of the runtime is waited for longer than this.
+/// How long the runtime may take to end after the last task.
 const RUNTIME_END: Duration = Duration::from_millis(200);
 
 type Command = notify_push::cli::ProgramCommand<BoxedService>;
@@ -45,14 +41,14 @@ fn main() -> ExitCode {
     match load().map_err(CommandFailure::from).and_then(run) {
         Ok(code) => code,
         Err(CommandFailure { message, code }) => {
-            // Nowhere else to say it.
+            // If standard error is closed, the exit code is all that is left.
             let _ = writeln!(io::stderr(), "notify_push: {message}");
             ExitCode::from(code)
         }
     }
 }
 
-/// Arguments, environment and files to what is to be done: the only place that looks at them.
+/// Determines the command from arguments, environment and files: the only place that reads them.
 #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
 fn load() -> Result<Command, ConfigError> {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
@@ -61,78 +57,75 @@ fn load() -> Result<Command, ConfigError> {
     notify_push::cli::load(LoadInputs {
         arguments: std::env::args_os().collect(),
         environment: std::env::vars_os().filter_map(text).collect(),
-        dotenv: config::read_text(
-            &std::env::var_os("ENV_FILE").map_or(".env".into(), PathBuf::from),
-        ),
-        read: &config::read_text,
-        exists: &|path| path.exists(),
+        probes: SystemProbes::SYSTEM,
         kinds: &services::kinds(),
     })
 }
 
 fn run(command: Command) -> Result<ExitCode, CommandFailure> {
     match command {
-        Command::Print(text) => {
-            io::stdout().write_all(text.as_bytes()).map_err(CommandFailure::new)?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Serve { settings, hosts, warnings } => serve(*settings, hosts, &warnings),
-        Command::Act { described, action } => act(&described, action),
+        Command::Print(text) => print(&CommandOutput { text, code: 0 }),
+        Command::Serve(config) => serve(*config),
+        Command::Act { config, action } => act(&config, action),
         Command::Log { action, endpoints } => {
-            let command = match action {
-                LogAction::Set(filter) => admin::AdminCommand::SetLog(filter),
-                LogAction::Restore => admin::AdminCommand::RestoreLog,
-            };
-            ask(&endpoints, &command)
+            print(&runtime(1)?.block_on(control_command::log(&endpoints, action))?)
         }
-        Command::Revoke { user, host, endpoints } => {
-            ask(&endpoints, &admin::AdminCommand::Revoke { service: host, user })
+        Command::Revoke { user, service, endpoints } => {
+            print(&runtime(1)?.block_on(control_command::revoke(&endpoints, user, service))?)
         }
         Command::Healthcheck { live, endpoints, clients, opening } => {
-            healthcheck(&endpoints, &clients, opening, live)
+            let asked = control_command::healthcheck(&endpoints, &clients, opening, live);
+            print(&runtime(1)?.block_on(asked)?)
         }
-        Command::Metrics { over, endpoints } => metrics(&endpoints, over),
-        Command::Demo { play, once } => demo(play, once),
-        Command::Doctor { described, file, options } => {
+        Command::Metrics { over, endpoints } => {
+            print(&runtime(1)?.block_on(control_command::metrics(&endpoints, over))?)
+        }
+        Command::Demo { kind, once, port } => demo(kind, once, port),
+        Command::Doctor { config, file, options } => {
             let clock = Arc::new(SystemTime::now);
             let environment = DoctorEnvironment { colours: colours(), clock };
-            doctor_command::run(described, file.as_deref(), &options, &environment)
+            doctor_command::run(config, file.as_deref(), &options, &environment)
         }
     }
 }
 
-/// Something else than to serve, by a host that can.
-fn act(described: &LoadedConfig<BoxedService>, action: &str) -> Result<ExitCode, CommandFailure> {
+/// Prints the output of a command. A reader that closes the pipe early has seen enough.
+fn print(output: &CommandOutput) -> Result<ExitCode, CommandFailure> {
+    let mut out = io::stdout();
+    match out.write_all(output.text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CommandFailure::new(error)),
+        _ => Ok(ExitCode::from(output.code)),
+    }
+}
+
+/// Runs an action of the services.
+fn act(config: &LoadedConfig<BoxedService>, action: &str) -> Result<ExitCode, CommandFailure> {
     let program = std::env::current_exe().map_err(CommandFailure::new)?;
     let invocation =
         ProgramInvocation { program, arguments: std::env::args_os().skip(1).collect() };
-    let mut out = io::stdout();
-    for warning in &described.warnings {
+    for warning in &config.warnings {
         writeln!(io::stderr(), "notify_push: {warning}").map_err(CommandFailure::new)?;
     }
-    for ServiceEntry { service, .. } in &described.hosts {
+    let mut text = String::new();
+    for ServiceEntry { service, .. } in &config.services {
         let Some(commands) = service.commands() else {
             let message = format!("this service has no command {action}");
             return Err(CommandFailure { message, code: 2 });
         };
-        let output =
-            commands.run(action, &invocation).map_err(|error| CommandFailure::new(&*error))?;
-        write!(out, "{output}").map_err(CommandFailure::new)?;
+        let output = commands.run(action, &invocation);
+        text += &output.map_err(|error| CommandFailure::new(&*error))?;
     }
-    Ok(ExitCode::SUCCESS)
+    print(&CommandOutput { text, code: 0 })
 }
 
-fn serve(
-    settings: DaemonSettings,
-    hosts: Vec<ServiceEntry<BoxedService>>,
-    warnings: &[String],
-) -> Result<ExitCode, CommandFailure> {
+fn serve(config: LoadedConfig<BoxedService>) -> Result<ExitCode, CommandFailure> {
+    let LoadedConfig { settings, services, rows, warnings } = config;
     with_environment(&settings.log.clone(), async |environment| {
-        for warning in warnings {
+        for warning in &warnings {
             tracing::warn!("{warning}");
         }
-        let reload_settings = Arc::new(reload_settings);
-        runtime::serve(settings, hosts, environment, reload_settings)
+        let reader = ConfigReader { rows, read: Arc::new(read_again) };
+        runtime::serve(settings, services, environment, reader)
             .await
             .map(ExitReason::code)
             .map_err(CommandFailure::new)
@@ -147,32 +140,37 @@ fn colours() -> bool {
 }
 
 #[cfg(all(feature = "nextcloud", feature = "webhook"))]
-fn demo(kind: notify_push::cli::DemoKind, once: bool) -> Result<ExitCode, CommandFailure> {
-    use notify_push::{cli::demo_command, demo::DemoScreen};
+fn demo(kind: DemoKind, once: bool, port: Option<u16>) -> Result<ExitCode, CommandFailure> {
+    use notify_push::{
+        cli::demo_command,
+        demo::{DemoOptions, DemoScreen},
+    };
     let screen = DemoScreen::new(io::stdout(), colours());
+    let options = DemoOptions { once, port: port.unwrap_or_default() };
     with_environment(&demo_command::log_settings(kind)?, async |environment| {
-        demo_command::run(kind, once, environment, &std::env::temp_dir(), screen).await
+        demo_command::run(kind, options, environment, &std::env::temp_dir(), screen).await
     })
 }
 
 /// The demo needs two kinds of service.
 #[cfg(not(all(feature = "nextcloud", feature = "webhook")))]
-fn demo(_: notify_push::cli::DemoKind, _: bool) -> Result<ExitCode, CommandFailure> {
-    let message = "this build has no demo: it takes the features nextcloud and webhook".to_owned();
+fn demo(_: DemoKind, _: bool, _: Option<u16>) -> Result<ExitCode, CommandFailure> {
+    let message = "this build has no demo: it needs the features nextcloud and webhook".to_owned();
     Err(CommandFailure { message, code: 2 })
 }
 
-/// What the settings are now: arguments and environment stay as they were, files may not.
-fn reload_settings() -> Result<ReloadedConfig, String> {
+/// Reads the settings again: arguments and environment are the same, files may have changed.
+fn read_again() -> Result<ReloadedConfig, String> {
     match load().map_err(|error| chain(&error))? {
-        Command::Serve { settings, hosts, warnings } => {
-            Ok(ReloadedConfig { settings: *settings, services: hosts, warnings })
+        Command::Serve(config) => {
+            let LoadedConfig { settings, services, rows, warnings } = *config;
+            Ok(ReloadedConfig { settings, services, rows, warnings })
         }
-        _ => Err("the arguments ask for something else than to serve".to_owned()),
+        _ => Err("the arguments don't ask to serve".to_owned()),
     }
 }
 
-/// Does something that needs a log, a runtime and whatever else comes from outside.
+/// Runs work that needs a log, a runtime and the environment of the process.
 #[expect(clippy::disallowed_methods, reason = "this is where the outside comes in")]
 fn with_environment(
     settings: &LogSettings,
@@ -203,56 +201,11 @@ fn with_environment(
     Ok(ExitCode::from(code?))
 }
 
-/// Sockets that the service manager bound for us. To be called before there are threads.
+/// Takes the sockets that the service manager bound. Call it before there are threads.
 #[expect(clippy::disallowed_methods, reason = "sd_listen_fds(3) is part of the environment")]
 fn sockets() -> Result<SocketActivation, CommandFailure> {
     let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
     SocketActivation::new(ListenFd::from_env(), &names).map_err(CommandFailure::new)
-}
-
-fn ask(
-    endpoints: &[BindAddress],
-    command: &admin::AdminCommand,
-) -> Result<ExitCode, CommandFailure> {
-    let answer =
-        runtime(1)?.block_on(admin::ask(endpoints, command)).map_err(CommandFailure::new)?;
-    writeln!(io::stdout(), "{answer}").map_err(CommandFailure::new)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Two looks, and what grew between them.
-fn metrics(endpoints: &[BindAddress], over: Duration) -> Result<ExitCode, CommandFailure> {
-    let text = runtime(1)?.block_on(async {
-        let look = async || {
-            let page = admin::ask(endpoints, &admin::AdminCommand::Metrics)
-                .await
-                .map_err(CommandFailure::new)?;
-            Ok::<_, CommandFailure>((MetricsScrape::parse(&page), Instant::now()))
-        };
-        let (before, begun) = look().await?;
-        tokio::time::sleep(over).await;
-        let (now, ended) = look().await?;
-        Ok::<_, CommandFailure>(view(&before, &now, (ended - begun).as_secs_f64()))
-    })?;
-    io::stdout().write_all(text.as_bytes()).map_err(CommandFailure::new)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Exit code 0 or 1, as containers want it; the report goes to stdout either way.
-fn healthcheck(
-    endpoints: &[BindAddress],
-    clients: &BindAddress,
-    opening: ConnectionPreamble,
-    live: bool,
-) -> Result<ExitCode, CommandFailure> {
-    let asked = admin::healthcheck(endpoints, clients, opening, live);
-    let (report, code) = match runtime(1)?.block_on(asked) {
-        Ok(report) => (report, ExitCode::SUCCESS),
-        Err(AdminClientError::NotReady(report)) => (report, ExitCode::FAILURE),
-        Err(error) => return Err(CommandFailure::new(error)),
-    };
-    writeln!(io::stdout(), "{report}").map_err(CommandFailure::new)?;
-    Ok(code)
 }
 
 fn runtime(threads: usize) -> Result<Runtime, CommandFailure> {

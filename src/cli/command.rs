@@ -1,4 +1,4 @@
-//! What the process is asked to do, with everything it needs to know for it.
+//! The command that the process runs, with everything that it needs.
 
 use crate::{
     client::ConnectionPreamble,
@@ -8,7 +8,7 @@ use crate::{
 };
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
-/// Which kind of host the demo shows.
+/// The kind of service that the demo shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DemoKind {
     /// A Nextcloud whose files change.
@@ -18,7 +18,7 @@ pub enum DemoKind {
 }
 
 impl DemoKind {
-    /// What they are called; the first is what is shown if nothing is said.
+    /// The names of the demos; the first is the default.
     pub const NAMES: [&'static str; 2] = ["nextcloud", "webhook"];
 }
 
@@ -34,110 +34,107 @@ impl FromStr for DemoKind {
     }
 }
 
-/// One run of the program; `H` is what the kinds make of the hosts' settings.
+/// One run of the program; `S` is what the kinds make of a service's settings.
 #[derive(Debug)]
-pub enum ProgramCommand<H> {
-    /// Serve until told to stop.
-    Serve {
-        /// With these settings.
-        settings: Box<DaemonSettings>,
-        /// For these hosts; never empty.
-        hosts: Vec<ServiceEntry<H>>,
-        /// To be logged as soon as there is a log.
-        warnings: Vec<String>,
-    },
-    /// What a kind of host is asked to do besides.
+pub enum ProgramCommand<S> {
+    /// Serve until a signal ends the process.
+    Serve(Box<LoadedConfig<S>>),
+    /// Run an action of a kind of service.
     Act {
-        /// The host, with all there is to say of it.
-        described: Box<LoadedConfig<H>>,
-        /// The word for it.
+        /// The service and all settings.
+        config: Box<LoadedConfig<S>>,
+        /// The name of the action.
         action: &'static str,
     },
-    /// Print this on stdout and end with 0: `--version`, `--help`, `--dump-config`.
+    /// Print this text on standard output: `--version`, `--help`, `--dump-config`.
     Print(String),
-    /// Check everything and say what mends it.
+    /// Check everything and explain how to fix what is wrong.
     Doctor {
-        /// What is to be looked over, or why the settings can't be used.
-        described: Result<Box<LoadedConfig<H>>, ConfigError>,
+        /// The settings, or why they can't be used.
+        config: Result<Box<LoadedConfig<S>>, ConfigError>,
         /// config.php, if one was named.
         file: Option<PathBuf>,
-        /// How.
+        /// The doctor's own options.
         options: DoctorOptions,
     },
-    /// Show the main job with nothing installed.
+    /// Show the daemon at work with nothing installed.
     Demo {
-        /// Of which kind of host.
-        play: DemoKind,
-        /// End after each kind of message has been seen.
+        /// The kind of service.
+        kind: DemoKind,
+        /// Whether it exits after one message of each kind.
         once: bool,
+        /// The port for clients; none: any free one.
+        port: Option<u16>,
     },
-    /// Change what a running daemon logs.
+    /// Show or change what a running daemon logs.
     Log {
-        /// How.
+        /// What to do with the filter.
         action: LogAction,
-        /// The listeners to ask, the first that is there; never empty.
+        /// The control listeners, in the order to try; never empty.
         endpoints: Vec<BindAddress>,
     },
     /// Close a user's connections in a running daemon.
     Revoke {
         /// The canonical user id.
         user: String,
-        /// Of which host, where there are several.
-        host: Option<String>,
-        /// The listeners to ask, the first that is there; never empty.
+        /// The service of the user, where there are several.
+        service: Option<String>,
+        /// The control listeners, in the order to try; never empty.
         endpoints: Vec<BindAddress>,
     },
-    /// Say whether a running daemon can do its job.
+    /// Check that a running daemon is ready.
     Healthcheck {
-        /// Only whether it runs.
+        /// Whether to check only that it runs.
         live: bool,
-        /// The listeners to ask, the first that is there; may be empty.
+        /// The control listeners, in the order to try; may be empty.
         endpoints: Vec<BindAddress>,
-        /// Where clients connect, for when there is none.
+        /// The listener for clients, if there is no other.
         clients: BindAddress,
-        /// How they begin.
+        /// How connections to it begin.
         opening: ConnectionPreamble,
     },
-    /// Show what a running daemon counts.
+    /// Show the counters of a running daemon.
     Metrics {
-        /// How long to watch for the rates.
+        /// The interval over which rates are measured.
         over: Duration,
-        /// The listeners to ask, the first that is there; never empty.
+        /// The control listeners, in the order to try; never empty.
         endpoints: Vec<BindAddress>,
     },
 }
 
-/// Settings with what there is to tell of them.
+/// All settings, with their sources and warnings.
 #[derive(Debug)]
-pub struct LoadedConfig<H> {
-    /// The daemon's.
+pub struct LoadedConfig<S> {
+    /// The daemon's own settings.
     pub settings: DaemonSettings,
-    /// Its hosts; never empty.
-    pub hosts: Vec<ServiceEntry<H>>,
-    /// Each with its source, as `--dump-config` prints them.
+    /// The services; never empty.
+    pub services: Vec<ServiceEntry<S>>,
+    /// Each setting with its source, as `--dump-config` prints them.
     pub rows: Vec<SettingRow>,
-    /// What an operator should hear that stops nothing.
+    /// What an operator should know and that prevents nothing.
     pub warnings: Vec<String>,
 }
 
-/// What the doctor is asked besides the settings.
+/// The doctor's own options.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DoctorOptions {
-    /// Whom to log in as.
+    /// The user to log in as.
     pub user: Option<String>,
-    /// Where the password is; none: it is asked for.
+    /// The file with the password; without it the terminal or standard input is read.
     pub password_file: Option<PathBuf>,
-    /// How long a silent connection is held.
+    /// How long an idle connection is held.
     pub idle_time: Duration,
-    /// JSON instead of text.
+    /// Whether to print JSON instead of text.
     pub json: bool,
 }
 
-/// What is to happen to a log filter.
+/// What to do with a log filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogAction {
-    /// Log this; a valid filter.
+    /// Show the current one.
+    Show,
+    /// Use this one, which is valid.
     Set(String),
-    /// Log again what was logged before.
+    /// Return to the configured one.
     Restore,
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{CommandFailure, DemoKind},
-    demo::{self, DemoScreen},
+    demo::{self, DemoOptions, DemoScreen},
     runtime::RuntimeEnvironment,
     telemetry::log::{LogFilter, LogSettings},
 };
@@ -29,14 +29,14 @@ pub fn log_settings(kind: DemoKind) -> Result<LogSettings, CommandFailure> {
 /// [`CommandFailure`] if the demo can't run.
 pub async fn run(
     kind: DemoKind,
-    once: bool,
+    options: DemoOptions,
     environment: RuntimeEnvironment,
     temporary: &Path,
     screen: DemoScreen,
 ) -> Result<u8, CommandFailure> {
     let played = match kind {
-        DemoKind::Nextcloud => demo::run(once, environment, temporary, screen).await,
-        DemoKind::Webhook => demo::webhook::run(once, environment, screen).await,
+        DemoKind::Nextcloud => demo::run(options, environment, temporary, screen).await,
+        DemoKind::Webhook => demo::webhook::run(options, environment, screen).await,
     };
     played.map_err(CommandFailure::new)
 }

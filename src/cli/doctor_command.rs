@@ -34,7 +34,7 @@ pub struct DoctorEnvironment {
 /// # Errors
 /// [`CommandFailure`] if the password can't be read or the report can't be printed.
 pub fn run(
-    described: Result<Box<LoadedConfig<BoxedService>>, ConfigError>,
+    config: Result<Box<LoadedConfig<BoxedService>>, ConfigError>,
     file: Option<&Path>,
     options: &DoctorOptions,
     environment: &DoctorEnvironment,
@@ -46,11 +46,11 @@ pub fn run(
             let _ = print(&text);
         }
     };
-    let findings = match described {
-        Ok(described) => {
+    let findings = match config {
+        Ok(config) => {
             print_text(style.heading());
             let mut all = Vec::new();
-            for (name, target) in targets(*described, file, options, &environment.clock)? {
+            for (name, target) in targets(*config, file, options, &environment.clock)? {
                 if let Some(name) = &name {
                     print_text(format!("service {name}\n"));
                 }
@@ -101,7 +101,7 @@ struct CheckTarget {
 
 /// All services, each with its name if it has one.
 fn targets(
-    described: LoadedConfig<BoxedService>,
+    config: LoadedConfig<BoxedService>,
     file: Option<&Path>,
     options: &DoctorOptions,
     clock: &WallClock,
@@ -113,7 +113,7 @@ fn targets(
             Some(LoginCredentials { user: user.clone(), password })
         }
     };
-    let LoadedConfig { settings, hosts, rows, warnings } = described;
+    let LoadedConfig { settings, services, rows, warnings } = config;
     let target = |ServiceEntry { name, route: place, service }: ServiceEntry<BoxedService>| {
         let context = DiagnosisContext {
             listen: settings.listen.clone(),
@@ -129,7 +129,7 @@ fn targets(
         let descriptors = doctor::descriptors(&settings.listen.bind);
         (name, CheckTarget { service, context, descriptors })
     };
-    Ok(hosts.into_iter().map(target).collect())
+    Ok(services.into_iter().map(target).collect())
 }
 
 /// The password: the file's first line, else typed in the terminal, else standard input's first line.

@@ -1,181 +1,228 @@
-//! From arguments, environment and files to what the process is asked to do.
+//! From arguments, environment and files to the command that the process runs.
 
 use super::{
-    DoctorOptions, LoadedConfig, LogAction, ProgramCommand, command_line,
+    LoadedConfig, LogAction, ProgramCommand, command_line,
     command_line::{CliTask, ParsedArguments, ServiceTask},
-    several_services::{alone, kind, read_services},
+    several_services::{kind, read_services, reject_single_service_settings},
 };
 use crate::{
     config::{
-        ConfigError, DEFAULT_PORT, EnvironmentVariables, ServiceEntry,
-        layers::{ReadFile, SettingLayers},
+        ConfigError, EnvironmentVariables, ServiceEntry, Setting, SettingsReport, SourcedValue,
+        SystemProbes,
+        layers::SettingLayers,
         parse,
-        report::SettingsReport,
+        report::report_text,
         service_kind::{ServiceConfigRequest, ServiceKind},
         services_file,
         services_file::{ServiceTable, ServicesFile, SettingTable},
         setting,
+        setting::daemon_settings,
     },
     runtime::settings,
     server::{BindAddress, ListenSettings},
 };
-use std::{collections::BTreeMap, ffi::OsString, io, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-/// How long numbers are watched for rates, unless it is said.
-const WATCHED: Duration = Duration::from_secs(1);
-/// And no longer than this.
-const WATCHED_AT_MOST: Duration = Duration::from_hours(1);
+/// The default interval over which rates are measured.
+const RATE_INTERVAL: Duration = Duration::from_secs(1);
+/// The longest such interval.
+const MAX_RATE_INTERVAL: Duration = Duration::from_hours(1);
+/// The end of the name of a Nextcloud's own file, wherever it is given.
+const PHP: &str = "php";
 
-/// What is around the process, as values and probes.
-pub struct LoadInputs<'a, H> {
+/// The surroundings of the process, as values and probes.
+pub struct LoadInputs<'a, S> {
     /// The arguments, the program's name first.
     pub arguments: Vec<OsString>,
     /// The environment.
     pub environment: BTreeMap<String, String>,
-    /// What reading the environment file gave (`.env`, or what `ENV_FILE` names). One that can't be read is warned of.
-    pub dotenv: io::Result<String>,
-    /// Reads files named by `*_FILE` variables.
-    pub read: ReadFile<'a>,
-    /// Whether there is a file, a folder or a socket at a path.
-    pub exists: &'a dyn Fn(&Path) -> bool,
-    /// The kinds of host there are; the first is what a daemon without a file of hosts serves.
-    pub kinds: &'a [ServiceKind<'a, H>],
+    /// Access to files and names.
+    pub probes: SystemProbes<'a>,
+    /// The kinds of service in this build; the first is the default.
+    pub kinds: &'a [ServiceKind<'a, S>],
 }
 
-/// Finds out what the process is asked to do.
-pub fn load<H>(surroundings: LoadInputs<'_, H>) -> Result<ProgramCommand<H>, ConfigError> {
-    let LoadInputs { arguments, environment, dotenv, read, exists, kinds } = surroundings;
+/// Determines the command of the process.
+///
+/// # Errors
+/// [`ConfigError`]: arguments or settings that can't be used.
+pub fn load<S>(inputs: LoadInputs<'_, S>) -> Result<ProgramCommand<S>, ConfigError> {
+    let LoadInputs { arguments, environment, probes, kinds } = inputs;
     let ParsedArguments { flags, task } = command_line::parse(arguments, kinds)?;
-    let unreadable = unreadable(&dotenv);
     let layers = move || -> Result<SettingLayers<'_>, ConfigError> {
-        let environment = EnvironmentVariables::new(environment, dotenv.as_deref().ok())?;
-        Ok(SettingLayers { flags, environment, table: SettingTable::default(), read })
+        let environment = EnvironmentVariables::read(environment, &probes)?;
+        Ok(SettingLayers { flags, environment, table: SettingTable::default(), probes })
     };
     match task {
         CliTask::Print(text) => Ok(ProgramCommand::Print(text)),
-        CliTask::Demo { play, once } => Ok(ProgramCommand::Demo { play, once }),
-        CliTask::Log(action) => log(&daemon_layers(layers()?)?.0, action),
-        CliTask::Revoke { user, host } => {
-            let endpoints = admin_endpoints(&daemon_layers(layers()?)?.0)?;
-            Ok(ProgramCommand::Revoke { user, host, endpoints })
+        CliTask::Demo { kind, once, port } => Ok(ProgramCommand::Demo { kind, once, port }),
+        CliTask::Log(action) => log(&daemon_layers(layers()?)?.layers, action),
+        CliTask::Revoke { user, service } => {
+            let endpoints = admin_endpoints(&daemon_layers(layers()?)?.layers)?;
+            Ok(ProgramCommand::Revoke { user, service, endpoints })
         }
-        CliTask::Healthcheck { live } => healthcheck(&daemon_layers(layers()?)?.0, live),
-        CliTask::Metrics { over } => {
-            let over = over.as_deref().map_or(Ok(WATCHED), parse::duration);
-            let over = over.map_err(ConfigError::Usage)?.min(WATCHED_AT_MOST);
-            Ok(ProgramCommand::Metrics {
-                over,
-                endpoints: metrics_endpoints(&daemon_layers(layers()?)?.0)?,
-            })
-        }
+        CliTask::Healthcheck { live } => healthcheck(&daemon_layers(layers()?)?.layers, live),
+        CliTask::Metrics { over } => metrics(over.as_deref(), layers()?),
         CliTask::Serve { file, glob, dump } => {
-            let location = ConfigLocation { kind: None, file: file.as_deref(), glob, exists };
-            let described =
-                describe(&location, layers()?, kinds, SettingsReport::warning(unreadable))?;
-            Ok(serve(described, dump))
+            reject_unknown_command(file.as_deref(), &probes, kinds)?;
+            let location = ConfigLocation { kind: None, file, glob };
+            Ok(serve(read_config(&location, layers()?, kinds)?, dump))
         }
-        CliTask::Host { kind, file, what } => {
-            let kind = Some(kind);
-            let location = ConfigLocation { kind, file: file.as_deref(), glob: false, exists };
-            let described = layers().and_then(|layers| {
-                describe(&location, layers, kinds, SettingsReport::warning(unreadable))
-            });
-            Ok(match what {
-                ServiceTask::Serve => serve(described?, false),
-                ServiceTask::Dump => serve(described?, true),
-                ServiceTask::Act(action) => {
-                    ProgramCommand::Act { described: Box::new(described?), action }
-                }
-                ServiceTask::Doctor => {
-                    let options = DoctorOptions::default();
-                    ProgramCommand::Doctor {
-                        described: described.map(Box::new),
-                        file: None,
-                        options,
-                    }
-                }
-            })
+        CliTask::Service { kind, file, task } => {
+            let location = ConfigLocation { kind: Some(kind), file, glob: false };
+            let config = layers().and_then(|layers| read_config(&location, layers, kinds));
+            service_command(config, task)
         }
         CliTask::Doctor { file, glob, options } => {
-            let location = ConfigLocation { kind: None, file: file.as_deref(), glob, exists };
-            let described = layers().and_then(|layers| {
-                describe(&location, layers, kinds, SettingsReport::warning(unreadable))
-            });
-            Ok(ProgramCommand::Doctor { described: described.map(Box::new), file, options })
+            let location = ConfigLocation { kind: None, file: file.clone(), glob };
+            let config = layers().and_then(|layers| read_config(&location, layers, kinds));
+            Ok(ProgramCommand::Doctor { config: config.map(Box::new), file, options })
         }
     }
 }
 
-/// The layers of the daemon's own settings, and the hosts, where a file names them.
-fn daemon_layers(
-    mut layers: SettingLayers<'_>,
-) -> Result<(SettingLayers<'_>, Option<Vec<ServiceTable>>), ConfigError> {
-    let Some(path) = layers.get(setting::CONFIG, parse::path)? else { return Ok((layers, None)) };
-    let path = path.value;
-    let text = (layers.read)(&path)
-        .map_err(|source| ConfigError::HostsFile { path: path.clone(), source })?;
-    let ServicesFile { daemon, hosts } = services_file::parse(&path, &text)?;
+/// An argument that is no file and looks like a command is not taken for a missing config.php.
+fn reject_unknown_command<S>(
+    file: Option<&Path>,
+    probes: &SystemProbes<'_>,
+    kinds: &[ServiceKind<'_, S>],
+) -> Result<(), ConfigError> {
+    let Some(word) = file.and_then(Path::to_str) else { return Ok(()) };
+    let letters = word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    if letters && !(probes.exists)(Path::new(word)) {
+        return Err(ConfigError::Usage(command_line::unknown_command(word, kinds)));
+    }
+    Ok(())
+}
+
+fn service_command<S>(
+    config: Result<LoadedConfig<S>, ConfigError>,
+    task: ServiceTask,
+) -> Result<ProgramCommand<S>, ConfigError> {
+    Ok(match task {
+        ServiceTask::Serve => serve(config?, false),
+        ServiceTask::Dump => serve(config?, true),
+        ServiceTask::Act(action) => ProgramCommand::Act { config: Box::new(config?), action },
+        ServiceTask::Doctor => {
+            let config = config.map(Box::new);
+            ProgramCommand::Doctor { config, file: None, options: super::DoctorOptions::default() }
+        }
+    })
+}
+
+/// The layers of the daemon's own settings, and what the file of `--config` adds.
+struct DaemonLayers<'a> {
+    layers: SettingLayers<'a>,
+    /// The tables of the services file, if there is one.
+    services: Option<Vec<ServiceTable>>,
+    /// A config.php that was given with `--config`.
+    file: Option<PathBuf>,
+}
+
+fn daemon_layers(mut layers: SettingLayers<'_>) -> Result<DaemonLayers<'_>, ConfigError> {
+    let Some(SourcedValue { value: path, source }) = layers.get(setting::CONFIG, parse::path)?
+    else {
+        return Ok(DaemonLayers { layers, services: None, file: None });
+    };
+    if path.extension().is_some_and(|extension| extension == PHP) {
+        return Ok(DaemonLayers { layers, services: None, file: Some(path) });
+    }
+    let text = layers.read(&path).map_err(|error| {
+        ConfigError::unreadable(source.to_string(), &path, error, &layers.probes)
+    })?;
+    let ServicesFile { daemon, services } = services_file::parse(&path, &text)?;
     layers.table = daemon;
-    Ok((layers, Some(hosts)))
+    Ok(DaemonLayers { layers, services: Some(services), file: None })
 }
 
-fn unreadable(dotenv: &io::Result<String>) -> Option<String> {
-    let error = dotenv.as_ref().err().filter(|error| error.kind() != io::ErrorKind::NotFound)?;
-    Some(format!("the environment file can't be read and is left out: {error}"))
-}
-
-/// Where settings are to be found.
-struct ConfigLocation<'a> {
-    /// The kind of the only host, where that is said.
+/// Where the settings of a daemon are.
+struct ConfigLocation {
+    /// The kind of the only service, if the command names it.
     kind: Option<&'static str>,
-    file: Option<&'a Path>,
+    file: Option<PathBuf>,
     glob: bool,
-    exists: &'a dyn Fn(&Path) -> bool,
 }
 
-/// Everything there is to say before something is begun.
-fn describe<H>(
-    location: &ConfigLocation<'_>,
+/// Reads the settings of the daemon and of all services.
+fn read_config<S>(
+    location: &ConfigLocation,
     layers: SettingLayers<'_>,
-    kinds: &[ServiceKind<'_, H>],
-    mut report: SettingsReport,
-) -> Result<LoadedConfig<H>, ConfigError> {
-    let &ConfigLocation { kind: named, file, glob, exists } = location;
-    let (layers, hosts) = match named {
-        Some(_) => (layers, None),
+    kinds: &[ServiceKind<'_, S>],
+) -> Result<LoadedConfig<S>, ConfigError> {
+    let named = location.kind;
+    let DaemonLayers { layers, services, file } = match named {
+        Some(_) => DaemonLayers { layers, services: None, file: None },
         None => daemon_layers(layers)?,
     };
-    let mut port = DEFAULT_PORT;
-    let hosts = match hosts {
-        Some(hosts) => {
-            alone(file, &layers)?;
-            read_services(hosts, &layers, exists, kinds, &mut report)?
+    let file = location.file.as_deref().or(file.as_deref());
+    let mut report = SettingsReport::with_warnings(warnings(&layers, kinds));
+    let mut port = setting::PORT;
+    let services = match services {
+        Some(services) => {
+            reject_single_service_settings(file, &layers, kinds)?;
+            read_services(services, &layers, kinds, &mut report)?
         }
         None => {
-            let environment = &layers.environment;
+            let (environment, exists) = (&layers.environment, layers.probes.exists);
+            let glob = location.glob;
             let request = ServiceConfigRequest { file, glob, layers: &layers, environment, exists };
             let kind = kind(kinds, named, None)?;
             port = kind.port;
-            vec![ServiceEntry::only((kind.read)(&request, &mut report)?)]
+            report.begin(None);
+            let service = (kind.read)(&request, &mut report)?;
+            report.complete(kind.settings.iter().copied(), &layers)?;
+            vec![ServiceEntry::only(service)]
         }
     };
+    report.begin(None);
     let settings = settings::settings(&layers, port, &mut report)?;
-    Ok(LoadedConfig { settings, hosts, rows: report.rows, warnings: report.warnings })
+    let daemon =
+        daemon_settings().map(|setting| if setting.name == port.name { port } else { setting });
+    report.complete(daemon, &layers)?;
+    let SettingsReport { rows, warnings, .. } = report;
+    Ok(LoadedConfig { settings, services, rows, warnings })
 }
 
-fn serve<H>(described: LoadedConfig<H>, dump: bool) -> ProgramCommand<H> {
-    let LoadedConfig { settings, hosts, rows, warnings } = described;
-    if dump {
-        return ProgramCommand::Print(SettingsReport::of(rows, warnings).text());
+/// Warnings about the environment and its file.
+fn warnings<S>(layers: &SettingLayers<'_>, kinds: &[ServiceKind<'_, S>]) -> Vec<String> {
+    let own = kinds.iter().flat_map(|kind| kind.settings.iter().copied());
+    let settings: Vec<Setting> = own.chain(daemon_settings()).collect();
+    let variables = settings.iter().map(|setting| setting.variable.to_owned());
+    let known: Vec<_> =
+        variables.chain(settings.iter().filter_map(Setting::file_variable)).collect();
+    let mut warnings = layers.environment.warnings.clone();
+    warnings.extend(layers.environment.typo_warnings(&known));
+    warnings.extend(layers.service_link_warnings(&daemon_settings().collect::<Vec<_>>()));
+    warnings
+}
+
+fn serve<S>(config: LoadedConfig<S>, dump: bool) -> ProgramCommand<S> {
+    match dump {
+        true => ProgramCommand::Print(report_text(&config.rows, &config.warnings)),
+        false => ProgramCommand::Serve(Box::new(config)),
     }
-    ProgramCommand::Serve { settings: Box::new(settings), hosts, warnings }
 }
 
-fn log<H>(layers: &SettingLayers<'_>, action: LogAction) -> Result<ProgramCommand<H>, ConfigError> {
+fn log<S>(layers: &SettingLayers<'_>, action: LogAction) -> Result<ProgramCommand<S>, ConfigError> {
     if let LogAction::Set(filter) = &action {
         parse::filter(filter).map_err(ConfigError::Usage)?;
     }
     Ok(ProgramCommand::Log { action, endpoints: admin_endpoints(layers)? })
+}
+
+fn metrics<S>(
+    over: Option<&str>,
+    layers: SettingLayers<'_>,
+) -> Result<ProgramCommand<S>, ConfigError> {
+    let over = over.map_or(Ok(RATE_INTERVAL), parse::duration);
+    let over = over.map_err(|expected| ConfigError::Usage(format!("--over: {expected}")))?;
+    let endpoints = metrics_endpoints(&daemon_layers(layers)?.layers)?;
+    Ok(ProgramCommand::Metrics { over: over.min(MAX_RATE_INTERVAL), endpoints })
 }
 
 /// Where a daemon with these settings takes control requests.
@@ -193,10 +240,10 @@ fn binds(listeners: Vec<ListenSettings>) -> Vec<BindAddress> {
     listeners.into_iter().map(|listener| listener.bind).collect()
 }
 
-fn healthcheck<H>(
+fn healthcheck<S>(
     layers: &SettingLayers<'_>,
     live: bool,
-) -> Result<ProgramCommand<H>, ConfigError> {
+) -> Result<ProgramCommand<S>, ConfigError> {
     let endpoints = binds(settings::operator_listeners(layers)?);
     let clients = settings::clients_listener(layers)?;
     let opening = clients.preamble();

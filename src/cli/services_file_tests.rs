@@ -1,17 +1,19 @@
-//! What the file of hosts may say, and what is said of its mistakes.
+//! The services file: settings of each service, and errors.
 
 use crate::{
     cli::{LoadInputs, ProgramCommand, load},
     config::{
-        ConfigError, ServiceConfigRequest, ServiceEntry, ServiceKind, SettingsReport, setting,
+        ConfigError, ServiceConfigRequest, ServiceEntry, ServiceKind, SettingsReport, SystemProbes,
     },
     runtime::settings::DaemonSettings,
     server::BindAddress,
-    services::nextcloud::settings::{ConfigFileLayer, NextcloudServiceSettings},
+    services::nextcloud::settings::{
+        ConfigFileLayer, NEXTCLOUD_SETTINGS, NextcloudServiceSettings,
+    },
 };
 use std::{io, path::Path};
 
-/// Two Nextclouds whose config.php says nothing.
+/// Two Nextclouds without a config.php.
 const TWO: &str = r#"
 log = "info"
 
@@ -19,13 +21,13 @@ log = "info"
 port = 7000
 metrics_port = 7001
 
-[[host]]
+[[service]]
 name = "a"
 path = "/a/"
 database_url = "mysql://u:hunter2@db/a"
 redis_url = ["redis://r:1", "redis://r:2"]
 
-[[host]]
+[[service]]
 name = "b"
 server_name = "Cloud.Example.org"
 database_url_file = "/run/secret"
@@ -63,24 +65,27 @@ impl ServicesFileCase<'_> {
             assert!(!request.environment.merged().contains_key("NC_dbhost"));
             crate::services::nextcloud::settings::read_settings(request.layers, silent(), report)
         };
-        let arguments = ["notify_push", "--config=/etc/hosts.toml"].into_iter();
+        let arguments = ["notify_push", "--config=/etc/services.toml"].into_iter();
         load(LoadInputs {
             arguments: arguments.chain(self.arguments.iter().copied()).map(Into::into).collect(),
             environment: self.environment.iter().map(|&(k, v)| (k.into(), v.into())).collect(),
-            dotenv: Err(io::ErrorKind::NotFound.into()),
-            read: &|path| match path.to_str() {
-                Some("/etc/hosts.toml") => Ok(self.text.to_owned()),
-                Some("/run/secret") => Ok("postgres://u:hunter2@file/db\n".into()),
-                _ => Err(io::ErrorKind::NotFound.into()),
+            probes: SystemProbes {
+                read: &|path| match path.to_str() {
+                    Some("/etc/services.toml") => Ok(self.text.to_owned()),
+                    Some("/run/secret") => Ok("postgres://u:hunter2@file/db\n".into()),
+                    _ => Err(io::ErrorKind::NotFound.into()),
+                },
+                ..SystemProbes::NONE
             },
-            exists: &|_| false,
-            kinds: &[ServiceKind::new("nextcloud", setting::INSTANCE, &read)],
+            kinds: &[ServiceKind::new("nextcloud", NEXTCLOUD_SETTINGS, &read)],
         })
     }
 
     fn starts(&self) -> (DaemonSettings, Vec<ServiceEntry<NextcloudServiceSettings>>, Vec<String>) {
         match self.load() {
-            Ok(ProgramCommand::Serve { settings, hosts, warnings }) => (*settings, hosts, warnings),
+            Ok(ProgramCommand::Serve(config)) => {
+                (config.settings, config.services, config.warnings)
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -97,7 +102,7 @@ fn error(text: &str) -> String {
 }
 
 #[test]
-fn each_host_has_its_own_settings_and_its_own_place() {
+fn each_service_has_its_own_settings_and_route() {
     let (settings, hosts, _) = of(TWO).starts();
     assert_eq!(settings.listen.bind, BindAddress::Tcp { address: None, port: 7000 });
     assert_eq!((settings.metrics.len(), settings.log.filter.to_string()), (1, "info".into()));
@@ -115,45 +120,51 @@ fn each_host_has_its_own_settings_and_its_own_place() {
     assert!(
         b.service.delivery.max_connection.is_some() && a.service.delivery.max_connection.is_none()
     );
-    assert!(!b.service.delivery.debounce_disabled, "false is what it says");
+    assert!(!b.service.delivery.debounce_disabled, "false means off");
 }
 
 #[test]
-fn switches_and_names_are_taken_as_they_are_compared() {
-    let host = |more: &str| format!("{TWO}[[host]]\nname = \"c\"\n{more}\n");
+fn switches_and_server_names_are_normalized() {
+    let service = |more: &str| format!("{TWO}[[service]]\nname = \"c\"\n{more}\n");
     for wrong in
         ["cloud.example.org:443", "cloud.example.org.", ".", "", "a..b", "[::1", "[::1]:80", "::1"]
     {
-        let text = host(&format!("server_name = \"{wrong}\""));
+        let text = service(&format!("server_name = \"{wrong}\""));
         let error = error(&text);
-        assert!(error.contains("host.server_name: expected names"), "{wrong}: {error}");
+        assert!(
+            error.contains("service.server_name: ") && error.contains("expected the names"),
+            "{wrong}: {error}"
+        );
     }
-    let error = error(&host("glob_config = \"maybe\""));
-    assert!(error.contains("host.glob_config: expected true or false"), "{error}");
-    let path = Path::new("/etc/hosts.toml");
+    let error = error(&service("glob_config = \"maybe\""));
+    assert!(
+        error.contains("service.glob_config: \"maybe\" is not valid; expected true"),
+        "{error}"
+    );
+    let path = Path::new("/etc/services.toml");
     for (said, glob) in [("true", true), ("\"yes\"", true), ("1", true), ("false", false)] {
         let text =
-            host(&format!("server_name = [\"C_1.example\", \"[::1]\"]\nglob_config = {said}"));
+            service(&format!("server_name = [\"C_1.example\", \"[::1]\"]\nglob_config = {said}"));
         let file = crate::config::services_file::parse(path, &text)
             .unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(file.hosts[2].glob, glob, "{said}");
-        assert_eq!(file.hosts[2].place.server_names, ["c_1.example", "[::1]"]);
+        assert_eq!(file.services[2].glob, glob, "{said}");
+        assert_eq!(file.services[2].route.server_names, ["c_1.example", "[::1]"]);
     }
 }
 
 #[test]
-fn the_dump_shows_each_host_with_file_and_line_and_no_secret() {
+fn the_dump_shows_each_service_with_file_and_line_and_no_secret() {
     let Ok(ProgramCommand::Print(dump)) =
         (ServicesFileCase { arguments: &["--dump-config"], ..of(TWO) }).load()
     else {
         panic!("no dump")
     };
     for part in [
-        "[host a]\n",
-        "[host b]\n",
+        "[service a]\n",
+        "[service b]\n",
         "[daemon]\n",
-        "/etc/hosts.toml line 11: host.database_url",
-        "/etc/hosts.toml line 5: listen.port",
+        "/etc/services.toml line 11: service.database_url",
+        "/etc/services.toml line 5: listen.port",
         "mysql://u:***@db:3306/a",
         "postgres://u:***@file:5432/db",
     ] {
@@ -171,7 +182,7 @@ fn flags_and_variables_of_the_daemon_win_over_the_file() {
 }
 
 #[test]
-fn what_is_said_of_one_host_is_not_taken_for_all() {
+fn settings_of_one_service_are_not_applied_to_all() {
     let environment = [("DATABASE_URL", "sqlite:///x"), ("NC_dbhost", "x")];
     let (_, hosts, warnings) = ServicesFileCase { environment: &environment, ..of(TWO) }.starts();
     assert_ne!(hosts[0].service.database, hosts[1].service.database);
@@ -179,66 +190,86 @@ fn what_is_said_of_one_host_is_not_taken_for_all() {
     let flag = ServicesFileCase { arguments: &["--database-url=sqlite:///x"], ..of(TWO) }
         .load()
         .unwrap_err();
-    assert!(flag.to_string().contains("database_url = … into its [[host]]"), "{flag}");
+    assert!(flag.to_string().contains("database_url = … into its [[service]]"), "{flag}");
     let both = ServicesFileCase { arguments: &["/etc/config.php"], ..of(TWO) }.load().unwrap_err();
     assert!(both.to_string().contains("Give one of them"), "{both}");
 }
 
 #[test]
-fn mistakes_name_file_line_key_and_remedy() {
-    let host = "[[host]]\nname = \"a\"\n";
+fn errors_name_file_line_key_and_remedy() {
+    let service = "[[service]]\nname = \"a\"\n";
     let cases = [
-        ("port = 1\nx = [", "/etc/hosts.toml line 2: this is no TOML"),
+        ("port = 1\nx = [", "/etc/services.toml line 2: not valid TOML"),
         (
             "loglevel = 1",
-            "/etc/hosts.toml line 1: loglevel: there is no such key here, but drain_time",
+            "/etc/services.toml line 1: loglevel: there is no such key here. The keys are drain_time",
         ),
-        ("lgo = \"info\"\n", "line 1: lgo: there is no such key here. Is log meant?"),
-        ("[listen]\nprot = 1\n", "line 2: listen.prot: there is no such key here. Is port meant?"),
+        ("lgo = \"info\"\n", "line 1: lgo: there is no such key here. Did you mean log?"),
+        (
+            "[listen]\nprot = 1\n",
+            "line 2: listen.prot: there is no such key here. Did you mean port?",
+        ),
         ("[listen]\nport = 1.5\n", "line 2: listen.port: expected a text, a whole number"),
         ("listen = 1\n", "line 1: listen: expected a table that begins with [listen]"),
-        ("log = \"info\"\n", "names no host. Write [[host]]"),
-        ("[host]\nname = \"a\"\n", "line 1: host: expected tables that begin with [[host]]"),
-        ("[[host]]\npath = \"/a\"\n", "line 1: host: it has no name; expected a name"),
-        ("[[host]]\nname = \"A b\"\n", "line 2: host.name: expected a name"),
-        ("[[host]]\nname = \"a\"\nkind = \"ftp\"\n", "line 3: host.kind: this build knows no such"),
-        ("[[host]]\nname = \"a\"\npath = \"a\"\n", "line 3: host.path: expected what the path"),
-        ("[[host]]\nname = \"a\"\nserver_name = \"a/b\"\n", "line 3: host.server_name: expected"),
+        ("log = \"info\"\n", "has no service. Write a [[service]]"),
         (
-            "[[host]]\nname = \"a\"\ndatabse_url = \"\"\n",
-            "host.databse_url: there is no such key here. Is database_url meant?",
+            "[service]\nname = \"a\"\n",
+            "line 1: service: expected tables that begin with [[service]]",
         ),
-        ("[[host]]\nname = \"a\"\nport = 1\n", "line 3: host.port: there is no such key here"),
+        ("[[service]]\npath = \"/a\"\n", "line 1: service: it has no name; expected a name"),
         (
-            "[[host]]\nname = \"a\"\n[[host]]\nname = \"a\"\n",
-            "line 3: host: there is another host a",
+            "[[service]]\nname = \"A b\"\n",
+            "line 2: service.name: \"A b\" is not valid; expected a name",
         ),
         (
-            "[[host]]\nname = \"a\"\n[[host]]\nname = \"b\"\n",
-            "the same requests would be for host a as well",
+            "[[service]]\nname = \"a\"\nkind = \"ftp\"\n",
+            "line 3: service.kind: there is no kind \"ftp\" in this build",
         ),
-        (host, "host a: no database is known"),
+        (
+            "[[service]]\nname = \"a\"\npath = \"a\"\n",
+            "line 3: service.path: \"a\" is not valid; expected a path",
+        ),
+        (
+            "[[service]]\nname = \"a\"\nserver_name = \"a/b\"\n",
+            "line 3: service.server_name: \"a/b\" is not valid; expected",
+        ),
+        (
+            "[[service]]\nname = \"a\"\ndatabse_url = \"\"\n",
+            "service.databse_url: there is no such key here. Did you mean database_url?",
+        ),
+        (
+            "[[service]]\nname = \"a\"\nport = 1\n",
+            "line 3: service.port: there is no such key here",
+        ),
+        (
+            "[[service]]\nname = \"a\"\n[[service]]\nname = \"a\"\n",
+            "line 3: service: there is another service a",
+        ),
+        ("[[service]]\nname = \"a\"\n[[service]]\nname = \"b\"\n", "service a has the same route"),
+        (service, "service a: no database is known"),
     ];
     for (text, expected) in cases {
         let error = error(text);
         assert!(error.contains(expected), "{text}\n{error}\nlacks {expected}");
     }
     let twice =
-        format!("{host}database_url = \"mysql://hunter2@x/y\"\ndatabase_url_file = \"/x\"\n");
+        format!("{service}database_url = \"mysql://hunter2@x/y\"\ndatabase_url_file = \"/x\"\n");
     let error = error(&twice);
     assert!(error.contains("line 4") && error.contains("Set one of them"), "{error}");
     assert!(!error.contains("hunter2"), "{error}");
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn a_missing_file_is_named() {
     let load = load::<NextcloudServiceSettings>(LoadInputs {
         arguments: vec!["notify_push".into()],
         environment: [("NOTIFY_PUSH_CONFIG".to_owned(), "/nowhere.toml".to_owned())].into(),
-        dotenv: Err(io::ErrorKind::NotFound.into()),
-        read: &|_: &Path| Err(io::ErrorKind::NotFound.into()),
-        exists: &|_| false,
+        probes: SystemProbes {
+            siblings: &|_| vec!["somewhere.toml".to_owned(), "other".to_owned()],
+            ..SystemProbes::NONE
+        },
         kinds: &[],
     });
-    assert!(load.unwrap_err().to_string().contains("/nowhere.toml"));
+    let error = load.unwrap_err().to_string();
+    assert!(error.contains("NOTIFY_PUSH_CONFIG: cannot read /nowhere.toml"), "{error}");
 }

@@ -1,111 +1,133 @@
-//! Several hosts of one file, each with settings of its own.
+//! Reads the services of a services file, each with settings of its own.
 
 use crate::config::{
-    ConfigError, EnvironmentVariables, ServiceEntry,
+    ConfigError, EnvironmentVariables, ServiceEntry, Setting,
     layers::{FlagValues, SettingLayers},
     report::SettingsReport,
     service_kind::{ServiceConfigRequest, ServiceKind},
     services_file::ServiceTable,
-    setting,
 };
 use std::path::Path;
 
-/// Variables that replace keys of config.php: of which of several, they don't say.
+/// Variables that replace keys of a config.php: with several services it is unclear of which one.
 const OVERRIDES: &str = "NC_";
 
-/// Reads every host of the file. What is set for one by flags or variables would be set for all of
-/// them, so none of it counts here.
-pub(crate) fn read_services<H>(
-    hosts: Vec<ServiceTable>,
+/// Reads every service of the file. Flags and variables would apply to all of them, so those of a
+/// service's settings don't count here.
+pub(crate) fn read_services<S>(
+    tables: Vec<ServiceTable>,
     daemon: &SettingLayers<'_>,
-    exists: &dyn Fn(&Path) -> bool,
-    kinds: &[ServiceKind<'_, H>],
+    kinds: &[ServiceKind<'_, S>],
     report: &mut SettingsReport,
-) -> Result<Vec<ServiceEntry<H>>, ConfigError> {
+) -> Result<Vec<ServiceEntry<S>>, ConfigError> {
     let environment = daemon.environment.without(OVERRIDES);
-    unused(daemon, kinds, report);
+    warn_unused_variables(daemon, kinds, report);
     let mut entries = Vec::new();
-    for host in hosts {
-        let ServiceTable { name, place, config, glob, .. } = &host;
-        let kind = kind(kinds, None, Some(&host))?;
-        host.only(kind.settings)?;
-        let layers = SettingLayers {
-            flags: FlagValues::new(),
-            environment: EnvironmentVariables::default(),
-            table: host.settings.clone(),
-            read: daemon.read,
-        };
-        let (file, environment) = (config.as_deref(), &environment);
-        let request =
-            ServiceConfigRequest { file, glob: *glob, layers: &layers, environment, exists };
-        report.begin(format!("host {name}"));
-        let warned = report.warnings.len();
-        let read = (kind.read)(&request, report);
-        for warning in report.warnings.iter_mut().skip(warned) {
-            *warning = format!("host {name}: {warning}");
-        }
-        let read = read.map_err(|error| ConfigError::Host(name.clone(), Box::new(error)))?;
-        entries.push(ServiceEntry {
-            name: Some(name.clone()),
-            route: place.clone(),
-            service: read,
-        });
+    for table in tables {
+        entries.push(read_service(&table, daemon, &environment, kinds, report)?);
     }
-    report.begin("daemon");
     Ok(entries)
 }
 
-/// The kind of this name, else the one that a host says it is of, else the first there is.
-pub(crate) fn kind<'k, 'a, H>(
-    kinds: &'k [ServiceKind<'a, H>],
+fn read_service<S>(
+    table: &ServiceTable,
+    daemon: &SettingLayers<'_>,
+    environment: &EnvironmentVariables,
+    kinds: &[ServiceKind<'_, S>],
+    report: &mut SettingsReport,
+) -> Result<ServiceEntry<S>, ConfigError> {
+    let ServiceTable { name, route, config, glob, settings, .. } = table;
+    let kind = kind(kinds, None, Some(table))?;
+    table.only(kind.settings)?;
+    let layers = SettingLayers {
+        flags: FlagValues::new(),
+        environment: EnvironmentVariables::default(),
+        table: settings.clone(),
+        probes: daemon.probes,
+    };
+    let (file, exists) = (config.as_deref(), daemon.probes.exists);
+    let request = ServiceConfigRequest { file, glob: *glob, layers: &layers, environment, exists };
+    report.begin(Some(name.clone()));
+    let first_warning = report.warnings.len();
+    let read = (kind.read)(&request, report);
+    for warning in report.warnings.iter_mut().skip(first_warning) {
+        *warning = format!("service {name}: {warning}");
+    }
+    let service = read.map_err(|error| ConfigError::Service(name.clone(), Box::new(error)))?;
+    report.complete(kind.settings.iter().copied(), &layers)?;
+    Ok(ServiceEntry { name: Some(name.clone()), route: route.clone(), service })
+}
+
+/// The kind of this name, else the kind of a service's table, else the first of the build.
+pub(crate) fn kind<'k, 'a, S>(
+    kinds: &'k [ServiceKind<'a, S>],
     named: Option<&str>,
-    host: Option<&ServiceTable>,
-) -> Result<&'k ServiceKind<'a, H>, ConfigError> {
+    table: Option<&ServiceTable>,
+) -> Result<&'k ServiceKind<'a, S>, ConfigError> {
     let first = kinds.first().ok_or(ConfigError::Missing {
-        what: "this build knows no kind of host",
+        what: "this build has no kind of service",
         remedy: "Build it with one of its features, such as nextcloud",
     })?;
     if let Some(kind) = kinds.iter().find(|kind| Some(kind.name) == named) {
         return Ok(kind);
     }
-    let Some(said) = host.and_then(|host| host.kind.as_ref()) else { return Ok(first) };
-    kinds.iter().find(|kind| kind.name == said.value).ok_or_else(|| {
+    let Some(given) = table.and_then(|table| table.kind.as_ref()) else { return Ok(first) };
+    kinds.iter().find(|kind| kind.name == given.value).ok_or_else(|| {
         let known: Vec<_> = kinds.iter().map(|kind| kind.name).collect();
-        let problem = format!("this build knows no such kind of host, but {}", known.join(", "));
-        ConfigError::invalid(said.source.clone(), problem)
+        let hint = crate::config::nearest(&given.value, &known);
+        let hint = hint.map(|near| format!("Did you mean {near}? "));
+        let problem = format!(
+            "there is no kind {} in this build. {}The kinds are {}",
+            crate::config::repeated(&given.value),
+            hint.unwrap_or_default(),
+            known.join(", ")
+        );
+        ConfigError::invalid(given.source.clone(), problem)
     })
 }
 
-/// With a file of hosts neither a config.php nor a host's flags can be given: of which host?
-pub(crate) fn alone(file: Option<&Path>, layers: &SettingLayers<'_>) -> Result<(), ConfigError> {
-    if file.is_some() {
-        return Err(ConfigError::Usage(
-            "there are a config.php and a file of hosts. Give one of them; in the file of hosts a \
-             Nextcloud is [[host]] with name and config = \"/path/to/config.php\""
-                .into(),
-        ));
+/// With a services file neither a config.php nor the flags of one service can be given: it would be
+/// unclear for which service.
+pub(crate) fn reject_single_service_settings<S>(
+    file: Option<&Path>,
+    layers: &SettingLayers<'_>,
+    kinds: &[ServiceKind<'_, S>],
+) -> Result<(), ConfigError> {
+    if let Some(file) = file {
+        return Err(ConfigError::Usage(format!(
+            "both {} and a services file are given. Give one of them; in the services file write a \
+             [[service]] with name and config = {:?}",
+            file.display(),
+            file
+        )));
     }
-    let given = setting::INSTANCE.iter().find(|setting| layers.flags.contains_key(setting.name));
-    given.map_or(Ok(()), |setting| {
-        let (name, key) = (setting.name, setting.key());
-        Err(ConfigError::Usage(format!(
-            "--{name} is said of a host, and there are several. Write {key} = … into its [[host]]"
-        )))
-    })
+    let mut settings = kinds.iter().flat_map(|kind| kind.settings);
+    match settings.find(|setting| layers.flags.contains_key(setting.name)) {
+        None => Ok(()),
+        Some(setting) => Err(ConfigError::Usage(format!(
+            "--{} belongs to one service, and there are several. Write {} = … into its [[service]]",
+            setting.name,
+            setting.key()
+        ))),
+    }
 }
 
-/// Warns of variables that count for a single host only.
-fn unused<H>(
+/// Warns about variables that only count for a single service.
+fn warn_unused_variables<S>(
     daemon: &SettingLayers<'_>,
-    kinds: &[ServiceKind<'_, H>],
+    kinds: &[ServiceKind<'_, S>],
     report: &mut SettingsReport,
 ) {
-    for setting in kinds.iter().flat_map(|kind| kind.settings) {
+    let mut settings: Vec<&Setting> = kinds.iter().flat_map(|kind| kind.settings).collect();
+    settings.sort_unstable_by_key(|setting| setting.name);
+    settings.dedup_by_key(|setting| setting.name);
+    for setting in settings {
         for layer in daemon.environment.layers() {
             if layer.get(setting.variable).is_some_and(|value| !value.is_empty()) {
                 let (source, key) = (layer.source(setting.variable), setting.key());
                 report.warn(format!(
-                    "{source}: not used, as there is a file of hosts. Write {key} into [[host]]"
+                    "{source}: not used, since there is a services file. Write {key} into a \
+                     [[service]]"
                 ));
             }
         }

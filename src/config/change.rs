@@ -1,11 +1,17 @@
-//! What differs between the settings in force and those that were read again.
+//! The difference between the settings in force and those that were read again, from their rows.
 
+use super::{
+    ServiceName, SettingRow,
+    setting::{Setting, SettingEffect},
+};
 use std::fmt;
 
-/// A setting that has another value than before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A setting whose value is another than before.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingChange {
-    /// What an operator calls it.
+    /// The service it belongs to, where there are several.
+    pub service: Option<ServiceName>,
+    /// Its variable, or its name where it has none.
     pub name: &'static str,
     /// When it takes effect.
     pub effect: ChangeEffect,
@@ -21,12 +27,16 @@ pub enum ChangeEffect {
 }
 
 impl SettingChange {
-    /// Other hosts than those that were started with.
-    pub const SERVICES: Self = Self { name: "the list of hosts", effect: ChangeEffect::AtRestart };
+    /// Other services than those that were started.
+    pub const SERVICES: Self =
+        Self { service: None, name: "the list of services", effect: ChangeEffect::AtRestart };
 }
 
 impl fmt::Display for SettingChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(service) = &self.service {
+            write!(f, "service {service}: ")?;
+        }
         match self.effect {
             ChangeEffect::Immediately => write!(f, "{} changed: in effect now", self.name),
             ChangeEffect::AtRestart => write!(
@@ -38,19 +48,34 @@ impl fmt::Display for SettingChange {
     }
 }
 
-/// A part of settings with its names; whether it is the same in both.
-pub type SettingComparison<S> = (&'static str, fn(&S, &S) -> bool);
+/// Compares the rows in force with new ones and takes over those that take effect at once. A
+/// setting that waits for a restart is reported at every reload until then.
+pub fn apply_rows(in_force: &mut [SettingRow], new: &[SettingRow]) -> Vec<SettingChange> {
+    let mut changes = Vec::new();
+    for row in in_force {
+        let same = |other: &&SettingRow| other.name == row.name && other.service == row.service;
+        let Some(fresh) = new.iter().find(same) else { continue };
+        if fresh.exact == row.exact {
+            continue;
+        }
+        let effect = effect(row, fresh);
+        let name = row.setting.map_or(row.name, |setting: Setting| setting.variable);
+        changes.push(SettingChange { service: row.service.clone(), name, effect });
+        if effect == ChangeEffect::Immediately {
+            row.clone_from(fresh);
+        }
+    }
+    changes
+}
 
-/// Every part that differs, those that take effect at once first.
-pub fn differing<S>(
-    live: &[SettingComparison<S>],
-    fixed: &[SettingComparison<S>],
-    old: &S,
-    new: &S,
-) -> Vec<SettingChange> {
-    let with = |effect| move |(name, same): &SettingComparison<S>| (*name, *same, effect);
-    let parts = live.iter().map(with(ChangeEffect::Immediately));
-    let parts = parts.chain(fixed.iter().map(with(ChangeEffect::AtRestart)));
-    let differ = parts.filter(|(_, same, _)| !same(old, new));
-    differ.map(|(name, _, effect)| SettingChange { name, effect }).collect()
+fn effect(before: &SettingRow, after: &SettingRow) -> ChangeEffect {
+    match before.setting.map(|setting| setting.effect) {
+        Some(SettingEffect::Live) => ChangeEffect::Immediately,
+        Some(SettingEffect::LiveWhileSet) if before.is_set && after.is_set => {
+            ChangeEffect::Immediately
+        }
+        Some(SettingEffect::LiveWhileSet | SettingEffect::AtStart) | None => {
+            ChangeEffect::AtRestart
+        }
+    }
 }

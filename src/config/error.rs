@@ -1,15 +1,23 @@
-//! Why the daemon cannot start with the settings it was given.
+//! Why the daemon can't start with the settings it was given.
 
-use super::SettingSource;
-use std::{io, path::PathBuf};
+use super::{ServiceName, Setting, SettingSource, SystemProbes, ValueFault, nearest::nearest};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-/// A fault in the settings. The text names place and remedy, and never a value: it may be a secret.
+/// The most characters of a wrong value that are repeated.
+const MAX_REPEATED: usize = 60;
+
+/// A fault in the settings. The text names place and remedy, and the wrong value unless it is a
+/// secret.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The command line is not understood.
     #[error("{0}")]
     Usage(String),
-    /// A value can't be what it is.
+    /// A value that is not valid.
     #[error("{at}: {problem}")]
     Invalid {
         /// Where it was given.
@@ -17,7 +25,7 @@ pub enum ConfigError {
         /// What is wrong and what was expected.
         problem: String,
     },
-    /// A value in the host's file could not be evaluated, and nothing else gives it.
+    /// A value in the service's own file could not be evaluated, and no other layer gives it.
     #[error("{at} could not be evaluated: {why}. {remedy}")]
     NotEvaluated {
         /// Where it was given.
@@ -27,55 +35,63 @@ pub enum ConfigError {
         /// What would supply it.
         remedy: &'static str,
     },
-    /// A line of the file of hosts can't be read.
+    /// A line of the services file can't be read.
     #[error("{} line {line}: {problem}", file.display())]
     Line {
         /// The file.
-        file: std::sync::Arc<std::path::Path>,
+        file: Arc<Path>,
         /// The line, from 1.
         line: u32,
         /// What was expected.
         problem: String,
     },
-    /// The file of hosts can't be read.
+    /// A file that a setting names can't be read.
     #[error(
-        "cannot read {}; check the path, and that the user who runs notify_push may read it",
+        "{named_by}: cannot read {}; {hint}check the path, and that the user who runs notify_push \
+         may read it",
         path.display()
     )]
-    HostsFile {
+    Unreadable {
+        /// The variable, flag or key that names the file.
+        named_by: String,
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// A similar file in the same folder, as a question; else empty.
+        hint: String,
+        /// The system's reason.
         source: io::Error,
     },
     /// A line in the environment file can't be read.
     #[error(
-        "environment file line {line}: this is no NAME=value. Quote values that hold blanks, quotes or # signs"
+        "environment file {} line {line}: not of the form NAME=value. Quote values that contain \
+         blanks, quotes or # signs",
+        file.display()
     )]
-    DotEnv {
+    EnvironmentFile {
+        /// The file.
+        file: PathBuf,
         /// The line, from 1.
         line: usize,
     },
     /// A variable and its `*_FILE` twin are both set.
     #[error("{variable} and {variable}_FILE are both set. Set one of them")]
-    Twice {
+    GivenTwice {
         /// The variable without `_FILE`.
         variable: &'static str,
     },
-    /// The file named by a `*_FILE` variable can't be read.
+    /// Two listeners with the same port or socket.
     #[error(
-        "{variable}: cannot read {}; check the path, and that the user who runs notify_push may \
-         read it", path.display()
+        "{first} and {second} are both {place}. Give each listener a port or socket of its own"
     )]
-    SecretFile {
-        /// The variable.
-        variable: String,
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
+    Conflict {
+        /// The variable of one.
+        first: &'static str,
+        /// The variable of the other.
+        second: &'static str,
+        /// The port or path.
+        place: String,
     },
-    /// Something that can't be done without.
+    /// A value that is required and missing.
     #[error("{what}. {remedy}")]
     Missing {
         /// What is missing.
@@ -83,10 +99,10 @@ pub enum ConfigError {
         /// What would supply it.
         remedy: &'static str,
     },
-    /// In what is said of one of several hosts.
-    #[error("host {0}")]
-    Host(super::ServiceName, #[source] Box<ConfigError>),
-    /// The host's own file can't be read.
+    /// An error in the settings of one of several services.
+    #[error("service {0}")]
+    Service(ServiceName, #[source] Box<ConfigError>),
+    /// The service's own file can't be read.
     #[error(transparent)]
     File(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -101,8 +117,76 @@ impl ConfigError {
         }
     }
 
-    /// A value that can't be what it is.
+    /// A value that is not valid, where `problem` says everything.
     pub fn invalid(at: SettingSource, problem: impl Into<String>) -> Self {
         Self::Invalid { at, problem: problem.into() }
+    }
+
+    /// A value of a setting that is not valid; repeats it unless it is a secret.
+    pub fn invalid_value(
+        at: SettingSource,
+        setting: Setting,
+        text: &str,
+        fault: ValueFault,
+    ) -> Self {
+        let ValueFault { entry, expected } = fault;
+        let problem = match entry.as_deref().unwrap_or(text) {
+            _ if setting.is_secret() => expected,
+            wrong => format!("{} is not valid; {expected}", repeated(wrong)),
+        };
+        Self::Invalid { at, problem }
+    }
+
+    /// A file that can't be read, with the most similar name in its folder.
+    pub fn unreadable(
+        named_by: impl Into<String>,
+        path: &Path,
+        source: io::Error,
+        probes: &SystemProbes<'_>,
+    ) -> Self {
+        let hint = match source.kind() {
+            io::ErrorKind::NotFound => similar_file(path, &(probes.siblings)(path)),
+            _ => None,
+        };
+        let hint = hint.map(|near| format!("did you mean {}? Else ", near.display()));
+        Self::Unreadable {
+            named_by: named_by.into(),
+            path: path.to_owned(),
+            hint: hint.unwrap_or_default(),
+            source,
+        }
+    }
+}
+
+fn similar_file(path: &Path, siblings: &[String]) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    nearest(name, siblings).map(|near| path.with_file_name(near))
+}
+
+/// A wrong value in quotes, without control characters, without a URL's login, and not too long.
+pub(crate) fn repeated(text: &str) -> String {
+    let without_login = match (text.find("://"), text.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => {
+            format!("{}***{}", &text[..scheme + 3], &text[at..])
+        }
+        _ => text.to_owned(),
+    };
+    let mut shown: String = without_login.chars().take(MAX_REPEATED).collect();
+    if shown.len() < without_login.len() {
+        shown.push('…');
+    }
+    format!("{shown:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::repeated;
+
+    #[test]
+    fn wrong_values_are_repeated_without_logins_and_within_bounds() {
+        assert_eq!(repeated("http"), "\"http\"");
+        assert_eq!(repeated("a\nb"), "\"a\\nb\"");
+        assert_eq!(repeated("http://u:hunter2@peer:1/"), "\"http://***@peer:1/\"");
+        assert!(repeated(&"x".repeat(1000)).chars().count() < 70);
     }
 }

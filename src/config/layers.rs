@@ -1,54 +1,32 @@
-//! The layers above the host's file: command line over environment over `.env` over the file of hosts.
+//! The layers above a service's own file: command line over environment over environment file over
+//! services file.
 
 use super::{
-    ConfigError, EnvironmentVariables, SettingSource, SourcedValue,
+    ConfigError, EnvironmentVariables, SettingSource, SourcedValue, SystemProbes, ValueFault,
     environment::EnvironmentLayer,
+    read::or_default,
     services_file::{SettingTable, TableValue},
-    setting::{Setting, SettingKind},
+    setting::{Setting, SettingKind, ValueFormat},
 };
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::{self, Read as _},
-    path::Path,
-};
+use std::{collections::BTreeMap, io, net::IpAddr, path::Path};
 
-/// Reads a small text file; see [`read_text`].
-pub type ReadFile<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
-
-/// In bytes: a thousand hosts in a file of hosts, a kilobyte each; no secret is longer.
-const MAX_FILE: u64 = 1 << 20;
-
-/// Reads a small text file from disk: what [`ReadFile`] is outside of tests.
-///
-/// # Errors
-/// When it can't be read, is larger than a mebibyte or no UTF-8.
-pub fn read_text(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(MAX_FILE + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_FILE {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(text)
-}
-
-/// What the flags say: the setting's name to its values; a switch's value is `true`.
+/// The values of the flags by the setting's name; a switch has the value `true`.
 pub type FlagValues = BTreeMap<&'static str, Vec<String>>;
 
-/// Command line, environment and file of hosts, in which settings are looked up.
+/// Command line, environment and services file, in which settings are looked up.
 pub struct SettingLayers<'a> {
     pub(crate) flags: FlagValues,
     pub(crate) environment: EnvironmentVariables,
     pub(crate) table: SettingTable,
-    pub(crate) read: ReadFile<'a>,
+    pub(crate) probes: SystemProbes<'a>,
 }
 
 impl SettingLayers<'_> {
-    /// All values given for a setting in the strongest layer that has any; one, unless a flag was
-    /// repeated.
+    /// All values of a setting in the strongest layer that has any; several only for a repeated
+    /// flag or a list in the services file.
     ///
     /// # Errors
-    /// [`ConfigError`]: a file of a secret that can't be read, or a variable given twice.
+    /// [`ConfigError`]: a secret's file that can't be read, or a variable given twice.
     pub fn texts(
         &self,
         setting: Setting,
@@ -73,11 +51,11 @@ impl SettingLayers<'_> {
         }
     }
 
-    /// The value of a setting, made into what it stands for. `parse` fails with what it expected.
+    /// The parsed value of a setting. `parse` fails with the format that it expected.
     ///
     /// # Errors
-    /// [`ConfigError`] with where it was given.
-    pub fn get<T, E: Into<String>>(
+    /// [`ConfigError`] with the place of the value, and the value itself unless it is a secret.
+    pub fn get<T, E: Into<ValueFault>>(
         &self,
         setting: Setting,
         parse: impl Fn(&str) -> Result<T, E>,
@@ -90,16 +68,52 @@ impl SettingLayers<'_> {
         };
         match parse(&text) {
             Ok(value) => Ok(Some(SourcedValue { value, source })),
-            Err(problem) => Err(ConfigError::invalid(source, problem)),
+            Err(fault) => Err(ConfigError::invalid_value(source, setting, &text, fault.into())),
         }
     }
 
-    /// Reads a file that a setting names, as [`read_text`] does.
+    /// The parsed value of a setting, or its default from the table.
     ///
     /// # Errors
-    /// What the system says.
+    /// [`ConfigError`], as [`SettingLayers::get`].
+    pub fn get_or_default<T, E: Into<ValueFault>>(
+        &self,
+        setting: Setting,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<SourcedValue<T>, ConfigError> {
+        or_default(self.get(setting, &parse)?, setting, parse)
+    }
+
+    /// Reads a file that a setting names.
+    ///
+    /// # Errors
+    /// The system's.
     pub fn read(&self, path: &Path) -> io::Result<String> {
-        (self.read)(path)
+        (self.probes.read)(path)
+    }
+
+    /// The addresses of a host name; empty if it doesn't resolve.
+    pub fn resolve(&self, name: &str) -> Vec<IpAddr> {
+        (self.probes.resolve)(name)
+    }
+
+    /// One warning for each port variable that Kubernetes injected for a Service of that name.
+    pub(crate) fn service_link_warnings(&self, settings: &[Setting]) -> Vec<String> {
+        let layers = self.environment.layers();
+        let links = settings.iter().flat_map(|setting| {
+            layers.iter().filter_map(move |layer| {
+                let text = layer.get(setting.variable)?;
+                is_service_link(*setting, text).then(|| {
+                    format!(
+                        "{}: {text} is no port but a link that Kubernetes injects for a Service; \
+                         ignored. Set enableServiceLinks: false in the pod, or --{}",
+                        layer.source(setting.variable),
+                        setting.name
+                    )
+                })
+            })
+        });
+        links.collect()
     }
 
     fn variable(
@@ -107,21 +121,23 @@ impl SettingLayers<'_> {
         layer: &EnvironmentLayer<'_>,
         setting: Setting,
     ) -> Result<Option<SourcedValue<String>>, ConfigError> {
-        let usable = |text: &&str| setting.kind == SettingKind::MayBeEmpty || !text.is_empty();
+        let usable = |text: &&str| {
+            (setting.kind == SettingKind::MayBeEmpty || !text.is_empty())
+                && !is_service_link(setting, text)
+        };
         let plain = layer.get(setting.variable).filter(usable);
-        let file_variable = format!("{}_FILE", setting.variable);
-        let file = layer
-            .get(&file_variable)
-            .filter(|path| setting.kind == SettingKind::Secret && !path.is_empty());
+        let file_variable = setting.file_variable();
+        let file = file_variable.as_deref().and_then(|variable| layer.get(variable));
+        let file = file.filter(|path| !path.is_empty());
         match (plain, file) {
-            (Some(_), Some(_)) => Err(ConfigError::Twice { variable: setting.variable }),
+            (Some(_), Some(_)) => Err(ConfigError::GivenTwice { variable: setting.variable }),
             (Some(text), None) => {
                 let source = layer.source(setting.variable);
                 Ok(Some(SourcedValue { value: text.to_owned(), source }))
             }
-            (None, Some(path)) => {
-                self.secret_file(file_variable.clone(), Path::new(path)).map(Some)
-            }
+            (None, Some(path)) => self
+                .secret_file(file_variable.clone().unwrap_or_default(), Path::new(path))
+                .map(Some),
             (None, None) => Ok(None),
         }
     }
@@ -131,42 +147,19 @@ impl SettingLayers<'_> {
         variable: String,
         path: &Path,
     ) -> Result<SourcedValue<String>, ConfigError> {
-        match (self.read)(path) {
+        match self.read(path) {
             Ok(text) => {
                 let value = text.strip_suffix('\n').unwrap_or(&text);
                 let value = value.strip_suffix('\r').unwrap_or(value).to_owned();
                 Ok(SourcedValue { value, source: SettingSource::SecretFile(variable) })
             }
-            Err(source) => Err(ConfigError::SecretFile { variable, path: path.to_owned(), source }),
+            Err(source) => Err(ConfigError::unreadable(variable, path, source, &self.probes)),
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::read_text;
-    use crate::config::{services_file, services_file::MAX_SERVICES};
-    use std::fmt::Write as _;
-
-    #[test]
-    fn a_file_that_never_ends_is_not_read_to_its_end() {
-        let error = read_text("/dev/zero".as_ref()).unwrap_err();
-        assert_eq!(error.kind(), std::io::ErrorKind::FileTooLarge);
-    }
-
-    #[test]
-    fn as_many_hosts_as_there_may_be_fit_into_a_file_with_all_their_settings() {
-        let mut text = String::new();
-        for number in 0..MAX_SERVICES {
-            let settings = format!("database_url = \"mysql://user:{:x<700}@db/name\"", "");
-            write!(text, "[[host]]\nname = \"n{number}\"\npath = \"/n{number}\"\n{settings}\n")
-                .unwrap();
-        }
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), &text).unwrap();
-        let text = read_text(file.path()).unwrap();
-        let hosts =
-            services_file::parse(file.path(), &text).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(hosts.hosts.len(), MAX_SERVICES);
-    }
+/// Whether a port's variable holds what Kubernetes injects for a Service: `tcp://10.0.0.1:9000`.
+fn is_service_link(setting: Setting, text: &str) -> bool {
+    setting.format == ValueFormat::Port
+        && ["tcp://", "udp://", "sctp://"].iter().any(|scheme| text.starts_with(scheme))
 }

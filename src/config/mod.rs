@@ -1,41 +1,37 @@
-//! Settings in layers: default < config.php < environment < command line.
+//! Settings: declared once in tables, read in layers (default < service's own file < services file <
+//! environment file < environment < command line), reported and compared as rows.
 //!
-//! [`crate::cli::load()`] is handed everything as values: arguments, environment, `.env`, and how to read the
-//! host's own file, which this module knows only as a [`FileLayer`].
-
-pub(crate) mod recent_map;
-pub mod secret;
-pub mod service_entry;
-pub use service_entry::{ServiceEntry, ServiceName, ServiceRoute};
-pub mod read;
-pub mod url;
+//! [`crate::cli::load()`] gets arguments, environment and access to files as values, so that tests
+//! decide what is there.
 
 pub mod change;
-
 mod environment;
 mod error;
-
 pub mod layers;
+mod nearest;
+pub mod parse;
+mod probes;
+pub mod read;
+pub(crate) mod recent_map;
+pub mod report;
+pub mod secret;
+pub mod service_entry;
 pub mod service_kind;
 pub mod services_file;
-
-pub mod parse;
-pub mod report;
-
 pub mod setting;
-
 mod source;
+pub mod url;
 
-pub use change::{ChangeEffect, SettingChange};
-
+pub use change::{ChangeEffect, SettingChange, apply_rows};
 pub use environment::EnvironmentVariables;
 pub use error::ConfigError;
-
-pub use layers::{ReadFile, SettingLayers, read_text};
-pub use parse::{header, network};
+pub(crate) use error::repeated;
+pub use layers::SettingLayers;
+pub(crate) use nearest::nearest;
+pub use parse::{ValueFault, header, network};
+pub use probes::{ReadFile, SystemProbes, read_text};
 pub use report::{SettingRow, SettingsReport};
-pub use service_kind::{
-    DEFAULT_PORT, ServiceAction, ServiceConfigRequest, ServiceFlag, ServiceKind,
-};
-pub use setting::{INSTANCE, Setting, SettingKind};
+pub use service_entry::{ServiceEntry, ServiceName, ServiceRoute};
+pub use service_kind::{ServiceAction, ServiceConfigRequest, ServiceKind};
+pub use setting::{Setting, SettingKind};
 pub use source::{ConfigFileValue, SettingSource, SourcedValue};

@@ -1,14 +1,43 @@
-//! Texts into values. Each function fails with what it expected, never with what it got.
+//! Parses the texts of settings. Each function fails with the format that it expected; only
+//! [`ValueFault`] may name the faulty entry of a list.
 
 use crate::telemetry::log::{LogFilter, LogFilterError, LogStyle};
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
-/// What was expected.
+/// The format that a parser expected.
 pub type ExpectedFormat = String;
 
-/// Yes or no.
+/// Why a text is not valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueFault {
+    /// The faulty entry of a list; none if it is the whole text.
+    pub entry: Option<String>,
+    /// The format that was expected.
+    pub expected: ExpectedFormat,
+}
+
+impl ValueFault {
+    /// A fault of one entry of a list.
+    pub fn entry(entry: &str, expected: &str) -> Self {
+        Self { entry: Some(entry.to_owned()), expected: expected.to_owned() }
+    }
+}
+
+impl From<ExpectedFormat> for ValueFault {
+    fn from(expected: ExpectedFormat) -> Self {
+        Self { entry: None, expected }
+    }
+}
+
+impl From<&str> for ValueFault {
+    fn from(expected: &str) -> Self {
+        Self { entry: None, expected: expected.to_owned() }
+    }
+}
+
+/// Parses a switch.
 pub fn switch(text: &str) -> Result<bool, ExpectedFormat> {
     match text.trim().to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
@@ -17,29 +46,29 @@ pub fn switch(text: &str) -> Result<bool, ExpectedFormat> {
     }
 }
 
-/// A port; 0: any.
+/// Parses a port; 0 means any free one.
 pub fn port(text: &str) -> Result<u16, ExpectedFormat> {
     text.trim().parse().map_err(|_| "expected a port number from 0 to 65535".into())
 }
 
-/// A number from 0 on.
+/// Parses a number from 0 on.
 pub fn count<N: std::str::FromStr>(text: &str) -> Result<N, ExpectedFormat> {
     text.trim().parse().map_err(|_| "expected a number that is not negative, nor huge".into())
 }
 
-/// A number from 1 on.
+/// Parses a number from 1 on.
 pub fn positive(text: &str) -> Result<usize, ExpectedFormat> {
     count(text).ok().filter(|number| *number > 0).ok_or("expected a number from 1 on".into())
 }
 
-/// A prefix length.
+/// Parses the length of an address prefix.
 pub fn bits(text: &str, most: u8) -> Result<u8, ExpectedFormat> {
     let bits = text.trim().trim_start_matches('/').parse().ok();
     bits.filter(|bits| (1..=most).contains(bits))
         .ok_or_else(|| format!("expected a number of bits from 1 to {most}"))
 }
 
-/// An address without a port.
+/// Parses an IP address without a port.
 pub fn address(text: &str) -> Result<IpAddr, ExpectedFormat> {
     let text = text.trim();
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
@@ -48,22 +77,22 @@ pub fn address(text: &str) -> Result<IpAddr, ExpectedFormat> {
     })
 }
 
-/// `0660`, `660`, `0o660`.
+/// Parses permissions in octal: `0660`, `660`, `0o660`.
 pub fn permissions(text: &str) -> Result<u32, ExpectedFormat> {
     let digits = text.trim().trim_start_matches("0o");
     let bits = u32::from_str_radix(digits, 8).ok().filter(|bits| *bits <= 0o777);
     bits.ok_or_else(|| "expected permissions in octal, such as 0660".into())
 }
 
-/// A path, as it is.
+/// Takes a path as it is.
 pub fn path(text: &str) -> Result<PathBuf, ExpectedFormat> {
     Ok(PathBuf::from(text))
 }
 
-/// The longest time that can be set: a hundred years and more.
+/// The longest duration, in seconds: more than a hundred years.
 const MAX_SECONDS: u64 = 1 << 32;
 
-/// Seconds; with `s`, `m`, `h` or `d` behind the number, what they say.
+/// Parses a duration: seconds, or a number with `s`, `m`, `h` or `d`.
 pub fn duration(text: &str) -> Result<Duration, ExpectedFormat> {
     let text = text.trim();
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -82,12 +111,12 @@ pub fn duration(text: &str) -> Result<Duration, ExpectedFormat> {
         .ok_or_else(|| "expected a number of seconds, or a time such as 90s, 15m, 1h".into())
 }
 
-/// What to log.
+/// Parses a log filter.
 pub fn filter(text: &str) -> Result<LogFilter, ExpectedFormat> {
     LogFilter::parse(text).map_err(|error: LogFilterError| error.to_string())
 }
 
-/// How the log looks.
+/// Parses the format of the log.
 pub fn log_style(text: &str) -> Result<LogStyle, ExpectedFormat> {
     match text.trim() {
         "text" => Ok(LogStyle::Text),
@@ -96,25 +125,58 @@ pub fn log_style(text: &str) -> Result<LogStyle, ExpectedFormat> {
     }
 }
 
-/// The parts of a list with commas or blanks between.
+/// The entries of a list, separated by commas or blanks.
 pub fn list(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| c == ',' || c.is_whitespace()).filter(|part| !part.is_empty())
 }
 
-/// An address or a network (`10.0.0.0/8`).
+/// Parses an address or a network (`10.0.0.0/8`).
 pub fn network(text: &str) -> Option<IpNet> {
     let text = text.trim();
     let net = text.parse::<IpNet>().map(|net| net.trunc()).ok();
     net.or_else(|| text.parse::<IpAddr>().map(|address| address.to_canonical().into()).ok())
 }
 
-/// Several of them.
-pub fn networks(text: &str) -> Result<Vec<IpNet>, ExpectedFormat> {
-    let networks = list(text).map(network).collect::<Option<Vec<_>>>();
-    networks.ok_or_else(|| "expected addresses and networks such as 127.0.0.1, 10.0.0.0/8".into())
+/// Parses a list of addresses and networks.
+pub fn networks(text: &str) -> Result<Vec<IpNet>, ValueFault> {
+    let parse = |entry: &str| network(entry).ok_or_else(|| ValueFault::entry(entry, NETWORKS));
+    list(text).map(parse).collect()
 }
 
-/// A header's name, also as PHP and config.php write it: `HTTP_X_FORWARDED_FOR`.
+const NETWORKS: &str = "expected addresses and networks such as 127.0.0.1, 10.0.0.0/8";
+
+/// An entry of a list of proxies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProxyEntry {
+    /// An address or a network.
+    Network(IpNet),
+    /// The name of a host or container, to be resolved.
+    HostName(String),
+}
+
+/// Parses a list of addresses, networks and host names.
+pub fn proxy_entries(text: &str) -> Result<Vec<ProxyEntry>, ValueFault> {
+    let parse = |entry: &str| match network(entry) {
+        Some(network) => Ok(ProxyEntry::Network(network)),
+        None if is_host_name(entry) => Ok(ProxyEntry::HostName(entry.to_owned())),
+        None => Err(ValueFault::entry(
+            entry,
+            "expected addresses, networks and host names such as 127.0.0.1, 10.0.0.0/8, proxy",
+        )),
+    };
+    list(text).map(parse).collect()
+}
+
+/// Whether a text can be the name of a host or container; digits and dots alone are a mistyped
+/// address.
+fn is_host_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    let labels = |label: &str| !label.is_empty() && label.chars().all(plain);
+    text.chars().any(|c| c.is_ascii_alphabetic())
+        && text.trim_end_matches('.').split('.').all(labels)
+}
+
+/// Parses a header's name, also in PHP's form `HTTP_X_FORWARDED_FOR`.
 pub fn header(text: &str) -> Option<HeaderName> {
     let text = text.trim();
     let name = match text.strip_prefix("HTTP_") {
@@ -124,21 +186,21 @@ pub fn header(text: &str) -> Option<HeaderName> {
     HeaderName::from_bytes(name.as_bytes()).ok()
 }
 
-/// Several of them, one at least.
-pub fn headers(text: &str) -> Result<Vec<HeaderName>, ExpectedFormat> {
-    let names = list(text).map(header).collect::<Option<Vec<_>>>();
-    names
-        .filter(|names| !names.is_empty())
-        .ok_or_else(|| "expected names of headers such as X-Forwarded-For".into())
+/// Parses a list of at least one header's name.
+pub fn headers(text: &str) -> Result<Vec<HeaderName>, ValueFault> {
+    const EXPECTED: &str = "expected names of headers such as X-Forwarded-For";
+    let parse = |entry: &str| header(entry).ok_or_else(|| ValueFault::entry(entry, EXPECTED));
+    let names: Vec<_> = list(text).map(parse).collect::<Result<_, _>>()?;
+    if names.is_empty() { Err(EXPECTED.into()) } else { Ok(names) }
 }
 
-/// What can stand in a header.
+/// Parses a text that is valid in a header.
 pub fn user_agent(text: &str) -> Result<String, ExpectedFormat> {
     HeaderValue::from_str(text).map_err(|_| "expected text without line breaks".to_owned())?;
     Ok(text.to_owned())
 }
 
-/// `major.minor.patch`
+/// Parses a version: `major.minor.patch`.
 pub fn version(text: &str) -> Result<String, ExpectedFormat> {
     let text = text.trim();
     let numeric = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
@@ -149,7 +211,7 @@ pub fn version(text: &str) -> Result<String, ExpectedFormat> {
     }
 }
 
-/// What names of tables begin with.
+/// Parses the prefix of table names.
 pub fn table_prefix(text: &str) -> Result<String, ExpectedFormat> {
     if text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         Ok(text.to_owned())
@@ -163,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn switches_take_what_people_write() {
+    fn switches_accept_the_usual_words() {
         for text in ["true", "1", "YES", "on "] {
             assert_eq!(switch(text), Ok(true), "{text}");
         }
@@ -183,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_have_units_and_an_end() {
+    fn durations_have_units_and_a_maximum() {
         assert_eq!(duration("15"), Ok(Duration::from_secs(15)));
         assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
         for text in ["", "h", "-1", "1.5", "1w", "99999999999999999999", "9999999999d"] {
@@ -203,6 +265,19 @@ mod tests {
         let found = networks("10.1.2.3/8, ::ffff:192.0.2.1 fd00::/8").unwrap();
         let found: Vec<_> = found.iter().map(ToString::to_string).collect();
         assert_eq!(found, ["10.0.0.0/8", "192.0.2.1/32", "fd00::/8"]);
-        assert!(networks("proxy.example.org").is_err());
+        let fault = networks("10.0.0.0/8, proxy.example.org").unwrap_err();
+        assert_eq!(fault.entry.as_deref(), Some("proxy.example.org"));
+    }
+
+    #[test]
+    fn proxies_may_be_host_names_but_not_mistyped_addresses() {
+        let entries = proxy_entries("traefik 10.0.0.0/8,proxy_1.example").unwrap();
+        let name = |name: &str| ProxyEntry::HostName(name.into());
+        let network = ProxyEntry::Network("10.0.0.0/8".parse().unwrap());
+        assert_eq!(entries, [name("traefik"), network, name("proxy_1.example")]);
+        for wrong in ["10.0.0.300", "10.0.0.0/99", "a/b", "http://proxy", "a..b"] {
+            let fault = proxy_entries(&format!("10.0.0.1,{wrong}")).unwrap_err();
+            assert_eq!(fault.entry.as_deref(), Some(wrong));
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! A string that must never be printed: passwords, tokens, the host's secret.
+//! A string that must never be printed: passwords, tokens, the service's secret.
 
 use std::fmt;
 use zeroize::{Zeroize, ZeroizeOnDrop};

@@ -1,4 +1,4 @@
-//! What a service is called, and which requests are its own.
+//! The name of a service, and which requests are routed to it.
 
 use std::{fmt, sync::Arc};
 
@@ -10,14 +10,14 @@ impl ServiceName {
     /// The longest name, in bytes.
     pub const MAX: usize = 32;
 
-    /// A name, if this can be one.
+    /// A name, if the text is a valid one.
     pub fn parse(text: &str) -> Option<Self> {
         let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         let good = (1..=Self::MAX).contains(&text.len()) && text.bytes().all(fits);
         good.then(|| Self(text.into()))
     }
 
-    /// The name.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -29,29 +29,29 @@ impl fmt::Display for ServiceName {
     }
 }
 
-/// Which of a listener's requests are for a service: all, unless something is said.
+/// Which of a listener's requests are for a service: all by default.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ServiceRoute {
-    /// The names that clients know the service by (`Host` header), lower case; empty: any.
+    /// The names that clients use for the service (`Host` header), lower case; empty: any.
     pub server_names: Vec<String>,
-    /// What the path begins with: `/a`, without a slash at its end; empty: anything.
+    /// The prefix of the path: `/a`, without a slash at its end; empty: any.
     pub path: String,
 }
 
-/// A service in the settings. `H` is whatever its kind makes of what is said of it.
+/// A service in the settings. `S` is what its kind makes of its settings.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ServiceEntry<H> {
-    /// Its name; none where it is the only one and nobody gave it a name.
+pub struct ServiceEntry<S> {
+    /// Its name; none if it is the only one and has no name.
     pub name: Option<ServiceName>,
     /// Which requests are for it.
     pub route: ServiceRoute,
-    /// The service.
-    pub service: H,
+    /// The service, ready to start.
+    pub service: S,
 }
 
-impl<H> ServiceEntry<H> {
-    /// The only service of a daemon: without a name, and every request is for it.
-    pub fn only(service: H) -> Self {
+impl<S> ServiceEntry<S> {
+    /// The only service of a daemon: without a name, and every request is routed to it.
+    pub fn only(service: S) -> Self {
         Self { name: None, route: ServiceRoute::default(), service }
     }
 }

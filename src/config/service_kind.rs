@@ -1,78 +1,63 @@
-//! The kinds of host, as the settings know them: a name, and who reads what is said of one.
+//! The kinds of service as the settings know them: a name, a list of settings, and a reader.
 
-use super::{ConfigError, EnvironmentVariables, Setting, SettingLayers, SettingsReport};
+use super::{
+    ConfigError, EnvironmentVariables, Setting, SettingLayers, SettingsReport, setting::PORT,
+};
 use std::path::Path;
 
-/// The clients' port of the first service, which is the original daemon's.
-pub const DEFAULT_PORT: u16 = 7867;
-
-/// A kind of host; `H` is what it makes of its settings.
-pub struct ServiceKind<'a, H> {
-    /// What it is called: `nextcloud`. `notify_push <name>` serves one of it, and nothing else.
+/// A kind of service; `S` is what it makes of its settings.
+pub struct ServiceKind<'a, S> {
+    /// The name: `nextcloud`. The command `notify_push <name>` serves one service of this kind.
     pub name: &'static str,
-    /// What that does, for the help.
+    /// One sentence about that command; empty if there is none.
     pub about: &'static str,
-    /// What `--config` names there, if such a host has a file of its own.
+    /// Help for `--config` of that command, if such a service has a file of its own.
     pub file: Option<&'static str>,
-    /// The port for clients there, unless it is said.
-    pub port: u16,
-    /// What can be set for one.
+    /// The port for clients, with the default of this kind.
+    pub port: Setting,
+    /// The settings of a service of this kind.
     pub settings: &'a [Setting],
-    /// The flags for it, under its name.
-    pub flags: &'a [ServiceFlag],
-    /// What can be asked of one by a word.
+    /// What the command can do besides serving.
     pub actions: &'a [ServiceAction],
-    /// Help for these.
+    /// Help for these actions.
     pub action: &'static str,
-    /// Reads its settings.
-    pub read: ReadService<'a, H>,
+    /// Reads the settings.
+    pub read: ReadService<'a, S>,
 }
 
-/// A flag of a kind of host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ServiceFlag {
-    /// What it sets.
-    pub setting: Setting,
-    /// What its value is, in a word; none: it is a switch.
-    pub value: Option<&'static str>,
-    /// Its help, with variable and default.
-    pub help: &'static str,
-}
-
-/// Something that is asked of a kind of host by a word: `notify_push phorge stop`.
+/// An action of a kind of service: `notify_push phorge stop`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServiceAction {
-    /// The word.
+    /// Its name on the command line.
     pub name: &'static str,
-    /// Whether it is just to serve.
+    /// Whether it is the same as serving.
     pub serves: bool,
 }
 
-impl<'a, H> ServiceKind<'a, H> {
-    /// A kind that is only served without a name, or in a file of hosts.
+impl<'a, S> ServiceKind<'a, S> {
+    /// A kind without a command of its own.
     pub const fn new(
         name: &'static str,
         settings: &'a [Setting],
-        read: ReadService<'a, H>,
+        read: ReadService<'a, S>,
     ) -> Self {
-        let (about, file, port) = ("", None, DEFAULT_PORT);
-        Self { name, about, file, port, settings, flags: &[], actions: &[], action: "", read }
+        Self { name, about: "", file: None, port: PORT, settings, actions: &[], action: "", read }
     }
 }
 
-/// Makes a host of its settings, noting each in the report.
-pub type ReadService<'a, H> =
-    &'a (dyn Fn(&ServiceConfigRequest<'_>, &mut SettingsReport) -> Result<H, ConfigError> + Sync);
+/// Makes a service of its settings and adds each to the report.
+pub type ReadService<'a, S> =
+    &'a (dyn Fn(&ServiceConfigRequest<'_>, &mut SettingsReport) -> Result<S, ConfigError> + Sync);
 
-/// What is known of a host whose settings are to be read.
+/// Where the settings of a service are read from.
 pub struct ServiceConfigRequest<'a> {
-    /// The host's own configuration file, if one was named.
+    /// The service's own configuration file, if one was named.
     pub file: Option<&'a Path>,
-    /// `--glob-config`: also those beside it.
+    /// `--glob-config`: also the files beside it.
     pub glob: bool,
-    /// What stands over that file.
+    /// The layers above that file.
     pub layers: &'a SettingLayers<'a>,
-    /// What the file may look at, and what may override its keys.
+    /// The variables that the file can use, and that may override its keys.
     pub environment: &'a EnvironmentVariables,
     /// Whether there is a file, a folder or a socket at a path.
     pub exists: &'a dyn Fn(&Path) -> bool,

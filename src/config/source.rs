@@ -1,4 +1,4 @@
-//! Where a setting's value comes from.
+//! The layer and place that a setting's value comes from.
 
 use super::ConfigError;
 use std::{fmt, path::Path, sync::Arc};
@@ -10,11 +10,12 @@ pub enum SettingSource {
     CommandLine(&'static str),
     /// An environment variable of the process.
     Environment(String),
-    /// A variable in the environment file: `.env` in the working directory, or what `ENV_FILE` names.
-    DotEnv(String),
+    /// A variable in the environment file: `.env` in the working directory, or the one that `ENV_FILE`
+    /// names.
+    EnvironmentFile(String),
     /// A file named by a `*_FILE` variable.
     SecretFile(String),
-    /// A key in the host's own configuration file.
+    /// A key in the services file or in the service's own configuration file.
     File {
         /// The file.
         file: Arc<Path>,
@@ -23,7 +24,7 @@ pub enum SettingSource {
         /// The key, dotted where it is nested.
         key: String,
     },
-    /// Nobody gave one.
+    /// No layer has one.
     Default,
 }
 
@@ -32,7 +33,7 @@ impl fmt::Display for SettingSource {
         match self {
             Self::CommandLine(name) => write!(f, "command line --{name}"),
             Self::Environment(name) => write!(f, "environment {name}"),
-            Self::DotEnv(name) => write!(f, "environment file {name}"),
+            Self::EnvironmentFile(name) => write!(f, "environment file {name}"),
             Self::SecretFile(name) => write!(f, "file named by {name}"),
             Self::File { file, line, key } => write!(f, "{} line {line}: {key}", file.display()),
             Self::Default => f.write_str("default"),
@@ -50,7 +51,7 @@ pub struct SourcedValue<T> {
 }
 
 impl<T> SourcedValue<T> {
-    /// What holds where nobody says anything.
+    /// A default.
     pub fn default(value: T) -> Self {
         Self { value, source: SettingSource::Default }
     }
@@ -61,6 +62,6 @@ impl<T> SourcedValue<T> {
     }
 }
 
-/// What a configuration file says about one setting. An unusable value stops the start only if no
+/// The value of one setting in a configuration file. An unusable value prevents the start only if no
 /// stronger layer gives the setting.
 pub type ConfigFileValue<T> = Result<Option<SourcedValue<T>>, ConfigError>;

@@ -36,6 +36,15 @@ const QUEUE: usize = 16;
 /// The exit code after a complete demo with faults.
 const FAULTY: u8 = 1;
 
+/// How a demo runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DemoOptions {
+    /// Whether it exits after one message of each kind.
+    pub once: bool,
+    /// The port for clients on 127.0.0.1; 0: any free one.
+    pub port: u16,
+}
+
 /// Why the demo can't run.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
@@ -74,7 +83,7 @@ pub enum DemoError {
 /// # Errors
 /// [`DemoError`].
 pub async fn run(
-    once: bool,
+    options: DemoOptions,
     mut environment: RuntimeEnvironment,
     temporary: &Path,
     screen: DemoScreen,
@@ -88,7 +97,7 @@ pub async fn run(
     let controls = page_actions::demo_controls(memory.clone());
     environment.play = Some(controls.clone());
     let service = users::service(database, queue);
-    let daemon = Daemon::start(&users::settings(), service, environment).await?;
+    let daemon = Daemon::start(&users::settings(options.port), service, environment).await?;
     let address = tcp(daemon.local())?;
     let page = match daemon.admin() {
         Some(LocalAddress::Tcp(page)) => *page,
@@ -98,7 +107,7 @@ pub async fn run(
     let _ = controls.socket.set(format!("ws://{address}/push/ws"));
     let mut end = None;
     let play = async {
-        end = Some(play(once, DemoAddresses { address, page }, memory, screen, rng).await)
+        end = Some(play(options.once, DemoAddresses { address, page }, memory, screen, rng).await)
     };
     let exit = daemon.run(pin!(signals_or_end(Box::pin(play), signals))).await;
     match (exit, end) {

@@ -34,7 +34,7 @@ async fn daemon() -> (Daemon, MemorySource, SocketAddr, tempfile::TempDir) {
         play: None,
     };
     let service = users::service(database, queue);
-    let daemon = Daemon::start(&users::settings(), service, environment).await.unwrap();
+    let daemon = Daemon::start(&users::settings(0), service, environment).await.unwrap();
     let LocalAddress::Tcp(address) = *daemon.local().unwrap() else { panic!("not TCP") };
     (daemon, MemorySource::new(sender), address, folder)
 }

@@ -82,13 +82,16 @@ pub async fn log_in(
     Ok(client)
 }
 
-/// The default settings on a free loopback port.
-pub fn settings() -> DaemonSettings {
-    let bind = BindAddress::Tcp { address: Some(Ipv4Addr::LOCALHOST.into()), port: 0 };
+/// The default settings on loopback, clients at this port, the status page at a free one.
+pub fn settings(port: u16) -> DaemonSettings {
+    let listen = |port| {
+        let bind = BindAddress::Tcp { address: Some(Ipv4Addr::LOCALHOST.into()), port };
+        ListenSettings { bind, tls: None, proxy_protocol: false }
+    };
     DaemonSettings {
-        listen: ListenSettings { bind: bind.clone(), tls: None, proxy_protocol: false },
+        listen: listen(port),
         metrics: Vec::new(),
-        admin: vec![ListenSettings { bind, tls: None, proxy_protocol: false }],
+        admin: vec![listen(0)],
         log: LogSettings::default(),
         pre_auth: PreAuthLimits { total: PRE_AUTH_LIMIT, per_address: PRE_AUTH_LIMIT },
         drain_time: Duration::from_millis(200),

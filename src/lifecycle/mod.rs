@@ -12,7 +12,7 @@ mod watchdog;
 pub use panics::log_panics;
 pub use run::{ExitReason, ReloadHandler, run};
 pub use service_manager::{ServiceManager, ServiceManagerError};
-pub use shutdown::{DEFAULT_DRAIN_TIME, ShutdownSequence};
+pub use shutdown::ShutdownSequence;
 pub use signals::{ProcessSignal, SignalStream};
 pub use socket_activation::{SocketActivation, SocketActivationError};
 pub use tasks::TaskGroup;

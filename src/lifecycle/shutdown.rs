@@ -4,9 +4,6 @@ use super::TaskGroup;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// Time over which a service closes its clients' connections at shutdown, unless it is set.
-pub const DEFAULT_DRAIN_TIME: Duration = Duration::from_secs(5);
-
 /// The parts to end, in order: listeners, so that nobody comes; sources, so that nothing new is
 /// told; sessions, which say good-bye to their clients.
 pub struct ShutdownSequence {

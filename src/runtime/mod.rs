@@ -17,7 +17,7 @@ mod self_probe;
 mod started_service;
 
 pub use daemon::Daemon;
-pub use reload::{ConfigReader, ReloadedConfig};
+pub use reload::{ConfigReader, ReadConfig, ReloadedConfig};
 
 use crate::{
     config::{ServiceEntry, ServiceName},

@@ -2,7 +2,10 @@
 
 use super::{certificates::ServerCertificates, started_service::StartedService};
 use crate::{
-    config::{ChangeEffect, ServiceEntry, ServiceName, ServiceRoute, SettingChange},
+    config::{
+        ChangeEffect, ServiceEntry, ServiceName, ServiceRoute, SettingChange, SettingRow,
+        apply_rows,
+    },
     lifecycle::ReloadHandler,
     runtime::settings::DaemonSettings,
     server::{PreAuthLimiter, client_address::ClientAddressResolver},
@@ -20,12 +23,22 @@ pub struct ReloadedConfig {
     pub settings: DaemonSettings,
     /// The services with their names.
     pub services: Vec<ServiceEntry<BoxedService>>,
+    /// A row for each setting, to find the changed ones.
+    pub rows: Vec<SettingRow>,
     /// Warnings to be logged.
     pub warnings: Vec<String>,
 }
 
-/// Reads the whole configuration again, or says why it can't be used.
-pub type ConfigReader = Arc<dyn Fn() -> Result<ReloadedConfig, String> + Send + Sync>;
+/// Reads the whole configuration again.
+pub struct ConfigReader {
+    /// A row for each setting in force.
+    pub rows: Vec<SettingRow>,
+    /// Reads it, or says why it can't be used.
+    pub read: ReadConfig,
+}
+
+/// Reads the configuration, or says why it can't be used.
+pub type ReadConfig = Arc<dyn Fn() -> Result<ReloadedConfig, String> + Send + Sync>;
 
 /// Everything that a reload can change.
 pub(super) struct LiveSettings {
@@ -62,12 +75,12 @@ impl ReloadHandler for LiveSettings {
 
 impl LiveSettings {
     async fn reload_all(&mut self) -> String {
-        let Some(config_reader) = self.config_reader.clone() else {
+        let Some(read) = self.config_reader.as_ref().map(|reader| Arc::clone(&reader.read)) else {
             self.reload_certificates().await;
             return "certificates reloaded".to_owned();
         };
         // The files may lie on a disk that hangs.
-        let fresh = tokio::task::spawn_blocking(move || config_reader()).await;
+        let fresh = tokio::task::spawn_blocking(move || read()).await;
         match fresh.unwrap_or_else(|_| Err("reading the configuration panicked".to_owned())) {
             Ok(fresh) => self.apply(fresh).await,
             Err(error) => {
@@ -80,11 +93,13 @@ impl LiveSettings {
     }
 
     async fn apply(&mut self, fresh: ReloadedConfig) -> String {
-        let ReloadedConfig { settings, services, warnings } = fresh;
+        let ReloadedConfig { settings, services, rows, warnings } = fresh;
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let mut changes = ChangeCount::default();
-        changes.log(None, &self.settings.changes(&settings));
-        self.settings.take_over(&settings);
+        if let Some(reader) = &mut self.config_reader {
+            changes.log(&apply_rows(&mut reader.rows, &rows));
+        }
+        self.settings.apply_live(&settings);
         self.log.configure(self.settings.log.filter.clone());
         for pre_auth in &self.pre_auth {
             pre_auth.apply(self.settings.pre_auth.clone());
@@ -103,11 +118,11 @@ impl LiveSettings {
     ) {
         if !self.services.iter().map(ReloadableService::identity).eq(services.iter().map(identity))
         {
-            changes.log(None, &[SettingChange::SERVICES]);
+            changes.log(&[SettingChange::SERVICES]);
         }
         for ReloadableService { name, reload, .. } in &mut self.services {
             if let Some(fresh) = services.iter().find(|entry| entry.name == *name) {
-                changes.log(name.as_ref(), &reload.apply(&*fresh.service).await);
+                reload.apply(&*fresh.service).await;
             }
         }
     }
@@ -140,17 +155,16 @@ struct ChangeCount {
 }
 
 impl ChangeCount {
-    fn log(&mut self, service: Option<&ServiceName>, changes: &[SettingChange]) {
-        let service = service.map(|name| format!("service {name}: ")).unwrap_or_default();
+    fn log(&mut self, changes: &[SettingChange]) {
         for change in changes {
             match change.effect {
                 ChangeEffect::Immediately => {
                     self.applied += 1;
-                    tracing::info!("{service}{change}");
+                    tracing::info!("{change}");
                 }
                 ChangeEffect::AtRestart => {
                     self.deferred += 1;
-                    tracing::warn!("{service}{change}");
+                    tracing::warn!("{change}");
                 }
             }
         }
@@ -216,9 +230,9 @@ mod tests {
             &self.0
         }
 
-        fn apply<'a>(&'a mut self, fresh: &'a dyn Service) -> BoxFuture<'a, Vec<SettingChange>> {
+        fn apply<'a>(&'a mut self, fresh: &'a dyn Service) -> BoxFuture<'a, ()> {
             self.0 = fresh.trusted_proxies().to_vec();
-            Box::pin(async { Vec::new() })
+            Box::pin(async {})
         }
     }
 
@@ -266,7 +280,12 @@ mod tests {
         };
         let services = vec![entry("a", "172.16.0.0/12"), entry("c", "198.51.100.0/24")];
         let message = live
-            .apply(ReloadedConfig { settings: settings(), services, warnings: Vec::new() })
+            .apply(ReloadedConfig {
+                settings: settings(),
+                services,
+                rows: Vec::new(),
+                warnings: Vec::new(),
+            })
             .await;
         assert!(message.contains("waiting for a restart: 1"), "{message}");
         let trusted = |ip: &str| live.addresses.trusts(ip.parse().unwrap());

@@ -1,56 +1,89 @@
-//! The section on proxies.
+//! Reads the settings of the reverse proxies.
 
 use crate::config::{
     ConfigError, ConfigFileValue, SettingLayers, SettingsReport, SourcedValue, parse,
-    read::or_warn, report::listed, setting,
+    parse::ProxyEntry,
+    read::{or_default, or_warn},
+    report::listed,
+    setting,
 };
 use http::HeaderName;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-
-/// The proxies in front of us.
+/// The reverse proxies in front of the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxySettings {
-    /// Networks whose forwarded headers are believed.
+    /// Networks whose forwarded headers are trusted.
     pub trusted: Vec<IpNet>,
-    /// Headers that hold the forwarded chain, in the order in which they are looked for.
+    /// Headers with the chain of forwarded addresses, in the order of preference.
     pub headers: Vec<HeaderName>,
 }
 
 impl ProxySettings {
-    /// Whether this address is a proxy to be believed (IPv4-mapped IPv6 counts as IPv4).
+    /// Whether this address is a trusted proxy (IPv4-mapped IPv6 counts as IPv4).
     pub fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.trusted.iter().any(|network| network.contains(&address))
     }
 }
 
-/// `TRUSTED_PROXIES` as it is; without it, what the file says and loopback.
+/// Reads the settings. `TRUSTED_PROXIES` replaces the list of the service's own file and loopback.
+///
+/// # Errors
+/// [`ConfigError`].
 pub fn proxies(
     layers: &SettingLayers<'_>,
     trusted: ConfigFileValue<Vec<IpNet>>,
     headers: ConfigFileValue<Vec<HeaderName>>,
     report: &mut SettingsReport,
 ) -> Result<ProxySettings, ConfigError> {
-    let given = layers.get(setting::TRUSTED_PROXIES, parse::networks)?;
-    let trusted = match given {
-        Some(given) => given,
-        None => {
-            or_warn(trusted, report).unwrap_or(SourcedValue::default(Vec::new())).map(with_loopback)
-        }
-    };
+    let trusted = trusted_networks(layers, trusted, report)?;
     let given = layers.get(setting::FORWARDED_FOR_HEADERS, parse::headers)?;
     let headers = given.or_else(|| or_warn(headers, report));
-    let headers = headers.unwrap_or(SourcedValue::default(vec![X_FORWARDED_FOR]));
-    let none = "none";
-    Ok(ProxySettings {
-        trusted: report.keep(setting::TRUSTED_PROXIES.name, trusted, |nets| listed(nets, none)),
-        headers: report.keep(setting::FORWARDED_FOR_HEADERS.name, headers, |names| {
-            listed(&names.iter().map(HeaderName::as_str).collect::<Vec<_>>(), none)
-        }),
-    })
+    let headers = or_default(headers, setting::FORWARDED_FOR_HEADERS, parse::headers)?;
+    let headers = report.keep(setting::FORWARDED_FOR_HEADERS.name, headers, |names| {
+        listed(&names.iter().map(HeaderName::as_str).collect::<Vec<_>>(), "none")
+    });
+    Ok(ProxySettings { trusted, headers })
+}
+
+/// Reads the networks of trusted proxies. Host names, such as those of containers, are resolved now
+/// and on every reload; one that doesn't resolve isn't trusted.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn trusted_networks(
+    layers: &SettingLayers<'_>,
+    file: ConfigFileValue<Vec<IpNet>>,
+    report: &mut SettingsReport,
+) -> Result<Vec<IpNet>, ConfigError> {
+    let trusted = match layers.get(setting::TRUSTED_PROXIES, parse::proxy_entries)? {
+        Some(SourcedValue { value, source }) => {
+            let mut networks = Vec::new();
+            for entry in value {
+                match entry {
+                    ProxyEntry::Network(network) => networks.push(network),
+                    ProxyEntry::HostName(name) => {
+                        let addresses = layers.resolve(&name);
+                        if addresses.is_empty() {
+                            report.warn(format!(
+                                "{source}: {name} doesn't resolve to an address, so this proxy is \
+                                 not trusted. Reload once it does, or write its network"
+                            ));
+                        }
+                        let addresses = addresses.iter().map(IpAddr::to_canonical);
+                        networks.extend(addresses.map(IpNet::from));
+                    }
+                }
+            }
+            SourcedValue { value: networks, source }
+        }
+        None => {
+            or_warn(file, report).unwrap_or(SourcedValue::default(Vec::new())).map(with_loopback)
+        }
+    };
+    Ok(report.keep(setting::TRUSTED_PROXIES.name, trusted, |networks| listed(networks, "none")))
 }
 
 fn with_loopback(mut networks: Vec<IpNet>) -> Vec<IpNet> {

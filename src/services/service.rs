@@ -3,7 +3,7 @@
 use super::ServiceContext;
 use crate::{
     client::ByteStream,
-    config::{ServiceRoute, SettingChange},
+    config::ServiceRoute,
     doctor::{CheckRun, DiagnosisContext},
     health::ServiceDependency,
     server::ListenSettings,
@@ -178,9 +178,8 @@ pub trait ServiceReload: Send + Sync {
         &[]
     }
 
-    /// Applies what can change while it runs and returns every difference. A service of another kind
-    /// changes nothing.
-    fn apply<'a>(&'a mut self, fresh: &'a dyn Service) -> BoxFuture<'a, Vec<SettingChange>>;
+    /// Takes over the settings that take effect at once. A service of another kind changes nothing.
+    fn apply<'a>(&'a mut self, fresh: &'a dyn Service) -> BoxFuture<'a, ()>;
 }
 
 /// Why a self-test failed.

@@ -3,7 +3,7 @@
 use crate::support::in_process;
 use futures_util::future::BoxFuture;
 use notify_push::{
-    config::{ServiceEntry, ServiceName, SettingChange},
+    config::{ServiceEntry, ServiceName},
     doctor::{CheckRun, DiagnosisContext},
     lifecycle::{ExitReason, ProcessSignal},
     runtime::Daemon,
@@ -66,8 +66,8 @@ impl Service for BareService {
 }
 
 impl ServiceReload for BareService {
-    fn apply<'a>(&'a mut self, _: &'a dyn Service) -> BoxFuture<'a, Vec<SettingChange>> {
-        Box::pin(std::future::ready(Vec::new()))
+    fn apply<'a>(&'a mut self, _: &'a dyn Service) -> BoxFuture<'a, ()> {
+        Box::pin(std::future::ready(()))
     }
 }
 
@@ -139,9 +139,7 @@ fn every_kind_has_a_name_settings_and_commands_of_its_own() {
     for kind in &kinds {
         let settings: HashSet<_> = kind.settings.iter().map(|setting| setting.variable).collect();
         assert_eq!(settings.len(), kind.settings.len(), "{}: a setting twice", kind.name);
-        for flag in kind.flags {
-            let known = settings.contains(flag.setting.variable);
-            assert!(known, "{}: --{} sets nothing", kind.name, flag.setting.name);
-        }
+        let port = kind.port.variable;
+        assert!(!settings.contains(port), "{}: {port} is the daemon's", kind.name);
     }
 }

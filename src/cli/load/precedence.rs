@@ -1,73 +1,73 @@
 //! For every setting: the command line over the environment over the environment file over the default.
 
 use super::tests::{LoadCase, RUN};
-use crate::config::{
-    setting,
-    setting::{Setting, SettingKind},
+use crate::{
+    config::{Setting, SettingKind, setting::daemon_settings},
+    services::nextcloud::settings::NEXTCLOUD_SETTINGS,
 };
 
-/// A setting, a value for it, the same as it is shown, what else must be given for it to count.
-pub(super) type SettingSample = (Setting, &'static str, &'static str, &'static [&'static str]);
+/// A setting's variable, a value for it, the value as it is shown, and flags that it needs.
+pub(super) type SettingSample = (&'static str, &'static str, &'static str, &'static [&'static str]);
 
 pub(super) const SAMPLES: &[SettingSample] = &[
-    (setting::DATABASE_URL, "mysql://u:hunter2@h/d", "mysql://u:***@h:3306/d?ssl-mode=prefer", &[]),
-    (setting::DATABASE_PREFIX, "nc_", "\"nc_\"", &[]),
-    (setting::REDIS_URL, "redis://:hunter2@r", "redis://:***@r:6379/0", &[]),
-    (setting::REDIS_TLS_CERT, "/c", "/c", &["--redis-url=rediss://r", "--redis-tls-key=/k"]),
-    (setting::REDIS_TLS_KEY, "/k", "/k", &["--redis-url=rediss://r", "--redis-tls-cert=/c"]),
-    (setting::REDIS_TLS_CA, "/ca", "/ca", &["--redis-url=rediss://r"]),
-    (setting::REDIS_TLS_DONT_VALIDATE_HOSTNAME, "true", "true", &[]),
-    (setting::REDIS_TLS_INSECURE, "true", "true", &[]),
-    (setting::NEXTCLOUD_URL, "https://c.example", "https://c.example/", &[]),
-    (setting::NEXTCLOUD_CA, "/ca", "/ca", &[]),
-    (setting::ALLOW_SELF_SIGNED, "true", "true", &[]),
-    (setting::USER_AGENT, "agent", "agent", &[]),
-    (setting::COMPAT_VERSION, "1.3.0", "1.3.0", &[]),
-    (setting::NEXTCLOUD_SECRET, "hunter2", "***", &[]),
-    (setting::AUTH, "database", "database", &[]),
-    (setting::REAUTH_INTERVAL, "30m", "1800 s", &[]),
-    (setting::THROTTLE_MAX_ATTEMPTS, "3", "3", &[]),
-    (setting::THROTTLE_IPV4_PREFIX, "24", "24", &[]),
-    (setting::THROTTLE_IPV6_PREFIX, "/64", "64", &[]),
-    (setting::TRUSTED_PROXIES, "10.0.0.0/8", "10.0.0.0/8", &[]),
-    (setting::FORWARDED_FOR_HEADERS, "X-Real-Ip", "x-real-ip", &[]),
-    (setting::PORT, "80", "80", &[]),
-    (setting::BIND, "127.0.0.1", "127.0.0.1", &[]),
-    (setting::SOCKET_PATH, "/s", "/s", &[]),
-    (setting::SOCKET_PERMISSIONS, "600", "0600", &["--socket-path=/s"]),
-    (setting::PROXY_PROTOCOL, "true", "true", &[]),
-    (setting::TLS_CERT, "/c", "/c", &["--tls-key=/k"]),
-    (setting::TLS_KEY, "/k", "/k", &["--tls-cert=/c"]),
-    (setting::METRICS_PORT, "9000", "9000", &[]),
-    (setting::METRICS_SOCKET_PATH, "/m", "/m", &[]),
-    (setting::ADMIN_PORT, "9001", "9001", &[]),
-    (setting::ADMIN_SOCKET, "/a", "/a", &[]),
-    (setting::MAX_UNAUTHENTICATED, "7", "7", &[]),
-    (setting::MAX_UNAUTHENTICATED_PER_ADDRESS, "7", "7", &[]),
-    (setting::MAX_DEBOUNCE_TIME, "7", "7 s", &[]),
-    (setting::DEBOUNCE_DISABLE, "true", "true", &[]),
-    (setting::PUSH_RATE, "7", "7 a second", &[]),
-    (setting::MAX_CONNECTION_TIME, "7", "7 s", &[]),
-    (setting::MAX_CONNECTIONS, "7", "7", &[]),
-    (setting::DRAIN_TIME, "7", "7 s", &[]),
-    (setting::LOG, "notify_push=debug", "notify_push=debug", &[]),
-    (setting::LOG_FORMAT, "json", "json", &[]),
-    (setting::NO_ANSI, "true", "true", &[]),
+    ("DATABASE_URL", "mysql://u:hunter2@h/d", "mysql://u:***@h:3306/d?ssl-mode=prefer", &[]),
+    ("DATABASE_PREFIX", "nc_", "\"nc_\"", &[]),
+    ("REDIS_URL", "redis://:hunter2@r", "redis://:***@r:6379/0", &[]),
+    ("REDIS_TLS_CERT", "/c", "/c", &["--redis-url=rediss://r", "--redis-tls-key=/k"]),
+    ("REDIS_TLS_KEY", "/k", "/k", &["--redis-url=rediss://r", "--redis-tls-cert=/c"]),
+    ("REDIS_TLS_CA", "/ca", "/ca", &["--redis-url=rediss://r"]),
+    ("REDIS_TLS_DONT_VALIDATE_HOSTNAME", "true", "true", &[]),
+    ("REDIS_TLS_INSECURE", "true", "true", &[]),
+    ("NEXTCLOUD_URL", "https://c.example", "https://c.example/", &[]),
+    ("NEXTCLOUD_CA", "/ca", "/ca", &[]),
+    ("ALLOW_SELF_SIGNED", "true", "true", &[]),
+    ("USER_AGENT", "agent", "agent", &[]),
+    ("COMPAT_VERSION", "1.3.0", "1.3.0", &[]),
+    ("NEXTCLOUD_SECRET", "hunter2", "***", &[]),
+    ("AUTH", "nextcloud", "nextcloud", &["--nextcloud-url=https://c.example"]),
+    ("REAUTH_INTERVAL", "30m", "1800 s", &[]),
+    ("THROTTLE_MAX_ATTEMPTS", "3", "3", &[]),
+    ("THROTTLE_IPV4_PREFIX", "24", "24", &[]),
+    ("THROTTLE_IPV6_PREFIX", "/64", "64", &[]),
+    ("TRUSTED_PROXIES", "10.0.0.0/8", "10.0.0.0/8", &[]),
+    ("FORWARDED_FOR_HEADERS", "X-Real-Ip", "x-real-ip", &[]),
+    ("PORT", "80", "80", &[]),
+    ("BIND", "127.0.0.1", "127.0.0.1", &[]),
+    ("SOCKET_PATH", "/s", "/s", &[]),
+    ("SOCKET_PERMISSIONS", "600", "0600", &["--socket-path=/s"]),
+    ("PROXY_PROTOCOL", "true", "true", &[]),
+    ("TLS_CERT", "/c", "/c", &["--tls-key=/k"]),
+    ("TLS_KEY", "/k", "/k", &["--tls-cert=/c"]),
+    ("METRICS_PORT", "9000", "9000", &[]),
+    ("METRICS_SOCKET_PATH", "/m", "/m", &[]),
+    ("ADMIN_PORT", "9001", "9001", &[]),
+    ("ADMIN_SOCKET_PATH", "/a", "/a", &[]),
+    ("MAX_UNAUTHENTICATED", "7", "7", &[]),
+    ("MAX_UNAUTHENTICATED_PER_ADDRESS", "7", "7", &[]),
+    ("MAX_DEBOUNCE_TIME", "7", "7 s", &[]),
+    ("DEBOUNCE_DISABLE", "true", "true", &[]),
+    ("PUSH_RATE", "7", "7 a second", &[]),
+    ("MAX_CONNECTION_TIME", "7", "7 s", &[]),
+    ("MAX_CONNECTIONS", "7", "7", &[]),
+    ("DRAIN_TIME", "7", "7 s", &[]),
+    ("LOG", "notify_push=debug", "notify_push=debug", &[]),
+    ("LOG_FORMAT", "json", "json", &[]),
+    ("NO_ANSI", "true", "true", &[]),
 ];
 
 /// Another valid value, to be overridden.
-fn weaker(setting: Setting, value: &'static str) -> &'static str {
-    match setting {
-        setting::DATABASE_URL => "sqlite:///weaker.db",
-        setting::REDIS_URL => "rediss://weaker",
-        setting::NEXTCLOUD_URL => "https://weaker.example",
-        setting::COMPAT_VERSION => "9.9.9",
-        setting::LOG => "trace",
-        setting::LOG_FORMAT => "text",
-        setting::AUTH => "database",
-        setting::TRUSTED_PROXIES => "192.0.2.1",
-        setting::BIND => "::1",
-        setting::SOCKET_PERMISSIONS => "0777",
+fn weaker(variable: &str, value: &'static str) -> &'static str {
+    match variable {
+        "DATABASE_URL" => "sqlite:///weaker.db",
+        "REDIS_URL" => "rediss://weaker",
+        "NEXTCLOUD_URL" => "https://weaker.example",
+        "COMPAT_VERSION" => "9.9.9",
+        "LOG" => "trace",
+        "LOG_FORMAT" => "text",
+        "AUTH" => "database",
+        "TRUSTED_PROXIES" => "192.0.2.1",
+        "BIND" => "::1",
+        "SOCKET_PERMISSIONS" => "0777",
         _ if value == "true" => "false",
         _ if value.starts_with('/') && value.len() < 4 => "/weaker",
         _ if value.parse::<u64>().is_ok() => "11",
@@ -75,22 +75,33 @@ fn weaker(setting: Setting, value: &'static str) -> &'static str {
     }
 }
 
+/// Every setting of a daemon beside Nextcloud, with its sample.
+pub(super) fn samples() -> Vec<(Setting, SettingSample)> {
+    let settings = NEXTCLOUD_SETTINGS.iter().copied().chain(daemon_settings());
+    let settings = settings.filter(|setting| setting.variable != "NOTIFY_PUSH_CONFIG");
+    let with_sample = |setting: Setting| {
+        let sample = SAMPLES.iter().find(|sample| sample.0 == setting.variable);
+        (setting, *sample.unwrap_or_else(|| panic!("{} has no sample", setting.variable)))
+    };
+    settings.map(with_sample).collect()
+}
+
 #[test]
-fn each_setting_has_a_sample() {
-    let sampled: Vec<_> = SAMPLES.iter().map(|sample| sample.0.name).collect();
-    let known: Vec<_> = setting::ALL.iter().map(|setting| setting.name).collect();
-    assert_eq!(sampled, known);
+fn every_sample_is_of_a_setting() {
+    assert_eq!(samples().len(), SAMPLES.len());
 }
 
 #[test]
 fn the_command_line_wins_over_the_environment() {
-    for &(setting, value, shown, others) in SAMPLES.iter().filter(|sample| sample.0.flag) {
+    for (setting, (variable, value, shown, others)) in samples() {
+        if !setting.flag {
+            continue;
+        }
         let flag = format!("--{}", setting.name);
         let assigned = format!("{flag}={value}");
-        let switch = value == "true";
         let mut arguments = others.to_vec();
-        arguments.push(if switch { &flag } else { &assigned });
-        let environment = [(setting.variable, weaker(setting, value))];
+        arguments.push(if value == "true" { &flag } else { &assigned });
+        let environment = [(variable, weaker(variable, value))];
         let run = LoadCase { arguments: &arguments, environment: &environment, ..RUN };
         let source = format!("command line {flag}");
         assert_eq!(run.row(setting.name), (shown.to_owned(), source), "{flag}");
@@ -98,41 +109,43 @@ fn the_command_line_wins_over_the_environment() {
 }
 
 #[test]
-fn the_environment_wins_over_dotenv_and_dotenv_over_nothing() {
-    for &(setting, value, shown, others) in SAMPLES {
-        let variable = setting.variable;
-        let weaker = format!("{variable}={}\n", weaker(setting, value));
+fn the_environment_wins_over_its_file_and_the_file_over_the_default() {
+    for (setting, (variable, value, shown, others)) in samples() {
+        let weaker = format!("{variable}={}\n", weaker(variable, value));
         let environment = [(variable, value)];
         let run = LoadCase { arguments: others, environment: &environment, dotenv: &weaker, ..RUN };
         let source = format!("environment {variable}");
         assert_eq!(run.row(setting.name), (shown.to_owned(), source), "{variable}");
         let dotenv = format!("{variable}='{value}'\n");
         let run = LoadCase { arguments: others, dotenv: &dotenv, ..RUN };
-        assert_eq!(
-            run.row(setting.name),
-            (shown.to_owned(), format!("environment file {variable}"))
-        );
+        let source = format!("environment file {variable}");
+        assert_eq!(run.row(setting.name), (shown.to_owned(), source));
     }
 }
 
 #[test]
-fn an_empty_variable_is_none_unless_it_means_something() {
-    for &(setting, _, _, others) in SAMPLES {
-        let environment = [(setting.variable, "")];
+fn an_empty_variable_is_not_set_unless_empty_is_a_value() {
+    for (setting, (variable, .., others)) in samples() {
+        let environment = [(variable, "")];
         let run = LoadCase { arguments: others, environment: &environment, ..RUN };
-        match setting {
-            // Without its other half this is an error, which shows that it was not seen.
-            setting::TLS_CERT
-            | setting::TLS_KEY
-            | setting::REDIS_TLS_CERT
-            | setting::REDIS_TLS_KEY => {
-                assert!(run.error().contains("needs"), "{}", setting.name);
+        match variable {
+            // Without its other half this is an error, so it was not set.
+            "TLS_CERT" | "TLS_KEY" | "REDIS_TLS_CERT" | "REDIS_TLS_KEY" => {
+                assert!(run.error().contains("needs"), "{variable}");
             }
             _ if setting.kind == SettingKind::MayBeEmpty => {
-                let source = format!("environment {}", setting.variable);
-                assert_eq!(run.row(setting.name).1, source);
+                assert_eq!(run.row(setting.name).1, format!("environment {variable}"));
             }
             _ => assert_eq!(run.settings(), LoadCase { arguments: others, ..RUN }.settings()),
         }
+    }
+}
+
+#[test]
+fn the_dump_has_every_setting_in_the_order_of_the_table() {
+    let rows = RUN.rows();
+    let mut names = rows.iter().map(|row| row.name);
+    for (setting, _) in samples() {
+        assert!(names.any(|name| name == setting.name), "{} is missing or late", setting.name);
     }
 }

@@ -1,4 +1,4 @@
-//! What is asked of the process, and which layer wins.
+//! The commands, and errors in arguments and settings.
 
 use super::{super::DemoKind, *};
 use crate::{
@@ -6,12 +6,15 @@ use crate::{
         database::DatabaseEngine,
         redis::{RedisAddress, RedisTopology, plain_redis},
     },
-    config::{SettingSource, SourcedValue, setting},
+    config::{SettingRow, SettingSource, SourcedValue},
     runtime::settings::DaemonSettings,
-    services::nextcloud::settings::{ConfigFileLayer, NextcloudServiceSettings, nextcloud_url},
+    services::nextcloud::settings::{
+        ConfigFileLayer, NEXTCLOUD_SETTINGS, NextcloudServiceSettings, nextcloud_url,
+    },
 };
+use std::io;
 
-/// A host's file that says nothing.
+/// A config.php without any value.
 fn silent() -> ConfigFileLayer {
     ConfigFileLayer {
         engine: Ok(None),
@@ -33,7 +36,7 @@ fn of_file<T>(value: T) -> SourcedValue<T> {
     SourcedValue { value, source: SettingSource::File { file, line: 7, key: "key".into() } }
 }
 
-/// A host's file that is enough to start with.
+/// A config.php that is enough to start with.
 fn enough() -> ConfigFileLayer {
     ConfigFileLayer {
         engine: Ok(Some(of_file(DatabaseEngine::Sqlite("/file.db".into())))),
@@ -67,21 +70,52 @@ impl LoadCase<'_> {
                 .chain(self.arguments.iter().map(own))
                 .collect(),
             environment: self.environment.iter().map(|&(k, v)| (k.into(), v.into())).collect(),
-            dotenv: Ok(self.dotenv.to_owned()),
-            read: &|path| match path.to_str() {
-                Some("/run/secret") => Ok("postgres://u:hunter2@file/db\n".into()),
-                _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+            probes: SystemProbes {
+                read: &|path| match path.to_str() {
+                    Some(".env") => Ok(self.dotenv.to_owned()),
+                    Some("/run/secret") => Ok("postgres://u:hunter2@file/db\n".into()),
+                    _ => Err(io::ErrorKind::NotFound.into()),
+                },
+                siblings: &|_| vec!["services.toml".to_owned()],
+                resolve: &|name| match name {
+                    "traefik" => vec!["172.18.0.2".parse().unwrap(), "fd00::2".parse().unwrap()],
+                    _ => Vec::new(),
+                },
+                ..SystemProbes::NONE
             },
-            exists: &|_| false,
-            kinds: &[ServiceKind::new("nextcloud", setting::INSTANCE, &read)],
+            kinds: &[ServiceKind::new("nextcloud", NEXTCLOUD_SETTINGS, &read)],
         })
     }
 
     pub(super) fn settings(&self) -> (DaemonSettings, NextcloudServiceSettings) {
         match self.load() {
-            Ok(ProgramCommand::Serve { settings, mut hosts, .. }) => {
-                (*settings, hosts.remove(0).service)
+            Ok(ProgramCommand::Serve(mut config)) => {
+                (config.settings, config.services.remove(0).service)
             }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The rows of all settings.
+    pub(super) fn rows(&self) -> Vec<SettingRow> {
+        match self.load() {
+            Ok(ProgramCommand::Serve(config)) => config.rows,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The warnings at the start.
+    fn warnings(&self) -> Vec<String> {
+        match self.load() {
+            Ok(ProgramCommand::Serve(config)) => config.warnings,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The text that is printed.
+    fn printed(&self) -> String {
+        match self.load() {
+            Ok(ProgramCommand::Print(text)) => text,
             other => panic!("{other:?}"),
         }
     }
@@ -93,10 +127,7 @@ impl LoadCase<'_> {
     /// Value and source of a row of `--dump-config`.
     pub(super) fn row(&self, name: &str) -> (String, String) {
         let arguments: Vec<_> = self.arguments.iter().copied().chain(["--dump-config"]).collect();
-        let dump = match (LoadCase { arguments: &arguments, ..*self }).load() {
-            Ok(ProgramCommand::Print(text)) => text,
-            other => panic!("{name}: {other:?}"),
-        };
+        let dump = LoadCase { arguments: &arguments, ..*self }.printed();
         let mut rows = dump.lines().map(|line| line.split("  ").map(str::trim));
         let mut row = rows.find(|row| row.clone().next() == Some(name)).unwrap_or_else(|| {
             panic!("no row {name} in\n{dump}");
@@ -108,7 +139,7 @@ impl LoadCase<'_> {
 }
 
 #[test]
-fn wrong_values_name_their_place_and_what_was_expected() {
+fn wrong_values_name_their_place_the_value_and_the_expected_format() {
     for (flag, variable, wrong, expected) in [
         ("--port", "PORT", "http", "0 to 65535"),
         ("--bind", "BIND", "localhost", "127.0.0.1"),
@@ -118,7 +149,7 @@ fn wrong_values_name_their_place_and_what_was_expected() {
         ("--push-rate", "PUSH_RATE", "1.5", "number"),
         ("--auth", "AUTH", "ldap", "database,nextcloud"),
         ("--nextcloud-url", "NEXTCLOUD_URL", "c.example", "https://"),
-        ("--trusted-proxies", "TRUSTED_PROXIES", "proxy", "networks"),
+        ("--trusted-proxies", "TRUSTED_PROXIES", "10.0.0.0/99", "networks"),
         ("--database-prefix", "DATABASE_PREFIX", "oc-`", "letters"),
         ("--log-level", "LOG", "loud", "log filter"),
         ("--log-format", "LOG_FORMAT", "xml", "json"),
@@ -130,15 +161,62 @@ fn wrong_values_name_their_place_and_what_was_expected() {
         let error = LoadCase { arguments: &[&assigned], ..RUN }.error();
         assert!(error.starts_with(&format!("command line {flag}: ")), "{error}");
         assert!(error.contains(expected) && !error.contains("hunter2"), "{error}");
+        assert!(wrong == "hunter2" || error.contains(wrong), "the value is not in: {error}");
         let error = LoadCase { environment: &[(variable, wrong)], ..RUN }.error();
         assert!(error.starts_with(&format!("environment {variable}: ")), "{error}");
     }
     let error = LoadCase { environment: &[("NO_ANSI", "maybe")], ..RUN }.error();
     assert!(error.contains("true or false"), "{error}");
+    let lists = [
+        ("TRUSTED_PROXIES", "10.0.0.1, 10.0.0.300", "\"10.0.0.300\""),
+        ("FORWARDED_FOR_HEADERS", "X-Real-IP X:Y", "\"X:Y\""),
+        ("AUTH", "database,ldap", "\"ldap\""),
+    ];
+    for (variable, value, entry) in lists {
+        let error = LoadCase { environment: &[(variable, value)], ..RUN }.error();
+        assert!(error.contains(&format!("{variable}: {entry} is not valid")), "{error}");
+    }
 }
 
 #[test]
-fn secrets_may_stand_in_files() {
+fn names_of_proxies_are_resolved_and_unknown_ones_cause_a_warning() {
+    let environment = [("TRUSTED_PROXIES", "traefik nginx 172.20.0.0/16")];
+    let run = LoadCase { environment: &environment, ..RUN };
+    assert_eq!(run.row("trusted-proxies").0, "172.18.0.2/32,fd00::2/128,172.20.0.0/16");
+    let warnings = run.warnings();
+    let about = |part: &str| warnings.iter().filter(|text| text.contains(part)).count();
+    assert_eq!((about("TRUSTED_PROXIES: nginx doesn't resolve"), about("traefik")), (1, 0));
+}
+
+#[test]
+fn links_that_kubernetes_injects_are_no_ports() {
+    let link = "tcp://10.96.0.7:9100";
+    let environment = [("METRICS_PORT", link), ("PORT", link), ("ADMIN_PORT", link)];
+    let run = LoadCase { environment: &environment, ..RUN };
+    let (settings, _) = run.settings();
+    assert!(settings.metrics.is_empty() && settings.admin.is_empty());
+    assert_eq!(run.row("port"), ("7867".into(), "default".into()));
+    let warnings = run.warnings();
+    let links = warnings.iter().filter(|text| text.contains("enableServiceLinks")).count();
+    assert_eq!(links, 3, "{warnings:?}");
+}
+
+#[test]
+fn the_short_flags_of_the_original_are_understood() {
+    let run = LoadCase { arguments: &["-p", "7000", "-m9000"], ..RUN };
+    assert_eq!(run.row("port"), ("7000".into(), "command line --port".into()));
+    assert_eq!(run.row("metrics-port").0, "9000");
+    assert!(LoadCase { arguments: &["-v"], ..RUN }.printed().starts_with("notify_push "));
+    assert!(LoadCase { arguments: &["-V"], ..RUN }.printed().starts_with("notify_push "));
+    let error = LoadCase { arguments: &["-c", "/etc/service.toml"], ..RUN }.error();
+    assert!(error.contains("--config: cannot read /etc/service.toml"), "{error}");
+    assert!(error.contains("did you mean /etc/services.toml?"), "{error}");
+    let php = LoadCase { arguments: &["-c", "/etc/config.php"], ..RUN };
+    assert_eq!(php.settings(), RUN.settings(), "a config.php is taken for one");
+}
+
+#[test]
+fn secrets_may_be_in_files() {
     let run = LoadCase { environment: &[("DATABASE_URL_FILE", "/run/secret")], ..RUN };
     let shown = "postgres://u:***@file:5432/db?ssl-mode=prefer".to_owned();
     assert_eq!(run.row("database-url"), (shown, "file named by DATABASE_URL_FILE".into()));
@@ -173,7 +251,7 @@ fn defaults_are_the_documented_ones() {
 }
 
 #[test]
-fn the_host_s_file_is_the_layer_below_and_its_faults_count_only_where_it_is_needed() {
+fn the_file_is_the_lowest_layer_and_its_faults_matter_only_where_it_is_needed() {
     fn broken() -> ConfigFileLayer {
         let at = || of_file(()).source;
         let fault = || ConfigError::invalid(at(), "this is an array; expected a string");
@@ -192,16 +270,16 @@ fn the_host_s_file_is_the_layer_below_and_its_faults_count_only_where_it_is_need
     let urls = ["--database-url=sqlite:///x", "--redis-url=redis://r"];
     let run = LoadCase { arguments: &urls, file: broken, ..RUN };
     let (_, settings) = run.settings();
-    assert!(settings.auth.token_auth_enforced, "not known is taken as enforced");
+    assert!(settings.auth.token_auth_enforced, "unknown is treated as enforced");
     assert_eq!(settings.nextcloud.url, None);
     assert_eq!(settings.auth.secret, None);
-    let Ok(ProgramCommand::Serve { warnings, .. }) = run.load() else { panic!("it starts") };
+    let warnings = run.warnings();
     assert_eq!(warnings.iter().filter(|text| text.contains("config.php line 7")).count(), 4);
     assert_eq!(RUN.row("database-url").1, "config.php line 7: key");
 }
 
 #[test]
-fn what_is_missing_is_said_with_what_would_supply_it() {
+fn an_error_about_a_missing_value_names_what_would_supply_it() {
     let error = LoadCase { file: silent, ..RUN }.error();
     for supply in ["config.php", "--glob-config", "--database-url", "DATABASE_URL"] {
         assert!(error.contains(supply), "{error}");
@@ -218,9 +296,12 @@ fn what_is_missing_is_said_with_what_would_supply_it() {
 }
 
 #[test]
-fn listeners_may_not_collide() {
+fn listeners_must_differ() {
     let error = LoadCase { arguments: &["--metrics-port=7867"], ..RUN }.error();
-    assert!(error.contains("METRICS_PORT"), "{error}");
+    assert!(error.starts_with("PORT and METRICS_PORT are both 7867."), "{error}");
+    let sockets = ["--metrics-socket-path=/s", "--admin-socket=/s"];
+    let error = LoadCase { arguments: &sockets, ..RUN }.error();
+    assert!(error.starts_with("METRICS_SOCKET_PATH and ADMIN_SOCKET_PATH are both /s."), "{error}");
     let settings = LoadCase { arguments: &["--port=0", "--metrics-port=0"], ..RUN }.settings().0;
     assert_eq!(settings.metrics.len(), 1);
 }
@@ -240,29 +321,63 @@ fn the_wizard_s_start_is_understood() {
 #[test]
 fn debounce_disable_counts_whatever_its_value() {
     let run = LoadCase { environment: &[("DEBOUNCE_DISABLE", "false")], ..RUN };
-    let Ok(ProgramCommand::Serve { hosts, warnings, .. }) = run.load() else { panic!("it starts") };
-    assert!(hosts[0].service.delivery.debounce_disabled);
+    assert!(run.settings().1.delivery.debounce_disabled);
+    let warnings = run.warnings();
     assert!(warnings.iter().any(|text| text.contains("DEBOUNCE_DISABLE")));
 }
 
 #[test]
 fn version_is_one_line_whatever_else_is_wrong() {
     let run = LoadCase { arguments: &["--version"], dotenv: "this is no dotenv", ..RUN };
-    let Ok(ProgramCommand::Print(text)) = run.load() else { panic!("it prints") };
+    let text = run.printed();
     assert!(text.starts_with("notify_push ") && text.ends_with('\n'));
     assert_eq!(text.lines().count(), 1);
+    for part in ["stand-alone daemon", "commit", std::env::consts::ARCH, "services: nextcloud"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
 }
 
 #[test]
-fn help_names_each_flag_and_its_variable() {
-    let Ok(ProgramCommand::Print(help)) = (LoadCase { arguments: &["--help"], ..RUN }).load()
-    else {
-        panic!("it prints")
-    };
-    for setting in setting::ALL.iter().filter(|setting| setting.flag) {
-        assert!(help.contains(&format!("--{}", setting.name)), "{}", setting.name);
-        assert!(help.contains(&format!("[{}", setting.variable)), "{}", setting.variable);
+fn help_fits_two_screens_and_names_each_flag() {
+    let help = LoadCase { arguments: &["--help"], ..RUN }.printed();
+    assert!(help.lines().count() <= 48, "two screens of 24 lines: {}", help.lines().count());
+    assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+    let commands = help.find("COMMANDS:").unwrap();
+    assert!(commands < help.find("OPTIONS:").unwrap() && commands < 400, "{help}");
+    assert!(help.contains("[PORT; default 7867]"), "{help}");
+    let settings = LoadCase { arguments: &["help", "settings"], ..RUN }.printed();
+    assert!(settings.lines().all(|line| line.chars().count() <= 80), "{settings}");
+    for (setting, _) in super::precedence::samples() {
+        assert!(!setting.flag || help.contains(setting.name), "{}", setting.name);
+        assert!(!setting.flag || settings.contains(&format!("--{}", setting.name)));
+        assert!(settings.contains(setting.variable), "{}", setting.variable);
     }
+    assert_eq!(LoadCase { arguments: &["help"], ..RUN }.printed(), help);
+    assert_eq!(LoadCase { arguments: &["-h"], ..RUN }.printed(), help);
+    let log = LoadCase { arguments: &["help", "log"], ..RUN }.printed();
+    assert_eq!(LoadCase { arguments: &["log", "--help"], ..RUN }.printed(), log);
+}
+
+#[test]
+fn mistyped_commands_and_flags_get_the_nearest_one() {
+    for (arguments, hint) in [
+        (&["docter"][..], "Did you mean doctor?"),
+        (&["status"], "Did you mean healthcheck?"),
+        (&["serve"], "To serve, give the path of config.php"),
+        (&["healtcheck"], "Did you mean healthcheck?"),
+        (&["help", "revok"], "Did you mean revoke?"),
+        (&["--prot=1"], "Did you mean --port?"),
+        (&["--databse-url=mysql://u:hunter2@h/d"], "Did you mean --database-url?"),
+        (&["revoke", "--servce", "a", "alice"], "Did you mean --service?"),
+        (&["completions", "bsh"], "Did you mean bash?"),
+    ] {
+        let error = LoadCase { arguments, ..RUN }.load().unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{error}");
+        assert!(error.to_string().contains(hint), "{arguments:?}: {error}");
+        assert!(!error.to_string().contains("USAGE"), "{error}");
+    }
+    let other = LoadCase { arguments: &["elephant"], ..RUN }.error();
+    assert!(other.contains("neither a file nor a command") && other.contains("doctor"), "{other}");
 }
 
 #[test]
@@ -287,27 +402,40 @@ fn commands_find_the_running_daemon() {
     let run = LoadCase { arguments: &arguments, environment: &environment, ..RUN };
     let Ok(ProgramCommand::Log { action, endpoints }) = run.load() else { panic!("a command") };
     assert_eq!(action, LogAction::Set("debug".into()));
-    // Everywhere, as the daemon binds it: whoever asks tries IPv6 and IPv4.
-    let port = BindAddress::Tcp { address: None, port: 9000 };
     let unix = |path: &str, permissions| BindAddress::Unix { path: path.into(), permissions };
-    assert_eq!(endpoints, [unix("/a", 0o600), port.clone(), unix("/m", 0o660)]);
-    let run = LoadCase { arguments: &["--metrics-port=9000", "revoke", "bob"], ..RUN };
+    assert_eq!(endpoints, [unix("/a", 0o600)], "metrics listeners take no control requests");
+    let run = LoadCase { arguments: &["--admin-port=9000", "revoke", "bob"], ..RUN };
     let Ok(ProgramCommand::Revoke { user, endpoints, .. }) = run.load() else {
         panic!("a command")
     };
+    let loopback = Some("127.0.0.1".parse().unwrap());
+    let port = BindAddress::Tcp { address: loopback, port: 9000 };
     assert_eq!((user.as_str(), endpoints), ("bob", vec![port]));
-    let error = LoadCase { arguments: &["log", "--restore"], ..RUN }.error();
-    assert!(error.contains("METRICS_SOCKET_PATH"), "{error}");
+    let run = LoadCase { arguments: &["log", "--restore"], ..RUN }.load();
+    let Ok(ProgramCommand::Log { endpoints, .. }) = run else { panic!("a command") };
+    assert_eq!(endpoints, [unix(crate::runtime::settings::DEFAULT_ADMIN_SOCKET, 0o600)]);
     let error = LoadCase { arguments: &["log", "loud", "--admin-port=1"], ..RUN }.error();
     assert!(error.contains("log filter"), "{error}");
-    for wrong in [&["log"][..], &["log", "info", "--restore"], &["revoke"]] {
+    let show = LoadCase { arguments: &["log", "--admin-port=1"], ..RUN }.load();
+    assert!(matches!(show, Ok(ProgramCommand::Log { action: LogAction::Show, .. })));
+    for wrong in [&["log", "info", "--restore"][..], &["revoke"]] {
         assert!(matches!(LoadCase { arguments: wrong, ..RUN }.load(), Err(ConfigError::Usage(_))));
     }
-    let demo =
-        LoadCase { arguments: &["demo", "--once"], dotenv: "no dotenv at all", ..RUN }.load();
-    assert!(matches!(demo, Ok(ProgramCommand::Demo { play: DemoKind::Nextcloud, once: true })));
-    let demo = LoadCase { arguments: &["demo", "webhook"], ..RUN }.load();
-    assert!(matches!(demo, Ok(ProgramCommand::Demo { play: DemoKind::Webhook, once: false })));
+}
+
+#[test]
+fn a_demo_needs_no_settings() {
+    let run = |arguments| LoadCase { arguments, dotenv: "not a dotenv", ..RUN }.load();
+    let Ok(ProgramCommand::Demo { kind, once, port }) = run(&["demo", "--once"]) else {
+        panic!("a demo")
+    };
+    assert_eq!((kind, once, port), (DemoKind::Nextcloud, true, None));
+    let Ok(ProgramCommand::Demo { kind, once, port }) = run(&["demo", "webhook", "--port", "80"])
+    else {
+        panic!("a demo")
+    };
+    assert_eq!((kind, once, port), (DemoKind::Webhook, false, Some(80)));
+    assert!(matches!(run(&["demo", "--port", "x"]), Err(ConfigError::Usage(_))));
 }
 
 #[test]
@@ -315,19 +443,4 @@ fn several_redis_urls_are_a_cluster() {
     let flags = ["--redis-url", "redis://a:1", "--redis-url", "redis://b:2", "config.php"];
     let expected = ("redis://a:1,b:2(cluster)".to_owned(), "command line --redis-url".to_owned());
     assert_eq!(LoadCase { arguments: &flags, ..RUN }.row("redis-url"), expected);
-}
-
-#[test]
-fn each_setting_is_documented() {
-    let table = include_str!("../../../docs/settings.md");
-    for setting in setting::ALL.iter().chain([&setting::CONFIG]) {
-        let flag = if setting.flag { format!("`--{}`", setting.name) } else { "–".into() };
-        let row = format!("| {flag} | `{}` |", setting.variable);
-        assert!(table.contains(&row), "docs/settings.md has no row that begins with {row}");
-        let twin = format!("`{}_FILE`", setting.variable);
-        let secret = setting.kind == setting::SettingKind::Secret;
-        assert_eq!(table.contains(&twin), secret, "{twin}");
-    }
-    let rows = table.lines().filter(|line| line.starts_with("| `--") || line.starts_with("| – |"));
-    assert_eq!(rows.count(), setting::ALL.len() + 1, "a row too many");
 }

@@ -1,16 +1,19 @@
-//! The Redis section.
+//! Reads the settings of the connection to Redis.
 
 use super::super::redis::{REDIS_PORT, plain_redis, redis_urls};
 use crate::{
     client::redis::{RedisAddress, RedisSettings, RedisTls, RedisTopology, show_redis},
     config::{
-        ConfigError, ConfigFileValue, SettingLayers, SettingsReport, SourcedValue, parse,
+        ConfigError, ConfigFileValue, Setting, SettingLayers, SettingsReport, SourcedValue, parse,
         read::over, setting, url::ParsedUrl,
     },
 };
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// The section on Redis; `file` is what the host's own file says.
+/// Reads the settings; `file` has the values of the service's own file.
+///
+/// # Errors
+/// [`ConfigError`].
 pub fn redis(
     layers: &SettingLayers<'_>,
     file: ConfigFileValue<RedisSettings>,
@@ -23,23 +26,22 @@ pub fn redis(
     let given = given.map(|url| url.map(|url| url.value));
     let local = RedisTopology::Single(RedisAddress::Tcp("127.0.0.1".into(), REDIS_PORT));
     let mut redis = over(given, file)?.unwrap_or(SourcedValue::default(plain_redis(local)));
-    let mut shown = Vec::new();
-    let given = tls(layers, &mut shown)?;
-    match &mut redis.value.tls {
-        Some(tls) => given.apply(tls)?,
-        None if given != RedisTlsOverrides::default() => {
-            report.warn(
-                "REDIS_TLS_* and --redis-tls-* change nothing: the connection to Redis \
-                         uses no TLS. Write rediss:// in its URL, or tls:// in redis.host",
-            );
-        }
-        None => {}
+    let overrides = TlsOverrides::read(layers)?;
+    if redis.value.tls.is_none() && overrides.are_given() {
+        report.warn(
+            "REDIS_TLS_* and --redis-tls-* change nothing: the connection to Redis uses no TLS. \
+             Write rediss:// in its URL, or tls:// in redis.host",
+        );
     }
-    let redis = report.keep(setting::REDIS_URL.name, redis, show_redis);
-    for row in shown {
-        report.keep(row.0, row.1, Clone::clone);
+    let inherited = redis.clone().map(|redis| redis.tls);
+    let overrides = overrides.over(inherited);
+    if redis.value.tls.is_some() {
+        overrides.check()?;
+        redis.value.tls = Some(overrides.keep(report));
+    } else {
+        overrides.keep(report);
     }
-    Ok(redis)
+    Ok(report.keep(setting::REDIS_URL.name, redis, show_redis))
 }
 
 fn from_urls(
@@ -52,61 +54,77 @@ fn from_urls(
     }
 }
 
-/// What the TLS flags and variables say.
-#[derive(Default, PartialEq)]
-struct RedisTlsOverrides {
-    ca: Option<PathBuf>,
-    cert: Option<PathBuf>,
-    key: Option<PathBuf>,
-    any_name: Option<bool>,
-    any_certificate: Option<bool>,
+/// The TLS settings with their sources; none where no layer has a value.
+struct TlsOverrides {
+    cert: Option<SourcedValue<PathBuf>>,
+    key: Option<SourcedValue<PathBuf>>,
+    ca: Option<SourcedValue<PathBuf>>,
+    any_name: Option<SourcedValue<bool>>,
+    any_certificate: Option<SourcedValue<bool>>,
 }
 
-type ShownSettings = Vec<(&'static str, SourcedValue<String>)>;
+impl TlsOverrides {
+    fn read(layers: &SettingLayers<'_>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            cert: layers.get(setting::REDIS_TLS_CERT, parse::path)?,
+            key: layers.get(setting::REDIS_TLS_KEY, parse::path)?,
+            ca: layers.get(setting::REDIS_TLS_CA, parse::path)?,
+            any_name: layers.get(setting::REDIS_TLS_DONT_VALIDATE_HOSTNAME, parse::switch)?,
+            any_certificate: layers.get(setting::REDIS_TLS_INSECURE, parse::switch)?,
+        })
+    }
 
-fn tls(
-    layers: &SettingLayers<'_>,
-    shown: &mut ShownSettings,
-) -> Result<RedisTlsOverrides, ConfigError> {
-    let mut path = |setting: setting::Setting| -> Result<Option<PathBuf>, ConfigError> {
-        let Some(path) = layers.get(setting, parse::path)? else { return Ok(None) };
-        shown.push((setting.name, path.clone().map(|path| path.display().to_string())));
-        Ok(Some(path.value))
-    };
-    let (cert, key) = (path(setting::REDIS_TLS_CERT)?, path(setting::REDIS_TLS_KEY)?);
-    let ca = path(setting::REDIS_TLS_CA)?;
-    let mut switch = |setting: setting::Setting| -> Result<Option<bool>, ConfigError> {
-        let Some(on) = layers.get(setting, parse::switch)? else { return Ok(None) };
-        shown.push((setting.name, on.clone().map(|on| on.to_string())));
-        Ok(Some(on.value))
-    };
-    let any_name = switch(setting::REDIS_TLS_DONT_VALIDATE_HOSTNAME)?;
-    let any_certificate = switch(setting::REDIS_TLS_INSECURE)?;
-    Ok(RedisTlsOverrides { ca, cert, key, any_name, any_certificate })
-}
+    fn are_given(&self) -> bool {
+        let files = [&self.cert, &self.key, &self.ca].into_iter().any(Option::is_some);
+        files || self.any_name.is_some() || self.any_certificate.is_some()
+    }
 
-impl RedisTlsOverrides {
-    /// Lays what was given over what the URL or the file says.
-    fn apply(self, tls: &mut RedisTls) -> Result<(), ConfigError> {
-        tls.verify_name = self.any_name.map_or(tls.verify_name, |any| !any);
-        tls.verify_peer = self.any_certificate.map_or(tls.verify_peer, |any| !any);
-        tls.ca = self.ca.or_else(|| tls.ca.take());
-        let before = tls.client.take();
-        let first = |pair: &(PathBuf, PathBuf)| Path::to_path_buf(&pair.0);
-        let second = |pair: &(PathBuf, PathBuf)| Path::to_path_buf(&pair.1);
-        let cert = self.cert.or_else(|| before.as_ref().map(first));
-        let key = self.key.or_else(|| before.as_ref().map(second));
-        tls.client = match (cert, key) {
-            (Some(cert), Some(key)) => Some((cert, key)),
-            (None, None) => None,
-            _ => {
-                return Err(ConfigError::Missing {
-                    what: "a client certificate towards Redis needs its key, and the key its \
-                           certificate",
-                    remedy: "Set both REDIS_TLS_CERT and REDIS_TLS_KEY, or none",
-                });
-            }
+    /// Fills the gaps with the values of the URL or of the service's own file.
+    fn over(self, inherited: SourcedValue<Option<RedisTls>>) -> Self {
+        let SourcedValue { value: Some(tls), source } = inherited else { return self };
+        let file = |path: PathBuf| SourcedValue { value: path, source: source.clone() };
+        let on = |on: bool| on.then(|| SourcedValue { value: true, source: source.clone() });
+        let (cert, key) = tls.client.unzip();
+        Self {
+            cert: self.cert.or_else(|| cert.map(file)),
+            key: self.key.or_else(|| key.map(file)),
+            ca: self.ca.or_else(|| tls.ca.map(file)),
+            any_name: self.any_name.or_else(|| on(!tls.verify_name)),
+            any_certificate: self.any_certificate.or_else(|| on(!tls.verify_peer)),
+        }
+    }
+
+    /// Rejects a certificate without key and a key without certificate.
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.cert.is_some() == self.key.is_some() {
+            return Ok(());
+        }
+        Err(ConfigError::Missing {
+            what: "a client certificate towards Redis needs its key, and the key its certificate",
+            remedy: "Set both REDIS_TLS_CERT and REDIS_TLS_KEY, or none",
+        })
+    }
+
+    /// Adds a row for each setting to the report.
+    fn keep(self, report: &mut SettingsReport) -> RedisTls {
+        let mut file = |setting: Setting, path: Option<SourcedValue<PathBuf>>| {
+            let absent = setting.shown_default();
+            report.keep_some(setting.name, path, absent, |path| path.display().to_string())
         };
-        Ok(())
+        let cert = file(setting::REDIS_TLS_CERT, self.cert);
+        let key = file(setting::REDIS_TLS_KEY, self.key);
+        let ca = file(setting::REDIS_TLS_CA, self.ca);
+        let mut switch = |setting: Setting, on: Option<SourcedValue<bool>>| {
+            let on = on.unwrap_or(SourcedValue::default(false));
+            report.keep(setting.name, on, bool::to_string)
+        };
+        let any_name = switch(setting::REDIS_TLS_DONT_VALIDATE_HOSTNAME, self.any_name);
+        let any_certificate = switch(setting::REDIS_TLS_INSECURE, self.any_certificate);
+        RedisTls {
+            verify_name: !any_name,
+            verify_peer: !any_certificate,
+            ca,
+            client: cert.zip(key),
+        }
     }
 }

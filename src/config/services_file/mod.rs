@@ -1,7 +1,6 @@
-//! The file of settings and hosts (`--config`): TOML with the daemon's own settings, `[listen]` and one
-//! `[[host]]` for each host.
+//! The services file (`--config`): TOML with the daemon's own settings, `[listen]` and one `[[service]]`
+//! for each service.
 
-mod nearest;
 mod service_table;
 mod setting_table;
 mod value;
@@ -11,7 +10,7 @@ pub use setting_table::{SettingTable, TableValue};
 
 use super::{
     ConfigError, SettingSource,
-    setting::{DAEMON, LISTEN},
+    setting::{LISTENER_SETTINGS, PROCESS_SETTINGS},
 };
 use std::{path::Path, sync::Arc};
 use toml::{
@@ -19,18 +18,18 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-/// More is a mistake: each host has tasks and connections of its own.
+/// The most services in one daemon: each has tasks and connections of its own.
 pub(crate) const MAX_SERVICES: usize = 1000;
 
-/// What the file says.
+/// The content of the file.
 pub struct ServicesFile {
     /// The daemon's own settings.
     pub daemon: SettingTable,
-    /// The hosts, in their order; never empty.
-    pub hosts: Vec<ServiceTable>,
+    /// The services in their order; never empty.
+    pub services: Vec<ServiceTable>,
 }
 
-/// A text with its name, to say where something stands.
+/// A file's text with its path, for error messages.
 #[derive(Clone)]
 pub(crate) struct SourceText<'a> {
     path: Arc<Path>,
@@ -38,7 +37,7 @@ pub(crate) struct SourceText<'a> {
 }
 
 impl SourceText<'_> {
-    /// The line of a place, from 1.
+    /// The line of a byte offset, from 1.
     fn line(&self, at: usize) -> u32 {
         let before = self.text.get(..at).unwrap_or_default();
         u32::try_from(before.matches('\n').count() + 1).unwrap_or(u32::MAX)
@@ -60,22 +59,27 @@ impl SourceText<'_> {
 pub fn parse(path: &Path, text: &str) -> Result<ServicesFile, ConfigError> {
     let source = SourceText { path: path.into(), text };
     let mut document = DeTable::parse(text).map_err(|error| syntax(&source, &error))?.into_inner();
-    let hosts = document.remove("host");
+    let services = document.remove("service");
     let listen = document.remove("listen");
-    let mut daemon =
-        SettingTable::read(&source, "", &document, &keys(DAEMON, &["host", "listen"]))?;
+    let known = keys(PROCESS_SETTINGS, &["service", "listen"]);
+    let mut daemon = SettingTable::read(&source, "", &document, &known)?;
     if let Some(listen) = listen {
         let table = section(&source, "listen", &listen)?;
-        daemon.extend(SettingTable::read(&source, "listen.", table, &keys(LISTEN, &[]))?);
+        daemon.extend(SettingTable::read(
+            &source,
+            "listen.",
+            table,
+            &keys(LISTENER_SETTINGS, &[]),
+        )?);
     }
-    let hosts = service_table::read_all(&source, hosts)?;
-    Ok(ServicesFile { daemon, hosts })
+    let services = service_table::read_all(&source, services)?;
+    Ok(ServicesFile { daemon, services })
 }
 
 fn syntax(source: &SourceText<'_>, error: &toml::de::Error) -> ConfigError {
     let at = error.span().map_or(0, |span| span.start);
-    // The message says what was expected, and repeats keys at most.
-    let problem = format!("this is no TOML: {}", error.message());
+    // The parser's message repeats keys at most, no values.
+    let problem = format!("not valid TOML: {}", error.message());
     ConfigError::Line { file: Arc::clone(&source.path), line: source.line(at), problem }
 }
 
@@ -90,11 +94,10 @@ fn section<'t, 'i>(
     })
 }
 
-/// The keys of these settings, secrets with their `_file` twins.
+/// The keys of these settings, secrets with their `_file` twins, and more.
 fn keys(settings: &[super::setting::Setting], more: &[&str]) -> Vec<String> {
     let own = settings.iter().flat_map(|setting| {
-        let twin = (setting.kind == super::setting::SettingKind::Secret)
-            .then(|| format!("{}_file", setting.key()));
+        let twin = setting.file_variable().map(|variable| variable.to_ascii_lowercase());
         [setting.key()].into_iter().chain(twin)
     });
     own.chain(more.iter().map(|key| (*key).to_owned())).collect()

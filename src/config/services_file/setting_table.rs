@@ -1,31 +1,28 @@
-//! One table of the file: its keys as texts, with the line in which each stands.
+//! One table of the services file: the texts of its keys, with their lines.
 
-use super::{SourceText, nearest::nearest, value};
-use crate::config::{
-    ConfigError, SettingSource, SourcedValue,
-    setting::{Setting, SettingKind},
-};
+use super::{SourceText, value};
+use crate::config::{ConfigError, SettingSource, SourcedValue, nearest, setting::Setting};
 use std::collections::BTreeMap;
 use toml::de::DeTable;
 
-/// What a table says, to be looked up by setting.
+/// The values of a table, looked up by setting.
 ///
-/// Some of it are secrets, so this has no `Debug`.
+/// Some of them are secrets, so this has no `Debug`.
 #[derive(Default, Clone)]
 pub struct SettingTable {
     entries: BTreeMap<String, SourcedValue<Vec<String>>>,
 }
 
-/// What a table says of a setting.
+/// The value of a setting in a table.
 pub enum TableValue {
-    /// The value, or several.
+    /// One value, or those of a list.
     Values(SourcedValue<Vec<String>>),
     /// The path of a file that holds the value.
     InFile(SourcedValue<String>),
 }
 
 impl SettingTable {
-    /// Reads a table that may have these keys and no others. `prefix` is what they are called by.
+    /// Reads a table that may have these keys and no others. `prefix` precedes their names in messages.
     pub(crate) fn read(
         source: &SourceText<'_>,
         prefix: &str,
@@ -46,29 +43,32 @@ impl SettingTable {
         Ok(Self { entries })
     }
 
-    /// Refuses keys that are none of these.
+    /// Rejects keys other than these.
     pub(crate) fn only(&self, known: &[String]) -> Result<(), ConfigError> {
         match self.entries.iter().find(|(key, _)| !known.contains(key)) {
-            Some((key, said)) => Err(unknown(said.source.clone(), key, known)),
+            Some((key, found)) => Err(unknown(found.source.clone(), key, known)),
             None => Ok(()),
         }
     }
 
-    /// Adds what another table says.
+    /// Adds the values of another table.
     pub(crate) fn extend(&mut self, other: Self) {
         self.entries.extend(other.entries);
     }
 
-    /// Takes a key out that is no setting.
+    /// Removes a key that is not a setting and returns its values.
     pub(crate) fn take(&mut self, key: &str) -> Option<SourcedValue<Vec<String>>> {
         self.entries.remove(key)
     }
 
-    /// What is said of a setting.
+    /// Looks up a setting.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if both the value and a file for it are given.
     pub fn get(&self, setting: Setting) -> Result<Option<TableValue>, ConfigError> {
         let plain = self.entries.get(&setting.key());
-        let file_key = format!("{}_file", setting.key());
-        let file = self.entries.get(&file_key).filter(|_| setting.kind == SettingKind::Secret);
+        let file_key = setting.file_variable().map(|variable| variable.to_ascii_lowercase());
+        let file = file_key.and_then(|key| self.entries.get(&key));
         match (plain, file) {
             (Some(_), Some(file)) => {
                 let problem = format!("{} is set as well. Set one of them", setting.key());
@@ -86,8 +86,8 @@ impl SettingTable {
 
 fn unknown(at: SettingSource, key: &str, known: &[String]) -> ConfigError {
     let problem = match nearest(key, known) {
-        Some(near) => format!("there is no such key here. Is {near} meant?"),
-        None => format!("there is no such key here, but {}", known.join(", ")),
+        Some(near) => format!("there is no such key here. Did you mean {near}?"),
+        None => format!("there is no such key here. The keys are {}", known.join(", ")),
     };
     ConfigError::invalid(at, problem)
 }

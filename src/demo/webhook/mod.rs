@@ -4,7 +4,7 @@
 mod back_end;
 mod page;
 
-use super::{DemoError, DemoScreen, FAULTY, signals_or_end, tcp, users};
+use super::{DemoError, DemoOptions, DemoScreen, FAULTY, signals_or_end, tcp, users};
 use crate::{
     client::websocket::{UpgradeRequest, WebSocketClient, WebSocketClientError},
     config::ServiceEntry,
@@ -41,13 +41,13 @@ connection for the client; the client asks for a private URL, which it may give
 to anybody: who calls it needs no token, and reaches this client alone.
 ";
 
-/// Runs the demo: with `once` one message through a private URL, else until a signal. Returns the exit
+/// Runs the demo: with [`DemoOptions::once`] one message through a private URL, else until a signal. Returns the exit
 /// code: 0 without faults or after a signal.
 ///
 /// # Errors
 /// [`DemoError`].
 pub async fn run(
-    once: bool,
+    options: DemoOptions,
     mut environment: RuntimeEnvironment,
     screen: DemoScreen,
 ) -> Result<u8, DemoError> {
@@ -58,11 +58,12 @@ pub async fn run(
         back_end: back_end.clone(),
     });
     let daemon =
-        Daemon::start(&users::settings(), vec![ServiceEntry::only(host)], environment).await?;
+        Daemon::start(&users::settings(options.port), vec![ServiceEntry::only(host)], environment)
+            .await?;
     let address = tcp(daemon.local())?;
     back_end.set_address(address);
     let mut end = None;
-    let play = async { end = Some(play(once, address, back_end, screen, rng).await) };
+    let play = async { end = Some(play(options.once, address, back_end, screen, rng).await) };
     let exit = daemon.run(pin!(signals_or_end(Box::pin(play), signals))).await;
     match (exit, end) {
         (ExitReason::Clean, Some(played)) => played.map(|right| if right { 0 } else { FAULTY }),

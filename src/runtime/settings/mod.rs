@@ -1,4 +1,4 @@
-//! The daemon's own settings, as plain values.
+//! The daemon's own settings as plain values, one struct for each section.
 
 mod changes;
 mod read;
@@ -11,19 +11,20 @@ pub use read::{
 };
 use std::time::Duration;
 
-/// The settings of the daemon itself, whatever its services are.
+/// The daemon's own settings, independent of its services.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DaemonSettings {
-    /// The shared listener for clients.
+    /// The listener for clients.
     pub listen: ListenSettings,
-    /// The metrics listeners (`METRICS_PORT`, `METRICS_SOCKET_PATH`); may be empty.
+    /// The listeners for metrics (`METRICS_PORT`, `METRICS_SOCKET_PATH`); may be empty.
     pub metrics: Vec<ListenSettings>,
-    /// The admin listeners (`ADMIN_PORT` on loopback, `ADMIN_SOCKET_PATH`); may be empty.
+    /// The listeners for control only (`ADMIN_PORT` on loopback, `ADMIN_SOCKET_PATH`); may be
+    /// empty.
     pub admin: Vec<ListenSettings>,
-    /// Filter and format of the log.
+    /// The settings of the log.
     pub log: LogSettings,
-    /// Limits of connections that haven't logged in.
+    /// The limits for unauthenticated connections.
     pub pre_auth: PreAuthLimits,
-    /// The time over which close frames are spread at shutdown.
+    /// The time over which clients are closed at shutdown.
     pub drain_time: Duration,
 }

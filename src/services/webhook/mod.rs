@@ -25,6 +25,7 @@ pub mod registration_key;
 pub mod replay;
 pub mod replica_events;
 pub mod rest;
+mod setting_table;
 pub mod settings;
 pub mod socket;
 pub mod socketio;

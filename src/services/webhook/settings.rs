@@ -1,131 +1,21 @@
 //! Settings of a webhook service.
 
-use super::store::StoreLimits;
+use super::{
+    setting_table::{
+        AUTH_TOKEN, HOOK_RATE, HOOK_TIME, INSECURE_NO_TOKEN, MAX_HOOK_TIME, MAX_REGISTRATIONS,
+        PUBLIC_URL, REDIS_HOST, REGISTRATION_TIME, REPLAY_TIME,
+    },
+    store::StoreLimits,
+};
 use crate::{
     client::redis::{RedisSettings, read_settings::redis, redis_urls},
     config::{
-        ConfigError, ConfigFileValue, ServiceConfigRequest, ServiceFlag, Setting, SettingKind,
-        SettingLayers, SettingsReport, SourcedValue, parse, secret::Secret, setting,
+        ConfigError, ConfigFileValue, ServiceConfigRequest, Setting, SettingLayers, SettingsReport,
+        SourcedValue, parse, secret::Secret, setting,
     },
     server::proxy_settings::{ProxySettings, proxies},
 };
 use std::time::Duration;
-
-/// Token of the back ends.
-pub const AUTH_TOKEN: Setting =
-    Setting { name: "auth-token", flag: false, variable: "AUTH_TOKEN", kind: SettingKind::Secret };
-/// Serve without a token.
-pub const INSECURE_NO_TOKEN: Setting = Setting::plain("insecure-no-token", "INSECURE_NO_TOKEN");
-/// The original's name for the Redis URL.
-pub const REDIS_HOST: Setting =
-    Setting { name: "redis-host", flag: false, variable: "REDIS_HOST", kind: SettingKind::Secret };
-/// Prefix of private URLs.
-pub const PUBLIC_URL: Setting = Setting::plain("public-url", "PUBLIC_URL");
-/// Lifetime of an unused registration.
-pub const REGISTRATION_TIME: Setting = Setting::plain("registration-time", "REGISTRATION_TIME");
-/// Registrations of one user.
-pub const MAX_REGISTRATIONS: Setting = Setting::plain("max-registrations", "MAX_REGISTRATIONS");
-/// How long messages are kept for disconnected clients.
-pub const REPLAY_TIME: Setting = Setting::plain("replay-time", "REPLAY_TIME");
-/// Default lifetime of a private URL.
-pub const HOOK_TIME: Setting = Setting::plain("hook-time", "HOOK_TIME");
-/// Maximum lifetime of a private URL.
-pub const MAX_HOOK_TIME: Setting = Setting::plain("max-hook-time", "MAX_HOOK_TIME");
-/// Calls of one private URL per minute.
-pub const HOOK_RATE: Setting = Setting::plain("hook-rate", "HOOK_RATE");
-
-/// All settings of the service.
-pub const SETTINGS: &[Setting] = &[
-    AUTH_TOKEN,
-    INSECURE_NO_TOKEN,
-    setting::REDIS_URL,
-    REDIS_HOST,
-    setting::REDIS_TLS_CERT,
-    setting::REDIS_TLS_KEY,
-    setting::REDIS_TLS_CA,
-    setting::REDIS_TLS_DONT_VALIDATE_HOSTNAME,
-    setting::REDIS_TLS_INSECURE,
-    PUBLIC_URL,
-    REGISTRATION_TIME,
-    MAX_REGISTRATIONS,
-    REPLAY_TIME,
-    HOOK_TIME,
-    MAX_HOOK_TIME,
-    HOOK_RATE,
-    setting::MAX_CONNECTIONS,
-    setting::MAX_CONNECTION_TIME,
-    setting::TRUSTED_PROXIES,
-    setting::FORWARDED_FOR_HEADERS,
-];
-
-/// Settings that have a flag.
-pub const FLAGS: &[ServiceFlag] = &[
-    ServiceFlag {
-        setting: INSECURE_NO_TOKEN,
-        value: None,
-        help: "Serve without AUTH_TOKEN: any client of the port may push to all users [INSECURE_NO_TOKEN]",
-    },
-    ServiceFlag {
-        setting: setting::REDIS_URL,
-        value: Some("url"),
-        help: "Redis, for several replicas; without it everything is in memory [REDIS_URL, REDIS_HOST]",
-    },
-    ServiceFlag {
-        setting: PUBLIC_URL,
-        value: Some("url"),
-        help: "Prefix of private URLs; without it they are paths [PUBLIC_URL]",
-    },
-    ServiceFlag {
-        setting: REGISTRATION_TIME,
-        value: Some("seconds"),
-        help: "Lifetime of a registration that no client uses [REGISTRATION_TIME; default 3600]",
-    },
-    ServiceFlag {
-        setting: MAX_REGISTRATIONS,
-        value: Some("number"),
-        help: "Registrations of one user [MAX_REGISTRATIONS; default 64]",
-    },
-    ServiceFlag {
-        setting: REPLAY_TIME,
-        value: Some("seconds"),
-        help: "How long messages are kept for disconnected clients [REPLAY_TIME; default 60]",
-    },
-    ServiceFlag {
-        setting: HOOK_TIME,
-        value: Some("seconds"),
-        help: "Default lifetime of a private URL [HOOK_TIME; default 3600]",
-    },
-    ServiceFlag {
-        setting: MAX_HOOK_TIME,
-        value: Some("seconds"),
-        help: "Maximum lifetime of a private URL [MAX_HOOK_TIME; default 86400]",
-    },
-    ServiceFlag {
-        setting: HOOK_RATE,
-        value: Some("number"),
-        help: "Calls of one private URL per minute [HOOK_RATE; default 60]",
-    },
-    ServiceFlag {
-        setting: setting::MAX_CONNECTIONS,
-        value: Some("number"),
-        help: "Maximum clients; 0: unlimited [MAX_CONNECTIONS; default 0]",
-    },
-    ServiceFlag {
-        setting: setting::MAX_CONNECTION_TIME,
-        value: Some("seconds"),
-        help: "Maximum duration of a connection; 0: unlimited [MAX_CONNECTION_TIME; default 0]",
-    },
-    ServiceFlag {
-        setting: setting::TRUSTED_PROXIES,
-        value: Some("networks"),
-        help: "Networks whose forwarded headers are trusted [TRUSTED_PROXIES; default loopback]",
-    },
-    ServiceFlag {
-        setting: setting::FORWARDED_FOR_HEADERS,
-        value: Some("headers"),
-        help: "Headers with the forwarded addresses [FORWARDED_FOR_HEADERS; default x-forwarded-for]",
-    },
-];
 
 /// Maximum of lifetimes: a month. Owners can renew what they need longer.
 const MAX_LIFETIME: Duration = Duration::from_secs(31 * 86_400);
@@ -171,12 +61,11 @@ impl WebhookSettings {
             public_url: public_url(layers, report)?,
             limits: limits(layers, report)?,
             hook_time: hook_time(layers, report)?,
-            hook_rate: number(layers, HOOK_RATE, 60, report)?,
+            hook_rate: number(layers, HOOK_RATE, report)?,
             max_connections: at_most(layers, report)?,
             max_connection: Some(seconds(
                 layers,
                 setting::MAX_CONNECTION_TIME,
-                0,
                 MAX_LIFETIME,
                 report,
             )?)
@@ -191,8 +80,7 @@ fn token(
     report: &mut SettingsReport,
 ) -> Result<Option<Secret>, ConfigError> {
     let token = layers.get(AUTH_TOKEN, |text| Ok::<_, String>(Secret::from(text)))?;
-    let open =
-        layers.get(INSECURE_NO_TOKEN, parse::switch)?.unwrap_or(SourcedValue::default(false));
+    let open = layers.get_or_default(INSECURE_NO_TOKEN, parse::switch)?;
     let token = report.keep_some(AUTH_TOKEN.name, token, "none", |_| "set".to_owned());
     let open = report.keep(INSECURE_NO_TOKEN.name, open, bool::to_string);
     match (&token, open) {
@@ -257,8 +145,8 @@ fn limits(
     report: &mut SettingsReport,
 ) -> Result<StoreLimits, ConfigError> {
     let usual = StoreLimits::default();
-    let per_user = number(layers, MAX_REGISTRATIONS, 64, report)?;
-    let registration = seconds(layers, REGISTRATION_TIME, 3600, MAX_LIFETIME, report)?;
+    let per_user = number(layers, MAX_REGISTRATIONS, report)?;
+    let registration = seconds(layers, REGISTRATION_TIME, MAX_LIFETIME, report)?;
     if registration < MIN_REGISTRATION_TIME {
         return Err(ConfigError::Missing {
             what: "REGISTRATION_TIME is less than 4 s, too short for clients to connect and stay",
@@ -268,7 +156,7 @@ fn limits(
     Ok(StoreLimits {
         registration,
         per_user: usize::try_from(per_user).unwrap_or(usize::MAX),
-        replay: seconds(layers, REPLAY_TIME, 60, MAX_REPLAY_TIME, report)?,
+        replay: seconds(layers, REPLAY_TIME, MAX_REPLAY_TIME, report)?,
         ..usual
     })
 }
@@ -280,8 +168,8 @@ fn hook_time(
     layers: &SettingLayers<'_>,
     report: &mut SettingsReport,
 ) -> Result<(Duration, Duration), ConfigError> {
-    let usual = seconds(layers, HOOK_TIME, 3600, MAX_LIFETIME, report)?;
-    let longest = seconds(layers, MAX_HOOK_TIME, 86_400, MAX_LIFETIME, report)?;
+    let usual = seconds(layers, HOOK_TIME, MAX_LIFETIME, report)?;
+    let longest = seconds(layers, MAX_HOOK_TIME, MAX_LIFETIME, report)?;
     Ok((usual.min(longest), longest))
 }
 
@@ -289,36 +177,30 @@ fn at_most(
     layers: &SettingLayers<'_>,
     report: &mut SettingsReport,
 ) -> Result<Option<usize>, ConfigError> {
-    let most = layers.get(setting::MAX_CONNECTIONS, parse::count::<usize>)?;
-    let most = report.keep(
-        setting::MAX_CONNECTIONS.name,
-        most.unwrap_or(SourcedValue::default(0)),
-        |most| match most {
-            0 => "no limit".to_owned(),
-            most => most.to_string(),
-        },
-    );
+    let most = layers.get_or_default(setting::MAX_CONNECTIONS, parse::count::<usize>)?;
+    let most = report.keep(setting::MAX_CONNECTIONS.name, most, |most| match most {
+        0 => "no limit".to_owned(),
+        most => most.to_string(),
+    });
     Ok(Some(most).filter(|most| *most > 0))
 }
 
 fn number(
     layers: &SettingLayers<'_>,
     setting: Setting,
-    usual: u32,
     report: &mut SettingsReport,
 ) -> Result<u32, ConfigError> {
     let parse = |text: &str| match parse::count::<u32>(text) {
         Ok(0) => Err("expected a number above 0".to_owned()),
         other => other,
     };
-    let number = layers.get(setting, parse)?.unwrap_or(SourcedValue::default(usual));
+    let number = layers.get_or_default(setting, parse)?;
     Ok(report.keep(setting.name, number, u32::to_string))
 }
 
 fn seconds(
     layers: &SettingLayers<'_>,
     setting: Setting,
-    usual: u64,
     longest: Duration,
     report: &mut SettingsReport,
 ) -> Result<Duration, ConfigError> {
@@ -330,7 +212,6 @@ fn seconds(
             time => Ok(time),
         }
     };
-    let usual = SourcedValue::default(Duration::from_secs(usual));
-    let time = layers.get(setting, parse)?.unwrap_or(usual);
+    let time = layers.get_or_default(setting, parse)?;
     Ok(report.keep(setting.name, time, |time| format!("{} s", time.as_secs())))
 }

@@ -46,7 +46,9 @@ async fn demo() -> (Task, mpsc::UnboundedReceiver<String>, String) {
             play: None,
         };
         let screen = DemoScreen::new(Shown(sender), false);
-        demo::run(false, rim, &std::env::temp_dir(), screen).await.expect("a demo");
+        demo::run(demo::DemoOptions::default(), rim, &std::env::temp_dir(), screen)
+            .await
+            .expect("a demo");
     });
     let url = within("the demo shows its address", async {
         let mut text = String::new();

@@ -11,18 +11,20 @@ use crate::support::{
 use notify_push::{
     cli::{LoadInputs, ProgramCommand},
     config,
-    config::ServiceKind,
+    config::{ServiceKind, SystemProbes},
     doctor,
     doctor::{
         CheckFinding, CheckId, CheckRun, DescriptorLimits, DiagnosisContext, FindingState,
         RemedyStep,
     },
     push::LoginCredentials,
-    services::{Service as _, nextcloud::NextcloudService},
+    services::{
+        Service as _,
+        nextcloud::{NextcloudService, settings::NEXTCLOUD_SETTINGS},
+    },
 };
 use std::{
     ffi::OsString,
-    path::Path,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -114,13 +116,11 @@ pub(super) fn described(arguments: &[&str]) -> NextcloudConfig {
     let command = notify_push::cli::load(LoadInputs {
         arguments: arguments.collect(),
         environment: Default::default(),
-        dotenv: Ok(String::new()),
-        read: &config::read_text,
-        exists: &|path: &Path| path.exists(),
-        kinds: &[ServiceKind::new("nextcloud", &[], &NextcloudService::read)],
+        probes: SystemProbes::SYSTEM,
+        kinds: &[ServiceKind::new("nextcloud", NEXTCLOUD_SETTINGS, &NextcloudService::read)],
     });
     match command {
-        Ok(ProgramCommand::Doctor { described: Ok(described), .. }) => *described,
+        Ok(ProgramCommand::Doctor { config: Ok(config), .. }) => *config,
         other => panic!("{other:?}"),
     }
 }
@@ -147,8 +147,8 @@ async fn run_checks(
     idle_time: Duration,
 ) -> Vec<CheckFinding> {
     let descriptors = DescriptorLimits { own: 1 << 20, daemon: None };
-    let notify_push::cli::LoadedConfig { settings, mut hosts, rows, warnings } = described;
-    let config::ServiceEntry { route: place, service: host, .. } = hosts.remove(0);
+    let notify_push::cli::LoadedConfig { settings, mut services, rows, warnings } = described;
+    let config::ServiceEntry { route: place, service: host, .. } = services.remove(0);
     #[expect(clippy::disallowed_methods, reason = "a test provides the environment")]
     let context = DiagnosisContext {
         listen: settings.listen,

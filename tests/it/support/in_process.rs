@@ -2,19 +2,16 @@
 
 use notify_push::{
     cli::{LoadInputs, ProgramCommand},
-    config,
-    config::ServiceKind,
+    config::{ServiceKind, SystemProbes},
     lifecycle::ServiceManager,
     runtime::{RuntimeEnvironment, settings::DaemonSettings},
-    services::{WallClock, nextcloud::NextcloudService},
+    services::{
+        WallClock,
+        nextcloud::{NextcloudService, settings::NEXTCLOUD_SETTINGS},
+    },
     telemetry::log::{LogFilter, LogFormat, build},
 };
-use std::{
-    io::{self, ErrorKind},
-    path::Path,
-    sync::Arc,
-    time::SystemTime,
-};
+use std::{io, path::Path, sync::Arc, time::SystemTime};
 
 /// What these arguments and this environment say, on any port of 127.0.0.1, with log-ins decided by
 /// the database of the one Nextcloud.
@@ -28,14 +25,12 @@ pub(crate) fn settings(
     let loaded = notify_push::cli::load(LoadInputs {
         arguments: arguments.map(|&argument| argument.into()).collect(),
         environment: environment.map(|&(name, value)| (name.into(), value.into())).collect(),
-        dotenv: Err(ErrorKind::NotFound.into()),
-        read: &config::read_text,
-        exists: &|path| path.exists(),
-        kinds: &[ServiceKind::new("nextcloud", &[], &NextcloudService::read)],
+        probes: SystemProbes::SYSTEM,
+        kinds: &[ServiceKind::new("nextcloud", NEXTCLOUD_SETTINGS, &NextcloudService::read)],
     });
     match loaded {
-        Ok(ProgramCommand::Serve { settings, mut hosts, .. }) => {
-            (*settings, hosts.remove(0).service)
+        Ok(ProgramCommand::Serve(mut config)) => {
+            (config.settings, config.services.remove(0).service)
         }
         other => panic!("{other:?}"),
     }

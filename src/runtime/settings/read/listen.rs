@@ -1,70 +1,53 @@
-//! Reads the settings of the listeners and of their limits before authentication.
+//! Reads the settings of the listeners and the limits for unauthenticated connections.
 
 use crate::{
     config::{
-        ConfigError, DEFAULT_PORT, SettingLayers, SettingsReport, SourcedValue, parse,
-        read::switch, setting,
+        ConfigError, Setting, SettingLayers, SettingsReport, parse,
+        read::{optional_path, switch},
+        setting,
     },
     runtime::settings::DaemonSettings,
     server::{BindAddress, ListenSettings, PreAuthLimits, TlsFiles},
 };
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    path::Path,
-};
+use std::net::{IpAddr, Ipv4Addr};
 
-const DEFAULT_PERMISSIONS: u32 = 0o660;
-/// A user who may open the admin socket may change the log and close sessions.
+/// Permissions of the control socket: its users may change the log and close connections.
 const ADMIN_PERMISSIONS: u32 = 0o600;
-
-/// Enough for all clients of a large installation that reconnect at once through one proxy.
-const DEFAULT_PRE_AUTH_LIMITS: PreAuthLimits = PreAuthLimits { total: 16_384, per_address: 256 };
 
 pub(super) fn listen(
     layers: &SettingLayers<'_>,
-    port: u16,
+    port: Setting,
     report: &mut SettingsReport,
 ) -> Result<ListenSettings, ConfigError> {
-    let socket = layers.get(setting::SOCKET_PATH, parse::path)?;
-    let port = layers.get(setting::PORT, parse::port)?.unwrap_or(SourcedValue::default(port));
-    let permissions = permissions(layers)?;
+    let socket = optional_path(layers, setting::SOCKET_PATH, report)?;
+    let port = layers.get_or_default(port, parse::port)?;
+    let port = report.keep(setting::PORT.name, port, u16::to_string);
+    let address = layers.get(setting::BIND, parse::address)?;
+    let absent = setting::BIND.shown_default();
+    let address = report.keep_some(setting::BIND.name, address, absent, IpAddr::to_string);
+    let permissions = permissions(layers, report)?;
     let bind = match socket {
-        Some(socket) => {
-            let path = report.keep(setting::SOCKET_PATH.name, socket, |path| shown(path));
-            let permissions = report
-                .keep(setting::SOCKET_PERMISSIONS.name, permissions, |bits| format!("{bits:04o}"));
-            BindAddress::Unix { path, permissions }
-        }
-        None => {
-            let port = report.keep(setting::PORT.name, port, u16::to_string);
-            let address = layers.get(setting::BIND, parse::address)?;
-            let address =
-                report.keep_some(setting::BIND.name, address, ":: or 0.0.0.0", IpAddr::to_string);
-            BindAddress::Tcp { address, port }
-        }
+        Some(path) => BindAddress::Unix { path, permissions },
+        None => BindAddress::Tcp { address, port },
     };
     let proxy_protocol = switch(layers, setting::PROXY_PROTOCOL, report)?;
     Ok(ListenSettings { bind, tls: tls(layers, report)?, proxy_protocol })
 }
 
-fn shown(path: &Path) -> String {
-    path.display().to_string()
-}
-
-fn permissions(layers: &SettingLayers<'_>) -> Result<SourcedValue<u32>, ConfigError> {
-    let given = layers.get(setting::SOCKET_PERMISSIONS, parse::permissions)?;
-    Ok(given.unwrap_or(SourcedValue::default(DEFAULT_PERMISSIONS)))
+fn permissions(
+    layers: &SettingLayers<'_>,
+    report: &mut SettingsReport,
+) -> Result<u32, ConfigError> {
+    let given = layers.get_or_default(setting::SOCKET_PERMISSIONS, parse::permissions)?;
+    Ok(report.keep(setting::SOCKET_PERMISSIONS.name, given, |bits| format!("{bits:04o}")))
 }
 
 fn tls(
     layers: &SettingLayers<'_>,
     report: &mut SettingsReport,
 ) -> Result<Option<TlsFiles>, ConfigError> {
-    let mut file = |setting: setting::Setting| -> Result<_, ConfigError> {
-        let path = layers.get(setting, parse::path)?;
-        Ok(report.keep_some(setting.name, path, "off", |path| shown(path)))
-    };
-    match (file(setting::TLS_CERT)?, file(setting::TLS_KEY)?) {
+    let cert = optional_path(layers, setting::TLS_CERT, report)?;
+    match (cert, optional_path(layers, setting::TLS_KEY, report)?) {
         (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key, chain: None })),
         (None, None) => Ok(None),
         _ => Err(ConfigError::Missing {
@@ -74,24 +57,25 @@ fn tls(
     }
 }
 
-/// The metrics listeners: a port, a socket, or both.
+/// The listeners for metrics: a port, a socket, or both.
 pub(super) fn metrics(
     layers: &SettingLayers<'_>,
     report: &mut SettingsReport,
 ) -> Result<Vec<ListenSettings>, ConfigError> {
     let address = layers.get(setting::BIND, parse::address)?.map(|address| address.value);
-    let names = (setting::METRICS_PORT, setting::METRICS_SOCKET_PATH);
-    plain_listeners(layers, report, names, address, permissions(layers)?.value)
+    let settings = (setting::METRICS_PORT, setting::METRICS_SOCKET_PATH);
+    let permissions = permissions(layers, &mut SettingsReport::default())?;
+    plain_listeners(layers, report, settings, address, permissions)
 }
 
-/// The admin listeners: a port on loopback, and a socket for the daemon's own user.
+/// The listeners for control: a port on loopback, a socket for the daemon's own user, or both.
 pub(super) fn admin(
     layers: &SettingLayers<'_>,
     report: &mut SettingsReport,
 ) -> Result<Vec<ListenSettings>, ConfigError> {
     let loopback = Some(Ipv4Addr::LOCALHOST.into());
-    let names = (setting::ADMIN_PORT, setting::ADMIN_SOCKET);
-    plain_listeners(layers, report, names, loopback, ADMIN_PERMISSIONS)
+    let settings = (setting::ADMIN_PORT, setting::ADMIN_SOCKET);
+    plain_listeners(layers, report, settings, loopback, ADMIN_PERMISSIONS)
 }
 
 /// The admin socket of the shipped systemd unit, package and image. Commands try it where no admin
@@ -99,6 +83,9 @@ pub(super) fn admin(
 pub const DEFAULT_ADMIN_SOCKET: &str = "/run/notify_push/admin.sock";
 
 /// The listeners that accept control requests.
+///
+/// # Errors
+/// [`ConfigError`].
 pub fn admin_listeners(layers: &SettingLayers<'_>) -> Result<Vec<ListenSettings>, ConfigError> {
     let listeners = admin(layers, &mut SettingsReport::default())?;
     if !listeners.is_empty() {
@@ -110,6 +97,9 @@ pub fn admin_listeners(layers: &SettingLayers<'_>) -> Result<Vec<ListenSettings>
 }
 
 /// The listeners that serve metrics and health: those of the metrics settings, then the admin ones.
+///
+/// # Errors
+/// [`ConfigError`].
 pub fn operator_listeners(layers: &SettingLayers<'_>) -> Result<Vec<ListenSettings>, ConfigError> {
     let mut unshown = SettingsReport::default();
     let mut listeners = admin(layers, &mut unshown)?;
@@ -118,63 +108,69 @@ pub fn operator_listeners(layers: &SettingLayers<'_>) -> Result<Vec<ListenSettin
 }
 
 /// The listener for clients.
+///
+/// # Errors
+/// [`ConfigError`].
 pub fn clients_listener(layers: &SettingLayers<'_>) -> Result<ListenSettings, ConfigError> {
-    listen(layers, DEFAULT_PORT, &mut SettingsReport::default())
+    listen(layers, setting::PORT, &mut SettingsReport::default())
 }
 
 fn plain_listeners(
     layers: &SettingLayers<'_>,
     report: &mut SettingsReport,
-    (port, socket): (setting::Setting, setting::Setting),
+    (port, socket): (Setting, Setting),
     address: Option<IpAddr>,
     permissions: u32,
 ) -> Result<Vec<ListenSettings>, ConfigError> {
     let number = layers.get(port, parse::port)?;
-    let path = layers.get(socket, parse::path)?;
-    let number = report.keep_some(port.name, number, "off", u16::to_string);
-    let path = report.keep_some(socket.name, path, "off", |path| shown(path));
+    let number = report.keep_some(port.name, number, port.shown_default(), u16::to_string);
+    let path = optional_path(layers, socket, report)?;
     let tcp = number.map(|port| BindAddress::Tcp { address, port });
     let unix = path.map(|path| BindAddress::Unix { path, permissions });
     let binds = tcp.into_iter().chain(unix);
     Ok(binds.map(|bind| ListenSettings { bind, tls: None, proxy_protocol: false }).collect())
 }
 
-/// No two listeners may have the same address.
+/// Rejects listeners that have the same port or socket.
 pub(super) fn reject_duplicates(settings: &DaemonSettings) -> Result<(), ConfigError> {
-    let all = || settings.metrics.iter().chain(&settings.admin).chain([&settings.listen]);
-    let clash = |a: &ListenSettings, b: &ListenSettings| match (&a.bind, &b.bind) {
-        (BindAddress::Tcp { port: a, .. }, BindAddress::Tcp { port: b, .. }) => a == b && *a != 0,
-        (BindAddress::Unix { path: a, .. }, BindAddress::Unix { path: b, .. }) => a == b,
-        _ => false,
-    };
-    let twice = all().enumerate().any(|(n, a)| all().skip(n + 1).any(|b| clash(a, b)));
-    if !twice {
-        return Ok(());
+    let clients = (&settings.listen, setting::PORT, setting::SOCKET_PATH);
+    let metrics = settings.metrics.iter();
+    let metrics = metrics.map(|one| (one, setting::METRICS_PORT, setting::METRICS_SOCKET_PATH));
+    let admin = settings.admin.iter();
+    let admin = admin.map(|one| (one, setting::ADMIN_PORT, setting::ADMIN_SOCKET));
+    let all: Vec<_> = [clients].into_iter().chain(metrics).chain(admin).collect();
+    for (n, &(a, port, socket)) in all.iter().enumerate() {
+        for &(b, other_port, other_socket) in &all[n + 1..] {
+            let (first, second, place) = match (&a.bind, &b.bind) {
+                (BindAddress::Tcp { port: a, .. }, BindAddress::Tcp { port: b, .. })
+                    if a == b && *a != 0 =>
+                {
+                    (port, other_port, a.to_string())
+                }
+                (BindAddress::Unix { path: a, .. }, BindAddress::Unix { path: b, .. })
+                    if a == b =>
+                {
+                    (socket, other_socket, a.display().to_string())
+                }
+                _ => continue,
+            };
+            let (first, second) = (first.variable, second.variable);
+            return Err(ConfigError::Conflict { first, second, place });
+        }
     }
-    Err(ConfigError::Missing {
-        what: "two listeners are to have the same port or socket",
-        remedy: "Give PORT, METRICS_PORT and ADMIN_PORT different numbers, and SOCKET_PATH, \
-                 METRICS_SOCKET_PATH and ADMIN_SOCKET_PATH different paths",
-    })
+    Ok(())
 }
 
 pub(super) fn pre_auth(
     layers: &SettingLayers<'_>,
     report: &mut SettingsReport,
 ) -> Result<PreAuthLimits, ConfigError> {
-    let mut limit = |setting: setting::Setting, default| -> Result<usize, ConfigError> {
-        let given = layers.get(setting, parse::positive)?;
-        Ok(report.keep(
-            setting.name,
-            given.unwrap_or(SourcedValue::default(default)),
-            usize::to_string,
-        ))
+    let mut limit = |setting: Setting| -> Result<usize, ConfigError> {
+        let given = layers.get_or_default(setting, parse::positive)?;
+        Ok(report.keep(setting.name, given, usize::to_string))
     };
     Ok(PreAuthLimits {
-        total: limit(setting::MAX_UNAUTHENTICATED, DEFAULT_PRE_AUTH_LIMITS.total)?,
-        per_address: limit(
-            setting::MAX_UNAUTHENTICATED_PER_ADDRESS,
-            DEFAULT_PRE_AUTH_LIMITS.per_address,
-        )?,
+        total: limit(setting::MAX_UNAUTHENTICATED)?,
+        per_address: limit(setting::MAX_UNAUTHENTICATED_PER_ADDRESS)?,
     })
 }

@@ -1,9 +1,7 @@
 //! Reads the settings of the log.
 
 use crate::{
-    config::{
-        ConfigError, SettingLayers, SettingsReport, SourcedValue, parse, read::switch, setting,
-    },
+    config::{ConfigError, SettingLayers, SettingsReport, parse, read::switch, setting},
     telemetry::log::LogSettings,
 };
 
@@ -11,11 +9,8 @@ pub(super) fn log(
     layers: &SettingLayers<'_>,
     report: &mut SettingsReport,
 ) -> Result<LogSettings, ConfigError> {
-    let default = LogSettings::default();
-    let filter = layers.get(setting::LOG, parse::filter)?;
-    let filter = filter.unwrap_or(SourcedValue::default(default.filter));
-    let style = layers.get(setting::LOG_FORMAT, parse::log_style)?;
-    let style = style.unwrap_or(SourcedValue::default(default.style));
+    let filter = layers.get_or_default(setting::LOG, parse::filter)?;
+    let style = layers.get_or_default(setting::LOG_FORMAT, parse::log_style)?;
     Ok(LogSettings {
         filter: report.keep(setting::LOG.name, filter, ToString::to_string),
         style: report.keep(setting::LOG_FORMAT.name, style, ToString::to_string),

@@ -1,4 +1,4 @@
-//! Reads the daemon's own settings from the layers: the strongest layer that gives a setting wins.
+//! Reads the daemon's own settings from the layers.
 
 mod listen;
 mod log;
@@ -7,22 +7,23 @@ pub use listen::{DEFAULT_ADMIN_SOCKET, admin_listeners, clients_listener, operat
 
 use crate::{
     config::{
-        ConfigError, SettingLayers, SettingsReport, SourcedValue, parse, read::seconds,
+        ConfigError, Setting, SettingLayers, SettingsReport, ValueFault, parse, read::seconds,
         setting::DRAIN_TIME,
     },
-    lifecycle::DEFAULT_DRAIN_TIME,
     runtime::settings::DaemonSettings,
 };
 use std::time::Duration;
 
-/// The service manager waits for the drain.
+/// The longest time over which clients are closed at shutdown, since an operator waits for it.
 const MAX_DRAIN_TIME: Duration = Duration::from_secs(600);
 
-/// Reads the daemon's own settings and reports the source of each. `port` is the default port for
-/// clients.
+/// Reads the settings and adds each to the report. `port` has the default of the service's kind.
+///
+/// # Errors
+/// [`ConfigError`].
 pub fn settings(
     layers: &SettingLayers<'_>,
-    port: u16,
+    port: Setting,
     report: &mut SettingsReport,
 ) -> Result<DaemonSettings, ConfigError> {
     let settings = DaemonSettings {
@@ -41,13 +42,12 @@ fn drain_time(
     layers: &SettingLayers<'_>,
     report: &mut SettingsReport,
 ) -> Result<Duration, ConfigError> {
-    let parse = |text: &str| -> Result<_, String> {
+    let parse = |text: &str| -> Result<_, ValueFault> {
         match parse::duration(text)? {
             time if time > MAX_DRAIN_TIME => Err("expected 10 minutes at most".into()),
             time => Ok(time),
         }
     };
-    let sourced =
-        layers.get(DRAIN_TIME, parse)?.unwrap_or(SourcedValue::default(DEFAULT_DRAIN_TIME));
+    let sourced = layers.get_or_default(DRAIN_TIME, parse)?;
     Ok(report.keep(DRAIN_TIME.name, sourced, seconds))
 }

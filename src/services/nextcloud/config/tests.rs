@@ -3,13 +3,13 @@
 use crate::{
     cli::{LoadInputs, ProgramCommand, load},
     client::database::{DatabaseEngine, DatabaseTlsMode},
-    config::{ConfigError, ServiceKind},
-    services::nextcloud::{NextcloudService, settings::NextcloudServiceSettings},
+    config::{ConfigError, ServiceKind, SystemProbes},
+    services::nextcloud::{
+        NextcloudService,
+        settings::{NEXTCLOUD_SETTINGS, NextcloudServiceSettings},
+    },
 };
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 struct ConfigFixture<'a> {
     file: &'a str,
@@ -32,10 +32,12 @@ impl ConfigFixture<'_> {
         load(LoadInputs {
             arguments,
             environment: self.environment.iter().map(|&(k, v)| (k.into(), v.into())).collect(),
-            dotenv: Err(io::ErrorKind::PermissionDenied.into()),
-            read: &|_| Err(io::Error::from(io::ErrorKind::NotFound)),
-            exists: &|path| path == Path::new("/run/mysqld/mysqld.sock"),
-            kinds: &[ServiceKind::new("nextcloud", &[], &NextcloudService::read)],
+            probes: SystemProbes {
+                read: &|_| Err(std::io::ErrorKind::PermissionDenied.into()),
+                exists: &|path| path == Path::new("/run/mysqld/mysqld.sock"),
+                ..SystemProbes::NONE
+            },
+            kinds: &[ServiceKind::new("nextcloud", NEXTCLOUD_SETTINGS, &NextcloudService::read)],
         })
     }
 
@@ -63,8 +65,8 @@ fn instance(
     loaded: Result<ProgramCommand<NextcloudService>, ConfigError>,
 ) -> (NextcloudServiceSettings, Vec<String>) {
     match loaded {
-        Ok(ProgramCommand::Serve { mut hosts, warnings, .. }) => {
-            (hosts.remove(0).service.settings, warnings)
+        Ok(ProgramCommand::Serve(mut config)) => {
+            (config.services.remove(0).service.settings, config.warnings)
         }
         other => panic!("{other:?}"),
     }
@@ -185,10 +187,8 @@ fn nc_variables_are_enough_without_a_file() {
     let loaded = load(LoadInputs {
         arguments: vec!["notify_push".into()],
         environment: environment.iter().map(|&(k, v)| (k.into(), v.into())).collect(),
-        dotenv: Err(io::ErrorKind::PermissionDenied.into()),
-        read: &|_| Err(io::Error::from(io::ErrorKind::NotFound)),
-        exists: &|_| false,
-        kinds: &[ServiceKind::new("nextcloud", &[], &NextcloudService::read)],
+        probes: SystemProbes::NONE,
+        kinds: &[ServiceKind::new("nextcloud", NEXTCLOUD_SETTINGS, &NextcloudService::read)],
     });
     assert!(matches!(instance(loaded).0.database.unwrap().engine, DatabaseEngine::Postgres(_)));
 }
@@ -228,7 +228,8 @@ fn what_cannot_be_evaluated_stops_the_start_only_where_it_is_needed() {
     assert!(error.contains("line 3: dbpassword could not be evaluated: "), "{error}");
     assert!(error.contains("environment variable"), "{error}");
     let started = written(content, &[("DATABASE_URL", "mysql://h/d")]);
-    let Ok(ProgramCommand::Serve { warnings, .. }) = started else { panic!("{started:?}") };
+    let Ok(ProgramCommand::Serve(config)) = started else { panic!("{started:?}") };
+    let warnings = config.warnings;
     for key in ["dbpassword", "unrelated"] {
         let about = |text: &&String| text.contains(&format!("{key} is left out"));
         assert_eq!(warnings.iter().filter(about).count(), 1, "{warnings:?}");

@@ -42,7 +42,7 @@ use crate::{
             audience::AudienceResolver,
             login::{LoginHandler, ticket::TicketStore},
             pipeline::EventPipeline,
-            settings::{ConfigFileRequest, NextcloudServiceSettings},
+            settings::{ConfigFileRequest, NEXTCLOUD_SETTINGS, NextcloudServiceSettings},
         },
         sessions::HubSessions,
     },
@@ -71,7 +71,7 @@ const METHODS: &[&str] = &["ticket", "database", "nextcloud"];
 
 /// Nextcloud, as the registry knows it.
 pub const KIND: ServiceKind<'static, BoxedService> =
-    ServiceKind::new("nextcloud", crate::config::INSTANCE, &|request, report| {
+    ServiceKind::new("nextcloud", NEXTCLOUD_SETTINGS, &|request, report| {
         Ok(Box::new(NextcloudService::read(request, report)?))
     });
 

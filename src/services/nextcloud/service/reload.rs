@@ -2,7 +2,6 @@
 
 use super::{NextcloudService, admission::LoginAdmission};
 use crate::{
-    config::SettingChange,
     push::{
         ConnectionLimit,
         hub::{Hub, HubLimits, SessionPolicy},
@@ -50,9 +49,8 @@ impl NextcloudReload {
         }
     }
 
-    async fn take_over(&mut self, new: &NextcloudServiceSettings) -> Vec<SettingChange> {
-        let changes = self.settings.changes(new);
-        self.settings.take_over(new);
+    async fn apply_live(&mut self, new: &NextcloudServiceSettings) {
+        self.settings.apply_live(new);
         self.addresses.trust(self.settings.proxies.trusted.clone());
         if let Some(guard) = &self.guard {
             guard.set_max_failures(failures(self.settings.auth.throttle.max_attempts));
@@ -62,7 +60,6 @@ impl NextcloudReload {
         if self.hub.apply(session_policy(delivery), delivery.push_rate).await.is_err() {
             tracing::debug!("the hub has ended before it heard of new settings");
         }
-        changes
     }
 }
 
@@ -71,10 +68,10 @@ impl ServiceReload for NextcloudReload {
         &self.settings.proxies.trusted
     }
 
-    fn apply<'a>(&'a mut self, fresh: &'a dyn Service) -> BoxFuture<'a, Vec<SettingChange>> {
+    fn apply<'a>(&'a mut self, fresh: &'a dyn Service) -> BoxFuture<'a, ()> {
         match (fresh as &dyn Any).downcast_ref::<NextcloudService>() {
-            Some(instance) => Box::pin(self.take_over(&instance.settings)),
-            None => Box::pin(async { Vec::new() }),
+            Some(instance) => Box::pin(self.apply_live(&instance.settings)),
+            None => Box::pin(async {}),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What one Nextcloud is told: its config.php below the settings of this program.
+//! The settings of one Nextcloud, with config.php as the lowest layer.
 
 mod changes;
 pub mod config_php;
@@ -7,7 +7,9 @@ pub mod login;
 pub mod nextcloud_service;
 pub mod nextcloud_url;
 mod read;
+pub mod table;
 pub use read::read_settings;
+pub use table::NEXTCLOUD_SETTINGS;
 pub mod nextcloud_http;
 pub use config_php::{ConfigFileLayer, ConfigFileRequest};
 pub use delivery::DeliverySettings;

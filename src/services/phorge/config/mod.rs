@@ -3,6 +3,8 @@
 pub mod file;
 mod object;
 mod settings;
+mod table;
 
 pub use file::{AphlictFile, AphlictFileError, AphlictListener, AphlictListenerKind};
-pub use settings::{CLIENT_PORT, FLAGS, PhorgeSettings, SETTINGS};
+pub use settings::PhorgeSettings;
+pub use table::{PHORGE_PORT, SETTINGS};

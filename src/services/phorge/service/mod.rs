@@ -10,7 +10,7 @@ use super::{
     admission,
     admission::BrowserAdmission,
     background,
-    config::{CLIENT_PORT, FLAGS, PhorgeSettings, SETTINGS},
+    config::{PHORGE_PORT, PhorgeSettings, SETTINGS},
     dialect::{AphlictDialect, SubscriptionLimit},
     fingerprint::ServerFingerprint,
     history::SharedMessageHistory,
@@ -49,11 +49,10 @@ use warp::{filters::BoxedFilter, reply::Response};
 /// The entry of this kind in the registry.
 pub const KIND: ServiceKind<'static, BoxedService> = ServiceKind {
     name: "phorge",
-    about: "Serve Phorge's browsers in place of Aphlict, from Aphlict's own configuration file",
+    about: "Serve Phorge's browsers in place of Aphlict",
     file: Some("Aphlict's configuration, such as aphlict.custom.json"),
-    port: CLIENT_PORT,
+    port: PHORGE_PORT,
     settings: SETTINGS,
-    flags: FLAGS,
     actions: background::ACTIONS,
     action: "start, stop, restart or status of one in the background; debug, or nothing: serve in the \
              foreground",

@@ -2,7 +2,6 @@
 
 use super::PhorgeService;
 use crate::{
-    config::{ChangeEffect, SettingChange},
     push::{
         ConnectionLimit,
         hub::{Hub, HubLimits, SessionPolicy},
@@ -16,27 +15,6 @@ use crate::{
 use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use std::any::Any;
-
-/// A setting's name, when its change takes effect, and whether two settings agree on it.
-type PhorgeSettingComparison =
-    (&'static str, ChangeEffect, fn(&PhorgeSettings, &PhorgeSettings) -> bool);
-
-const PARTS: &[PhorgeSettingComparison] = &[
-    ("MAX_SUBSCRIPTIONS", ChangeEffect::Immediately, |a, b| {
-        a.max_subscriptions == b.max_subscriptions
-    }),
-    ("MAX_CONNECTIONS", ChangeEffect::Immediately, |a, b| a.max_connections == b.max_connections),
-    ("TRUSTED_PROXIES", ChangeEffect::Immediately, |a, b| a.trusted == b.trusted),
-    ("where browsers connect (CLIENT_… or servers)", ChangeEffect::AtRestart, |a, b| {
-        a.clients == b.clients
-    }),
-    ("where messages are published (PUBLISH_… or servers)", ChangeEffect::AtRestart, |a, b| {
-        a.admins == b.admins
-    }),
-    ("the peers (PEERS, PEERS_CA or cluster)", ChangeEffect::AtRestart, |a, b| {
-        a.peers == b.peers && a.peers_ca == b.peers_ca
-    }),
-];
 
 /// The parts of the server that follow the settings.
 pub(super) struct PhorgeReload {
@@ -57,9 +35,7 @@ impl PhorgeReload {
         Self { settings, hub, room, subscription_limit }
     }
 
-    async fn apply_live(&mut self, new: &PhorgeSettings) -> Vec<SettingChange> {
-        let differs = PARTS.iter().filter(|(.., same)| !same(&self.settings, new));
-        let changes = differs.map(|&(name, effect, _)| SettingChange { name, effect }).collect();
+    async fn apply_live(&mut self, new: &PhorgeSettings) {
         self.settings.max_subscriptions = new.max_subscriptions;
         self.settings.max_connections = new.max_connections;
         self.settings.trusted.clone_from(&new.trusted);
@@ -68,7 +44,6 @@ impl PhorgeReload {
         if self.hub.apply(session_policy(&self.settings), 0).await.is_err() {
             tracing::debug!("the hub stopped before it received the new settings");
         }
-        changes
     }
 }
 
@@ -77,10 +52,10 @@ impl ServiceReload for PhorgeReload {
         &self.settings.trusted
     }
 
-    fn apply<'a>(&'a mut self, fresh: &'a dyn Service) -> BoxFuture<'a, Vec<SettingChange>> {
+    fn apply<'a>(&'a mut self, fresh: &'a dyn Service) -> BoxFuture<'a, ()> {
         match (fresh as &dyn Any).downcast_ref::<PhorgeService>() {
             Some(server) => Box::pin(self.apply_live(&server.settings)),
-            None => Box::pin(async { Vec::new() }),
+            None => Box::pin(async {}),
         }
     }
 }

@@ -19,7 +19,8 @@ use super::{
     replay::MessageReplay,
     rest,
     rest::RestHandler,
-    settings::{FLAGS, SETTINGS, WebhookSettings},
+    setting_table::{SETTINGS, WEBHOOK_PORT},
+    settings::WebhookSettings,
     socket,
     socketio::socket_io,
     state_writer,
@@ -51,8 +52,6 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
-/// Default port, as the original's.
-const PORT: u16 = 3000;
 /// Sessions of one pair: the current one, and replaced ones until they are closed. The dispatcher
 /// admits no more.
 const SESSIONS_PER_PAIR: usize = MAX_SESSIONS_PER_PAIR;
@@ -69,9 +68,8 @@ const HOOK_QUEUE: usize = 256;
 
 /// Entry of the service registry.
 pub const KIND: ServiceKind<'static, BoxedService> = ServiceKind {
-    about: "Serve back ends that push to browsers over Socket.IO, WebSocket or event streams",
-    port: PORT,
-    flags: FLAGS,
+    about: "Serve back ends that push messages to browsers",
+    port: WEBHOOK_PORT,
     ..ServiceKind::new("webhook", SETTINGS, &|request, report| {
         Ok(Box::new(WebhookService::read(request, report)?))
     })

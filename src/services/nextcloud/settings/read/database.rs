@@ -1,15 +1,13 @@
-//! The database section.
+//! Reads the settings of the database.
 
-use super::super::{AuthSettings, AuthStep};
+use super::super::{AuthSettings, AuthStep, table};
 use crate::{
     client::database::{DatabaseEngine, DatabaseSettings, database_url, show_engine},
     config::{
-        ConfigError, ConfigFileValue, SettingLayers, SettingsReport, SourcedValue, parse,
-        read::over, setting,
+        ConfigError, ConfigFileValue, SettingLayers, SettingsReport, parse,
+        read::{or_default, over},
     },
 };
-
-const DEFAULT_PREFIX: &str = "oc_";
 
 /// The database, if any layer names one.
 pub(super) fn database(
@@ -18,19 +16,19 @@ pub(super) fn database(
     prefix: ConfigFileValue<String>,
     report: &mut SettingsReport,
 ) -> Result<Option<DatabaseSettings>, ConfigError> {
-    let url = layers.get(setting::DATABASE_URL, database_url)?;
+    let url = layers.get(table::DATABASE_URL, database_url)?;
     if let Some(url) = &url {
         url.value.warnings(&url.source).into_iter().for_each(|warning| report.warn(warning));
     }
     let engine = over(url.map(|url| url.map(|url| url.value)), engine)?;
-    let engine = report.keep_some(setting::DATABASE_URL.name, engine, "none", show_engine);
-    let prefix = over(layers.get(setting::DATABASE_PREFIX, parse::table_prefix)?, prefix)?;
-    let prefix = prefix.unwrap_or(SourcedValue::default(DEFAULT_PREFIX.into()));
-    let prefix = report.keep(setting::DATABASE_PREFIX.name, prefix, |text| format!("{text:?}"));
+    let engine = report.keep_some(table::DATABASE_URL.name, engine, "none", show_engine);
+    let prefix = over(layers.get(table::DATABASE_PREFIX, parse::table_prefix)?, prefix)?;
+    let prefix = or_default(prefix, table::DATABASE_PREFIX, parse::table_prefix)?;
+    let prefix = report.keep(table::DATABASE_PREFIX.name, prefix, |text| format!("{text:?}"));
     Ok(engine.map(|engine| DatabaseSettings { engine, prefix }))
 }
 
-/// It can be done without only where the log-ins were expressly given to Nextcloud alone.
+/// A database is optional only if Nextcloud alone decides logins.
 pub(super) fn not_needed(
     auth: &AuthSettings,
     report: &mut SettingsReport,
@@ -43,6 +41,6 @@ pub(super) fn not_needed(
                      DATABASE_URL",
         });
     }
-    report.warn("without a database nobody can be told of changed files");
+    report.warn("without a database no client can be notified of changed files");
     Ok(())
 }

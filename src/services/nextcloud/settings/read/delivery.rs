@@ -1,6 +1,6 @@
-//! The delivery section.
+//! Reads the settings of the delivery.
 
-use super::super::DeliverySettings;
+use super::super::{DeliverySettings, table};
 use crate::config::{
     ConfigError, SettingLayers, SettingSource, SettingsReport, SourcedValue, parse,
     read::{duration, seconds},
@@ -12,17 +12,14 @@ pub(super) fn delivery(
     layers: &SettingLayers<'_>,
     report: &mut SettingsReport,
 ) -> Result<DeliverySettings, ConfigError> {
-    let default = DeliverySettings::default();
-    let max_debounce = duration(layers, setting::MAX_DEBOUNCE_TIME, default.max_debounce, report)?;
+    let max_debounce = duration(layers, table::MAX_DEBOUNCE_TIME, report)?;
     let debounce_disabled = debounce_disabled(layers, report)?;
-    let rate = layers.get(setting::PUSH_RATE, parse::count::<u32>)?;
-    let rate = rate.unwrap_or(SourcedValue::default(default.push_rate));
-    let push_rate = report.keep(setting::PUSH_RATE.name, rate, |rate| match rate {
+    let rate = layers.get_or_default(table::PUSH_RATE, parse::count::<u32>)?;
+    let push_rate = report.keep(table::PUSH_RATE.name, rate, |rate| match rate {
         0 => "no limit".into(),
         rate => format!("{rate} a second"),
     });
-    let max = layers.get(setting::MAX_CONNECTION_TIME, parse::duration)?;
-    let max = max.unwrap_or(SourcedValue::default(Duration::ZERO));
+    let max = layers.get_or_default(setting::MAX_CONNECTION_TIME, parse::duration)?;
     let max = report.keep(setting::MAX_CONNECTION_TIME.name, max, |max| match max {
         &Duration::ZERO => "no limit".into(),
         max => seconds(max),
@@ -42,8 +39,7 @@ fn max_connections(
     layers: &SettingLayers<'_>,
     report: &mut SettingsReport,
 ) -> Result<Option<usize>, ConfigError> {
-    let most = layers.get(setting::MAX_CONNECTIONS, parse::count::<usize>)?;
-    let most = most.unwrap_or(SourcedValue::default(0));
+    let most = layers.get_or_default(setting::MAX_CONNECTIONS, parse::count::<usize>)?;
     let most = report.keep(setting::MAX_CONNECTIONS.name, most, |most| match most {
         0 => "no limit".into(),
         most => most.to_string(),
@@ -56,8 +52,8 @@ fn debounce_disabled(
     layers: &SettingLayers<'_>,
     report: &mut SettingsReport,
 ) -> Result<bool, ConfigError> {
-    let set = layers.texts(setting::DEBOUNCE_DISABLE)?;
-    // In a file `false` is what it says.
+    let set = layers.texts(table::DEBOUNCE_DISABLE)?;
+    // In the services file `false` means off.
     let set = set.filter(|set| {
         !matches!(set.source, SettingSource::File { .. }) || set.value.concat() != "false"
     });
@@ -71,5 +67,5 @@ fn debounce_disabled(
         ));
     }
     let set = set.map_or(SourcedValue::default(false), |set| set.map(|_| true));
-    Ok(report.keep(setting::DEBOUNCE_DISABLE.name, set, bool::to_string))
+    Ok(report.keep(table::DEBOUNCE_DISABLE.name, set, bool::to_string))
 }

@@ -1,18 +1,16 @@
-//! The section on log-ins.
+//! Reads the settings of logins.
 
-use super::super::{AuthSettings, AuthStep, RECHECK_ROUND, ThrottleSettings, TwoFactorPolicy};
+use super::super::{
+    AuthSettings, AuthStep, RECHECK_ROUND, ThrottleSettings, TwoFactorPolicy, table,
+};
 use crate::config::{
-    ConfigError, ConfigFileValue, SettingLayers, SettingsReport, SourcedValue, parse,
+    ConfigError, ConfigFileValue, SettingLayers, SettingsReport, SourcedValue, ValueFault, parse,
     read::{duration, or_warn},
     report::listed,
     secret::Secret,
-    setting,
 };
-use std::time::Duration;
 
-const DEFAULT_REAUTH: Duration = Duration::from_secs(60 * 60);
-
-/// What the file says on log-ins.
+/// The values of config.php about logins.
 pub(super) struct AuthInputs {
     pub(super) secret: ConfigFileValue<Secret>,
     pub(super) token_auth_enforced: ConfigFileValue<bool>,
@@ -20,7 +18,7 @@ pub(super) struct AuthInputs {
     pub(super) throttle: ConfigFileValue<ThrottleSettings>,
 }
 
-/// `nextcloud`: whether there is one to ask.
+/// Reads the settings; `nextcloud` says whether there is a Nextcloud to ask.
 pub(super) fn auth(
     layers: &SettingLayers<'_>,
     inputs: AuthInputs,
@@ -39,12 +37,12 @@ pub(super) fn auth(
         token_auth_enforced: report.keep("token-auth-enforced", enforced, bool::to_string),
         two_factor: report.keep("twofactor-enforced", two_factor, show_two_factor),
         throttle: throttle(layers, inputs.throttle, report)?,
-        reauth_interval: duration(layers, setting::REAUTH_INTERVAL, DEFAULT_REAUTH, report)?,
+        reauth_interval: duration(layers, table::REAUTH_INTERVAL, report)?,
         recheck_round: RECHECK_ROUND,
     })
 }
 
-/// What the file says; where that is not known, the strictest.
+/// The value of the file; if it is unknown, the strictest.
 fn strictest<T: Default>(
     found: ConfigFileValue<T>,
     strict: T,
@@ -53,7 +51,7 @@ fn strictest<T: Default>(
     match found {
         Ok(found) => found.unwrap_or_else(|| SourcedValue::default(T::default())),
         Err(error) => {
-            report.warn(format!("{error}. Taken as enforced until then"));
+            report.warn(format!("{error}. Treated as enforced until then"));
             SourcedValue::default(strict)
         }
     }
@@ -64,7 +62,7 @@ fn steps(
     nextcloud: bool,
     report: &mut SettingsReport,
 ) -> Result<Vec<AuthStep>, ConfigError> {
-    let given = layers.get(setting::AUTH, auth_steps)?;
+    let given = layers.get(table::AUTH, auth_steps)?;
     let steps = match given {
         Some(given) if given.value.contains(&AuthStep::Nextcloud) && !nextcloud => {
             return Err(ConfigError::invalid(
@@ -77,7 +75,7 @@ fn steps(
         None if nextcloud => SourcedValue::default(vec![AuthStep::Database, AuthStep::Nextcloud]),
         None => SourcedValue::default(vec![AuthStep::Database]),
     };
-    Ok(report.keep(setting::AUTH.name, steps, |steps| listed(steps, "nobody")))
+    Ok(report.keep(table::AUTH.name, steps, |steps| listed(steps, "none")))
 }
 
 fn secret(
@@ -86,8 +84,7 @@ fn secret(
     needed: bool,
     report: &mut SettingsReport,
 ) -> Result<Option<Secret>, ConfigError> {
-    let given =
-        layers.get(setting::NEXTCLOUD_SECRET, |text| Ok::<_, String>(Secret::from(text)))?;
+    let given = layers.get(table::NEXTCLOUD_SECRET, |text| Ok::<_, String>(Secret::from(text)))?;
     let secret = given.or_else(|| or_warn(file, report));
     let secret = secret.filter(|secret| !secret.value.is_empty());
     if secret.is_none() && needed {
@@ -96,7 +93,7 @@ fn secret(
              Give the path of config.php as argument, or set NEXTCLOUD_SECRET_FILE",
         );
     }
-    let name = setting::NEXTCLOUD_SECRET.name;
+    let name = table::NEXTCLOUD_SECRET.name;
     Ok(report.keep_some(name, secret, "none", Secret::to_string))
 }
 
@@ -113,41 +110,41 @@ fn show_two_factor(two_factor: &TwoFactorPolicy) -> String {
     }
 }
 
-/// The file says how Nextcloud throttles; flags and variables change single numbers of it.
+/// Reads the throttle: config.php has Nextcloud's own values, flags and variables replace single ones.
 fn throttle(
     layers: &SettingLayers<'_>,
     file: ConfigFileValue<ThrottleSettings>,
     report: &mut SettingsReport,
 ) -> Result<ThrottleSettings, ConfigError> {
     let file = or_warn(file, report).unwrap_or(SourcedValue::default(ThrottleSettings::default()));
-    let max = layers.get(setting::THROTTLE_MAX_ATTEMPTS, parse::count::<u32>)?;
-    let v4 = layers.get(setting::THROTTLE_IPV4_PREFIX, |text| parse::bits(text, 32))?;
-    let v6 = layers.get(setting::THROTTLE_IPV6_PREFIX, |text| parse::bits(text, 128))?;
+    let max = layers.get(table::THROTTLE_MAX_ATTEMPTS, parse::count::<u32>)?;
+    let v4 = layers.get(table::THROTTLE_IPV4_PREFIX, |text| parse::bits(text, 32))?;
+    let v6 = layers.get(table::THROTTLE_IPV6_PREFIX, |text| parse::bits(text, 128))?;
     let max = max.unwrap_or_else(|| file.clone().map(|file| file.max_attempts));
     let v4 = v4.unwrap_or_else(|| file.clone().map(|file| file.ipv4_prefix));
     let v6 = v6.unwrap_or_else(|| file.clone().map(|file| file.ipv6_prefix));
     let enabled = file.map(|file| file.enabled);
     Ok(ThrottleSettings {
         enabled: report.keep("throttle", enabled, bool::to_string),
-        max_attempts: report.keep(setting::THROTTLE_MAX_ATTEMPTS.name, max, u32::to_string),
-        ipv4_prefix: report.keep(setting::THROTTLE_IPV4_PREFIX.name, v4, u8::to_string),
-        ipv6_prefix: report.keep(setting::THROTTLE_IPV6_PREFIX.name, v6, u8::to_string),
+        max_attempts: report.keep(table::THROTTLE_MAX_ATTEMPTS.name, max, u32::to_string),
+        ipv4_prefix: report.keep(table::THROTTLE_IPV4_PREFIX.name, v4, u8::to_string),
+        ipv6_prefix: report.keep(table::THROTTLE_IPV6_PREFIX.name, v6, u8::to_string),
     })
 }
 
 /// Parses `AUTH`: the authenticators in the order in which they are asked.
-fn auth_steps(text: &str) -> Result<Vec<AuthStep>, parse::ExpectedFormat> {
-    const EXPECTED: &str = "expected database, nextcloud or both, the first to be asked first, \
-                            such as database,nextcloud";
+fn auth_steps(text: &str) -> Result<Vec<AuthStep>, ValueFault> {
+    const EXPECTED: &str = "expected database, nextcloud, or both in the order in which they are \
+                            tried, such as database,nextcloud";
     let mut steps = Vec::new();
     for part in parse::list(text) {
         let step = match part.to_ascii_lowercase().as_str() {
             "database" => AuthStep::Database,
             "nextcloud" => AuthStep::Nextcloud,
-            _ => return Err(EXPECTED.into()),
+            _ => return Err(ValueFault::entry(part, EXPECTED)),
         };
         if steps.contains(&step) {
-            return Err(EXPECTED.into());
+            return Err(ValueFault::entry(part, EXPECTED));
         }
         steps.push(step);
     }
@@ -156,7 +153,20 @@ fn auth_steps(text: &str) -> Result<Vec<AuthStep>, parse::ExpectedFormat> {
 
 #[cfg(test)]
 mod tests {
-    use super::{AuthStep, auth_steps};
+    use super::{AuthStep, ThrottleSettings, auth_steps, table};
+    use crate::config::setting::SettingDefault;
+
+    #[test]
+    fn the_table_has_the_defaults_of_the_throttle() {
+        let default = ThrottleSettings::default();
+        for (setting, value) in [
+            (table::THROTTLE_MAX_ATTEMPTS, default.max_attempts.to_string()),
+            (table::THROTTLE_IPV4_PREFIX, default.ipv4_prefix.to_string()),
+            (table::THROTTLE_IPV6_PREFIX, default.ipv6_prefix.to_string()),
+        ] {
+            assert!(matches!(setting.default, SettingDefault::Text(text) if text == value));
+        }
+    }
 
     #[test]
     fn steps_are_ordered_and_named_once() {

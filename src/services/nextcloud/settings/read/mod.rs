@@ -12,7 +12,7 @@ use crate::{
     server::proxy_settings::proxies,
 };
 
-/// Puts the settings of one Nextcloud together, whose config.php says `file`.
+/// Reads the settings of one Nextcloud; `file` has the values of its config.php.
 pub fn read_settings(
     layers: &SettingLayers<'_>,
     file: ConfigFileLayer,

@@ -1,14 +1,11 @@
-//! The section on Nextcloud itself.
+//! Reads the settings of the connection to Nextcloud.
 
-use super::super::{NextcloudHttpSettings, nextcloud_url};
+use super::super::{NextcloudHttpSettings, nextcloud_url, table};
 use crate::config::{
-    ConfigError, ConfigFileValue, SettingLayers, SettingsReport, SourcedValue, parse,
-    read::{or_warn, over, switch},
-    setting,
+    ConfigError, ConfigFileValue, SettingLayers, SettingsReport, parse,
+    read::{optional_path, or_warn, over, switch},
 };
 use url::Url;
-
-const DEFAULT_COMPAT_VERSION: &str = "1.4.0";
 
 pub(super) fn nextcloud(
     layers: &SettingLayers<'_>,
@@ -16,38 +13,29 @@ pub(super) fn nextcloud(
     database: bool,
     report: &mut SettingsReport,
 ) -> Result<NextcloudHttpSettings, ConfigError> {
-    let given = layers.get(setting::NEXTCLOUD_URL, nextcloud_url)?;
+    let given = layers.get(table::NEXTCLOUD_URL, nextcloud_url)?;
     let url = match file {
-        // Log-ins can do without Nextcloud, so an unusable URL in the file stops nothing.
+        // With a database Nextcloud is optional, so an unusable URL in the file is a warning.
         file if database && given.is_none() => or_warn(file, report),
         file => over(given, file)?,
     };
     if url.is_none() {
         report.warn(
-            "Nextcloud's URL is not known: log-ins that the database doesn't decide are not \
-             possible, nor is the self-test. Set --nextcloud-url or NEXTCLOUD_URL, or \
+            "Nextcloud's URL is not known: logins that the database doesn't decide fail, and so does \
+             the self-test. Set --nextcloud-url or NEXTCLOUD_URL, or \
              overwrite.cli.url in config.php",
         );
     }
-    let url = report.keep_some(setting::NEXTCLOUD_URL.name, url, "none", Url::to_string);
-    let allow_self_signed = switch(layers, setting::ALLOW_SELF_SIGNED, report)?;
-    let ca = layers.get(setting::NEXTCLOUD_CA, parse::path)?;
-    let ca = report.keep_some(setting::NEXTCLOUD_CA.name, ca, "the system's", |path| {
-        path.display().to_string()
-    });
-    let agent = layers.get(setting::USER_AGENT, parse::user_agent)?;
-    let agent = agent.unwrap_or(SourcedValue::default(default_agent()));
-    let version = layers.get(setting::COMPAT_VERSION, parse::version)?;
-    let version = version.unwrap_or(SourcedValue::default(DEFAULT_COMPAT_VERSION.into()));
+    let url = report.keep_some(table::NEXTCLOUD_URL.name, url, "none", Url::to_string);
+    let allow_self_signed = switch(layers, table::ALLOW_SELF_SIGNED, report)?;
+    let ca = optional_path(layers, table::NEXTCLOUD_CA, report)?;
+    let agent = layers.get_or_default(table::USER_AGENT, parse::user_agent)?;
+    let version = layers.get_or_default(table::COMPAT_VERSION, parse::version)?;
     Ok(NextcloudHttpSettings {
         url,
         allow_self_signed,
         ca,
-        user_agent: report.keep(setting::USER_AGENT.name, agent, Clone::clone),
-        compat_version: report.keep(setting::COMPAT_VERSION.name, version, Clone::clone),
+        user_agent: report.keep(table::USER_AGENT.name, agent, Clone::clone),
+        compat_version: report.keep(table::COMPAT_VERSION.name, version, Clone::clone),
     })
-}
-
-fn default_agent() -> String {
-    concat!("notify_push/", env!("CARGO_PKG_VERSION")).into()
 }
