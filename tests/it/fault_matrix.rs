@@ -9,10 +9,14 @@ use crate::support::{
     installation::Installation,
     mariadb::MariaDb,
     nextcloud::{Nextcloud, NextcloudSetup},
+    phorge::Aphlict,
     postgres::Postgres,
     until,
 };
+use futures_util::future::join_all;
+use serde_json::json;
 use std::{collections::BTreeSet, time::Duration};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
 const APP_PASSWORD: &str =
     "0123456789abcdefghijABCDEFGHIJ0123456789abcdefghijABCDEFGHIJ0123456789ab";
@@ -307,4 +311,128 @@ async fn a_slow_nextcloud_is_a_nextcloud() {
     let scene = BehindNextcloud::start(Fault::None).await;
     scene.nextcloud.delay(Duration::from_secs(2));
     assert_eq!(answer(&scene.daemon, "lars", "from LDAP").await, "authenticated");
+}
+
+/// An event reaches an idle client within this time, whatever other clients send: SECURITY.md.
+const PROMPT: Duration = Duration::from_millis(250);
+/// Events in a row that must be prompt.
+const IN_A_ROW: usize = 20;
+/// Connections that send as much as they can.
+const FLOODERS: usize = 128;
+
+/// A masked frame of a client whose masking key is zero.
+fn client_frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first];
+    match payload.len() {
+        length @ 0..126 => frame.push(0x80 | u8::try_from(length).unwrap()),
+        length @ 126..65_536 => {
+            frame.push(0x80 | 126);
+            frame.extend_from_slice(&u16::try_from(length).unwrap().to_be_bytes());
+        }
+        length => {
+            frame.push(0x80 | 127);
+            frame.extend_from_slice(&(length as u64).to_be_bytes());
+        }
+    }
+    frame.extend_from_slice(&[0; 4]);
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// Connects, sends `first` once and `again` without end, and reads nothing.
+async fn flood(address: &str, path: &str, first: &[u8], again: &[u8]) {
+    loop {
+        let Ok(mut stream) = TcpStream::connect(address).await else { continue };
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        let mut head = request.into_bytes();
+        head.extend_from_slice(first);
+        // A client that is closed connects again.
+        if stream.write_all(&head).await.is_ok() {
+            while stream.write_all(again).await.is_ok() {}
+        }
+    }
+}
+
+/// Publishes until so many events in a row were prompt and the watchdog was fed as often.
+async fn stays_prompt(
+    daemon: &Daemon,
+    probe: &mut Client,
+    publish: impl AsyncFn(&str),
+    is: impl Fn(&str, &str) -> bool,
+) {
+    let (mut prompt, mut number) = (0, 0);
+    until("events are prompt", async || {
+        number += 1;
+        let mark = format!("event-{number}");
+        let delivered = async {
+            publish(&mark).await;
+            while !is(&probe.text().await, &mark) {}
+        };
+        prompt = if timeout(PROMPT, delivered).await.is_ok() { prompt + 1 } else { 0 };
+        (prompt >= IN_A_ROW).then_some(())
+    })
+    .await;
+    for _ in 0..3 {
+        daemon.notifies("WATCHDOG=1").await;
+    }
+}
+
+fn subscriptions(command: &str, count: usize) -> Vec<u8> {
+    let ids: Vec<String> = (0..count).map(|n| format!("PHID-TASK-{n:020}")).collect();
+    let text = json!({ "command": command, "data": ids }).to_string();
+    client_frame(0x81, text.as_bytes())
+}
+
+#[tokio::test]
+async fn floods_at_a_phorge_service_delay_no_browser() {
+    let server = Aphlict::with_environment(|_| {}, &[("WATCHDOG_USEC", "1000000")]).await;
+    let mut probe = server.browser("").await;
+    probe.subscribe(&["PHID-PROBE"]).await;
+    for number in 0..2_000 {
+        server.tell("", &["PHID-PROBE", "PHID-OTHER"], &format!("past-{number}")).await;
+    }
+    assert!(!probe.ping().await.is_empty());
+    let looped = [subscriptions("subscribe", 8192), subscriptions("unsubscribe", 8192)].concat();
+    let half_megabyte = subscriptions("ignored", 12_000);
+    let replays = client_frame(0x81, br#"{"command":"replay","data":{"age":60000}}"#);
+    let pings = client_frame(0x89, b"x").repeat(10_000);
+    let floods = [looped, half_megabyte, replays.repeat(100), pings];
+    let address = server.clients();
+    let flooders = floods.iter().cycle().take(FLOODERS);
+    let flooding = join_all(flooders.map(|again| flood(&address, "/ws/", b"", again)));
+    let publish = async |mark: &str| server.tell("", &["PHID-PROBE"], mark).await;
+    let probing = stays_prompt(&server.daemon, &mut probe.0, publish, |text, mark| {
+        text.contains(&format!("\"{mark}\""))
+    });
+    tokio::select! {
+        _ = flooding => unreachable!("floods are without end"),
+        () = probing => {}
+    }
+}
+
+#[tokio::test]
+async fn floods_of_logged_in_clients_delay_no_notification() {
+    let installation = Installation::start().await;
+    installation.user("alice", "unused").await;
+    installation.app_password("alice", APP_PASSWORD).await;
+    installation.user("bob", "bob-password").await;
+    let daemon = installation.daemon(&[("WATCHDOG_USEC", "1000000")]).await;
+    let mut bob = Client::log_in(&daemon.url(), "bob", "bob-password").await;
+    let login =
+        [client_frame(0x81, b"alice"), client_frame(0x81, APP_PASSWORD.as_bytes())].concat();
+    let pings = client_frame(0x89, b"x").repeat(10_000);
+    let texts = client_frame(0x81, b"listen notify_file_id").repeat(5_000);
+    let floods = [pings, texts];
+    let address = daemon.address();
+    let flooders = floods.iter().cycle().take(FLOODERS);
+    let flooding = join_all(flooders.map(|again| flood(&address, "/ws", &login, again)));
+    let publish = async |mark: &str| installation.custom("bob", mark).await;
+    let probing = stays_prompt(&daemon, &mut bob, publish, |text, mark| text == mark);
+    tokio::select! {
+        _ = flooding => unreachable!("floods are without end"),
+        () = probing => {}
+    }
 }
