@@ -14,8 +14,10 @@ mod byte_stream;
 mod log_limiter;
 pub mod memory;
 pub mod redis;
+pub mod source_barrier;
 pub use byte_stream::ByteStream;
 pub use log_limiter::LogLimiter;
+pub use source_barrier::SourceBarrier;
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -37,4 +39,6 @@ pub enum SourceEvent {
     Message(SourceMessage, Instant),
     /// The source was unreachable and is back: messages may have been lost.
     Gap,
+    /// Everything that was published before these callers began to wait has been delivered.
+    Barrier(source_barrier::BarrierWaiters),
 }

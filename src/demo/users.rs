@@ -16,7 +16,8 @@ use crate::{
             NextcloudEventSource, NextcloudService,
             settings::{
                 AuthSettings, AuthStep, DeliverySettings, NextcloudHttpSettings,
-                NextcloudServiceSettings, RECHECK_ROUND, ThrottleSettings, TwoFactorPolicy,
+                NextcloudServiceSettings, RECHECK_ROUND, ThrottleSettings, TokenCheck,
+                TwoFactorPolicy,
             },
         },
     },
@@ -140,6 +141,7 @@ fn instance(database: PathBuf) -> NextcloudServiceSettings {
             two_factor: TwoFactorPolicy::default(),
             throttle: ThrottleSettings::default(),
             reauth_interval: Duration::from_secs(3600),
+            token_check: TokenCheck::First,
             recheck_round: RECHECK_ROUND,
         },
         proxies: ProxySettings { trusted: Vec::new(), headers: Vec::new() },

@@ -35,9 +35,12 @@ pub struct AuthenticatedClient {
 #[derive(Debug, Clone)]
 pub enum AuthMethod {
     /// A one-time ticket: only a change of the user's own state can end the session.
-    Ticket,
-    /// An app password: the id of its row in the service's database.
-    AppPassword(i64),
+    Ticket(TicketOwner),
+    /// An app password, by its row in the service's database.
+    AppPassword(AppPasswordLogin),
+    /// An app password that the service has not checked for a while: the service is asked once,
+    /// after the login.
+    UncheckedAppPassword(Box<(AppPasswordLogin, LoginAttempt)>),
     /// The account password, compared with the database: a fingerprint of the stored hash, which
     /// reveals a changed password and nothing else.
     AccountPassword(u64),
@@ -45,4 +48,27 @@ pub enum AuthMethod {
     Service(Box<LoginAttempt>),
     /// No login (services without one, tests): nothing to recheck.
     Open,
+}
+
+/// The state of an app password when its client logged in. The fingerprints show later only whether
+/// a value has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AppPasswordLogin {
+    /// The id of its row.
+    pub token: i64,
+    /// A fingerprint of the user's stored account password.
+    pub account: u32,
+    /// A fingerprint of the account password that is stored with the app password.
+    pub stored: u32,
+}
+
+/// Where the user of a ticket was found when its client logged in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TicketOwner {
+    /// In the service's own table of users: a fingerprint of the stored password.
+    Account(u64),
+    /// In another back end, with traces in the service's database.
+    OtherBackEnd,
+    /// Nowhere, or the database could not be asked in time.
+    Unknown,
 }

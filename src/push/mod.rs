@@ -18,7 +18,9 @@ pub(crate) mod plain_dialect;
 pub mod recipient;
 pub mod session;
 
-pub use authentication::{AuthMethod, AuthenticatedClient, LoginAttempt, LoginCredentials};
+pub use authentication::{
+    AppPasswordLogin, AuthMethod, AuthenticatedClient, LoginAttempt, LoginCredentials, TicketOwner,
+};
 pub use bridge::{BridgeEvent, SessionBridge};
 pub use connection_limit::{
     ConnectionCount, ConnectionLimit, ConnectionPermit, ExemptPermit, PROBE,

@@ -78,6 +78,11 @@ impl ClientAddressResolver {
         self.rules().of(peer)
     }
 
+    /// The client's whole address, by the same rules; `None` where it can't be known.
+    pub fn client_ip(&self, peer: &ConnectionPeer) -> Option<IpAddr> {
+        self.rules().client_ip(peer)
+    }
+
     fn rules(&self) -> RwLockReadGuard<'_, TrustedProxyRules> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,16 +95,17 @@ impl TrustedProxyRules {
     }
 
     fn of(&self, peer: &ConnectionPeer) -> ClientNetwork {
+        self.client_ip(peer).map_or(ClientNetwork::Local, |ip| self.network(ip))
+    }
+
+    fn client_ip(&self, peer: &ConnectionPeer) -> Option<IpAddr> {
         let mut client = peer.ip();
         let mut hops = peer.forwarded.iter().rev().take(MAX_HOPS);
         while client.is_none_or(|ip| self.trusts(ip)) {
             let Some(ip) = hops.next().and_then(|element| hop(element)) else { break };
             client = Some(ip);
         }
-        match client {
-            Some(ip) if peer.ip() != Some(ip) || !self.trusts(ip) => self.network(ip),
-            _ => ClientNetwork::Local,
-        }
+        client.filter(|ip| peer.ip() != Some(*ip) || !self.trusts(*ip))
     }
 
     fn network(&self, ip: IpAddr) -> ClientNetwork {

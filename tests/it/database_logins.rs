@@ -7,7 +7,8 @@ use notify_push::{
     server::{client_address::ClientAddressResolver, peer::ConnectionPeer},
     services::nextcloud::{
         accounts::{
-            ChainPosition, DatabaseAuthenticator, LoginRules, PasswordFingerprinter, WallClock,
+            ChainPosition, DatabaseAuthenticator, LoginRules, PasswordFingerprinter,
+            UncheckedTokens, WallClock,
         },
         login::{AttemptRecord, Authenticator, hashing::HashingPool},
     },
@@ -61,6 +62,7 @@ fn observed() -> Vec<(&'static str, &'static str, DatabaseDecision, DatabaseDeci
     let refused = || (Nothing, No);
     let left = || (Nothing, Nothing);
     [
+        ("alice", "stale-check-token-alice-", right(token(8, "alice"))),
         ("alice", "permanent-token-of-alice", right(token(1, "alice"))),
         ("ALICE", "permanent-token-of-alice", right(token(1, "alice"))),
         ("alice@example.com", "permanent-token-of-alice", refused()),
@@ -73,7 +75,6 @@ fn observed() -> Vec<(&'static str, &'static str, DatabaseDecision, DatabaseDeci
         ("alice", "version1-token-of-alice-", refused()),
         ("alice", "wiped-token-of-alice-xxx", refused()),
         ("alice", "session-token-of-alice-x", left()),
-        ("alice", "stale-check-token-alice-", left()),
         ("alice", "fresh-check-token-alice-", right(token(9, "alice"))),
         ("alice", "without-secret-token-xxx", right(token(10, "alice"))),
         ("Alice@Example.com", "token-made-by-email-xxxx", right(token(11, "alice"))),
@@ -173,6 +174,11 @@ pub(crate) const ALICE: TokenRow = TokenRow {
 };
 
 impl TokenRow {
+    /// The same with an account password that Nextcloud checked at this time.
+    pub(crate) fn with_stored_password(self, checked: i64) -> Self {
+        Self { checked: Some(checked), ..self }
+    }
+
     pub(crate) fn insert(&self, id: i64, password: &str) -> String {
         let Self { user, kind, expires, invalid, version, secret, .. } = self;
         let mut digest = String::new();
@@ -201,6 +207,7 @@ fn rules(chain_position: ChainPosition) -> LoginRules {
         secret: SECRET.into(),
         token_auth_enforced: false,
         two_factor_enforced: false,
+        unchecked_tokens: UncheckedTokens::Accept,
         chain_position,
     }
 }
@@ -227,8 +234,11 @@ async fn ask(accounts: &DatabaseAuthenticator, user: &str, password: &str) -> Da
             let known = ["alice", "Bob", "dave", "erin"].into_iter();
             let user = known.into_iter().find(|known| *known == recipient.as_str());
             match auth_method {
-                AuthMethod::AppPassword(id) => {
-                    DatabaseDecision::Yes(user.expect("canonical"), Some(id))
+                AuthMethod::AppPassword(login) => {
+                    DatabaseDecision::Yes(user.expect("canonical"), Some(login.token))
+                }
+                AuthMethod::UncheckedAppPassword(unchecked) => {
+                    DatabaseDecision::Yes(user.expect("canonical"), Some(unchecked.0.token))
                 }
                 AuthMethod::AccountPassword(_) => {
                     DatabaseDecision::Yes(user.expect("canonical"), None)
@@ -260,6 +270,12 @@ async fn follows_config_php(database: &Database) {
         assert_eq!(ask(&enforced, "alice", "right").await, refused);
         let app_password = ask(&enforced, "alice", "permanent-token-of-alice").await;
         assert_eq!(app_password, token(1, "alice"));
+        let ask_first =
+            LoginRules { unchecked_tokens: UncheckedTokens::AskFirst, ..rules(chain_position) };
+        let ask_first = accounts(database, ask_first);
+        assert_eq!(ask(&ask_first, "alice", "stale-check-token-alice-").await, Nothing);
+        let fresh = ask(&ask_first, "alice", "fresh-check-token-alice-").await;
+        assert_eq!(fresh, token(9, "alice"));
         let two_factor = LoginRules { two_factor_enforced: true, ..rules(chain_position) };
         let two_factor = accounts(database, two_factor);
         assert_eq!(ask(&two_factor, "alice", "right").await, Nothing);

@@ -12,7 +12,7 @@ use crate::{
 };
 use notify_push::{
     client::database::{Database as Store, DatabaseEngine, DatabaseSettings},
-    push::recipient::Recipient,
+    push::{AppPasswordLogin, recipient::Recipient},
     services::nextcloud::{
         accounts::{PasswordFingerprinter, RevocationBasis, RevocationChecker, SessionCheck},
         audience,
@@ -108,13 +108,15 @@ async fn speaks_for_recipients(directory: &MountStore) {
 
 async fn revokes(store: Arc<Store>) {
     let revocation = RevocationChecker::new(store, PasswordFingerprinter::default(), clock());
-    let session_check = |session, claim| SessionCheck { session, recipient: "alice".into(), claim };
+    let login = |token| AppPasswordLogin { token, ..AppPasswordLogin::default() };
+    let session_check = |session, basis| SessionCheck { session, recipient: "alice".into(), basis };
     let session_checks = [
-        session_check(1, RevocationBasis::Token(1)),
-        session_check(2, RevocationBasis::Token(2)),
-        session_check(3, RevocationBasis::User),
+        session_check(1, RevocationBasis::Token(login(1))),
+        session_check(2, RevocationBasis::Token(login(2))),
+        session_check(3, RevocationBasis::Nextcloud),
     ];
-    assert_eq!(revocation.revoked(&session_checks).await, Ok(vec![2]));
+    let findings = revocation.check(&session_checks).await.expect("a database");
+    assert_eq!(findings.revoked, [2]);
 }
 
 async fn fill_accounts(database: &Database) {

@@ -1,4 +1,4 @@
-//! Sessions that may not stay are found, and nobody else is, on each engine.
+//! Sessions that are no longer valid are found, and no others, on each engine.
 
 use crate::{
     database_logins::{ALICE, HASH, NOW, clock},
@@ -6,34 +6,56 @@ use crate::{
 };
 use notify_push::{
     client::database::DatabaseClientError,
+    push::{AppPasswordLogin, TicketOwner},
     services::nextcloud::accounts::{
         PasswordFingerprinter, RevocationBasis, RevocationChecker, SessionCheck,
     },
 };
 
-/// Sessions, each named after what it rests on.
+/// Sessions, each named after what it depends on.
 fn session_checks(fingerprint: &PasswordFingerprinter) -> Vec<SessionCheck<&'static str>> {
     let account = RevocationBasis::Account(fingerprint.of(HASH));
+    let ticket = RevocationBasis::Ticket(TicketOwner::Account(fingerprint.of(HASH)));
+    let token = |token| {
+        let (account, stored) = (fingerprint.short(HASH), fingerprint.short("encrypted"));
+        RevocationBasis::Token(AppPasswordLogin { token, account, stored })
+    };
     [
-        ("app password", "alice", RevocationBasis::Token(1)),
-        ("same app password", "alice", RevocationBasis::Token(1)),
-        ("other app password", "alice", RevocationBasis::Token(2)),
+        ("app password", "alice", token(1)),
+        ("same app password", "alice", token(1)),
+        ("other app password", "alice", token(2)),
         ("account password", "alice", account),
-        ("ticket", "alice", RevocationBasis::User),
-        ("bob's app password", "Bob", RevocationBasis::Token(3)),
+        ("ticket", "alice", ticket),
+        ("bob's app password", "Bob", token(3)),
+        ("bob's app password with a password", "Bob", token(4)),
         ("bob's account password", "Bob", account),
-        ("bob's ticket", "Bob", RevocationBasis::User),
-        ("from LDAP", "lars", RevocationBasis::User),
+        ("bob's ticket", "Bob", ticket),
+        ("from LDAP", "lars", RevocationBasis::Nextcloud),
+        ("ticket from LDAP", "lars", RevocationBasis::Ticket(TicketOwner::OtherBackEnd)),
+        ("ticket of an unknown user", "nobody", RevocationBasis::Ticket(TicketOwner::Unknown)),
         ("demo", "nobody", RevocationBasis::Nothing),
     ]
-    .map(|(session, recipient, claim)| SessionCheck { session, recipient: recipient.into(), claim })
+    .map(|(session, recipient, basis)| SessionCheck { session, recipient: recipient.into(), basis })
     .into()
 }
 
-const BOBS: [&str; 3] = ["bob's app password", "bob's account password", "bob's ticket"];
+const BOBS: [&str; 4] = [
+    "bob's app password",
+    "bob's app password with a password",
+    "bob's account password",
+    "bob's ticket",
+];
+const LARS: [&str; 2] = ["from LDAP", "ticket from LDAP"];
 const FIRST: [&str; 2] = ["app password", "same app password"];
 
-/// What is done, what it ends, how it is undone.
+async fn revoked<K: Copy>(
+    revocation: &RevocationChecker,
+    session_checks: &[SessionCheck<K>],
+) -> Result<Vec<K>, DatabaseClientError> {
+    Ok(revocation.check(session_checks).await?.revoked)
+}
+
+/// A change, the sessions that it ends, and how it is undone.
 fn changes() -> Vec<(String, &'static [&'static str], String)> {
     let token = |change: &str, back: &str| {
         let set = |what| format!("UPDATE oc_authtoken SET {what} WHERE id = 1");
@@ -49,15 +71,24 @@ fn changes() -> Vec<(String, &'static [&'static str], String)> {
         token("version = 1", "version = 2"),
         (format!("{disable} ('Bob', 'core', 'enabled', 'false')"), &BOBS[..], enable.to_owned()),
         (format!("{disable} ('Bob', 'core', 'enabled', 'true')"), &[], enable.to_owned()),
+        (format!("{disable} ('lars', 'core', 'enabled', 'false')"), &LARS, enable.to_owned()),
+        // The password stored with token 4 no longer fits, and Nextcloud would check it.
+        (password("3|$changed"), &BOBS[1..], password(HASH)),
         (
-            format!("{disable} ('lars', 'core', 'enabled', 'false')"),
-            &["from LDAP"],
-            enable.to_owned(),
+            "UPDATE oc_preferences SET configkey = 'other' WHERE userid = 'lars'".to_owned(),
+            &LARS[1..],
+            "UPDATE oc_preferences SET configkey = 'lastLogin' WHERE userid = 'lars'".to_owned(),
         ),
-        (password("3|$changed"), &BOBS[1..2], password(HASH)),
+        (
+            "INSERT INTO oc_twofactor_providers (provider_id, uid, enabled) \
+             VALUES ('totp', 'Bob', 1), ('backup_codes', 'alice', 1)"
+                .to_owned(),
+            &BOBS[2..3],
+            "DELETE FROM oc_twofactor_providers".to_owned(),
+        ),
         (
             "DELETE FROM oc_users WHERE uid = 'Bob'".to_owned(),
-            &BOBS[..2],
+            &BOBS,
             format!(
                 "INSERT INTO oc_users (uid, uid_lower, password) VALUES ('Bob', 'bob', '{HASH}')"
             ),
@@ -66,7 +97,7 @@ fn changes() -> Vec<(String, &'static [&'static str], String)> {
     ]
 }
 
-async fn finds_whom_to_send_away(database: &Database) {
+async fn finds_the_invalid_sessions(database: &Database) {
     let users = format!(
         "INSERT INTO oc_users (uid, uid_lower, password) VALUES \
         ('alice', 'alice', '{HASH}'), ('Bob', 'bob', '{HASH}')"
@@ -74,16 +105,20 @@ async fn finds_whom_to_send_away(database: &Database) {
     database.execute(&users).await;
     let mut bob = ALICE;
     bob.user = "Bob";
-    for (id, row) in [(1, ALICE), (2, ALICE), (3, bob)] {
+    let unchecked = bob.with_stored_password(NOW - 301);
+    let last_login = "INSERT INTO oc_preferences (userid, appid, configkey, configvalue) \
+                      VALUES ('lars', 'login', 'lastLogin', '1'), ('Bob', 'login', 'lastLogin', '1')";
+    database.execute(last_login).await;
+    for (id, row) in [(1, ALICE), (2, ALICE), (3, bob), (4, unchecked)] {
         database.execute(&row.insert(id, &format!("app-password-number-{id:03}"))).await;
     }
     let fingerprint = PasswordFingerprinter::default();
     let session_checks = session_checks(&fingerprint);
     let revocation = RevocationChecker::new(database.store(), fingerprint, clock());
     for (change, ended, back) in changes() {
-        assert_eq!(revocation.revoked(&session_checks).await, Ok(vec![]), "before {change}");
+        assert_eq!(revoked(&revocation, &session_checks).await, Ok(vec![]), "before {change}");
         database.execute(&change).await;
-        assert_eq!(revocation.revoked(&session_checks).await, Ok(ended.to_vec()), "{change}");
+        assert_eq!(revoked(&revocation, &session_checks).await, Ok(ended.to_vec()), "{change}");
         if !back.is_empty() {
             database.execute(&back).await;
         }
@@ -92,32 +127,31 @@ async fn finds_whom_to_send_away(database: &Database) {
 
 #[tokio::test]
 async fn on_sqlite() {
-    finds_whom_to_send_away(&Sqlite::create().await.database()).await;
+    finds_the_invalid_sessions(&Sqlite::create().await.database()).await;
 }
 
 #[tokio::test]
 async fn on_mariadb() {
-    finds_whom_to_send_away(&MariaDb::shared().await.nextcloud().await).await;
+    finds_the_invalid_sessions(&MariaDb::shared().await.nextcloud().await).await;
 }
 
 #[tokio::test]
 async fn on_postgresql() {
-    finds_whom_to_send_away(&Postgres::shared().await.nextcloud().await).await;
+    finds_the_invalid_sessions(&Postgres::shared().await.nextcloud().await).await;
 }
 
 #[tokio::test]
-async fn a_database_that_cannot_say_sends_nobody_away() {
+async fn a_database_without_tables_ends_no_session() {
     let store = MariaDb::shared().await.empty().await.store();
     let fingerprint = PasswordFingerprinter::default();
     let session_checks = session_checks(&fingerprint);
-    let outcome =
-        RevocationChecker::new(store, fingerprint, clock()).revoked(&session_checks).await;
+    let outcome = RevocationChecker::new(store, fingerprint, clock()).check(&session_checks).await;
     assert!(matches!(outcome, Err(DatabaseClientError::Misconfigured(_))), "{outcome:?}");
 }
 
 /// More sessions than fit one query, all but one in order.
 #[tokio::test]
-async fn hundreds_of_sessions_are_looked_at_together() {
+async fn hundreds_of_sessions_are_checked_together() {
     let sqlite = Sqlite::create().await;
     let database = sqlite.database();
     let fingerprint = PasswordFingerprinter::default();
@@ -125,16 +159,53 @@ async fn hundreds_of_sessions_are_looked_at_together() {
     let mut session_checks = Vec::new();
     for n in 0..600 {
         users.push(format!("('user{n}', 'user{n}', '{HASH}')"));
-        let claim = RevocationBasis::Account(fingerprint.of(HASH));
+        let basis = RevocationBasis::Account(fingerprint.of(HASH));
         session_checks.push(SessionCheck {
             session: n,
             recipient: format!("user{n}").into(),
-            claim,
+            basis,
         });
     }
     let insert = "INSERT INTO oc_users (uid, uid_lower, password) VALUES";
     database.execute(&format!("{insert} {}", users.join(","))).await;
     database.execute("DELETE FROM oc_users WHERE uid = 'user321'").await;
     let revocation = RevocationChecker::new(database.store(), fingerprint, clock());
-    assert_eq!(revocation.revoked(&session_checks).await, Ok(vec![321]));
+    assert_eq!(revoked(&revocation, &session_checks).await, Ok(vec![321]));
+}
+
+/// Where Nextcloud accepted the password of a user that now has a second factor, it is asked again;
+/// where the new account password was stored with an app password, that stays valid.
+#[tokio::test]
+async fn what_nextcloud_would_still_accept_stays() {
+    let sqlite = Sqlite::create().await;
+    let database = sqlite.database();
+    let fingerprint = PasswordFingerprinter::default();
+    let sessions = session_checks(&fingerprint);
+    let user =
+        format!("INSERT INTO oc_users (uid, uid_lower, password) VALUES ('Bob', 'bob', '{HASH}')");
+    database.execute(&user).await;
+    let mut bob = ALICE;
+    bob.user = "Bob";
+    let unchecked = bob.with_stored_password(NOW - 301);
+    database.execute(&unchecked.insert(4, "app-password-number-004")).await;
+    let revocation = RevocationChecker::new(database.store(), fingerprint, clock());
+    let session: Vec<_> = sessions
+        .into_iter()
+        .filter(|check| {
+            ["bob's app password with a password", "from LDAP"].contains(&check.session)
+        })
+        .collect();
+    for change in [
+        "UPDATE oc_users SET password = '3|$changed'",
+        "UPDATE oc_authtoken SET password = 'encrypted anew'",
+        "INSERT INTO oc_twofactor_providers (provider_id, uid, enabled) VALUES ('totp', 'lars', 1)",
+    ] {
+        if change.contains("authtoken") {
+            let ended = revoked(&revocation, &session).await;
+            assert_eq!(ended, Ok(vec!["bob's app password with a password"]));
+        }
+        database.execute(change).await;
+    }
+    let findings = revocation.check(&session).await.expect("a database");
+    assert_eq!((findings.revoked, findings.second_factor), (vec![], vec!["from LDAP"]));
 }

@@ -188,3 +188,49 @@ async fn guesses_count_although_the_client_disconnects() {
     assert_eq!(answer_to(&daemon, "203.0.113.1", "alice", "correct horse").await, LATER);
     assert_eq!(answer_to(&daemon, "203.0.113.2", "alice", "correct horse").await, "authenticated");
 }
+
+#[tokio::test]
+async fn refused_logins_are_logged_with_address_name_and_reason() {
+    let installation = Installation::start().await;
+    installation.user("alice", "correct horse").await;
+    let environment = [("LOG", "warn,notify_push::login=info"), ("THROTTLE_MAX_ATTEMPTS", "1")];
+    let daemon = installation.daemon(&environment).await;
+    for (user, password) in [("alice\u{1b}[0m", "guess"), ("alice", "correct horse")] {
+        answer_to(&daemon, "203.0.113.7", user, password).await;
+    }
+    assert_eq!(answer_to(&daemon, "203.0.113.8", "alice", "correct horse").await, "authenticated");
+    let log = daemon.log();
+    for line in [
+        r#"login refused address=203.0.113.7 reason=rejected user="alice\u{1b}[0m""#,
+        r#"login refused address=203.0.113.7 reason=throttled user="alice""#,
+        "logins throttled: too many failures from this address address=203.0.113.7",
+    ] {
+        assert!(log.contains(line), "{line}\n{log}");
+    }
+    assert!(!log.contains("203.0.113.8") && !log.contains("correct horse"), "{log}");
+}
+
+/// Each login with an app password that isn't found costs a PHP request.
+#[tokio::test]
+async fn a_wrong_secret_is_logged_once() {
+    let (installation, nextcloud) =
+        (Installation::start().await, Nextcloud::start(NextcloudSetup::default()).await);
+    installation.user("alice", "correct horse").await;
+    installation.app_password("alice", APP_PASSWORD).await;
+    nextcloud.account("alice", APP_PASSWORD, "alice");
+    nextcloud.account("ldap-user", "a long password from LDAP", "ldap-user");
+    let url = nextcloud.url();
+    let environment = [
+        ("AUTH", "database,nextcloud"),
+        ("NEXTCLOUD_URL", url.as_str()),
+        ("NEXTCLOUD_SECRET", "another secret"),
+    ];
+    let daemon = installation.daemon(&environment).await;
+    assert_eq!(answer(&daemon, "ldap-user", "a long password from LDAP").await, "authenticated");
+    assert!(!daemon.log().contains("NEXTCLOUD_SECRET"), "{}", daemon.log());
+    for _ in 0..2 {
+        assert_eq!(answer(&daemon, "alice", APP_PASSWORD).await, "authenticated");
+    }
+    let log = daemon.log();
+    assert_eq!(log.matches("under this secret").count(), 1, "{log}");
+}

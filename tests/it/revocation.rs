@@ -1,4 +1,5 @@
-//! Who is no longer entitled is sent away: at the next look at the database, or at once when asked.
+//! Sessions that are no longer valid are closed: at the next check of the database, or at once on
+//! request.
 
 use crate::{
     database_logins::{NOW, clock},
@@ -34,7 +35,7 @@ use std::{
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Looks come so often here; what they lead to is the same.
+/// Checks are this frequent here.
 const ROUND: Duration = Duration::from_millis(300);
 
 /// A log that a test reads.
@@ -67,7 +68,7 @@ impl CapturedLog {
     }
 }
 
-/// A daemon in this process that looks at its sessions more often than an operator can ask for.
+/// A daemon in this process that checks its sessions more often than an operator can configure.
 struct FastRecheckDaemon {
     url: String,
     log: CapturedLog,
@@ -120,7 +121,7 @@ impl FastRecheckDaemon {
     }
 }
 
-/// As the desktop client has one: 72 characters.
+/// An app password as long as the desktop client's: 72 characters.
 fn app_password(uid: &str) -> String {
     format!("{uid:x<72}")
 }
@@ -132,18 +133,18 @@ async fn users(installation: &Installation, uids: &[&str]) {
     }
 }
 
-async fn is_sent_away(client: &mut Client) {
+async fn is_closed(client: &mut Client) {
     assert_eq!(client.text().await, "err: Login revoked");
     assert_eq!(client.closed().await.map(|(code, _)| code), Some(4401));
 }
 
-async fn hears(installation: &Installation, uid: &str, client: &mut Client) {
+async fn receives(installation: &Installation, uid: &str, client: &mut Client) {
     installation.custom(uid, "still_here").await;
     assert_eq!(client.text().await, "still_here");
 }
 
 #[tokio::test]
-async fn whose_log_in_is_no_longer_good_is_sent_away_and_nobody_else() {
+async fn sessions_whose_login_is_no_longer_valid_are_closed_and_no_others() {
     let installation = Installation::start().await;
     let token =
         |change: &str, uid: &str| format!("UPDATE oc_authtoken SET {change} WHERE uid = '{uid}'");
@@ -163,9 +164,9 @@ async fn whose_log_in_is_no_longer_good_is_sent_away_and_nobody_else() {
     let mut carol = Client::log_in(&daemon.url, "carol", &app_password("carol")).await;
     for (uid, change) in &changes {
         let mut client = Client::log_in(&daemon.url, uid, &app_password(uid)).await;
-        hears(&installation, uid, &mut client).await;
+        receives(&installation, uid, &mut client).await;
         installation.database.execute(change).await;
-        is_sent_away(&mut client).await;
+        is_closed(&mut client).await;
         let mut again = Client::connect(&daemon.url).await;
         assert!(again.credentials(uid, &app_password(uid)).await.starts_with("err: "), "{uid}");
     }
@@ -173,13 +174,13 @@ async fn whose_log_in_is_no_longer_good_is_sent_away_and_nobody_else() {
     let mut by_app = Client::log_in(&daemon.url, "changed", &app_password("changed")).await;
     let new = "UPDATE oc_users SET password = '3|$new' WHERE uid = 'changed'";
     installation.database.execute(new).await;
-    is_sent_away(&mut by_account).await;
-    hears(&installation, "changed", &mut by_app).await;
-    hears(&installation, "carol", &mut carol).await;
+    is_closed(&mut by_account).await;
+    receives(&installation, "changed", &mut by_app).await;
+    receives(&installation, "carol", &mut carol).await;
 }
 
 #[tokio::test]
-async fn a_database_that_is_away_sends_nobody_away_and_is_asked_again() {
+async fn an_unavailable_database_closes_no_session_and_is_asked_again() {
     let mariadb = MariaDb::shared().await;
     let installation = Installation::on(mariadb.nextcloud().await).await;
     users(&installation, &["alice", "bob"]).await;
@@ -191,12 +192,12 @@ async fn a_database_that_is_away_sends_nobody_away_and_is_asked_again() {
     let mut bob = Client::log_in(&daemon.url, "bob", &app_password("bob")).await;
     proxy.set(Fault::Cut);
     installation.database.execute("DELETE FROM oc_authtoken WHERE uid = 'alice'").await;
-    daemon.log.says("sessions not looked at again").await;
-    hears(&installation, "alice", &mut alice).await;
-    hears(&installation, "bob", &mut bob).await;
+    daemon.log.says("sessions not checked").await;
+    receives(&installation, "alice", &mut alice).await;
+    receives(&installation, "bob", &mut bob).await;
     proxy.set(Fault::None);
-    is_sent_away(&mut alice).await;
-    hears(&installation, "bob", &mut bob).await;
+    is_closed(&mut alice).await;
+    receives(&installation, "bob", &mut bob).await;
 }
 
 async fn alice_twice_and_bob(
@@ -223,9 +224,9 @@ async fn the_operator_closes_the_sessions_of_one_user() {
     assert_eq!(revoke.ends().await.code(), Some(0), "{}", revoke.log());
     assert_eq!(revoke.log().trim(), "2");
     for mut client in alice {
-        is_sent_away(&mut client).await;
+        is_closed(&mut client).await;
     }
-    hears(&installation, "bob", &mut bob).await;
+    receives(&installation, "bob", &mut bob).await;
     let get = http::get(&format!("127.0.0.1:{port}"), "/revoke", &[]).await;
     assert_eq!(get.status, 405);
 }
@@ -235,15 +236,15 @@ async fn a_signal_over_redis_closes_the_sessions_of_one_user() {
     let (installation, daemon, alice, mut bob) = alice_twice_and_bob(&[]).await;
     installation.redis.publish("notify_signal", r#"{"revoke":"alice"}"#).await;
     for mut client in alice {
-        is_sent_away(&mut client).await;
+        is_closed(&mut client).await;
     }
-    hears(&installation, "bob", &mut bob).await;
-    // The log-in itself is still good: that is the database's to say.
+    receives(&installation, "bob", &mut bob).await;
+    // The login itself is still valid.
     Client::log_in(&daemon.url(), "alice", &app_password("alice")).await;
 }
 
 #[tokio::test]
-async fn whom_nextcloud_let_in_stays_as_long_as_nextcloud_says_so() {
+async fn a_session_accepted_by_nextcloud_stays_as_long_as_nextcloud_accepts_it() {
     let (installation, nextcloud) =
         (Installation::start().await, Nextcloud::start(NextcloudSetup::default()).await);
     let url = nextcloud.url();
@@ -259,19 +260,19 @@ async fn whom_nextcloud_let_in_stays_as_long_as_nextcloud_says_so() {
     let mut lars = Client::log_in(&daemon.url(), "lars", "from LDAP").await;
     let mut lena = Client::log_in(&daemon.url(), "lena", "from LDAP").await;
     nextcloud.forget("lars", "from LDAP");
-    is_sent_away(&mut lars).await;
-    hears(&installation, "lena", &mut lena).await;
-    // A Nextcloud in trouble sends nobody away.
+    is_closed(&mut lars).await;
+    receives(&installation, "lena", &mut lena).await;
+    // A Nextcloud that fails closes no session.
     let trouble = Answer::new(500, "");
     nextcloud.answer("/index.php/apps/notify_push/uid", Some(trouble));
     nextcloud.forget("lena", "from LDAP");
     within("lena is asked about", nextcloud.answered_as_told()).await;
-    hears(&installation, "lena", &mut lena).await;
+    receives(&installation, "lena", &mut lena).await;
 }
 
 /// The time of day only says whether an app password has expired; nothing else goes by it.
 #[tokio::test]
-async fn a_clock_that_jumps_sends_away_only_whose_password_expires() {
+async fn a_clock_that_jumps_ends_only_sessions_whose_password_expires() {
     let installation = Installation::start().await;
     users(&installation, &["stays", "expires"]).await;
     let expiry = format!("UPDATE oc_authtoken SET expires = {} WHERE uid = 'expires'", NOW + 3600);
@@ -288,10 +289,86 @@ async fn a_clock_that_jumps_sends_away_only_whose_password_expires() {
     let mut expires = Client::log_in(&daemon.url, "expires", &app_password("expires")).await;
     for seconds in [-10 * 365 * 86_400, 0, -86_400, 60] {
         ahead.store(seconds, Relaxed);
-        hears(&installation, "stays", &mut stays).await;
-        hears(&installation, "expires", &mut expires).await;
+        receives(&installation, "stays", &mut stays).await;
+        receives(&installation, "expires", &mut expires).await;
     }
     ahead.store(10 * 365 * 86_400, Relaxed);
-    is_sent_away(&mut expires).await;
-    hears(&installation, "stays", &mut stays).await;
+    is_closed(&mut expires).await;
+    receives(&installation, "stays", &mut stays).await;
+}
+
+async fn ticket(installation: &Installation, url: &str, user: &str, ticket: &str) -> Client {
+    let payload = format!(r#"{{"user":"{user}","token":"{ticket}"}}"#);
+    let (client, _) = tokio::join!(
+        Client::log_in(url, "", ticket),
+        installation.redis.publish("notify_pre_auth", payload),
+    );
+    client
+}
+
+/// A new user with the same name must not share its messages with the old one's browser.
+#[tokio::test]
+async fn a_ticket_session_of_a_deleted_user_is_closed() {
+    let installation = Installation::start().await;
+    users(&installation, &["alice", "bob"]).await;
+    let last_login = "INSERT INTO oc_preferences (userid, appid, configkey, configvalue) \
+                      VALUES ('lars', 'login', 'lastLogin', '1')";
+    installation.database.execute(last_login).await;
+    let daemon = FastRecheckDaemon::start(&installation, &[]).await;
+    let mut alice = ticket(&installation, &daemon.url, "alice", "ticket-1").await;
+    let mut bob = ticket(&installation, &daemon.url, "bob", "ticket-2").await;
+    let mut lars = ticket(&installation, &daemon.url, "lars", "ticket-3").await;
+    installation.database.execute("DELETE FROM oc_users WHERE uid = 'alice'").await;
+    installation.user("alice", "another password").await;
+    is_closed(&mut alice).await;
+    receives(&installation, "lars", &mut lars).await;
+    installation.database.execute("DELETE FROM oc_preferences WHERE userid = 'lars'").await;
+    is_closed(&mut lars).await;
+    receives(&installation, "bob", &mut bob).await;
+}
+
+#[tokio::test]
+async fn a_second_factor_closes_sessions_with_an_account_password() {
+    let installation = Installation::start().await;
+    users(&installation, &["alice", "bob"]).await;
+    let daemon = FastRecheckDaemon::start(&installation, &[]).await;
+    let mut by_account = Client::log_in(&daemon.url, "alice", "account password").await;
+    let mut by_app = Client::log_in(&daemon.url, "alice", &app_password("alice")).await;
+    let mut bob = Client::log_in(&daemon.url, "bob", "account password").await;
+    let enable = "INSERT INTO oc_twofactor_providers (provider_id, uid, enabled) \
+                  VALUES ('backup_codes', 'bob', 1), ('totp', 'alice', 1)";
+    installation.database.execute(enable).await;
+    is_closed(&mut by_account).await;
+    receives(&installation, "alice", &mut by_app).await;
+    receives(&installation, "bob", &mut bob).await;
+}
+
+/// Nextcloud checks the account password stored with an app password only when it is used.
+#[tokio::test]
+async fn an_app_password_that_nextcloud_refuses_after_the_login_is_closed() {
+    let (installation, nextcloud) =
+        (Installation::start().await, Nextcloud::start(NextcloudSetup::default()).await);
+    for user in ["alice", "bob"] {
+        installation.user(user, "account password").await;
+        installation.unchecked_app_password(user, &app_password(user)).await;
+    }
+    nextcloud.account("bob", &app_password("bob"), "bob");
+    let url = nextcloud.url();
+    let environment = [
+        ("AUTH", "database,nextcloud"),
+        ("NEXTCLOUD_URL", url.as_str()),
+        ("TOKEN_CHECK_RATE", "50"),
+    ];
+    let daemon = installation.daemon(&environment).await;
+    let mut bob = Client::log_in(&daemon.url(), "bob", &app_password("bob")).await;
+    let mut alice = Client::log_in(&daemon.url(), "alice", &app_password("alice")).await;
+    is_closed(&mut alice).await;
+    receives(&installation, "bob", &mut bob).await;
+
+    let environment = [&environment[..2], &[("TOKEN_CHECK_RATE", "first")]].concat();
+    let strict = installation.daemon(&environment).await;
+    let mut alice = Client::connect(&strict.url()).await;
+    let refused = alice.credentials("alice", &app_password("alice")).await;
+    assert_eq!(refused, "err: Invalid credentials");
+    Client::log_in(&strict.url(), "bob", &app_password("bob")).await;
 }

@@ -1,6 +1,9 @@
-//! The self-test's routes with Nextcloud behind them: what `occ notify_push:self-test` gets to see.
+//! The self-test's routes with Nextcloud behind them: what `occ notify_push:self-test` reads.
 
-use crate::support::nextcloud::{Answer, Nextcloud, NextcloudSetup};
+use crate::support::{
+    installation::Installation,
+    nextcloud::{Answer, Nextcloud, NextcloudSetup},
+};
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
 use http::Request;
@@ -8,6 +11,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use notify_push::{
+    client::SourceBarrier,
     lifecycle::TaskGroup,
     server::client_address::ClientAddressResolver,
     services::nextcloud::{
@@ -47,6 +51,7 @@ async fn ask(nextcloud: &Nextcloud, method: &str, path: &str) -> String {
         keys: Some(Arc::new(TokenStore)),
         mounts: None,
         nextcloud: Some(SelfTestClient::new(&remote)),
+        barrier: SourceBarrier::new().0,
         cookie: TestCookie::default(),
         version: "1.4.0".into(),
         forwarded: [].into(),
@@ -89,4 +94,15 @@ async fn what_is_wrong_is_said_with_its_remedy_and_without_the_address() {
     drop(gone);
     nextcloud.answer("*", Some(Answer::redirect(301, format!("{url}/elsewhere"))));
     assert!(ask(&nextcloud, "GET", "/test/remote/1.2.3.4").await.contains("/elsewhere"));
+}
+
+/// The set-up wizard asks within milliseconds of its PUBLISH.
+#[tokio::test]
+async fn the_cookie_is_never_stale() {
+    let installation = Installation::start().await;
+    let daemon = installation.daemon(&[]).await;
+    for number in 1..=200 {
+        installation.redis.publish("notify_test_cookie", number.to_string()).await;
+        assert_eq!(daemon.get("/test/cookie", &[]).await.body, number.to_string());
+    }
 }

@@ -5,7 +5,7 @@ use super::{
     connection::RedisConnection,
     heartbeat::{HeartbeatAction, RedisHeartbeat},
 };
-use crate::client::{SourceEvent, SourceMessage};
+use crate::client::{SourceEvent, SourceMessage, source_barrier::BarrierQueue};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use redis::Value;
@@ -25,6 +25,9 @@ const LARGE: usize = 16 << 10;
 /// Values that arrive together are read without a timer and share their time of arrival; after this
 /// many the clock is read again.
 const BURST: usize = 32;
+
+/// The text of a ping whose reply follows everything that was published before it.
+const BARRIER: &[u8] = b"barrier";
 
 /// Why listening ended.
 pub(super) enum ListenerExit {
@@ -47,6 +50,7 @@ pub(super) struct RedisListener<'a> {
     answer: Duration,
     channels: &'static [&'static str],
     queue: &'a Sender<SourceEvent>,
+    barriers: &'a mut BarrierQueue,
     unconfirmed: usize,
     /// Values read since the clock was.
     burst: usize,
@@ -58,7 +62,7 @@ impl<'a> RedisListener<'a> {
         connection: RedisConnection,
         timeouts: &RedisTimeouts,
         channels: &'static [&'static str],
-        queue: &'a Sender<SourceEvent>,
+        (queue, barriers): (&'a Sender<SourceEvent>, &'a mut BarrierQueue),
     ) -> Self {
         let heartbeat = RedisHeartbeat::new(timeouts.silence, timeouts.answer, Instant::now());
         Self {
@@ -67,6 +71,7 @@ impl<'a> RedisListener<'a> {
             answer: timeouts.answer,
             channels,
             queue,
+            barriers,
             unconfirmed: channels.len(),
             burst: 0,
         }
@@ -116,7 +121,14 @@ impl<'a> RedisListener<'a> {
             self.heartbeat.received(Instant::now());
         }
         loop {
-            if let Ok(next) = timeout_at(self.heartbeat.due(), self.connection.next()).await {
+            let next = tokio::select! {
+                next = timeout_at(self.heartbeat.due(), self.connection.next()) => next,
+                () = self.barriers.due() => {
+                    self.send(&[b"PING", BARRIER]).await?;
+                    continue;
+                }
+            };
+            if let Ok(next) = next {
                 self.heartbeat.received(Instant::now());
                 return next;
             }
@@ -148,6 +160,12 @@ impl<'a> RedisListener<'a> {
 
     /// `[what, channel, payload or count]`; the reply to a ping has two parts.
     async fn take(&mut self, parts: Vec<Value>) -> Result<(), ListenerExit> {
+        if let [Value::BulkString(what), Value::BulkString(text)] = &*parts
+            && (&**what, &**text) == (b"pong", BARRIER)
+        {
+            let barrier = SourceEvent::Barrier(self.barriers.passed());
+            return self.wait_for_capacity(barrier, 1).await;
+        }
         let Ok([Value::BulkString(what), Value::BulkString(channel), last]) =
             <[Value; 3]>::try_from(parts)
         else {

@@ -6,7 +6,10 @@ use super::{
     listener::{ListenerExit, RedisListener},
 };
 use crate::{
-    client::{LogLimiter, SourceEvent, backoff::ReconnectBackoff},
+    client::{
+        LogLimiter, SourceBarrier, SourceEvent, backoff::ReconnectBackoff,
+        source_barrier::BarrierQueue,
+    },
     health::DependencyState,
 };
 use std::time::Duration;
@@ -30,6 +33,8 @@ pub struct RedisSubscription {
     pub timeouts: RedisTimeouts,
     /// Randomness for the jitter and for the choice among several servers.
     pub rng: fastrand::Rng,
+    /// Callers that wait for everything published before; `None` where there are none.
+    pub barriers: Option<BarrierQueue>,
 }
 
 impl RedisSubscription {
@@ -54,7 +59,8 @@ impl RedisSubscription {
             queue,
             state,
         };
-        stop.run_until_cancelled(supervisor.run()).await;
+        let barriers = self.barriers.unwrap_or_else(|| SourceBarrier::new().1);
+        stop.run_until_cancelled(supervisor.run(barriers)).await;
     }
 }
 
@@ -71,21 +77,23 @@ struct SubscriptionSupervisor {
 }
 
 impl SubscriptionSupervisor {
-    async fn run(mut self) {
-        while let ListenerExit::Lost(fault) = self.run_connection().await {
+    async fn run(mut self, mut barriers: BarrierQueue) {
+        while let ListenerExit::Lost(fault) = self.run_connection(&mut barriers).await {
             let wait = self.lost(&fault);
             sleep(wait).await;
         }
     }
 
-    async fn run_connection(&mut self) -> ListenerExit {
+    async fn run_connection(&mut self, barriers: &mut BarrierQueue) -> ListenerExit {
         let connection = match self.finder.connect().await {
             Ok(connection) => connection,
             Err(fault) => return fault.into(),
         };
         let at = connection.at.clone();
         let queue = self.queue.clone();
-        let mut listener = RedisListener::new(connection, &self.timeouts, self.channels, &queue);
+        barriers.restart();
+        let mut listener =
+            RedisListener::new(connection, &self.timeouts, self.channels, (&queue, barriers));
         if let Err(end) = listener.subscribe().await {
             return end;
         }

@@ -77,7 +77,11 @@ impl MessageHandler for NextcloudEventHandler {
                 Ok(()) => tracing::info!(filter, "log filter set over Redis"),
                 Err(error) => tracing::warn!("log filter from Redis not set: {error}"),
             },
-            NextcloudCommand::RestoreLog => self.log.restore(),
+            NextcloudCommand::RestoreLog => {
+                // Logged before: the configured filter may hide it.
+                tracing::info!("log filter restored over Redis");
+                self.log.restore();
+            }
             NextcloudCommand::ReportMetrics => self.report(),
         }
     }

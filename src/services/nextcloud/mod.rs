@@ -13,6 +13,7 @@ pub use original_metrics::CompatSnapshot;
 pub mod accounts;
 pub mod channels;
 pub mod config;
+pub mod deferred_token_check;
 pub mod dialect;
 pub mod doctor;
 pub mod event_handler;

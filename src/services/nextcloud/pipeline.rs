@@ -59,6 +59,13 @@ impl<H: MessageHandler> EventPipeline<H> {
                 let done = match delivery {
                     SourceEvent::Message(message, at) => self.take(&message, at).await,
                     SourceEvent::Gap => self.gap().await,
+                    SourceEvent::Barrier(waiters) => {
+                        for waiter in waiters {
+                            // A caller may have stopped waiting.
+                            let _ = waiter.send(());
+                        }
+                        Ok(())
+                    }
                 };
                 if done.is_err() {
                     return;

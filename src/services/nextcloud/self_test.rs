@@ -1,20 +1,24 @@
 //! `/test/*`: what `occ notify_push:self-test` and the set-up wizard look at (`specs/nextcloud.md`
 //! section 5), each path also below `/push`.
 //!
-//! A unauthenticated_client gets the test cookie, a random number that tells nothing; everything else wants the
-//! token that Nextcloud put into Redis.
+//! The test cookie, a random number, is public; everything else requires the token that Nextcloud put
+//! into Redis.
 
 use super::{
     event_handler::TestCookie,
     http::{NextcloudError, SelfTestClient},
     mount_store::MountStore,
 };
-use crate::{client::redis::RedisClient, server, server::peer::ConnectionPeer};
+use crate::{
+    client::{SourceBarrier, redis::RedisClient},
+    server,
+    server::peer::ConnectionPeer,
+};
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
 use http::{HeaderName, StatusCode};
 use serde::{Deserialize, Serialize};
-use std::{error::Error, net::IpAddr, sync::Arc};
+use std::{error::Error, net::IpAddr, sync::Arc, time::Duration};
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 use warp::{
@@ -31,6 +35,9 @@ const VERSION_KEY: &str = "notify_push_version";
 
 /// The longest token that is looked at, in bytes.
 const MAX_TOKEN: usize = 512;
+
+/// How long `/test/cookie` waits for the first subscription and for earlier messages.
+const COOKIE_WAIT: Duration = Duration::from_secs(2);
 
 /// How many requests may be checked at once; a self-test sends one after the other. Beyond, the
 /// answer is "try again later", so that a flood doesn't reach Redis.
@@ -79,6 +86,8 @@ pub struct SelfTestContext {
     pub nextcloud: Option<SelfTestClient>,
     /// The cookie from Redis.
     pub cookie: TestCookie,
+    /// Waits for everything that Redis has published before.
+    pub barrier: SourceBarrier,
     /// What we say we are compatible with (`COMPAT_VERSION`).
     pub version: String,
     /// The headers that hold the forwarded chain.
@@ -97,8 +106,15 @@ pub struct ForwardedChain {
 
 /// The routes; a request for anything else is rejected, so that others can follow.
 pub fn routes(test: SelfTestContext) -> BoxedFilter<(Response,)> {
-    let cookie = test.cookie.clone();
-    let open = warp::path!("cookie").and(warp::get()).map(move || plain(cookie.get().to_string()));
+    let (cookie, barrier) = (test.cookie.clone(), test.barrier.clone());
+    let open = warp::path!("cookie").and(warp::get()).then(move || {
+        let (cookie, barrier) = (cookie.clone(), barrier.clone());
+        async move {
+            // Nextcloud asks right after it has published the number.
+            barrier.reached(COOKIE_WAIT).await;
+            plain(cookie.get().to_string())
+        }
+    });
     let names = Arc::clone(&test.forwarded);
     let handler = Arc::new(SelfTestHandler { test, permits: Semaphore::new(MAX_CONCURRENT) });
     let guarded = checks(names)

@@ -10,7 +10,13 @@ use crate::{
     services::nextcloud::login::{AttemptRecord, Authenticator},
 };
 use futures_util::{StreamExt, stream};
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use parking_lot::Mutex;
+use std::{
+    collections::{HashMap, HashSet},
+    mem,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// Sessions that are checked with one set of queries.
@@ -18,13 +24,18 @@ const CHUNK: usize = 300;
 /// The pause before a database that failed is asked again.
 const RETRY: Duration = Duration::from_secs(2);
 /// The pause between two searches for sessions whose reauthentication is due.
-const REAUTHENTICATION_TICK: Duration = Duration::from_secs(30);
+const REAUTHENTICATION_TICK: Duration = Duration::from_secs(15);
 /// The least such pause where the interval is shorter.
 const MIN_REAUTHENTICATION_TICK: Duration = Duration::from_secs(1);
 /// The pause before Nextcloud is asked about a session again that it could not decide.
 const REAUTHENTICATION_RETRY: Duration = Duration::from_secs(300);
 /// Sessions that Nextcloud is asked about at once.
 const MAX_CONCURRENT: usize = 4;
+
+/// Sessions that Nextcloud has to be asked about soon. Clones share them; each session is in it at
+/// most once.
+#[derive(Clone, Default)]
+pub struct ReauthenticationRequests(Arc<Mutex<HashSet<SessionId>>>);
 
 /// Checks the sessions against the database, a few hundred with each query, spread over the round.
 pub struct DatabaseRecheck {
@@ -34,18 +45,24 @@ pub struct DatabaseRecheck {
     pub revocation: RevocationChecker,
     /// Every session is checked once in this time.
     pub round: Duration,
+    /// Takes the sessions that only Nextcloud can check.
+    pub requests: ReauthenticationRequests,
 }
 
 impl DatabaseRecheck {
     /// Runs until the hub ends.
     pub async fn run(self) {
-        while self.round().await.is_ok() {}
+        let mut second_factors = HashSet::new();
+        while self.round(&mut second_factors).await.is_ok() {}
     }
 
     /// Checks every session once. The pauses depend on the number of sessions now, not on their
     /// distribution over the shards: no session waits longer because others come or leave.
-    async fn round(&self) -> Result<(), HubClosed> {
-        let mut empty = true;
+    ///
+    /// `second_factors` holds the sessions accepted by Nextcloud whose users had a second factor in
+    /// the last round: Nextcloud was asked about them.
+    async fn round(&self, second_factors: &mut HashSet<SessionId>) -> Result<(), HubClosed> {
+        let (mut empty, mut known) = (true, HashSet::new());
         for shard in 0..self.hub.shards() {
             let mut from = 0;
             loop {
@@ -54,33 +71,43 @@ impl DatabaseRecheck {
                 (empty, from) = (false, last.id.slot + 1);
                 let pause = share(self.round, sessions.len(), self.hub.connections());
                 let next = Instant::now() + pause;
-                self.recheck_sessions(&sessions).await?;
+                for session in self.recheck_sessions(&sessions).await? {
+                    known.insert(session);
+                    if !second_factors.contains(&session) {
+                        self.requests.0.lock().insert(session);
+                    }
+                }
                 sleep_until(next).await;
             }
         }
+        *second_factors = known;
         if empty {
             sleep(self.round).await;
         }
         Ok(())
     }
 
-    /// A database that is unavailable closes no session; it is asked again.
-    async fn recheck_sessions(&self, sessions: &[ListedSession]) -> Result<(), HubClosed> {
+    /// Closes the sessions that are no longer valid; returns those accepted by Nextcloud whose users
+    /// have a second factor. A database that is unavailable closes no session; it is asked again.
+    async fn recheck_sessions(
+        &self,
+        sessions: &[ListedSession],
+    ) -> Result<Vec<SessionId>, HubClosed> {
         let session_checks: Vec<_> = sessions.iter().map(session_check).collect();
-        let revoked = loop {
-            match self.revocation.revoked(&session_checks).await {
-                Ok(revoked) => break revoked,
+        let findings = loop {
+            match self.revocation.check(&session_checks).await {
+                Ok(findings) => break findings,
                 Err(error) => {
                     tracing::debug!("sessions not checked: {error}");
                     sleep(RETRY).await;
                 }
             }
         };
-        for session in revoked {
+        for session in findings.revoked {
             tracing::info!("session closed: its login is no longer valid");
             self.hub.close(session, CloseReason::Revoked).await?;
         }
-        Ok(())
+        Ok(findings.second_factor)
     }
 }
 
@@ -91,8 +118,8 @@ fn share(round: Duration, sessions: usize, all: usize) -> Duration {
 }
 
 fn session_check(session: &ListedSession) -> SessionCheck<SessionId> {
-    let claim = RevocationBasis::from(&session.auth_method);
-    SessionCheck { session: session.id, recipient: session.recipient.clone(), claim }
+    let basis = RevocationBasis::from(&session.auth_method);
+    SessionCheck { session: session.id, recipient: session.recipient.clone(), basis }
 }
 
 /// Asks Nextcloud again about the sessions that Nextcloud itself accepted.
@@ -105,6 +132,8 @@ pub struct NextcloudReauthentication {
     pub interval: Duration,
     /// Randomness, to spread the requests.
     pub rng: fastrand::Rng,
+    /// Sessions to ask about before their time.
+    pub requests: ReauthenticationRequests,
 }
 
 impl NextcloudReauthentication {
@@ -120,6 +149,9 @@ impl NextcloudReauthentication {
     /// `due` holds when to ask about each session; sessions that ended are dropped from it.
     async fn round(&mut self, due: &mut HashMap<SessionId, Instant>) -> Result<(), HubClosed> {
         let mut known = HashMap::new();
+        for session in mem::take(&mut *self.requests.0.lock()) {
+            due.insert(session, Instant::now());
+        }
         for shard in 0..self.hub.shards() {
             let mut from = 0;
             loop {
@@ -189,7 +221,7 @@ impl NextcloudReauthentication {
 }
 
 /// The decision, which is a rejection if the credentials belong to another user by now.
-fn same_recipient(session: &ListedSession, decision: AuthDecision) -> AuthDecision<()> {
+pub(super) fn same_recipient(session: &ListedSession, decision: AuthDecision) -> AuthDecision<()> {
     match decision {
         AuthDecision::Accept(client) if client.recipient != session.recipient => {
             AuthDecision::Reject

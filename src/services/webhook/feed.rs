@@ -110,6 +110,8 @@ fn received(delivery: SourceEvent, metrics: &SourceMetrics) -> Option<ReplicaFee
             metrics.gap();
             Some(ReplicaFeedItem::Gap)
         }
+        // This feed asks for none.
+        SourceEvent::Barrier(_) => None,
         SourceEvent::Message(message, at) => {
             metrics.received(message.channel);
             match replica_events::read(&message.payload) {

@@ -73,6 +73,16 @@ impl Installation {
         self.database.execute(&sql).await;
     }
 
+    /// Adds an app password that holds the account password, as those of the login flow do;
+    /// Nextcloud last checked it long ago.
+    pub(crate) async fn unchecked_app_password(&self, uid: &str, password: &str) {
+        self.app_password(uid, password).await;
+        let sql = format!(
+            "UPDATE oc_authtoken SET password = 'encrypted', last_check = 1 WHERE uid = '{uid}'"
+        );
+        self.database.execute(&sql).await;
+    }
+
     /// Adds many users with an app password each, fast.
     pub(crate) async fn people(&self, people: &[(String, String)]) {
         let (mut users, mut tokens) = (Vec::new(), Vec::new());

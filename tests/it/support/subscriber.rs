@@ -69,7 +69,8 @@ impl Subscriber {
         let (tasks, (queue, arriving)) = (TaskGroup::default(), mpsc::channel(queue));
         let (telling, state) = watch::channel(DependencyState::Untried);
         let rng = fastrand::Rng::with_seed(7);
-        let subscription = RedisSubscription { settings, channels: CHANNELS, timeouts, rng };
+        let subscription =
+            RedisSubscription { settings, channels: CHANNELS, timeouts, rng, barriers: None };
         tasks.core("redis", subscription.run(queue, telling, tasks.stopping().clone()));
         Self { arriving, state, tasks }
     }
@@ -97,7 +98,7 @@ impl Subscriber {
     pub(crate) async fn next(&mut self) -> Option<(&'static str, String)> {
         let arrived = within("a delivery", self.arriving.recv()).await;
         match arrived.expect("the subscription runs") {
-            SourceEvent::Gap => None,
+            SourceEvent::Gap | SourceEvent::Barrier(_) => None,
             SourceEvent::Message(message, _) => {
                 let text = String::from_utf8_lossy(&message.payload).into_owned();
                 Some((message.channel, text))

@@ -2,7 +2,7 @@
 
 use crate::{
     config::secret::Secret,
-    push::{AuthDecision, recipient::Recipient},
+    push::{AppPasswordLogin, AuthDecision, recipient::Recipient},
 };
 use sha2::{Digest as _, Sha512};
 
@@ -27,11 +27,23 @@ pub(super) struct AuthTokenRow {
     /// Seconds since 1970; 0 means never.
     pub(super) expires: i64,
     pub(super) password_invalid: bool,
-    pub(super) stores_password: bool,
+    /// A fingerprint of the account password stored with the token; `None` without one.
+    pub(super) stored: Option<u32>,
     pub(super) last_check: i64,
     /// `None` for a user that is not in `users`.
     pub(super) uid: Option<String>,
+    /// A fingerprint of the user's stored account password.
+    pub(super) account: u32,
     pub(super) disabled: bool,
+}
+
+/// What to do with a token whose stored account password Nextcloud hasn't checked for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UncheckedTokens {
+    /// Accept it; Nextcloud is asked afterwards if it can be.
+    Accept,
+    /// Leave it to Nextcloud, which checks the password before it answers.
+    AskFirst,
 }
 
 /// The values of `authtoken.token` that fit a password.
@@ -63,7 +75,12 @@ impl TokenDigests {
 impl AuthTokenRow {
     /// The rules of section 7, "App password", 2 to 5, at `now` (seconds since 1970). `None`: the
     /// token belongs to another login name.
-    pub(super) fn decide(self, user: &str, now: i64) -> Option<AuthDecision<Recipient>> {
+    pub(super) fn decide(
+        &self,
+        user: &str,
+        now: i64,
+        unchecked: UncheckedTokens,
+    ) -> Option<AuthDecision<Recipient>> {
         if !is_usable(self.kind, self.expires, self.password_invalid, now) {
             return Some(AuthDecision::Reject);
         }
@@ -73,15 +90,31 @@ impl AuthTokenRow {
         if self.login_name.to_lowercase() != user.to_lowercase() {
             return None;
         }
-        Some(match self.uid {
+        Some(match &self.uid {
             None => AuthDecision::Abstain,
             Some(_) if self.disabled => AuthDecision::Reject,
-            Some(_) if self.stores_password && self.last_check <= now - CHECK_INTERVAL => {
+            Some(_) if unchecked == UncheckedTokens::AskFirst && self.is_unchecked(now) => {
                 AuthDecision::Abstain
             }
-            Some(uid) => AuthDecision::Accept(uid.into()),
+            Some(uid) => AuthDecision::Accept(uid.as_str().into()),
         })
     }
+
+    /// Whether Nextcloud would check the stored account password before it accepts the token.
+    pub(super) fn is_unchecked(&self, now: i64) -> bool {
+        self.stored.is_some() && is_check_due(self.last_check, now)
+    }
+
+    /// The state to compare with when the session is checked again.
+    pub(super) fn login(&self) -> AppPasswordLogin {
+        let (token, account) = (self.id, self.account);
+        AppPasswordLogin { token, account, stored: self.stored.unwrap_or_default() }
+    }
+}
+
+/// Whether Nextcloud no longer trusts its last check of the password stored with a token.
+pub(super) fn is_check_due(last_check: i64, now: i64) -> bool {
+    last_check <= now - CHECK_INTERVAL
 }
 
 /// Whether a token may still be used: neither expired, wiped nor invalid.
@@ -98,7 +131,7 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{AuthDecision, AuthTokenRow, Recipient, TokenDigests};
+    use super::{AuthDecision, AuthTokenRow, Recipient, TokenDigests, UncheckedTokens};
 
     const NOW: i64 = 1_800_000_000;
 
@@ -114,7 +147,7 @@ mod tests {
     }
 
     fn decide(token: AuthTokenRow) -> Option<AuthDecision<Recipient>> {
-        token.decide("alice", NOW)
+        token.decide("alice", NOW, UncheckedTokens::Accept)
     }
 
     fn accept() -> Option<AuthDecision<Recipient>> {
@@ -161,17 +194,21 @@ mod tests {
     fn login_names_are_compared_without_case_in_any_script() {
         let login_name = "ÄRNE@Example.org".to_owned();
         let arne = AuthTokenRow { login_name, ..token() };
-        assert_eq!(arne.clone().decide("ärne@example.ORG", NOW), accept());
-        assert_eq!(arne.decide("arne@example.org", NOW), None);
-        assert_eq!(token().decide("alice ", NOW), None);
+        assert_eq!(arne.decide("ärne@example.ORG", NOW, UncheckedTokens::Accept), accept());
+        assert_eq!(arne.decide("arne@example.org", NOW, UncheckedTokens::Accept), None);
+        assert_eq!(token().decide("alice ", NOW, UncheckedTokens::Accept), None);
     }
 
     #[test]
-    fn a_token_with_a_password_is_accepted_while_its_check_is_fresh() {
-        let stored = |last_check| AuthTokenRow { stores_password: true, last_check, ..token() };
-        assert_eq!(decide(stored(NOW - 299)), accept());
-        assert_eq!(decide(stored(NOW - 300)), ABSTAIN);
-        assert_eq!(decide(AuthTokenRow { last_check: 0, ..token() }), accept());
+    fn a_token_that_nextcloud_has_not_checked_is_accepted_or_left_to_nextcloud() {
+        let stored = |last_check| AuthTokenRow { stored: Some(7), last_check, ..token() };
+        let ask_first = |row: AuthTokenRow| row.decide("alice", NOW, UncheckedTokens::AskFirst);
+        assert_eq!(ask_first(stored(NOW - 299)), accept());
+        assert_eq!(ask_first(stored(NOW - 300)), ABSTAIN);
+        assert_eq!(ask_first(AuthTokenRow { last_check: 0, ..token() }), accept());
+        assert_eq!(decide(stored(NOW - 300)), accept());
+        assert!(stored(NOW - 300).is_unchecked(NOW) && !stored(NOW - 299).is_unchecked(NOW));
+        assert_eq!(decide(AuthTokenRow { password_invalid: true, ..stored(0) }), REJECT);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{
     PasswordFingerprinter, account_password,
     account_password::{PasswordCheck, StoredAccount, UserTable},
-    app_password::TokenDigests,
+    app_password::{AuthTokenRow, TokenDigests, UncheckedTokens},
     hash_cost::HashCosts,
     seconds,
     token_lookup::TokenLookup,
@@ -44,6 +44,8 @@ pub struct LoginRules {
     /// `twofactor_enforced`, for all users or for some groups: the daemon doesn't read group
     /// members, so all account passwords are left to Nextcloud.
     pub two_factor_enforced: bool,
+    /// What to do with app passwords that Nextcloud hasn't checked for a while.
+    pub unchecked_tokens: UncheckedTokens,
     /// Which authenticator follows.
     pub chain_position: ChainPosition,
 }
@@ -69,7 +71,8 @@ impl DatabaseAuthenticator {
         fingerprint: PasswordFingerprinter,
         clock: WallClock,
     ) -> Self {
-        let (tokens, users) = (TokenLookup::new(&database), UserTable::new(&database));
+        let tokens = TokenLookup::new(&database, fingerprint.clone());
+        let users = UserTable::new(&database);
         let hash_costs = HashCosts::new(&database);
         Self { database, rules, tokens, users, hash_costs, passwords, fingerprint, clock }
     }
@@ -95,13 +98,18 @@ impl DatabaseAuthenticator {
         }
         let digests = TokenDigests::of(password, &self.rules.secret);
         // Without the secret an app password can't be told from a wrong password.
-        let may_be_token = digests.is_some() && self.rules.secret.is_empty();
+        let token_sized = digests.is_some();
+        let may_be_token = token_sized && self.rules.secret.is_empty();
         if let Some(digests) = digests
-            && let Some(decision) = self.by_app_password(user, digests, record).await?
+            && let Some(decision) = self.by_app_password(attempt, digests, record).await?
         {
             return Ok(decision);
         }
-        match self.by_account_password(attempt, record).await? {
+        let decision = self.by_account_password(attempt, record).await?;
+        if matches!(decision, AuthDecision::Reject) && token_sized && !record.is_unknown_user() {
+            record.set_unrecognized_token();
+        }
+        match decision {
             AuthDecision::Reject if may_be_token => Ok(AuthDecision::Abstain),
             decision => Ok(decision),
         }
@@ -110,15 +118,15 @@ impl DatabaseAuthenticator {
     /// `None` when the password is no app password of this user.
     async fn by_app_password(
         &self,
-        user: &str,
+        attempt: &LoginAttempt,
         digests: TokenDigests,
         record: &AttemptRecord,
     ) -> Result<Option<AuthDecision>, DatabaseClientError> {
         let Some(token) = self.tokens.find(digests).await? else {
             return Ok(None);
         };
-        let id = token.id;
-        let decision = token.decide(user, seconds((self.clock)()));
+        let (user, now) = (&attempt.credentials.user, seconds((self.clock)()));
+        let decision = token.decide(user, now, self.rules.unchecked_tokens);
         if decision.is_none() && self.rules.chain_position == ChainPosition::LastStep {
             // Without an authenticator behind it we do what Nextcloud does next.
             return Ok(None);
@@ -128,7 +136,23 @@ impl DatabaseAuthenticator {
             record.comparison_failed();
         }
         let decision = decision.unwrap_or(AuthDecision::Abstain);
-        Ok(Some(decision.map(|recipient| authenticated(recipient, AuthMethod::AppPassword(id)))))
+        let method = self.app_password_method(&token, now, attempt);
+        Ok(Some(decision.map(|recipient| authenticated(recipient, method))))
+    }
+
+    /// Keeps the credentials only where Nextcloud is asked with them later.
+    fn app_password_method(
+        &self,
+        token: &AuthTokenRow,
+        now: i64,
+        attempt: &LoginAttempt,
+    ) -> AuthMethod {
+        let askable = self.rules.chain_position == ChainPosition::BeforeNextcloud;
+        if askable && token.is_unchecked(now) {
+            AuthMethod::UncheckedAppPassword(Box::new((token.login(), attempt.clone())))
+        } else {
+            AuthMethod::AppPassword(token.login())
+        }
     }
 
     async fn by_account_password(

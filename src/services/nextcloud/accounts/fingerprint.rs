@@ -12,4 +12,14 @@ impl PasswordFingerprinter {
     pub fn of(&self, stored: &str) -> u64 {
         self.0.hash_one(stored)
     }
+
+    /// A shorter fingerprint, for sessions of which there are many.
+    pub fn short(&self, stored: &str) -> u32 {
+        Self::shorten(self.of(stored))
+    }
+
+    /// The shorter fingerprint of the same text.
+    pub(super) fn shorten(fingerprint: u64) -> u32 {
+        u32::try_from(fingerprint >> 32).unwrap_or_default()
+    }
 }

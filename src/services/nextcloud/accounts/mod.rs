@@ -7,11 +7,14 @@ mod database_authenticator;
 mod fingerprint;
 mod hash_cost;
 mod revocation;
+mod ticket_owner;
 mod token_lookup;
 
+pub use app_password::UncheckedTokens;
 pub use database_authenticator::{ChainPosition, DatabaseAuthenticator, LoginRules, WallClock};
 pub use fingerprint::PasswordFingerprinter;
-pub use revocation::{RevocationBasis, RevocationChecker, SessionCheck};
+pub use revocation::{RecheckFindings, RevocationBasis, RevocationChecker, SessionCheck};
+pub use ticket_owner::TicketOwnerLookup;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

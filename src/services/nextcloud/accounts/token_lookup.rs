@@ -1,7 +1,7 @@
 //! Reads `authtoken`: tokens of simultaneous logins share one query.
 
 use super::{
-    DISABLED,
+    DISABLED, PasswordFingerprinter,
     app_password::{AuthTokenRow, TokenDigests},
 };
 use crate::client::database::{
@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 const MAX_QUERIES: usize = 2;
 
 const FIND: &str = "SELECT t.token, t.id, t.login_name, t.type, t.expires, t.password_invalid, \
-    CASE WHEN t.password IS NULL THEN 0 ELSE 1 END, t.last_check, u.uid, p.configvalue \
+    t.password, t.last_check, u.uid, p.configvalue, u.password \
     FROM {p}authtoken t LEFT JOIN {p}users u ON u.uid = t.uid \
     LEFT JOIN {p}preferences p ON p.userid = t.uid AND p.appid = 'core' AND p.configkey = 'enabled' \
     WHERE t.version = 2 AND t.token IN ({list})";
@@ -39,6 +39,7 @@ pub(super) struct TokenLookup {
 struct TokenReader {
     database: Arc<Database>,
     find: SqlStatement,
+    fingerprint: PasswordFingerprinter,
     permits: Semaphore,
 }
 
@@ -50,10 +51,13 @@ struct TokenBatch {
 }
 
 impl TokenLookup {
-    pub(super) fn new(database: &Arc<Database>) -> Self {
+    pub(super) fn new(database: &Arc<Database>, fingerprint: PasswordFingerprinter) -> Self {
         let (database, find) = (Arc::clone(database), database.statement(FIND));
         let permits = Semaphore::new(MAX_QUERIES);
-        Self { reader: Arc::new(TokenReader { database, find, permits }), next: Mutex::default() }
+        Self {
+            reader: Arc::new(TokenReader { database, find, fingerprint, permits }),
+            next: Mutex::default(),
+        }
     }
 
     /// The row for these digests; the digest with the secret has precedence.
@@ -112,7 +116,7 @@ impl TokenReader {
         let mut rows = HashMap::new();
         let mut each = |row: &SqlRow<'_>| {
             if let Some(digest) = row.text(0)? {
-                rows.insert(digest.to_owned(), token(row)?);
+                rows.insert(digest.to_owned(), token(row, &self.fingerprint)?);
             }
             Ok(())
         };
@@ -121,7 +125,10 @@ impl TokenReader {
     }
 }
 
-fn token(row: &SqlRow<'_>) -> Result<AuthTokenRow, sqlx::Error> {
+fn token(
+    row: &SqlRow<'_>,
+    fingerprint: &PasswordFingerprinter,
+) -> Result<AuthTokenRow, sqlx::Error> {
     let number = |column| row.int(column).map(Option::unwrap_or_default);
     Ok(AuthTokenRow {
         id: number(1)?,
@@ -129,9 +136,10 @@ fn token(row: &SqlRow<'_>) -> Result<AuthTokenRow, sqlx::Error> {
         kind: number(3)?,
         expires: number(4)?,
         password_invalid: number(5)? != 0,
-        stores_password: number(6)? != 0,
+        stored: row.text(6)?.map(|stored| fingerprint.short(stored)),
         last_check: number(7)?,
         uid: row.text(8)?.map(str::to_owned),
+        account: fingerprint.short(row.text(10)?.unwrap_or_default()),
         disabled: row.text(9)? == Some(DISABLED),
     })
 }
@@ -143,7 +151,7 @@ mod tests {
         client::database::{
             Database, DatabaseClientError, DatabaseEngine, DatabaseSettings, MAX_LIST,
         },
-        services::nextcloud::accounts::app_password::TokenDigests,
+        services::nextcloud::accounts::{PasswordFingerprinter, app_password::TokenDigests},
     };
     use futures_util::{FutureExt as _, future::join_all, poll};
     use std::{pin::pin, sync::Arc};
@@ -158,7 +166,7 @@ mod tests {
         let engine = DatabaseEngine::Sqlite("/nowhere/at/all.db".into());
         let settings = DatabaseSettings { engine, prefix: String::new() };
         let database = Database::new(&settings, fastrand::Rng::with_seed(1)).expect("a prefix");
-        TokenLookup::new(&Arc::new(database))
+        TokenLookup::new(&Arc::new(database), PasswordFingerprinter::default())
     }
 
     async fn busy(reader: &TokenReader) -> tokio::sync::SemaphorePermit<'_> {

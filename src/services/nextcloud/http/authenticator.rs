@@ -20,7 +20,15 @@ use crate::{
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use parking_lot::Mutex;
-use std::{mem::Discriminant, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    mem::Discriminant,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep, timeout_at},
@@ -68,6 +76,7 @@ struct NextcloudAuthenticatorState {
     still_allowed: StillAllowed,
     queue: Mutex<CoalescingQueue<UidRequest, AuthDecision<Recipient>>>,
     throttled: Mutex<RecentMap<ClientNetwork, ()>>,
+    wrong_secret_logged: AtomicBool,
     log_limiter: Mutex<LogLimiter<Discriminant<NextcloudError>>>,
 }
 
@@ -107,6 +116,7 @@ impl NextcloudAuthenticator {
             still_allowed,
             queue,
             throttled,
+            wrong_secret_logged: AtomicBool::new(false),
             log_limiter,
         };
         Self { shared: Arc::new(shared) }
@@ -247,6 +257,9 @@ impl NextcloudAuthenticatorState {
         match self.uid(attempt).await {
             Ok(Some(recipient)) => {
                 record.accepted();
+                if record.is_unrecognized_token() {
+                    self.warn_of_wrong_secret();
+                }
                 Ok(AuthDecision::Accept(recipient))
             }
             Ok(None) => {
@@ -273,6 +286,17 @@ impl NextcloudAuthenticatorState {
         };
         let asked = self.client.get(&["uid"], extras).await;
         self.client.record_health(asked.and_then(|reply| reply::uid(&reply)))
+    }
+
+    /// Logs once that app passwords aren't found in the database although Nextcloud accepts them.
+    fn warn_of_wrong_secret(&self) {
+        if !self.wrong_secret_logged.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "Nextcloud accepts an app password that its database doesn't hold under this secret: \
+                 every such login costs a PHP request. Compare NEXTCLOUD_SECRET, if set, with \
+                 secret in config.php, and check that this is Nextcloud's own database"
+            );
+        }
     }
 
     fn log_error(&self, error: &NextcloudError) {

@@ -24,6 +24,7 @@ struct AttemptState {
 struct AttemptProgress {
     unknown_user: bool,
     hash_spent: bool,
+    unrecognized_token: bool,
     ending: Option<AttemptEnding>,
 }
 
@@ -62,6 +63,11 @@ impl AttemptRecord {
         }
     }
 
+    /// Whether [`AttemptRecord::unknown_user`] was called.
+    pub fn is_unknown_user(&self) -> bool {
+        self.0.progress.lock().unknown_user
+    }
+
     /// A check has accepted the attempt. Needed only from work that goes on without its client.
     pub fn accepted(&self) {
         let ending = self.0.progress.lock().ending;
@@ -69,6 +75,16 @@ impl AttemptRecord {
         {
             throttle.lock().succeeded(key, Instant::now());
         }
+    }
+
+    /// The password may be an app password of a known user, but the database holds no such token.
+    pub fn set_unrecognized_token(&self) {
+        self.0.progress.lock().unrecognized_token = true;
+    }
+
+    /// Whether [`AttemptRecord::set_unrecognized_token`] was called.
+    pub fn is_unrecognized_token(&self) -> bool {
+        self.0.progress.lock().unrecognized_token
     }
 
     /// A password hash was computed for this attempt, or nothing about it depends on one.

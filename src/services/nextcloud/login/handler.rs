@@ -1,7 +1,7 @@
 //! Logs one WebSocket client in: reads the credentials, asks the chain, then hands the client to the
 //! hub or rejects it.
 
-use super::{AuthenticatorChain, LoginExchange, LoginProgress};
+use super::{AuthenticatorChain, LoginExchange, LoginProgress, RefusalLog};
 use crate::{
     push::{
         AuthenticatedClient, ConnectionLimit, ConnectionPermit, LoginAttempt, LoginCredentials,
@@ -41,6 +41,8 @@ pub struct LoginHandler {
     pub timeout: Duration,
     /// Called with the result of each login.
     pub observe: Arc<dyn Fn(LoginResult) + Send + Sync>,
+    /// Logs refused attempts.
+    pub refusals: RefusalLog,
 }
 
 /// How a login without success ends on the wire.
@@ -134,6 +136,7 @@ impl LoginHandler {
                 return Err(LoginFailure::Disconnected);
             }
         };
+        self.refusals.refused(&attempt, result.kind());
         Err(self.refused(result.kind(), reason))
     }
 

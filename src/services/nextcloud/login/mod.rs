@@ -8,6 +8,7 @@ mod guard;
 mod handler;
 pub mod hashing;
 mod login_exchange;
+mod refusal_log;
 pub mod throttle;
 pub mod ticket;
 
@@ -17,6 +18,7 @@ pub use fingerprint::{ClaimFingerprint, ClaimFingerprinter};
 pub use guard::LoginGuard;
 pub use handler::LoginHandler;
 pub use login_exchange::{LoginExchange, LoginProgress};
+pub use refusal_log::RefusalLog;
 
 use crate::push::{AuthDecision, LoginAttempt};
 use futures_util::{FutureExt, future::BoxFuture};

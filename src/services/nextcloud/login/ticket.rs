@@ -4,7 +4,10 @@
 use super::{AttemptRecord, Authenticator};
 use crate::{
     config::{recent_map::RecentMap, secret::Secret},
-    push::{AuthDecision, AuthMethod, AuthenticatedClient, LoginAttempt, recipient::Recipient},
+    push::{
+        AuthDecision, AuthMethod, AuthenticatedClient, LoginAttempt, TicketOwner,
+        recipient::Recipient,
+    },
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use parking_lot::{Mutex, MutexGuard};
@@ -107,8 +110,10 @@ enum TicketLookup {
 impl TicketWaiters {
     /// Gives the ticket to a client that waits for it; returns the user if no client does.
     fn deliver(&mut self, key: TicketDigest, mut user: Recipient) -> Option<Recipient> {
-        for (_, client) in self.waiting.remove(&key).into_iter().flatten() {
-            self.total_waiting -= 1;
+        let clients = self.waiting.remove(&key).unwrap_or_default();
+        // Those behind the first get nothing, and wait no longer either.
+        self.total_waiting -= clients.len();
+        for (_, client) in clients {
             match client.send(user) {
                 Ok(()) => return None,
                 // That client has just disconnected.
@@ -165,9 +170,31 @@ fn digest(token: &Secret) -> TicketDigest {
     Sha256::digest(token.expose().as_bytes()).into()
 }
 
+/// Finds the users of tickets, so that their sessions can be closed when the users are deleted.
+pub trait TicketOwnerDirectory: Send + Sync {
+    /// Where this user is found now. The time must be bounded.
+    fn owner<'a>(&'a self, user: &'a Recipient) -> BoxFuture<'a, TicketOwner>;
+}
+
 /// Accepts clients with a ticket: an empty user name and the token as password. Abstains where
 /// there is a user name.
-pub struct TicketAuthenticator(pub TicketStore);
+pub struct TicketAuthenticator {
+    /// The valid tickets.
+    pub tickets: TicketStore,
+    /// Finds their users; `None` without a database.
+    pub owners: Option<Arc<dyn TicketOwnerDirectory>>,
+}
+
+impl TicketAuthenticator {
+    async fn accept(&self, recipient: Recipient) -> AuthDecision {
+        let owner = match &self.owners {
+            Some(owners) => owners.owner(&recipient).await,
+            None => TicketOwner::Unknown,
+        };
+        let auth_method = AuthMethod::Ticket(owner);
+        AuthDecision::Accept(AuthenticatedClient { recipient, auth_method })
+    }
+}
 
 impl Authenticator for TicketAuthenticator {
     fn name(&self) -> &'static str {
@@ -183,11 +210,8 @@ impl Authenticator for TicketAuthenticator {
             if !attempt.credentials.user.is_empty() {
                 return AuthDecision::Abstain;
             }
-            match self.0.redeem(&attempt.credentials.password, Instant::now()).await {
-                Ok(Some(recipient)) => AuthDecision::Accept(AuthenticatedClient {
-                    recipient,
-                    auth_method: AuthMethod::Ticket,
-                }),
+            match self.tickets.redeem(&attempt.credentials.password, Instant::now()).await {
+                Ok(Some(recipient)) => self.accept(recipient).await,
                 Ok(None) => AuthDecision::Reject,
                 Err(TooManyWaiters) => AuthDecision::Unavailable,
             }

@@ -3,7 +3,7 @@
 use super::{
     KeyStore, MAX_CONCURRENT, MAX_TOKEN, MountCounter, SelfTestContext, SelfTestError, routes,
 };
-use crate::services::nextcloud::event_handler::TestCookie;
+use crate::{client::SourceBarrier, services::nextcloud::event_handler::TestCookie};
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
 use http::{Method, Request, StatusCode};
@@ -71,6 +71,8 @@ fn self_test(keys: &Arc<FakeKeyStore>) -> SelfTestContext {
         mounts: Some(Arc::new(FakeMountCounter)),
         nextcloud: None,
         cookie,
+        // No source: nothing to wait for.
+        barrier: SourceBarrier::new().0,
         version: "1.4.0".into(),
         forwarded: [crate::server::X_FORWARDED_FOR].into(),
     }
@@ -209,4 +211,15 @@ async fn other_paths_are_left_to_others() {
     for path in ["/", "/test", "/test/cookie/more", "/push/push/test/cookie", "/ws"] {
         assert_eq!(get(self_test(&store(&[])), path, None).await.0, 404, "{path}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cookie_waits_for_the_first_subscription_but_not_for_ever() {
+    let (barrier, queue) = SourceBarrier::new();
+    let test = SelfTestContext { barrier, ..self_test(&store(&[])) };
+    let before = tokio::time::Instant::now();
+    let (status, body) = ask(test, Method::GET, "/test/cookie", None).await;
+    assert_eq!((status, body.as_str()), (StatusCode::OK, "119367958"));
+    assert_eq!(before.elapsed(), super::COOKIE_WAIT);
+    drop(queue);
 }

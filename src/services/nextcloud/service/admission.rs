@@ -7,14 +7,17 @@ use crate::{
     services::{
         ServiceStartError,
         nextcloud::{
+            deferred_token_check::DeferredTokenCheck,
             http::{NextcloudAuthenticator, NextcloudClientSettings},
             login::{
                 Authenticator, AuthenticatorChain, ClaimFingerprinter, LoginGuard,
                 throttle::Throttle,
-                ticket::{TicketAuthenticator, TicketStore},
+                ticket::{TicketAuthenticator, TicketOwnerDirectory, TicketStore},
             },
-            session_recheck::{DatabaseRecheck, NextcloudReauthentication},
-            settings::{AuthStep, NextcloudServiceSettings},
+            session_recheck::{
+                DatabaseRecheck, NextcloudReauthentication, ReauthenticationRequests,
+            },
+            settings::{AuthStep, NextcloudServiceSettings, TokenCheck},
         },
         spawn_until_stopped,
     },
@@ -94,14 +97,16 @@ impl NextcloudBuilder {
         tickets: TicketStore,
         hub: &Hub,
     ) -> AuthenticatorChain {
-        let mut authenticators: Vec<Box<dyn Authenticator>> =
-            vec![Box::new(TicketAuthenticator(tickets))];
+        let requests = ReauthenticationRequests::default();
         let steps = self.settings.auth.steps.clone();
         let remote = remote.filter(|_| steps.contains(&AuthStep::Nextcloud));
-        let mut accounts = stored.map(|stored| self.start_recheck(stored, hub));
+        let stored = stored.map(|stored| self.start_recheck(stored, hub, &requests));
+        let (owners, mut accounts) = stored.unzip();
         if let Some(remote) = &remote {
-            self.start_reauthentication(remote, hub);
+            self.start_reauthentication(remote, hub, requests);
         }
+        let mut authenticators: Vec<Box<dyn Authenticator>> =
+            vec![Box::new(TicketAuthenticator { tickets, owners })];
         let mut remote = remote.map(|remote| Box::new(remote) as Box<dyn Authenticator>);
         for step in steps {
             authenticators.extend(match step {
@@ -112,25 +117,40 @@ impl NextcloudBuilder {
         AuthenticatorChain::new(authenticators, metrics::checks(&self.observers.auth))
     }
 
-    fn start_recheck(&self, stored: NextcloudDatabase, hub: &Hub) -> Box<dyn Authenticator> {
-        let NextcloudDatabase { database, accounts, revocation, .. } = stored;
+    fn start_recheck(
+        &self,
+        stored: NextcloudDatabase,
+        hub: &Hub,
+        requests: &ReauthenticationRequests,
+    ) -> (Arc<dyn TicketOwnerDirectory>, Box<dyn Authenticator>) {
+        let NextcloudDatabase { database, accounts, revocation, ticket_owners, .. } = stored;
         let sources = &self.ground.phases.consume;
         spawn_until_stopped(sources, "database", async move { database.monitor().await });
         let round = self.settings.auth.recheck_round;
-        spawn_until_stopped(
-            sources,
-            "recheck",
-            DatabaseRecheck { hub: hub.clone(), revocation, round }.run(),
-        );
-        Box::new(accounts)
+        let (hub, requests) = (hub.clone(), requests.clone());
+        let recheck = DatabaseRecheck { hub, revocation, round, requests };
+        spawn_until_stopped(sources, "recheck", recheck.run());
+        (Arc::new(ticket_owners), Box::new(accounts))
     }
 
-    fn start_reauthentication(&mut self, remote: &NextcloudAuthenticator, hub: &Hub) {
+    fn start_reauthentication(
+        &mut self,
+        remote: &NextcloudAuthenticator,
+        hub: &Hub,
+        requests: ReauthenticationRequests,
+    ) {
         let nextcloud = Arc::new(remote.clone());
         let interval = self.settings.auth.reauth_interval;
         let rng = self.ground.rng.fork();
-        let again = NextcloudReauthentication { hub: hub.clone(), nextcloud, interval, rng };
-        spawn_until_stopped(&self.ground.phases.consume, "reauthentication", again.run());
+        let tasks = &self.ground.phases.consume;
+        if let TokenCheck::Later(rate) = self.settings.auth.token_check {
+            let nextcloud = Arc::clone(&nextcloud) as _;
+            let check = DeferredTokenCheck { hub: hub.clone(), nextcloud, rate };
+            spawn_until_stopped(tasks, "token check", check.run());
+        }
+        let hub = hub.clone();
+        let again = NextcloudReauthentication { hub, nextcloud, interval, rng, requests };
+        spawn_until_stopped(tasks, "reauthentication", again.run());
     }
 }
 

@@ -8,11 +8,11 @@ use crate::{
         nextcloud::{
             accounts::{
                 ChainPosition, DatabaseAuthenticator, LoginRules, PasswordFingerprinter,
-                RevocationChecker,
+                RevocationChecker, TicketOwnerLookup, UncheckedTokens,
             },
             login::hashing::HashingPool,
             mount_store::MountStore,
-            settings::{AuthStep, NextcloudServiceSettings},
+            settings::{AuthStep, NextcloudServiceSettings, TokenCheck},
         },
     },
 };
@@ -25,6 +25,7 @@ pub(super) struct NextcloudDatabase {
     pub(super) accounts: DatabaseAuthenticator,
     pub(super) hashing: HashingPool,
     pub(super) revocation: RevocationChecker,
+    pub(super) ticket_owners: TicketOwnerLookup,
 }
 
 impl NextcloudDatabase {
@@ -53,8 +54,16 @@ impl NextcloudDatabase {
             fingerprint.clone(),
             Arc::clone(&clock),
         );
+        let ticket_owners = TicketOwnerLookup::new(Arc::clone(&database), fingerprint.clone());
         let revocation = RevocationChecker::new(Arc::clone(&database), fingerprint, clock);
-        Ok(Some(Self { directory: Arc::new(directory), accounts, hashing, revocation, database }))
+        Ok(Some(Self {
+            directory: Arc::new(directory),
+            accounts,
+            hashing,
+            revocation,
+            ticket_owners,
+            database,
+        }))
     }
 }
 
@@ -66,6 +75,10 @@ fn rules(settings: &NextcloudServiceSettings) -> LoginRules {
         secret: auth.secret.clone().unwrap_or_default(),
         token_auth_enforced: auth.token_auth_enforced,
         two_factor_enforced: auth.two_factor.enforced,
+        unchecked_tokens: match auth.token_check {
+            TokenCheck::First => UncheckedTokens::AskFirst,
+            TokenCheck::Later(_) => UncheckedTokens::Accept,
+        },
         chain_position: if followed {
             ChainPosition::BeforeNextcloud
         } else {

@@ -5,6 +5,7 @@ use crate::{
     client::{
         SourceEvent,
         redis::{RedisSubscription, RedisTimeouts},
+        source_barrier::BarrierQueue,
     },
     health::{DependencyState, ServiceDependency},
     services::{nextcloud::channels::CHANNELS, spawn_until_stopped},
@@ -30,6 +31,7 @@ impl NextcloudBuilder {
         &mut self,
         feed: NextcloudEventSource,
         event_sender: mpsc::Sender<SourceEvent>,
+        barriers: BarrierQueue,
     ) -> ServiceDependency {
         let metrics = Arc::clone(&self.observers.source);
         let tasks = self.ground.phases.consume.clone();
@@ -54,6 +56,7 @@ impl NextcloudBuilder {
             channels: CHANNELS,
             timeouts: RedisTimeouts::default(),
             rng: self.ground.rng.fork(),
+            barriers: Some(barriers),
         };
         tasks.core("redis", subscription.run(event_sender, state, tasks.stopping().clone()));
         needed("redis", move || known.borrow().clone())

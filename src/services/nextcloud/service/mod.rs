@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     client::{
-        SourceEvent,
+        SourceBarrier, SourceEvent,
         memory::MemorySource,
         redis::{RedisClient, RedisTimeouts},
     },
@@ -40,7 +40,7 @@ use crate::{
         nextcloud::{
             audience,
             audience::AudienceResolver,
-            login::{LoginHandler, ticket::TicketStore},
+            login::{LoginHandler, RefusalLog, ticket::TicketStore},
             pipeline::EventPipeline,
             settings::{ConfigFileRequest, NEXTCLOUD_SETTINGS, NextcloudServiceSettings},
         },
@@ -182,26 +182,34 @@ impl NextcloudBuilder {
         let authenticated = LoginAdmission::new(&self.settings)?;
         let remote = self.remote(&authenticated)?;
         let stored = NextcloudDatabase::new(&mut self, &authenticated)?;
-        let (tickets, keys, cookie) =
-            (TicketStore::default(), self.keys(&feed), TestCookie::default());
+        let (tickets, keys) = (TicketStore::default(), self.keys(&feed));
+        let (barrier, barriers) = SourceBarrier::new();
+        let cookie = (TestCookie::default(), barrier);
         let self_test = self.self_test(keys.clone(), stored.as_ref(), remote.as_ref(), &cookie);
         let (event_sender, queue) = mpsc::channel(EVENT_QUEUE_CAPACITY);
-        let mut dependencies = vec![self.feed(feed, event_sender.clone())];
+        let mut dependencies = vec![self.feed(feed, event_sender.clone(), barriers)];
         dependencies.extend(stored.as_ref().map(dependencies::database));
         dependencies.extend(remote.as_ref().map(dependencies::nextcloud));
         let resolver = self.resolver(&hub, stored.as_ref());
         let mut queues = queues::own(&event_sender, &hub);
         queues.extend(queues::of(resolver.as_ref(), stored.as_ref(), remote.as_ref()));
         self.gauges(&dependencies, &hub, &queues)?;
-        self.pipeline(queue, hub.clone(), resolver, self.host(&tickets, keys, cookie));
+        self.pipeline(queue, hub.clone(), resolver, self.host(&tickets, keys, cookie.0));
         let chain = self.chain(stored, remote, tickets.clone(), &hub);
         let room = self.room(&hub);
         let reload =
             NextcloudReload::new(self.settings.clone(), hub.clone(), room.clone(), &authenticated);
+        let refusals = RefusalLog::new(authenticated.addresses.clone());
         let chain = Arc::new(authenticated.before(chain));
         let observe = metrics::logins(&self.observers.auth);
-        let login =
-            LoginHandler { chain, hub: hub.clone(), dialect, timeout: LOGIN_TIMEOUT, observe };
+        let login = LoginHandler {
+            chain,
+            hub: hub.clone(),
+            dialect,
+            timeout: LOGIN_TIMEOUT,
+            observe,
+            refusals,
+        };
         let observers = self.observers.clone();
         let events = MemorySource::new(event_sender);
         let probe = NextcloudSelfProbe::new(tickets, events, room.clone(), self.ground.rng.fork());
@@ -240,13 +248,14 @@ impl NextcloudBuilder {
         keys: Option<Arc<RedisClient>>,
         stored: Option<&NextcloudDatabase>,
         remote: Option<&http::NextcloudAuthenticator>,
-        cookie: &TestCookie,
+        (cookie, barrier): &(TestCookie, SourceBarrier),
     ) -> BoxedFilter<(Response,)> {
         self_test::routes(SelfTestContext {
             keys: keys.map(|keys| keys as Arc<dyn KeyStore>),
             mounts: stored.map(|stored| Arc::clone(&stored.directory) as Arc<dyn MountCounter>),
             nextcloud: remote.map(http::SelfTestClient::new),
             cookie: cookie.clone(),
+            barrier: barrier.clone(),
             version: self.settings.nextcloud.compat_version.clone(),
             forwarded: self.settings.proxies.headers.as_slice().into(),
         })

@@ -1,7 +1,7 @@
 //! Who may log in, and what a wrong password costs.
 
 use crate::config::secret::Secret;
-use std::{fmt, time::Duration};
+use std::{fmt, num::NonZeroU32, time::Duration};
 
 /// Log-ins: `specs/nextcloud.md` section 7.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct AuthSettings {
     pub throttle: ThrottleSettings,
     /// How long a session decided by Nextcloud lasts before Nextcloud is asked again.
     pub reauth_interval: Duration,
+    /// What happens to an app password whose last check by Nextcloud is old.
+    pub token_check: TokenCheck,
     /// In this time every session is looked at in the database once: [`RECHECK_ROUND`].
     pub recheck_round: Duration,
 }
@@ -26,6 +28,25 @@ pub struct AuthSettings {
 /// With the queries themselves a look at everybody stays below the promised minute. Nothing that an
 /// operator sets: a promise.
 pub const RECHECK_ROUND: Duration = Duration::from_secs(28);
+
+/// What happens to an app password that is valid in the database, but whose account password Nextcloud
+/// hasn't checked for five minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenCheck {
+    /// Nextcloud is asked before the client is accepted.
+    First,
+    /// The client is accepted, and Nextcloud is asked afterwards, so many times a second.
+    Later(NonZeroU32),
+}
+
+impl fmt::Display for TokenCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::First => f.write_str("first"),
+            Self::Later(rate) => write!(f, "{rate} a second"),
+        }
+    }
+}
 
 /// One of those who are asked whether a password is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

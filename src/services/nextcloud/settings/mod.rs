@@ -13,7 +13,9 @@ pub use table::NEXTCLOUD_SETTINGS;
 pub mod nextcloud_http;
 pub use config_php::{ConfigFileLayer, ConfigFileRequest};
 pub use delivery::DeliverySettings;
-pub use login::{AuthSettings, AuthStep, RECHECK_ROUND, ThrottleSettings, TwoFactorPolicy};
+pub use login::{
+    AuthSettings, AuthStep, RECHECK_ROUND, ThrottleSettings, TokenCheck, TwoFactorPolicy,
+};
 pub use nextcloud_http::NextcloudHttpSettings;
 pub use nextcloud_service::NextcloudServiceSettings;
 pub use nextcloud_url::{guessed_scheme, nextcloud_url};

@@ -103,6 +103,15 @@ pub const REAUTH_INTERVAL: Setting = login(Setting::text(
     "Interval after which Nextcloud checks a session again that it accepted",
 ))
 .default("1h");
+/// Checks of app passwords that were accepted with an old check by Nextcloud.
+pub const TOKEN_CHECK_RATE: Setting = login(Setting::text(
+    "token-check-rate",
+    "TOKEN_CHECK_RATE",
+    "rate",
+    "Requests per second to Nextcloud about accepted app passwords that it last checked more than 5 \
+     minutes ago; `first` asks before they are accepted",
+))
+.default("2");
 /// Failed logins of an address.
 pub const THROTTLE_MAX_ATTEMPTS: Setting = login(Setting::text(
     "throttle-max-attempts",
@@ -178,6 +187,7 @@ pub const NEXTCLOUD_SETTINGS: &[Setting] = &[
     NEXTCLOUD_SECRET,
     AUTH,
     REAUTH_INTERVAL,
+    TOKEN_CHECK_RATE,
     THROTTLE_MAX_ATTEMPTS,
     THROTTLE_IPV4_PREFIX,
     THROTTLE_IPV6_PREFIX,

@@ -77,6 +77,7 @@ impl WebhookBuilder {
             channels: self.channels,
             timeouts: RedisTimeouts::default(),
             rng: self.context.rng.fork(),
+            barriers: None,
         };
         tasks.core("redis", subscription.run(inlet, state, tasks.stopping().clone()));
         let dependency = needed("redis", move || {

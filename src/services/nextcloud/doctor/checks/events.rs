@@ -58,6 +58,7 @@ pub(in crate::services::nextcloud::doctor) async fn check(
         channels: CHANNELS,
         timeouts: RedisTimeouts::default(),
         rng: context.rng.fork(),
+        barriers: None,
     };
     let marker = context.rng.u64(..).to_string();
     let listening = Box::pin(subscription.run(queue, state, CancellationToken::new()));

@@ -5,7 +5,9 @@ use super::{
 };
 use crate::{
     config::secret::Secret,
-    push::{AuthDecision, AuthMethod, LoginAttempt, LoginCredentials, recipient::Recipient},
+    push::{
+        AuthDecision, AuthMethod, LoginAttempt, LoginCredentials, TicketOwner, recipient::Recipient,
+    },
     server::peer::ConnectionPeer,
     services::nextcloud::login::{AttemptRecord, Authenticator},
 };
@@ -106,6 +108,23 @@ async fn too_many_waiting_clients_are_refused_but_issued_tickets_still_work() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn clients_that_wait_for_the_same_ticket_leave_no_count_behind() {
+    let tickets = TicketStore::default();
+    for n in 0..4 {
+        let text = format!("ticket {n}");
+        let mut waiting_clients: Vec<_> =
+            (0..MAX_WAITING).map(|_| Box::pin(redeem(&tickets, &text))).collect();
+        for one in &mut waiting_clients {
+            assert!(poll!(one).is_pending(), "round {n}");
+        }
+        tickets.issue("bob".into(), &token(&text), Instant::now());
+        let redeemed = futures_util::future::join_all(waiting_clients).await;
+        assert_eq!(redeemed.iter().flatten().count(), 1);
+        assert_eq!(tickets.lock().total_waiting, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_store_drops_the_oldest() {
     let (tickets, now) = (TicketStore::default(), Instant::now());
     for n in 0..=MAX_TICKETS {
@@ -131,7 +150,7 @@ async fn a_token_issued_again_lives_from_then() {
 async fn only_an_empty_user_name_means_a_ticket() {
     let tickets = TicketStore::default();
     tickets.issue("bob".into(), &token("t"), Instant::now());
-    let authenticator = TicketAuthenticator(tickets);
+    let authenticator = TicketAuthenticator { tickets, owners: None };
     let attempt = |user: &str, password: &str| LoginAttempt {
         credentials: LoginCredentials { user: user.into(), password: password.into() },
         peer: ConnectionPeer::default(),
@@ -146,7 +165,7 @@ async fn only_an_empty_user_name_means_a_ticket() {
         panic!("the ticket is good");
     };
     assert_eq!(&*authenticated.recipient, "bob");
-    assert!(matches!(authenticated.auth_method, AuthMethod::Ticket));
+    assert!(matches!(authenticated.auth_method, AuthMethod::Ticket(TicketOwner::Unknown)));
     assert!(matches!(
         authenticator.check(&attempt("", "t"), &AttemptRecord::default()).await,
         AuthDecision::Reject
