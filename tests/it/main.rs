@@ -4,6 +4,7 @@
 mod activation;
 mod admin;
 mod architecture;
+mod ban_filters;
 mod captured_events;
 mod config_php;
 mod crowd;
