@@ -1,7 +1,7 @@
 //! Reads the settings of logins.
 
 use super::super::{
-    AuthSettings, AuthStep, RECHECK_ROUND, ThrottleSettings, TokenCheck, TwoFactorPolicy,
+    AuthSettings, AuthStep, RECHECK_ROUND, ThrottleSettings, TokenCheck, TwoFactorPolicy, table,
 };
 use crate::config::{
     ConfigError, ConfigFileValue, SettingLayers, SettingsReport, SourcedValue, ValueFault, parse,
@@ -9,13 +9,9 @@ use crate::config::{
     report::listed,
     secret::Secret,
 };
-use std::{num::NonZeroU32, time::Duration};
+use std::num::NonZeroU32;
 
-const DEFAULT_REAUTH: Duration = Duration::from_secs(60 * 60);
-/// Well below what one PHP worker can check.
-const DEFAULT_TOKEN_CHECK_RATE: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
-
-/// What the file says on log-ins.
+/// The values of config.php about logins.
 pub(super) struct AuthInputs {
     pub(super) secret: ConfigFileValue<Secret>,
     pub(super) token_auth_enforced: ConfigFileValue<bool>,
@@ -42,7 +38,7 @@ pub(super) fn auth(
         token_auth_enforced: report.keep("token-auth-enforced", enforced, bool::to_string),
         two_factor: report.keep("twofactor-enforced", two_factor, show_two_factor),
         throttle: throttle(layers, inputs.throttle, report)?,
-        reauth_interval: duration(layers, setting::REAUTH_INTERVAL, DEFAULT_REAUTH, report)?,
+        reauth_interval: duration(layers, table::REAUTH_INTERVAL, report)?,
         token_check: token_check(layers, report)?,
         recheck_round: RECHECK_ROUND,
     })
@@ -52,24 +48,21 @@ fn token_check(
     layers: &SettingLayers<'_>,
     report: &mut SettingsReport,
 ) -> Result<TokenCheck, ConfigError> {
-    let given = layers.get(setting::TOKEN_CHECK_RATE, parse_token_check)?;
-    let check = given.unwrap_or(SourcedValue::default(TokenCheck::Later(DEFAULT_TOKEN_CHECK_RATE)));
-    Ok(report.keep(setting::TOKEN_CHECK_RATE.name, check, TokenCheck::to_string))
+    let check = layers.get_or_default(table::TOKEN_CHECK_RATE, parse_token_check)?;
+    Ok(report.keep(table::TOKEN_CHECK_RATE.name, check, TokenCheck::to_string))
 }
 
-fn parse_token_check(text: &str) -> Result<TokenCheck, String> {
+/// Parses `TOKEN_CHECK_RATE`.
+fn parse_token_check(text: &str) -> Result<TokenCheck, ValueFault> {
     if text.trim() == "first" {
         return Ok(TokenCheck::First);
     }
     let rate = text.trim().parse::<u16>().ok().and_then(|rate| NonZeroU32::new(rate.into()));
-    rate.map(TokenCheck::Later).ok_or_else(|| {
-        "expected requests per second, from 1 to 65535, or \"first\" to ask before a client is \
-         accepted"
-            .into()
-    })
+    let expected = "expected requests per second, from 1 to 65535, or first";
+    rate.map(TokenCheck::Later).ok_or_else(|| expected.into())
 }
 
-/// What the file says; where that is not known, the strictest.
+/// The value of the file; if it is unknown, the strictest.
 fn strictest<T: Default>(
     found: ConfigFileValue<T>,
     strict: T,
