@@ -44,7 +44,10 @@ impl ReportStyle {
     /// The text of one finding.
     pub fn finding(self, finding: &CheckFinding) -> String {
         let (mark, ink) = mark(finding.state);
-        let name = format!("{:<1$}", finding.check.name(), TEXT - NAME);
+        let mut name = format!("{:<1$}", finding.check.name(), TEXT - NAME);
+        if !name.ends_with(' ') {
+            name += &format!("\n{:TEXT$}", "");
+        }
         let dim = finding.state == FindingState::Skipped;
         let mut text =
             format!("{} {}", self.inked(ink, mark), self.inked(ReportColour::Bold, &name));
@@ -212,6 +215,7 @@ mod tests {
                 .run("sudo -u www-data php /var/www/nextcloud/occ config:system:set trusted_proxies 3 --value=10.0.0.7")
                 .advise("Then run this again."),
             CheckFinding::skipped(CheckId::Idle, "endpoint failed"),
+            CheckFinding::fine(CheckId::Own("registrations"), "they are in Redis"),
         ]
     }
 
@@ -232,8 +236,10 @@ notify_push 0.1.0 doctor
 
                Then run this again.
 – idle         skipped because endpoint failed
+✓ registrations
+               they are in Redis
 
-Problems found: 1 fine, 1 hint, 1 wrong, 1 skipped.
+Problems found: 2 fine, 1 hint, 1 wrong, 1 skipped.
 ";
 
     #[test]

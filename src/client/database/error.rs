@@ -113,10 +113,14 @@ impl DatabaseTarget {
     /// The statement that grants the missing right.
     fn grant(&self, error: &dyn DatabaseError) -> Option<String> {
         let table = is_denied(error).then(|| denied_table(error.message())).flatten()?;
-        Some(format!("GRANT SELECT ON {table} TO {};", self.grantee()))
+        Some(format!("GRANT SELECT ON {table} TO {};", self.grantee(error.message())))
     }
 
-    fn grantee(&self) -> String {
+    /// The account: MySQL names it with the host that it knows it under.
+    fn grantee(&self, message: &str) -> String {
+        if let Some(account) = named_account(message) {
+            return account.to_owned();
+        }
         let user = if self.user.is_empty() { "<user>" } else { &self.user };
         if self.engine == "MySQL" { format!("'{user}'@'<host>'") } else { format!("\"{user}\"") }
     }
@@ -240,9 +244,22 @@ fn denied_table(message: &str) -> Option<&str> {
     Some(table.trim_matches('\''))
 }
 
+/// The account in "… denied to user 'u'@'h' for …".
+fn named_account(message: &str) -> Option<&str> {
+    let (account, _) = message.split_once(" denied to user ")?.1.split_once(" for ")?;
+    Some(account).filter(|account| account.starts_with('\'') && account.contains("'@'"))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{DatabaseClientError, DatabaseProblem, denied_table};
+    use super::{DatabaseClientError, DatabaseProblem, denied_table, named_account};
+
+    #[test]
+    fn the_account_is_the_one_that_the_server_named() {
+        let mysql = "SELECT command denied to user 'p'@'localhost' for table 'oc_users'";
+        assert_eq!(named_account(mysql), Some("'p'@'localhost'"));
+        assert_eq!(named_account("permission denied for table oc_users"), None);
+    }
 
     #[test]
     fn the_table_is_found_in_each_engines_message() {

@@ -1,5 +1,6 @@
 //! Which certificates the daemon accepts when it connects to a server over TLS.
 
+mod certificate_problem;
 mod verifier;
 
 use rustls::{
@@ -13,6 +14,8 @@ use rustls::{
 };
 use std::{path::Path, sync::Arc};
 use verifier::CertificateVerifier;
+
+pub use certificate_problem::certificate_problem;
 
 /// How much of a server's certificate is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

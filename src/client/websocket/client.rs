@@ -47,6 +47,11 @@ pub enum WebSocketClientError {
     /// The server sent a close frame.
     #[error("the daemon closed the connection")]
     Closed,
+    /// The connection ended without a close frame, which the daemon always sends.
+    #[error(
+        "the connection was cut without a close frame: a proxy in between did it, or the daemon died"
+    )]
+    Cut,
 }
 
 /// A reply to an upgrade other than 101.
@@ -69,7 +74,7 @@ impl From<WebSocketStreamError> for WebSocketClientError {
         match broken {
             WebSocketStreamError::Connection(error) => Self::Connection(error),
             WebSocketStreamError::Frames(error) => Self::Frames(error),
-            WebSocketStreamError::Ended => Self::Closed,
+            WebSocketStreamError::Ended => Self::Cut,
         }
     }
 }

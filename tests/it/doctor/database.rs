@@ -61,6 +61,7 @@ async fn postgres_with_nextclouds_own_account_is_a_hint_whose_remedy_works() {
     let postgres = Postgres::start().await;
     let database = postgres.nextcloud().await;
     database.execute(A_MOUNT).await;
+    revoke_connect(&postgres, &database).await;
     let found = findings(&database.url()).await;
     assert_eq!(
         states(&found),
@@ -73,6 +74,45 @@ async fn postgres_with_nextclouds_own_account_is_a_hint_whose_remedy_works() {
     postgres.in_database(&database).execute(grant).await;
     let found = findings(&as_user(&database, "notify_push", "secret")).await;
     assert_eq!(states(&found), [FindingState::Fine; 4], "{found:#?}");
+}
+
+/// As Nextcloud's installer does (`specs/nextcloud.md`, section 11).
+async fn revoke_connect(postgres: &Postgres, database: &Database) {
+    let url = database.url();
+    let name = url.rsplit('/').next().unwrap();
+    let revoke = format!("REVOKE CONNECT ON DATABASE {name} FROM PUBLIC");
+    postgres.administrator().execute(&revoke).await;
+}
+
+#[tokio::test]
+async fn a_database_without_connect_comes_with_its_grant() {
+    let postgres = Postgres::start().await;
+    let database = postgres.nextcloud().await;
+    revoke_connect(&postgres, &database).await;
+    postgres.administrator().execute("CREATE ROLE push LOGIN PASSWORD 'secret'").await;
+    let found = findings(&as_user(&database, "push", "secret")).await;
+    let grant = lines(wrong(&found, CheckId::Database))[0];
+    assert!(grant.starts_with("GRANT CONNECT ON DATABASE"), "{found:#?}");
+    postgres.administrator().execute(grant).await;
+    let found = findings(&as_user(&database, "push", "secret")).await;
+    assert_eq!(of(&found, CheckId::Database)[0].state, FindingState::Fine, "{found:#?}");
+}
+
+#[tokio::test]
+async fn a_grant_names_the_account_as_the_server_does() {
+    let mariadb = MariaDb::start().await;
+    let database = mariadb.nextcloud().await;
+    mariadb.administrator().execute("CREATE USER 'push'@'127.0.0.1' IDENTIFIED BY 'secret'").await;
+    let grant = "GRANT SELECT ON `nextcloud0`.`oc_mounts` TO 'push'@'127.0.0.1'";
+    mariadb.administrator().execute(grant).await;
+    let found = findings(&as_user(&database, "push", "secret")).await;
+    let finding = wrong(&found, CheckId::Tables);
+    assert!(lines(finding)[0].contains("TO 'push'@'127.0.0.1';"), "{finding:?}");
+    mariadb.administrator().execute(lines(finding)[0]).await;
+    let found = findings(&as_user(&database, "push", "secret")).await;
+    assert_eq!(of(&found, CheckId::Tables)[0].state, FindingState::Fine, "{found:#?}");
+    // The rights that every account has in MariaDB's own database `test` are no hint.
+    assert_eq!(of(&found, CheckId::Rights)[0].state, FindingState::Fine, "{found:#?}");
 }
 
 #[tokio::test]
@@ -101,7 +141,8 @@ async fn a_wrong_prefix_is_no_table_at_all() {
     let found = diagnose(described(&arguments), None).await;
     let finding = wrong(&found, CheckId::Tables);
     assert!(finding.observed.contains("no such table: nc_mounts"), "{finding:?}");
-    assert_eq!(of(&found, CheckId::Tables).len(), 6);
+    let all = of(&found, CheckId::Tables);
+    assert_eq!((all.len(), all[0].details.len()), (1, 5), "{all:#?}");
 }
 
 #[tokio::test]
@@ -113,5 +154,7 @@ async fn a_missing_file_and_a_wrong_password_are_distinguished() {
     let found = findings(&as_user(&database, "nextcloud", "hunter2")).await;
     let finding = wrong(&found, CheckId::Database);
     assert!(finding.observed.contains("dbpassword"), "{finding:?}");
+    let remedy = format!("{:?}", finding.remedy);
+    assert!(remedy.contains("command line --database-url"), "{remedy}");
     assert!(!format!("{found:?}").contains("hunter2"));
 }

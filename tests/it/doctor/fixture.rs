@@ -79,9 +79,23 @@ impl DoctorFixture {
 
     /// Sets the address in the capabilities.
     pub(super) fn sends_clients_to(&self, url: &str) {
-        let body = serde_json::json!({"ocs": {"data": {"capabilities": {"notify_push": {
-            "endpoints": {"websocket": url}
-        }}}}});
+        self.shows_capabilities(&serde_json::json!({
+            "core": {"pollinterval": 60, "webdav-root": "remote.php/webdav"},
+            "notify_push": {"type": ["files"], "endpoints": {"websocket": url}},
+        }));
+    }
+
+    /// Answers everybody with what a real Nextcloud 32 shows anonymous visitors, and also users with a
+    /// second factor who send their account password (`specs/nextcloud.md`, section 11).
+    pub(super) fn takes_everybody_for_a_visitor(&self) {
+        self.shows_capabilities(&serde_json::json!({
+            "bruteforce": {"delay": 0, "allow-listed": false},
+            "theming": {"name": "Nextcloud"},
+        }));
+    }
+
+    fn shows_capabilities(&self, capabilities: &serde_json::Value) {
+        let body = serde_json::json!({"ocs": {"data": {"capabilities": capabilities}}});
         self.nextcloud.answer(CAPABILITIES, Some(Answer::new(200, body.to_string())));
     }
 

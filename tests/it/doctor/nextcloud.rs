@@ -68,3 +68,35 @@ async fn a_self_signed_certificate_is_explained() {
     let findings = fixture.findings(&flags).await;
     assert_eq!(of(&findings, CheckId::Nextcloud)[0].state, FindingState::Fine, "{findings:#?}");
 }
+
+#[tokio::test]
+async fn a_nextcloud_without_redis_is_given_one() {
+    let fixture = DoctorFixture::healthy().await;
+    let uid = "/index.php/apps/notify_push/uid";
+    fixture.nextcloud.answer(uid, Some(Answer::new(500, "Internal Server Error")));
+    let findings = fixture.findings(&[]).await;
+    let finding = wrong(&findings, CheckId::App);
+    assert!(finding.observed.contains("has no usable Redis"), "{finding:?}");
+    let host = "occ config:system:set redis host --value=127.0.0.1";
+    assert!(lines(finding).contains(&host), "{finding:?}");
+}
+
+#[tokio::test]
+async fn a_login_that_is_a_visitor_is_not_a_missing_address() {
+    let fixture = DoctorFixture::healthy().await;
+    fixture.takes_everybody_for_a_visitor();
+    let findings = fixture.findings_as("alice", "hunter2").await;
+    let finding = wrong(&findings, CheckId::Endpoint);
+    assert!(finding.observed.contains("anonymous visitor"), "{finding:?}");
+    let setup = |line: &&str| line.contains("notify_push:setup");
+    assert!(!lines(finding).iter().any(setup), "{finding:?}");
+}
+
+#[tokio::test]
+async fn an_authoritys_certificate_is_described_in_words() {
+    let fixture = DoctorFixture::healthy().await;
+    let secure = Nextcloud::start(NextcloudSetup { tls: true, ..NextcloudSetup::default() }).await;
+    let findings = fixture.findings(&["--nextcloud-url", &secure.url()]).await;
+    let finding = wrong(&findings, CheckId::Nextcloud);
+    assert!(!finding.observed.contains("Other("), "{finding:?}");
+}

@@ -44,6 +44,8 @@ async fn a_stopped_daemon_fails_two_checks() {
     assert_eq!(lines(wrong(&findings, CheckId::Daemon))[0], started);
     let finding = wrong(&findings, CheckId::Endpoint);
     assert!(finding.observed.contains("does not reach the daemon"), "{finding:?}");
+    let port = fixture.daemon.port();
+    assert_eq!(lines(finding)[0], format!("curl -v http://127.0.0.1:{port}/push/test/cookie"));
 }
 
 #[tokio::test]
@@ -104,6 +106,7 @@ async fn a_time_out_that_is_too_short_is_found() {
     let findings = super::fixture::findings_after_idle_time(described, 20).await;
     let finding = wrong(&findings, CheckId::Idle);
     assert!(finding.observed.contains("was cut after"), "{finding:?}");
+    assert!(finding.observed.contains("a proxy in between did it"), "{finding:?}");
     assert!(lines(finding)[0].contains("proxy_read_timeout 10m;"), "{finding:?}");
     assert_eq!(all_wrong(&findings), [CheckId::Idle]);
 }
@@ -201,4 +204,23 @@ async fn a_daemon_with_proxy_protocol_is_reached_with_it() {
     flags.push("--proxy-protocol");
     let findings = diagnose(described(&flags), None).await;
     assert_eq!(of(&findings, CheckId::Daemon)[0].state, FindingState::Fine, "{findings:#?}");
+}
+
+#[tokio::test]
+async fn an_advertised_address_that_is_out_of_date_is_replaced() {
+    let fixture = DoctorFixture::healthy().await;
+    fixture.sends_clients_to("ws://127.0.0.1:1/push/ws");
+    let findings = fixture.findings(&[]).await;
+    let finding = wrong(&findings, CheckId::Endpoint);
+    let setup = format!("occ notify_push:setup {}/push", fixture.nextcloud.url());
+    assert!(lines(finding).contains(&&*setup), "{finding:?}");
+}
+
+#[tokio::test]
+async fn with_a_login_no_other_is_asked_for() {
+    let fixture = DoctorFixture::healthy().await;
+    let capabilities = "/ocs/v2.php/cloud/capabilities?format=json";
+    fixture.nextcloud.answer(capabilities, Some(Answer::new(200, "{}")));
+    let findings = fixture.findings_as("alice", "alice-password").await;
+    assert!(!format!("{findings:?}").contains("with --user"), "{findings:#?}");
 }

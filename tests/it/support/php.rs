@@ -1,5 +1,9 @@
-//! What Nextcloud's PHP does in the self-test's routes: it shares Redis with the daemon, knows the
-//! token in it, and believes the forwarded headers of those it trusts.
+//! What Nextcloud's app does in the self-test's routes: it shares Redis with the daemon, checks the token
+//! in some of them, and trusts the forwarded headers of trusted proxies.
+//!
+//! The answers are those that a real Nextcloud 32 with app 1.4 gave (`specs/nextcloud.md`, section 11):
+//! `test/version` checks no token, `test/remote` and `test/cookie` answer a wrong one with 403; without a
+//! `redis` section in config.php the app answers every request with 500.
 
 use super::nextcloud::{Answer, ReceivedRequest};
 use ipnet::IpNet;
@@ -25,13 +29,13 @@ impl Php {
             return None;
         }
         let mut redis = self.connect().await;
-        let token: Option<String> = redis.get("test-token").await.unwrap();
-        if token.is_none() || token != asked.token {
-            return Some(Answer::new(403, ""));
-        }
         if what == "version" {
             redis.set::<_, _, ()>("notify_push_app_version", self.version).await.unwrap();
             return Some(Answer::new(200, ""));
+        }
+        let token: Option<String> = redis.get("test-token").await.unwrap();
+        if token.is_none() || token != asked.token {
+            return Some(Answer::new(403, ""));
         }
         let client = self.client(peer, asked.forwarded.as_deref().unwrap_or_default());
         Some(Answer::new(200, client.to_string()))

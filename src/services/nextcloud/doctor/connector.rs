@@ -3,6 +3,7 @@
 use crate::{
     client::{
         ConnectionPreamble, self_tls_connector, send_proxy_preamble,
+        tls::certificate_problem,
         websocket::{UpgradeRejection, UpgradeRequest, WebSocketClient, WebSocketClientError},
     },
     services::ByteStream,
@@ -127,7 +128,9 @@ impl EndpointFailure {
     fn of_tls(error: &io::Error) -> Self {
         let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
         match inner {
-            Some(rustls::Error::InvalidCertificate(why)) => Self::Certificate(why.to_string()),
+            Some(rustls::Error::InvalidCertificate(why)) => {
+                Self::Certificate(certificate_problem(why))
+            }
             Some(other) => Self::Tls(other.to_string()),
             None => Self::Tls(error.to_string()),
         }

@@ -175,7 +175,11 @@ impl ClientPathChecks<'_> {
     ) -> Option<EndpointClient> {
         match &self.keys {
             Some((keys, true)) => {
-                run.run(CheckId::Delivery, checks::delivery::check(reached, keys, context)).await
+                run.run(
+                    CheckId::Delivery,
+                    checks::delivery::check(self.target, reached, keys, context),
+                )
+                .await
             }
             None => run.skip(CheckId::Delivery, CheckId::Redis),
             Some(_) if run.failed(CheckId::Events) => run.skip(CheckId::Delivery, CheckId::Events),

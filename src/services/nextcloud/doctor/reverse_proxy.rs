@@ -1,6 +1,9 @@
 //! Remedies in the configuration language of each reverse proxy.
 
-use crate::doctor::CheckFinding;
+use crate::{
+    doctor::CheckFinding,
+    server::{BindAddress, ListenSettings},
+};
 
 /// A reverse proxy, identified by its `Server` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +49,11 @@ impl ReverseProxy {
     }
 
     /// How it forwards `/push/`.
-    pub(super) fn advise_location(self, finding: CheckFinding) -> CheckFinding {
+    pub(super) fn advise_location(
+        self,
+        finding: CheckFinding,
+        listen: &ListenSettings,
+    ) -> CheckFinding {
         match self {
             Self::Nginx => finding.advise("nginx, in the server block of Nextcloud, above its locations:")
                 .paste("include /etc/nginx/snippets/notify_push.conf;")
@@ -57,7 +64,7 @@ impl ReverseProxy {
                 .advise("then:")
                 .run("sudo apachectl configtest && sudo systemctl reload apache2"),
             Self::Caddy => finding.advise("Caddy, in the site of Nextcloud, above the other handlers:")
-                .paste("handle_path /push/* {\n    reverse_proxy 127.0.0.1:7867\n}"),
+                .paste(format!("handle_path /push/* {{\n    reverse_proxy {}\n}}", upstream(listen))),
             Self::Unknown => finding.advise(
                 "Let the proxy forward /push/ to the daemon: nginx/notify_push.conf and \
                  apache/notify_push.conf of this project show how.",
@@ -75,6 +82,14 @@ impl ReverseProxy {
                 .advise("nginx, in the location of /push/:")
                 .paste("proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"),
         }
+    }
+}
+
+/// The daemon as Caddy names it.
+fn upstream(listen: &ListenSettings) -> String {
+    match &listen.bind {
+        BindAddress::Tcp { port, .. } => format!("127.0.0.1:{port}"),
+        BindAddress::Unix { path, .. } => format!("unix/{}", path.display()),
     }
 }
 

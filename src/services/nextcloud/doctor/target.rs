@@ -1,14 +1,21 @@
 //! The Nextcloud that is checked, and how to run its `occ`.
 
 use crate::{
-    config::{ServiceRoute, SettingRow},
+    client::loopback_reachable,
+    config::{ServiceRoute, SettingRow, SettingSource},
     push::LoginCredentials,
-    server::ListenSettings,
+    server::{BindAddress, ListenSettings},
     services::nextcloud::{
         accounts::WallClock, http::NextcloudClientSettings, settings::NextcloudServiceSettings,
     },
 };
-use std::{fs, io, net::IpAddr, os::unix::fs::MetadataExt as _, path::Path, time::Duration};
+use std::{
+    fs, io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+    time::Duration,
+};
 
 /// The settings and context of the checked Nextcloud.
 pub struct NextcloudTarget {
@@ -35,6 +42,12 @@ impl NextcloudTarget {
         &self.instance
     }
 
+    /// Where a setting comes from, by its name in the report; None if it has its default.
+    pub(super) fn source(&self, name: &str) -> Option<&SettingSource> {
+        let row = self.rows.iter().find(|row| row.name == name)?;
+        Some(&row.source).filter(|source| **source != SettingSource::Default)
+    }
+
     /// How Nextcloud is reached; None if its URL is unknown.
     pub(super) fn remote(&self) -> Option<NextcloudClientSettings> {
         let nextcloud = &self.settings().nextcloud;
@@ -53,6 +66,21 @@ pub struct NextcloudCheckContext {
     pub clock: WallClock,
     /// The source of random numbers.
     pub rng: fastrand::Rng,
+}
+
+/// A command that asks the daemon itself for this path.
+pub(super) fn daemon_curl(listen: &ListenSettings, path: &str) -> String {
+    let (scheme, insecure) = if listen.tls.is_some() { ("https", "k") } else { ("http", "") };
+    match &listen.bind {
+        BindAddress::Tcp { address, port } => {
+            let here = address.map_or(Ipv4Addr::LOCALHOST.into(), loopback_reachable);
+            format!("curl -v{insecure} {scheme}://{}{path}", SocketAddr::new(here, *port))
+        }
+        BindAddress::Unix { path: socket, .. } => {
+            let socket = quoted(&socket.display().to_string());
+            format!("curl -v{insecure} --unix-socket {socket} {scheme}://localhost{path}")
+        }
+    }
 }
 
 /// The command that runs `occ` beside this config.php: as the file's owner and with the full path where
@@ -100,7 +128,17 @@ pub(super) fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_near, quoted, user};
+    use super::{BindAddress, ListenSettings, daemon_curl, is_near, quoted, user};
+
+    #[test]
+    fn the_daemon_is_asked_at_its_own_address() {
+        let bind = BindAddress::Tcp { address: None, port: 7999 };
+        let mut listen = ListenSettings { bind, tls: None, proxy_protocol: false };
+        assert_eq!(daemon_curl(&listen, "/x"), "curl -v http://127.0.0.1:7999/x");
+        listen.bind = BindAddress::Unix { path: "/run/a b".into(), permissions: 0o660 };
+        let expected = "curl -v --unix-socket '/run/a b' http://localhost/x";
+        assert_eq!(daemon_curl(&listen, "/x"), expected);
+    }
 
     #[test]
     fn owners_are_looked_up() {

@@ -2,6 +2,7 @@
 
 use super::{NextcloudClientSettings, error::NextcloudError, reply::NextcloudReply, tls};
 use crate::{
+    client::tls::certificate_problem,
     health::{DependencyRecord, DependencyState},
     push::LoginCredentials,
 };
@@ -217,20 +218,18 @@ fn describe(error: &Error) -> NextcloudError {
 /// The innermost cause, which names no URL, and whether it is about a certificate.
 fn root(error: &Error) -> (bool, String) {
     let mut cause: &dyn std::error::Error = error;
-    let mut certificate = false;
     loop {
         // An I/O error hides what it wraps from `source`.
         let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         let wrapped = wrapped.map(|inner| inner as &dyn std::error::Error);
         let Some(inner) = wrapped.or_else(|| cause.source()) else { break };
-        certificate |= matches!(
-            inner.downcast_ref::<rustls::Error>(),
-            Some(rustls::Error::InvalidCertificate(_))
-        );
+        if let Some(rustls::Error::InvalidCertificate(why)) = inner.downcast_ref() {
+            return (true, certificate_problem(why));
+        }
         cause = inner;
     }
     let text = if error.source().is_some() { cause.to_string() } else { "no details".to_owned() };
-    (certificate, text)
+    (false, text)
 }
 
 #[cfg(test)]

@@ -50,6 +50,9 @@ pub enum AdvertisedEndpoint {
     NotSet,
     /// The capabilities are shown only to logged-in users.
     NotShown,
+    /// Nextcloud answers these credentials as it answers an anonymous visitor: it accepts them for no
+    /// session. So it does with the account password of a user with a second factor.
+    NotLoggedIn,
 }
 
 impl NextcloudSurvey {
@@ -99,21 +102,23 @@ impl NextcloudSurvey {
         let answer: Value = serde_json::from_str(text).map_err(|_| NextcloudError::Nonsense)?;
         let all = answer.pointer("/ocs/data/capabilities").ok_or(NextcloudError::Nonsense)?;
         let Some(push) = all.get("notify_push") else {
-            let known = credentials.is_some();
-            return Ok(if known {
-                AdvertisedEndpoint::NotSet
-            } else {
-                AdvertisedEndpoint::NotShown
+            // Nextcloud shows the capabilities of its core to logged-in users only.
+            let logged_in = all.get("core").is_some();
+            return Ok(match (credentials, logged_in) {
+                (Some(_), true) => AdvertisedEndpoint::NotSet,
+                (Some(_), false) => AdvertisedEndpoint::NotLoggedIn,
+                (None, _) => AdvertisedEndpoint::NotShown,
             });
         };
         let url = push.pointer("/endpoints/websocket").and_then(Value::as_str);
         Ok(url.map_or(AdvertisedEndpoint::NotSet, |url| AdvertisedEndpoint::At(url.to_owned())))
     }
 
-    /// Makes Nextcloud write its app's version to its Redis.
+    /// Makes Nextcloud write its app's version to its Redis. This route checks no token, so that success
+    /// doesn't prove that it is the same Redis; [`NextcloudSurvey::remote`] does.
     ///
     /// # Errors
-    /// [`NextcloudError::Forbidden`] when it doesn't know the token: then that is another Redis.
+    /// [`NextcloudError`].
     pub async fn version(&self, token: &str) -> Result<(), NextcloudError> {
         let extras = RequestExtras { token: Some(token), ..RequestExtras::default() };
         reply::text(&self.client.get(&["test", "version"], extras).await?).map(drop)
@@ -133,7 +138,7 @@ impl NextcloudSurvey {
     /// The address that Nextcloud assumes for a client behind this forwarded chain and the daemon.
     ///
     /// # Errors
-    /// The same as for [`NextcloudSurvey::version`].
+    /// [`NextcloudError::Forbidden`] when it doesn't know the token: then it uses another Redis.
     pub async fn remote(&self, token: &str, chain: &str) -> Result<String, NextcloudError> {
         let forwarded = Some(chain.to_owned());
         let extras = RequestExtras { forwarded, token: Some(token), ..RequestExtras::default() };

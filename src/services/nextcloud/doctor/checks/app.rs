@@ -1,5 +1,6 @@
 //! Checks that Nextcloud's app is enabled, uses the same Redis, and has a compatible version.
 
+use super::proxies::CLIENT;
 use crate::{
     client::redis::{RedisClient, RedisClientError},
     doctor::{CheckFinding, CheckId, CheckOutcome},
@@ -24,8 +25,8 @@ pub(in crate::services::nextcloud::doctor) async fn check(
     survey: &NextcloudSurvey,
     keys: Option<&RedisClient>,
 ) -> CheckOutcome<SelfTestToken> {
-    if let Err(trouble) = survey.app().await {
-        return CheckOutcome::bad(absent(target, &trouble));
+    if let Err(error) = survey.app().await {
+        return CheckOutcome::bad(absent(target, &error));
     }
     let Some(keys) = keys else {
         return CheckOutcome::bad(
@@ -53,8 +54,14 @@ async fn with_token(
     keys: &RedisClient,
     token: SelfTestToken,
 ) -> CheckOutcome<SelfTestToken> {
-    if let Err(trouble) = survey.version(token.text()).await {
-        return CheckOutcome::bad(elsewhere(target, &trouble));
+    // Only this route proves that Nextcloud knows the token, and so the Redis; test/version checks none.
+    let asked = match survey.remote(token.text(), CLIENT).await {
+        Ok(_) => survey.version(token.text()).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = asked {
+        token.release(keys).await;
+        return CheckOutcome::bad(unusable(target, &error));
     }
     let version = match keys.get(VERSION).await {
         Ok(version) => version.map(|version| String::from_utf8_lossy(&version).into_owned()),
@@ -69,10 +76,11 @@ async fn with_token(
     CheckOutcome::good(judge(version.as_deref().unwrap_or_default(), ours, &target.occ), token)
 }
 
-fn absent(target: &NextcloudTarget, trouble: &NextcloudError) -> CheckFinding {
+fn absent(target: &NextcloudTarget, error: &NextcloudError) -> CheckFinding {
     let occ = &target.occ;
-    let finding = CheckFinding::wrong(CheckId::App, trouble.to_string()).why(WHY);
-    match trouble {
+    let finding = CheckFinding::wrong(CheckId::App, error.to_string()).why(WHY);
+    match error {
+        NextcloudError::Status(500) => without_redis(target),
         NextcloudError::NoApp => finding
             .advise("Install and enable it:")
             .run(format!("{occ} app:install notify_push"))
@@ -81,23 +89,42 @@ fn absent(target: &NextcloudTarget, trouble: &NextcloudError) -> CheckFinding {
     }
 }
 
-fn elsewhere(target: &NextcloudTarget, trouble: &NextcloudError) -> CheckFinding {
-    let refused = matches!(trouble, NextcloudError::Forbidden | NextcloudError::Status(401));
-    if !refused {
-        return CheckFinding::wrong(CheckId::App, trouble.to_string()).why(WHY);
+fn unusable(target: &NextcloudTarget, error: &NextcloudError) -> CheckFinding {
+    match error {
+        NextcloudError::Forbidden | NextcloudError::Status(401) => another_redis(target),
+        NextcloudError::Status(500) => without_redis(target),
+        other => CheckFinding::wrong(CheckId::App, other.to_string()).why(WHY),
     }
-    let occ = &target.occ;
-    CheckFinding::wrong(
+}
+
+fn another_redis(target: &NextcloudTarget) -> CheckFinding {
+    let finding = CheckFinding::wrong(
         CheckId::App,
         "Nextcloud does not know the token that is in the daemon's Redis",
     )
     .why("so it uses another Redis, or another database index in it, and publishes there")
     .advise("Compare Nextcloud's Redis with the redis-url under settings:")
-    .run(format!("{occ} config:system:get redis"))
-    .advise("If Nextcloud uses none, it needs one:")
-    .run(format!("{occ} config:system:set redis host --value=127.0.0.1"))
-    .run(format!("{occ} config:system:set redis port --type=integer --value=6379"))
-    .run(format!(r"{occ} config:system:set memcache.distributed --value='\OC\Memcache\Redis'"))
+    .run(format!("{} config:system:get redis", target.occ))
+    .advise("If Nextcloud uses none, it needs one:");
+    set_redis(finding, &target.occ)
+}
+
+fn without_redis(target: &NextcloudTarget) -> CheckFinding {
+    let seen = "the app Client Push answers with status 500: Nextcloud has no usable Redis";
+    let finding = CheckFinding::wrong(CheckId::App, seen)
+        .why("without a `redis` section in config.php the app fails at every request and publishes nothing")
+        .advise("Give Nextcloud the daemon's Redis:");
+    set_redis(finding, &target.occ)
+        .advise("If it has one already, its log names the cause:")
+        .run(format!("{} log:tail", target.occ))
+}
+
+/// Adds the commands that make Nextcloud use a Redis on its own host.
+fn set_redis(finding: CheckFinding, occ: &str) -> CheckFinding {
+    finding
+        .run(format!("{occ} config:system:set redis host --value=127.0.0.1"))
+        .run(format!("{occ} config:system:set redis port --type=integer --value=6379"))
+        .run(format!(r"{occ} config:system:set memcache.distributed --value='\OC\Memcache\Redis'"))
 }
 
 fn judge(theirs: &str, ours: &str, occ: &str) -> CheckFinding {

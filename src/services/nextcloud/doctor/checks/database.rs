@@ -6,6 +6,7 @@ use crate::{
         Database, DatabaseAddress, DatabaseClientError, DatabaseEngine, DatabaseServer,
         DatabaseSettings, SqlRow,
     },
+    config::SettingSource,
     doctor::{CheckFinding, CheckId, CheckOutcome},
     services::nextcloud::doctor::target::{NextcloudCheckContext, NextcloudTarget},
 };
@@ -13,6 +14,11 @@ use std::{sync::Arc, time::Duration};
 
 const WHY: &str =
     "the daemon looks up there which users a change concerns, and decides most logins";
+
+/// PostgreSQL's words for a database that the account may not connect to.
+const NO_CONNECT: &str = "permission denied for database";
+/// The hint of the database client about a refused login.
+const WRONG_LOGIN: &str = "check dbuser and dbpassword";
 
 /// The database connection for later checks.
 pub(in crate::services::nextcloud::doctor) struct ReachedDatabase {
@@ -103,6 +109,17 @@ fn place(server: &DatabaseServer) -> String {
     }
 }
 
+/// The statement that lets the daemon's account connect to the database.
+fn grant_connect(server: &DatabaseServer) -> String {
+    let user = server.user.as_deref().unwrap_or("notify_push");
+    format!("GRANT CONNECT ON DATABASE {} TO {};", identifier(&server.database), identifier(user))
+}
+
+/// A name in PostgreSQL: quoted, so that it may have capitals and dashes.
+pub(in crate::services::nextcloud::doctor) fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 async fn clock(
     database: &Database,
     engine: &DatabaseEngine,
@@ -128,6 +145,29 @@ fn refused(
         DatabaseEngine::Sqlite(file) => finding
             .advise("The daemon's user must be able to read the file:")
             .run(format!("ls -l {}", super::super::target::quoted(&file.display().to_string()))),
+        DatabaseEngine::MySql(server) | DatabaseEngine::Postgres(server)
+            if finding.observed.contains(NO_CONNECT) =>
+        {
+            finding
+                .advise(
+                    "Nextcloud's installer revokes CONNECT from all other accounts. As an \
+                     administrator of the database:",
+                )
+                .sql(grant_connect(server))
+        }
+        DatabaseEngine::MySql(_) | DatabaseEngine::Postgres(_)
+            if finding.observed.contains(WRONG_LOGIN) =>
+        {
+            match target.source("database-url") {
+                Some(source) if !matches!(source, SettingSource::File { .. }) => finding
+                    .advise(format!("Correct user and password where they are set: {source}")),
+                _ => finding
+                    .advise("Correct dbuser and dbpassword in config.php. Nextcloud's own are:")
+                    .run(format!(
+                        "{occ} config:system:get dbuser; {occ} config:system:get dbpassword"
+                    )),
+            }
+        }
         DatabaseEngine::MySql(_) | DatabaseEngine::Postgres(_) => finding
             .advise("Compare with Nextcloud's own settings, and check that the server runs:")
             .run(format!("{occ} config:system:get dbhost; {occ} status")),

@@ -8,7 +8,10 @@ use super::{
 use crate::{
     client::{redis::RedisClient, websocket::WebSocketClientError},
     doctor::{CheckFinding, CheckId, CheckOutcome},
-    services::nextcloud::doctor::{connector::EndpointClient, target::NextcloudCheckContext},
+    services::nextcloud::doctor::{
+        connector::EndpointClient,
+        target::{NextcloudCheckContext, NextcloudTarget},
+    },
     telemetry::error_chain::chain,
 };
 use std::time::Duration;
@@ -23,6 +26,7 @@ const WHY: &str = "this is the daemon's purpose";
 
 /// Logs in with a ticket for a user that doesn't exist, and publishes a message for that user.
 pub(in crate::services::nextcloud::doctor) async fn check(
+    target: &NextcloudTarget,
     reached: &ReachedEndpoint,
     keys: &RedisClient,
     context: &mut NextcloudCheckContext,
@@ -30,7 +34,12 @@ pub(in crate::services::nextcloud::doctor) async fn check(
     let mut client = match reached.connector.open_websocket(context.rng.fork()).await {
         Ok(client) => client,
         Err(failure) => {
-            return CheckOutcome::bad(endpoint::failure(CheckId::Delivery, reached, &failure));
+            return CheckOutcome::bad(endpoint::failure(
+                CheckId::Delivery,
+                &target.listen,
+                reached,
+                &failure,
+            ));
         }
     };
     let ticket = format!("{:032x}", context.rng.u128(..));

@@ -4,10 +4,11 @@ use super::super::reverse_proxy::ReverseProxy;
 use crate::{
     client::websocket::UpgradeRejection,
     doctor::{CheckFinding, CheckId, CheckOutcome},
+    server::ListenSettings,
     services::nextcloud::{
         doctor::{
             connector::{EndpointConnector, EndpointFailure},
-            target::{NextcloudCheckContext, NextcloudTarget, is_near},
+            target::{NextcloudCheckContext, NextcloudTarget, daemon_curl, is_near},
         },
         http::{
             AdvertisedEndpoint, NextcloudClientSettings, NextcloudError, NextcloudSurvey,
@@ -24,6 +25,9 @@ use url::Url;
 const PROMPT: Duration = Duration::from_secs(10);
 
 const WHY: &str = "this is where clients connect";
+
+/// How the address is known where Nextcloud advertises it.
+const ADVERTISED: &str = "as the capabilities say";
 
 /// The endpoint for later checks.
 pub(in crate::services::nextcloud::doctor) struct ReachedEndpoint {
@@ -42,7 +46,7 @@ pub(in crate::services::nextcloud::doctor) async fn address(
     };
     match advertised {
         Ok(AdvertisedEndpoint::At(text)) => match Url::parse(&text) {
-            Ok(url) if matches!(url.scheme(), "ws" | "wss") => Ok((url, "as the capabilities say")),
+            Ok(url) if matches!(url.scheme(), "ws" | "wss") => Ok((url, ADVERTISED)),
             _ => Err(not_set(target, format!("the capabilities name no ws(s) address: {text:?}"))),
         },
         Ok(AdvertisedEndpoint::NotSet) => {
@@ -51,6 +55,9 @@ pub(in crate::services::nextcloud::doctor) async fn address(
         // The login check says more; the endpoint can be checked without it.
         Err(NextcloudError::Status(401)) => {
             Ok((guess(target)?.0, "guessed: Nextcloud refuses this login the capabilities"))
+        }
+        Ok(AdvertisedEndpoint::NotLoggedIn) => {
+            Ok((guess(target)?.0, "guessed: for Nextcloud this login is an anonymous visitor"))
         }
         Ok(AdvertisedEndpoint::NotShown) | Err(_) => guess(target),
     }
@@ -63,7 +70,11 @@ fn guess(target: &NextcloudTarget) -> Result<(Url, &'static str), CheckFinding> 
     let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
     url.set_scheme(scheme).map_err(|()| nowhere())?;
     let url = url.join("push/ws").map_err(|_| nowhere())?;
-    Ok((url, "guessed: with --user the doctor reads the capabilities"))
+    let how = match target.credentials {
+        Some(_) => "guessed: the capabilities can't be read",
+        None => "guessed: with --user the doctor reads the capabilities",
+    };
+    Ok((url, how))
 }
 
 fn not_set(target: &NextcloudTarget, seen: String) -> CheckFinding {
@@ -91,9 +102,12 @@ pub(in crate::services::nextcloud::doctor) async fn check(
             Some(connector) => (connector, Some(certificate(&url, &why))),
             None => return CheckOutcome::bad(certificate(&url, &why)),
         },
-        Err(failure) => return CheckOutcome::bad(refused(&url, how, &failure)).and(clear),
+        Err(failure) => {
+            let finding = saved(refused(&target.listen, &url, how, &failure), target, how);
+            return CheckOutcome::bad(finding).and(clear);
+        }
     };
-    let mut outcome = check_ping(connector, context, url, how).await;
+    let mut outcome = check_ping(target, connector, context, url, how).await;
     if untrusted.is_some() && outcome.value.is_some() {
         outcome.findings.clear();
     }
@@ -127,6 +141,7 @@ fn without_verification(target: &NextcloudTarget, url: &Url) -> Option<EndpointC
 }
 
 async fn check_ping(
+    target: &NextcloudTarget,
     connector: EndpointConnector,
     context: &mut NextcloudCheckContext,
     url: Url,
@@ -134,7 +149,7 @@ async fn check_ping(
 ) -> CheckOutcome<ReachedEndpoint> {
     let mut client = match connector.open_websocket(context.rng.fork()).await {
         Ok(client) => client,
-        Err(failure) => return CheckOutcome::bad(refused(&url, how, &failure)),
+        Err(failure) => return CheckOutcome::bad(refused(&target.listen, &url, how, &failure)),
     };
     let started = Instant::now();
     match timeout(PROMPT, client.ping()).await {
@@ -195,13 +210,29 @@ fn certificate(url: &Url, why: &str) -> CheckFinding {
         .paste("NEXTCLOUD_CA=/path/to/ca.pem")
 }
 
-fn refused(url: &Url, how: &str, failure: &EndpointFailure) -> CheckFinding {
+/// Adds how to replace an advertised address that is out of date: Nextcloud keeps what was set up once.
+fn saved(finding: CheckFinding, target: &NextcloudTarget, how: &str) -> CheckFinding {
+    if how != ADVERTISED {
+        return finding;
+    }
+    let base = target.settings().nextcloud.url.as_ref().map_or("https://…/", Url::as_str);
+    finding
+        .advise("Nextcloud has saved this address. If the right one is another, save that:")
+        .run(format!("{} notify_push:setup {base}push", target.occ))
+}
+
+fn refused(
+    listen: &ListenSettings,
+    url: &Url,
+    how: &str,
+    failure: &EndpointFailure,
+) -> CheckFinding {
     let seen = match failure {
         EndpointFailure::Unreachable(error) => format!("{url} ({how}) can't be reached: {error}"),
         EndpointFailure::TimedOut => format!("{url} ({how}) does not answer in time"),
         EndpointFailure::Tls(why) => format!("{url}: TLS fails: {why}"),
         EndpointFailure::Certificate(why) => return certificate(url, why),
-        EndpointFailure::Refused(refusal) => return no_upgrade(url, how, refusal),
+        EndpointFailure::Refused(rejection) => return no_upgrade(listen, url, how, rejection),
         EndpointFailure::Broken(error) => format!("{url}: {}", chain(error)),
     };
     CheckFinding::wrong(CheckId::Endpoint, seen)
@@ -213,13 +244,19 @@ fn refused(url: &Url, how: &str, failure: &EndpointFailure) -> CheckFinding {
 /// The finding of a later check that fails to connect where this one succeeded.
 pub(in crate::services::nextcloud::doctor) fn failure(
     check: CheckId,
+    listen: &ListenSettings,
     reached: &ReachedEndpoint,
     failure: &EndpointFailure,
 ) -> CheckFinding {
-    CheckFinding { check, ..refused(&reached.url, "reached a moment ago", failure) }
+    CheckFinding { check, ..refused(listen, &reached.url, "reached a moment ago", failure) }
 }
 
-fn no_upgrade(url: &Url, how: &str, refusal: &UpgradeRejection) -> CheckFinding {
+fn no_upgrade(
+    listen: &ListenSettings,
+    url: &Url,
+    how: &str,
+    refusal: &UpgradeRejection,
+) -> CheckFinding {
     let proxy = ReverseProxy::of(refusal.server.as_deref());
     let answer = format!("{url} ({how}) answers {:?}", refusal.status_line);
     let finding = |what: &str| {
@@ -233,13 +270,13 @@ fn no_upgrade(url: &Url, how: &str, refusal: &UpgradeRejection) -> CheckFinding 
             refusal.location.as_deref().unwrap_or("nowhere")
         ))
         .advise("Clients don't follow redirects. Set the right address with occ notify_push:setup, or exclude /push/ from the redirect."),
-        Some(404 | 405 | 200) => proxy.advise_location(finding("/push/ is not forwarded to the daemon")),
+        Some(404 | 405 | 200) => proxy.advise_location(finding("/push/ is not forwarded to the daemon"), listen),
         Some(401 | 403) => finding("the proxy refuses access")
             .advise("Exclude /push/ from the proxy's access rules; the daemon authenticates clients itself."),
         Some(503) if refusal.later => full(finding("the daemon accepts no more clients")),
         Some(502..=504) => finding("the proxy does not reach the daemon")
             .advise("See the check \"daemon\" above, and that the proxy's rule names its address and port. From the proxy's host:")
-            .run("curl -v http://127.0.0.1:7867/push/test/cookie"),
+            .run(daemon_curl(listen, "/push/test/cookie")),
         _ => finding("read the proxy's log"),
     }
 }
@@ -263,8 +300,14 @@ mod tests {
         ConnectionPreamble,
         websocket::{UpgradeRejection, UpgradeRequest},
     };
+    use crate::server::{BindAddress, ListenSettings};
     use std::io;
     use url::Url;
+
+    fn listen() -> ListenSettings {
+        let bind = BindAddress::Tcp { address: None, port: 7867 };
+        ListenSettings { bind, tls: None, proxy_protocol: false }
+    }
 
     fn url(text: &str) -> Url {
         text.parse().unwrap()
@@ -286,7 +329,7 @@ mod tests {
                 .unwrap();
         let reached = ReachedEndpoint { connector, url: url("wss://c/push/ws") };
         let away = EndpointFailure::Unreachable(io::ErrorKind::ConnectionRefused.into());
-        let finding = failure(CheckId::Login, &reached, &away);
+        let finding = failure(CheckId::Login, &listen(), &reached, &away);
         assert_eq!(finding.check, CheckId::Login);
         let seen = "wss://c/push/ws (reached a moment ago) can't be reached: connection refused";
         assert_eq!(finding.observed, seen);
@@ -302,7 +345,7 @@ mod tests {
                 status_line,
                 ..UpgradeRejection::default()
             };
-            let finding = no_upgrade(&url("wss://c/push/ws"), "guessed", &refusal);
+            let finding = no_upgrade(&listen(), &url("wss://c/push/ws"), "guessed", &refusal);
             seen.push(finding.observed.split_once("WebSocket: ").unwrap().1.to_owned());
         }
         seen.sort();

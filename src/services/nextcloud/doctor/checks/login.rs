@@ -22,7 +22,12 @@ pub(in crate::services::nextcloud::doctor) async fn check(
     let mut client = match reached.connector.open_websocket(context.rng.fork()).await {
         Ok(client) => client,
         Err(failure) => {
-            return CheckOutcome::bad(endpoint::failure(CheckId::Login, reached, &failure));
+            return CheckOutcome::bad(endpoint::failure(
+                CheckId::Login,
+                &target.listen,
+                reached,
+                &failure,
+            ));
         }
     };
     let LoginCredentials { user, password } = credentials;

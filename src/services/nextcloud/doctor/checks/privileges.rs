@@ -1,6 +1,6 @@
 //! Checks that the database account can do nothing but read; more rights are a hint.
 
-use super::database::{number, text};
+use super::database::{identifier, number, text};
 use crate::{
     client::database::{
         Database, DatabaseClientError, DatabaseEngine, DatabaseServer, DatabaseSettings, SqlRow,
@@ -72,7 +72,9 @@ async fn postgres(
     let tables = REQUIRED_TABLES.map(|(table, _)| format!("{prefix}{table}")).join(", ");
     let create = format!(
         "CREATE ROLE notify_push LOGIN PASSWORD '<password>';\n\
-         GRANT SELECT ON {tables} TO notify_push;"
+         GRANT CONNECT ON DATABASE {} TO notify_push;\n\
+         GRANT SELECT ON {tables} TO notify_push;",
+        identifier(&server.database)
     );
     Ok(too_much(server, create, "postgresql"))
 }
@@ -82,6 +84,10 @@ fn is_read_only(grant: &str) -> bool {
     let Some(rights) = grant.strip_prefix("GRANT ").and_then(|rest| rest.split_once(" ON ")) else {
         return false;
     };
+    // MariaDB and MySQL are installed with a database of this name, in which all accounts may do anything.
+    if ["`test`.*", r"`test\_%`.*"].iter().any(|stock| rights.1.starts_with(stock)) {
+        return true;
+    }
     rights.0.split(", ").all(|right| READ_ONLY_RIGHTS.contains(&right))
         && !grant.contains("GRANT OPTION")
 }
@@ -124,6 +130,9 @@ mod tests {
             ("GRANT SELECT, INSERT ON `nc`.* TO `u`@`%`", false),
             ("GRANT SELECT ON `nc`.* TO `u`@`%` WITH GRANT OPTION", false),
             ("GRANT `admin` TO `u`@`%`", false),
+            ("GRANT SELECT, INSERT, DROP ON `test`.* TO PUBLIC", true),
+            (r"GRANT SELECT, INSERT, DROP ON `test\_%`.* TO PUBLIC", true),
+            ("GRANT INSERT ON `testing`.* TO PUBLIC", false),
         ] {
             assert_eq!(is_read_only(grant), harmless, "{grant}");
         }

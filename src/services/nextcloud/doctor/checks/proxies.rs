@@ -16,7 +16,7 @@ use crate::{
 use std::{fmt::Display, net::IpAddr};
 
 /// A client address for documentation: RFC 5737.
-const CLIENT: &str = "192.0.2.77";
+pub(in crate::services::nextcloud::doctor) const CLIENT: &str = "192.0.2.77";
 /// A free index for an unknown list; no list is longer.
 const UNKNOWN_LIST_START: usize = 20;
 /// The most proxies in a chain that are checked.

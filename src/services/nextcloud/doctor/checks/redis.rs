@@ -5,6 +5,7 @@ use crate::{
     client::redis::{
         RedisAddress, RedisClientError, RedisSettings, RedisTimeouts, ServerInspection,
     },
+    config::SettingSource,
     doctor::{CheckFinding, CheckId, CheckOutcome},
     services::nextcloud::doctor::target::{
         NextcloudCheckContext, NextcloudTarget, is_near, quoted,
@@ -61,6 +62,10 @@ fn refused(target: &NextcloudTarget, fault: &RedisClientError) -> CheckFinding {
         RedisClientError::Connect { at: RedisAddress::Tcp(host, port), .. } => finding
             .advise("Check that Redis runs, and that this host can reach it:")
             .run(format!("systemctl status redis-server; redis-cli -h {host} -p {port} ping")),
+        RedisClientError::Login { .. } if !is_from_file(target) => {
+            let source = target.source("redis-url").map(ToString::to_string).unwrap_or_default();
+            finding.advise(format!("Correct user and password where they are set: {source}"))
+        }
         RedisClientError::Login { .. } => finding
             .advise("Correct user and password in config.php (redis, or notify_push_redis):")
             .paste(
@@ -71,6 +76,11 @@ fn refused(target: &NextcloudTarget, fault: &RedisClientError) -> CheckFinding {
         }
         _ => finding.advise("The settings in use are listed under settings, redis-url."),
     }
+}
+
+/// Whether Redis is configured in config.php.
+fn is_from_file(target: &NextcloudTarget) -> bool {
+    matches!(target.source("redis-url"), None | Some(SettingSource::File { .. }))
 }
 
 /// Whether any host that reaches the server has full access.

@@ -16,24 +16,33 @@ pub(in crate::services::nextcloud::doctor) async fn check(database: &Database) -
             let names = REQUIRED_TABLES.map(|(table, _)| table).join(", ");
             CheckOutcome::good(CheckFinding::fine(CheckId::Tables, format!("can read {names}")), ())
         }
-        Ok(problems) => {
-            let findings = problems.iter().map(table_finding).collect();
-            CheckOutcome { findings, value: None }
-        }
+        Ok(problems) => CheckOutcome { findings: findings(&problems), value: None },
         Err(error) => {
             CheckOutcome::bad(CheckFinding::wrong(CheckId::Tables, error.to_string()).why(WHY))
         }
     }
 }
 
-fn table_finding(error: &DatabaseClientError) -> CheckFinding {
-    let (seen, grant) = error.with_remedy();
-    let finding = CheckFinding::wrong(CheckId::Tables, seen).why(WHY);
-    match grant {
-        Some(grant) => finding.advise("As an administrator of the database:").sql(grant),
-        None => finding.advise(
+/// One finding about all tables that need a grant, and one about all others: their remedies are the same.
+fn findings(problems: &[DatabaseClientError]) -> Vec<CheckFinding> {
+    let problems = problems.iter().map(DatabaseClientError::with_remedy);
+    let (denied, others): (Vec<_>, Vec<_>) = problems.partition(|(_, grant)| grant.is_some());
+    let denied = summary(&denied).map(|finding| {
+        let grants: Vec<&str> = denied.iter().filter_map(|(_, grant)| grant.as_deref()).collect();
+        finding.advise("As an administrator of the database:").sql(grants.join("\n"))
+    });
+    let others = summary(&others).map(|finding| {
+        finding.advise(
             "Set the database and the prefix that Nextcloud uses (dbname and dbtableprefix in its \
              config.php); a missing column comes with an update of Nextcloud.",
-        ),
-    }
+        )
+    });
+    denied.into_iter().chain(others).collect()
+}
+
+/// The first problem in the heading, the others as details.
+fn summary(problems: &[(String, Option<String>)]) -> Option<CheckFinding> {
+    let ((first, _), rest) = problems.split_first()?;
+    let finding = CheckFinding::wrong(CheckId::Tables, first.clone()).why(WHY);
+    Some(rest.iter().fold(finding, |finding, (text, _)| finding.detail(text.clone())))
 }
