@@ -31,7 +31,7 @@ pub enum ConfigError {
         /// Where it was given.
         at: SettingSource,
         /// Why, without any value.
-        why: &'static str,
+        why: String,
         /// What would supply it.
         remedy: &'static str,
     },

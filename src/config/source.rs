@@ -24,6 +24,13 @@ pub enum SettingSource {
         /// The key, dotted where it is nested.
         key: String,
     },
+    /// A key in the service's own configuration file, as PHP evaluated it.
+    Php {
+        /// The configuration file.
+        file: Arc<Path>,
+        /// The key, dotted where it is nested.
+        key: String,
+    },
     /// No layer has one.
     Default,
 }
@@ -36,6 +43,7 @@ impl fmt::Display for SettingSource {
             Self::EnvironmentFile(name) => write!(f, "environment file {name}"),
             Self::SecretFile(name) => write!(f, "file named by {name}"),
             Self::File { file, line, key } => write!(f, "{} line {line}: {key}", file.display()),
+            Self::Php { file, key } => write!(f, "PHP, {}: {key}", file.display()),
             Self::Default => f.write_str("default"),
         }
     }

@@ -12,8 +12,7 @@ pub mod sessions;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 
-pub use crate::client::ByteStream;
-pub use crate::health::WallClock;
+pub use crate::{client::ByteStream, health::WallClock};
 pub use context::{ServiceContext, ShutdownPhases, spawn_until_stopped};
 pub use service::{
     CompatMetricsReader, ListenerAudience, ProgramInvocation, RunningService, SelfProbe,

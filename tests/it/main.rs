@@ -7,6 +7,7 @@ mod architecture;
 mod ban_filters;
 mod captured_events;
 mod config_php;
+mod config_php_differential;
 mod crowd;
 mod database_connections;
 mod database_faults;

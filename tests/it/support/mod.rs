@@ -26,6 +26,8 @@ pub(crate) mod node;
 pub(crate) mod pgbouncer;
 pub(crate) mod phorge;
 pub(crate) mod php;
+pub(crate) mod php_generator;
+pub(crate) mod php_oracle;
 pub(crate) mod postgres;
 pub(crate) mod recipe;
 pub(crate) mod redis;

@@ -30,7 +30,7 @@ pub(super) fn engine(
     exists: &dyn Fn(&Path) -> bool,
     warnings: &mut Vec<String>,
 ) -> ConfigFileValue<DatabaseEngine> {
-    let Some(kind) = keys.get("dbtype")? else { return keys.complete().map(|()| None) };
+    let Some(kind) = keys.get("dbtype")? else { return Ok(None) };
     let value = match kind.text()?.as_str() {
         "sqlite" | "sqlite3" => DatabaseEngine::Sqlite(sqlite(keys, &kind)?),
         "mysql" | "mariadb" => {

@@ -1,7 +1,9 @@
-//! Nextcloud's configuration: `config.php`, read as far as it can be read without PHP.
+//! Nextcloud's configuration: `config.php`, read as far as it can be read without PHP, and for
+//! the rest by PHP itself.
 
 mod database;
 mod dbhost;
+pub mod interpreter;
 mod keys;
 mod login;
 pub mod php;
@@ -14,15 +16,18 @@ use crate::{
     config::ConfigError,
     services::nextcloud::settings::{ConfigFileLayer, ConfigFileRequest},
 };
+use interpreter::PhpInterpreter;
 use keys::ConfigKeys;
 
 /// Reads `config.php`, with `NC_<key>` variables over it: the lowest layer of the settings.
 ///
 /// # Errors
 /// When the file can't be read as a whole. Keys that can't be used are errors inside the layer.
-pub fn read(request: &ConfigFileRequest<'_>) -> Result<ConfigFileLayer, ConfigError> {
-    let keys = ConfigKeys::read(request)?;
-    let mut warnings = keys.skipped();
+pub fn read(
+    request: &ConfigFileRequest<'_>,
+    interpreter: &dyn PhpInterpreter,
+) -> Result<ConfigFileLayer, ConfigError> {
+    let (keys, mut warnings) = ConfigKeys::read(request, interpreter)?;
     Ok(ConfigFileLayer {
         engine: database::engine(&keys, request.exists, &mut warnings),
         prefix: database::prefix(&keys),
@@ -40,3 +45,5 @@ pub fn read(request: &ConfigFileRequest<'_>) -> Result<ConfigFileLayer, ConfigEr
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unknown_keys;

@@ -32,10 +32,13 @@ fn understood<T>(
     warnings: &mut Vec<String>,
 ) -> Result<Vec<T>, crate::config::ConfigError> {
     let mut values = Vec::new();
-    for element in entry.list()? {
-        match element.text().ok().as_deref().and_then(read) {
-            Some(value) => values.push(value),
-            None => warnings.push(format!("{}: {problem}", element.source)),
+    for element in entry.elements()? {
+        match element {
+            Ok(element) => match element.text().ok().as_deref().and_then(read) {
+                Some(value) => values.push(value),
+                None => warnings.push(format!("{}: {problem}", element.source)),
+            },
+            Err(unknown) => warnings.push(format!("{unknown}. It is left out until then")),
         }
     }
     Ok(values)

@@ -231,7 +231,7 @@ fn what_cannot_be_evaluated_stops_the_start_only_where_it_is_needed() {
     let Ok(ProgramCommand::Serve(config)) = started else { panic!("{started:?}") };
     let warnings = config.warnings;
     for key in ["dbpassword", "unrelated"] {
-        let about = |text: &&String| text.contains(&format!("{key} is left out"));
+        let about = |text: &&String| text.contains(&format!("left out {key}: "));
         assert_eq!(warnings.iter().filter(about).count(), 1, "{warnings:?}");
     }
     let started = written(content, &[("NC_dbpassword", "x")]);

@@ -8,8 +8,7 @@ use super::{
 };
 use crate::{
     client::redis::{RedisClient, RedisTimeouts},
-    doctor::{CheckFinding, CheckId},
-    doctor::{CheckRun, LIMIT},
+    doctor::{CheckFinding, CheckId, CheckRun, LIMIT},
 };
 use std::time::Duration;
 

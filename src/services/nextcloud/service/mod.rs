@@ -94,7 +94,9 @@ impl NextcloudService {
         report: &mut SettingsReport,
     ) -> Result<Self, ConfigError> {
         let ServiceConfigRequest { file, glob, layers, environment, exists } = *request;
-        let file = config::read(&ConfigFileRequest { path: file, glob, environment, exists })?;
+        let interpreter = config::interpreter::choose(layers, &environment.merged())?;
+        let request = ConfigFileRequest { path: file, glob, environment, exists };
+        let file = config::read(&request, &*interpreter)?;
         let settings = crate::services::nextcloud::settings::read_settings(layers, file, report)?;
         Ok(Self { settings, feed: NextcloudEventSource::Redis })
     }

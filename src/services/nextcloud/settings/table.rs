@@ -87,6 +87,23 @@ pub const NEXTCLOUD_SECRET: Setting = login(Setting::text(
 .secret()
 .without_flag()
 .file_keys("`secret`");
+/// Whether PHP may be asked for values of config.php.
+pub const CONFIG_PHP: Setting = connection(Setting::text(
+    "config-php",
+    "CONFIG_PHP",
+    "auto|never",
+    "never: don't ask PHP for values of config.php that the daemon can't evaluate",
+))
+.without_flag()
+.default("auto");
+/// The PHP interpreter to ask.
+pub const PHP_BINARY: Setting = connection(Setting::file(
+    "php-binary",
+    "PHP_BINARY",
+    "PHP command-line interpreter to ask for such values",
+))
+.without_flag()
+.described_default("php in PATH");
 /// Methods that decide logins.
 pub const AUTH: Setting = login(Setting::text(
     "auth",
@@ -185,6 +202,8 @@ pub const NEXTCLOUD_SETTINGS: &[Setting] = &[
     USER_AGENT,
     COMPAT_VERSION,
     NEXTCLOUD_SECRET,
+    CONFIG_PHP,
+    PHP_BINARY,
     AUTH,
     REAUTH_INTERVAL,
     TOKEN_CHECK_RATE,

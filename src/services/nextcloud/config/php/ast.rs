@@ -1,15 +1,32 @@
-//! What a PHP file says, as far as this reader tells things apart.
+//! The syntax tree of the PHP that this reader evaluates; everything else is [`Opaque`] code.
 //!
 //! Chains (`a . b . c`, `$a['x']['y']`) are lists, not nested pairs, so that the height of a tree
 //! never exceeds the parser's bounded depth, whatever the file looks like.
 
-use super::value::Value;
+use super::{
+    effects::{CodeEffects, DeclaredCode},
+    value::Value,
+};
+
+/// A parsed file.
+#[derive(Debug)]
+pub(super) struct Program {
+    pub(super) statements: Vec<Statement>,
+    pub(super) declared: DeclaredCode,
+}
 
 /// An expression and the line it begins on.
 #[derive(Debug)]
 pub(super) struct Expr {
     pub(super) line: u32,
     pub(super) node: Node,
+}
+
+/// Code that is not evaluated: why, and what it may change.
+#[derive(Debug)]
+pub(super) struct Opaque {
+    pub(super) why: &'static str,
+    pub(super) effects: CodeEffects,
 }
 
 #[derive(Debug)]
@@ -20,10 +37,10 @@ pub(super) enum Node {
     Interpolated(Vec<Expr>),
     Array(Vec<Element>),
     Variable(String),
-    /// `base['x']->y(…)`: accesses applied in turn.
-    Access(Box<Expr>, Vec<Access>),
+    /// `base['x'][0]`; none stands for `[]`.
+    Index(Box<Expr>, Vec<Option<Expr>>),
     /// A call of a function by its name, in lower case.
-    Call(String, Vec<Argument>),
+    Call(String, Vec<Expr>),
     Constant(String),
     /// `Class::NAME` or `Class::$name`, the name then with its `$`.
     ClassMember {
@@ -31,7 +48,6 @@ pub(super) enum Node {
         name: String,
     },
     Prefix(Prefix, Box<Expr>),
-    Cast(Cast, Box<Expr>),
     /// `first op right op right …`, to be applied from left to right.
     Chain(Box<Expr>, Vec<Step>),
     Assign {
@@ -39,8 +55,6 @@ pub(super) enum Node {
         operator: Option<Binary>,
         value: Box<Expr>,
     },
-    /// `&$x`: may be changed through another name from here on.
-    Reference(Box<Expr>),
     Isset(Vec<Expr>),
     Empty(Box<Expr>),
     Include {
@@ -50,8 +64,7 @@ pub(super) enum Node {
     },
     /// `exit`, `die`.
     Exit,
-    /// PHP that this reader does not evaluate; the words say so.
-    Unsupported(&'static str),
+    Opaque(Opaque),
 }
 
 /// `key => value`, `value`, `...value` in an array.
@@ -63,40 +76,16 @@ pub(super) struct Element {
     pub(super) spread: bool,
 }
 
-#[derive(Debug)]
-pub(super) struct Argument {
-    pub(super) value: Expr,
-    pub(super) spread: bool,
-}
-
-#[derive(Debug)]
-pub(super) enum Access {
-    /// `[key]`
-    Index(Expr),
-    /// `[]`
-    Append,
-    /// A property, a method, a call of a value: objects have no value here.
-    Object,
-}
-
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Prefix {
     Not,
     Minus,
-    Plus,
-    Complement,
     Silence,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Cast {
-    Int,
-    Float,
-    Bool,
-    String,
-    Array,
-    Object,
-    Null,
+    ToInt,
+    ToBool,
+    ToString,
+    /// Another sign or cast: its value is not evaluated.
+    Other,
 }
 
 #[derive(Debug)]
@@ -109,31 +98,22 @@ pub(super) enum Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Binary {
     Or,
-    Xor,
     And,
     Coalesce,
-    BitOr,
-    BitXor,
-    BitAnd,
     Equal,
     NotEqual,
     Identical,
     NotIdentical,
-    Spaceship,
     Less,
     LessEqual,
     Greater,
     GreaterEqual,
     Concat,
-    ShiftLeft,
-    ShiftRight,
     Add,
     Subtract,
     Multiply,
-    Divide,
-    Modulo,
-    Power,
-    InstanceOf,
+    /// An operator whose value is not evaluated.
+    Other,
 }
 
 #[derive(Debug)]
@@ -142,32 +122,13 @@ pub(super) enum Statement {
     Block(Vec<Statement>),
     /// Conditions with their bodies; the last may be `else`.
     If(Vec<Branch>),
-    Foreach {
-        line: u32,
-        subject: Expr,
-        key: Option<Expr>,
-        value: Expr,
-        body: Vec<Statement>,
-    },
-    Switch {
-        subject: Expr,
-        cases: Vec<Branch>,
-    },
-    /// `while`, `do`, `for`: what they assign is not known afterwards.
-    Loop {
-        line: u32,
-        body: Vec<Statement>,
-    },
     Return(Option<Expr>),
-    /// `break`, `continue`, with the number of loops to leave.
-    Break(u32),
-    Continue(u32),
     Unset(Vec<Expr>),
     Const(String, Expr),
-    Nothing,
+    Opaque(u32, Opaque),
 }
 
-/// A body and the condition for it; `else` and `default` have none.
+/// A body and the condition for it; `else` has none.
 #[derive(Debug)]
 pub(super) struct Branch {
     pub(super) condition: Option<Expr>,

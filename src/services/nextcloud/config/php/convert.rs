@@ -1,32 +1,13 @@
-//! PHP's conversions and comparisons (<https://www.php.net/manual/en/types.comparisons.php>).
+//! PHP's conversions and comparisons (<https://www.php.net/manual/en/types.comparisons.php>), as far
+//! as no setting of PHP has a say in them.
 
 use super::{array::Array, value::Value};
-use std::cmp::Ordering;
 
-/// What arithmetic works on.
+/// What a numeric string is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Number {
     Int(i64),
     Float(f64),
-}
-
-impl Number {
-    #[expect(clippy::cast_precision_loss, reason = "PHP's own conversion")]
-    pub(super) fn as_f64(self) -> f64 {
-        match self {
-            Self::Int(int) => int as f64,
-            Self::Float(float) => float,
-        }
-    }
-}
-
-impl From<Number> for Value {
-    fn from(number: Number) -> Self {
-        match number {
-            Number::Int(int) => Self::Int(int),
-            Number::Float(float) => Self::Float(float),
-        }
-    }
 }
 
 const BLANK: [char; 6] = [' ', '\t', '\n', '\r', '\x0b', '\x0c'];
@@ -35,12 +16,6 @@ const BLANK: [char; 6] = [' ', '\t', '\n', '\r', '\x0b', '\x0c'];
 pub(super) fn numeric(text: &str) -> Option<Number> {
     let text = text.trim_matches(BLANK);
     (leading(text) == text.len()).then(|| parse(text)).flatten()
-}
-
-/// The number that a string begins with, as casts take it: `'12abc'` is 12, `'abc'` is 0.
-pub(super) fn leading_number(text: &str) -> Number {
-    let text = text.trim_start_matches(BLANK);
-    text.get(..leading(text)).and_then(parse).unwrap_or(Number::Int(0))
 }
 
 fn parse(text: &str) -> Option<Number> {
@@ -72,45 +47,27 @@ fn leading(text: &str) -> usize {
     end
 }
 
-/// What arithmetic makes of a value; none where PHP throws or warns.
-pub(super) fn number(value: &Value) -> Option<Number> {
+/// `(int)`; none where the number is too large for it.
+pub(super) fn to_int(value: &Value) -> Option<i64> {
     match value {
-        Value::Null => Some(Number::Int(0)),
-        Value::Bool(bool) => Some(Number::Int(i64::from(*bool))),
-        Value::Int(int) => Some(Number::Int(*int)),
-        Value::Float(float) => Some(Number::Float(*float)),
-        Value::String(text) => numeric(text),
+        Value::Null => Some(0),
+        Value::Bool(bool) => Some(i64::from(*bool)),
+        Value::Int(int) => Some(*int),
+        Value::Float(float) => whole(float.trunc()),
+        Value::String(text) => {
+            let text = text.trim_start_matches(BLANK);
+            match text.get(..leading(text)).filter(|text| !text.is_empty()).map(parse) {
+                None => Some(0),
+                Some(Some(Number::Int(int))) => Some(int),
+                Some(Some(Number::Float(float))) => whole(float.trunc()),
+                Some(None) => None,
+            }
+        }
         Value::Array(_) => None,
     }
 }
 
-/// `(int)`
-pub(super) fn to_int(value: &Value) -> i64 {
-    match value {
-        Value::String(text) => truncate(leading_number(text)),
-        Value::Array(array) => i64::from(!array.is_empty()),
-        other => truncate(number(other).unwrap_or(Number::Int(0))),
-    }
-}
-
-/// `(float)`
-pub(super) fn to_float(value: &Value) -> f64 {
-    match value {
-        Value::String(text) => leading_number(text).as_f64(),
-        Value::Float(float) => *float,
-        other => Number::Int(to_int(other)).as_f64(),
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and that is enough here")]
-fn truncate(number: Number) -> i64 {
-    match number {
-        Number::Int(int) => int,
-        Number::Float(float) => float as i64,
-    }
-}
-
-/// `(string)`; none for arrays.
+/// `(string)`; none for arrays, and for floats whose digits depend on PHP's settings.
 pub(super) fn to_text(value: &Value) -> Option<String> {
     match value {
         Value::Null => Some(String::new()),
@@ -127,83 +84,77 @@ pub(super) fn whole(float: f64) -> Option<i64> {
     (float.fract() == 0.0 && float.abs() <= WHOLE_LIMIT).then_some(float as i64)
 }
 
-/// A float as PHP 8 prints it: the shortest digits that read back, `1.0E+25` beyond 15 digits.
-pub(super) fn float_text(float: f64) -> String {
-    if float.is_nan() {
-        return "NAN".into();
-    }
-    if float.is_infinite() {
-        return if float > 0.0 { "INF".into() } else { "-INF".into() };
-    }
+/// A float as PHP prints it; none where it has more digits than PHP's `precision` may show.
+pub(super) fn float_text(float: f64) -> Option<String> {
+    const DIGITS: usize = 14;
     let size = float.abs();
-    if size == 0.0 || (1e-4..1e15).contains(&size) {
-        return float.to_string();
+    if size != 0.0 && !(1e-4..1e14).contains(&size) {
+        return None;
     }
-    let text = format!("{float:E}");
-    let (digits, exponent) = text.split_once('E').unwrap_or((&text, "0"));
-    let dot = if digits.contains('.') { "" } else { ".0" };
-    let plus = if exponent.starts_with('-') { "" } else { "+" };
-    format!("{digits}{dot}E{plus}{exponent}")
+    let text = float.to_string();
+    let digits = text.trim_start_matches(['-', '0', '.']).bytes();
+    (digits.filter(u8::is_ascii_digit).count() <= DIGITS).then_some(text)
 }
 
-/// `==`; none where an array holds something unknown.
+/// `==`; none where it is not known.
 pub(super) fn equal(left: &Value, right: &Value) -> Option<bool> {
-    use Value::{Array, Bool, Null, String};
+    use Value::{Array, Bool, Float, Int, Null, String};
     match (left, right) {
-        (Bool(_), _) | (_, Bool(_)) => Some(left.as_bool() == right.as_bool()),
-        (Array(left), Array(right)) => {
-            all_match(left, right.entries.len(), |key| right.entries.get(key), equal)
-        }
         (Null, String(text)) | (String(text), Null) => Some(text.is_empty()),
-        (Null, _) | (_, Null) => Some(left.as_bool() == right.as_bool()),
-        (Array(_), _) | (_, Array(_)) => Some(false),
-        _ => Some(compare(left, right) == Some(Ordering::Equal)),
+        (Bool(_) | Null, _) | (_, Bool(_) | Null) => Some(left.truth()? == right.truth()?),
+        (Array(left), Array(right)) => same_elements(left, right, equal),
+        (Array(array), _) | (_, Array(array)) => is_certain(array).then_some(false),
+        (Int(left), Int(right)) => Some(left == right),
+        (String(left), String(right)) => match (numeric(left), numeric(right)) {
+            (Some(Number::Int(left)), Some(Number::Int(right))) => Some(left == right),
+            (Some(_), Some(_)) => (left == right).then_some(true),
+            _ => Some(left == right),
+        },
+        (Int(int), String(text)) | (String(text), Int(int)) => match numeric(text) {
+            Some(Number::Int(number)) => Some(*int == number),
+            Some(Number::Float(_)) => None,
+            None => Some(int.to_string() == *text),
+        },
+        (Float(_), _) | (_, Float(_)) => None,
     }
 }
 
-/// `===`; none where an array holds something unknown.
+/// `===`; none where it is not known.
 pub(super) fn identical(left: &Value, right: &Value) -> Option<bool> {
     match (left, right) {
         (Value::Array(left), Value::Array(right)) => {
+            if left.known().is_err() || right.known().is_err() {
+                return None;
+            }
             if !left.entries.keys().eq(right.entries.keys()) {
                 return Some(false);
             }
-            all_match(left, right.entries.len(), |key| right.entries.get(key), identical)
+            same_elements(left, right, identical)
         }
+        (Value::Array(array), _) | (_, Value::Array(array)) => is_certain(array).then_some(false),
         _ => Some(left == right),
     }
 }
 
-fn all_match<'a>(
+/// Whether this is an array for certain: of one that was only in doubt, nothing is known.
+fn is_certain(array: &Array) -> bool {
+    array.is_empty() || array.iter().next().is_some()
+}
+
+fn same_elements(
     left: &Array,
-    size: usize,
-    find: impl Fn(&super::array::Key) -> Option<&'a super::array::Entry>,
+    right: &Array,
     same: fn(&Value, &Value) -> Option<bool>,
 ) -> Option<bool> {
-    if left.entries.len() != size {
+    let (known, other) = (left.known().ok()?, right.known().ok()?);
+    if known.len() != other.len() {
         return Some(false);
     }
-    for (key, entry) in &left.entries {
-        let Some(other) = find(key) else { return Some(false) };
-        if !same(entry.held.as_ref().ok()?, other.held.as_ref().ok()?)? {
+    for (key, value) in known {
+        let Some(entry) = right.entries.get(key) else { return Some(false) };
+        if !same(value, entry.held.as_ref().ok()?)? {
             return Some(false);
         }
     }
     Some(true)
-}
-
-/// `<=>`; none for arrays and for numbers that do not compare.
-pub(super) fn compare(left: &Value, right: &Value) -> Option<Ordering> {
-    use Value::{Array, Bool, Null, String};
-    match (left, right) {
-        (Array(_), _) | (_, Array(_)) => None,
-        (Null, String(text)) => Some("".cmp(text)),
-        (String(text), Null) => Some(text.as_str().cmp("")),
-        (Null | Bool(_), _) | (_, Null | Bool(_)) => Some(left.as_bool().cmp(&right.as_bool())),
-        _ => match (number(left), number(right)) {
-            (Some(Number::Int(left)), Some(Number::Int(right))) => Some(left.cmp(&right)),
-            (Some(left), Some(right)) => left.as_f64().partial_cmp(&right.as_f64()),
-            _ => Some(to_text(left)?.cmp(&to_text(right)?)),
-        },
-    }
 }

@@ -17,6 +17,15 @@ pub enum PhpError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Something holds the exclusive lock.
+    #[error(
+        "{} has been locked for 10 s by a program that writes it; find it with \
+         `fuser -v` on the file", path.display()
+    )]
+    Locked {
+        /// The file asked for.
+        path: PathBuf,
+    },
     /// The file is larger than any configuration is.
     #[error("{} is larger than {limit} bytes: is it really Nextcloud's config.php?", path.display())]
     TooLarge {
@@ -45,4 +54,11 @@ pub enum PhpError {
         /// The file asked for.
         path: PathBuf,
     },
+}
+
+impl PhpError {
+    /// Whether PHP itself may make more of the file.
+    pub fn may_ask_php(&self) -> bool {
+        matches!(self, Self::Syntax { .. } | Self::TooMuchWork { .. } | Self::NoConfig { .. })
+    }
 }

@@ -2,7 +2,8 @@
 
 use super::{
     array::Key,
-    ast::{Access, Expr, Node},
+    ast::{Expr, Node, Opaque},
+    effects::CodeEffects,
     escape::unescape,
     lexer::{self, Fault},
     parser,
@@ -95,11 +96,11 @@ impl<'a> Scanner<'a> {
             return parser::code(code, line, self.depth);
         }
         let named = lexer::name_length(code) == code.len();
-        let node = if named {
-            Node::Variable(code.to_owned())
-        } else {
-            Node::Unsupported("variable variables are not evaluated")
-        };
+        if named {
+            return Ok(Expr { line, node: Node::Variable(code.to_owned()) });
+        }
+        let why = "variable variables are not evaluated";
+        let node = Node::Opaque(Opaque { why, effects: CodeEffects::everything() });
         Ok(Expr { line, node })
     }
 
@@ -109,15 +110,19 @@ impl<'a> Scanner<'a> {
         let length = self.name(1);
         let name = self.skip(length + 1).trim_start_matches('$');
         let base = Expr { line, node: Node::Variable(name.to_owned()) };
-        let access = if self.rest.starts_with('[') {
-            Access::Index(self.simple_key()?)
-        } else if self.rest.starts_with("->") && self.name(2) > 0 {
-            self.skip(2 + self.name(2));
-            Access::Object
-        } else {
-            return Ok(base);
-        };
-        Ok(Expr { line, node: Node::Access(Box::new(base), vec![access]) })
+        if self.rest.starts_with('[') {
+            let key = self.simple_key()?;
+            return Ok(Expr { line, node: Node::Index(Box::new(base), vec![Some(key)]) });
+        }
+        let arrow = ["->", "?->"].into_iter().find(|arrow| self.rest.starts_with(arrow));
+        let member = arrow.map_or(0, |arrow| self.name(arrow.len()));
+        if let Some(arrow) = arrow.filter(|_| member > 0) {
+            self.skip(arrow.len() + member);
+            let why = "objects are not evaluated";
+            let node = Node::Opaque(Opaque { why, effects: CodeEffects::default() });
+            return Ok(Expr { line, node });
+        }
+        Ok(base)
     }
 
     /// `[0]`, `[-1]`, `[word]`, `[$variable]`.

@@ -1,7 +1,7 @@
 //! From files to values: the main file, `*.config.php` beside it, and what was left out.
 
 use super::{
-    array::{Array, Key, UNNAMED},
+    array::{Array, UNNAMED},
     error::PhpError,
     evaluate::Evaluator,
     files::{Disk, Files, MAX_FILE},
@@ -9,7 +9,12 @@ use super::{
     source::{self, Source},
     value::{Evaluated, Place, Value},
 };
-use std::{collections::BTreeMap, ffi::OsStr, io::ErrorKind, path::Path};
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 /// What a `config.php` may look at besides itself.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +69,34 @@ impl Loaded {
             skipped.key == UNNAMED || skipped.key.strip_prefix(key).is_some_and(below)
         })
     }
+
+    /// Takes over what PHP made of the files. Names the keys that were known, and otherwise.
+    pub fn take_answer(&mut self, answer: Array) -> Vec<String> {
+        let mut own = std::mem::take(self);
+        let mut php = Self::from(answer);
+        let certain = |own: &Self, key: &str| own.skipped(key).next().is_none();
+        let mut differing = Vec::new();
+        for (key, located) in &mut php.values {
+            match own.values.remove(key) {
+                Some(known) if known.value == located.value => *located = known,
+                Some(_) if certain(&own, key) => differing.push(key.clone()),
+                _ => {}
+            }
+        }
+        let gone = own.values.keys().filter(|key| certain(&own, key));
+        differing.extend(gone.cloned());
+        *self = php;
+        differing
+    }
+}
+
+/// The files that Nextcloud merges: the main one, and with `glob` those beside it.
+pub fn merged_files(path: &Path, glob: bool) -> Vec<PathBuf> {
+    let mut files = vec![path.to_owned()];
+    if glob {
+        files.extend(beside(&Disk, path).iter().map(|name| path.with_file_name(name)));
+    }
+    files
 }
 
 /// Reads a `config.php` from the file system.
@@ -83,11 +116,11 @@ pub(super) fn read_from(
     if config.is_none() && !options.glob {
         return Err(PhpError::NoConfig { path: path.to_owned() });
     }
-    let mut merged = array(config, &main);
-    for name in if options.glob { beside(files, &main) } else { Vec::new() } {
+    let mut merged = array(config);
+    for name in if options.glob { beside(files, path) } else { Vec::new() } {
         let source = open(files, &main.shown.with_file_name(name))?;
         let config = run(files, &mut evaluator, source.clone())?;
-        merged.merge(array(config, &source));
+        merged.merge(array(config));
     }
     Ok(Loaded::from(merged))
 }
@@ -107,12 +140,13 @@ fn run(
     let path = source.shown.to_path_buf();
     let bytes = files.read(&source.real, MAX_FILE).map_err(|error| match error.kind() {
         ErrorKind::FileTooLarge => PhpError::TooLarge { path, limit: MAX_FILE },
+        ErrorKind::WouldBlock => PhpError::Locked { path },
         _ => PhpError::Read { path, source: error },
     })?;
     let text = source::decode(&bytes);
-    let statements = parser::file(&text, 0)
+    let program = parser::file(&text, 0)
         .map_err(|fault| PhpError::Syntax { at: source.place(fault.line), what: fault.what })?;
-    let outcome = evaluator.run(source, &statements);
+    let outcome = evaluator.run(source, program);
     match outcome.exhausted {
         Some(at) => Err(PhpError::TooMuchWork { at }),
         None => Ok(outcome.config),
@@ -120,26 +154,22 @@ fn run(
 }
 
 /// What Nextcloud merges: arrays alone. Something unknown is kept as a hole of its own.
-fn array(config: Option<Evaluated>, source: &Source) -> Array {
+fn array(config: Option<Evaluated>) -> Array {
     match config {
         Some(Ok(Value::Array(array))) => array,
-        Some(Err(unknown)) => {
-            let mut array = Array::default();
-            array.set(Some(Key::unnamed()), Err(unknown), source.place(1));
-            array
-        }
+        Some(Err(unknown)) => Array::unknown(unknown),
         None | Some(Ok(_)) => Array::default(),
     }
 }
 
 /// The names of the `*.config.php` beside the main file, in the order in which Nextcloud merges
 /// them.
-fn beside(files: &dyn Files, main: &Source) -> Vec<String> {
-    let mut names = files.names(main.shown.parent().unwrap_or(Path::new("")));
+fn beside(files: &dyn Files, main: &Path) -> Vec<String> {
+    let mut names = files.names(main.parent().unwrap_or(Path::new("")));
     names.retain(|name| {
         name.ends_with(".config.php")
             && !name.starts_with('.')
-            && main.shown.file_name() != Some(OsStr::new(name))
+            && main.file_name() != Some(OsStr::new(name))
     });
     names.sort_by(|a, b| order::natural(a, b).then_with(|| a.cmp(b)));
     names
@@ -167,5 +197,9 @@ fn report(array: &Array, prefix: &str, skipped: &mut Vec<Skipped>) {
             Ok(_) => {}
             Err(unknown) => skipped.push(Skipped { key, at: unknown.at.clone(), why: unknown.why }),
         }
+    }
+    if let Some(unknown) = &array.open {
+        let key = format!("{prefix}{UNNAMED}");
+        skipped.push(Skipped { key, at: unknown.at.clone(), why: unknown.why });
     }
 }

@@ -6,7 +6,9 @@
 
 mod array;
 mod ast;
+mod constants;
 mod convert;
+mod effects;
 mod error;
 mod escape;
 mod evaluate;
@@ -25,5 +27,5 @@ mod value;
 
 pub use array::{Array, Key};
 pub use error::PhpError;
-pub use load::{Loaded, Located, ReadOptions, Skipped, read};
+pub use load::{Loaded, Located, ReadOptions, Skipped, merged_files, read};
 pub use value::{Place, Value};

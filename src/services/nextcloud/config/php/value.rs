@@ -28,8 +28,20 @@ pub enum Value {
 pub struct Place {
     /// The file.
     pub file: Arc<Path>,
-    /// The line, from 1.
+    /// The line, from 1; 0 where PHP evaluated the file.
     pub line: u32,
+}
+
+impl Place {
+    /// A file that PHP evaluated.
+    pub(super) fn by_php(file: &Path) -> Self {
+        Self { file: file.into(), line: 0 }
+    }
+
+    /// Whether PHP evaluated the file.
+    pub fn is_by_php(&self) -> bool {
+        self.line == 0
+    }
 }
 
 /// Why an expression has no known value, and where it stands.
@@ -71,14 +83,14 @@ impl Value {
         self.as_array().into_iter().flat_map(Array::iter)
     }
 
-    /// The text as PHP's `(string)` gives it; none for null and arrays.
+    /// The text as PHP's `(string)` gives it; none for null, arrays and long floats.
     pub fn as_str(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Null | Self::Array(_) => None,
             Self::Bool(true) => Some("1".into()),
             Self::Bool(false) => Some("".into()),
             Self::Int(int) => Some(int.to_string().into()),
-            Self::Float(float) => Some(convert::float_text(*float).into()),
+            Self::Float(float) => convert::float_text(*float).map(Into::into),
             Self::String(text) => Some(text.as_str().into()),
         }
     }
@@ -106,7 +118,16 @@ impl Value {
             Self::Int(int) => *int != 0,
             Self::Float(float) => *float != 0.0,
             Self::String(text) => !text.is_empty() && text != "0",
-            Self::Array(array) => !array.entries.is_empty(),
+            Self::Array(array) => !array.is_empty(),
+        }
+    }
+
+    /// As [`Self::as_bool`]; none for an array that may be empty.
+    pub(super) fn truth(&self) -> Option<bool> {
+        match self {
+            Self::Array(array) if array.is_empty() => Some(false),
+            Self::Array(array) => array.iter().next().map(|_| true),
+            other => Some(other.as_bool()),
         }
     }
 
@@ -125,7 +146,10 @@ impl Value {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} line {}", self.file.display(), self.line)
+        match self.line {
+            0 => write!(f, "{}, evaluated by PHP", self.file.display()),
+            line => write!(f, "{} line {line}", self.file.display()),
+        }
     }
 }
 
@@ -181,7 +205,7 @@ mod tests {
         assert_eq!(Value::from("6379").as_i64(), Some(6379));
         assert_eq!(Value::from("12abc").as_i64(), None);
         assert_eq!(Value::Float(1.5e3).as_str().as_deref(), Some("1500"));
-        assert_eq!(Value::Float(1e25).as_str().as_deref(), Some("1.0E+25"));
+        assert_eq!(Value::Float(1e25).as_str(), None);
         assert_eq!(Value::Float(0.1).as_str().as_deref(), Some("0.1"));
         assert!(Value::from("false").as_bool() && !Value::from("0").as_bool());
     }

@@ -1,7 +1,9 @@
 //! Checks that all clocks agree: logins depend on ages in seconds.
 
-use crate::doctor::{CheckFinding, CheckId};
-use crate::services::nextcloud::doctor::target::NextcloudCheckContext;
+use crate::{
+    doctor::{CheckFinding, CheckId},
+    services::nextcloud::doctor::target::NextcloudCheckContext,
+};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// A larger difference in milliseconds is a hint.

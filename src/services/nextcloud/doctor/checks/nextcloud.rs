@@ -1,10 +1,12 @@
 //! Checks that Nextcloud answers over HTTP.
 
 use super::clock::{ClockReading, since_1970};
-use crate::doctor::{CheckFinding, CheckId, CheckOutcome};
-use crate::services::nextcloud::{
-    doctor::target::{NextcloudCheckContext, NextcloudTarget},
-    http::{NextcloudClientSettings, NextcloudError, NextcloudStatus, NextcloudSurvey},
+use crate::{
+    doctor::{CheckFinding, CheckId, CheckOutcome},
+    services::nextcloud::{
+        doctor::target::{NextcloudCheckContext, NextcloudTarget},
+        http::{NextcloudClientSettings, NextcloudError, NextcloudStatus, NextcloudSurvey},
+    },
 };
 use std::time::{Duration, UNIX_EPOCH};
 

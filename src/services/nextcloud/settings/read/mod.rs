@@ -18,6 +18,7 @@ pub fn read_settings(
     file: ConfigFileLayer,
     report: &mut SettingsReport,
 ) -> Result<NextcloudServiceSettings, ConfigError> {
+    super::php::report_php(layers, report)?;
     report.warnings.extend(file.warnings);
     let database = database::database(layers, file.engine, file.prefix, report)?;
     let redis = redis(layers, file.redis, report)?;

@@ -1,132 +1,125 @@
-//! Calls of functions, and constants.
+//! Calls of functions, constants, and looking at variables.
 
-use super::{Evaluator, work};
+use super::{Evaluator, store::Step, work};
 use crate::services::nextcloud::config::php::{
-    array::{Array, Key},
-    ast::Argument,
-    functions,
-    functions::constants,
-    source,
+    array::Key,
+    ast::{Expr, Node},
+    constants, effects, functions, source,
     value::{Evaluated, Unknown, Value},
 };
 use std::{
-    io::{self, ErrorKind},
-    path::Path,
+    borrow::Cow,
+    io::ErrorKind,
+    path::{Path, PathBuf},
 };
+
+/// Variables that Nextcloud has where it includes config.php.
+const OF_NEXTCLOUD: &[&str] = &["this", "configFiles", "extra", "file", "filePointer"];
+
+const CHANGED: &str = "code that is not evaluated may have changed the environment or files";
 
 impl Evaluator<'_> {
     /// The value of `name(arguments)`.
-    pub(super) fn call(&mut self, name: &str, arguments: &[Argument], line: u32) -> Evaluated {
-        match name {
-            "define" => return self.define_call(arguments, line),
-            "array_map" => return self.array_map(arguments, line),
-            _ => {}
+    pub(super) fn call(&mut self, name: &str, arguments: &[Expr], line: u32) -> Evaluated {
+        let mut values: Vec<Evaluated> =
+            arguments.iter().map(|argument| self.evaluate(argument)).collect();
+        if name == "define" {
+            let [Ok(Value::String(constant)), _] = values.as_slice() else {
+                self.outside.get_or_insert(Unknown { why: CHANGED, at: self.source.place(line) });
+                return Err(self.unknown("this define() is not evaluated", line));
+            };
+            let constant = constant.clone();
+            self.define(&constant, values.pop().unwrap_or(Ok(Value::Null)));
+            return Ok(Value::Bool(true));
         }
-        let arguments = self.arguments(arguments)?;
-        if name.starts_with("file_") || name.starts_with("is_") || name == "realpath" {
+        let callback = match name {
+            "array_map" => values.first(),
+            "array_filter" => values.get(1),
+            _ => None,
+        };
+        if !effects_free(name) || !callback.is_none_or(is_pure_callback) {
+            let unknown =
+                self.unknown("it calls a function that this reader does not evaluate", line);
+            arguments.iter().for_each(|argument| self.lose_argument(argument, &unknown));
+            self.lose_by_call(name, &unknown);
+            return Err(unknown);
+        }
+        self.known_call(name, values, line)
+    }
+
+    /// A function that changes nothing.
+    fn known_call(&mut self, name: &str, values: Vec<Evaluated>, line: u32) -> Evaluated {
+        if let Some(merged) = functions::merging(name, &values) {
+            let merged = merged.map_err(|why| self.unknown(why, line))?;
+            return self.paid(Value::Array(merged), line);
+        }
+        if functions::looks_outside(name) {
+            self.unchanged(line)?;
             self.spend(work::FILE, line)?;
         }
-        if let Some(value) = self.contextual(name, &arguments, line) {
+        let values = values.into_iter().collect::<Result<Vec<_>, _>>()?;
+        if let Some(value) = self.contextual(name, &values, line) {
             return value;
         }
-        self.pure(name, &arguments, line)
+        let at = self.source.place(line);
+        let value = functions::call(name, &values, &at).map_err(|why| self.unknown(why, line))?;
+        self.paid(value, line)
     }
 
-    /// A function that depends on nothing but its arguments.
-    fn pure(&mut self, name: &str, arguments: &[Value], line: u32) -> Evaluated {
-        let place = self.source.place(line);
-        match functions::call(name, arguments, &place) {
-            Some(Ok(value)) => {
-                let weight = work::weight(&value).unwrap_or(1);
-                self.spend(weight, line).map(|()| value)
-            }
-            Some(Err(why)) => Err(self.unknown(why, line)),
-            None => Err(self.unknown("it calls a function that this reader does not know", line)),
-        }
+    fn paid(&mut self, value: Value, line: u32) -> Evaluated {
+        self.spend(work::weight(&value).unwrap_or(1), line).map(|()| value)
     }
 
-    fn arguments(&mut self, arguments: &[Argument]) -> Result<Vec<Value>, Unknown> {
-        let mut values = Vec::new();
-        for argument in arguments {
-            match self.evaluate(&argument.value)? {
-                Value::Array(array) if argument.spread => {
-                    for (_, entry) in array.entries {
-                        values.push(entry.held?);
-                    }
-                }
-                value => values.push(value),
-            }
+    /// Fails where the environment, constants and files may have changed.
+    fn unchanged(&self, line: u32) -> Result<(), Unknown> {
+        match self.outside {
+            Some(_) => Err(self.unknown(CHANGED, line)),
+            None => Ok(()),
         }
-        Ok(values)
     }
 
     /// Functions that look at the environment, the files, the constants.
-    fn contextual(&mut self, name: &str, arguments: &[Value], line: u32) -> Option<Evaluated> {
-        let first = match arguments.first() {
-            None => String::new(),
-            Some(Value::Array(_)) => return None,
-            Some(value) => self.text(value, line).ok()?,
-        };
+    fn contextual(&mut self, name: &str, values: &[Value], line: u32) -> Option<Evaluated> {
+        let [Value::String(first)] = values else { return None };
+        let path = Path::new(first);
         Some(match name {
-            "getenv" if arguments.is_empty() => Ok(self.whole_environment(line)),
-            "getenv" => Ok(match self.environment.get(&first) {
+            "getenv" => Ok(match self.environment.get(first) {
                 Some(text) => Value::from(text.as_str()),
                 None => Value::Bool(false),
             }),
-            "constant" => self.constant(&first, line),
-            "defined" => match self.constant(&first, line) {
-                Ok(_) => Ok(Value::Bool(true)),
-                Err(unknown) => Err(unknown),
-            },
-            "file_get_contents" => self.file_get_contents(&first, line),
-            "file_exists" => {
-                let path = self.locate(&first);
-                Ok(Value::Bool(self.files.is_file(&path) || self.files.is_directory(&path)))
+            "constant" => self.constant(first, line),
+            "defined" => self.constant(first, line).map(|_| Value::Bool(true)),
+            "file_exists" | "is_file" | "is_readable" | "file_get_contents"
+                if !path.is_absolute() =>
+            {
+                Err(self.unknown("only files with a full path are read", line))
             }
-            "is_file" => Ok(Value::Bool(self.files.is_file(&self.locate(&first)))),
-            "is_dir" => Ok(Value::Bool(self.files.is_directory(&self.locate(&first)))),
-            "is_readable" => Ok(Value::Bool(self.is_readable(&self.locate(&first)))),
-            "realpath" => Ok(match self.files.real(&self.locate(&first)) {
-                Ok(path) => Value::from(&*path.to_string_lossy()),
-                Err(_) => Value::Bool(false),
-            }),
+            "file_get_contents" => self.file_get_contents(path, line),
+            "file_exists" => {
+                Ok(Value::Bool(self.files.is_file(path) || self.files.is_directory(path)))
+            }
+            "is_file" => Ok(Value::Bool(self.files.is_file(path))),
+            "is_readable" => Ok(Value::Bool(
+                self.files.is_directory(path)
+                    || match self.files.read(path, 0) {
+                        Ok(_) => true,
+                        Err(error) => error.kind() == ErrorKind::FileTooLarge,
+                    },
+            )),
             _ => return None,
         })
     }
 
-    fn is_readable(&self, path: &Path) -> bool {
-        let too_large = |error: io::Error| error.kind() == ErrorKind::FileTooLarge;
-        self.files.is_directory(path) || self.files.read(path, 0).map_or_else(too_large, |_| true)
-    }
-
-    fn whole_environment(&self, line: u32) -> Value {
-        let mut array = Array::default();
-        for (name, text) in self.environment {
-            let key = Key::from(name.as_str());
-            array.set(Some(key), Ok(Value::from(text.as_str())), self.source.place(line));
+    fn file_get_contents(&mut self, path: &Path, line: u32) -> Evaluated {
+        if !self.files.is_file(path) && !self.files.is_directory(path) {
+            let missing = self.files.real(path).is_err_and(|e| e.kind() == ErrorKind::NotFound);
+            if missing {
+                return Ok(Value::Bool(false));
+            }
         }
-        Value::Array(array)
-    }
-
-    fn file_get_contents(&mut self, path: &str, line: u32) -> Evaluated {
-        if path.contains("://") {
-            return Err(self.unknown("only local files are read", line));
-        }
-        let text = self.read_file(&self.locate(path), line)?;
+        let text = self.read_file(path, line)?;
         source::require_utf8(&text).map_err(|why| self.unknown(why, line))?;
         Ok(Value::String(text))
-    }
-
-    /// `define('X', value)`: an unknown value is kept as unknown.
-    fn define_call(&mut self, arguments: &[Argument], line: u32) -> Evaluated {
-        let [name, value, ..] = arguments else {
-            return Err(self.unknown("define() needs a name and a value", line));
-        };
-        let name = self.evaluate(&name.value)?;
-        let name = self.text(&name, line)?;
-        let value = self.evaluate(&value.value);
-        self.define(&name, value);
-        Ok(Value::Bool(true))
     }
 
     /// Sets a constant, unless it is set already.
@@ -136,20 +129,25 @@ impl Evaluator<'_> {
     }
 
     /// The value of a constant, magic ones included.
-    pub(super) fn constant(&mut self, name: &str, line: u32) -> Evaluated {
+    pub(super) fn named_constant(&mut self, name: &str, line: u32) -> Evaluated {
         match name.to_ascii_uppercase().as_str() {
-            "__DIR__" => return Ok(Value::from(&*self.source.directory().to_string_lossy())),
-            "__FILE__" => return Ok(Value::from(&*self.source.real.to_string_lossy())),
-            "__LINE__" => return Ok(Value::Int(i64::from(line))),
-            _ => {}
+            "__DIR__" => Ok(Value::from(&*self.source.directory().to_string_lossy())),
+            "__FILE__" => Ok(Value::from(&*self.source.real.to_string_lossy())),
+            "__LINE__" => Ok(Value::Int(i64::from(line))),
+            _ => self.constant(name, line),
+        }
+    }
+
+    fn constant(&mut self, name: &str, line: u32) -> Evaluated {
+        if let Some(value) = constants::global(name) {
+            return Ok(value);
         }
         if let Some(held) = self.constants.get(name) {
             let value = held.clone()?;
+            self.unchanged(line)?;
             return self.copy(&value, line);
         }
-        constants::global(name).ok_or_else(|| {
-            self.unknown("the value of this word is not known (should it be in quotes?)", line)
-        })
+        Err(self.unknown("the value of this word is not known (should it be in quotes?)", line))
     }
 
     /// `\PDO::MYSQL_ATTR_SSL_CA`, `\OC::$SERVERROOT`.
@@ -164,30 +162,145 @@ impl Evaluator<'_> {
     /// The directory above this one, where Nextcloud is unless it is told otherwise.
     fn server_root(&self) -> Option<Value> {
         let root = self.source.directory().parent()?;
-        self.files
-            .is_file(&root.join("lib/base.php"))
-            .then(|| Value::from(&*root.to_string_lossy()))
+        let there = self.files.is_file(&root.join("lib/base.php"));
+        there.then(|| Value::from(&*root.to_string_lossy()))
     }
 
-    /// `array_map('trim', $list)`: a known function on every element.
-    fn array_map(&mut self, arguments: &[Argument], line: u32) -> Evaluated {
-        let [function, list] = arguments else {
-            return Err(self.unknown("array_map() over several arrays is not evaluated", line));
-        };
-        let Value::String(function) = self.evaluate(&function.value)? else {
-            return Err(self.unknown("array_map() needs the name of a function here", line));
-        };
-        let Value::Array(list) = self.evaluate(&list.value)? else {
-            return Err(self.unknown("array_map() needs an array", line));
-        };
-        let mut mapped = Array::default();
-        for (key, entry) in list.entries {
-            let held = match entry.held {
-                Ok(value) => self.pure(&function.to_ascii_lowercase(), &[value], line),
-                unknown => unknown,
-            };
-            mapped.set(Some(key), held, entry.at);
+    /// Why a variable that was not written may have a value; none where it has none.
+    pub(super) fn store_error(&self, name: &str, line: u32) -> Option<Unknown> {
+        if name.starts_with('_') || name == "GLOBALS" || OF_NEXTCLOUD.contains(&name) {
+            let why = "it depends on Nextcloud or on PHP's settings";
+            return Some(self.unknown(why, line));
         }
-        Ok(Value::Array(mapped))
+        self.all_variables.clone()
     }
+
+    /// The value of an expression; none where it is a variable or element that is not there.
+    pub(super) fn quiet(&mut self, expr: &Expr) -> Result<Option<Value>, Unknown> {
+        let line = expr.line;
+        let (base, accesses) = match &expr.node {
+            Node::Variable(_) => (expr, [].as_slice()),
+            Node::Index(base, accesses) => (base.as_ref(), accesses.as_slice()),
+            _ => return self.evaluate(expr).map(Some),
+        };
+        let Node::Variable(name) = &base.node else {
+            let value = self.evaluate(base);
+            let path = self.path(accesses);
+            let value = value?;
+            let found = walk(&value, &path).map_err(|hole| self.hole(hole, line))?;
+            return found.map(|found| self.copy(&found, line)).transpose();
+        };
+        let path = self.path(accesses);
+        let copied = match self.variables.get(name) {
+            None => return self.store_error(name, line).map_or(Ok(None), Err),
+            Some(held) => match held.as_ref().map_err(|u| Hole::Stored(u.clone())) {
+                Ok(value) => match walk(value, &path) {
+                    Ok(None) => return Ok(None),
+                    Ok(Some(found)) => {
+                        if let Some(unknown) = in_doubt(&found) {
+                            return Err(unknown);
+                        }
+                        self.work.copy(&found, || self.source.place(line)).map_err(Hole::Here)
+                    }
+                    Err(hole) => Err(hole),
+                },
+                Err(hole) => Err(hole),
+            },
+        };
+        copied.map(Some).map_err(|hole| self.hole(hole, line))
+    }
+
+    fn hole(&self, hole: Hole, line: u32) -> Unknown {
+        match hole {
+            Hole::Stored(unknown) => unknown,
+            Hole::Here(why) => self.unknown(why, line),
+        }
+    }
+
+    /// As [`Self::quiet`], with PHP's null for what is not there.
+    pub(super) fn quiet_or_null(&mut self, expr: &Expr) -> Evaluated {
+        self.quiet(expr).map(|value| value.unwrap_or(Value::Null))
+    }
+
+    /// `isset(…)`
+    pub(super) fn isset(&mut self, targets: &[Expr]) -> Evaluated {
+        for target in targets {
+            if matches!(self.quiet(target)?, None | Some(Value::Null)) {
+                return Ok(Value::Bool(false));
+            }
+        }
+        Ok(Value::Bool(true))
+    }
+
+    /// A path as an `include` takes it; none where PHP's `include_path` decides.
+    pub(super) fn locate(&self, path: &str) -> Option<PathBuf> {
+        let path = Path::new(path);
+        let beside = self.source.directory().join(path);
+        if path.is_absolute() {
+            return Some(beside);
+        }
+        let dotted = path.starts_with(".") || path.starts_with("..");
+        let above = self.source.directory().parent()?.join(path);
+        let lone = self.files.is_file(&beside) && !self.files.is_file(&above);
+        (!dotted && lone).then_some(beside)
+    }
+}
+
+/// Whether a call of this function changes nothing besides what its callback does.
+pub(super) fn effects_free(name: &str) -> bool {
+    effects::is_pure(name) || matches!(name, "array_map" | "array_filter")
+}
+
+fn is_pure_callback(callback: &Evaluated) -> bool {
+    let name = callback.as_ref().ok().and_then(Value::as_str);
+    name.is_some_and(|name| effects::is_pure(&name.to_ascii_lowercase()))
+}
+
+/// Why an element cannot be looked at.
+enum Hole {
+    /// Something on the way is unknown.
+    Stored(Unknown),
+    /// This look itself is more than is evaluated.
+    Here(&'static str),
+}
+
+/// Why a value may be no array at all, or not there: nothing in it is known.
+fn in_doubt(value: &Value) -> Option<Unknown> {
+    let array = value.as_array().filter(|array| array.iter().next().is_none())?;
+    let first = array.entries.values().find_map(|entry| entry.held.as_ref().err());
+    array.open.as_ref().or(first).cloned()
+}
+
+/// The element at `path` below `value`, or the character of a string.
+fn walk<'v>(value: &'v Value, path: &[Step]) -> Result<Option<Cow<'v, Value>>, Hole> {
+    let mut value = value;
+    let mut steps = path.iter();
+    while let Some(step) = steps.next() {
+        let key = match step {
+            Step::Key(key) => key,
+            Step::Append => return Err(Hole::Here("`[]` has no value")),
+            Step::Any(unknown) => return Err(Hole::Stored(unknown.clone())),
+        };
+        value = match (value, key) {
+            (Value::Array(array), key) => match array.look(key).map_err(Hole::Stored)? {
+                None => return Ok(None),
+                Some(value) => value,
+            },
+            (Value::String(text), Key::Int(at))
+                if steps.as_slice().is_empty() && text.is_ascii() =>
+            {
+                return Ok(character(text, *at).map(Cow::Owned));
+            }
+            (Value::String(_), _) => return Err(Hole::Here("text stands for an array here")),
+            _ => return Ok(None),
+        };
+    }
+    Ok(Some(Cow::Borrowed(value)))
+}
+
+/// `$text[0]`, `$text[-1]`; none beyond the text.
+fn character(text: &str, at: i64) -> Option<Value> {
+    let at = if at < 0 { at.checked_add_unsigned(u64::try_from(text.len()).ok()?)? } else { at };
+    let at = usize::try_from(at).ok()?;
+    text.get(at..at.checked_add(1)?).map(Value::from)
 }

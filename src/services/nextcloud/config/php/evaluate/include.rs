@@ -1,6 +1,6 @@
 //! `include` and `require`: another file, in the same variables.
 
-use super::{Evaluator, Source, statement::Flow, work};
+use super::{Evaluator, Flow, Source, work};
 use crate::services::nextcloud::config::php::{
     ast::Expr,
     files::MAX_FILE,
@@ -9,31 +9,58 @@ use crate::services::nextcloud::config::php::{
 };
 use std::{
     io::{self, ErrorKind},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 /// How many files may include each other.
 const MAX_INCLUDES: usize = 8;
 
 impl Evaluator<'_> {
-    /// Runs another file; its value is what it returns, else 1.
+    /// Runs another file; its value is what it returns, else 1. A file that cannot be run may
+    /// change anything.
     pub(super) fn include(&mut self, path: &Expr, once: bool, must: bool) -> Evaluated {
-        let line = path.line;
-        let value = self.evaluate(path)?;
+        let value = self.evaluate(path);
+        let included = value.and_then(|value| self.include_file(&value, path.line, once, must));
+        if let Err(unknown) = &included {
+            self.lose_everything(unknown);
+            self.doubt.get_or_insert_with(|| unknown.clone());
+        }
+        included?
+    }
+
+    fn include_file(
+        &mut self,
+        path: &Value,
+        line: u32,
+        once: bool,
+        must: bool,
+    ) -> Result<Evaluated, Unknown> {
         self.spend(work::FILE, line)?;
-        let shown = self.locate(&self.text(&value, line)?);
-        let Ok(real) = self.files.real(&shown) else {
-            return if must { Err(self.unknown(NOT_FOUND, line)) } else { Ok(Value::Bool(false)) };
+        if self.outside.is_some() || self.doubt.is_some() {
+            return Err(self.unknown("whether this file is included is not known", line));
+        }
+        let text = self.text(path, line)?;
+        let why = "only PHP knows where this file is: write __DIR__ before its name";
+        let shown = match self.locate(&text) {
+            Some(shown) => shown,
+            None => return Err(self.unknown(why, line)),
+        };
+        let real = match self.files.real(&shown) {
+            Ok(real) => real,
+            Err(error) if !must && error.kind() == ErrorKind::NotFound => {
+                return Ok(Ok(Value::Bool(false)));
+            }
+            Err(error) => return Err(self.unknown(describe(&error), line)),
         };
         if once && self.included.contains(&real) {
-            return Ok(Value::Bool(true));
+            return Ok(Ok(Value::Bool(true)));
         }
         let text = self.read_file(&real, line)?;
         self.included.insert(real.clone());
         self.run_include(Source { shown: shown.into(), real }, &text, line)
     }
 
-    fn run_include(&mut self, source: Source, text: &str, line: u32) -> Evaluated {
+    fn run_include(&mut self, source: Source, text: &str, line: u32) -> Result<Evaluated, Unknown> {
         if self.includes >= MAX_INCLUDES {
             return Err(self.unknown("too many files include each other", line));
         }
@@ -43,18 +70,13 @@ impl Evaluator<'_> {
         })?;
         let outer = std::mem::replace(&mut self.source, source);
         self.includes += 1;
-        let flow = self.statements(&parsed);
+        let flow = self.program(parsed);
         self.includes -= 1;
         self.source = outer;
-        match flow {
+        Ok(match flow {
             Flow::Return(value) => value,
-            _ => Ok(Value::Int(1)),
-        }
-    }
-
-    /// A path as PHP takes it; relative ones start at the directory of the running file.
-    pub(super) fn locate(&self, path: &str) -> PathBuf {
-        self.source.directory().join(Path::new(path))
+            Flow::Next => Ok(Value::Int(1)),
+        })
     }
 
     /// The text of a file, paid for by its size.
@@ -68,11 +90,9 @@ impl Evaluator<'_> {
     }
 }
 
-const NOT_FOUND: &str = "the file that it reads does not exist";
-
 fn describe(error: &io::Error) -> &'static str {
     match error.kind() {
-        ErrorKind::NotFound => NOT_FOUND,
+        ErrorKind::NotFound => "the file that it reads does not exist",
         ErrorKind::PermissionDenied => {
             "the user who runs notify_push may not read the file that it reads"
         }

@@ -141,6 +141,11 @@ impl<'a> Lexer<'a> {
             });
             (echo || (word && ends)).then_some((at, echo))
         });
+        // Whether PHP takes this for a tag depends on its settings.
+        let text = opening.map_or(Some(rest), |(at, _)| rest.get(..at)).unwrap_or_default();
+        if text.contains("<?") {
+            tokens.push(Token { kind: Kind::Symbol, text: "<?", line: self.line });
+        }
         match opening {
             None => self.skip(rest.len()),
             Some((at, true)) => {

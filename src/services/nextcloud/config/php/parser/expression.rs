@@ -45,8 +45,7 @@ impl Parser<'_> {
             return Ok(None);
         }
         self.bump();
-        // `??` is the same from either side; `**` alone is not.
-        let least = if operator == Binary::Power { power } else { power + 1 };
+        let least = power + 1;
         let right = self.operators(least)?;
         Ok(Some(Step::Binary(operator, right)))
     }
@@ -70,27 +69,27 @@ fn binary(parser: &Parser<'_>) -> Option<(Binary, u8)> {
         "??" => (Binary::Coalesce, 6),
         "||" => (Binary::Or, 7),
         "&&" => (Binary::And, 8),
-        "|" => (Binary::BitOr, 9),
-        "^" => (Binary::BitXor, 10),
-        "&" => (Binary::BitAnd, 11),
+        "|" => (Binary::Other, 9),
+        "^" => (Binary::Other, 10),
+        "&" => (Binary::Other, 11),
         "==" => (Binary::Equal, 12),
         "!=" | "<>" => (Binary::NotEqual, 12),
         "===" => (Binary::Identical, 12),
         "!==" => (Binary::NotIdentical, 12),
-        "<=>" => (Binary::Spaceship, 12),
+        "<=>" => (Binary::Other, 12),
         "<" => (Binary::Less, 13),
         "<=" => (Binary::LessEqual, 13),
         ">" => (Binary::Greater, 13),
         ">=" => (Binary::GreaterEqual, 13),
         "." => (Binary::Concat, 14),
-        "<<" => (Binary::ShiftLeft, 15),
-        ">>" => (Binary::ShiftRight, 15),
+        "<<" => (Binary::Other, 15),
+        ">>" => (Binary::Other, 15),
         "+" => (Binary::Add, 16),
         "-" => (Binary::Subtract, 16),
         "*" => (Binary::Multiply, 17),
-        "/" => (Binary::Divide, 17),
-        "%" => (Binary::Modulo, 17),
-        "**" => (Binary::Power, 20),
+        "/" => (Binary::Other, 17),
+        "%" => (Binary::Other, 17),
+        "**" => (Binary::Other, 20),
         _ => return None,
     })
 }
@@ -98,9 +97,9 @@ fn binary(parser: &Parser<'_>) -> Option<(Binary, u8)> {
 fn word(text: &str) -> Option<(Binary, u8)> {
     match text.to_ascii_lowercase().as_str() {
         "or" => Some((Binary::Or, 1)),
-        "xor" => Some((Binary::Xor, 2)),
+        "xor" => Some((Binary::Other, 2)),
         "and" => Some((Binary::And, 3)),
-        "instanceof" => Some((Binary::InstanceOf, 19)),
+        "instanceof" => Some((Binary::Other, 19)),
         _ => None,
     }
 }

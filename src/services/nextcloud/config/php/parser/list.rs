@@ -1,7 +1,7 @@
 //! Lists between brackets: elements of arrays, arguments of calls.
 
 use super::{Fault, Kind, Parser};
-use crate::services::nextcloud::config::php::ast::{Argument, Element, Expr, Node};
+use crate::services::nextcloud::config::php::ast::{Element, Expr, Node};
 
 impl Parser<'_> {
     /// The elements of an array between its brackets.
@@ -11,6 +11,10 @@ impl Parser<'_> {
         while !self.eat(close) {
             if let Some(fault) = self.open_bracket(opening, close) {
                 return Err(fault);
+            }
+            // `[, $second] = …`
+            if self.at(",") {
+                return Err(self.fault("a value"));
             }
             elements.push(self.element()?);
             if !self.at(close) && !self.eat(",") {
@@ -32,25 +36,25 @@ impl Parser<'_> {
         Ok(Element { line, key: None, value: first, spread })
     }
 
-    /// The arguments of a call, behind its opening bracket.
-    pub(super) fn arguments(&mut self) -> Result<Vec<Argument>, Fault> {
-        let mut arguments = Vec::new();
+    /// The arguments of a call, behind its opening bracket; none where they are named, spread or
+    /// missing (`f(...)`).
+    pub(super) fn arguments(&mut self) -> Result<Option<Vec<Expr>>, Fault> {
+        let mut arguments = Some(Vec::new());
         while !self.eat(")") {
             let spread = self.eat("...");
+            let named = self.peek().kind == Kind::Name && super::is(self.ahead(1), ":");
+            if spread || named {
+                self.at += if named { 2 } else { 0 };
+                arguments = None;
+            }
             if spread && self.at(")") {
-                let line = self.line();
-                let value = Expr { line, node: Node::Unsupported("callables are not evaluated") };
-                arguments.push(Argument { value, spread: false });
                 continue;
             }
-            let line = self.line();
-            let named = self.peek().kind == Kind::Name && super::is(self.ahead(1), ":");
-            self.at += if named { 2 } else { 0 };
-            let mut value = self.expression()?;
-            if named {
-                value = Expr { line, node: Node::Unsupported("named arguments are not evaluated") };
-            }
-            arguments.push(Argument { value, spread });
+            let value = self.expression()?;
+            arguments = arguments.map(|mut arguments: Vec<Expr>| {
+                arguments.push(value);
+                arguments
+            });
             if !self.at(")") && !self.eat(",") {
                 return Err(self.fault("`,` or `)`"));
             }
@@ -61,6 +65,15 @@ impl Parser<'_> {
     /// `(a, b)`
     pub(super) fn expressions(&mut self) -> Result<Vec<Expr>, Fault> {
         self.expect("(")?;
-        Ok(self.arguments()?.into_iter().map(|argument| argument.value).collect())
+        self.arguments()?.ok_or_else(|| self.fault("a value"))
+    }
+
+    /// `name(a, b)`, from its opening bracket on; `start` is where the name stands.
+    pub(super) fn call(&mut self, start: usize, name: &str) -> Result<Node, Fault> {
+        self.expect("(")?;
+        Ok(match self.arguments()? {
+            Some(arguments) => Node::Call(name.to_owned(), arguments),
+            None => Node::Opaque(self.opaque(start, "named arguments are not evaluated")),
+        })
     }
 }

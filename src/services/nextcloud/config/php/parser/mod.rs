@@ -1,24 +1,24 @@
-//! From tokens to statements and expressions.
+//! From tokens to statements and expressions. Code that is not evaluated is skipped, with note of
+//! what it may change.
 
-mod control;
-mod declaration;
 mod expression;
 mod list;
 mod operand;
+mod skip;
 mod statement;
-mod target;
 mod word;
 
 use super::{
-    ast::{Expr, Statement},
+    ast::{Expr, Node, Opaque, Program},
+    effects::{CodeEffects, DeclaredCode},
     lexer::{self, Fault, Kind, Lexed, Token},
 };
 
 /// How deeply expressions, blocks and includes may nest, all together.
 pub(super) const MAX_DEPTH: usize = 64;
 
-/// The statements of a file; `depth` is how deep the caller already is.
-pub(super) fn file(text: &str, depth: usize) -> Result<Vec<Statement>, Fault> {
+/// The program that a file is; `depth` is how deep the caller already is.
+pub(super) fn file(text: &str, depth: usize) -> Result<Program, Fault> {
     parse(lexer::file(text), depth, Parser::program)
 }
 
@@ -34,7 +34,7 @@ fn parse<'a, T>(
     depth: usize,
     parse: fn(&mut Parser<'a>) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
-    let mut parser = Parser { tokens: lexed.tokens, at: 0, depth };
+    let mut parser = Parser { tokens: lexed.tokens, at: 0, depth, declared: Default::default() };
     match (parse(&mut parser), lexed.fault) {
         (Err(fault), Some(cut)) if fault.line >= cut.line => Err(cut),
         (Err(fault), _) | (Ok(_), Some(fault)) => Err(fault),
@@ -49,26 +49,37 @@ struct Parser<'a> {
     tokens: Vec<Token<'a>>,
     at: usize,
     depth: usize,
+    declared: DeclaredCode,
 }
 
 impl<'a> Parser<'a> {
     /// The statements up to the end of the file.
-    fn program(&mut self) -> Result<Vec<Statement>, Fault> {
+    fn program(&mut self) -> Result<Program, Fault> {
         let mut statements = Vec::new();
         while self.peek().kind != Kind::End && !self.at_name("__halt_compiler") {
-            statements.push(self.statement()?);
+            statements.extend(self.statement()?);
         }
-        Ok(statements)
+        Ok(Program { statements, declared: std::mem::take(&mut self.declared) })
     }
 
-    /// One expression and nothing behind it.
+    /// One expression and nothing behind it. What is declared in it is not followed up.
     fn lone_expression(&mut self) -> Result<Expr, Fault> {
         let expr = self.expression()?;
-        if self.peek().kind == Kind::End {
-            Ok(expr)
-        } else {
-            Err(self.fault("the end of this code"))
+        if self.peek().kind != Kind::End {
+            return Err(self.fault("the end of this code"));
         }
+        if self.declared.functions.is_empty() {
+            return Ok(expr);
+        }
+        let why = "closures are not evaluated";
+        let node = Node::Opaque(Opaque { why, effects: CodeEffects::everything() });
+        Ok(Expr { line: expr.line, node })
+    }
+
+    /// The tokens from `start` up to here as code that is not evaluated.
+    fn opaque(&self, start: usize, why: &'static str) -> Opaque {
+        let tokens = self.tokens.get(start..self.at).unwrap_or_default();
+        Opaque { why, effects: CodeEffects::of(tokens) }
     }
 
     fn peek(&self) -> Token<'a> {

@@ -1,57 +1,58 @@
 //! Statements and blocks of them.
 
 use super::{Fault, Kind, Parser};
-use crate::services::nextcloud::config::php::ast::Statement;
+use crate::services::nextcloud::config::php::{
+    ast::{Branch, Expr, Opaque, Statement},
+    effects::CodeEffects,
+};
 
 impl Parser<'_> {
-    pub(super) fn statement(&mut self) -> Result<Statement, Fault> {
-        self.deeper(|parser| parser.any_statement())
+    /// The next statement; none for one that does nothing by itself.
+    pub(super) fn statement(&mut self) -> Result<Option<Statement>, Fault> {
+        self.deeper(Self::any_statement)
     }
 
-    fn any_statement(&mut self) -> Result<Statement, Fault> {
+    fn any_statement(&mut self) -> Result<Option<Statement>, Fault> {
         if self.eat(";") {
-            return Ok(Statement::Nothing);
+            return Ok(None);
         }
         if self.at("{") {
-            return self.block().map(Statement::Block);
+            return self.block().map(Statement::Block).map(Some);
         }
         while self.at("#[") {
             self.group()?;
         }
         let token = self.peek();
+        if self.eat("<?") {
+            let why = "whether PHP takes this for code depends on its short_open_tag";
+            let opaque = Opaque { why, effects: CodeEffects::everything() };
+            return Ok(Some(Statement::Opaque(token.line, opaque)));
+        }
         if token.kind == Kind::Name && !super::is(self.ahead(1), "::") {
             let word = token.text.to_ascii_lowercase();
+            if let Some(statement) = self.skipped(&word)? {
+                return Ok(Some(statement));
+            }
             if let Some(statement) = self.keyword(&word)? {
                 return Ok(statement);
             }
         }
         let expr = self.expression()?;
         self.end()?;
-        Ok(Statement::Expression(expr))
+        Ok(Some(Statement::Expression(expr)))
     }
 
-    fn keyword(&mut self, word: &str) -> Result<Option<Statement>, Fault> {
+    /// None: no statement begins with this word. None in it: one that does nothing.
+    fn keyword(&mut self, word: &str) -> Result<Option<Option<Statement>>, Fault> {
+        let next = self.ahead(1);
         let statement = match word {
             "if" => self.conditional()?,
-            "foreach" => self.foreach()?,
-            "switch" => self.switch()?,
-            "while" => {
-                self.bump();
-                self.loop_body("endwhile")?
-            }
-            "for" => {
-                self.bump();
-                self.loop_body("endfor")?
-            }
-            "do" => self.do_while()?,
-            "try" => self.attempt()?,
             "return" => {
                 self.bump();
                 let value = if self.at_end() { None } else { Some(self.expression()?) };
                 self.end()?;
                 Statement::Return(value)
             }
-            "break" | "continue" => self.jump()?,
             "echo" => self.echo()?,
             "unset" => {
                 self.bump();
@@ -59,24 +60,29 @@ impl Parser<'_> {
                 self.end()?;
                 Statement::Unset(targets)
             }
-            "const" => self.constant()?,
-            "namespace" if !super::is(self.ahead(1), "\\") => self.namespace()?,
-            "declare" => self.declare()?,
-            "use" | "global" | "goto" => self.skip_to_end()?,
-            "static" if self.ahead(1).kind == Kind::Variable => self.skip_to_end()?,
-            "function" if self.declares_function() => self.declaration()?,
-            "abstract" | "final" | "readonly" | "class" | "interface" | "trait" | "enum"
-                if self.ahead(1).kind == Kind::Name =>
-            {
-                self.declaration()?
+            "const" => self.constants()?,
+            "declare" => {
+                self.skip_to_end()?;
+                return Ok(Some(None));
             }
-            _ if super::is(self.ahead(1), ":") => {
+            "function" if next.kind == Kind::Name || super::is(next, "&") => {
+                self.declaration()?;
+                return Ok(Some(None));
+            }
+            "abstract" | "final" | "readonly" | "class" | "interface" | "trait" | "enum"
+                if next.kind == Kind::Name =>
+            {
+                self.declaration()?;
+                return Ok(Some(None));
+            }
+            // A label: only `goto` makes use of it.
+            _ if super::is(next, ":") => {
                 self.at += 2;
-                Statement::Nothing
+                return Ok(Some(None));
             }
             _ => return Ok(None),
         };
-        Ok(Some(statement))
+        Ok(Some(Some(statement)))
     }
 
     pub(super) fn at_end(&self) -> bool {
@@ -91,45 +97,88 @@ impl Parser<'_> {
         Err(self.fault("`;` or an operator"))
     }
 
-    /// Nothing is printed.
+    /// Nothing is printed; the values are evaluated for what they change.
     fn echo(&mut self) -> Result<Statement, Fault> {
         self.bump();
-        self.expression()?;
+        let mut values = vec![Statement::Expression(self.expression()?)];
         while self.eat(",") {
-            self.expression()?;
+            values.push(Statement::Expression(self.expression()?));
         }
         self.end()?;
-        Ok(Statement::Nothing)
+        Ok(Statement::Block(values))
     }
 
-    pub(super) fn block(&mut self) -> Result<Vec<Statement>, Fault> {
+    /// `const A = 1, B = 2;`
+    fn constants(&mut self) -> Result<Statement, Fault> {
+        self.bump();
+        let mut constants = Vec::new();
+        loop {
+            let name = self.bump();
+            self.expect("=")?;
+            constants.push(Statement::Const(name.text.to_owned(), self.expression()?));
+            if !self.eat(",") {
+                break;
+            }
+        }
+        self.end()?;
+        Ok(Statement::Block(constants))
+    }
+
+    fn block(&mut self) -> Result<Vec<Statement>, Fault> {
         let opening = self.bump();
         let mut statements = Vec::new();
         while !self.eat("}") {
             if self.peek().kind == Kind::End {
                 return Err(super::unclosed(opening));
             }
-            statements.push(self.statement()?);
+            statements.extend(self.statement()?);
         }
         Ok(statements)
     }
 
+    fn condition(&mut self) -> Result<Expr, Fault> {
+        self.expect("(")?;
+        let condition = self.expression()?;
+        self.expect(")")?;
+        Ok(condition)
+    }
+
+    fn conditional(&mut self) -> Result<Statement, Fault> {
+        self.bump();
+        let mut branches = Vec::new();
+        let condition = Some(self.condition()?);
+        branches.push(Branch { condition, body: self.branch()? });
+        loop {
+            let two_words = self.at_name("else") && super::is_name(self.ahead(1), "if");
+            if two_words || self.at_name("elseif") {
+                self.at += if two_words { 2 } else { 1 };
+                let condition = Some(self.condition()?);
+                branches.push(Branch { condition, body: self.branch()? });
+            } else if self.eat_name("else") {
+                branches.push(Branch { condition: None, body: self.branch()? });
+                return Ok(Statement::If(branches));
+            } else {
+                return Ok(Statement::If(branches));
+            }
+        }
+    }
+
     /// A block, one statement, or the other syntax: `: … endif;`.
-    pub(super) fn body(&mut self, ends: &[&str]) -> Result<Vec<Statement>, Fault> {
+    fn branch(&mut self) -> Result<Vec<Statement>, Fault> {
         if self.at("{") {
             return self.block();
         }
         if !self.eat(":") {
-            return Ok(vec![self.statement()?]);
+            return Ok(self.statement()?.into_iter().collect());
         }
         let mut statements = Vec::new();
-        while !ends.iter().any(|end| self.at_name(end)) {
+        while !["endif", "elseif", "else"].iter().any(|end| self.at_name(end)) {
             if self.peek().kind == Kind::End {
-                return Err(self.fault(&format!("`{}`", ends.first().copied().unwrap_or_default())));
+                return Err(self.fault("`endif`"));
             }
-            statements.push(self.statement()?);
+            statements.extend(self.statement()?);
         }
-        if self.eat_name(ends.first().copied().unwrap_or_default()) {
+        if self.eat_name("endif") {
             self.end()?;
         }
         Ok(statements)

@@ -1,0 +1,2 @@
+<?php
+$CONFIG["dbhost"] = "from more"; $CONFIG["more"] = 1;

@@ -1,0 +1,3 @@
+<?php
+$fromReturns = "set";
+return ["dbhost" => "returned", "deep" => ["x" => getenv("E")]];
