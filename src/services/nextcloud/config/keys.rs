@@ -5,8 +5,8 @@ use super::{
     php::{self, Array, Key, Loaded, PhpError, Place, ReadOptions, Skipped, Value},
 };
 use crate::{
-    config::{ConfigError, INSTANCE, Setting, SettingKind, SettingSource},
-    services::nextcloud::settings::ConfigFileRequest,
+    config::{ConfigError, Setting, SettingKind, SettingSource},
+    services::nextcloud::settings::{ConfigFileRequest, NEXTCLOUD_SETTINGS},
 };
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -214,7 +214,7 @@ fn ask(
     mut environment: BTreeMap<String, String>,
 ) -> std::result::Result<Array, InterpreterError> {
     let secret = |setting: &&Setting| setting.kind == SettingKind::Secret;
-    let secrets = INSTANCE.iter().filter(secret).map(|setting| setting.variable);
+    let secrets = NEXTCLOUD_SETTINGS.iter().filter(secret).map(|setting| setting.variable);
     let mut withheld = Vec::new();
     for name in secrets.chain(WITHHELD.iter().copied()) {
         for name in [name.to_owned(), format!("{name}_FILE")] {

@@ -5,7 +5,7 @@ use super::{
     php::{Array, Key, Value},
 };
 use crate::{
-    config::{EnvironmentVariables, SettingSource},
+    config::{EnvironmentVariables, SettingSource, SystemProbes},
     services::nextcloud::settings::{ConfigFileLayer, ConfigFileRequest},
 };
 use std::{cell::RefCell, collections::BTreeMap, path::Path};
@@ -39,7 +39,7 @@ fn read(
     let path = folder.path().join("config.php");
     std::fs::write(&path, format!("<?php\n$CONFIG = ['dbtype' => 'mysql'];\n{content}")).unwrap();
     let variables = variables.iter().map(|&(name, value)| (name.into(), value.into()));
-    let environment = EnvironmentVariables::new(variables.collect(), None).unwrap();
+    let environment = EnvironmentVariables::read(variables.collect(), &SystemProbes::NONE).unwrap();
     let stand_in = StandIn { values, environment: RefCell::default() };
     let request = ConfigFileRequest {
         path: Some(&path),
