@@ -1,26 +1,21 @@
 //! The database is reached in every way config.php can say, and what goes wrong is told with a remedy.
 
 use crate::support::{
-    Folder,
-    certificates::{CertificatePair, Certificates},
     database::{Database, PASSWORD},
     folder,
     mariadb::MariaDb,
-    postgres::{Postgres, account},
+    postgres::Postgres,
     settings::{server_of, store},
     sqlite::Sqlite,
 };
 use notify_push::{
     client::database::{
         Database as Store, DatabaseAddress, DatabaseClientError, DatabaseEngine, DatabaseSettings,
-        DatabaseTls, DatabaseTlsMode, STATEMENT, SqlRow, database_url,
+        DatabaseTlsMode, STATEMENT, SqlRow, database_url,
     },
     services::nextcloud::table_access::unreadable_tables,
 };
-use std::{
-    os::unix::fs::{PermissionsExt, chown},
-    path::{Path, PathBuf},
-};
+use std::os::unix::fs::PermissionsExt;
 
 const USERS: &str = "SELECT COUNT(*) FROM {p}users";
 
@@ -35,7 +30,7 @@ async fn users(store: &Store) -> Result<i64, DatabaseClientError> {
     store.query(&statement, &[], &mut each).await.map(|()| count)
 }
 
-async fn users_with(settings: &DatabaseSettings) -> Result<i64, DatabaseClientError> {
+pub(crate) async fn users_with(settings: &DatabaseSettings) -> Result<i64, DatabaseClientError> {
     users(&store(settings)).await
 }
 
@@ -46,19 +41,7 @@ fn at(database: &Database, address: DatabaseAddress) -> DatabaseSettings {
     settings
 }
 
-fn with_tls(database: &Database, mode: DatabaseTlsMode, ca: Option<PathBuf>) -> DatabaseSettings {
-    let mut settings = database.settings();
-    server_of(&mut settings).tls = DatabaseTls { mode, ca, cert: None, key: None };
-    settings
-}
-
-fn with_client(mut settings: DatabaseSettings, client: CertificatePair) -> DatabaseSettings {
-    let tls = &mut server_of(&mut settings).tls;
-    (tls.cert, tls.key) = (Some(client.cert), Some(client.key));
-    settings
-}
-
-fn unavailable(outcome: Result<i64, DatabaseClientError>) -> String {
+pub(crate) fn unavailable(outcome: Result<i64, DatabaseClientError>) -> String {
     match outcome {
         Err(DatabaseClientError::Unavailable(why)) => {
             assert!(!why.contains(PASSWORD), "{why}");
@@ -94,121 +77,6 @@ async fn a_socket_that_asks_for_verified_tls_needs_none() {
     let mut settings = at(&mariadb.nextcloud().await, DatabaseAddress::Unix(mariadb.socket(), 0));
     server_of(&mut settings).tls.mode = DatabaseTlsMode::VerifyFull;
     assert_eq!(users_with(&settings).await, Ok(0));
-}
-
-/// What TLS must and must not accept from a server that insists on it.
-async fn verifies(database: &Database, ours: &Certificates) {
-    let others = Certificates::new();
-    let asked = async |mode, ca: Option<&Certificates>| {
-        users_with(&with_tls(database, mode, ca.map(Certificates::ca))).await
-    };
-    assert_eq!(asked(DatabaseTlsMode::VerifyFull, Some(ours)).await, Ok(0), "the CA alone");
-    assert_eq!(asked(DatabaseTlsMode::VerifyCa, Some(ours)).await, Ok(0));
-    assert_eq!(asked(DatabaseTlsMode::Require, None).await, Ok(0));
-    assert_eq!(asked(DatabaseTlsMode::Prefer, None).await, Ok(0));
-    for (mode, ca) in [
-        (DatabaseTlsMode::VerifyFull, Some(&others)),
-        (DatabaseTlsMode::VerifyCa, Some(&others)),
-        (DatabaseTlsMode::VerifyFull, None),
-    ] {
-        let why = unavailable(asked(mode, ca).await);
-        assert!(why.contains("certificate") && why.contains("CA file"), "{mode:?}: {why}");
-    }
-    unavailable(asked(DatabaseTlsMode::Disable, None).await);
-}
-
-/// A server whose certificate names somebody else.
-async fn checks_the_name(database: &Database, ours: &Certificates) {
-    let asked = async |mode| users_with(&with_tls(database, mode, Some(ours.ca()))).await;
-    assert_eq!(asked(DatabaseTlsMode::VerifyCa).await, Ok(0));
-    let why = unavailable(asked(DatabaseTlsMode::VerifyFull).await);
-    assert!(why.contains("not valid for name"), "{why}");
-}
-
-async fn wants_a_client_certificate(database: &Database, ours: &Certificates) {
-    let settings = with_tls(database, DatabaseTlsMode::VerifyFull, Some(ours.ca()));
-    unavailable(users_with(&settings).await);
-    assert_eq!(users_with(&with_client(settings, ours.client())).await, Ok(0));
-}
-
-async fn mariadb_with(pair: &CertificatePair, ca: &Path) -> MariaDb {
-    let option = |name: &str, path: &Path| format!("--ssl-{name}={}", path.display());
-    let options = [option("cert", &pair.cert), option("key", &pair.key), option("ca", ca)];
-    let mut options: Vec<&str> = options.iter().map(String::as_str).collect();
-    options.push("--require-secure-transport=ON");
-    MariaDb::start_with(&options).await
-}
-
-#[tokio::test]
-async fn mariadb_over_tls_is_verified() {
-    let ours = Certificates::new();
-    let mariadb = mariadb_with(&ours.server(), &ours.ca()).await;
-    let database = mariadb.nextcloud().await;
-    verifies(&database, &ours).await;
-    mariadb.administrator().execute("ALTER USER nextcloud@'%' REQUIRE X509").await;
-    wants_a_client_certificate(&database, &ours).await;
-}
-
-#[tokio::test]
-async fn mariadb_under_another_name_is_not_believed() {
-    let ours = Certificates::new();
-    let stranger = ours.server_for("stranger", &["db.example.org"]);
-    let mariadb = mariadb_with(&stranger, &ours.ca()).await;
-    checks_the_name(&mariadb.nextcloud().await, &ours).await;
-}
-
-/// PostgreSQL takes a key only from a file that nobody else can read.
-fn private_copy(key: &Path) -> (Folder, PathBuf) {
-    let folder = folder("key");
-    let copy = folder.path().join("server.key");
-    std::fs::copy(key, &copy).unwrap();
-    std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o600)).unwrap();
-    if let Some((user, group)) = account() {
-        chown(&copy, Some(user), Some(group)).unwrap();
-    }
-    (folder, copy)
-}
-
-/// A PostgreSQL that lets in over TCP whom this line of `pg_hba.conf` lets in.
-async fn postgres_with(pair: &CertificatePair, ca: &Path, rule: &str) -> (Postgres, Folder) {
-    let (folder, key) = private_copy(&pair.key);
-    let rules = folder.path().join("pg_hba.conf");
-    std::fs::write(&rules, format!("local all all trust\n{rule}\n")).unwrap();
-    let setting = |name: &str, path: &Path| format!("{name}={}", path.display());
-    let settings = [
-        setting("ssl_cert_file", &pair.cert),
-        setting("ssl_key_file", &key),
-        setting("ssl_ca_file", ca),
-        setting("hba_file", &rules),
-        "ssl=on".to_owned(),
-    ];
-    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
-    (Postgres::start_with(&settings).await, folder)
-}
-
-#[tokio::test]
-async fn postgresql_over_tls_is_verified() {
-    let ours = Certificates::new();
-    let rule = "hostssl all all 127.0.0.1/32 scram-sha-256";
-    let (postgres, _folder) = postgres_with(&ours.server(), &ours.ca(), rule).await;
-    verifies(&postgres.nextcloud().await, &ours).await;
-}
-
-#[tokio::test]
-async fn postgresql_under_another_name_is_not_believed() {
-    let ours = Certificates::new();
-    let stranger = ours.server_for("stranger", &["db.example.org"]);
-    let rule = "hostssl all all 127.0.0.1/32 scram-sha-256";
-    let (postgres, _folder) = postgres_with(&stranger, &ours.ca(), rule).await;
-    checks_the_name(&postgres.nextcloud().await, &ours).await;
-}
-
-#[tokio::test]
-async fn postgresql_is_shown_the_client_certificate() {
-    let ours = Certificates::new();
-    let rule = "hostssl all all 127.0.0.1/32 scram-sha-256 clientcert=verify-ca";
-    let (postgres, _folder) = postgres_with(&ours.server(), &ours.ca(), rule).await;
-    wants_a_client_certificate(&postgres.nextcloud().await, &ours).await;
 }
 
 /// Each engine's database with a table of the plain name `users`.

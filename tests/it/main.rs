@@ -14,6 +14,7 @@ mod database_faults;
 mod database_logins;
 mod database_mounts;
 mod database_revocation;
+mod database_tls;
 mod delivery;
 mod demo;
 mod doctor;

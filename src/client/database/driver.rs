@@ -47,6 +47,11 @@ pub(super) trait DatabaseDriver: Connection + Sized + 'static {
     /// Connects.
     fn open(options: &Self::Options) -> BoxFuture<'_, Result<Self, Error>>;
 
+    /// Whether the server refuses the login because the connection is encrypted.
+    fn is_refused_with_tls(_: &Error) -> bool {
+        false
+    }
+
     /// Runs a query; `?` in it stands for a value.
     fn rows<'c>(&'c mut self, sql: &Arc<str>, values: &[SqlValue<'_>]) -> RowStream<'c>;
 
@@ -93,6 +98,12 @@ impl DatabaseDriver for MySqlConnection {
 impl DatabaseDriver for PgConnection {
     fn open(options: &Self::Options) -> BoxFuture<'_, Result<Self, Error>> {
         Box::pin(options.connect())
+    }
+
+    /// No line of `pg_hba.conf` fits; libpq connects without TLS then, if its mode is `prefer`.
+    fn is_refused_with_tls(error: &Error) -> bool {
+        let reported = error.as_database_error();
+        reported.and_then(|error| error.code()).as_deref() == Some("28000")
     }
 
     /// Uses the simple query protocol: a pooler in transaction or statement mode gives the two messages

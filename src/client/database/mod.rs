@@ -12,6 +12,7 @@ pub use tls_mode::tls_mode;
 pub use url::{database_url, show_engine};
 mod circuit_breaker;
 mod connect_options;
+mod connect_plan;
 mod create;
 mod driver;
 mod error;
@@ -20,6 +21,7 @@ mod query;
 mod row;
 mod settings;
 mod sql;
+mod tls_relay;
 
 pub use circuit_breaker::{FIRST_PAUSE, LONGEST_PAUSE};
 pub use create::create;

@@ -1,6 +1,9 @@
 //! A small connection pool: a connection that isn't returned after a complete query is closed.
 
-use super::driver::DatabaseDriver;
+use super::{
+    connect_plan::{ConnectPlan, PlannedConnection},
+    driver::DatabaseDriver,
+};
 use parking_lot::{Mutex, MutexGuard};
 use std::{mem, time::Duration};
 use tokio::{
@@ -24,13 +27,13 @@ pub const MAX_AGE: Duration = Duration::from_mins(30);
 /// retries a refused connection until the wait is over, keeps the permit of a query that hangs, and
 /// spawns tasks.
 pub(super) struct ConnectionPool<C: DatabaseDriver> {
-    options: C::Options,
+    plan: ConnectPlan<C>,
     permits: Semaphore,
     idle: Mutex<Vec<IdleConnection<C>>>,
 }
 
 struct IdleConnection<C> {
-    connection: C,
+    connection: PlannedConnection<C>,
     born: Instant,
     since: Instant,
 }
@@ -38,7 +41,7 @@ struct IdleConnection<C> {
 /// A connection in use. Dropped without [`PooledConnection::keep`] it is closed, since its state is
 /// unknown.
 pub(super) struct PooledConnection<'p, C: DatabaseDriver> {
-    pub(super) connection: C,
+    pub(super) connection: PlannedConnection<C>,
     /// It comes from the pool and may have gone stale.
     pub(super) reused: bool,
     born: Instant,
@@ -59,9 +62,9 @@ pub(super) enum PoolError {
 
 impl<C: DatabaseDriver> ConnectionPool<C> {
     /// A pool of at most `max` connections, and never more than [`MAX_CONNECTIONS`].
-    pub(super) fn new(options: C::Options, max: usize) -> Self {
+    pub(super) fn new(plan: ConnectPlan<C>, max: usize) -> Self {
         let permits = Semaphore::new(max.clamp(1, MAX_CONNECTIONS));
-        Self { options, permits, idle: Mutex::default() }
+        Self { plan, permits, idle: Mutex::default() }
     }
 
     /// The connection used last, or a new one.
@@ -94,7 +97,7 @@ impl<C: DatabaseDriver> ConnectionPool<C> {
                 _permit: permit,
             });
         }
-        match timeout_at(deadline, Box::pin(C::open(&self.options))).await {
+        match timeout_at(deadline, Box::pin(self.plan.open())).await {
             Ok(Ok(connection)) => {
                 let born = Instant::now();
                 Ok(PooledConnection {
@@ -163,14 +166,21 @@ impl<C: DatabaseDriver> PooledConnection<'_, C> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ACQUIRE, ConnectionPool, MAX_AGE, MAX_CONNECTIONS, MAX_IDLE, PoolError};
+    use super::{
+        ACQUIRE, ConnectPlan, ConnectionPool, MAX_AGE, MAX_CONNECTIONS, MAX_IDLE, PoolError,
+    };
     use futures_util::future::join_all;
     use sqlx::{SqliteConnection, sqlite::SqliteConnectOptions};
     use std::time::Duration;
     use tokio::time;
 
+    fn with_limit(max: usize) -> ConnectionPool<SqliteConnection> {
+        let options = SqliteConnectOptions::new().in_memory(true);
+        ConnectionPool::new(ConnectPlan::direct(options), max)
+    }
+
     fn pool() -> ConnectionPool<SqliteConnection> {
-        ConnectionPool::new(SqliteConnectOptions::new().in_memory(true), MAX_CONNECTIONS)
+        with_limit(MAX_CONNECTIONS)
     }
 
     /// Advances the paused clock.
@@ -205,8 +215,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_lower_limit_holds() {
-        let options = SqliteConnectOptions::new().in_memory(true);
-        let pool: ConnectionPool<SqliteConnection> = ConnectionPool::new(options, 1);
+        let pool = with_limit(1);
         let lease = pool.lease().await;
         assert!(lease.is_ok());
         time::pause();

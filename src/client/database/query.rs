@@ -3,15 +3,15 @@
 use super::{
     circuit_breaker::{CircuitBreaker, CircuitPermit},
     connect_options,
+    connect_plan::ConnectPlan,
     driver::{DatabaseDriver, STATEMENT},
     error::{DatabaseClientError, DatabaseProblem, DatabaseTarget, QueryFailure},
-    pool::{ConnectionPool, MAX_CONNECTIONS, PoolError, PooledConnection},
+    pool::{ConnectionPool, MAX_CONNECTIONS, PoolError},
     row::SqlRow,
     settings::{DatabaseEngine, DatabaseServer, DatabaseSettings},
     sql::{MAX_LIST, SqlStatement, SqlValue},
 };
 use crate::{client::LogLimiter, health::DependencyState};
-use futures_util::StreamExt as _;
 use parking_lot::Mutex;
 use sqlx::{MySqlConnection, PgConnection, SqliteConnection};
 use std::{sync::Arc, time::Duration};
@@ -69,24 +69,25 @@ impl Database {
     /// [`DatabaseClientError::Prefix`] when the table prefix can't be one.
     pub fn new(
         settings: &DatabaseSettings,
-        rng: fastrand::Rng,
+        mut rng: fastrand::Rng,
     ) -> Result<Self, DatabaseClientError> {
         if !settings.prefix_is_plain() {
             return Err(DatabaseClientError::Prefix(settings.prefix.clone()));
         }
+        let seed = rng.u64(..);
         let pools = match &settings.engine {
-            DatabaseEngine::MySql(server) => EnginePools::MySql(ConnectionPool::new(
-                connect_options::mysql(server),
-                limit(server),
-            )),
-            DatabaseEngine::Postgres(server) => EnginePools::Postgres(ConnectionPool::new(
-                connect_options::postgres(server),
-                limit(server),
-            )),
-            DatabaseEngine::Sqlite(file) => EnginePools::Sqlite(ConnectionPool::new(
-                connect_options::sqlite(file),
-                MAX_CONNECTIONS,
-            )),
+            DatabaseEngine::MySql(server) => {
+                let plan = ConnectPlan::mysql(server, seed);
+                EnginePools::MySql(ConnectionPool::new(plan, limit(server)))
+            }
+            DatabaseEngine::Postgres(server) => {
+                let plan = ConnectPlan::postgres(server, seed);
+                EnginePools::Postgres(ConnectionPool::new(plan, limit(server)))
+            }
+            DatabaseEngine::Sqlite(file) => {
+                let plan = ConnectPlan::direct(connect_options::sqlite(file));
+                EnginePools::Sqlite(ConnectionPool::new(plan, MAX_CONNECTIONS))
+            }
         };
         Ok(Self {
             pools,
@@ -206,7 +207,11 @@ impl Database {
         loop {
             let mut lease = pool.lease().await.map_err(|error| self.unavailable(pass, &error))?;
             let mut rows = 0_usize;
-            let answer = stream(&mut lease, sql, values, &mut rows, each);
+            let counted = |row: &SqlRow<'_>| {
+                rows += 1;
+                each(row)
+            };
+            let answer = lease.connection.each_row(sql, values, counted);
             let Ok(answer) = timeout(STATEMENT, answer).await else {
                 self.probe_requested.notify_one();
                 return Err(DatabaseClientError::Unavailable(self.target.too_slow()));
@@ -262,20 +267,4 @@ impl Database {
 
 fn limit(server: &DatabaseServer) -> usize {
     server.options.max_connections.unwrap_or(MAX_CONNECTIONS)
-}
-
-async fn stream<C: DatabaseDriver>(
-    lease: &mut PooledConnection<'_, C>,
-    sql: &Arc<str>,
-    values: &[SqlValue<'_>],
-    rows: &mut usize,
-    each: RowCallback<'_>,
-) -> Result<(), sqlx::Error> {
-    let mut stream = lease.connection.rows(sql, values);
-    while let Some(row) = stream.next().await {
-        let row = row?;
-        *rows += 1;
-        each(&SqlRow(&*row))?;
-    }
-    Ok(())
 }

@@ -67,7 +67,7 @@ impl DatabaseServer {
         let tls = std::mem::take(&mut self.tls);
         let mut given = UrlParameters { tls, ..UrlParameters::default() };
         for (name, value) in parameters {
-            given.take(&name, value)?;
+            given.take(&name, &value)?;
         }
         self.tls = given.tls;
         self.options = given.options;
@@ -107,7 +107,7 @@ fn server(mut parts: UrlParts, default_port: u16) -> Result<ParsedUrl<DatabaseSe
     let (hosts, others): (Vec<_>, Vec<_>) =
         query.into_iter().partition(|(name, _)| normalize_parameter(name) == "host");
     for (name, value) in hosts.into_iter().chain(others) {
-        given.take(&name, value)?;
+        given.take(&name, &value)?;
     }
     let database = given.database.map_or_else(|| parts.name(), Ok)?;
     if database.is_empty() {

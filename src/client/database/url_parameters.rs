@@ -25,13 +25,13 @@ impl UrlParameters {
     ///
     /// # Errors
     /// A known parameter has a value that can't be used.
-    pub(super) fn take(&mut self, name: &str, value: String) -> Result<(), String> {
+    pub(super) fn take(&mut self, name: &str, value: &str) -> Result<(), String> {
         let key = normalize_parameter(name);
-        let known = self.address(&key, &value)?
-            || self.tls_files(&key, &value)
-            || self.tls_mode(&key, &value)?
-            || self.session(&key, name, &value)
-            || is_satisfied(&key, &value);
+        let known = self.address(&key, value)?
+            || self.tls_files(&key, value)
+            || self.tls_mode(&key, value)?
+            || self.session(&key, name, value)
+            || is_satisfied(&key, value);
         if !known {
             self.ignored.push(name.to_owned());
         }
@@ -200,7 +200,7 @@ mod tests {
 
     fn taken(name: &str, value: &str) -> UrlParameters {
         let mut parameters = UrlParameters::default();
-        parameters.take(name, value.to_owned()).unwrap();
+        parameters.take(name, value).unwrap();
         parameters
     }
 
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn a_parameter_never_lowers_what_another_requires() {
         let mut parameters = taken("sslmode", "verify-full");
-        parameters.take("ssl", "true".to_owned()).unwrap();
+        parameters.take("ssl", "true").unwrap();
         assert_eq!(parameters.tls.mode, DatabaseTlsMode::VerifyFull);
     }
 

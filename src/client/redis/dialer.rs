@@ -1,8 +1,8 @@
 //! Opens a connection to one Redis address: TCP or unix socket, with or without TLS.
 
 use super::{RedisAddress, RedisClientError, RedisTls, RedisTlsError, tls};
-use crate::client::ByteStream;
-use rustls::{ClientConfig, pki_types::ServerName};
+use crate::client::{ByteStream, tls::server_name};
+use rustls::ClientConfig;
 use socket2::{SockRef, TcpKeepalive};
 use std::{
     io,
@@ -134,18 +134,6 @@ async fn unix(at: &RedisAddress, path: &Path) -> Result<UnixStream, RedisClientE
     UnixStream::connect(path)
         .await
         .map_err(|cause| RedisClientError::Connect { at: at.clone(), cause })
-}
-
-/// The name to verify and to send. Without the name check, a host that is no valid DNS name is
-/// accepted too.
-fn server_name(
-    host: &str,
-    checked: bool,
-) -> Result<ServerName<'static>, rustls::pki_types::InvalidDnsNameError> {
-    match ServerName::try_from(host.to_owned()) {
-        Err(_) if !checked => ServerName::try_from("localhost"),
-        other => other,
-    }
 }
 
 /// Socket options: no delay for small commands, and detection of a dead peer by the kernel in case

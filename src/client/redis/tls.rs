@@ -1,15 +1,9 @@
 //! TLS for Redis: certificates from files or the system; each check can be disabled on its own.
 
 use super::{RedisClientError, RedisTls};
-use crate::client::{
-    tls,
-    tls::{CertificateCheck, TrustPolicy},
-};
-use rustls::{
-    CertificateError, ClientConfig, Error,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
-use std::{io, path::Path};
+use crate::client::tls::{CertificateCheck, ClientTlsFiles, TlsFileError};
+use rustls::{CertificateError, ClientConfig, Error};
+use std::io;
 
 /// Why a TLS handshake failed, with its remedy.
 #[derive(Debug, thiserror::Error)]
@@ -75,35 +69,16 @@ impl From<io::Error> for RedisTlsError {
     }
 }
 
-/// Reads the files and builds what a connection needs. Read anew for each connection, so that a
-/// renewed certificate is used without a restart.
+/// Reads the files and builds the configuration. Read again for each connection, so that a renewed
+/// certificate is used without a restart.
 pub(super) fn client_config(settings: &RedisTls) -> Result<ClientConfig, RedisClientError> {
-    let path = settings.ca.clone().unwrap_or_default();
-    let builder = trusted(settings)?
-        .client()
-        .map_err(|cause| RedisClientError::TlsFile { path, cause: cause.to_string() })?;
-    let Some((cert, key)) = &settings.client else { return Ok(builder.with_no_client_auth()) };
-    let chain = certificates(cert)?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|cause| unusable(key, &cause))?;
-    builder.with_client_auth_cert(chain, private).map_err(|cause| unusable(cert, &cause))
-}
-
-fn trusted(settings: &RedisTls) -> Result<TrustPolicy, RedisClientError> {
     let check = match (settings.verify_peer, settings.verify_name) {
-        (false, _) => return Ok(TrustPolicy::new(CertificateCheck::Nothing)),
+        (false, _) => CertificateCheck::Nothing,
         (true, false) => CertificateCheck::Issuer,
         (true, true) => CertificateCheck::IssuerAndName,
     };
-    Ok(match &settings.ca {
-        Some(path) => TrustPolicy::new(check).and(certificates(path)?),
-        None => TrustPolicy::new(check).with_system_roots(),
-    })
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, RedisClientError> {
-    tls::certificates(path).map_err(|cause| unusable(path, &cause))
-}
-
-fn unusable(path: &Path, cause: &impl ToString) -> RedisClientError {
-    RedisClientError::TlsFile { path: path.to_owned(), cause: cause.to_string() }
+    let client = settings.client.as_ref().map(|(cert, key)| (&**cert, &**key));
+    ClientTlsFiles { ca: settings.ca.as_deref(), client }
+        .config(check)
+        .map_err(|TlsFileError { path, cause }| RedisClientError::TlsFile { path, cause })
 }

@@ -103,7 +103,7 @@ fn redis_url(text: &str) -> Result<ParsedUrl<RedisSettings>, String> {
     let mut parts = UrlParts::parse(text).map_err(|error| format!("{SCHEMES}; {error}"))?;
     let mut given = RedisParameters::default();
     for (name, value) in std::mem::take(&mut parts.query) {
-        given.take(&name, value)?;
+        given.take(&name, &value)?;
     }
     let tls = || Some(verified());
     let mut settings = match parts.scheme.as_str() {

@@ -39,7 +39,7 @@ impl RedisParameters {
     ///
     /// # Errors
     /// A known parameter has a value that can't be used.
-    pub(super) fn take(&mut self, name: &str, value: String) -> Result<(), String> {
+    pub(super) fn take(&mut self, name: &str, value: &str) -> Result<(), String> {
         // PHP writes lists so: host[redis1:26379], stream[verify_peer], auth[0].
         let (outer, inner) = match name.split_once('[') {
             Some((outer, inner)) => (outer, inner.trim_end_matches(']')),
@@ -50,8 +50,8 @@ impl RedisParameters {
             "auth" if matches!(inner, "user" | "pass") => inner.to_owned(),
             _ => normalize_parameter(outer),
         };
-        let given = if key == "host" && !inner.is_empty() { inner } else { &value };
-        let known = self.server(&key, given)? || self.login(&key, &value) || self.tls(&key, &value);
+        let given = if key == "host" && !inner.is_empty() { inner } else { value };
+        let known = self.server(&key, given)? || self.login(&key, value) || self.tls(&key, value);
         if !known {
             self.ignored.push(name.to_owned());
         }

@@ -1,7 +1,10 @@
 //! Which certificates the daemon accepts when it connects to a server over TLS.
 
 mod certificate_problem;
+mod files;
 mod verifier;
+
+pub use files::{ClientTlsFiles, TlsFileError, server_name};
 
 use rustls::{
     ClientConfig, ConfigBuilder, Error, RootCertStore,
@@ -20,7 +23,7 @@ pub use certificate_problem::certificate_problem;
 /// How much of a server's certificate is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CertificateCheck {
-    /// Nothing: any certificate is accepted.
+    /// Nothing: any certificate is accepted, also one that webpki can't read.
     Nothing,
     /// That a trusted authority issued it, for any name.
     Issuer,

@@ -123,14 +123,40 @@ fn a_self_signed_certificate_as_its_own_ca_is_accepted_for_its_name_only() {
 }
 
 #[test]
-fn a_certificate_without_its_key_is_refused() {
+fn a_certificate_without_its_key_is_refused_by_every_check() {
     let (identity, other_key) = (self_signed(), KeyPair::generate().unwrap());
-    for check in
-        [CertificateCheck::Nothing, CertificateCheck::Issuer, CertificateCheck::IssuerAndName]
-    {
+    let with = |check| {
         let trust = TrustPolicy::new(check).and(vec![identity.certificate.clone()]);
-        let outcome = handshake(trust, &identity, &other_key, "right.example");
-        assert_eq!(outcome, Err(Error::InvalidCertificate(CertificateError::BadSignature)));
+        handshake(trust, &identity, &other_key, "right.example")
+    };
+    for check in [CertificateCheck::Issuer, CertificateCheck::IssuerAndName] {
+        let bad_signature = Error::InvalidCertificate(CertificateError::BadSignature);
+        assert_eq!(with(check), Err(bad_signature));
+    }
+    assert_eq!(with(CertificateCheck::Nothing), Ok(()));
+}
+
+/// The certificate as X.509 v1: without its version, which is then 1.
+fn as_version_1(identity: &TestIdentity) -> TestIdentity {
+    const VERSION: [u8; 5] = [0xa0, 3, 2, 1, 2];
+    let mut der = identity.certificate.to_vec();
+    assert_eq!((der[1], der[5], &der[8..13]), (0x82, 0x82, &VERSION[..]));
+    der.drain(8..13);
+    for at in [2, 6] {
+        let length = u16::from_be_bytes([der[at], der[at + 1]]) - 5;
+        der[at..at + 2].copy_from_slice(&length.to_be_bytes());
+    }
+    let key = KeyPair::try_from(identity.key.serialize_der()).unwrap();
+    TestIdentity { certificate: der.into(), key }
+}
+
+#[test]
+fn a_certificate_of_version_1_is_accepted_only_without_a_check() {
+    let identity = as_version_1(&self_signed());
+    let trust = |check| TrustPolicy::new(check).and(vec![identity.certificate.clone()]);
+    assert_eq!(shows(trust(CertificateCheck::Nothing), &identity, "right.example"), Ok(()));
+    for check in [CertificateCheck::Issuer, CertificateCheck::IssuerAndName] {
+        assert!(shows(trust(check), &identity, "right.example").is_err());
     }
 }
 

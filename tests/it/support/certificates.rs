@@ -1,6 +1,7 @@
 //! A certificate authority of a test's own, and certificates signed by it, as PEM files.
 
 use super::{Folder, folder};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
@@ -83,6 +84,36 @@ impl Certificates {
     pub(crate) fn server_for(&self, file: &str, names: &[&str]) -> CertificatePair {
         let parameters = parameters(names, names.first().copied().unwrap_or(file));
         self.sign(file, parameters, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    /// The server's certificate and key as X.509 v1, which webpki doesn't read: without the version.
+    /// The signature is of no use then.
+    pub(crate) fn version_1(&self) -> CertificatePair {
+        const VERSION: [u8; 5] = [0xa0, 3, 2, 1, 2];
+        let pair = self.server_for("version1", &NAMES);
+        let mut der = CertificateDer::from_pem_file(&pair.cert).expect("a certificate").to_vec();
+        assert_eq!((der[1], der[5], &der[8..13]), (0x82, 0x82, &VERSION[..]), "two long lengths");
+        der.drain(8..13);
+        for at in [2, 6] {
+            let length = u16::from_be_bytes([der[at], der[at + 1]]) - 5;
+            der[at..at + 2].copy_from_slice(&length.to_be_bytes());
+        }
+        let text = BASE64_STANDARD.encode(&der);
+        let lines: Vec<_> = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+        let (begin, end) = ("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----");
+        write(pair.cert.clone(), &format!("{begin}\n{}\n{end}\n", lines.join("\n")));
+        pair
+    }
+
+    /// A certificate for the server's names that no authority signed.
+    pub(crate) fn self_signed(&self) -> CertificatePair {
+        let key = KeyPair::generate().expect("a key");
+        let certificate =
+            parameters(&NAMES, "self-signed").self_signed(&key).expect("a certificate");
+        let pair = pair(self.folder.path(), "self-signed");
+        write(pair.cert.clone(), &certificate.pem());
+        write(pair.key.clone(), &key.serialize_pem());
+        pair
     }
 
     fn sign(

@@ -7,7 +7,10 @@ use super::{
     folder, free_port, until,
 };
 use rustix::process::getuid;
-use sqlx::{ConnectOptions, mysql::MySqlConnectOptions};
+use sqlx::{
+    ConnectOptions,
+    mysql::{MySqlConnectOptions, MySqlSslMode},
+};
 use std::{
     ops::{Deref, DerefMut},
     path::{Path, PathBuf},
@@ -98,7 +101,8 @@ impl MariaDb {
 
     /// The `mysql` database as root.
     pub(crate) fn administrator(&self) -> Database {
-        let options = MySqlConnectOptions::new().socket(self.socket());
+        let options =
+            MySqlConnectOptions::new().socket(self.socket()).ssl_mode(MySqlSslMode::Disabled);
         Database::MySql(options.username("root").database("mysql"))
     }
 
@@ -124,7 +128,10 @@ impl MariaDb {
 
     /// Waits until it answers; `false` when it ended, which it does when the port is taken.
     async fn ready(&mut self) -> bool {
-        let root = MySqlConnectOptions::new().socket(self.socket()).username("root");
+        let root = MySqlConnectOptions::new()
+            .socket(self.socket())
+            .ssl_mode(MySqlSslMode::Disabled)
+            .username("root");
         until("MariaDB answers or ends", async || match self.server.ended() {
             Some(_) => Some(false),
             None => root.connect().await.is_ok().then_some(true),
