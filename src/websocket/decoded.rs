@@ -1,9 +1,9 @@
-//! What comes out of the decoder, and by which rules.
+//! The items that a decoder yields, and the rules that it enforces.
 
 use super::CodecError;
 use crate::websocket::frame::CloseCode;
 
-/// What the peer may send.
+/// The rules for what the peer sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecoderRules {
     /// Whether the peer's frames are masked: yes from clients, no from servers.
@@ -13,11 +13,11 @@ pub struct DecoderRules {
 }
 
 impl DecoderRules {
-    /// What the daemon allows its clients: their longest message is a password.
+    /// The default rules for clients, whose longest message is a password.
     pub const FROM_CLIENT: Self = Self { masked: true, max_message: 4096 };
 }
 
-/// Something whole that the peer sent, lent out of the buffer it came in.
+/// A complete message or control frame, borrowed from the buffer that it was read into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DecodedItem<'a> {
     /// A text message, all fragments together.
@@ -28,16 +28,16 @@ pub enum DecodedItem<'a> {
     Ping(&'a [u8]),
     /// Answer to a ping, or unsolicited, which is legal.
     Pong(&'a [u8]),
-    /// The peer wants to end; it is the last item. `None`: it said no code.
+    /// A close frame, the last item. `None`: without a code.
     Close(Option<CloseFrame<'a>>),
 }
 
-/// What a close frame says.
+/// The payload of a close frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CloseFrame<'a> {
-    /// Why; one that may be sent, so it may be echoed.
+    /// The code; one that may be sent, so it may be echoed.
     pub code: CloseCode,
-    /// In words; may be empty.
+    /// The reason in words; may be empty.
     pub reason: &'a str,
 }
 

@@ -1,4 +1,4 @@
-//! Bytes to items: unmasked in place, text lent from the read buffer, nothing kept while idle.
+//! Decodes bytes into items: unmasked in place, borrowed from the read buffer, with no memory while idle.
 
 use super::{
     CloseFrame, CodecError, DecodedItem, DecoderRules,
@@ -8,16 +8,16 @@ use super::{
 };
 use std::ops::Range;
 
-/// One connection's reading side. Eight bytes and no heap memory between messages: what is
-/// incomplete is boxed, and grows with what has arrived, never with what a head announces.
+/// The decoder of one connection. Between messages it has eight bytes and no heap memory: an incomplete
+/// message is boxed, and grows with the bytes that have arrived, never with the length that was announced.
 #[derive(Default)]
 pub struct FrameDecoder {
     partial: Option<Box<PartialFrames>>,
 }
 
 impl FrameDecoder {
-    /// Reads `bytes`, the next of the stream. The items must be drained: what is left unread when
-    /// they are dropped is lost.
+    /// Decodes the next bytes of the stream. Read the items to the end: bytes that are still unread when
+    /// they are dropped are lost.
     pub fn feed<'a>(&'a mut self, rules: DecoderRules, bytes: &'a mut [u8]) -> DecodedItems<'a> {
         DecodedItems { decoder: self, rules, bytes, position: 0, assembled: Vec::new() }
     }
@@ -27,7 +27,7 @@ impl FrameDecoder {
         self.partial.is_none()
     }
 
-    /// Bytes of payload kept.
+    /// The number of buffered payload bytes.
     #[cfg(test)]
     pub(super) fn kept(&self) -> usize {
         self.partial.as_ref().map_or(0, |partial| {
@@ -40,28 +40,28 @@ impl FrameDecoder {
     }
 }
 
-/// What was in the bytes fed, one item at a time.
+/// The items in the bytes, one at a time.
 pub struct DecodedItems<'a> {
     decoder: &'a mut FrameDecoder,
     rules: DecoderRules,
     bytes: &'a mut [u8],
     position: usize,
-    /// The payload of an item that had to be put together.
+    /// The payload of an item that arrived in several parts.
     assembled: Vec<u8>,
 }
 
-/// A payload that is complete: where it lies and what it is.
+/// A complete payload: its kind and where it is.
 enum CompletePayload {
-    /// In the bytes fed, unmasked.
+    /// In the bytes of this read, unmasked.
     InPlace(Opcode, Range<usize>),
-    /// In `assembled`.
+    /// In the `assembled` buffer.
     Assembled(Opcode),
 }
 
 impl DecodedItems<'_> {
-    /// The next item; `None` when more bytes are needed, or when the conversation is over. After an
-    /// error there is nothing more either: tell the peer its [`CodecError::close_code`].
-    #[expect(clippy::should_implement_trait, reason = "the item is lent, an Iterator can't")]
+    /// The next item; `None` when more bytes are needed or the connection has ended. After an error there
+    /// are no further items: close with [`CodecError::close_code`].
+    #[expect(clippy::should_implement_trait, reason = "the item is borrowed, which an Iterator can't express")]
     pub fn next(&mut self) -> Option<Result<DecodedItem<'_>, CodecError>> {
         let whole = match self.advance() {
             Ok(whole) => whole,
@@ -82,19 +82,18 @@ impl DecodedItems<'_> {
             CompletePayload::Assembled(opcode) => item(opcode, &self.assembled),
         };
         if item.is_err() {
-            // Borrowed from the decoder's side only, so that the item may still be lent.
+            // Only the decoder is borrowed, so that the item may still be returned.
             end(self.decoder);
         }
         Some(item)
     }
 
-    /// What has not been read yet, as it came: for a reader that stops here and leaves the rest to
-    /// another decoder.
+    /// The bytes that aren't decoded yet, unchanged: for a reader that leaves the rest to another decoder.
     pub fn rest(&self) -> &[u8] {
         &self.bytes[self.position..]
     }
 
-    /// Reads on until something is whole.
+    /// Decodes until a payload is complete.
     fn advance(&mut self) -> Result<Option<CompletePayload>, CodecError> {
         loop {
             match self.decoder.partial.as_ref().and_then(|partial| partial.frame) {
@@ -119,7 +118,7 @@ impl DecodedItems<'_> {
         }
     }
 
-    /// Reads the head of the next frame, with what an earlier read kept of it.
+    /// Decodes the header of the next frame, which may have begun in an earlier read.
     fn head(&mut self) -> Result<Option<FrameHeader>, CodecError> {
         let rest = &self.bytes[self.position..];
         let kept = self.decoder.partial.as_ref().map_or(0, |partial| partial.head().len());
@@ -144,7 +143,7 @@ impl DecodedItems<'_> {
         Ok(None)
     }
 
-    /// What depends on the frames before: order of fragments, size of the whole message.
+    /// Checks what depends on earlier frames: order of fragments, size of the whole message.
     fn check(&self, header: &FrameHeader) -> Result<(), CodecError> {
         if header.opcode.is_control() {
             return Ok(());
@@ -162,7 +161,7 @@ impl DecodedItems<'_> {
         Ok(())
     }
 
-    /// Where the payload lies, unmasked, if it is whole by itself and all here: the usual case.
+    /// Unmasks the payload in place if the frame is a complete message and has arrived whole: the usual case.
     fn in_place(&mut self, header: &FrameHeader) -> Option<Range<usize>> {
         let alone = header.fin && header.opcode != Opcode::Continuation;
         let length = usize::try_from(header.length).ok()?;
@@ -176,7 +175,7 @@ impl DecodedItems<'_> {
         Some(range)
     }
 
-    /// Moves payload from the bytes into what is kept; says what became whole.
+    /// Moves payload bytes into the buffer; returns a payload that is complete now.
     fn fill(&mut self, mut frame: OpenFrame) -> Result<Option<CompletePayload>, CodecError> {
         let rest = &mut self.bytes[self.position..];
         let take =
@@ -202,7 +201,7 @@ impl DecodedItems<'_> {
         Ok(Some(CompletePayload::Assembled(opcode)))
     }
 
-    /// Gives the memory back when nothing is incomplete.
+    /// Frees the memory when nothing is incomplete.
     fn release_if_idle(&mut self) {
         if self.decoder.partial.as_ref().is_some_and(|partial| partial.is_idle()) {
             self.decoder.partial = None;
@@ -215,7 +214,7 @@ impl DecodedItems<'_> {
     }
 }
 
-/// Reads nothing more, and frees what was kept.
+/// Decodes nothing more, and frees the memory.
 fn end(decoder: &mut FrameDecoder) {
     decoder.partial = Some(Box::new(PartialFrames::ended()));
 }
@@ -225,7 +224,7 @@ fn item(opcode: Opcode, payload: &[u8]) -> Result<DecodedItem<'_>, CodecError> {
         Opcode::Text => {
             DecodedItem::Text(std::str::from_utf8(payload).map_err(|_| CodecError::Utf8)?)
         }
-        // A continuation is never whole by itself.
+        // A continuation is never a complete message.
         Opcode::Binary | Opcode::Continuation => DecodedItem::Binary(payload),
         Opcode::Ping => DecodedItem::Ping(payload),
         Opcode::Pong => DecodedItem::Pong(payload),

@@ -1,8 +1,8 @@
-//! What a peer can do wrong, and the close code that tells it so.
+//! Protocol errors of a peer, and the close code for each.
 
 use crate::websocket::frame::CloseCode;
 
-/// Why a connection can't go on. After one of these its decoder yields nothing more.
+/// A violation of the protocol. After it the decoder yields no further items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
     /// RFC 6455 section 5.2: no extension was agreed on.
@@ -12,7 +12,7 @@ pub enum CodecError {
     #[error("reserved opcode {0}")]
     ReservedOpcode(u8),
     /// RFC 6455 section 5.1: clients mask, servers don't.
-    #[error("masked where it must not be, or the other way round")]
+    #[error("wrong masking")]
     Masking,
     /// RFC 6455 section 5.2: not the shortest form, or the highest bit of 64 set.
     #[error("malformed payload length")]
@@ -24,7 +24,7 @@ pub enum CodecError {
     #[error("fragmented control frame")]
     ControlFragmented,
     /// RFC 6455 section 5.4.
-    #[error("continuation of nothing")]
+    #[error("continuation without a message")]
     UnexpectedContinuation,
     /// RFC 6455 section 5.4: messages don't interleave.
     #[error("new message inside an unfinished one")]
@@ -44,7 +44,7 @@ pub enum CodecError {
 }
 
 impl CodecError {
-    /// What to tell the peer.
+    /// The code of the close frame for the peer.
     pub fn close_code(self) -> CloseCode {
         match self {
             Self::Utf8 => CloseCode::INVALID,

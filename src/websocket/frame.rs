@@ -1,4 +1,4 @@
-//! What goes to a client: a message encoded once, shared by everyone who receives it.
+//! Frames from server to client: encoded once, shared by all clients that receive them.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -18,25 +18,25 @@ const PONG: u8 = 0x8a;
 pub struct CloseCode(pub u16);
 
 impl CloseCode {
-    /// All done.
+    /// The connection has served its purpose.
     pub const NORMAL: Self = Self(1000);
-    /// This end goes away.
+    /// The sender goes away.
     pub const GOING_AWAY: Self = Self(1001);
     /// The peer broke the protocol.
     pub const PROTOCOL: Self = Self(1002);
-    /// A kind of message that is not understood here.
+    /// A kind of message that isn't supported.
     pub const UNSUPPORTED: Self = Self(1003);
     /// Text that is not UTF-8.
     pub const INVALID: Self = Self(1007);
-    /// The peer broke a rule of ours.
+    /// The peer broke a rule of the service.
     pub const POLICY: Self = Self(1008);
     /// A message above the limit.
     pub const TOO_BIG: Self = Self(1009);
-    /// Our fault.
+    /// An error of the server.
     pub const INTERNAL: Self = Self(1011);
-    /// The daemon restarts: come back.
+    /// The server restarts: reconnect.
     pub const RESTART: Self = Self(1012);
-    /// Overloaded: come back later.
+    /// The server is overloaded: reconnect later.
     pub const TRY_AGAIN: Self = Self(1013);
 
     /// Whether a peer may send it: registered codes, those of libraries and private ones; not those
@@ -81,12 +81,12 @@ impl Frame {
         Self::encode(CLOSE, &payload)
     }
 
-    /// A close frame that says nothing: the answer to one that said nothing.
+    /// A close frame without a code: the answer to one without a code.
     pub fn close_empty() -> Self {
         Self::encode(CLOSE, &[])
     }
 
-    /// Several frames as one piece, which goes out whole or not at all.
+    /// Several frames as one piece, which is sent completely or not at all.
     pub fn joined<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> Self {
         let parts: Vec<&[u8]> = frames.into_iter().map(|frame| &frame.0[..]).collect();
         Self(parts.concat().into())
@@ -97,23 +97,23 @@ impl Frame {
         &self.0
     }
 
-    /// The message without its WebSocket header, for fronts that wrap it differently.
+    /// The message without its WebSocket header, for transports that wrap it differently.
     pub fn payload(&self) -> Bytes {
         self.0.slice(header_length(&self.0)..)
     }
 
-    /// Whether it ends the conversation.
+    /// Whether this is a close frame.
     pub fn is_close(&self) -> bool {
         self.0.first() == Some(&CLOSE)
     }
 
-    /// Whether it is a message rather than a ping, a pong or a close.
+    /// Whether this is a message, not a control frame.
     pub fn is_message(&self) -> bool {
         matches!(self.0.first(), Some(&TEXT | &BINARY))
     }
 
     fn encode(first: u8, payload: &[u8]) -> Self {
-        // Exactly as large as needed: what is larger is allocated once more when it is frozen.
+        // Exactly as large as needed: a larger buffer would be reallocated when it is frozen.
         let mut bytes = BytesMut::with_capacity(header_size(payload.len()) + payload.len());
         put_header(&mut bytes, first, 0, payload.len());
         bytes.put_slice(payload);
@@ -144,7 +144,7 @@ pub(crate) fn put_header(bytes: &mut impl BufMut, first: u8, mask_bit: u8, lengt
     }
 }
 
-/// How long [`put_header`]'s header is without a masking key.
+/// The length of [`put_header`]'s header without a masking key.
 fn header_size(payload: usize) -> usize {
     match payload {
         0..=SHORT => 2,

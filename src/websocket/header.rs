@@ -1,14 +1,14 @@
-//! The head of a frame: RFC 6455 section 5.2.
+//! The header of a frame: RFC 6455 section 5.2.
 
 use super::{CodecError, DecoderRules};
 
-/// The longest head: two bytes, a 64-bit length and a masking key.
+/// The longest header: two bytes, a 64-bit length and a masking key.
 pub(super) const MAX_HEADER: usize = 14;
 
 /// The longest payload of a control frame: RFC 6455 section 5.5.
 pub(super) const MAX_CONTROL: u64 = 125;
 
-/// What a frame is.
+/// The kind of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Opcode {
     Continuation,
@@ -37,7 +37,7 @@ impl Opcode {
     }
 }
 
-/// The head of a frame, checked for everything that needs no context.
+/// The header of a frame, checked for everything that needs no context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FrameHeader {
     pub(super) fin: bool,
@@ -48,8 +48,8 @@ pub(super) struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// Reads a head at the start of `bytes` and says how long it is. `None`: more bytes are needed.
-    /// What is wrong is said as soon as it can be seen.
+    /// Decodes a header at the start of `bytes`; returns it with its length. `None`: more bytes are
+    /// needed. Errors are reported as early as possible.
     pub(super) fn parse(
         rules: DecoderRules,
         bytes: &[u8],

@@ -1,4 +1,4 @@
-//! What is kept between two reads while something is incomplete; an idle connection keeps nothing.
+//! Incomplete frames between two reads; an idle connection has none.
 
 use super::{
     CodecError,
@@ -6,13 +6,13 @@ use super::{
     mask,
 };
 
-/// Everything half-read. Boxed, so that its absence costs eight bytes.
+/// All incomplete frames of a connection. Boxed, so that its absence costs eight bytes.
 #[derive(Default)]
 pub(super) struct PartialFrames {
-    /// The first bytes of a frame whose head is incomplete.
+    /// The first bytes of a frame whose header is incomplete.
     head: [u8; MAX_HEADER],
     head_length: u8,
-    /// A frame whose head is known and whose payload is incomplete.
+    /// A frame whose header is known and whose payload is incomplete.
     pub(super) frame: Option<OpenFrame>,
     /// A data message of which at least one frame has begun.
     pub(super) message: Option<OpenMessage>,
@@ -22,7 +22,7 @@ pub(super) struct PartialFrames {
     pub(super) ended: bool,
 }
 
-/// A frame being read.
+/// A frame whose payload is being read.
 #[derive(Clone, Copy)]
 pub(super) struct OpenFrame {
     pub(super) header: FrameHeader,
@@ -30,7 +30,7 @@ pub(super) struct OpenFrame {
     pub(super) read: u64,
 }
 
-/// A data message being read.
+/// A data message of which more is expected.
 pub(super) struct OpenMessage {
     pub(super) text: bool,
     pub(super) data: Vec<u8>,
@@ -39,17 +39,17 @@ pub(super) struct OpenMessage {
 }
 
 impl PartialFrames {
-    /// What remains after an error: nothing, but nothing more is read.
+    /// The state after an error: nothing more is decoded.
     pub(super) fn ended() -> Self {
         Self { ended: true, ..Self::default() }
     }
 
-    /// Whether there is nothing to keep.
+    /// Whether nothing is incomplete.
     pub(super) fn is_idle(&self) -> bool {
         self.head_length == 0 && self.frame.is_none() && self.message.is_none() && !self.ended
     }
 
-    /// Keeps the first bytes of a head; there is room, because a longer head would be complete.
+    /// Keeps the first bytes of a header; they fit, because a longer header would be complete.
     pub(super) fn keep_head(&mut self, bytes: &[u8]) {
         for byte in bytes {
             if let Some(slot) = self.head.get_mut(usize::from(self.head_length)) {
@@ -59,12 +59,12 @@ impl PartialFrames {
         }
     }
 
-    /// The bytes of the head kept so far.
+    /// The bytes of the header so far.
     pub(super) fn head(&self) -> &[u8] {
         &self.head[..usize::from(self.head_length)]
     }
 
-    /// The head is complete.
+    /// Forgets the header once it is complete.
     pub(super) fn clear_head(&mut self) {
         self.head_length = 0;
     }
@@ -78,7 +78,7 @@ impl PartialFrames {
         self.frame = Some(OpenFrame { header, read: 0 });
     }
 
-    /// Takes the next bytes of the open frame's payload (no more than it missing), unmasking them.
+    /// Takes the next bytes of the open frame's payload (no more than are missing), unmasking them.
     pub(super) fn take(
         &mut self,
         frame: &mut OpenFrame,
@@ -104,7 +104,7 @@ impl OpenFrame {
 }
 
 impl OpenMessage {
-    /// Adds data; what can never become UTF-8 is an error at once.
+    /// Adds data; bytes that can't become valid UTF-8 are an error at once.
     fn append(&mut self, bytes: &[u8]) -> Result<(), CodecError> {
         self.data.extend_from_slice(bytes);
         if !self.text {

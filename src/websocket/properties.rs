@@ -1,4 +1,4 @@
-//! What holds for any bytes, cut in any way.
+//! Properties of the decoder for any bytes, split in any way.
 
 use super::{
     DecoderRules, FrameDecoder,
@@ -8,7 +8,7 @@ use proptest::{collection::vec, prelude::*};
 
 const RULES: DecoderRules = DecoderRules { masked: true, max_message: 300 };
 
-/// A legal message in fragments, perhaps with a ping between them, and what it must come out as.
+/// A valid message in fragments, perhaps with pings between them, and the items expected.
 fn message() -> impl Strategy<Value = (Vec<u8>, Vec<OwnedItem>)> {
     ("\\PC{0,40}", vec(0..160_usize, 0..4), any::<bool>()).prop_map(|(text, mut cuts, ping)| {
         cuts.iter_mut().for_each(|cut| *cut = (*cut).min(text.len()));
@@ -29,7 +29,7 @@ fn message() -> impl Strategy<Value = (Vec<u8>, Vec<OwnedItem>)> {
     })
 }
 
-/// Cuts `bytes` into pieces of these lengths, over and over.
+/// Splits `bytes` into pieces of these lengths, over and over.
 fn pieces<'a>(mut bytes: &'a [u8], lengths: &[usize]) -> Vec<&'a [u8]> {
     let mut pieces = Vec::new();
     for length in lengths.iter().cycle() {
@@ -45,7 +45,7 @@ fn pieces<'a>(mut bytes: &'a [u8], lengths: &[usize]) -> Vec<&'a [u8]> {
 
 proptest! {
     #[test]
-    fn however_it_is_cut_the_same_comes_out(
+    fn splitting_the_bytes_does_not_change_the_items(
         messages in vec(message(), 1..5),
         lengths in vec(1..40_usize, 1..8),
     ) {
@@ -56,7 +56,7 @@ proptest! {
     }
 
     #[test]
-    fn garbage_means_the_same_however_it_is_cut(
+    fn splitting_garbage_does_not_change_the_items(
         bytes in vec(any::<u8>(), 0..600),
         lengths in vec(1..40_usize, 1..8),
     ) {
@@ -66,7 +66,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_above_the_limit_is_kept(
+    fn no_payload_above_the_limit_is_buffered(
         frames in vec((any::<bool>(), 0..4_u8, 0..400_usize), 1..8),
         lengths in vec(1..90_usize, 1..4),
     ) {

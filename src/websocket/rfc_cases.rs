@@ -1,4 +1,4 @@
-//! RFC 6455 framing, case by case, each fed whole and cut at every byte.
+//! RFC 6455 framing, case by case, each fed whole and split at every byte.
 
 use super::{CodecError, DecodedItem, DecoderRules, FrameDecoder};
 use crate::websocket::frame::CloseCode;
@@ -6,7 +6,7 @@ use crate::websocket::frame::CloseCode;
 pub(super) const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 const RULES: DecoderRules = DecoderRules { masked: true, max_message: 1 << 17 };
 
-/// An item that owns what it says.
+/// An item that owns its payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum OwnedItem {
     Text(String),
@@ -59,7 +59,7 @@ pub(super) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// However the bytes are cut in two, and byte by byte, the same comes out.
+/// The same items result however the bytes are split.
 #[track_caller]
 fn assert_items(bytes: &[u8], expected: &[OwnedItem]) {
     assert_eq!(decode(RULES, [bytes]), expected, "whole");
@@ -240,7 +240,7 @@ fn section_10_4_the_limit_counts_the_whole_message() {
 }
 
 #[test]
-fn errors_say_which_close_code_they_deserve() {
+fn each_error_has_its_close_code() {
     assert_eq!(CodecError::Utf8.close_code(), CloseCode::INVALID);
     assert_eq!(CodecError::TooBig.close_code(), CloseCode::TOO_BIG);
     assert_eq!(CodecError::Masking.close_code(), CloseCode::PROTOCOL);
