@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// How many topics a service may have; each costs every idle session a few bytes.
 pub const TOPICS: usize = 3;
 
-/// With more changed ids than this a client is told that anything may have changed: from there on a
+/// With more changed ids than this a client is notified that anything may have changed: from there on a
 /// full refresh is cheaper for it, and a session's memory stays bounded.
 pub const MAX_IDS: usize = 256;
 

@@ -61,7 +61,10 @@ enum CompletePayload {
 impl DecodedItems<'_> {
     /// The next item; `None` when more bytes are needed or the connection has ended. After an error there
     /// are no further items: close with [`CodecError::close_code`].
-    #[expect(clippy::should_implement_trait, reason = "the item is borrowed, which an Iterator can't express")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the item is borrowed, which an Iterator can't express"
+    )]
     pub fn next(&mut self) -> Option<Result<DecodedItem<'_>, CodecError>> {
         let whole = match self.advance() {
             Ok(whole) => whole,

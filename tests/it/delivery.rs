@@ -1,15 +1,15 @@
-//! What reaches a client, in which order and how often: the real daemon at its usual pace.
+//! Which notices reach a client, in which order and how often, with the usual debounce.
 
 use crate::support::{client::Client, daemon::Daemon, installation::Installation};
 use std::collections::BTreeSet;
 
-/// The pace that users have.
-const USUAL: [(&str, &str); 1] = [("MAX_DEBOUNCE_TIME", "15")];
+/// The default debounce.
+const DEBOUNCE: [(&str, &str); 1] = [("MAX_DEBOUNCE_TIME", "15")];
 
 async fn alice() -> (Installation, Daemon, Client) {
     let installation = Installation::start().await;
     installation.user_with_home("alice", 1, 1).await;
-    let daemon = installation.daemon(&USUAL).await;
+    let daemon = installation.daemon(&DEBOUNCE).await;
     let mut client = Client::log_in(&daemon.url(), "alice", "alice-password").await;
     client.wants_ids().await;
     (installation, daemon, client)
@@ -21,20 +21,20 @@ fn ids(text: &str) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn a_steady_stream_of_changes_starves_nobody() {
+async fn a_steady_stream_of_changes_starves_no_client() {
     let (installation, _daemon, mut client) = alice().await;
-    // Goes on until three messages have come: who is starved hears nothing as long as it lasts.
-    let (mut heard, mut messages, mut last) = (BTreeSet::new(), 0, 0);
+    // Goes on until three messages have arrived: a starved client would receive none while it lasts.
+    let (mut received, mut messages, mut last) = (BTreeSet::new(), 0, 0);
     while messages < 3 {
         last += 1;
         installation.changed(1, &format!("files/{last}"), last).await;
         if let Some(text) = client.text_soon().await {
-            heard.extend(ids(&text));
+            received.extend(ids(&text));
             messages += 1;
         }
     }
-    while !heard.iter().copied().eq(1..=last) {
-        heard.extend(ids(&client.text().await));
+    while !received.iter().copied().eq(1..=last) {
+        received.extend(ids(&client.text().await));
     }
 }
 
@@ -46,12 +46,12 @@ async fn many_changes_are_few_messages() {
         let upload: Vec<_> = upload.iter().map(|(path, id)| (path.as_str(), *id)).collect();
         installation.changed_at_once(1, &upload).await;
     }
-    let (mut heard, mut messages) = (BTreeSet::new(), 0);
-    while heard.len() < names.len() {
-        heard.extend(ids(&client.text().await));
+    let (mut received, mut messages) = (BTreeSet::new(), 0);
+    while received.len() < names.len() {
+        received.extend(ids(&client.text().await));
         messages += 1;
     }
-    // Each upload is one message, unless it comes while one leaves.
+    // Each upload is one message, unless it arrives while one is being sent.
     assert!(messages <= 6, "{messages} messages");
 }
 
@@ -64,7 +64,7 @@ async fn the_changes_of_one_upload_are_one_message() {
 }
 
 #[tokio::test]
-async fn who_has_not_asked_for_ids_hears_that_something_changed() {
+async fn a_client_that_has_not_asked_for_ids_receives_none() {
     let (installation, daemon, _) = alice().await;
     let mut plain = Client::log_in(&daemon.url(), "alice", "alice-password").await;
     installation.changed(1, "files/a", 12).await;
@@ -83,7 +83,7 @@ async fn an_unknown_change_absorbs_the_known_ones() {
 }
 
 #[tokio::test]
-async fn messages_of_apps_come_at_once_in_order_and_with_their_body() {
+async fn messages_of_apps_arrive_at_once_in_order_and_with_their_body() {
     let (installation, _daemon, mut client) = alice().await;
     for number in 0..200 {
         let payload = format!(r#"{{"user":"alice","message":"step","body":{{"n": {number}}}}}"#);
@@ -97,7 +97,7 @@ async fn messages_of_apps_come_at_once_in_order_and_with_their_body() {
 }
 
 #[tokio::test]
-async fn garbage_on_every_channel_is_passed_over() {
+async fn garbage_on_every_channel_is_ignored() {
     let (installation, _daemon, mut client) = alice().await;
     let garbage: [&[u8]; 6] =
         [b"", b"null", b"{", b"\xff\xfe\x00", br#"{"user":7,"storage":"x"}"#, &[b'['; 100_000]];
@@ -118,31 +118,31 @@ async fn a_reset_closes_every_client() {
 }
 
 #[tokio::test]
-async fn nobody_hears_what_is_not_theirs() {
+async fn a_client_receives_no_events_of_other_users() {
     let (installation, daemon, mut alice) = alice().await;
     installation.user_with_home("bob", 2, 2).await;
     let mut bob = Client::log_in(&daemon.url(), "bob", "bob-password").await;
     installation.changed(2, "files/secret", 22).await;
     installation.custom("bob", "for_bob").await;
-    // Which comes first depends on how quick the test was.
-    let mut told = [bob.text().await, bob.text().await];
-    told.sort_unstable();
-    assert_eq!(told, ["for_bob", "notify_file"]);
+    // Their order depends on how quick the test was.
+    let mut received = [bob.text().await, bob.text().await];
+    received.sort_unstable();
+    assert_eq!(received, ["for_bob", "notify_file"]);
     installation.changed(1, "files/a", 12).await;
     assert_eq!(alice.text().await, "notify_file_id [12]");
 }
 
 #[tokio::test]
-async fn after_redis_was_away_everybody_is_told_that_something_may_have_changed() {
+async fn after_a_redis_outage_every_client_is_notified_of_every_topic() {
     let (mut installation, _daemon, mut client) = alice().await;
     installation.redis.restart().await;
     installation.listened_to().await;
-    let mut told = BTreeSet::new();
-    while told.len() < 3 {
-        told.insert(client.text().await);
+    let mut received = BTreeSet::new();
+    while received.len() < 3 {
+        received.insert(client.text().await);
     }
     assert_eq!(
-        told,
+        received,
         ["notify_activity", "notify_file", "notify_notification"].map(str::to_owned).into()
     );
 }

@@ -1,5 +1,5 @@
-//! Redis, the database and Nextcloud absent, killed, frozen, slow or talking garbage: the daemon stays,
-//! what does not need the broken part goes on, and all is well again by itself.
+//! Redis, the database and Nextcloud absent, killed, frozen, slow or sending garbage, and clients that
+//! flood: the daemon stays up, whatever doesn't need the broken part works, and the rest recovers by itself.
 
 use crate::support::{
     client::Client,
@@ -22,15 +22,15 @@ const APP_PASSWORD: &str =
     "0123456789abcdefghijABCDEFGHIJ0123456789abcdefghijABCDEFGHIJ0123456789ab";
 const INVALID: &str = "err: Invalid credentials";
 
-/// The longest that a client waits for somebody who hangs.
+/// The longest time that a client waits for a part that hangs.
 const PATIENCE: Duration = Duration::from_secs(35);
 
 async fn answer(daemon: &Daemon, user: &str, password: &str) -> String {
     Client::connect(&daemon.url()).await.credentials(user, password).await
 }
 
-/// It is not the client's fault, and the client does not learn whose it is.
-fn blames_nobody(answer: &str) {
+/// The answer blames neither the client nor any part of the system.
+fn blames_no_part(answer: &str) {
     assert!(answer.starts_with("err: ") && answer != INVALID, "{answer}");
     for internal in ["127.0.0.1", "http", "sql", "atabase", "edis", "extcloud"] {
         assert!(!answer.contains(internal), "{answer}");
@@ -57,14 +57,14 @@ impl BehindRedis {
         Self { installation, proxy, daemon, early }
     }
 
-    /// Redis is broken now: log-ins work. `repair` mends it: everybody is told that anything may have
-    /// changed, and then all is as usual.
+    /// Redis is broken now, and logins work. After `repair` every client is notified of every topic, and
+    /// then everything is as usual.
     async fn outlives(&mut self, repair: impl AsyncFnOnce(&mut Installation, &FaultProxy)) {
         self.daemon.logs("no messages from Redis").await;
         let mut late = Client::log_in(&self.daemon.url(), "alice", APP_PASSWORD).await;
         repair(&mut self.installation, &self.proxy).await;
         for client in [&mut self.early, &mut late] {
-            is_told_everything(client).await;
+            is_notified_of_every_topic(client).await;
         }
         self.installation.listened_to().await;
         self.installation.custom("alice", "as_usual").await;
@@ -75,38 +75,38 @@ impl BehindRedis {
     }
 }
 
-async fn is_told_everything(client: &mut Client) {
-    let mut lacking = BTreeSet::from(["notify_activity", "notify_file", "notify_notification"]);
-    while !lacking.is_empty() {
-        lacking.remove(client.text().await.as_str());
+async fn is_notified_of_every_topic(client: &mut Client) {
+    let mut missing = BTreeSet::from(["notify_activity", "notify_file", "notify_notification"]);
+    while !missing.is_empty() {
+        missing.remove(client.text().await.as_str());
     }
 }
 
 #[tokio::test]
-async fn a_killed_redis_costs_nobody_a_log_in_or_a_change() {
+async fn a_killed_redis_costs_no_login_and_no_change() {
     let mut scene = BehindRedis::start().await;
     scene.installation.redis.kill();
     scene.outlives(async |installation, _| installation.redis.restart().await).await;
 }
 
 #[tokio::test]
-async fn a_frozen_redis_costs_nobody_a_log_in_or_a_change() {
+async fn a_frozen_redis_costs_no_login_and_no_change() {
     let mut scene = BehindRedis::start().await;
     scene.installation.redis.pause();
     scene.outlives(async |installation, _| installation.redis.resume()).await;
 }
 
 #[tokio::test]
-async fn a_redis_that_talks_garbage_costs_nobody_a_log_in_or_a_change() {
+async fn a_redis_that_sends_garbage_costs_no_login_and_no_change() {
     let mut scene = BehindRedis::start().await;
     scene.proxy.set(Fault::Garbage);
-    // What is garbled must be understood as such even in the middle of an event.
+    // Garbage must be recognised even in the middle of an event.
     scene.installation.custom("alice", "garbled").await;
     scene.outlives(async |_, proxy| proxy.set(Fault::None)).await;
 }
 
 #[tokio::test]
-async fn a_redis_that_is_switched_off_costs_nobody_a_log_in_or_a_change() {
+async fn a_redis_that_is_switched_off_costs_no_login_and_no_change() {
     let mut scene = BehindRedis::start().await;
     scene.proxy.set(Fault::HalfOpen);
     scene.outlives(async |_, proxy| proxy.set(Fault::None)).await;
@@ -122,7 +122,7 @@ async fn a_slow_redis_is_a_redis() {
     }
 }
 
-/// A database of the test's own, behind a proxy. The proxy stands for the machine it runs on.
+/// The test's own database behind a proxy, which stands for the machine that it runs on.
 struct BehindDatabase {
     installation: Installation,
     proxy: FaultProxy,
@@ -144,8 +144,8 @@ impl BehindDatabase {
         Self { installation, proxy, daemon, alice }
     }
 
-    /// The database is broken now: all that needs none works. `repair` mends it: what changed is told to
-    /// those who were here and those who came meanwhile, and password log-ins work.
+    /// The database is broken now, and whatever doesn't need it works. After `repair` all clients, also
+    /// those that joined meanwhile, are notified of the changes, and password logins work.
     async fn outlives(&mut self, repair: impl AsyncFnOnce(&FaultProxy)) {
         let Self { installation, daemon, alice, proxy } = self;
         let url = daemon.url();
@@ -160,19 +160,19 @@ impl BehindDatabase {
             installation.redis.publish("notify_activity", &user).await;
             installation.redis.publish("notify_notification", &user).await;
             installation.custom(uid, "an_app").await;
-            let mut heard = BTreeSet::new();
-            while heard.len() < 3 {
-                heard.insert(client.text().await);
+            let mut received = BTreeSet::new();
+            while received.len() < 3 {
+                received.insert(client.text().await);
             }
             let expected = ["an_app", "notify_activity", "notify_notification"];
-            assert_eq!(heard, expected.map(str::to_owned).into());
+            assert_eq!(received, expected.map(str::to_owned).into());
         }
         repair(proxy).await;
         assert_eq!(alice.text().await, "notify_file_id [12]");
         assert_eq!(bob.text().await, "notify_file");
-        until("password log-ins work", async || {
-            let said = answer(daemon, "bob", "bob-password").await;
-            (said == "authenticated").then_some(())
+        until("password logins work", async || {
+            let answer = answer(daemon, "bob", "bob-password").await;
+            (answer == "authenticated").then_some(())
         })
         .await;
         assert!(daemon.ended().is_none());
@@ -180,8 +180,8 @@ impl BehindDatabase {
 }
 
 #[tokio::test]
-async fn what_changes_while_mariadb_is_away_is_told_once_it_is_back() {
-    // Rows are to outlive the kill: the fixture is careless otherwise.
+async fn changes_during_a_mariadb_outage_are_delivered_afterwards() {
+    // The rows must survive the kill, which the fixture doesn't ensure by default.
     let mut mariadb = MariaDb::start_with(&["--innodb-flush-log-at-trx-commit=2"]).await;
     let mut scene = BehindDatabase::start(mariadb.nextcloud().await, mariadb.port()).await;
     mariadb.kill();
@@ -189,7 +189,7 @@ async fn what_changes_while_mariadb_is_away_is_told_once_it_is_back() {
 }
 
 #[tokio::test]
-async fn what_changes_while_mariadb_is_frozen_is_told_once_it_goes_on() {
+async fn changes_while_mariadb_is_frozen_are_delivered_afterwards() {
     let mariadb = MariaDb::start().await;
     let mut scene = BehindDatabase::start(mariadb.nextcloud().await, mariadb.port()).await;
     mariadb.pause();
@@ -197,7 +197,7 @@ async fn what_changes_while_mariadb_is_frozen_is_told_once_it_goes_on() {
 }
 
 #[tokio::test]
-async fn what_changes_while_postgres_is_away_is_told_once_it_is_back() {
+async fn changes_during_a_postgres_outage_are_delivered_afterwards() {
     let mut postgres = Postgres::start().await;
     let mut scene = BehindDatabase::start(postgres.nextcloud().await, postgres.port()).await;
     postgres.kill();
@@ -205,7 +205,7 @@ async fn what_changes_while_postgres_is_away_is_told_once_it_is_back() {
 }
 
 #[tokio::test]
-async fn what_changes_while_a_database_talks_garbage_is_told_once_it_talks_sense() {
+async fn changes_while_a_database_sends_garbage_are_delivered_afterwards() {
     let mariadb = MariaDb::shared().await;
     let mut scene = BehindDatabase::start(mariadb.nextcloud().await, mariadb.port()).await;
     scene.proxy.set(Fault::Garbage);
@@ -213,7 +213,7 @@ async fn what_changes_while_a_database_talks_garbage_is_told_once_it_talks_sense
 }
 
 #[tokio::test]
-async fn a_database_that_is_switched_off_is_found_again() {
+async fn a_database_that_was_switched_off_is_found_again() {
     let mariadb = MariaDb::shared().await;
     let mut scene = BehindDatabase::start(mariadb.nextcloud().await, mariadb.port()).await;
     scene.proxy.set(Fault::HalfOpen);
@@ -257,7 +257,7 @@ impl BehindNextcloud {
         Self { installation, nextcloud, proxy, daemon }
     }
 
-    /// The app passwords of the database are good, and their sessions work.
+    /// App passwords from the database are accepted, and their sessions work.
     async fn works_for_alice(&self) {
         let mut alice = Client::log_in(&self.daemon.url(), "alice", APP_PASSWORD).await;
         self.installation.custom("alice", "an_app").await;
@@ -265,22 +265,22 @@ impl BehindNextcloud {
     }
 
     async fn works_for_lars(&self) {
-        until("Nextcloud's log-ins work", async || {
-            let said = answer(&self.daemon, "lars", "from LDAP").await;
-            (said == "authenticated").then_some(())
+        until("Nextcloud's logins work", async || {
+            let answer = answer(&self.daemon, "lars", "from LDAP").await;
+            (answer == "authenticated").then_some(())
         })
         .await;
     }
 }
 
-async fn nextcloud_is_broken_and_mended(fault: Fault) {
+async fn survives_and_recovers_from(fault: Fault) {
     let scene = BehindNextcloud::start(fault).await;
     let mut lars = Client::connect(&scene.daemon.url()).await;
     for text in ["lars", "from LDAP"] {
         lars.say(text).await;
     }
     scene.works_for_alice().await;
-    blames_nobody(&lars.text_within(PATIENCE).await);
+    blames_no_part(&lars.text_within(PATIENCE).await);
     scene.proxy.set(Fault::None);
     scene.works_for_lars().await;
     assert!(scene.nextcloud.asked().iter().all(|asked| asked.user.as_deref() == Some("lars")));
@@ -291,19 +291,19 @@ async fn nextcloud_is_broken_and_mended(fault: Fault) {
 }
 
 #[tokio::test]
-async fn a_nextcloud_that_is_away_is_missed_by_nobody_the_database_knows() {
-    nextcloud_is_broken_and_mended(Fault::Cut).await;
+async fn an_unreachable_nextcloud_affects_no_user_in_the_database() {
+    survives_and_recovers_from(Fault::Cut).await;
 }
 
 #[tokio::test]
-async fn a_nextcloud_that_talks_garbage_is_missed_by_nobody_the_database_knows() {
-    nextcloud_is_broken_and_mended(Fault::Garbage).await;
+async fn a_nextcloud_that_sends_garbage_affects_no_user_in_the_database() {
+    survives_and_recovers_from(Fault::Garbage).await;
 }
 
-/// Slow by nature: it waits for the promised time.
+/// Slow by nature: it waits for the documented time.
 #[tokio::test]
-async fn a_nextcloud_that_hangs_delays_nobody_else_and_who_waits_is_told() {
-    nextcloud_is_broken_and_mended(Fault::Stall).await;
+async fn a_nextcloud_that_hangs_delays_no_other_login() {
+    survives_and_recovers_from(Fault::Stall).await;
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Many clients, bad clients and clients that are gone: they cost others nothing and leave nothing behind.
+//! Many clients, hostile clients and vanished clients: they cost others nothing and leave nothing behind.
 
 use crate::support::{
     client::Client,
@@ -21,10 +21,10 @@ use tokio_tungstenite::tungstenite::Message;
 const INVALID: &str = "err: Invalid credentials";
 const MEGABYTE: usize = 1 << 20;
 
-/// Who guess passwords at the same time, each from an address of its own.
+/// Attackers that guess passwords at the same time, each from an address of its own.
 const GUESSERS: usize = 100;
 
-/// Who has vanished without a word is found out within this time: a ping after 30 s, 14 s for the answer.
+/// A vanished client is detected within this time: a ping after 30 s, 14 s for the answer.
 const VANISHED: Duration = Duration::from_secs(60);
 
 /// A connection from one of loopback's many addresses.
@@ -36,35 +36,35 @@ async fn silent(number: u16, port: u16) -> TcpStream {
 }
 
 #[tokio::test]
-async fn five_thousand_silent_sockets_do_not_keep_one_client_out() {
+async fn five_thousand_silent_sockets_do_not_keep_a_client_out() {
     let scene = AliceFixture::start(&[("MAX_UNAUTHENTICATED", "1000")]).await;
     let mut early = scene.alice().await;
     let base = scene.sockets();
-    let mut crowd = Vec::new();
+    let mut silent_sockets = Vec::new();
     for number in 0..5000 {
-        crowd.push(silent(number, scene.daemon.port()).await);
+        silent_sockets.push(silent(number, scene.daemon.port()).await);
     }
     let mut late = scene.alice().await;
     for client in [&mut early, &mut late] {
         scene.hears(client).await;
     }
-    // The last of them may not have been taken in yet.
+    // The last of them may not have been accepted yet.
     let few = async || (scene.metric(STRANGERS).await <= 1000).then_some(());
-    until("strangers make room", few).await;
+    until("unauthenticated connections are evicted", few).await;
     let closed = async || (scene.sockets() <= base + 1100).then_some(());
-    until("who made room is closed", closed).await;
-    drop((crowd, early, late));
+    until("evicted connections are closed", closed).await;
+    drop((silent_sockets, early, late));
     scene.is_empty_again(base).await;
 }
 
-async fn said_to(daemon: &Daemon, address: &str, password: &str) -> String {
+async fn answer_to(daemon: &Daemon, address: &str, password: &str) -> String {
     let chain = [("x-forwarded-for", address)];
     let mut client = Client::connect_with(&daemon.url(), &chain).await.unwrap();
     client.credentials("lars", password).await
 }
 
 #[tokio::test]
-async fn who_fails_too_often_is_not_even_looked_at_and_others_are() {
+async fn an_address_with_too_many_failures_is_refused_unchecked_and_others_are_not() {
     let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
     nextcloud.account("lars", "right", "lars");
     let scene = AliceFixture::start(&[
@@ -75,23 +75,23 @@ async fn who_fails_too_often_is_not_even_looked_at_and_others_are() {
     .await;
     let guesser = "203.0.113.7";
     for password in ["wrong 1", "wrong 2", "wrong 3"] {
-        assert_eq!(said_to(&scene.daemon, guesser, password).await, INVALID);
+        assert_eq!(answer_to(&scene.daemon, guesser, password).await, INVALID);
     }
     assert_eq!(nextcloud.asked().len(), 3);
-    assert_eq!(said_to(&scene.daemon, guesser, "wrong 1").await, INVALID);
+    assert_eq!(answer_to(&scene.daemon, guesser, "wrong 1").await, INVALID);
     for password in ["wrong 4", "right"] {
-        let said = said_to(&scene.daemon, guesser, password).await;
-        assert!(said.starts_with("err: ") && said != INVALID, "{said}");
+        let answer = answer_to(&scene.daemon, guesser, password).await;
+        assert!(answer.starts_with("err: ") && answer != INVALID, "{answer}");
     }
     assert_eq!(nextcloud.asked().len(), 3);
-    assert_eq!(said_to(&scene.daemon, "203.0.113.8", "right").await, "authenticated");
+    assert_eq!(answer_to(&scene.daemon, "203.0.113.8", "right").await, "authenticated");
     assert_eq!(nextcloud.asked().len(), 4);
-    // What the client itself puts before its proxy's word does not count.
-    let said = said_to(&scene.daemon, "198.51.100.1, 203.0.113.7", "right").await;
-    assert_ne!(said, "authenticated");
+    // An address that the client itself adds before the proxy's doesn't count.
+    let answer = answer_to(&scene.daemon, "198.51.100.1, 203.0.113.7", "right").await;
+    assert_ne!(answer, "authenticated");
 }
 
-/// Passwords that cost a full hash each, from everywhere, without end.
+/// Passwords that cost a full hash each, from many addresses, without end.
 async fn guesses(daemon: &Daemon) {
     let url = daemon.url();
     let guesser = async |number: usize| {
@@ -108,12 +108,12 @@ async fn guesses(daemon: &Daemon) {
 }
 
 #[tokio::test]
-async fn a_flood_of_guesses_starves_neither_delivery_nor_right_app_passwords() {
+async fn a_flood_of_guesses_delays_neither_delivery_nor_valid_app_passwords() {
     let scene = AliceFixture::start(&[]).await;
     let mut alice = scene.alice().await;
-    let goes_on = async {
+    let others = async {
         let waiting = async || (scene.metric(STRANGERS).await >= GUESSERS as u64 / 2).then_some(());
-        until("guesses wait for each other", waiting).await;
+        until("guesses wait for one another", waiting).await;
         for round in 0..5 {
             for number in 0..20 {
                 scene.installation.custom("alice", &format!("message_{round}_{number}")).await;
@@ -123,36 +123,37 @@ async fn a_flood_of_guesses_starves_neither_delivery_nor_right_app_passwords() {
             }
             scene.alice().await;
         }
-        until("guesses still wait for each other", waiting).await;
+        until("guesses still wait for one another", waiting).await;
     };
     tokio::select! {
         () = guesses(&scene.daemon) => unreachable!("they are without end"),
-        () = goes_on => {}
+        () = others => {}
     }
 }
 
 #[tokio::test]
-async fn a_client_that_stops_reading_is_gone_with_its_queue() {
+async fn a_client_that_stops_reading_is_removed_with_its_backlog() {
     let scene = AliceFixture::start(&[]).await;
     drop(scene.alice().await);
     scene.is_empty_again(scene.sockets()).await;
     let base = scene.sockets();
-    let _deaf = join_all((0..5).map(|_| scene.alice())).await;
+    let _stalled = join_all((0..5).map(|_| scene.alice())).await;
     let body = "x".repeat(60_000);
     let payload = format!(r#"{{"user":"alice","message":"long","body":"{body}"}}"#);
-    until("the deaf are given up", async || {
+    until("clients that do not read are closed", async || {
         scene.installation.redis.publish("notify_custom", &payload).await;
         (scene.metric("active_connection_count").await == 0).then_some(())
     })
     .await;
     assert!(scene.metric("notify_push_sockets_blocked_total").await >= 5);
-    until("the kernel is rid of them", async || (scene.send_queues() == 0).then_some(())).await;
+    until("the kernel has dropped their data", async || (scene.send_queues() == 0).then_some(()))
+        .await;
     scene.is_empty_again(base).await;
 }
 
-/// Slow by nature: it waits for the promised time.
+/// Slow by nature: it waits for the documented time.
 #[tokio::test]
-async fn clients_that_vanish_without_a_word_are_found_out() {
+async fn vanished_clients_are_detected() {
     let scene = AliceFixture::start(&[]).await;
     let proxy = FaultProxy::to(scene.daemon.address()).await;
     let url = format!("ws://127.0.0.1:{}/ws", proxy.port());
@@ -164,7 +165,7 @@ async fn clients_that_vanish_without_a_word_are_found_out() {
     let waiting = until_promised(VANISHED, "only alice is left", alone);
     tokio::select! {
         () = waiting => {}
-        // She answers her pings.
+        // Alice answers pings.
         message = async { loop { match alice.next_within(VANISHED).await {
             Some(Message::Ping(_) | Message::Pong(_)) => {}
             other => break other,
@@ -175,7 +176,7 @@ async fn clients_that_vanish_without_a_word_are_found_out() {
 }
 
 #[tokio::test]
-async fn without_descriptors_those_inside_stay_and_others_come_in_once_there_are_some() {
+async fn without_descriptors_sessions_stay_and_others_join_once_there_are_some() {
     let scene = AliceFixture::start(&[]).await;
     let mut alice = scene.alice().await;
     scene.hears(&mut alice).await;
@@ -183,40 +184,40 @@ async fn without_descriptors_those_inside_stay_and_others_come_in_once_there_are
     let few = Some(all as u64 + 10);
     let pid = Pid::from_raw(i32::try_from(scene.daemon.id()).unwrap());
     prlimit(pid, Resource::Nofile, Rlimit { current: few, maximum: few }).unwrap();
-    let mut crowd = Vec::new();
+    let mut silent_sockets = Vec::new();
     for number in 0..40 {
-        crowd.push(silent(number, scene.daemon.port()).await);
+        silent_sockets.push(silent(number, scene.daemon.port()).await);
     }
     scene.daemon.logs("new clients must wait").await;
     scene.hears(&mut alice).await;
-    drop(crowd);
+    drop(silent_sockets);
     scene.daemon.logs("clients are accepted again").await;
     let mut late = scene.alice().await;
     scene.hears(&mut late).await;
 }
 
 #[tokio::test]
-async fn a_megabyte_of_garbage_on_every_channel_disturbs_nobody() {
+async fn a_megabyte_of_garbage_on_every_channel_disturbs_no_client() {
     let scene = AliceFixture::start(&[]).await;
     let mut alice = scene.alice().await;
     let mut noise = vec![0; MEGABYTE];
     fastrand::Rng::with_seed(7).fill(&mut noise);
     let text = "a".repeat(MEGABYTE);
-    let word = format!(r#"{{"user":"alice","storage":1,"path":"{text}","token":"{text}"}}"#);
+    let event = format!(r#"{{"user":"alice","storage":1,"path":"{text}","token":"{text}"}}"#);
     for channel in CHANNELS {
-        for payload in [&noise[..], text.as_bytes(), word.as_bytes()] {
+        for payload in [&noise[..], text.as_bytes(), event.as_bytes()] {
             scene.installation.redis.publish(channel, payload).await;
         }
     }
     for address in [scene.daemon.address(), scene.metrics.clone()] {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        // It may be cut off before it has said everything.
+        // The daemon may close before everything is sent.
         let _ = stream.write_all(&noise).await;
         within("the end", stream.read_to_end(&mut Vec::new())).await.ok();
     }
     for mut client in [Client::connect(&scene.daemon.url()).await, scene.alice().await] {
-        let saying = client.send_or_end(Message::binary(noise.clone()));
-        within("the garbage is taken or refused", saying).await;
+        let sending = client.send_or_end(Message::binary(noise.clone()));
+        within("the garbage is accepted or refused", sending).await;
         client.closed().await;
     }
     scene.hears(&mut alice).await;

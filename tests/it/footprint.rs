@@ -1,5 +1,5 @@
-//! What clients and messages cost, counted in bytes, allocations, queries and wake-ups, never in time:
-//! guards against a step back. `bench/` measures what it costs in the world.
+//! The cost of clients and messages in bytes, allocations, queries and wake-ups, never in time: guards
+//! against regressions. `bench/` measures real costs.
 
 use crate::support::{
     client::Client, crowd::IdleConnections, daemon::Daemon, free_port, http,
@@ -11,25 +11,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Clients of the measured crowd.
-const CROWD: u32 = 1_000;
-/// Clients who are there before, so that code and caches that the first need are not counted.
+/// Clients that are measured.
+const MEASURED: u32 = 1_000;
+/// Clients that connect before, so that code and caches that the first ones need aren't counted.
 const EARLY: u32 = 200;
 
-/// What one idle client may cost, in bytes of the process. Measured: about 800, less than a tenth of
-/// the original's; a thousand don't average out what an allocator does in whole pages.
+/// Memory that one idle client may cost, in bytes. Measured: about 800, less than a tenth of the
+/// original's; a thousand clients don't average out what an allocator does in whole pages.
 const BYTES_EACH: u64 = 1_800;
 
-/// A daemon of which all threads together wake no more often than [`WAKE_UPS`] in this time rests.
+/// A daemon rests if all its threads together wake no more often than [`WAKE_UPS`] in this time.
 const REST: Duration = Duration::from_secs(2);
-/// Measured: 5 to 22, and up to 250 while newcomers' shares are looked up. A timer for each client
-/// that comes every ten seconds would be as much as this.
+/// Measured: 5 to 22, and up to 250 while the shares of new clients are looked up. A timer for each
+/// client every ten seconds would be as much as this.
 const WAKE_UPS: u64 = 200;
 
-/// Two sizes of the same work: their difference is free of what starting and ending costs.
+/// Two sizes of the same work: their difference excludes the cost of start and end.
 const LITTLE: u32 = 1_000;
 const MUCH: u32 = 11_000;
-/// How many messages are published in one go: fewer than a client's backlog may hold.
+/// How many messages are published at once.
 const BATCH: u32 = 200;
 
 /// Allocations for a custom message, from Redis to the socket, in all threads. Measured: 7.1, four of
@@ -43,8 +43,8 @@ fn allow_many_sockets() {
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("our own limit");
 }
 
-/// Memory that is the daemon's alone, in bytes (proc(5), `smaps_rollup`): its share of what it has in
-/// common with the daemons of other tests changes with their number.
+/// The daemon's private memory in bytes (proc(5), `smaps_rollup`): its part of the memory that it shares
+/// with the daemons of other tests changes with their number.
 fn memory(daemon: &Daemon) -> u64 {
     let smaps = fs::read_to_string(format!("/proc/{}/smaps_rollup", daemon.id())).unwrap();
     number(&smaps, "Anonymous:") * 1024
@@ -64,22 +64,22 @@ fn number(text: &str, name: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn an_idle_client_costs_little_memory_and_wakes_nobody() {
+async fn an_idle_client_costs_little_memory_and_no_wake_ups() {
     allow_many_sockets();
     let installation = Installation::start().await;
-    IdleConnections::register(&installation, 0..EARLY + CROWD).await;
+    IdleConnections::register(&installation, 0..EARLY + MEASURED).await;
     let daemon = installation.daemon(&[("LOG", "warn")]).await;
     let early = IdleConnections::log_in(&daemon, 0..EARLY).await;
     let before = settled(&daemon).await;
-    let crowd = IdleConnections::log_in(&daemon, EARLY..EARLY + CROWD).await;
-    let each = settled(&daemon).await.saturating_sub(before) / u64::from(CROWD);
+    let measured = IdleConnections::log_in(&daemon, EARLY..EARLY + MEASURED).await;
+    let each = settled(&daemon).await.saturating_sub(before) / u64::from(MEASURED);
     assert!(each <= BYTES_EACH, "{each} bytes for a client");
     rests(&daemon).await;
-    drop((early, crowd));
+    drop((early, measured));
 }
 
-/// Waits for a time in which hardly anything wakes up: between two pings, and between the looks at
-/// what newcomers see, there is nothing to do for anybody.
+/// Waits for a time with hardly any wake-ups: between two pings, and between the lookups of new clients'
+/// shares, there is nothing to do.
 async fn rests(daemon: &Daemon) {
     let (mut since, mut slept) = (Instant::now(), sleeps(daemon));
     until("a daemon with a thousand idle clients rests", async || {
@@ -107,7 +107,7 @@ async fn settled(daemon: &Daemon) -> u64 {
 }
 
 #[tokio::test]
-async fn each_of_ten_cold_storages_is_looked_up_once_however_many_changes_come() {
+async fn each_of_ten_cold_storages_is_looked_up_once_however_many_changes_arrive() {
     let installation = Installation::start().await;
     for number in 0..10 {
         let uid = format!("user{number}");
@@ -146,7 +146,7 @@ async fn publish(
     installation.redis.pipe(&pipe).await;
 }
 
-/// What one daemon allocates from its start to its end: jemalloc prints it as JSON when the process ends.
+/// The allocations of one daemon from its start to its end: jemalloc prints them as JSON at the end.
 async fn allocations(work: impl AsyncFnOnce(&Installation, &mut Client)) -> f64 {
     let installation = Installation::start().await;
     installation.user_with_home("alice", 7, 70).await;
@@ -164,7 +164,7 @@ async fn allocations(work: impl AsyncFnOnce(&Installation, &mut Client)) -> f64 
     count("small") + count("large")
 }
 
-/// Allocations for each piece of work, without what starting, logging in and ending takes.
+/// Allocations for each piece of work, without those for start, login and end.
 async fn each(work: impl AsyncFn(&Installation, &mut Client, u32)) -> f64 {
     let little = allocations(async |installation, alice| work(installation, alice, LITTLE).await);
     let much = allocations(async |installation, alice| work(installation, alice, MUCH).await);

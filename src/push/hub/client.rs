@@ -23,9 +23,9 @@ const CLOSE_TIMEOUT: Millis = 5_000;
 pub enum ReadState {
     /// Its socket reports when there is something to read.
     Watched,
-    /// Its turn comes.
+    /// It waits for its turn.
     Queued,
-    /// It has sent too much, and its turn comes later.
+    /// It is above its allowance, and waits for the time when it is read again.
     Paused,
 }
 
@@ -33,7 +33,7 @@ pub enum ReadState {
 pub struct ShardClient<T> {
     /// Pending notices, heartbeat and lifetime.
     pub session: Session,
-    /// The socket.
+    /// Its non-blocking socket.
     pub transport: T,
     /// Frames that have been read in part.
     pub decoder: FrameDecoder,

@@ -22,7 +22,7 @@ pub struct JoinRequest<T> {
     pub leftover: Bytes,
     /// The login. Its recipient is the client's primary subscription, which lasts as long as the session.
     pub authenticated: AuthenticatedClient,
-    /// Further subscriptions.
+    /// Subscriptions besides the primary one.
     pub subscriptions: Vec<Recipient>,
     /// What the client receives first; without it, the dialect's welcome.
     pub greeting: Option<GreetingFrames>,
@@ -89,7 +89,7 @@ pub struct ListedSession {
 pub enum ShardCommand<T> {
     /// Register a client.
     Join(JoinRequest<T>),
-    /// Notify clients.
+    /// Notify some of the clients.
     Notify(NotifyCommand),
     /// Events may have been missed: notify every client of every topic.
     Gap {

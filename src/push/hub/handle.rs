@@ -415,7 +415,7 @@ mod tests {
             for number in 0..6 {
                 clients.push(join(&hub, &format!("primary {number}"), subscriptions).await);
             }
-            let several = ["primary 3", "a", "b", "nobody"].map(Recipient::from);
+            let several = ["primary 3", "a", "b", "absent"].map(Recipient::from);
             hub.broadcast(NoticeAudience::Many(several.into()), opaque("several"), Instant::now())
                 .await
                 .unwrap();

@@ -44,7 +44,7 @@ impl InboundCost {
         Self::of(count, REPLAYED_PER_SECOND)
     }
 
-    /// Both together.
+    /// The sum of both costs.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0).min(MAX_DEBT / 2))

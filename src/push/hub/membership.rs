@@ -165,7 +165,7 @@ impl MembershipTable {
         (MembershipLink { entry, position: 0 }, first)
     }
 
-    /// Takes an element out of a recipient's list; the last one moves to its place and is told so.
+    /// Takes an element out of a recipient's list; the last one moves to its place, which is recorded.
     fn unlink(&mut self, link: MembershipLink) -> MembershipChange {
         let MembershipLink { entry, position } = link;
         let Some(found) = self.entries.get_mut(entry as usize) else {

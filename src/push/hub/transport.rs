@@ -21,6 +21,6 @@ pub trait TransportWatcher<T> {
     /// Watches for writing too, or no longer.
     fn want_write(&mut self, transport: &T, id: u32, wanted: bool) -> Result<()>;
 
-    /// Stops watching.
+    /// Stops watching the transport.
     fn remove(&mut self, transport: &T);
 }

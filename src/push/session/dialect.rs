@@ -23,7 +23,7 @@ pub struct TopicSpec {
 /// What a client's message asks the hub to do.
 #[derive(Debug, PartialEq)]
 pub enum ClientRequest {
-    /// Nothing.
+    /// Nothing that concerns the hub.
     Nothing,
     /// Send the ids of changed things from now on.
     WantIds,
@@ -73,9 +73,9 @@ impl fmt::Debug for ReplaySource {
 /// A past message with its recipients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BacklogEntry {
-    /// The recipients, any of whom may have it.
+    /// The recipients that may receive it.
     pub to: Arc<[Recipient]>,
-    /// The message.
+    /// The message as a frame.
     pub frame: Frame,
 }
 

@@ -22,7 +22,7 @@ pub enum ClientHeartbeat {
 /// What a heartbeat asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum PingAction {
-    /// Nothing yet.
+    /// Nothing to do yet.
     Wait,
     /// Send a ping.
     Ping,

@@ -42,7 +42,7 @@ pub struct Session {
 /// What the passing of time asks of a session.
 #[derive(Debug)]
 pub enum SessionAction {
-    /// Nothing.
+    /// Nothing to do yet.
     Wait,
     /// Send a ping.
     Ping,

@@ -180,20 +180,20 @@ mod tests {
         #[test]
         fn no_merged_change_is_lost(steps in prop::collection::vec((0u8..3, any::<Option<i8>>(), 0u64..50), 1..600)) {
             let (mut pending_notices, mut now) = (PendingNotices::default(), 0);
-            let mut owed: [Option<Vec<i64>>; TOPICS] = [None, None, None];
+            let mut expected_ids: [Option<Vec<i64>>; TOPICS] = [None, None, None];
             let mut blurred = [false; TOPICS];
             for (topic, id, wait) in steps {
                 now += wait;
                 let ids = id.map(|id| ChangedIds::one(i64::from(id)));
                 pending_notices.merge(TopicId(topic), ids.as_ref(), now, now + 100);
-                let list = owed[usize::from(topic)].get_or_insert_default();
+                let list = expected_ids[usize::from(topic)].get_or_insert_default();
                 match id {
                     Some(id) if !list.contains(&i64::from(id)) => list.push(i64::from(id)),
                     Some(_) => {}
                     None => blurred[usize::from(topic)] = true,
                 }
                 while let Some((notified, ids, _)) = pending_notices.take(now, |_| 70) {
-                    let list = owed[notified.index()].take().unwrap();
+                    let list = expected_ids[notified.index()].take().unwrap();
                     let blur = std::mem::take(&mut blurred[notified.index()]) || list.len() > MAX_IDS;
                     let expected = if blur { ChangedIds::Unknown } else { ChangedIds::Known(list.into_iter().collect()) };
                     prop_assert_eq!(ids, expected);
@@ -201,9 +201,9 @@ mod tests {
             }
             now += 1000;
             while let Some((notified, ..)) = pending_notices.take(now, |_| 70) {
-                prop_assert!(owed[notified.index()].take().is_some());
+                prop_assert!(expected_ids[notified.index()].take().is_some());
             }
-            prop_assert!(owed.iter().all(Option::is_none));
+            prop_assert!(expected_ids.iter().all(Option::is_none));
         }
     }
 }

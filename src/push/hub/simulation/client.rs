@@ -44,7 +44,7 @@ pub(super) struct SimulatedClient {
     pub(super) closed: bool,
     /// It didn't read for a while, and may be closed for that.
     slow: bool,
-    said_at: Millis,
+    sent_at: Millis,
     pinged_at: Option<Millis>,
     next_message: u64,
     welcome: bool,
@@ -75,7 +75,7 @@ impl SimulatedClient {
             close_expected: false,
             closed: false,
             slow: false,
-            said_at: now,
+            sent_at: now,
             pinged_at: None,
             next_message,
             welcome: false,
@@ -116,9 +116,9 @@ impl SimulatedClient {
         }
     }
 
-    /// Sends bytes; the shard must be told that its socket is readable.
-    pub(super) fn say(&mut self, bytes: &[u8], now: Millis) {
-        self.said_at = now;
+    /// Sends bytes; the caller must mark the socket as readable.
+    pub(super) fn send(&mut self, bytes: &[u8], now: Millis) {
+        self.sent_at = now;
         self.socket.0.borrow_mut().inbound.extend_from_slice(bytes);
     }
 
@@ -129,7 +129,7 @@ impl SimulatedClient {
             let may_go = self.closed || self.close_expected || self.slow || self.silent;
             assert!(may_go, "a client that reads and answers was dropped: {self:#?}");
         } else {
-            assert!(now <= self.said_at + SILENCE, "still here at {now}: {self:#?}");
+            assert!(now <= self.sent_at + SILENCE, "still here at {now}: {self:#?}");
         }
         left
     }

@@ -3,7 +3,7 @@
 
 mod expectations;
 
-use super::{client::SimulatedClient, harness::SimulationHarness, wire::says};
+use super::{client::SimulatedClient, harness::SimulationHarness, wire::client_frame};
 use crate::{
     push::{
         hub::{context::HubLimits, work::PASS},
@@ -150,10 +150,14 @@ impl SimulatedCluster {
     }
 
     fn speak(&mut self) {
-        let said = [says(0x81, b"listen ids"), says(0x89, b"there?"), says(0x81, b"what")];
-        let said = &said[self.rng.usize(..3)];
+        let texts = [
+            client_frame(0x81, b"listen ids"),
+            client_frame(0x89, b"there?"),
+            client_frame(0x81, b"what"),
+        ];
+        let text = &texts[self.rng.usize(..3)];
         if let Some(index) = self.anyone() {
-            self.say(index, said);
+            self.send(index, text);
         }
     }
 
@@ -207,8 +211,8 @@ impl SimulatedCluster {
         (!self.clients.is_empty()).then(|| self.rng.usize(..self.clients.len()))
     }
 
-    fn say(&mut self, index: usize, bytes: &[u8]) {
-        self.clients[index].say(bytes, self.harness.now);
+    fn send(&mut self, index: usize, bytes: &[u8]) {
+        self.clients[index].send(bytes, self.harness.now);
         let id = self.slot_of(index);
         self.harness.shard.mark_readable(id);
         self.harness.settle();

@@ -2,7 +2,7 @@
 
 use super::{
     harness::SimulationHarness,
-    wire::{received, says},
+    wire::{client_frame, received},
 };
 use crate::{
     push::{
@@ -41,12 +41,12 @@ fn a_steady_stream_of_changes_starves_no_client() {
 #[test]
 fn ids_are_sent_only_to_clients_that_asked_for_them() {
     let mut harness = SimulationHarness::new(0);
-    let asked = harness.join_sending("alice", &says(0x81, b"listen ids"));
+    let with_ids = harness.join_sending("alice", &client_frame(0x81, b"listen ids"));
     let plain = harness.join("alice");
     harness.change("alice", 0, Some(459));
     harness.change("alice", 0, Some(188));
     harness.until(150);
-    assert_eq!(received(&asked), ["hello", "t0 [459, 188]"]);
+    assert_eq!(received(&with_ids), ["hello", "t0 [459, 188]"]);
     assert_eq!(received(&plain), ["hello", "t0"]);
 }
 
@@ -151,7 +151,7 @@ fn a_silent_client_is_pinged_and_then_closed() {
     received(&alice);
     harness.until(30_000);
     assert_eq!(received(&alice), ["ping"]);
-    harness.receive(0, &alice, &says(0x8a, b""));
+    harness.receive(0, &alice, &client_frame(0x8a, b""));
     harness.until(59_999);
     assert!(received(&alice).is_empty());
     harness.until(75_000);
@@ -163,7 +163,7 @@ fn a_silent_client_is_pinged_and_then_closed() {
 fn an_unsolicited_pong_is_legal_and_a_ping_is_answered() {
     let mut harness = SimulationHarness::new(0);
     let alice = harness.join("alice");
-    harness.receive(0, &alice, &[says(0x8a, b"hi"), says(0x89, b"yo")].concat());
+    harness.receive(0, &alice, &[client_frame(0x8a, b"hi"), client_frame(0x89, b"yo")].concat());
     assert_eq!(received(&alice), ["hello", "pong"]);
 }
 
@@ -172,7 +172,7 @@ fn a_close_is_answered_and_the_client_leaves() {
     let mut harness = SimulationHarness::new(0);
     let alice = harness.join("alice");
     received(&alice);
-    harness.receive(0, &alice, &says(0x88, &1000_u16.to_be_bytes()));
+    harness.receive(0, &alice, &client_frame(0x88, &1000_u16.to_be_bytes()));
     assert_eq!(received(&alice), ["close 1000"]);
     assert!(alice.0.borrow().finished);
     harness.hang_up(0, &alice);

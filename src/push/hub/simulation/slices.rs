@@ -2,7 +2,7 @@
 
 use super::{
     harness::SimulationHarness,
-    wire::{received, saying, says},
+    wire::{client_frame, client_texts, received},
 };
 use crate::{
     push::{
@@ -29,7 +29,7 @@ fn message(audience: NoticeAudience, text: &str) -> NotifyCommand {
 fn a_message_is_delivered_in_the_next_pass_while_clients_flood_pings() {
     let mut harness = SimulationHarness::with(0, LIMITS);
     let probe = harness.join("probe");
-    let flood = says(0x89, b"x").repeat(100_000);
+    let flood = client_frame(0x89, b"x").repeat(100_000);
     let flooders: Vec<_> = (0..100).map(|n| harness.join(&format!("flooder {n}"))).collect();
     received(&probe);
     for (id, flooder) in (1..).zip(&flooders) {
@@ -58,7 +58,7 @@ fn a_fan_out_to_thousands_is_done_in_slices_and_others_are_read_in_between() {
     harness.pass();
     let reached = clients.iter().filter(|client| !client.0.borrow().sent.is_empty()).count();
     assert!((1..500).contains(&reached), "{reached}");
-    clients[1_999].0.borrow_mut().inbound = says(0x89, b"?");
+    clients[1_999].0.borrow_mut().inbound = client_frame(0x89, b"?");
     harness.shard.mark_readable(1_999);
     harness.pass();
     assert_eq!(received(&clients[1_999]), ["pong"]);
@@ -84,7 +84,7 @@ fn a_client_above_its_rate_is_read_later_and_loses_nothing() {
     let client = harness.join("alice");
     received(&client);
     let count = 3 * u64::from(COMMANDS_PER_SECOND) * BURST / 1000;
-    let texts = saying(&["whoami ?"]).repeat(usize::try_from(count).unwrap());
+    let texts = client_texts(&["whoami ?"]).repeat(usize::try_from(count).unwrap());
     harness.receive(0, &client, &texts);
     let first = received(&client).len() as u64;
     assert!((count / 3..count / 2).contains(&first), "{first} of {count}");
@@ -99,7 +99,7 @@ fn of_many_pings_at_once_the_last_is_answered() {
     let mut harness = SimulationHarness::with(0, LIMITS);
     let client = harness.join("alice");
     received(&client);
-    let pings: Vec<u8> = (0..500_u16).flat_map(|n| says(0x89, &n.to_be_bytes())).collect();
+    let pings: Vec<u8> = (0..500_u16).flat_map(|n| client_frame(0x89, &n.to_be_bytes())).collect();
     harness.receive(0, &client, &pings);
     let sent = client.0.borrow().sent.clone();
     assert!(sent.ends_with(&499_u16.to_be_bytes()));
@@ -112,7 +112,7 @@ fn a_flood_of_subscriptions_is_slowed_down_and_leaves_nothing_behind() {
     let ids = (0..20).map(|n| format!("id{n}")).collect::<Vec<_>>().join(" ");
     let (subscribe, unsubscribe) = (format!("subscribe {ids}"), format!("unsubscribe {ids}"));
     let client = harness.join("alice");
-    let texts = saying(&[&subscribe, &unsubscribe]).repeat(5_000);
+    let texts = client_texts(&[&subscribe, &unsubscribe]).repeat(5_000);
     harness.receive(0, &client, &texts);
     let left = client.0.borrow().inbound.len();
     assert!(left > texts.len() / 2, "{left} of {}", texts.len());

@@ -2,7 +2,7 @@
 
 use super::{
     harness::SimulationHarness,
-    wire::{SimulatedSocket, received, saying, says},
+    wire::{SimulatedSocket, client_frame, client_texts, received},
 };
 use crate::{
     push::{
@@ -28,12 +28,12 @@ impl SimulationHarness {
 #[test]
 fn a_message_for_several_subscriptions_of_a_client_arrives_once() {
     let mut harness = SimulationHarness::new(0);
-    let both = harness.join_sending("home", &saying(&["subscribe a b", "subscribe b c"]));
-    let one = harness.join_sending("other", &saying(&["subscribe b"]));
+    let both = harness.join_sending("primary", &client_texts(&["subscribe a b", "subscribe b c"]));
+    let one = harness.join_sending("other", &client_texts(&["subscribe b"]));
     received(&both);
     received(&one);
-    harness.notify_many(&["a", "b", "nobody"], "first");
-    harness.notify_many(&["home", "c"], "second");
+    harness.notify_many(&["a", "b", "absent"], "first");
+    harness.notify_many(&["primary", "c"], "second");
     assert_eq!(received(&both), ["first", "second"]);
     assert_eq!(received(&one), ["first"]);
 }
@@ -41,12 +41,13 @@ fn a_message_for_several_subscriptions_of_a_client_arrives_once() {
 #[test]
 fn an_unsubscribed_client_keeps_its_primary_subscription() {
     let mut harness = SimulationHarness::new(0);
-    let client = harness.join_sending("home", &saying(&["subscribe a b", "unsubscribe a home x"]));
+    let client = harness
+        .join_sending("primary", &client_texts(&["subscribe a b", "unsubscribe a primary x"]));
     received(&client);
     harness.notify_many(&["a"], "a");
     harness.notify_many(&["b"], "b");
-    harness.notify_many(&["home"], "home");
-    assert_eq!(received(&client), ["b", "home"]);
+    harness.notify_many(&["primary"], "primary");
+    assert_eq!(received(&client), ["b", "primary"]);
     assert_eq!((harness.shard.count("a"), harness.shard.count("b")), (0, 1));
 }
 
@@ -54,9 +55,10 @@ fn an_unsubscribed_client_keeps_its_primary_subscription() {
 fn subscriptions_are_limited_and_end_with_their_client() {
     let limits = HubLimits { per_recipient: 3, max_connection: None, subscriptions: 3 };
     let mut harness = SimulationHarness::with(0, limits);
-    let client = harness.join_sending("home", &saying(&["subscribe a b c", "subscribe a b home"]));
+    let client = harness
+        .join_sending("primary", &client_texts(&["subscribe a b c", "subscribe a b primary"]));
     assert_eq!(received(&client), ["hello"]);
-    let greedy = harness.join_sending("greedy", &saying(&["subscribe a b c d"]));
+    let greedy = harness.join_sending("greedy", &client_texts(&["subscribe a b c d"]));
     received(&greedy);
     harness.until(60_000);
     assert!(harness.ends().contains(&CloseReason::LimitExceeded), "{:?}", harness.ends());
@@ -68,17 +70,17 @@ fn subscriptions_are_limited_and_end_with_their_client() {
 #[test]
 fn a_replay_has_the_messages_for_the_current_subscriptions() {
     let mut harness = SimulationHarness::new(0);
-    let past = "replay a:1 b:2 x,b:3 home:4";
-    let client = harness.join_sending("home", &saying(&[past, "subscribe b", past]));
+    let past = "replay a:1 b:2 x,b:3 primary:4";
+    let client = harness.join_sending("primary", &client_texts(&[past, "subscribe b", past]));
     assert_eq!(received(&client), ["hello", "4", "2", "3", "4"]);
 }
 
 #[test]
 fn a_replay_above_its_limit_omits_the_oldest_messages() {
     let mut harness = SimulationHarness::new(0);
-    let long = |name: char| format!("home:{}", name.to_string().repeat(1000));
+    let long = |name: char| format!("primary:{}", name.to_string().repeat(1000));
     let past: Vec<String> = ('a'..='z').map(long).collect();
-    let client = harness.join("home");
+    let client = harness.join("primary");
     received(&client);
     let replay = |harness: &mut SimulationHarness, count| {
         let entries: Vec<_> =
@@ -99,11 +101,11 @@ fn a_replay_above_its_limit_omits_the_oldest_messages() {
 #[test]
 fn a_message_too_long_for_a_replay_displaces_no_other() {
     let mut harness = SimulationHarness::new(0);
-    let client = harness.join("home");
+    let client = harness.join("primary");
     received(&client);
-    let long = format!("home:{}", "x".repeat(2 << 20));
+    let long = format!("primary:{}", "x".repeat(2 << 20));
     let entries =
-        vec![backlog_entry("home:before"), backlog_entry(&long), backlog_entry("home:after")];
+        vec![backlog_entry("primary:before"), backlog_entry(&long), backlog_entry("primary:after")];
     harness.shard.handle_request(
         0,
         ClientRequest::Replay(ReplaySource::new(|| entries)),
@@ -115,21 +117,25 @@ fn a_message_too_long_for_a_replay_displaces_no_other() {
 #[test]
 fn a_client_with_too_many_replays_is_closed() {
     let mut harness = SimulationHarness::new(0);
-    let client = harness.join_sending("home", &saying(&["replay home:1"; 9]));
+    let client = harness.join_sending("primary", &client_texts(&["replay primary:1"; 9]));
     assert_eq!(received(&client).last().map(String::as_str), Some("close 1008"));
 }
 
 #[test]
 fn requests_of_a_client_that_has_left_do_not_reach_the_next() {
     let mut harness = SimulationHarness::new(0);
-    let client = harness.join("home");
+    let client = harness.join("primary");
     client.0.borrow_mut().broken = true;
-    let bytes =
-        [says(0x89, b"ping"), saying(&["subscribe a"]), saying(&["replay home:1"])].concat();
+    let bytes = [
+        client_frame(0x89, b"ping"),
+        client_texts(&["subscribe a"]),
+        client_texts(&["replay primary:1"]),
+    ]
+    .concat();
     harness.receive(0, &client, &bytes);
     assert!(harness.shard.members.is_empty());
     let next = harness.join("other");
-    harness.notify_many(&["a", "home"], "not yours");
+    harness.notify_many(&["a", "primary"], "not yours");
     assert_eq!(received(&next), ["hello"]);
 }
 
@@ -138,13 +144,13 @@ fn a_greeting_replaces_the_welcome_and_comes_first() {
     let mut harness = SimulationHarness::new(0);
     let socket = SimulatedSocket::default();
     let authenticated =
-        AuthenticatedClient { recipient: "home".into(), auth_method: AuthMethod::Open };
+        AuthenticatedClient { recipient: "primary".into(), auth_method: AuthMethod::Open };
     let join_request = JoinRequest {
         subscriptions: vec!["a".into()],
         greeting: Some(Box::new(|| vec![Frame::text("missed"), Frame::text("too")])),
-        ..JoinRequest::new(socket.clone(), saying(&["whoami ?"]).into(), authenticated)
+        ..JoinRequest::new(socket.clone(), client_texts(&["whoami ?"]).into(), authenticated)
     };
     harness.execute(ShardCommand::Join(join_request));
     harness.notify_many(&["a"], "live");
-    assert_eq!(received(&socket), ["missed", "too", "home", "live"]);
+    assert_eq!(received(&socket), ["missed", "too", "primary", "live"]);
 }

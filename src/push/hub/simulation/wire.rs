@@ -21,7 +21,7 @@ pub(super) struct SimulatedWire {
     /// Bytes that the socket accepts before it is full; `None`: all.
     pub(super) room: Option<usize>,
     pub(super) gone: bool,
-    /// Writing fails.
+    /// Every write fails.
     pub(super) broken: bool,
     pub(super) aborted: bool,
     pub(super) finished: bool,
@@ -125,13 +125,13 @@ pub(super) fn received(socket: &SimulatedSocket) -> Vec<String> {
 }
 
 /// A masked client frame (mask 0: the payload as it is).
-pub(super) fn says(first: u8, payload: &[u8]) -> Vec<u8> {
+pub(super) fn client_frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first, 0x80 | u8::try_from(payload.len()).unwrap(), 0, 0, 0, 0];
     frame.extend_from_slice(payload);
     frame
 }
 
 /// Texts, one frame each.
-pub(super) fn saying(texts: &[&str]) -> Vec<u8> {
-    texts.iter().flat_map(|text| says(0x81, text.as_bytes())).collect()
+pub(super) fn client_texts(texts: &[&str]) -> Vec<u8> {
+    texts.iter().flat_map(|text| client_frame(0x81, text.as_bytes())).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::{SLOT_RELEASE_TIME, SPREAD, SimulatedClient, SimulatedCluster};
 use crate::push::{
-    hub::simulation::{client::ClientReaction, wire::says},
+    hub::simulation::{client::ClientReaction, wire::client_frame},
     session::{DebounceInterval, Millis},
 };
 
@@ -13,7 +13,7 @@ impl SimulatedCluster {
         for index in (0..self.clients.len()).rev() {
             match self.clients[index].read(now) {
                 ClientReaction::Nothing => {}
-                ClientReaction::Pong => self.say(index, &says(0x8a, b"")),
+                ClientReaction::Pong => self.send(index, &client_frame(0x8a, b"")),
                 ClientReaction::HangUp => self.hang_up(index),
             }
         }

@@ -1,5 +1,4 @@
-//! A user with many clients and many users with clients: what they are allowed, and what is left of
-//! them when all are gone.
+//! Many clients of one user and clients of many users: their limits, and what they leave behind.
 
 use crate::support::{
     client::Client,
@@ -9,36 +8,37 @@ use crate::support::{
 };
 use futures_util::future::join_all;
 
-/// Sessions that one user may have: SECURITY.md.
+/// Sessions that one user may have (SECURITY.md).
 const PER_USER: usize = 64;
 /// Looks without change after which memory counts as settled: three seconds' worth.
 const SETTLED: u32 = 300;
-/// What may be held besides, however large the crowd: SQLite's connections, six at most with less than
-/// a mebibyte each, stay open for five minutes, and each thread keeps a few freed objects at hand. It is
-/// three quarters of a kilobyte for each client; with MariaDB `bench idle` shows a twentieth of that.
+/// Memory that may stay allocated, however many clients there were: SQLite's connections, at most six
+/// with less than a mebibyte each, stay open for five minutes, and each thread caches a few freed
+/// objects. It is three quarters of a kilobyte for each client; with MariaDB `bench idle` shows a
+/// twentieth of that.
 const SLACK: u64 = 7 << 20;
 
 #[tokio::test]
-async fn one_client_more_than_a_user_may_have_is_sent_away_and_counted() {
+async fn one_session_above_the_limit_of_a_user_is_refused_and_counted() {
     const REFUSED: &str = "notify_push_sessions_refused_total{reason=\"too_many\"}";
     let scene = AliceFixture::start(&[]).await;
-    let mut inside = join_all((0..PER_USER).map(|_| scene.alice())).await;
+    let mut sessions = join_all((0..PER_USER).map(|_| scene.alice())).await;
     assert_eq!(scene.metric(REFUSED).await, 0);
     let mut one_more = Client::connect(&scene.daemon.url()).await;
-    let said = one_more.credentials("alice", APP_PASSWORD).await;
-    assert_eq!(said, "err: Too many connections");
+    let answer = one_more.credentials("alice", APP_PASSWORD).await;
+    assert_eq!(answer, "err: Too many connections");
     assert_eq!(one_more.closed().await.map(|(code, _)| code), Some(1012));
     assert_eq!(scene.metric(REFUSED).await, 1);
     assert_eq!(scene.metric("active_connection_count").await, PER_USER as u64);
-    drop(inside.pop());
-    until("a place is free again", async || {
+    drop(sessions.pop());
+    until("another session is admitted", async || {
         let mut next = Client::connect(&scene.daemon.url()).await;
         (next.credentials("alice", APP_PASSWORD).await == "authenticated").then_some(())
     })
     .await;
 }
 
-/// What the daemon holds once that falls no more: jemalloc gives pages back a second after they fell
+/// The memory of the daemon once it no longer falls: jemalloc returns pages a second after they became
 /// idle.
 async fn settled(scene: &AliceFixture) -> u64 {
     let (mut least, mut looks) = (u64::MAX, 0);
@@ -72,10 +72,10 @@ async fn ten_thousand_clients_dropped_at_once_leave_nothing_behind() {
     drop(LoggedInClients::log_in(&scene.daemon.address(), people[..100].to_vec()).await);
     scene.is_empty_again(sockets).await;
     let base = settled(&scene).await;
-    let crowd = LoggedInClients::log_in(&scene.daemon.address(), people).await;
+    let clients = LoggedInClients::log_in(&scene.daemon.address(), people).await;
     assert_eq!(scene.metric("active_connection_count").await, 10_000);
     assert_eq!(scene.metric("active_user_count").await, 10_000);
-    drop(crowd);
+    drop(clients);
     scene.is_empty_again(sockets).await;
     let left = settled(&scene).await;
     assert!(left <= base + base / 10 + SLACK, "{} KiB, before {} KiB", left >> 10, base >> 10);
