@@ -4,10 +4,9 @@
 //! it receives at the login travels with it into the hub, which keeps the count from then on. So the
 //! limit holds however many clients connect at once.
 
-use crate::{push::recipient::Recipient, server::text};
-use http::{
-    HeaderMap, HeaderValue, StatusCode,
-    header::{RETRY_AFTER, SEC_WEBSOCKET_KEY},
+use crate::{
+    push::recipient::Recipient,
+    server::{self, HttpRoutes},
 };
 use std::{
     fmt,
@@ -16,14 +15,6 @@ use std::{
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
 };
-use warp::{Filter, filters::BoxedFilter, reply::Response};
-
-/// The query of the daemon's probe of itself. It passes [`ConnectionLimit::reject_when_full`], so that
-/// a full service isn't taken for a dead one. Any other client that sends it is refused after its login.
-pub const PROBE: &str = "probe";
-
-/// After how many seconds a refused client may try again.
-const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("30");
 
 /// How many clients a hub has, with those that hold a permit and haven't joined yet. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -111,23 +102,18 @@ impl ConnectionLimit {
     }
 
     /// The same routes, except that a WebSocket request receives 503 while the limit is reached.
-    pub fn reject_when_full(&self, routes: BoxedFilter<(Response,)>) -> BoxedFilter<(Response,)> {
+    pub fn reject_when_full(&self, routes: HttpRoutes) -> HttpRoutes {
         let limit = self.clone();
-        let query = warp::query::raw().or(warp::any().map(String::new)).unify();
-        let full = warp::header::headers_cloned().and(query).and_then(
-            move |headers: HeaderMap, query: String| {
-                let rejected = headers.contains_key(SEC_WEBSOCKET_KEY)
-                    && query != PROBE
-                    && limit.0.count.get() >= limit.maximum();
-                std::future::ready(if rejected {
-                    (limit.0.on_refused)();
-                    Ok(retry_later())
-                } else {
-                    Err(warp::reject::not_found())
-                })
-            },
-        );
-        full.or(routes).unify().boxed()
+        server::reject_websockets_while(move || limit.refuses(), routes)
+    }
+
+    /// Whether the limit is reached; then one more client is refused.
+    fn refuses(&self) -> bool {
+        let full = self.0.count.get() >= self.maximum();
+        if full {
+            (self.0.on_refused)();
+        }
+        full
     }
 
     /// Lets the daemon's probe connect without using up a client's place. (If the probe's session ends
@@ -140,13 +126,6 @@ impl ConnectionLimit {
     fn maximum(&self) -> usize {
         self.0.maximum.load(Relaxed).saturating_add(self.0.exempt.load(Relaxed))
     }
-}
-
-fn retry_later() -> Response {
-    let mut reply =
-        text(StatusCode::SERVICE_UNAVAILABLE, "Connection limit reached, retry later\n");
-    reply.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
-    reply
 }
 
 impl ConnectionPermit {
@@ -178,14 +157,13 @@ impl fmt::Debug for ConnectionLimit {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        Arc, AtomicUsize, ConnectionCount, ConnectionLimit, Filter, Recipient, Relaxed, Response,
-    };
+    use super::{Arc, AtomicUsize, ConnectionCount, ConnectionLimit, Recipient, Relaxed};
     use bytes::Bytes;
     use http::Request;
     use http_body_util::Empty;
     use hyper::service::Service;
     use hyper_util::service::TowerToHyperService;
+    use warp::{Filter, reply::Response};
 
     struct ConnectionLimitFixture {
         limit: ConnectionLimit,

@@ -22,7 +22,5 @@ pub use authentication::{
     AppPasswordLogin, AuthMethod, AuthenticatedClient, LoginAttempt, LoginCredentials, TicketOwner,
 };
 pub use bridge::{BridgeEvent, SessionBridge};
-pub use connection_limit::{
-    ConnectionCount, ConnectionLimit, ConnectionPermit, ExemptPermit, PROBE,
-};
+pub use connection_limit::{ConnectionCount, ConnectionLimit, ConnectionPermit, ExemptPermit};
 pub use metrics::{HubMetrics, SessionEndLabel, SessionRefusalLabel};

@@ -9,6 +9,7 @@ pub use metrics::{ConnectionRefusalLabel, ServerMetrics};
 mod accept;
 
 mod forwarded;
+mod full_service;
 
 mod http;
 mod listen;
@@ -24,6 +25,7 @@ mod upgrade;
 
 pub use accept::{ConnectionTimeouts, HttpServer};
 pub use forwarded::{X_FORWARDED_FOR, peer};
+pub use full_service::{PROBE, reject_websockets_while};
 pub use http::RequestOrigin;
 pub use listen::{BoundListener, ListenError, LocalAddress, ProxyHeaderPolicy};
 pub use stream::ClientStream;

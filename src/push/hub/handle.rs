@@ -378,8 +378,8 @@ mod tests {
             }
         }
         assert_eq!(clients.len(), 100);
-        let in_hub = async || hub.list(0, 0, 999).await.unwrap().len();
-        assert!(in_hub().await <= 100);
+        let joined = async || hub.list(0, 0, 999).await.unwrap().len();
+        assert!(joined().await <= 100);
         assert_eq!(hub.connections(), 100);
         drop(clients);
         until(async || hub.connections() == 0).await;

@@ -7,7 +7,8 @@ use crate::{
         websocket::{UpgradeRequest, WebSocketClient},
     },
     config::{ServiceRoute, secret::Secret},
-    push::{ConnectionLimit, PROBE, recipient::Recipient},
+    push::{ConnectionLimit, recipient::Recipient},
+    server::PROBE,
     services::{ByteStream, SelfProbe, SelfProbeError, nextcloud::login::ticket::TicketStore},
 };
 use futures_util::{FutureExt, future::BoxFuture};

@@ -3,7 +3,8 @@
 use crate::{
     client::websocket::{UpgradeRequest, WebSocketClient},
     config::ServiceRoute,
-    push::{ConnectionLimit, PROBE},
+    push::ConnectionLimit,
+    server::PROBE,
     services::{
         ByteStream, SelfProbe, SelfProbeError,
         phorge::{instance::PhorgeInstance, publish_queue::PublishQueue},
