@@ -39,7 +39,7 @@ const PHP: &str = "php";
 pub struct LoadInputs<'a, S> {
     /// The arguments, the program's name first.
     pub arguments: Vec<OsString>,
-    /// The environment.
+    /// The environment of the process.
     pub environment: BTreeMap<String, String>,
     /// Access to files and names.
     pub probes: SystemProbes<'a>,
@@ -252,6 +252,8 @@ fn healthcheck<S>(
 
 #[cfg(test)]
 mod changes;
+#[cfg(test)]
+mod commands;
 #[cfg(test)]
 mod precedence;
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub enum ConfigError {
     /// A line of the services file can't be read.
     #[error("{} line {line}: {problem}", file.display())]
     Line {
-        /// The file.
+        /// The file with the error.
         file: Arc<Path>,
         /// The line, from 1.
         line: u32,
@@ -54,7 +54,7 @@ pub enum ConfigError {
     Unreadable {
         /// The variable, flag or key that names the file.
         named_by: String,
-        /// The file.
+        /// The file with the error.
         path: PathBuf,
         /// A similar file in the same folder, as a question; else empty.
         hint: String,
@@ -68,7 +68,7 @@ pub enum ConfigError {
         file.display()
     )]
     EnvironmentFile {
-        /// The file.
+        /// The file with the error.
         file: PathBuf,
         /// The line, from 1.
         line: usize,

@@ -17,7 +17,7 @@ pub enum SettingSource {
     SecretFile(String),
     /// A key in the services file or in the service's own configuration file.
     File {
-        /// The file.
+        /// The configuration file itself.
         file: Arc<Path>,
         /// The line, from 1.
         line: u32,
@@ -52,14 +52,14 @@ impl fmt::Display for SettingSource {
 /// A value and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourcedValue<T> {
-    /// The value.
+    /// The value that was given.
     pub value: T,
     /// Where it was given.
     pub source: SettingSource,
 }
 
 impl<T> SourcedValue<T> {
-    /// A default.
+    /// A value with the default as source.
     pub fn default(value: T) -> Self {
         Self { value, source: SettingSource::Default }
     }

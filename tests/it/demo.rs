@@ -4,11 +4,12 @@ use crate::support::{Server, browser::Browser, client::Client, folder, until};
 use rustix::process::Signal;
 use std::path::Path;
 
-fn start(folder: &Path, arguments: &'static [&'static str]) -> Server {
+fn start(folder: &Path, arguments: &[&str]) -> Server {
+    let arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
     let temporary = folder.join("temporary");
     std::fs::create_dir(&temporary).unwrap();
     Server::start(env!("CARGO_BIN_EXE_notify_push"), &folder.join("log"), move |command| {
-        command.arg("demo").args(arguments).env("TMPDIR", &temporary);
+        command.arg("demo").args(&arguments).env("TMPDIR", &temporary);
     })
 }
 
@@ -66,13 +67,14 @@ async fn without_once_one_can_listen_oneself_until_ctrl_c() {
 #[tokio::test]
 async fn of_webhooks_once_sends_a_message_through_a_private_url() {
     let folder = folder("demo");
-    let mut demo = start(folder.path(), &["webhook", "--once"]);
+    let port = crate::support::free_port().to_string();
+    let mut demo = start(folder.path(), &["webhook", "--once", "--port", &port]);
     let status = until("the demo ends", async || demo.ended()).await;
     let log = demo.log();
     assert_eq!(status.code(), Some(0), "{log}");
     for line in [
         "PUT  /api/visitor/register?connectionId=",
-        "the client's private URL: http://127.0.0.1:",
+        &format!("the client's private URL: http://127.0.0.1:{port}/"),
         "  curl -H 'Content-Type: application/json' \\\n",
         r#"{"title":"Build finished","body":"main is green ☃"}"#,
     ] {

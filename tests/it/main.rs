@@ -60,7 +60,7 @@ mod revocation;
 mod self_test;
 mod servers;
 mod service_contract;
-mod several_hosts;
+mod several_services;
 mod socketio_clients;
 mod socketio_page;
 mod socketio_proxies;

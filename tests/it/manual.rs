@@ -1,25 +1,32 @@
-//! The man page and the completion scripts say what the program understands.
+//! The man page, the tables of `docs/settings.md` and the completion scripts agree with the program.
 //!
-//! `docs/man/notify_push.1` is made here from the program's own help; after a change of the command line
-//! write it anew with `UPDATE_MAN=1 cargo test --test it manual`.
+//! After a change of the command line or of a setting write the files anew with
+//! `UPDATE_MAN=1 cargo test --test it manual`.
 
+use crate::support::folder;
+use notify_push::{cli::reference, services::kinds};
 use std::{
-    fmt::Write as _,
-    path::Path,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 10] = [
     "doctor",
     "demo",
-    "log",
-    "completions",
-    "revoke",
-    "healthcheck",
-    "metrics",
     "phorge",
     "webhook",
+    "healthcheck",
+    "metrics",
+    "log",
+    "revoke",
+    "completions",
+    "help",
 ];
+
+/// The lines between which `docs/settings.md` is generated.
+const BEGIN: &str = "<!-- generated: settings -->\n";
+const END: &str = "<!-- end of the generated part -->\n";
 
 fn run(arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_notify_push"));
@@ -28,78 +35,76 @@ fn run(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The page, from the help of the program and of each of its commands.
-fn page() -> String {
-    let help = run(&["--help"]);
-    let mut page = String::from(
-        ".\\\" Made from `notify_push --help` by tests/it/manual.rs.\n\
-         .TH NOTIFY_PUSH 1 \"\" \"notify_push\" \"User Commands\"\n\
-         .SH NAME\nnotify_push \\- tells the clients of a Nextcloud that something changed\n\
-         .SH DESCRIPTION\n",
-    );
-    section(&mut page, &help, ".SH");
-    for name in COMMANDS {
-        let _ = writeln!(page, ".SH \"COMMAND {}\"", name.to_uppercase());
-        section(&mut page, &run(&[name, "--help"]), ".SS");
-    }
-    page.push_str(
-        ".SH \"EXIT STATUS\"\n0 when all is well, 1 when something is wrong, 2 when the command line \
-         is not understood.\n.SH \"SEE ALSO\"\ndocs/settings.md and docs/troubleshooting.md of the project.\n",
-    );
-    page
+fn document(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
 }
 
-/// One help text: first a line with the name, then prose, then headings with entries.
-fn section(page: &mut String, help: &str, heading: &str) {
-    let mut entries = false;
-    for line in help.lines().skip(1) {
-        let text = line.trim();
-        let depth = line.len() - line.trim_start().len();
-        let title = text.strip_suffix(':').filter(|title| title.chars().all(|c| c.is_uppercase()));
-        let flag = text.starts_with('-') || text.starts_with('<');
-        if let Some(title) = title.filter(|_| depth == 0) {
-            entries = title != "USAGE";
-            let _ = writeln!(page, "{heading} {title}");
-        } else if text.is_empty() {
-            page.push_str(if entries { "" } else { ".PP\n" });
-        } else if entries && flag && depth <= 8 {
-            let _ = writeln!(page, ".TP\n.B {}", roff(text));
-        } else if let Some((name, about)) = text.split_once("  ").filter(|_| entries && depth == 4)
-        {
-            let _ = writeln!(page, ".TP\n.B {}\n{}", roff(name), roff(about.trim()));
-        } else {
-            let _ = writeln!(page, "{}", roff(text));
-        }
-    }
-}
-
-/// groff_man(7): dashes that may be typed, no line that looks like a request.
-fn roff(text: &str) -> String {
-    let text = text.replace('\\', "\\e").replace('-', "\\-");
-    if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
-}
-
-#[test]
-fn the_man_page_says_what_the_program_understands() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/man/notify_push.1");
-    let page = page();
-    #[expect(clippy::disallowed_methods, reason = "a switch for whoever changes the command line")]
+/// Compares a file with its generated content, or writes it if that is asked for.
+fn compare(file: &Path, generated: &str) {
+    #[expect(clippy::disallowed_methods, reason = "the switch that writes the files")]
     if std::env::var_os("UPDATE_MAN").is_some() {
-        std::fs::write(&file, &page).unwrap();
+        std::fs::write(file, generated).unwrap();
     }
-    let stands = std::fs::read_to_string(&file).unwrap();
-    assert!(stands == page, "UPDATE_MAN=1 cargo test --test it manual writes it anew");
-    for name in COMMANDS {
-        assert!(run(&["--help"]).contains(&format!("\n    {name} ")), "{name}");
-    }
-    let listed = run(&["--help"]);
-    let commands = listed.split("SUBCOMMANDS:").nth(1).unwrap().lines().skip(1);
-    let count = commands.filter(|line| !line.trim().is_empty()).count();
-    assert_eq!(count, COMMANDS.len(), "a command is missing in the page: {listed}");
+    let current = std::fs::read_to_string(file).unwrap();
+    let hint = "UPDATE_MAN=1 cargo test --test it manual writes it anew";
+    assert!(current == generated, "{}: {hint}", file.display());
 }
 
 #[test]
-fn completion_scripts_are_scripts_and_know_the_commands() {
+fn the_man_page_is_up_to_date() {
+    let page = reference::man_page(&kinds());
+    compare(&document("man/notify_push.8"), &page);
+    for section in ["EXAMPLES", "FILES", "ENVIRONMENT", "EXIT STATUS", "SIGNALS", "SEE ALSO"] {
+        assert!(page.contains(section), "{section}");
+    }
+    assert!(page.contains(".TH NOTIFY_PUSH 8"));
+}
+
+#[test]
+fn the_tables_of_settings_are_up_to_date() {
+    let file = document("settings.md");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (before, rest) = text.split_once(BEGIN).expect("the begin of the generated part");
+    let (_, after) = rest.split_once(END).expect("the end of the generated part");
+    let tables = reference::settings_tables(&kinds());
+    compare(&file, &format!("{before}{BEGIN}\n{tables}\n{END}{after}"));
+}
+
+#[test]
+fn the_help_lists_the_commands() {
+    let help = run(&["--help"]);
+    let commands = help.split("COMMANDS:").nth(1).unwrap().split("\n\n").next().unwrap();
+    let names = commands.lines().filter(|line| line.len() > 4 && !line.starts_with("     "));
+    let names: Vec<_> = names.map(|line| line.split_whitespace().next().unwrap()).collect();
+    assert_eq!(names, COMMANDS);
+    for name in COMMANDS {
+        let help = run(&[name, "--help"]);
+        assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+        assert!(help.lines().count() <= 60, "{name}: {}", help.lines().count());
+    }
+}
+
+#[test]
+fn each_command_has_the_default_of_its_port() {
+    for (command, port) in [("webhook", "3000"), ("phorge", "22280")] {
+        let help = run(&[command, "--help"]);
+        assert!(help.contains(&format!("[PORT; default {port}]")), "{help}");
+    }
+    assert!(run(&["--help"]).contains("[PORT; default 7867]"));
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_notify_push"));
+    command.args(["completions", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn completion_scripts_know_the_commands() {
     for shell in ["bash", "zsh", "fish"] {
         let script = run(&["completions", shell]);
         for word in COMMANDS.iter().chain(&["idle-time", "redis-url"]) {
@@ -109,49 +114,111 @@ fn completion_scripts_are_scripts_and_know_the_commands() {
 }
 
 #[test]
-fn each_shell_finds_its_script_well_formed() {
+fn each_shell_accepts_its_script() {
     for (shell, check) in [("bash", "-n"), ("zsh", "-n"), ("fish", "--no-execute")] {
-        let checked = shell_reads(shell, check, &run(&["completions", shell]));
+        let checked = run_in_shell(shell, check, &run(&["completions", shell]));
         assert!(checked.status.success() && checked.stderr.is_empty(), "{shell}: {checked:?}");
-        let broken = shell_reads(shell, check, "case x in (a) 'b ;;");
-        assert!(!broken.status.success(), "{shell} finds no fault with anything");
+        let broken = run_in_shell(shell, check, "case x in (a) 'b ;;");
+        assert!(!broken.status.success(), "{shell} accepts anything");
     }
 }
 
+/// Words on the command line and the completions of the last one.
+const COMPLETIONS: [(&str, &str); 7] = [
+    ("notify_push doc", "doctor"),
+    ("notify_push doctor --idl", "--idle-time"),
+    ("notify_push log --res", "--restore"),
+    ("notify_push --log-format j", "json"),
+    ("notify_push completions z", "zsh"),
+    ("notify_push phorge sta", "start status"),
+    // The flags of a Nextcloud are none of this command.
+    ("notify_push webhook --database", ""),
+];
+
 #[test]
-fn fish_completes_commands_and_flags() {
+fn fish_completes_commands_flags_and_values() {
     let script = run(&["completions", "fish"]);
-    for (words, expected) in
-        [("notify_push doc", "doctor\t"), ("notify_push doctor --idle", "--idle-time\t")]
-    {
+    for (words, expected) in COMPLETIONS {
         let asked = format!("{script}\ncomplete -C '{words}'\n");
-        let output = shell_reads("fish", "--no-config", &asked);
+        let output = run_in_shell("fish", "--no-config", &asked);
         let text = String::from_utf8(output.stdout).unwrap();
-        assert!(text.starts_with(expected) && text.lines().count() == 1, "{words}: {text}");
+        let found = text.lines().map(|line| line.split('\t').next().unwrap());
+        assert_eq!(found.collect::<Vec<_>>().join(" "), expected, "{words}");
     }
 }
 
 #[test]
-fn bash_completes_commands_and_flags() {
+fn bash_completes_commands_flags_values_and_files() {
     let script = run(&["completions", "bash"]);
-    for (words, expected) in
-        [("notify_push doc", "doctor"), ("notify_push doctor --idle", "--idle-time")]
-    {
+    let complete = |words: &str| {
         let count = words.split(' ').count() - 1;
-        let last = words.rsplit(' ').next().unwrap();
         let asked = format!(
             "{script}\nCOMP_WORDS=({words}); COMP_CWORD={count}\n\
-             _notify_push notify_push {last} ''\necho \"${{COMPREPLY[@]}}\"\n"
+             _notify_push notify_push\necho \"${{COMPREPLY[@]}}\"\n"
         );
-        let output = shell_reads("bash", "--norc", &asked);
-        let text = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(text.trim(), expected, "{words}");
+        let output = run_in_shell("bash", "--norc", &asked);
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    for (words, expected) in COMPLETIONS {
+        assert_eq!(complete(words), expected, "{words}");
+    }
+    let folder = folder("completion");
+    let file = folder.path().join("certificate.pem");
+    std::fs::write(&file, "").unwrap();
+    let start = folder.path().join("cert").display().to_string();
+    assert_eq!(complete(&format!("notify_push --tls-cert {start}")), file.display().to_string());
+    assert_eq!(complete(&format!("notify_push --port {start}")), "", "a port is no file");
+}
+
+#[test]
+fn a_setting_is_named_once_in_the_sources() {
+    let mut sources = BTreeMap::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            let name = path.to_string_lossy();
+            // The modules of `cli/load.rs` are its tests.
+            let test = name.contains("test") || name.contains("/cli/load/");
+            if path.is_dir() {
+                folders.push(path);
+            } else if !test && path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let code = text.split("#[cfg(test)]").next().unwrap().to_owned();
+                sources.insert(path, code);
+            }
+        }
+    }
+    let kinds = kinds();
+    let own = kinds.iter().flat_map(|kind| kind.settings.iter().copied());
+    for setting in own.chain(notify_push::config::setting::daemon_settings()) {
+        let declared = |text: &str| {
+            let code = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let (name, variable) = (setting.name, setting.variable);
+            code.matches(&format!("\"{name}\", \"{variable}\"")).count()
+        };
+        let count: usize = sources.values().map(|text| declared(text)).sum();
+        assert_eq!(count, 1, "declarations of {}", setting.variable);
+        // Short words such as AUTH are also commands of Redis.
+        let distinct = [setting.variable, setting.name].into_iter();
+        for word in distinct.filter(|word| word.contains(['-', '_'])) {
+            let quoted = format!("\"{word}\"");
+            let named: usize = sources.values().map(|text| text.matches(&quoted).count()).sum();
+            assert_eq!(named, 1, "{quoted} in {:?}", files_with(&sources, &quoted));
+        }
     }
 }
 
-/// What a shell makes of a script.
-fn shell_reads(shell: &str, mode: &str, script: &str) -> Output {
-    let file = tempfile::NamedTempFile::new().unwrap();
+fn files_with<'a>(sources: &'a BTreeMap<PathBuf, String>, part: &str) -> Vec<&'a Path> {
+    let found = sources.iter().filter(|(_, text)| text.contains(part));
+    found.map(|(path, _)| path.as_path()).collect()
+}
+
+/// Runs a script in a shell, in a folder without other files that could be completed.
+fn run_in_shell(shell: &str, mode: &str, script: &str) -> Output {
+    let (folder, file) = (folder("shell"), tempfile::NamedTempFile::new().unwrap());
     std::fs::write(file.path(), script).unwrap();
-    Command::new(shell).arg(mode).arg(file.path()).stdin(Stdio::null()).output().unwrap()
+    let mut command = Command::new(shell);
+    command.arg(mode).arg(file.path()).current_dir(folder.path()).stdin(Stdio::null());
+    command.output().unwrap()
 }

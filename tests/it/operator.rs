@@ -1,4 +1,4 @@
-//! What Nextcloud's occ and an operator ask of the running daemon: self-test, log level, metrics.
+//! The running daemon under occ and an operator: self-test, log level, metrics, commands.
 
 use crate::support::{
     client::Client,
@@ -47,7 +47,7 @@ async fn the_self_test_passes_with_and_without_the_prefix() {
 }
 
 #[tokio::test]
-async fn a_stranger_learns_nothing_but_that_a_daemon_runs() {
+async fn a_request_without_the_token_learns_only_that_a_daemon_runs() {
     let (installation, daemon) = daemon(&[]).await;
     installation.redis.publish("notify_test_cookie", "483634358").await;
     for headers in [&[][..], &[("token", "wrong")]] {
@@ -65,7 +65,7 @@ async fn a_stranger_learns_nothing_but_that_a_daemon_runs() {
 async fn occ_sets_the_log_level_and_restores_it() {
     let (installation, daemon) = daemon(&[("LOG", "notify_push=info")]).await;
     let mut client = Client::log_in(&daemon.url(), "alice", "alice-password").await;
-    // What can't be understood is passed over, and its length logged at debug.
+    // Invalid messages are ignored, and their length is logged at debug.
     let redis = &installation.redis;
     redis.publish("notify_custom", "x".repeat(1001)).await;
     redis.publish("notify_config", r#"{"log_spec":"notify_push=debug"}"#).await;
@@ -82,7 +82,7 @@ async fn occ_sets_the_log_level_and_restores_it() {
 }
 
 #[tokio::test]
-async fn metrics_count_connections_and_go_back_to_nothing() {
+async fn metrics_count_connections_and_return_to_zero() {
     let port = free_port().to_string();
     let (installation, daemon) = daemon(&[("METRICS_PORT", &port)]).await;
     let address = format!("127.0.0.1:{port}");
@@ -106,7 +106,7 @@ async fn metrics_count_connections_and_go_back_to_nothing() {
 }
 
 #[tokio::test]
-async fn the_figures_are_shown_to_people() {
+async fn the_metrics_command_prints_a_summary() {
     let port = free_port().to_string();
     let (installation, daemon) = daemon(&[("METRICS_PORT", &port)]).await;
     let mut client = Client::log_in(&daemon.url(), "alice", "alice-password").await;
@@ -160,4 +160,21 @@ async fn version_is_one_line_that_the_set_up_wizard_recognizes() {
     assert_eq!(daemon.ends().await.code(), Some(0));
     let log = daemon.log();
     assert!(log.starts_with("notify_push") && log.lines().count() == 1, "{log:?}");
+}
+
+#[tokio::test]
+async fn the_log_command_shows_and_changes_the_filter() {
+    let port = free_port().to_string();
+    let (_installation, _daemon) = daemon(&[("ADMIN_PORT", &port), ("LOG", "warn")]).await;
+    let log = async |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_notify_push"));
+        command.arg("log").args(arguments).env_clear().env("ADMIN_PORT", &port);
+        let run = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        assert!(run.status.success(), "{run:?}");
+        String::from_utf8(run.stdout).unwrap()
+    };
+    assert_eq!(log(&[]).await, "warn\n");
+    assert_eq!(log(&["notify_push=debug"]).await, "notify_push=debug\n");
+    assert_eq!(log(&[]).await, "notify_push=debug\n");
+    assert_eq!(log(&["--restore"]).await, "warn\n");
 }

@@ -1,4 +1,4 @@
-//! A server among other hosts and under an operator's eyes: a file of hosts, health, metrics, revoke, the
+//! A server among other hosts and under an operator's eyes: a services file, health, metrics, revoke, the
 //! watchdog, limits, a reload, the doctor.
 
 use crate::support::{
@@ -62,12 +62,12 @@ impl TwoPhorgeServers {
 fn hosts(folder: &Path, old: AphlictPorts, publish: u16) -> String {
     let config = write(folder, old, &|_| {});
     let text = format!(
-        "[[host]]\nname = \"old\"\nkind = \"phorge\"\nconfig = \"{}\"\n\n\
-         [[host]]\nname = \"new\"\nkind = \"phorge\"\npath = \"/new\"\nclient_listen = \"shared\"\n\
+        "[[service]]\nname = \"old\"\nkind = \"phorge\"\nconfig = \"{}\"\n\n\
+         [[service]]\nname = \"new\"\nkind = \"phorge\"\npath = \"/new\"\nclient_listen = \"shared\"\n\
          publish_listen = \"127.0.0.1:{publish}\"\nmax_connections = 2\n",
         config.display()
     );
-    let file = folder.join("hosts.toml");
+    let file = folder.join("services.toml");
     std::fs::write(&file, text).unwrap();
     file.display().to_string()
 }
@@ -114,8 +114,8 @@ async fn an_operator_closes_an_instance_or_who_listens_to_an_id() {
     one.subscribe(&["a"]).await;
     two.subscribe(&["b"]).await;
     let revoke =
-        |whom: &str| run(&["revoke", "--host", "old", "--admin-port", &both.metrics, whom]);
-    assert_eq!(revoke("acme/a"), (0, "1\n".to_owned()));
+        |user: &str| run(&["revoke", "--service", "old", "--admin-port", &both.metrics, user]);
+    assert_eq!(revoke("acme/a"), (0, "closed 1 connection of acme/a\n".to_owned()));
     assert_eq!(one.0.closed().await, Some((4401, "login revoked".to_owned())));
     drop(one);
     let admin = format!("127.0.0.1:{}", both.old.admin);
@@ -125,7 +125,7 @@ async fn an_operator_closes_an_instance_or_who_listens_to_an_id() {
     })
     .await;
     assert_eq!(two.told().await, [""; 0]);
-    assert_eq!(revoke("acme"), (0, "1\n".to_owned()));
+    assert_eq!(revoke("acme"), (0, "closed 1 connection of acme\n".to_owned()));
     assert_eq!(two.0.closed().await, Some((4401, "login revoked".to_owned())));
 }
 
@@ -221,7 +221,7 @@ async fn a_reload_takes_in_what_can_change_and_says_what_can_not() {
     };
     write(server.folder(), server.ports, &cluster);
     server.daemon.signal(Signal::HUP);
-    server.daemon.logs("the peers (PEERS, PEERS_CA or cluster) changed: takes effect at").await;
+    server.daemon.logs("PEERS changed: takes effect at").await;
     let mut browser = server.browser("").await;
     browser.subscribe(&["a"]).await;
     server.tell("", &["a"], "1").await;
@@ -254,11 +254,11 @@ async fn the_doctor_looks_at_the_shared_listener_as_those_who_know_the_hosts_nam
     let file = |listen: &str| {
         let socket = folder.path().join("admin.sock");
         let text = format!(
-            "[listen]\n{listen}\n\n[[host]]\nname = \"one\"\nkind = \"phorge\"\nserver_name = \
+            "[listen]\n{listen}\n\n[[service]]\nname = \"one\"\nkind = \"phorge\"\nserver_name = \
              \"phorge.example\"\nclient_listen = \"shared\"\npublish_listen = \"{}\"\n",
             socket.display(),
         );
-        let file = folder.path().join("hosts.toml");
+        let file = folder.path().join("services.toml");
         std::fs::write(&file, text).unwrap();
         file.display().to_string()
     };
@@ -300,14 +300,23 @@ fn what_holds_and_who_said_it_can_be_seen_before_a_start() {
     says(&rows, "client-listen *:22280 default");
     says(&rows, "publish-listen 127.0.0.1:22281 default");
     for (wrong, expected) in [
-        (["--publish-listen", "shared"], "--publish-listen: expected a port"),
-        (["--client-listen", "localhost:1"], "--client-listen: expected a port"),
-        (["--peers", "push2:22281"], "--peers: expected addresses"),
-        (["--peers", "http://:secret@push2"], "--peers: expected addresses"),
-        (["--peers", "http://push2?x"], "--peers: expected addresses"),
-        (["--peers", "http://push2#x"], "--peers: expected addresses"),
+        (
+            ["--publish-listen", "shared"],
+            "--publish-listen: \"shared\" is not valid; expected a port",
+        ),
+        (
+            ["--client-listen", "localhost:1"],
+            "--client-listen: \"localhost:1\" is not valid; expected a port",
+        ),
+        (["--peers", "push2:22281"], "is not valid; expected addresses"),
+        (["--peers", "http://:secret@push2"], "--peers: \"http://***@push2\" is not valid"),
+        (["--peers", "http://push2?x"], "is not valid; expected addresses"),
+        (["--peers", "http://push2#x"], "is not valid; expected addresses"),
         (["--client-tls-cert", "x"], "--client-tls-cert: a certificate needs its key"),
-        (["--max-subscriptions", "0"], "--max-subscriptions: expected a number from 1"),
+        (
+            ["--max-subscriptions", "0"],
+            "--max-subscriptions: \"0\" is not valid; expected a number from 1",
+        ),
         (["--config", "/nowhere/aphlict.json"], "cannot read /nowhere/aphlict.json"),
     ] {
         let (code, said) = run(&[&["phorge"], &wrong[..]].concat());

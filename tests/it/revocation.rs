@@ -222,7 +222,10 @@ async fn the_operator_closes_the_sessions_of_one_user() {
     let (installation, _daemon, alice, mut bob) = alice_twice_and_bob(&admin).await;
     let mut revoke = Daemon::launch(&["revoke", "alice"], &admin);
     assert_eq!(revoke.ends().await.code(), Some(0), "{}", revoke.log());
-    assert_eq!(revoke.log().trim(), "2");
+    assert_eq!(revoke.log().trim(), "closed 2 connections of alice");
+    let mut again = Daemon::launch(&["revoke", "carol"], &admin);
+    assert_eq!(again.ends().await.code(), Some(1), "{}", again.log());
+    assert_eq!(again.log().trim(), "closed 0 connections of carol");
     for mut client in alice {
         is_closed(&mut client).await;
     }

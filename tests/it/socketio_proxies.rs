@@ -14,7 +14,7 @@ use crate::support::{
 use serde_json::json;
 
 /// A host below the path that the files pass on.
-const SERVICES: &str = "[[host]]\nname = \"push\"\nkind = \"webhook\"\npath = \"/push\"\n\
+const SERVICES: &str = "[[service]]\nname = \"push\"\nkind = \"webhook\"\npath = \"/push\"\n\
                      auth_token = \"s3cr3t\"\n";
 
 async fn through(kind: Kind, host: &Webhook, certificates: &Certificates) {
@@ -70,7 +70,7 @@ async fn register(host: &Webhook, user: &str, connection: &str) {
 #[tokio::test]
 async fn all_transports_work_through_the_shipped_proxies() {
     let (folder, certificates) = (folder("hosts"), Certificates::new());
-    let file = folder.path().join("hosts.toml");
+    let file = folder.path().join("services.toml");
     std::fs::write(&file, SERVICES).unwrap();
     let arguments = ["--config", &file.display().to_string()];
     let host = Webhook { daemon: Daemon::start(&arguments, &[]).await };

@@ -149,10 +149,10 @@ async fn the_token_is_read_from_a_file_and_redacted() {
 #[tokio::test]
 async fn it_runs_in_a_services_file_below_its_path() {
     let folder = crate::support::folder("hosts");
-    let (file, token) = (folder.path().join("hosts.toml"), folder.path().join("token"));
+    let (file, token) = (folder.path().join("services.toml"), folder.path().join("token"));
     std::fs::write(&token, TOKEN).unwrap();
     let text = format!(
-        "[[host]]\nname = \"push\"\nkind = \"webhook\"\npath = \"/push\"\nauth_token_file = \"{}\"\n",
+        "[[service]]\nname = \"push\"\nkind = \"webhook\"\npath = \"/push\"\nauth_token_file = \"{}\"\n",
         token.display()
     );
     std::fs::write(&file, text).unwrap();

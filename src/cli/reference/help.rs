@@ -4,7 +4,7 @@ use crate::{
     cli::command_spec::{ArgumentSpec, CommandSpec, OptionSpec, ProgramSpec, SETTINGS_TOPIC},
     config::{
         Setting,
-        setting::{SettingGroup, ValueFormat},
+        setting::{CONFIG, METRICS_PORT, PORT, SettingGroup, ValueFormat},
     },
 };
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ const WIDTH: usize = 80;
 /// Where the explanation of an entry begins.
 const INDENT: usize = 31;
 /// Settings that most installations need, explained in the main help.
-const FREQUENT: &[&str] = &["config", "port", "metrics-port"];
+const FREQUENT: &[&str] = &[CONFIG.name, PORT.name, METRICS_PORT.name];
 /// The most settings that a command's help explains one by one.
 const MAX_EXPLAINED: usize = 8;
 /// Where the explanation of a command begins, that of an option, and the names of a group.
@@ -143,7 +143,7 @@ pub(crate) fn setting_name(setting: &Setting) -> String {
     flag_name(setting.name, setting.short, setting.format)
 }
 
-/// `-v, --version`.
+/// An option with its short flag and placeholder: `-v, --version`.
 pub(crate) fn option_name(option: &OptionSpec) -> String {
     flag_name(option.name, option.short, option.format)
 }

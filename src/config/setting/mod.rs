@@ -54,7 +54,7 @@ pub enum ValueFormat {
 /// What applies if no layer gives a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettingDefault {
-    /// Nothing.
+    /// There is no value.
     Unset,
     /// This text, as it would be written in a variable.
     Text(&'static str),
@@ -88,7 +88,7 @@ pub enum SettingGroup {
 pub enum SettingEffect {
     /// At the next start.
     AtStart,
-    /// On reload.
+    /// As soon as it is reloaded.
     Live,
     /// On reload, as long as there was a value before and there is one now.
     LiveWhileSet,
@@ -119,7 +119,7 @@ impl ValueFormat {
 }
 
 impl SettingGroup {
-    /// The heading.
+    /// The heading as text.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Service => "Service",

@@ -155,17 +155,14 @@ pub const CONFIG: Setting =
     control(Setting::file("config", "NOTIFY_PUSH_CONFIG", "Services file (TOML), or a config.php"))
         .short("c");
 /// Port for metrics.
-pub const METRICS_PORT: Setting = control(Setting::port(
-    "metrics-port",
-    "METRICS_PORT",
-    "Port for metrics and, from loopback, control",
-))
-.short("m");
+pub const METRICS_PORT: Setting =
+    control(Setting::port("metrics-port", "METRICS_PORT", "Port for metrics and health"))
+        .short("m");
 /// Unix socket for metrics.
 pub const METRICS_SOCKET_PATH: Setting = control(Setting::file(
     "metrics-socket-path",
     "METRICS_SOCKET_PATH",
-    "Unix socket for metrics and control",
+    "Unix socket for metrics and health",
 ));
 /// Port for control only.
 pub const ADMIN_PORT: Setting =

@@ -77,7 +77,7 @@ pub const COMPAT_VERSION: Setting = connection(Setting::text(
     "Version reported to occ notify_push:self-test",
 ))
 .default("1.4.0");
-/// config.php's `secret`.
+/// Secret of the instance, `secret` in config.php.
 pub const NEXTCLOUD_SECRET: Setting = login(Setting::text(
     "nextcloud-secret",
     "NEXTCLOUD_SECRET",

@@ -8,7 +8,10 @@ use crate::{
     },
     config::SettingSource,
     doctor::{CheckFinding, CheckId, CheckOutcome},
-    services::nextcloud::doctor::target::{NextcloudCheckContext, NextcloudTarget},
+    services::nextcloud::{
+        doctor::target::{NextcloudCheckContext, NextcloudTarget},
+        settings::table::DATABASE_URL,
+    },
 };
 use std::{sync::Arc, time::Duration};
 
@@ -158,7 +161,7 @@ fn refused(
         DatabaseEngine::MySql(_) | DatabaseEngine::Postgres(_)
             if finding.observed.contains(WRONG_LOGIN) =>
         {
-            match target.source("database-url") {
+            match target.source(DATABASE_URL.name) {
                 Some(source) if !matches!(source, SettingSource::File { .. }) => finding
                     .advise(format!("Correct user and password where they are set: {source}")),
                 _ => finding

@@ -2,7 +2,7 @@
 
 use super::endpoint::ReachedEndpoint;
 use crate::{
-    config::SettingSource,
+    config::{SettingSource, setting::TRUSTED_PROXIES},
     doctor::{CheckFinding, CheckId},
     server::{BindAddress, client_address::hop, proxy_settings::ProxySettings},
     services::nextcloud::{
@@ -223,7 +223,7 @@ fn trust(finding: CheckFinding, target: &NextcloudTarget, addresses: &[IpAddr]) 
 /// A free index of Nextcloud's list; it may leave gaps but replaces no entry. The daemon's list also has
 /// loopback, and lacks entries that caused a warning.
 fn free_number(target: &NextcloudTarget) -> usize {
-    let row = target.rows.iter().find(|row| row.name == "trusted-proxies");
+    let row = target.rows.iter().find(|row| row.name == TRUSTED_PROXIES.name);
     match row.map(|row| &row.source) {
         Some(SettingSource::File { .. }) => {
             target.settings().proxies.trusted.len() + target.warnings.len()
@@ -239,7 +239,7 @@ fn trust_in_daemon(
     target: &NextcloudTarget,
     addresses: &[IpAddr],
 ) -> CheckFinding {
-    let row = target.rows.iter().find(|row| row.name == "trusted-proxies");
+    let row = target.rows.iter().find(|row| row.name == TRUSTED_PROXIES.name);
     match row.map(|row| &row.source) {
         Some(SettingSource::File { .. } | SettingSource::Default) | None => finding
             .advise("The daemon reads the same list when it starts:")

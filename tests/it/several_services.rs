@@ -1,4 +1,4 @@
-//! Several Nextclouds in one daemon: each hears, lets in and counts for itself alone.
+//! Several Nextclouds in one daemon: events, logins and counters stay separate.
 
 use crate::support::{
     Folder, client::Client, daemon::Daemon, folder, free_port, http, installation::Installation,
@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::{fmt::Write as _, path::Path, process::Command};
 
-/// Settings of each host: everything is told at once, log-ins are decided from the database.
+/// Settings of each service: no debounce, logins are decided from the database.
 const USUAL: &str = "auth = \"database\"\nmax_debounce_time = \"0\"\n";
 
 /// A daemon of two Nextclouds with a user of the same name: `a` below `/a`, `b` by its name.
@@ -27,7 +27,7 @@ impl TwoServicesFixture {
         b.user("alice", "of b").await;
         b.file(1, 1, "").await;
         b.mount("alice", 1, 1).await;
-        let folder = folder("hosts");
+        let folder = folder("services");
         let file = write(
             folder.path(),
             &[
@@ -57,16 +57,16 @@ fn write(folder: &Path, hosts: &[(&str, &str, &Path)]) -> String {
     let mut text = String::new();
     for (name, place, config) in hosts {
         let config = config.display();
-        write!(text, "[[host]]\nname = \"{name}\"\n{place}\nconfig = \"{config}\"\n{USUAL}\n")
+        write!(text, "[[service]]\nname = \"{name}\"\n{place}\nconfig = \"{config}\"\n{USUAL}\n")
             .unwrap();
     }
-    let file = folder.join("hosts.toml");
+    let file = folder.join("services.toml");
     std::fs::write(&file, text).unwrap();
     file.display().to_string()
 }
 
 #[tokio::test]
-async fn no_instance_hears_another_even_for_a_user_of_the_same_name() {
+async fn events_reach_only_the_clients_of_their_service() {
     let scene = TwoServicesFixture::start().await;
     let (mut a, mut b) = scene.alices().await;
     scene.a.custom("alice", "for_a").await;
@@ -77,11 +77,11 @@ async fn no_instance_hears_another_even_for_a_user_of_the_same_name() {
     told.sort_unstable();
     assert_eq!(told, ["for_a", "notify_file"]);
     scene.b.custom("alice", "last_of_b").await;
-    assert_eq!(b.text().await, "last_of_b", "b hears nothing of a");
+    assert_eq!(b.text().await, "last_of_b", "b receives nothing of a");
 }
 
 #[tokio::test]
-async fn passwords_and_tickets_of_one_instance_open_no_other() {
+async fn passwords_and_tickets_are_valid_for_one_service_only() {
     let scene = TwoServicesFixture::start().await;
     let mut client = Client::connect(&scene.url("/ws")).await;
     let refused = "err: Invalid credentials";
@@ -98,7 +98,7 @@ async fn passwords_and_tickets_of_one_instance_open_no_other() {
 }
 
 #[tokio::test]
-async fn requests_find_their_host_by_path_and_name_and_others_find_none() {
+async fn requests_are_routed_by_path_and_server_name() {
     let scene = TwoServicesFixture::start().await;
     let (port, address) = (scene.daemon.port(), scene.daemon.address());
     let by_another_name = format!("localhost:{port}");
@@ -124,7 +124,7 @@ async fn requests_find_their_host_by_path_and_name_and_others_find_none() {
 }
 
 #[tokio::test]
-async fn one_page_of_metrics_tells_hosts_apart_and_revoke_wants_to_know_which() {
+async fn metrics_have_a_service_label_and_revoke_needs_the_service() {
     let scene = TwoServicesFixture::start().await;
     let (mut a, mut b) = scene.alices().await;
     let run = |arguments: &[&str]| {
@@ -139,9 +139,12 @@ async fn one_page_of_metrics_tells_hosts_apart_and_revoke_wants_to_know_which() 
     };
     let (done, said) = run(&["revoke", "alice"]);
     assert!(!done && said.contains("Which service?") && said.contains("a, b"), "{said}");
-    let (done, said) = run(&["revoke", "--host", "c", "alice"]);
+    let (done, said) = run(&["revoke", "--service", "c", "alice"]);
     assert!(!done && said.contains("Which service?"), "{said}");
-    assert_eq!(run(&["revoke", "--host", "a", "alice"]), (true, "1".to_owned()));
+    assert_eq!(
+        run(&["revoke", "--service", "a", "alice"]),
+        (true, "closed 1 connection of alice".to_owned())
+    );
     assert_eq!(a.text().await, "err: Login revoked");
     scene.b.custom("alice", "still_here").await;
     assert_eq!(b.text().await, "still_here");
@@ -160,7 +163,7 @@ async fn one_page_of_metrics_tells_hosts_apart_and_revoke_wants_to_know_which() 
 }
 
 #[tokio::test]
-async fn an_instance_that_lost_its_redis_silences_no_other() {
+async fn a_service_without_redis_does_not_affect_the_other() {
     let mut scene = TwoServicesFixture::start().await;
     let (_a, mut b) = scene.alices().await;
     scene.a.redis.kill();
@@ -173,9 +176,9 @@ async fn an_instance_that_lost_its_redis_silences_no_other() {
 }
 
 #[tokio::test]
-async fn the_doctor_looks_each_over_under_its_name() {
+async fn the_doctor_checks_each_service_under_its_name() {
     let scene = TwoServicesFixture::start().await;
-    let file = scene.folder.path().join("hosts.toml");
+    let file = scene.folder.path().join("services.toml");
     let doctor = Command::new(env!("CARGO_BIN_EXE_notify_push"))
         .args(["doctor", "--json", "--config"])
         .arg(&file)
@@ -199,10 +202,10 @@ async fn the_doctor_looks_each_over_under_its_name() {
 }
 
 #[tokio::test]
-async fn a_reload_reads_the_file_of_hosts_again() {
+async fn a_reload_reads_the_services_file_again() {
     let scene = TwoServicesFixture::start().await;
     let (mut a, mut b) = scene.alices().await;
-    let file = scene.folder.path().join("hosts.toml");
+    let file = scene.folder.path().join("services.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text + "push_rate = \"7\"\n").unwrap();
     scene.daemon.signal(Signal::HUP);
@@ -214,7 +217,7 @@ async fn a_reload_reads_the_file_of_hosts_again() {
 }
 
 #[tokio::test]
-async fn what_a_host_logs_names_it_and_what_the_daemon_logs_names_none() {
+async fn log_lines_of_a_service_name_it_and_those_of_the_daemon_name_none() {
     let mut scene = TwoServicesFixture::start().await;
     let (_a, _b) = scene.alices().await;
     scene.a.redis.kill();
@@ -235,11 +238,11 @@ async fn what_a_host_logs_names_it_and_what_the_daemon_logs_names_none() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_full_sends_clients_back_and_the_other_takes_them() {
+async fn a_full_service_rejects_clients_and_the_other_accepts_them() {
     let scene = TwoServicesFixture::start().await;
-    let file = scene.folder.path().join("hosts.toml");
+    let file = scene.folder.path().join("services.toml");
     let text = std::fs::read_to_string(&file).unwrap();
-    let (a, b) = text.split_at(text.rfind("[[host]]").unwrap());
+    let (a, b) = text.split_at(text.rfind("[[service]]").unwrap());
     std::fs::write(&file, format!("{a}max_connections = 1\n\n{b}")).unwrap();
     scene.daemon.signal(Signal::HUP);
     scene.daemon.logs("service a: MAX_CONNECTIONS changed: in effect now").await;
@@ -275,8 +278,8 @@ async fn a_host_that_is_full_sends_clients_back_and_the_other_takes_them() {
 }
 
 #[tokio::test]
-async fn two_hosts_on_one_redis_are_refused_whatever_their_databases() {
-    let folder = folder("hosts");
+async fn two_services_on_one_redis_are_rejected_whatever_their_databases() {
+    let folder = folder("services");
     let redis = Redis::start().await;
     let mut text = String::new();
     for (name, host, index) in [("a", "127.0.0.1", 1), ("b", "localhost", 2)] {
@@ -284,13 +287,13 @@ async fn two_hosts_on_one_redis_are_refused_whatever_their_databases() {
         let database = folder.path().join("none.db");
         write!(
             text,
-            "[[host]]\nname = \"{name}\"\npath = \"/{name}\"\nredis_url = \"{redis}\"\n\
+            "[[service]]\nname = \"{name}\"\npath = \"/{name}\"\nredis_url = \"{redis}\"\n\
              database_url = \"sqlite://{}\"\n",
             database.display()
         )
         .unwrap();
     }
-    let file = folder.path().join("hosts.toml");
+    let file = folder.path().join("services.toml");
     std::fs::write(&file, text).unwrap();
     let mut daemon = Daemon::launch(&["--config", &file.display().to_string()], &[]);
     assert!(!daemon.ready().await, "it starts");
