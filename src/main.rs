@@ -29,6 +29,7 @@ use tokio::runtime::{Builder, Runtime};
 
 /// Returns memory after many clients have disconnected, which the system's allocator doesn't
 /// (`docs/adr/0010`).
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

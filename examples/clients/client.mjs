@@ -1,7 +1,7 @@
 // A client of notify_push in JavaScript: logs in, receives notifications, reconnects after a lost connection.
 //
 // In a browser: import { subscribe } from './client.mjs'.
-// In Node 22 or newer: node client.mjs wss://cloud.example.com/push/ws alice < file-with-the-password
+// In Node 22 or newer, or with `npm install ws` in an older one: node client.mjs wss://cloud.example.com/push/ws alice < file-with-the-password
 
 const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 60_000;
@@ -56,13 +56,31 @@ export function subscribe(url, user, password, onMessage, onRefused) {
     };
 }
 
-if (globalThis.process?.argv[1] === import.meta.filename && import.meta.filename) {
+async function main() {
     const { readFileSync } = await import('node:fs');
     const [url, user] = process.argv.slice(2);
+    if (!url || !user) throw new Error('usage: node client.mjs wss://cloud.example.com/push/ws alice < password');
+    if (!globalThis.WebSocket) {
+        const missing = () => {
+            throw new Error('this Node has no WebSocket: use Node 22 or newer, or run `npm install ws`');
+        };
+        globalThis.WebSocket = (await import('ws').catch(missing)).WebSocket;
+    }
     const password = readFileSync(0, 'utf8').trim();
     const print = (type, body) => console.log(body === undefined ? type : `${type} ${JSON.stringify(body)}`);
-    subscribe(url, user, password, print, (reason) => {
-        console.error(reason);
-        process.exitCode = 1;
-    });
+    subscribe(url, user, password, print, fail);
 }
+
+function fail(reason) {
+    console.error(reason);
+    process.exitCode = 1;
+}
+
+// Whether this file is the program, not a module of another one.
+async function isProgram() {
+    if (!globalThis.process?.argv?.[1]) return false;
+    const [{ realpathSync }, { fileURLToPath }] = await Promise.all([import('node:fs'), import('node:url')]);
+    return realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
+}
+
+if (await isProgram()) await main().catch((error) => fail(error.message));

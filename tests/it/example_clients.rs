@@ -14,10 +14,14 @@ fn source(name: &str) -> String {
     format!("{}/examples/clients/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-fn javascript() -> ClientProgram {
-    // What Node 22 has without asking.
-    let before = vec!["--experimental-websocket".to_owned(), source("client.mjs")];
-    ClientProgram { program: "node".to_owned(), before }
+/// In a folder with the package `ws`, as after `npm install ws`: Debian's Node has no WebSocket.
+fn javascript(folder: &Folder) -> ClientProgram {
+    let (file, packages) =
+        (folder.path().join("client.mjs"), folder.path().join("node_modules"));
+    std::fs::copy(source("client.mjs"), &file).expect("our own file");
+    let installed = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/socketio/node_modules");
+    std::os::unix::fs::symlink(installed, packages).expect("our own folder");
+    ClientProgram { program: "node".to_owned(), before: vec![file.display().to_string()] }
 }
 
 fn python() -> ClientProgram {
@@ -97,8 +101,27 @@ async fn gives_up(language: ClientProgram) {
 
 #[tokio::test]
 async fn in_javascript() {
-    does_all_of_it(javascript()).await;
-    gives_up(javascript()).await;
+    let folder = folder("javascript");
+    does_all_of_it(javascript(&folder)).await;
+    gives_up(javascript(&folder)).await;
+}
+
+/// It neither ends in silence nor claims success.
+#[test]
+fn in_javascript_without_a_websocket_it_says_what_to_install() {
+    let folder = folder("javascript");
+    let without = folder.path().join("without.cjs");
+    std::fs::write(&without, "delete globalThis.WebSocket;").expect("our own folder");
+    let client = std::process::Command::new("node")
+        .arg("--require")
+        .arg(&without)
+        .args([&source("client.mjs"), "ws://127.0.0.1:1/", "alice"])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("Node");
+    let text = String::from_utf8_lossy(&client.stderr);
+    assert_eq!(client.status.code(), Some(1), "{text}");
+    assert!(text.contains("npm install ws"), "{text}");
 }
 
 #[tokio::test]

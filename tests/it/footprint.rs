@@ -64,6 +64,7 @@ fn number(text: &str, name: &str) -> u64 {
 }
 
 #[tokio::test]
+#[cfg_attr(not(feature = "jemalloc"), ignore = "measures jemalloc")]
 async fn an_idle_client_costs_little_memory_and_no_wake_ups() {
     allow_many_sockets();
     let installation = Installation::start().await;
@@ -172,6 +173,7 @@ async fn each(work: impl AsyncFn(&Installation, &mut Client, u32)) -> f64 {
 }
 
 #[tokio::test]
+#[cfg_attr(not(feature = "jemalloc"), ignore = "measures jemalloc")]
 async fn a_message_takes_few_allocations() {
     let each = each(async |installation, alice, count| {
         for batch in 0..count / BATCH {
@@ -188,6 +190,7 @@ async fn a_message_takes_few_allocations() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(feature = "jemalloc"), ignore = "measures jemalloc")]
 async fn a_change_takes_few_allocations() {
     let each = each(async |installation, alice, count| {
         for _ in 0..count / BATCH {

@@ -61,6 +61,7 @@ fn people(count: usize) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
+#[cfg_attr(not(feature = "jemalloc"), ignore = "measures jemalloc")]
 async fn ten_thousand_clients_dropped_at_once_leave_nothing_behind() {
     let people = people(10_000);
     allow_descriptors(12_000);

@@ -75,8 +75,7 @@ async fn all_transports_work_through_the_shipped_proxies() {
     let arguments = ["--config", &file.display().to_string()];
     let host = Webhook { daemon: Daemon::start(&arguments, &[]).await };
     for kind in [Kind::Nginx, Kind::Apache, Kind::Caddy, Kind::HaProxy, Kind::Traefik] {
-        if kind == Kind::Traefik && !installed("traefik") {
-            println!("traefik is not to be had here, and not verified");
+        if kind == Kind::Traefik && !installed("traefik", "Socket.IO behind Traefik") {
             continue;
         }
         through(kind, &host, &certificates).await;

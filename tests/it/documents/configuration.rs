@@ -15,7 +15,9 @@ pub(super) fn nginx(text: &str) -> Option<String> {
     let text =
         format!("pid {0}/pid; error_log stderr; events {{}}\n{http}", folder.path().display());
     checked("nginx", &text, folder.path(), |file, command| {
-        command.arg("-t").arg("-p").arg(file.parent().expect("a folder")).arg("-c").arg(file);
+        // Before it reads its configuration it opens the log of the system, unless given another.
+        let folder = file.parent().expect("a folder");
+        command.args(["-t", "-e", "stderr", "-p"]).arg(folder).arg("-c").arg(file);
     })
 }
 
