@@ -11,13 +11,19 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked --bin notify_push \
-    && cp target/release/notify_push /notify_push
+    cargo build --profile dist --features jemalloc --locked --bin notify_push \
+    && cp target/dist/notify_push /notify_push \
+    && mkdir -m 1777 /admin
 
 FROM scratch
 # Certificate authorities, for TLS to Nextcloud, the database and Redis.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /notify_push /notify_push
+# `docker exec push /notify_push metrics` (`log`, `revoke`, `doctor`) reach the daemon through a socket here.
+# The volume is writable also when you make the root file system read-only.
+COPY --from=build --chmod=1777 /admin /run/notify_push
+VOLUME /run/notify_push
+ENV ADMIN_SOCKET_PATH=/run/notify_push/admin.sock
 # A user that can read config.php: www-data of Nextcloud's image (82 in its Alpine variant).
 USER 33:33
 EXPOSE 7867
