@@ -20,8 +20,8 @@ pub struct Options {
     /// Another binary that takes the original's command line and environment; may be repeated.
     #[arg(long, value_name = "BINARY")]
     against: Vec<PathBuf>,
-    /// The daemon itself; built with `cargo build --release` before.
-    #[arg(long, default_value = "target/release/notify_push")]
+    /// The daemon itself; built with `cargo build --profile dist --features jemalloc` before.
+    #[arg(long, default_value = "target/dist/notify_push")]
     daemon: PathBuf,
     /// Clients in the groups that want a crowd. Machines with 20 000 descriptors a process bear
     /// 19 500.
