@@ -16,8 +16,7 @@ fn source(name: &str) -> String {
 
 /// In a folder with the package `ws`, as after `npm install ws`: Debian's Node has no WebSocket.
 fn javascript(folder: &Folder) -> ClientProgram {
-    let (file, packages) =
-        (folder.path().join("client.mjs"), folder.path().join("node_modules"));
+    let (file, packages) = (folder.path().join("client.mjs"), folder.path().join("node_modules"));
     std::fs::copy(source("client.mjs"), &file).expect("our own file");
     let installed = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/socketio/node_modules");
     std::os::unix::fs::symlink(installed, packages).expect("our own folder");
