@@ -100,9 +100,10 @@ async fn gives_up(language: ClientProgram) {
 
 #[tokio::test]
 async fn in_javascript() {
-    let folder = folder("javascript");
-    does_all_of_it(javascript(&folder)).await;
-    gives_up(javascript(&folder)).await;
+    let first = folder("javascript");
+    does_all_of_it(javascript(&first)).await;
+    let second = folder("javascript");
+    gives_up(javascript(&second)).await;
 }
 
 /// It neither ends in silence nor claims success.
