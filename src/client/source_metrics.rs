@@ -15,7 +15,7 @@ pub struct SourceMetrics {
     pub gaps: Counter,
     /// Attempts to connect after the first one that worked.
     pub reconnects: Counter,
-    /// Changes of places with no database to look up whom they concern.
+    /// Changes whose recipients can't be looked up because no database is configured.
     pub unresolved: Counter,
     channels: Vec<&'static str>,
     received: Vec<Counter>,

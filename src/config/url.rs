@@ -59,7 +59,7 @@ const ENCODE: &str = "In user names and passwords write % as %25, @ as %40, : as
                       # as %23, ? as %3F";
 
 impl UrlParts {
-    /// Cuts `scheme://user:password@host:port,host:port/path?name=value#fragment`.
+    /// Parses a URL of the form `scheme://user:password@host:port,host:port/path?name=value#fragment`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let (scheme, rest) = text.trim().split_once(':').ok_or("expected a URL with a scheme")?;
         let well_formed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 pub enum DependencyState {
     /// It hasn't been needed yet, or the first attempt is still under way.
     Untried,
-    /// It answers.
+    /// It answers requests.
     Up {
         /// When this state began.
         since: Instant,

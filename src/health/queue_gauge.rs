@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc};
 pub struct QueueGauge {
     /// The queue's name in metrics.
     pub name: &'static str,
-    /// Most entries.
+    /// The queue's capacity in entries.
     pub capacity: usize,
     /// Entries now. Must be cheap and must not block.
     pub depth: Arc<dyn Fn() -> usize + Send + Sync>,

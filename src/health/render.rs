@@ -9,7 +9,7 @@ use std::{fmt, time::Duration};
 pub struct HealthReport {
     /// Whether the daemon is ready.
     pub ready: bool,
-    /// All dependencies.
+    /// The reports of all dependencies.
     pub dependencies: Vec<DependencyReport>,
 }
 

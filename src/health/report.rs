@@ -43,7 +43,7 @@ impl HealthRegistry {
         Self { dependencies: dependencies.into(), clock: Arc::clone(&self.clock) }
     }
 
-    /// All dependencies.
+    /// The dependencies of all services.
     pub fn dependencies(&self) -> &[ServiceDependency] {
         &self.dependencies
     }

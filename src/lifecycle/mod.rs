@@ -1,4 +1,4 @@
-//! Signals, drain, tracked tasks, service-manager notification.
+//! The process's life cycle: signals, tracked tasks, phases of the shutdown, service manager.
 
 mod panics;
 mod run;

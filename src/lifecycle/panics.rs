@@ -1,9 +1,9 @@
-//! A panic is logged with its place and without what it says.
+//! Logs a panic with its place, and its message only if it is a literal.
 
 use std::panic::{self, PanicHookInfo};
 
 /// Logs every panic of the process as an error: thread and place, and the message only when it is
-/// a literal in the source. A formatted message may quote whatever a peer sent, or a secret.
+/// a literal in the source. A formatted message may quote a peer's input or a secret.
 ///
 /// Replaces the hook that prints to stderr; call it once the log is installed.
 pub fn log_panics() {

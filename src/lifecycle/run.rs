@@ -1,18 +1,18 @@
-//! The life of the process from READY to its exit code.
+//! Runs the process from READY to its exit code.
 
 use super::{ProcessSignal, ServiceManager, ShutdownSequence, TaskGroup};
 use futures_util::{Stream, StreamExt, future::BoxFuture};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How the process ends.
+/// How the process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitReason {
-    /// Asked to, and done in order.
+    /// A signal ended it, and everything stopped in order.
     Clean,
-    /// Asked a second time while still at it: at once, without waiting for anything.
+    /// A second signal ended it at once, without waiting.
     Immediately(ProcessSignal),
-    /// A core task of this name ended or panicked.
+    /// The core task of this name ended or panicked.
     CoreTaskFailed(&'static str),
 }
 
@@ -27,16 +27,16 @@ impl ExitReason {
     }
 }
 
-/// Whatever is read again on SIGHUP.
+/// What SIGHUP reloads.
 pub trait ReloadHandler: Send {
-    /// Reads it and takes it in; says in one line what came of it.
+    /// Reloads and returns a summary of one line.
     fn reload(&mut self) -> BoxFuture<'_, String>;
 }
 
-// A reload reads a few files; one that hangs may not keep the process from hearing SIGTERM.
+// A reload reads a few files; one that hangs must not block SIGTERM.
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Says READY, then waits for the end and brings it about.
+/// Sends READY, waits for the end, and shuts down.
 ///
 /// SIGHUP calls `reload`. The first SIGTERM or SIGINT, or the death of a core task, starts
 /// `shutdown`; a second one cuts it short. After [`ExitReason::Immediately`] the caller must not wait for the
@@ -56,11 +56,11 @@ where
     manager.stopping(shutdown.total());
     tokio::select! {
         late = shutdown.run() => {
-            tracing::info!(?late, "ended");
+            tracing::info!(?late, "stopped");
             end
         }
         signal = wait_for_termination(&mut signals) => {
-            tracing::warn!(?signal, "asked while ending: ending at once");
+            tracing::warn!(?signal, "second signal; exiting at once");
             if end == ExitReason::Clean { ExitReason::Immediately(signal) } else { end }
         }
     }
@@ -78,13 +78,13 @@ where
     loop {
         let signal = tokio::select! {
             name = tasks.death() => {
-                tracing::error!(part = name, "a part this daemon can't do without has died: ending");
+                tracing::error!(task = name, "core task exited; shutting down");
                 return ExitReason::CoreTaskFailed(name);
             }
             signal = next(signals) => signal,
         };
         if signal != ProcessSignal::Hangup {
-            tracing::info!(?signal, "asked to end");
+            tracing::info!(?signal, "shutting down");
             return ExitReason::Clean;
         }
         manager.reloading();
@@ -111,7 +111,7 @@ async fn wait_for_termination(
     }
 }
 
-// A stream of signals that ends has nothing more to say; that is no reason to end.
+// The end of the signal stream is no reason to stop.
 async fn next(signals: &mut (impl Stream<Item = ProcessSignal> + Unpin)) -> ProcessSignal {
     match signals.next().await {
         Some(signal) => signal,

@@ -1,4 +1,4 @@
-//! Tells the service manager how we are: the datagrams of sd_notify(3), written by hand because the
+//! Notifies the service manager: the datagrams of sd_notify(3), written by hand because the
 //! environment is a value here and abstract sockets need no C library.
 
 use super::SocketActivation;
@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-/// The service manager that started us, or nobody.
+/// The service manager that started us, if any.
 #[derive(Debug, Default)]
 pub struct ServiceManager {
     socket: Option<net::UnixDatagram>,
@@ -20,26 +20,26 @@ pub struct ServiceManager {
     sockets: SocketActivation,
 }
 
-/// Why the service manager can't be told anything.
+/// Why the service manager can't be notified.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceManagerError {
     /// `NOTIFY_SOCKET` holds neither a path nor `@name`.
     #[error("NOTIFY_SOCKET is {0:?}; only an absolute path or @name can be used")]
     Address(OsString),
-    /// Nobody listens there, or it can't be reached.
+    /// The socket can't be reached.
     #[error("can't reach the service manager at NOTIFY_SOCKET={0:?}")]
     Connect(OsString, #[source] io::Error),
 }
 
-// A manager that doesn't read may hold up the start that long, and then no longer.
+// The longest delay of the start by a manager that doesn't read.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl ServiceManager {
     /// Reads `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID` (sd_notify(3),
-    /// sd_watchdog_enabled(3)); `pid` is our own. Without `NOTIFY_SOCKET` nobody is told anything.
+    /// sd_watchdog_enabled(3)); `pid` is our own. Without `NOTIFY_SOCKET` nothing is sent.
     ///
     /// # Errors
-    /// [`ServiceManagerError`]: going on without a manager ([`ServiceManager::default`]) would end in its
+    /// [`ServiceManagerError`]: continuing without a manager ([`ServiceManager::default`]) would end in its
     /// start time-out.
     pub fn from_environment(
         environment: impl Fn(&str) -> Option<OsString>,
@@ -60,18 +60,18 @@ impl ServiceManager {
         })
     }
 
-    /// The same manager, which passed these sockets.
+    /// The same manager with the sockets that it passed.
     #[must_use]
     pub fn with_sockets(self, sockets: SocketActivation) -> Self {
         Self { sockets, ..self }
     }
 
-    /// The sockets it passed; they are handed out once.
+    /// Takes the sockets that it passed.
     pub fn take_sockets(&mut self) -> SocketActivation {
         std::mem::take(&mut self.sockets)
     }
 
-    /// How often the manager wants to hear from us at the latest, if at all.
+    /// The interval of its watchdog, if it has one.
     pub fn watchdog(&self) -> Option<Duration> {
         self.watchdog
     }
@@ -86,20 +86,20 @@ impl ServiceManager {
         self.send(&format!("STATUS={}", line.replace(char::is_control, " ")));
     }
 
-    /// Settings and certificates are being read again; [`ServiceManager::ready`] must follow.
+    /// A reload has begun; [`ServiceManager::ready`] must follow.
     pub fn reloading(&self) {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
         let usec = now.tv_sec * 1_000_000 + now.tv_nsec / 1_000;
         self.send(&format!("RELOADING=1\nMONOTONIC_USEC={usec}"));
     }
 
-    /// We are going down, in order, and need `at_most` this long: more than the manager's own
-    /// patience if need be.
+    /// The shutdown has begun and takes `at_most` this long; the manager extends its own time-out if
+    /// necessary.
     pub fn stopping(&self, at_most: Duration) {
         self.send(&format!("STOPPING=1\nEXTEND_TIMEOUT_USEC={}", at_most.as_micros()));
     }
 
-    /// We are alive; the next one is due within [`ServiceManager::watchdog`].
+    /// The daemon works; the next notification is due within [`ServiceManager::watchdog`].
     pub fn alive(&self) {
         self.send("WATCHDOG=1");
     }
@@ -107,7 +107,7 @@ impl ServiceManager {
     fn send(&self, state: &str) {
         let Some(socket) = &self.socket else { return };
         if let Err(error) = socket.send(state.as_bytes()) {
-            tracing::warn!(state, %error, "the service manager can't be told");
+            tracing::warn!(state, %error, "cannot notify the service manager");
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Ends the parts of the process one after the other, each within its time.
+//! Stops groups of tasks one after the other, each within its time.
 
 use super::TaskGroup;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// The parts to end, in order: listeners, so that nobody comes; sources, so that nothing new is
-/// told; sessions, which say good-bye to their clients.
+/// The phases of a shutdown in order: accept no connections, consume no messages, finish the work and
+/// close the sessions.
 pub struct ShutdownSequence {
     total: Duration,
     phases: Vec<ShutdownPhase>,
@@ -18,25 +18,25 @@ struct ShutdownPhase {
 }
 
 impl ShutdownSequence {
-    /// All of it takes no longer than `total`.
+    /// All phases together take no longer than `total`.
     pub fn within(total: Duration) -> Self {
         Self { total, phases: Vec::new() }
     }
 
-    /// How long all of it may take.
+    /// The longest duration of all phases.
     pub fn total(&self) -> Duration {
         self.total
     }
 
-    /// Next, this group of tasks ([`TaskGroup::group`]): told to stop, then waited for, `at_most` so
-    /// long and never beyond the whole's time.
+    /// Adds a phase: this group ([`TaskGroup::group`]) is stopped and waited for, `at_most` this long and
+    /// never beyond the total.
     #[must_use]
     pub fn then(mut self, name: &'static str, tasks: TaskGroup, at_most: Duration) -> Self {
         self.phases.push(ShutdownPhase { name, tasks, at_most });
         self
     }
 
-    /// Does it. Says which parts were not done when their time was over; they end with the
+    /// Runs the phases. Returns those that did not finish in time; they end with the
     /// process.
     pub async fn run(self) -> Vec<&'static str> {
         let end = Instant::now() + self.total;
@@ -45,7 +45,7 @@ impl ShutdownSequence {
             tasks.stopping().cancel();
             let deadline = end.min(Instant::now() + at_most);
             if timeout_at(deadline, tasks.ended()).await.is_err() {
-                tracing::warn!(part = name, "did not end in time");
+                tracing::warn!(phase = name, "did not finish in time");
                 late.push(name);
             }
         }

@@ -1,4 +1,4 @@
-//! The signals an operator or a service manager sends, as a stream.
+//! The signals of an operator or a service manager, as a stream.
 
 use futures_util::Stream;
 use std::{
@@ -8,19 +8,19 @@ use std::{
 };
 use tokio::signal::unix::{self, SignalKind};
 
-/// A signal that means something to us.
+/// A signal that the daemon handles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessSignal {
-    /// SIGTERM: end.
+    /// SIGTERM: shut down.
     Terminate,
-    /// SIGINT, Ctrl-C: end.
+    /// SIGINT, Ctrl-C: shut down.
     Interrupt,
-    /// SIGHUP: read certificates and settings again.
+    /// SIGHUP: reload certificates and settings.
     Hangup,
 }
 
 impl ProcessSignal {
-    /// What a shell reports of a process that this signal ended: 128 and its number.
+    /// The exit code that a shell reports after this signal: 128 plus its number.
     pub fn exit_code(self) -> u8 {
         128 + match self {
             Self::Hangup => 1,
@@ -39,7 +39,7 @@ pub struct SignalStream {
 }
 
 impl SignalStream {
-    /// Takes the signals over.
+    /// Installs the handlers.
     ///
     /// # Errors
     /// When the system refuses a handler.

@@ -1,20 +1,20 @@
-//! Listening sockets that the service manager bound for us and keeps over a restart: sd_listen_fds(3).
+//! Listening sockets that the service manager binds and keeps over a restart: sd_listen_fds(3).
 
 use listenfd::ListenFd;
 use std::{io, os::fd::OwnedFd};
 
-/// The sockets passed to this process, by what is served on them. Empty without a service manager.
+/// The sockets passed to this process, by purpose. Empty without a service manager.
 #[derive(Debug, Default)]
 pub struct SocketActivation {
     /// For clients: every socket that has none of the names below.
     pub clients: Vec<OwnedFd>,
-    /// For metrics and, from this machine, control: `FileDescriptorName=metrics`.
+    /// For metrics: `FileDescriptorName=metrics`.
     pub metrics: Vec<OwnedFd>,
-    /// For control alone: `FileDescriptorName=admin`.
+    /// For the admin API: `FileDescriptorName=admin`.
     pub control: Vec<OwnedFd>,
 }
 
-/// A socket of the service manager that can't be served.
+/// A socket of the service manager can't be served.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the service manager passed {name:?}, which is no stream socket: give notify_push.socket \
@@ -52,7 +52,7 @@ impl SocketActivation {
     }
 }
 
-/// TCP or unix, whichever it is; programs that we start don't inherit it.
+/// Marks it close-on-exec: programs that we start don't inherit it.
 fn take(passed: &mut ListenFd, index: usize) -> io::Result<Option<OwnedFd>> {
     match passed.take_tcp_listener(index) {
         Ok(socket) => Ok(socket.map(OwnedFd::from)),

@@ -1,4 +1,4 @@
-//! The only place that spawns: every task is tracked, and a core task that dies ends the process.
+//! Spawns and tracks all tasks; a core task that exits ends the process.
 
 use std::{future::Future, sync::Arc};
 use tokio::{sync::Notify, task::JoinHandle};
@@ -32,9 +32,9 @@ struct CoreTaskExit {
 }
 
 impl TaskGroup {
-    /// A part of the process that stops apart from the rest, for shutting down in order: it has its
-    /// own [`TaskGroup::stopping`] and [`TaskGroup::ended`], while the death of one of its core tasks is
-    /// told by all. When `self` stops, so does the group.
+    /// A group that stops apart from the others, for a shutdown in order: it has its own
+    /// [`TaskGroup::stopping`] and [`TaskGroup::ended`]; the exit of one of its core tasks is reported to
+    /// all. When `self` stops, so does the group.
     #[must_use]
     pub fn group(&self) -> Self {
         Self {
@@ -45,13 +45,13 @@ impl TaskGroup {
         }
     }
 
-    /// The same tasks, where whatever is spawned from this handle logs within a span.
+    /// The same group; tasks spawned through this handle log within a span.
     #[must_use]
     pub fn within(&self, span: Span) -> Self {
         Self { span, ..self.clone() }
     }
 
-    /// A task that may end or panic alone: one connection, one log-in.
+    /// Spawns a task that may end or panic alone: one connection, one login.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that spawns")]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -61,8 +61,8 @@ impl TaskGroup {
         tokio::spawn(self.tracker.track_future(future).instrument(self.span.clone()))
     }
 
-    /// A task the process can't do without: it runs until [`TaskGroup::stopping`]; if it ends or panics
-    /// before, [`TaskGroup::death`] says so and the process ends with an error.
+    /// Spawns a task that the process needs: it runs until [`TaskGroup::stopping`]. If it ends or panics
+    /// before, [`TaskGroup::death`] reports it and the process ends with an error.
     pub fn core<F>(&self, name: &'static str, future: F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -72,19 +72,19 @@ impl TaskGroup {
         self.spawn(async move {
             let ended = body.await;
             if !stop.is_cancelled() || ended.is_err() {
-                // Only the first death is told: the others follow from it.
+                // Only the first exit is reported: others follow from it.
                 let _ = death.of.set(name);
                 death.happened.notify_one();
             }
         });
     }
 
-    /// Cancelled when the process is to end; every long-lived task watches it.
+    /// Cancelled when the group stops; every long-lived task watches it.
     pub fn stopping(&self) -> &CancellationToken {
         &self.stop
     }
 
-    /// Resolves with the name of the first core task that died. Pends for ever otherwise.
+    /// Resolves with the name of the first core task that exited; pending otherwise.
     pub async fn death(&self) -> &'static str {
         loop {
             if let Some(name) = self.death.of.get() {
@@ -107,7 +107,7 @@ mod tests {
     use super::TaskGroup;
 
     #[tokio::test]
-    async fn a_panic_in_a_core_task_is_told_by_name() {
+    async fn a_panic_in_a_core_task_is_reported_by_name() {
         let tasks = TaskGroup::default();
         tasks.core("source", async { panic!("boom") });
         assert_eq!(tasks.death().await, "source");

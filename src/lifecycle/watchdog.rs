@@ -1,16 +1,16 @@
-//! Feeds the service manager's watchdog, and only while the daemon demonstrably works.
+//! Notifies the service manager's watchdog while the daemon's self-test succeeds.
 
 use super::ServiceManager;
 use std::{fmt::Display, future::Future, time::Duration};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// Probes and feeds until `stop`. Without a watchdog there is nothing to feed and no probe is made.
+/// Tests and notifies until `stop`. Without a watchdog no test runs.
 ///
-/// `probe` goes the way of a client: through the listener and the event path and back. While it
-/// works the manager hears from us at half its interval. A probe that fails or takes longer than a
-/// quarter of the interval feeds nobody, and is tried again after an eighth: one hiccup is
-/// forgiven, a hung daemon is restarted.
+/// `probe` takes the path of a client: through the listener and the event path and back. While it
+/// succeeds, the manager is notified at half its interval. A probe that fails or takes longer than a
+/// quarter of the interval sends nothing and is retried after an eighth: one failure is tolerated, a
+/// hung daemon is restarted.
 pub async fn feed_watchdog<P, F, E>(manager: &ServiceManager, mut probe: P, stop: CancellationToken)
 where
     P: FnMut() -> F,
@@ -36,8 +36,8 @@ where
 async fn works<E: Display>(probe: impl Future<Output = Result<(), E>>, at_most: Duration) -> bool {
     match timeout(at_most, probe).await {
         Ok(Ok(())) => return true,
-        Ok(Err(error)) => tracing::error!(%error, "the daemon's probe of itself failed"),
-        Err(_) => tracing::error!(?at_most, "the daemon's probe of itself got no answer"),
+        Ok(Err(error)) => tracing::error!(%error, "self-test failed"),
+        Err(_) => tracing::error!(?at_most, "self-test timed out"),
     }
     false
 }

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn several_hosts_share_a_family_and_are_told_apart_by_a_label() {
+    fn several_services_share_a_family_and_differ_in_a_label() {
         let mut page = MetricsPage::new("0").unwrap();
         for (name, sessions) in [("a", 1), ("b", 2)] {
             let observers =

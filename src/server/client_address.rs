@@ -1,4 +1,4 @@
-//! Where a log-in attempt comes from: the client's address behind trusted proxies, cut to a prefix.
+//! The address of a client behind trusted proxies, cut to a prefix.
 
 use crate::server::peer::ConnectionPeer;
 use ipnet::IpNet;
@@ -7,28 +7,27 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
-/// How many elements of a forwarded chain are looked at, from the nearest proxy on. More proxies
-/// than that in a row are not believed.
+/// Elements of a forwarded chain that are read, from the nearest proxy on. Longer chains of proxies are
+/// not trusted.
 pub const MAX_HOPS: usize = 32;
 
-/// An element longer than this is no address.
+/// The longest element that can be an address.
 const MAX_ELEMENT: usize = 128;
 
-/// The network that attempts are counted for.
+/// The network that a client's attempts count for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ClientNetwork {
-    /// Nobody can tell: a unix socket, loopback or a trusted proxy that names no client. Everybody
-    /// behind it looks alike.
+    /// Unknown: a unix socket, loopback, or a trusted proxy that names no client. All clients behind it
+    /// look the same.
     Local,
     /// An address cut to its network: `192.0.2.7`, `2001:db8:0:1100::`.
     Network(IpAddr),
 }
 
-/// Whether attempts from there are still welcome; asked when an attempt's turn comes, since much
-/// may have happened while it waited in a queue.
+/// Whether attempts from a network are still allowed; asked again when a queued attempt's turn comes.
 pub type StillAllowed = Arc<dyn Fn(ClientNetwork) -> bool + Send + Sync>;
 
-/// Whom to believe, and how much of an address makes one client. Cheap to clone; all clones are one.
+/// Trusted proxies, and the prefix lengths that make one client. Cheap to clone; clones share them.
 #[derive(Debug, Clone)]
 pub struct ClientAddressResolver(Arc<RwLock<TrustedProxyRules>>);
 
@@ -59,21 +58,21 @@ impl ClientAddressResolver {
         self
     }
 
-    /// Other proxies are trusted from now on.
+    /// Replaces the trusted proxies.
     pub fn trust(&self, proxies: Vec<IpNet>) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).trusted = proxies;
     }
 
-    /// Whether what this address says of others is believed.
+    /// Whether this address is a trusted proxy.
     pub fn trusts(&self, ip: IpAddr) -> bool {
         self.rules().trusts(ip)
     }
 
-    /// The network of the last hop that is not ours.
+    /// The network of the last hop that is no trusted proxy.
     ///
-    /// Walks the chain from the nearest proxy towards the client as long as the hop that speaks is
-    /// trusted. Behind nothing but trusted hops the farthest one counts (a client in a network that
-    /// was declared trusted); what is no address ends the walk, and the hop that said it counts.
+    /// Walks the chain from the nearest proxy towards the client while hops are trusted. Behind trusted
+    /// hops only, the farthest one counts (a client in a network that was declared trusted). An element
+    /// that is no address ends the walk, and the hop that sent it counts.
     pub fn of(&self, peer: &ConnectionPeer) -> ClientNetwork {
         self.rules().of(peer)
     }
@@ -122,9 +121,9 @@ impl TrustedProxyRules {
     }
 }
 
-/// The address in one element of a forwarded chain, as found in the wild: bare, with a port, in
-/// brackets, in quotes, with a zone, or as RFC 7239 `for=…`. `None` for anything else (`unknown`,
-/// obfuscated names, garbage).
+/// The address in one element of a forwarded chain in any common form: bare, with a port, in brackets,
+/// in quotes, with a zone, or as RFC 7239 `for=…`. `None` for anything else (`unknown`, obfuscated
+/// names, garbage).
 pub fn hop(element: &str) -> Option<IpAddr> {
     if element.len() > MAX_ELEMENT {
         return None;
@@ -132,7 +131,7 @@ pub fn hop(element: &str) -> Option<IpAddr> {
     let node = forwarded_for(element.trim())?.trim_matches(|c: char| c == '"' || c.is_whitespace());
     let host = match node.strip_prefix('[') {
         Some(rest) => rest.split_once(']')?.0,
-        // One colon parts a port from an IPv4 address; more belong to an IPv6 address.
+        // One colon separates the port of an IPv4 address; more belong to an IPv6 address.
         None if node.matches(':').count() == 1 => node.split_once(':')?.0,
         None => node,
     };
@@ -140,7 +139,7 @@ pub fn hop(element: &str) -> Option<IpAddr> {
     bare.parse::<IpAddr>().ok().map(|ip| ip.to_canonical())
 }
 
-/// RFC 7239 section 4: `for=192.0.2.43;proto=http`; anything without `=` is taken as it is.
+/// RFC 7239 section 4: `for=192.0.2.43;proto=http`; text without `=` is returned unchanged.
 fn forwarded_for(element: &str) -> Option<&str> {
     if !element.contains('=') {
         return Some(element);
@@ -206,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_is_counted_by_its_own_address_whatever_it_claims() {
+    fn an_untrusted_peer_counts_by_its_own_address() {
         assert_eq!(origin("203.0.113.5", &["1.1.1.1", "10.0.0.1"]), network("203.0.113.5"));
         assert_eq!(origin("2001:db8:0:11ff::9", &[]), network("2001:db8:0:1100::"));
     }
@@ -269,7 +268,7 @@ mod tests {
         }
 
         #[test]
-        fn what_a_client_forges_never_changes_whom_it_is(forged in prop::collection::vec("[0-9a-f.:\\[\\]]{0,20}", 0..40)) {
+        fn a_forged_chain_never_changes_the_address(forged in prop::collection::vec("[0-9a-f.:\\[\\]]{0,20}", 0..40)) {
             let mut chain: Vec<_> = forged.iter().map(String::as_str).collect();
             chain.push("203.0.113.5");
             prop_assert_eq!(origin("127.0.0.1", &chain), network("203.0.113.5"));

@@ -1,4 +1,4 @@
-//! What the proxies in front say of the client's address.
+//! Reads the chain of addresses that proxies forward.
 
 use super::http::RequestOrigin;
 use crate::server::peer::ConnectionPeer;
@@ -6,13 +6,13 @@ use http::{HeaderMap, HeaderName};
 use std::{convert::Infallible, sync::Arc};
 use warp::Filter;
 
-/// The header that carries the chain unless the host says otherwise.
+/// The header that carries the chain unless it is set.
 pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Hops kept; of more, those nearest to us, which are the ones that can be trusted.
+/// Hops that are kept: those nearest to us, as only they can be trusted.
 pub(super) const MAX_HOPS: usize = 32;
 
-/// Who a request comes from: the socket's address and the chain in the first of `names` that it has.
+/// The peer of a request: the socket's address and the chain in the first of `names` that it has.
 pub fn peer(
     names: Arc<[HeaderName]>,
 ) -> impl Filter<Extract = (ConnectionPeer,), Error = Infallible> + Clone + Send + Sync + 'static {

@@ -13,11 +13,11 @@ use hyper_util::{
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 
-/// The longest head of a request: what Apache and nginx let through in practice. Clients send along
-/// the cookies of the host they share a name with.
+/// The longest head of a request: what Apache and nginx accept in practice. Clients also send the cookies
+/// of other applications at the same name.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// The shortest time a client is given for a head, even if its handshake took long.
+/// The shortest time for a request's head, even after a slow handshake.
 const MIN_HEAD_TIME: Duration = Duration::from_secs(1);
 
 /// Where a request came from; each carries it as an extension.
@@ -25,33 +25,33 @@ const MIN_HEAD_TIME: Duration = Duration::from_secs(1);
 pub struct RequestOrigin {
     /// The socket's remote address; `None` for a unix socket.
     pub address: Option<SocketAddr>,
-    /// The HTTP version of the request, which warp doesn't tell.
+    /// The HTTP version of the request, which warp doesn't expose.
     pub version: http::Version,
-    /// The connection's place among the pre_auth.
+    /// The connection in the limiter of unauthenticated connections.
     pub(crate) pre_auth_connection: PreAuthConnection,
 }
 
 impl RequestOrigin {
-    /// A place among the pre_auth for a session that began here and may outlive the connection.
+    /// Counts a session that began here and may outlive the connection.
     ///
     /// # Errors
-    /// Why there is none.
+    /// The reason of a refusal.
     pub fn another(&self) -> Result<PreAuthConnection, RefusalReason> {
         self.pre_auth_connection.another()
     }
 
-    /// See [`PreAuthConnection::protect_from_eviction`].
+    /// Calls [`PreAuthConnection::protect_from_eviction`] of its connection.
     pub fn protect_from_eviction(&self) {
         self.pre_auth_connection.protect_from_eviction();
     }
 
-    /// See [`PreAuthConnection::mark_joined`].
+    /// Calls [`PreAuthConnection::mark_joined`] of its connection.
     pub fn mark_joined(&self) {
         self.pre_auth_connection.mark_joined();
     }
 }
 
-/// Answers requests until the client goes, its time is up, the process stops, or the connection
+/// Serves requests until the client closes, its time is up, the process stops, or the connection
 /// becomes a WebSocket.
 pub(super) async fn serve(
     front: &HttpServer,
@@ -89,11 +89,11 @@ pub(super) async fn serve(
     match ended {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, peer = ?address, "connection ended"),
-        Err(_) => tracing::debug!(peer = ?address, "connection cut: its last answer took too long"),
+        Err(_) => tracing::debug!(peer = ?address, "closed: the last response took too long"),
     }
 }
 
-/// Over when a connection has had its time, unless it belongs to a session by then.
+/// Completes when the connection's time is up, unless it belongs to a session by then.
 async fn pre_auth_deadline(time: Duration, pre_auth_connection: &PreAuthConnection) {
     sleep(time).await;
     if pre_auth_connection.is_joined() {

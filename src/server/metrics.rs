@@ -35,10 +35,10 @@ labels! {
     }
 }
 
-/// Held by the listeners.
+/// The metrics of all listeners.
 #[derive(Debug)]
 pub struct ServerMetrics {
-    /// Connections accepted.
+    /// The number of accepted connections.
     pub accepted: Counter,
     /// Connections closed at once, by reason.
     pub refused: LabeledCounters<ConnectionRefusalLabel>,
@@ -70,7 +70,7 @@ impl ServerMetrics {
         })
     }
 
-    /// A request was answered with this status.
+    /// Counts a response with this status.
     pub fn answered(&self, status: http::StatusCode) {
         self.answers.inc(match status.as_u16() / 100 {
             1 => StatusClassLabel::Upgraded,

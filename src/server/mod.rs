@@ -1,4 +1,4 @@
-//! The ways clients reach us: listeners, TLS, HTTP, WebSocket.
+//! Everything that listens: accept, TLS, limits before authentication, HTTP, WebSocket.
 
 pub mod client_address;
 mod metrics;

@@ -1,21 +1,21 @@
-//! What the listeners report to whoever counts; every method may be left out.
+//! What the listeners report for metrics; every method is optional.
 
 use http::StatusCode;
 
-/// Why a connection got no place, or lost it to another.
+/// Why a connection was refused or evicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalReason {
-    /// Too many unauthenticated_clients, all of whom have said who they are.
+    /// The limit is reached, and every counted client has sent its credentials.
     TotalLimit,
-    /// Too many unauthenticated_clients from its address.
+    /// Too many unauthenticated connections from its address.
     PerAddressLimit,
-    /// It kept us waiting longest when somebody else came.
+    /// It was silent longest when a new connection arrived.
     Evicted,
-    /// No trusted proxy introduced it, where one must.
+    /// No PROXY header from a trusted proxy, where one is required.
     NoProxyHeader,
 }
 
-/// Told of everything worth counting. Called for each connection: must be cheap and must not block.
+/// Receives everything worth counting. Called for each connection: must be cheap and must not block.
 pub trait ConnectionObserver: Send + Sync + 'static {
     /// A connection was accepted.
     fn accepted(&self) {}
@@ -23,15 +23,15 @@ pub trait ConnectionObserver: Send + Sync + 'static {
     fn accept_failed(&self) {}
     /// A connection was closed before it could log in.
     fn refused(&self, _why: RefusalReason) {}
-    /// There is one pre_auth_connection more (`true`) or fewer (`false`).
+    /// There is one unauthenticated connection more (`true`) or fewer (`false`).
     fn pre_auth_connection(&self, _here: bool) {}
     /// A TLS handshake failed or took too long.
     fn handshake_failed(&self) {}
-    /// An HTTP request was answered.
+    /// An HTTP response was sent.
     fn answered(&self, _status: StatusCode) {}
 }
 
-/// Counts nothing.
+/// An observer that ignores everything.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoopConnectionObserver;
 

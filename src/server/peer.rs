@@ -1,10 +1,10 @@
-//! Who is at the other end of a connection: address and forwarded chain, as far as it can be told.
+//! The peer of a connection: its address and the forwarded chain.
 
 use std::net::{IpAddr, SocketAddr};
 
-/// The other end of an accepted connection.
+/// The peer of an accepted connection.
 ///
-/// `forwarded` is what the proxies in front say (`X-Forwarded-For`, in the order received, elements
+/// `forwarded` comes from the proxies in front (`X-Forwarded-For`, in the order received, elements
 /// trimmed, otherwise untouched: they may be forged and need not be addresses).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConnectionPeer {

@@ -1,4 +1,4 @@
-//! How many connections that have not logged in there may be, in all and from one address.
+//! Limits of connections that haven't logged in: in all, and from one address.
 
 use super::{ConnectionObserver, PreAuthLimits, RefusalReason};
 use std::{
@@ -12,17 +12,17 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Counts pre_auth. Cheap to clone: all listeners share one.
+/// Counts connections that haven't logged in. Cheap to clone: all listeners share one.
 ///
-/// When there are too many in all, the one that has kept us waiting longest goes, not the one that
-/// comes: who means to log in is quick about it, who sits and waits is not.
+/// At the limit the connection that has been silent longest is evicted, not the new one: a client that
+/// wants to log in does so at once.
 #[derive(Clone)]
 pub struct PreAuthLimiter {
     shared: Arc<PreAuthShared>,
 }
 
 struct PreAuthShared {
-    /// Addresses behind which everybody looks alike: loopback, trusted proxies.
+    /// Addresses that many clients share: loopback, trusted proxies.
     exempt: Box<dyn Fn(IpAddr) -> bool + Send + Sync>,
     observer: Arc<dyn ConnectionObserver>,
     count: Mutex<PreAuthCounts>,
@@ -31,15 +31,15 @@ struct PreAuthShared {
 struct PreAuthCounts {
     limits: PreAuthLimits,
     total: usize,
-    /// Bounded by `total`: an address without pre_auth has no entry.
+    /// Bounded by `total`: an address without such connections has no entry.
     by_address: HashMap<IpAddr, usize>,
-    /// Those who have not said who they are, in order of arrival.
+    /// Connections that haven't sent credentials, in order of arrival.
     evictable: BTreeMap<u64, CancellationToken>,
     next_arrival: u64,
 }
 
 /// One connection that has not logged in. Clones are the same connection; it stops counting when
-/// the last one is dropped, because it ended or because it is a pre_auth_connection no more.
+/// the last one is dropped: the connection ended or its client logged in.
 #[derive(Clone)]
 pub struct PreAuthConnection(Arc<PreAuthSlot>);
 
@@ -48,12 +48,12 @@ struct PreAuthSlot {
     address: Option<IpAddr>,
     arrival: u64,
     evicted: CancellationToken,
-    /// Whether it counts no more, though its connection goes on.
+    /// Whether it no longer counts although its connection continues.
     joined: AtomicBool,
 }
 
 impl PreAuthLimiter {
-    /// `exempt` says which addresses are not counted each for itself.
+    /// Addresses that are `exempt` have no limit of their own.
     pub fn new(
         limits: PreAuthLimits,
         exempt: impl Fn(IpAddr) -> bool + Send + Sync + 'static,
@@ -70,12 +70,12 @@ impl PreAuthLimiter {
         Self { shared: Arc::new(PreAuthShared { exempt, observer, count }) }
     }
 
-    /// Other limits from now on. Who is there already stays.
+    /// Applies other limits. Open connections stay.
     pub fn apply(&self, limits: PreAuthLimits) {
         self.lock().limits = limits;
     }
 
-    /// Lets one more in, from `address` (`None`: a unix socket), or says why not.
+    /// Admits a connection from `address` (`None`: a unix socket), or returns the reason of the refusal.
     pub fn admit(&self, address: Option<IpAddr>) -> Result<PreAuthConnection, RefusalReason> {
         let address = address.filter(|address| !(self.shared.exempt)(*address)).map(address_prefix);
         let mut count = self.lock();
@@ -101,7 +101,7 @@ impl PreAuthLimiter {
         Ok(PreAuthConnection(Arc::new(PreAuthSlot { pre_auth, address, arrival, evicted, joined })))
     }
 
-    /// How many there are.
+    /// The number of counted connections.
     pub fn count(&self) -> usize {
         self.lock().total
     }
@@ -112,7 +112,7 @@ impl PreAuthLimiter {
 }
 
 impl PreAuthCounts {
-    /// Sends away who has been waited for longest, and counts it no more.
+    /// Evicts the connection that has been silent longest.
     fn evict(&mut self) -> bool {
         let Some((_, oldest)) = self.evictable.pop_first() else { return false };
         oldest.cancel();
@@ -122,21 +122,21 @@ impl PreAuthCounts {
 }
 
 impl PreAuthConnection {
-    /// It has said who it is, and it is up to us to decide: it is not sent away any more to make
-    /// room. Otherwise who comes back after a restart would push out who is next in line.
+    /// It has sent its credentials and waits for our decision, so it is no longer evicted: otherwise clients
+    /// that reconnect after a restart would evict those whose turn is next.
     pub fn protect_from_eviction(&self) {
         self.0.pre_auth.lock().evictable.remove(&self.0.arrival);
     }
 
-    /// It belongs to a session that the hub counts: it is a pre_auth_connection no more, though its connection
-    /// stays HTTP, such as an event stream's or one that is polled over.
+    /// It belongs to a session that the hub counts, so it no longer counts here, although its connection
+    /// stays HTTP: an event stream, or polling.
     pub fn mark_joined(&self) {
         if !self.0.joined.swap(true, Relaxed) {
             self.0.release();
         }
     }
 
-    /// One more from the same address.
+    /// Admits one more connection from the same address.
     pub(super) fn another(&self) -> Result<Self, RefusalReason> {
         self.0.pre_auth.admit(self.0.address)
     }
@@ -146,7 +146,7 @@ impl PreAuthConnection {
         self.0.joined.load(Relaxed)
     }
 
-    /// Cancelled when it must make room for somebody else; never once it is a pre_auth_connection no more.
+    /// Cancelled when it is evicted; never after its client logged in.
     pub fn eviction(&self) -> CancellationToken {
         self.0.evicted.clone()
     }
@@ -178,7 +178,7 @@ impl PreAuthSlot {
     }
 }
 
-/// Who counts as one: an IPv4 address, or what one IPv6 customer is usually given, a /56.
+/// The prefix that counts as one client: an IPv4 address, or the /56 that one IPv6 customer usually has.
 fn address_prefix(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -188,7 +188,7 @@ fn address_prefix(address: IpAddr) -> IpAddr {
 
 impl fmt::Debug for PreAuthConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Stranger").field(&self.0.arrival).finish()
+        f.debug_tuple("PreAuthConnection").field(&self.0.arrival).finish()
     }
 }
 
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_household_is_one_address() {
+    fn an_ipv6_prefix_is_one_address() {
         let pre_auth = pre_auth(10, 1);
         let ip = |text: &str| Some(text.parse::<IpAddr>().unwrap());
         let _held = pre_auth.admit(ip("2001:db8:0:aa00::1")).unwrap();

@@ -1,4 +1,4 @@
-//! What a client hears when no route wants its request: a status and a few words, nothing internal.
+//! The answers to requests that no route takes: a status and a few words, nothing internal.
 
 use http::{HeaderValue, StatusCode, header::ALLOW};
 use std::convert::Infallible;
@@ -9,10 +9,10 @@ use warp::{
     reply::{Reply, Response},
 };
 
-/// All that one listener answers.
+/// The routes of one listener.
 pub type HttpRoutes = BoxedFilter<(Response,)>;
 
-/// Makes the routes of a listener out of a filter; what it rejects is answered in plain words.
+/// Makes the routes of a listener from a filter; rejections are answered as plain text.
 pub fn routes<F, R>(filter: F) -> HttpRoutes
 where
     F: Filter<Extract = (R,), Error = Rejection> + Clone + Send + Sync + 'static,
@@ -21,7 +21,7 @@ where
     filter.map(Reply::into_response).recover(render_rejection).unify().boxed()
 }
 
-/// A short plain text.
+/// A plain text response.
 pub fn text(status: StatusCode, text: &'static str) -> Response {
     warp::reply::with_status(text, status).into_response()
 }
@@ -29,8 +29,8 @@ pub fn text(status: StatusCode, text: &'static str) -> Response {
 async fn render_rejection(rejection: Rejection) -> Result<Response, Infallible> {
     let (status, words) = status_for(&rejection);
     if status.is_server_error() {
-        tracing::warn!("a request was rejected in a way nobody foresaw");
-        tracing::debug!(?rejection, "unforeseen rejection");
+        tracing::warn!("unexpected rejection of a request");
+        tracing::debug!(?rejection, "unexpected rejection");
     }
     Ok(text(status, words))
 }
@@ -60,7 +60,7 @@ fn is_clients_fault(rejection: &Rejection) -> bool {
         || rejection.find::<warp::body::BodyDeserializeError>().is_some()
 }
 
-/// 405 with the allowed methods.
+/// A 405 response with the allowed methods.
 pub fn method_not_allowed(allowed: &'static str) -> Response {
     let reply = text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed\n");
     warp::reply::with_header(reply, ALLOW, HeaderValue::from_static(allowed)).into_response()

@@ -1,19 +1,19 @@
-//! Where to listen and what to allow there.
+//! The settings of a listener.
 
 use crate::client::ConnectionPreamble;
 use std::{net::IpAddr, path::PathBuf};
 
-/// Where a listener is bound.
+/// The address that a listener binds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BindAddress {
-    /// A TCP port.
+    /// A port on one address, or on all.
     Tcp {
         /// The address; `None` means `::` (dual stack), falling back to `0.0.0.0`.
         address: Option<IpAddr>,
         /// The port; 0 lets the system choose.
         port: u16,
     },
-    /// A unix socket.
+    /// The path of a unix socket.
     Unix {
         /// Its path; a dead socket file of an earlier run is replaced.
         path: PathBuf,
@@ -22,25 +22,25 @@ pub enum BindAddress {
     },
 }
 
-/// Certificate chain and key, both PEM; read again when they change.
+/// Certificate chain and key, both PEM; reloaded when they change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
     /// The chain, leaf first.
     pub cert: PathBuf,
     /// The key (PKCS#8, PKCS#1 or SEC1).
     pub key: PathBuf,
-    /// The rest of the chain, where it has a file of its own.
+    /// The rest of the chain, if it has a file of its own.
     pub chain: Option<PathBuf>,
 }
 
-/// One listener.
+/// The settings of one listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenSettings {
-    /// Where.
+    /// The address that it binds.
     pub bind: BindAddress,
-    /// TLS, when this listener speaks it.
+    /// The certificate, if it uses TLS.
     pub tls: Option<TlsFiles>,
-    /// Whether each connection begins with a header of the PROXY protocol, from a trusted proxy.
+    /// Whether each connection begins with a PROXY protocol header from a trusted proxy.
     pub proxy_protocol: bool,
 }
 
@@ -52,13 +52,13 @@ impl ListenSettings {
     }
 }
 
-/// What clients that have not logged in may use up.
+/// The limits of connections that haven't logged in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreAuthLimits {
-    /// Connections that have not logged in, in all.
+    /// The limit of all such connections.
     pub total: usize,
-    /// The same from one client address (the socket's own; unlimited for unix sockets, loopback
-    /// and trusted proxies, behind which everybody looks alike).
+    /// The limit for one client address (the socket's own; unlimited for unix sockets, loopback and trusted
+    /// proxies, which many clients share).
     pub per_address: usize,
 }
 

@@ -1,4 +1,4 @@
-//! TLS towards clients: certificate and key from PEM files, read again when they change.
+//! TLS for clients: certificate and key from PEM files, reloaded when they change.
 
 use super::TlsFiles;
 use rustls::{
@@ -14,48 +14,48 @@ use std::{
 use tokio_rustls::TlsAcceptor;
 use zeroize::Zeroizing;
 
-/// How often the files are looked at.
+/// How often the files are checked.
 pub const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
 
-/// More than any chain or key; a larger file is not one.
+/// Larger than any chain or key.
 const MAX_FILE: u64 = 1024 * 1024;
 
 /// Why certificate and key can't be used; the text names the file.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file can't be read.
+    /// A file of the certificate or key can't be read.
     #[error("cannot read {}", .path.display())]
     Read {
-        /// Which.
+        /// The path of the file.
         path: PathBuf,
-        /// Why not.
+        /// The reason of the failure.
         source: io::Error,
     },
     /// The certificate file holds none.
     #[error("{} holds no certificate in PEM form", .path.display())]
     NoCertificate {
-        /// Which.
+        /// The path of the file.
         path: PathBuf,
     },
     /// The key file holds none.
     #[error("{} holds no unencrypted private key in PEM form", .path.display())]
     NoKey {
-        /// Which.
+        /// The path of the file.
         path: PathBuf,
     },
-    /// They don't belong together, or are of a kind that isn't supported.
+    /// They don't match, or their type isn't supported.
     #[error("certificate {} and key {} cannot be used together", .cert.display(), .key.display())]
     Unusable {
         /// The certificate file.
         cert: PathBuf,
         /// The key file.
         key: PathBuf,
-        /// Why not.
+        /// The reason of the failure.
         source: rustls::Error,
     },
 }
 
-/// The certificate in use. New connections get the newest, old ones keep theirs.
+/// The current certificate. New connections get the newest, old ones keep theirs.
 pub struct ReloadableTls {
     current: RwLock<LoadedCertificate>,
 }
@@ -66,36 +66,36 @@ struct LoadedCertificate {
     stamp: FileStamps,
 }
 
-/// What tells that a file has been replaced: when it was written, how long it is, its inode.
+/// What changes when a file is replaced: modification time, length, inode.
 type FileStamps = [Option<(SystemTime, u64, u64)>; 3];
 
 impl ReloadableTls {
-    /// Reads the files; broken ones end the start.
+    /// Reads the files; unusable ones end the start.
     pub async fn load(files: TlsFiles) -> Result<Self, TlsError> {
         Ok(Self { current: RwLock::new(read(files).await?) })
     }
 
-    /// What does the handshake of the next connection.
+    /// The acceptor for the next connection.
     pub fn acceptor(&self) -> TlsAcceptor {
         self.current().acceptor.clone()
     }
 
-    /// Reads the files again, changed or not. If they are broken the old ones stay in use.
+    /// Reloads the files, changed or not. Unusable ones are ignored.
     pub async fn reload(&self) -> Result<(), TlsError> {
         let (files, _) = self.current_files();
         self.replace(files).await
     }
 
-    /// Reads these files now and from now on. If they are broken the old ones stay in use.
+    /// Switches to these files. Unusable ones are ignored.
     pub async fn replace(&self, files: TlsFiles) -> Result<(), TlsError> {
         let fresh = read(files).await?;
-        tracing::info!(cert = %fresh.files.cert.display(), "certificate read again");
+        tracing::info!(cert = %fresh.files.cert.display(), "certificate reloaded");
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
 
-    /// Looks at the files for ever and reads them again when they change; what is broken is told
-    /// once for each change.
+    /// Checks the files forever and reloads them when they change. A failure is logged once for each
+    /// change.
     pub async fn watch(&self, interval: Duration) {
         let mut refused = None;
         loop {
@@ -107,7 +107,7 @@ impl ReloadableTls {
             }
             refused = self.reload().await.err().map(|error| {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(%error, cause, "new certificate not used, the old one stays");
+                tracing::warn!(%error, cause, "certificate reload failed; keeping the current one");
                 stamp
             });
         }
@@ -124,7 +124,7 @@ impl ReloadableTls {
 }
 
 async fn read(files: TlsFiles) -> Result<LoadedCertificate, TlsError> {
-    // Before the contents: a change in between is seen the next time.
+    // Before the contents: a change in between is noticed the next time.
     let stamp = stamp(&files).await;
     let (mut cert, key) = (contents(&files.cert).await?, contents(&files.key).await?);
     if let Some(chain) = &files.chain {

@@ -1,4 +1,4 @@
-//! An error told to a person, who wants to know what it came from.
+//! Formats an error with its causes.
 
 use std::error::Error;
 

@@ -1,4 +1,4 @@
-//! Log with a reload handle; the metrics registry.
+//! The log with its reload handle, the metrics registry, and chains of errors.
 
 pub mod error_chain;
 pub mod log;

@@ -92,7 +92,7 @@ async fn values_move_when_events_flow_and_the_log_level_changes() {
     // Whoever looks holds up no end.
     let mut daemon = daemon;
     assert_eq!(daemon.stop().await.code(), Some(0));
-    assert!(!daemon.log().contains("did not end in time"), "{}", daemon.log());
+    assert!(!daemon.log().contains("did not finish in time"), "{}", daemon.log());
     browser.shows("#verdict-text", |text| text == "not answering").await;
 }
 

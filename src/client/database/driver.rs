@@ -44,7 +44,7 @@ pub(super) type RowStream<'c> = BoxStream<'c, Result<Box<dyn RowCells + Send>, E
 
 /// A connection of one of the three engines.
 pub(super) trait DatabaseDriver: Connection + Sized + 'static {
-    /// Connects.
+    /// Opens one connection.
     fn open(options: &Self::Options) -> BoxFuture<'_, Result<Self, Error>>;
 
     /// Whether the server refuses the login because the connection is encrypted.

@@ -17,7 +17,7 @@ pub struct DatabaseSettings {
 pub enum DatabaseEngine {
     /// MySQL or MariaDB.
     MySql(DatabaseServer),
-    /// PostgreSQL.
+    /// A PostgreSQL server.
     Postgres(DatabaseServer),
     /// A SQLite file, opened read-only.
     Sqlite(PathBuf),
@@ -26,7 +26,7 @@ pub enum DatabaseEngine {
 /// A database server and the login for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseServer {
-    /// Its address.
+    /// The server's address.
     pub address: DatabaseAddress,
     /// User name; `None`: PostgreSQL uses the user of the process, MySQL none.
     pub user: Option<String>,
@@ -34,7 +34,7 @@ pub struct DatabaseServer {
     pub password: Option<Secret>,
     /// Name of the database.
     pub database: String,
-    /// TLS settings.
+    /// The server's TLS settings.
     pub tls: DatabaseTls,
     /// Options of the connection that go beyond the login.
     pub options: ConnectionOptions,

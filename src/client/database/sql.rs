@@ -13,7 +13,7 @@ const LENGTHS: [usize; 4] = [1, 8, 64, MAX_LIST];
 pub enum SqlValue<'a> {
     /// A 64-bit integer.
     Int(i64),
-    /// A string.
+    /// A text value.
     Text(&'a str),
 }
 

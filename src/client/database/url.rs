@@ -133,7 +133,7 @@ fn server(mut parts: UrlParts, default_port: u16) -> Result<ParsedUrl<DatabaseSe
     Ok(ParsedUrl { value, ignored: given.ignored })
 }
 
-/// `mysql://user:***@host:port/name?…`
+/// Shows a database without secrets: `mysql://user:***@host:port/name?…`
 pub fn show_engine(engine: &DatabaseEngine) -> String {
     match engine {
         DatabaseEngine::Sqlite(path) => format!("sqlite://{}", path.display()),

@@ -71,7 +71,7 @@ fn tag(key: &[u8]) -> Option<&[u8]> {
 pub enum ScriptReply {
     /// `nil` or `false`.
     Nil,
-    /// An integer.
+    /// An integer reply.
     Int(i64),
     /// A string of bytes.
     Text(Bytes),

@@ -27,7 +27,7 @@ const USER_TIMEOUT: Duration = Duration::from_secs(20);
 /// The kernel probes an idle peer after this time.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
-/// Opens connections.
+/// Opens connections to one server.
 #[derive(Debug, Clone)]
 pub(super) struct RedisDialer {
     /// TLS settings, if the connection uses TLS.

@@ -80,7 +80,7 @@ pub struct RedisTls {
 /// All settings of a Redis connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisSettings {
-    /// The servers.
+    /// The sentinels' addresses.
     pub topology: RedisTopology,
     /// The ACL user.
     pub user: Option<String>,

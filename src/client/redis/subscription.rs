@@ -29,7 +29,7 @@ pub struct RedisSubscription {
     pub settings: RedisSettings,
     /// The channels' names; at least one.
     pub channels: &'static [&'static str],
-    /// The timeouts.
+    /// The timeouts of the connection.
     pub timeouts: RedisTimeouts,
     /// Randomness for the jitter and for the choice among several servers.
     pub rng: fastrand::Rng,

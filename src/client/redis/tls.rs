@@ -35,7 +35,7 @@ pub enum RedisTlsError {
         "no answer to the handshake within {0} s: leave tls:// out if the port doesn't speak TLS; else the server hangs"
     )]
     HandshakeTimeout(f32),
-    /// Anything else.
+    /// Any other failure.
     #[error("the handshake failed ({0})")]
     Other(io::Error),
 }

@@ -172,7 +172,7 @@ fn sentinel(parts: &UrlParts) -> Result<RedisSettings, String> {
     Ok(RedisSettings { database: index(database)?, ..plain_redis(topology) })
 }
 
-/// `rediss://user:***@host:port/0`
+/// Shows a Redis server without secrets: `rediss://user:***@host:port/0`
 pub fn show_redis(redis: &RedisSettings) -> String {
     let login = login(redis.user.as_deref(), redis.password.as_ref());
     let s = if redis.tls.is_some() { "s" } else { "" };

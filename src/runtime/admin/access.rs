@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_speaks_for_somebody_else_may_not_even_over_a_unix_socket() {
+    fn a_forwarded_request_is_rejected_even_over_a_unix_socket() {
         for address in [Some("127.0.0.1:5"), None] {
             assert!(!may_control(&origin(address, Version::HTTP_10), &host("localhost")));
             for name in FORWARDING_HEADERS {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_page_is_told_from_every_other() {
+    fn our_own_page_differs_from_every_other() {
         let near = || origin(Some("127.0.0.1:5"), Version::HTTP_11);
         let asked = |pairs: &[(&'static str, &str)]| {
             let mut headers = host("localhost:9867");

@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_that_loopback_does_not_reach_is_told_with_its_remedy() {
+    fn a_listener_that_loopback_does_not_reach_has_a_remedy() {
         let address: IpAddr = "192.0.2.7".parse().unwrap();
         let error = addresses(&[tcp(Some("192.0.2.7"), 3)]).unwrap_err();
         assert!(matches!(error, AdminClientError::NotLocal(ip) if ip == address), "{error}");

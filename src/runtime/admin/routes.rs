@@ -244,7 +244,7 @@ enum AdminAccess {
     PageToo,
 }
 
-/// A route that answers only whoever may control; the bodies of requests `with_body` are read.
+/// A route for peers that may control the daemon; it reads the bodies of requests with a method in `with_body`.
 fn control<F, A>(
     path: &'static str,
     who: AdminAccess,

@@ -1,14 +1,14 @@
-//! Accepting for ever, also when descriptors run out.
+//! The accept loop, which survives a lack of descriptors.
 
 use rustix::io::Errno;
 use std::{future::Future, io, time::Duration};
 
-/// How long to wait when descriptors or memory have run out: doubled from the first to the last.
+/// Delays when descriptors or memory run out: doubled from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Hands on whatever is accepted. A lack of resources is told once, when it begins, and waited out:
-/// the clients stay in the backlog meanwhile.
+/// Passes on accepted connections. A lack of resources is logged once, when it begins; meanwhile the
+/// clients wait in the backlog.
 pub(super) async fn accept_loop<T, F>(accept: impl Fn() -> F, admit: impl Fn(T))
 where
     F: Future<Output = io::Result<T>>,
@@ -18,29 +18,29 @@ where
         match accept().await {
             Ok(accepted) => {
                 if pause.take().is_some() {
-                    tracing::info!("clients are accepted again");
+                    tracing::info!("accepting clients again");
                 }
                 admit(accepted);
             }
             Err(error) if exhausted(&error) => {
                 if pause.is_none() {
-                    tracing::warn!(%error, "new clients must wait; is the descriptor limit too low?");
+                    tracing::warn!(%error, "cannot accept clients; is the descriptor limit too low?");
                 }
                 let next = pause.map_or(FIRST_PAUSE, |pause: Duration| (pause * 2).min(LAST_PAUSE));
                 pause = Some(next);
                 tokio::time::sleep(next).await;
             }
-            // The client's own doing, between its connect and our accept: accept(2).
+            // The client closed between its connect and our accept: accept(2).
             Err(error) => {
-                tracing::debug!(%error, "a client was gone before it was accepted");
-                // Should it be something else after all, others get their turn.
+                tracing::debug!(%error, "client disconnected before it was accepted");
+                // In case the cause is another one, let other tasks run.
                 tokio::task::yield_now().await;
             }
         }
     }
 }
 
-/// Whether accepting again at once would fail again.
+/// Whether an immediate retry would fail again.
 fn exhausted(error: &io::Error) -> bool {
     let codes = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
     codes.iter().any(|code| error.raw_os_error() == Some(code.raw_os_error()))

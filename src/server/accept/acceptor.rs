@@ -1,4 +1,4 @@
-//! A listening socket in the runtime, and what comes out of it.
+//! A listening socket in the runtime, and the connections it accepts.
 
 use crate::server::{
     BoundListener, ClientStream,
@@ -23,7 +23,7 @@ pub(super) enum SocketAcceptor {
     Unix(UnixListener),
 }
 
-/// A client that nothing is known of yet.
+/// An accepted connection before its first byte.
 pub(super) struct AcceptedConnection {
     pub(super) stream: ClientStream,
     pub(super) address: Option<SocketAddr>,
@@ -48,7 +48,7 @@ impl SocketAcceptor {
             }
             Self::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                // Unlike TCP's, these don't inherit it.
+                // Unlike TCP sockets, these don't inherit it.
                 let option = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
                 if let Err(error) = option {
                     tracing::debug!(%error, "send buffer not set");
@@ -60,12 +60,12 @@ impl SocketAcceptor {
 }
 
 impl AcceptedConnection {
-    /// The client's address, IPv4 as such.
+    /// The client's address; IPv4-mapped IPv6 as IPv4.
     pub(super) fn ip(&self) -> Option<IpAddr> {
         self.address.map(|address| address.ip().to_canonical())
     }
 
-    /// Whether it comes from an address of this machine: the daemon's own probe does.
+    /// Whether it comes from an address of this machine, as the daemon's self-test does.
     pub(super) fn is_local_connection(&self) -> bool {
         match &self.stream {
             ClientStream::Tcp(socket) => socket
@@ -75,11 +75,11 @@ impl AcceptedConnection {
         }
     }
 
-    /// Waits for the first byte and leaves it where it is. `None`: nothing came. Otherwise when the
-    /// head of the request must be complete.
+    /// Waits for the first byte and leaves it in the socket. `None`: none arrived. Otherwise the deadline
+    /// of the request's head.
     pub(super) async fn first_byte(&self, limit: Duration) -> Option<Instant> {
         let deadline = Instant::now() + limit;
-        // `readable()` alone won't do: it is true of every socket until its first read fails.
+        // `readable()` alone isn't enough: it is true of every socket until its first read fails.
         let waiting = async {
             match &self.stream {
                 ClientStream::Tcp(socket) => {
@@ -96,7 +96,7 @@ impl AcceptedConnection {
     }
 }
 
-/// Whether there is a byte (`false`: the end).
+/// Whether there is a byte; `false` at the end of the stream.
 fn peek(socket: impl AsFd) -> io::Result<bool> {
     let (read, _) = recv(socket, &mut [0_u8; 1], RecvFlags::PEEK)?;
     Ok(read > 0)

@@ -1,5 +1,4 @@
-//! From a listening socket to a serving: one place for TCP, unix sockets, the PROXY protocol and
-//! TLS.
+//! Serves a listening socket: TCP or unix socket, PROXY protocol, TLS, HTTP.
 
 mod accept_loop;
 mod acceptor;
@@ -14,16 +13,16 @@ use acceptor::{AcceptedConnection, SocketAcceptor};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 
-/// Time limits of a connection that has not become a WebSocket.
+/// Time limits of a connection that hasn't become a WebSocket.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionTimeouts {
-    /// From the accept (or the answer before) to the end of a request's head.
+    /// From the accept (or the previous response) to the end of a request's head.
     pub head: Duration,
     /// The TLS handshake, from the client's first byte.
     pub handshake: Duration,
-    /// From then on a connection takes no further request.
+    /// After this time a connection takes no further request.
     pub requests: Duration,
-    /// How long the last answer may then take.
+    /// How long the last response may then take.
     pub last_answer: Duration,
 }
 
@@ -38,22 +37,22 @@ impl Default for ConnectionTimeouts {
     }
 }
 
-/// What listeners share. Cheap to clone.
+/// What the listeners share. Cheap to clone.
 #[derive(Clone)]
 pub struct HttpServer {
-    /// What is answered.
+    /// The routes to serve.
     pub routes: HttpRoutes,
-    /// Who counts as a pre_auth_connection.
+    /// The limits before authentication.
     pub pre_auth: PreAuthLimiter,
-    /// How long pre_auth may take.
+    /// Time limits before authentication.
     pub limits: ConnectionTimeouts,
-    /// Where connections run.
+    /// The group that connections run in.
     pub tasks: TaskGroup,
-    /// Who counts.
+    /// The observer for metrics.
     pub observer: Arc<dyn ConnectionObserver>,
 }
 
-/// What a listener asks of a connection before it is HTTP.
+/// What a connection passes before it is HTTP.
 #[derive(Clone)]
 struct ListenerOptions {
     proxy_headers: ProxyHeaderPolicy,
@@ -61,8 +60,7 @@ struct ListenerOptions {
 }
 
 impl HttpServer {
-    /// Serves a listener until the process stops. It ends before that only if the listener can't be
-    /// served at all.
+    /// Serves a listener until the process stops, or until the listener fails.
     pub async fn serve(self, listener: BoundListener, tls: Option<Arc<ReloadableTls>>) {
         let acceptor = match SocketAcceptor::new(&listener) {
             Ok(acceptor) => acceptor,
@@ -89,15 +87,15 @@ impl HttpServer {
                 Arc::clone(self).wait_for_first_byte(accepted, pre_auth_connection, options),
             )),
             Err(why) => {
-                tracing::debug!(peer = ?accepted.address, ?why, "too many pre_auth: closed");
+                tracing::debug!(peer = ?accepted.address, ?why, "closed: unauthenticated connection limit");
                 self.observer.refused(why);
                 accepted.stream.abort();
             }
         }
     }
 
-    /// Waits for the first byte. Silent pre_auth are many, so whatever comes after it is boxed:
-    /// they don't pay for it.
+    /// Waits for the first byte. Silent connections may be many, so everything after it is boxed: they
+    /// don't pay for it.
     async fn wait_for_first_byte(
         self: Arc<Self>,
         accepted: AcceptedConnection,
@@ -113,11 +111,11 @@ impl HttpServer {
         let Some(deadline) = first_byte_deadline else { return accepted.stream.abort() };
         let serving = Box::pin(self.introduce(accepted, pre_auth_connection, options, deadline));
         if eviction.run_until_cancelled(serving).await.is_none() {
-            tracing::debug!("a slow pre_auth_connection made room for a new one");
+            tracing::debug!("evicted the oldest unauthenticated connection");
         }
     }
 
-    /// Where a proxy introduces clients, the client takes the proxy's place among the pre_auth.
+    /// After a PROXY header, the client's address counts instead of the proxy's.
     async fn introduce(
         self: Arc<Self>,
         accepted: AcceptedConnection,
@@ -130,14 +128,14 @@ impl HttpServer {
         }
         let proxy = accepted.address;
         if !proxy_headers.include(accepted.ip()) && !accepted.is_local_connection() {
-            tracing::debug!(peer = ?proxy, "no trusted proxy: closed, as PROXY_PROTOCOL is on");
+            tracing::debug!(peer = ?proxy, "closed: PROXY_PROTOCOL is on and the peer is no trusted proxy");
             self.observer.refused(RefusalReason::NoProxyHeader);
             return accepted.stream.abort();
         }
         let accepted = match accepted.introduced(deadline).await {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::debug!(%error, peer = ?proxy, "nobody was introduced: closed");
+                tracing::debug!(%error, peer = ?proxy, "closed: no PROXY protocol header");
                 return self.observer.refused(RefusalReason::NoProxyHeader);
             }
         };
@@ -171,7 +169,7 @@ impl HttpServer {
         http::serve(&self, stream, accepted.address, pre_auth_connection, head).await;
     }
 
-    /// TLS is for TCP; a unix socket does without.
+    /// TLS is for TCP only; a unix socket has none.
     async fn encrypt(&self, stream: ClientStream, tls: &ReloadableTls) -> Option<ClientStream> {
         let ClientStream::Tcp(stream) = stream else { return Some(stream) };
         match timeout(self.limits.handshake, tls.acceptor().accept(stream)).await {
@@ -235,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_silent_stranger_costs_a_kilobyte_at_most() {
+    async fn a_silent_connection_costs_a_kilobyte_at_most() {
         let limits = PreAuthLimits { total: 1, per_address: 1 };
         let pre_auth = PreAuthLimiter::new(limits, |_| true, Arc::new(NoopConnectionObserver));
         let pre_auth_connection = pre_auth.admit(None).unwrap();

@@ -1,5 +1,5 @@
-//! The PROXY protocol, versions 1 and 2 (haproxy's proxy-protocol.txt): before the client's first byte
-//! the proxy says who the client is.
+//! The PROXY protocol, versions 1 and 2 (haproxy's proxy-protocol.txt): a proxy sends the client's address
+//! before the client's first byte.
 
 use super::acceptor::AcceptedConnection;
 use crate::server::stream::ClientStream;
@@ -11,34 +11,34 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// The longest header taken, in bytes: in version 1 it has 107 at most, in version 2 addresses and the
-/// extensions that proxies send need far less.
+/// The longest accepted header, in bytes: version 1 has at most 107; addresses and extensions of version
+/// 2 need far less.
 const MAX_HEADER: usize = 1024;
 
-/// Both versions; extensions are passed over.
+/// Accepts both versions and ignores extensions.
 const CONFIG: ParseConfig = ParseConfig { include_tlvs: false, allow_v1: true, allow_v2: true };
 
-/// What there is of a header.
+/// How much of a header has arrived.
 #[derive(Debug, PartialEq, Eq)]
 enum ProxyHeaderState {
-    /// So many bytes, and the client's address; `None`: the proxy speaks for itself.
+    /// A header of so many bytes with the client's address; `None`: the proxy speaks for itself.
     Whole(usize, Option<SocketAddr>),
-    /// It goes on.
+    /// More bytes are needed.
     Incomplete,
-    /// It is none, or one that is too long.
+    /// No header, or one that is too long.
     None,
 }
 
 impl AcceptedConnection {
-    /// Reads the header, which must be there by `deadline`: the address is the client's then, and the
-    /// next byte its first.
+    /// Reads the header, which must be complete by `deadline`. The address is then the client's, and the
+    /// next byte the client's first.
     ///
     /// # Errors
     /// When there is no header, or the connection ends.
     pub(super) async fn introduced(mut self, deadline: Instant) -> io::Result<Self> {
         let (length, client) = timeout_at(deadline, self.header()).await??;
         let mut header = vec![0; length];
-        // All of it is there.
+        // The header is complete.
         match &mut self.stream {
             ClientStream::Tcp(socket) => socket.read_exact(&mut header).await?,
             ClientStream::Unix(socket) => socket.read_exact(&mut header).await?,
@@ -57,14 +57,14 @@ impl AcceptedConnection {
                 let peek_header = || socket.try_io(Interest::READABLE, || peek_header(socket));
                 peek_until_complete(|| socket.ready(Interest::READABLE), peek_header).await
             }
-            // Encrypted only after the header.
+            // TLS begins after the header.
             ClientStream::Tls(_) => Ok((0, None)),
         }
     }
 }
 
-/// Looks again whenever there is more. Of a connection whose other end writes no more nothing comes,
-/// and yet it stays readable.
+/// Parses again whenever more has arrived. A connection whose peer has closed its write side stays
+/// readable without new bytes.
 async fn peek_until_complete<T, R: Future<Output = io::Result<Ready>>>(
     ready: impl Fn() -> R,
     peek_header: impl Fn() -> io::Result<T>,
@@ -82,7 +82,7 @@ async fn peek_until_complete<T, R: Future<Output = io::Result<Ready>>>(
     }
 }
 
-/// Looks at the header and leaves it in the socket; `WouldBlock` until it is whole.
+/// Peeks at the header and leaves it in the socket; `WouldBlock` until it is complete.
 fn peek_header(socket: impl AsFd) -> io::Result<(usize, Option<SocketAddr>)> {
     let mut buffer = [0_u8; MAX_HEADER];
     let (count, _) = recv(socket, &mut buffer, RecvFlags::PEEK)?;
@@ -106,7 +106,7 @@ fn parse(bytes: &[u8]) -> ProxyHeaderState {
     }
 }
 
-/// Whoever speaks something else is not waited for.
+/// A peer that sends something else is closed at once.
 fn may_begin(bytes: &[u8]) -> bool {
     let begins = |greeting: &[u8]| bytes.iter().zip(greeting).all(|(byte, known)| byte == known);
     begins(b"PROXY ") || begins(b"\r\n\r\n\0\r\nQUIT\n")
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_speaks_something_else_is_not_waited_for() {
+    fn a_peer_that_sends_something_else_is_closed_at_once() {
         for bytes in [&b"G"[..], b"GET / HTTP/1.1\r\n", b"\x16\x03\x01\x02", b"PROXY TCP4 x"] {
             let whole = [bytes, &[b'x'; 107]].concat();
             assert_eq!(parse(&whole), ProxyHeaderState::None);

@@ -1,53 +1,53 @@
-//! Why a listener can't be had, and what to do about it.
+//! Why a listener can't be bound, and the remedy.
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
 /// Binding failed; the text names the address and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    /// A TCP address.
+    /// A TCP address can't be bound.
     #[error("cannot listen on {address}{}", remedy(.source, *.address))]
     Tcp {
-        /// Where.
+        /// The address or path.
         address: SocketAddr,
-        /// Why not.
+        /// The system's reason.
         source: io::Error,
     },
-    /// A unix socket.
+    /// A unix socket can't be bound.
     #[error(
         "cannot listen on the unix socket {}: does its folder exist, and may this user write there?",
         .path.display()
     )]
     Unix {
-        /// Where.
+        /// The address or path.
         path: PathBuf,
-        /// Why not.
+        /// The system's reason.
         source: io::Error,
     },
-    /// Something other than a socket has the path.
+    /// The path is no socket.
     #[error(
         "cannot listen on the unix socket {}: there is a file of that name which is no socket; \
          remove it or choose another path",
         .path.display()
     )]
     NotASocket {
-        /// Where.
+        /// The address or path.
         path: PathBuf,
     },
-    /// Another process listens there.
+    /// Another process listens on the path.
     #[error(
         "cannot listen on the unix socket {}: another process answers there; \
          is notify_push running already?",
         .path.display()
     )]
     UnixInUse {
-        /// Where.
+        /// The address or path.
         path: PathBuf,
     },
-    /// A socket passed in by the service manager.
+    /// A socket from the service manager failed.
     #[error("a socket of the service manager could not be used")]
     Inherited(#[source] io::Error),
-    /// A socket passed in by the service manager that nobody can connect to.
+    /// A socket from the service manager doesn't listen.
     #[error(
         "the service manager passed a socket that does not listen: notify_push.socket must not \
          have Accept=yes"

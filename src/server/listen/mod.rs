@@ -1,4 +1,4 @@
-//! Listening sockets: bound early, so that a mistake ends the start; served late.
+//! Listening sockets: bound at the start, so that a mistake ends it.
 
 mod error;
 mod tcp;
@@ -19,8 +19,8 @@ use std::{
     time::Duration,
 };
 
-/// Clients that may wait for us to accept them; the system cuts it to `net.core.somaxconn`. After a
-/// restart everybody comes back at once.
+/// The backlog; the system limits it to `net.core.somaxconn`. After a restart all clients reconnect at
+/// once.
 pub(super) const BACKLOG: i32 = 4096;
 
 /// Send buffer of a client's socket, in bytes (Linux doubles it for its own book-keeping). Our
@@ -28,8 +28,8 @@ pub(super) const BACKLOG: i32 = 4096;
 /// instead of the megabytes it would otherwise grow to.
 pub(super) const SEND_BUFFER: usize = 16 * 1024;
 
-/// How long sent bytes may stay unacknowledged, or wait for a peer that doesn't read, before the
-/// kernel gives the connection up: `TCP_USER_TIMEOUT`, see tcp(7).
+/// How long sent bytes may stay unacknowledged, or wait for a peer that doesn't read, before the kernel
+/// closes the connection: `TCP_USER_TIMEOUT`, see tcp(7).
 pub(super) const USER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A bound, listening socket. A unix socket's file is removed when this is dropped.
@@ -40,8 +40,8 @@ pub struct BoundListener {
     file: Option<unix::SocketFile>,
 }
 
-/// Who must introduce clients with the PROXY protocol: says whether an address may (`None`: a unix
-/// socket's). Without it nobody does, and nobody is heard who tries.
+/// Tells which addresses may send a PROXY header (`None`: a unix socket's). Without it no header is
+/// accepted.
 #[derive(Clone, Default)]
 pub struct ProxyHeaderPolicy(Option<Arc<dyn Fn(Option<IpAddr>) -> bool + Send + Sync>>);
 
@@ -52,17 +52,17 @@ pub(super) enum ListenerSocket {
     Unix(std::os::unix::net::UnixListener),
 }
 
-/// Where a listener can be reached.
+/// The address of a bound listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LocalAddress {
-    /// A TCP address.
+    /// A TCP address and port.
     Tcp(SocketAddr),
     /// The path of a unix socket.
     Unix(PathBuf),
 }
 
 impl BoundListener {
-    /// Binds and listens; nobody is accepted yet.
+    /// Binds and listens; nothing is accepted yet.
     pub fn bind(bind: &BindAddress) -> Result<Self, ListenError> {
         match bind {
             BindAddress::Tcp { address, port } => {
@@ -76,7 +76,7 @@ impl BoundListener {
         }
     }
 
-    /// A listening socket that somebody else bound (socket activation). Its file, if any, stays.
+    /// A socket that the service manager bound (socket activation). Its file, if any, stays.
     pub fn inherited(fd: OwnedFd) -> Result<Self, ListenError> {
         let socket = socket2::Socket::from(fd);
         let prepared = socket.set_nonblocking(true).and_then(|()| socket.local_addr());
@@ -93,8 +93,8 @@ impl BoundListener {
         Ok(Self::of(socket, None))
     }
 
-    /// The same listener, where every connection begins with a header of the PROXY protocol, from
-    /// an address of which `may` says so.
+    /// The same listener, where every connection begins with a PROXY protocol header from an address that
+    /// `may` allows.
     #[must_use]
     pub fn require_proxy_header(
         self,
@@ -107,7 +107,7 @@ impl BoundListener {
         Self { socket, proxy_headers: ProxyHeaderPolicy::default(), file }
     }
 
-    /// Where it listens, with the port the system chose if it was asked to choose.
+    /// Its address, with the port that the system chose if it was asked to.
     pub fn local(&self) -> Result<LocalAddress, ListenError> {
         match &self.socket {
             ListenerSocket::Tcp(socket) => {
@@ -123,12 +123,12 @@ impl BoundListener {
 }
 
 impl ProxyHeaderPolicy {
-    /// Whether anybody must introduce clients.
+    /// Whether it requires a PROXY header.
     pub(super) fn is_required(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Whether this one may.
+    /// Whether this address may send one.
     pub(super) fn include(&self, address: Option<IpAddr>) -> bool {
         self.0.as_ref().is_some_and(|may| may(address))
     }

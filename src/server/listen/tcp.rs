@@ -13,7 +13,7 @@ pub(super) fn bind(address: Option<IpAddr>, port: u16) -> Result<TcpListener, Li
     match open(wanted) {
         Err(error) if address.is_none() && lacks_ipv6(&error) => {
             let fallback = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port);
-            tracing::info!(%error, "no IPv6 here: listening on IPv4 alone");
+            tracing::info!(%error, "IPv6 is not available; listening on IPv4 only");
             open(fallback).map_err(|source| ListenError::Tcp { address: fallback, source })
         }
         bound => bound.map_err(|source| ListenError::Tcp { address: wanted, source }),
@@ -23,10 +23,10 @@ pub(super) fn bind(address: Option<IpAddr>, port: u16) -> Result<TcpListener, Li
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
-        // Only the unspecified address takes IPv4 clients in; the system's default may differ.
+        // Only the unspecified address accepts IPv4 clients; the system's default may differ.
         socket.set_only_v6(false)?;
     }
-    // Connections of an earlier run that are still winding down don't keep the port.
+    // Closing connections of an earlier run don't block the port.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     prepare(&socket)?;
@@ -35,7 +35,7 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Options that sockets accepted from this one inherit, which saves three system calls a client.
+/// Options that accepted sockets inherit, which saves three system calls per client.
 pub(super) fn prepare(socket: &Socket) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     socket.set_send_buffer_size(SEND_BUFFER)?;

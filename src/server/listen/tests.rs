@@ -39,7 +39,7 @@ fn an_address_is_the_only_one_served() {
 }
 
 #[test]
-fn a_port_in_use_is_told_with_its_address_and_remedy() {
+fn a_port_in_use_is_reported_with_its_address_and_remedy() {
     let taken = BoundListener::bind(&BindAddress::Tcp { address: None, port: 0 }).unwrap();
     let bind = BindAddress::Tcp { address: None, port: port(&taken) };
     let error = BoundListener::bind(&bind).unwrap_err().to_string();

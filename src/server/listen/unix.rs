@@ -1,4 +1,4 @@
-//! Unix socket listeners and the file that stands for them.
+//! Unix socket listeners and their files.
 
 use super::{BACKLOG, ListenError};
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The file of a listening socket, removed on drop unless somebody has put another in its place.
+/// The file of a listening socket, removed on drop unless it has been replaced.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
@@ -29,12 +29,12 @@ impl Drop for SocketFile {
         if identity(&self.path).is_ok_and(|found| found == self.identity)
             && let Err(error) = fs::remove_file(&self.path)
         {
-            tracing::debug!(%error, path = %self.path.display(), "socket file not removed");
+            tracing::debug!(%error, path = %self.path.display(), "cannot remove the socket file");
         }
     }
 }
 
-/// Replaces a socket file that nobody listens on; anything else in its place is an error.
+/// Replaces a dead socket file; anything else at the path is an error.
 pub(super) fn bind(
     path: &Path,
     permissions: u32,
@@ -48,7 +48,7 @@ fn open(path: &Path, permissions: u32) -> io::Result<(UnixListener, SocketFile)>
     socket.set_nonblocking(true)?;
     socket.bind(&SockAddr::unix(path)?)?;
     let file = SocketFile { path: path.into(), identity: identity(path)? };
-    // Nobody can connect before `listen`, so nobody meets the wrong permissions.
+    // No client can connect before `listen`, so none meets the wrong permissions.
     fs::set_permissions(path, fs::Permissions::from_mode(permissions))?;
     socket.listen(BACKLOG)?;
     Ok((socket.into(), file))
@@ -66,13 +66,13 @@ fn clear(path: &Path) -> Result<(), ListenError> {
             Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {
                 fs::remove_file(path).map_err(error)
             }
-            // Not ours to judge, but not dead either: leave it.
+            // The state is unknown, but it isn't dead: leave it.
             Ok(_) | Err(_) => Err(ListenError::UnixInUse { path: path.into() }),
         },
     }
 }
 
-/// Device and inode.
+/// Device and inode of the file.
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
     let found = fs::symlink_metadata(path)?;
     Ok((found.dev(), found.ino()))

@@ -1,4 +1,4 @@
-//! A client's stream without a runtime: a descriptor, and a TLS session where there is one.
+//! A client's stream without a runtime: a descriptor, and a TLS session if there is one.
 
 use super::IdleTlsStream;
 use std::{
@@ -11,23 +11,23 @@ use std::{
     time::Duration,
 };
 
-/// A connected client in an event loop of the caller's own. Reads and writes never block.
+/// A connected client for an event loop of the caller. Reads and writes never block.
 ///
-/// `read` gives what the client sent until `WouldBlock`, and 0 once it is gone; read until then,
-/// because a TLS session may hold more than one call's worth while its socket is silent. `write`
-/// takes what it can until `WouldBlock`.
+/// `read` returns bytes until `WouldBlock`, and 0 at the end. Read until then, because a TLS session may
+/// hold more than one call returns while its socket is silent. `write` takes bytes until
+/// `WouldBlock`.
 #[derive(Debug)]
 pub enum IdleStream {
-    /// Plain TCP.
+    /// TCP without TLS.
     Tcp(TcpStream),
-    /// A unix socket.
+    /// A unix socket's stream.
     Unix(UnixStream),
     /// TLS over TCP.
     Tls(Box<IdleTlsStream>),
 }
 
 impl IdleStream {
-    /// Whether bytes that `write` took (or that TLS itself has to say) are not yet with the socket:
+    /// Whether bytes that `write` took (or that TLS itself sends) haven't reached the socket yet:
     /// call [`Write::flush`] when it is writable. Always `false` without TLS.
     pub fn wants_write(&self) -> bool {
         match self {
@@ -36,8 +36,8 @@ impl IdleStream {
         }
     }
 
-    /// Says that nothing more will be written, after everything that was. The client then reads the
-    /// end; what it still sends can be read.
+    /// Closes the write side after everything that was written. The client then reads the end; its own
+    /// remaining bytes can still be read.
     pub fn shutdown_write(&mut self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
@@ -46,17 +46,17 @@ impl IdleStream {
         }
     }
 
-    /// Drops the connection with everything that waits in its send queue, so that a client that
-    /// doesn't read leaves nothing behind in the kernel.
+    /// Aborts the connection with everything in its send queue, so that a client that doesn't read leaves
+    /// nothing behind in the kernel.
     pub fn abort(self) {
         let socket = match &self {
             Self::Tcp(stream) => stream,
             Self::Tls(stream) => stream.socket(),
-            // The queue of a unix socket is its peer's.
+            // The queue of a unix socket belongs to its peer.
             Self::Unix(_) => return,
         };
         if let Err(error) = socket2::SockRef::from(socket).set_linger(Some(Duration::ZERO)) {
-            tracing::debug!(%error, "a connection could not be aborted and is closed instead");
+            tracing::debug!(%error, "cannot abort a connection; closing it instead");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! A client's byte stream, in its two lives: as a guest of the runtime until it has logged in, then
-//! bare, with no state but its descriptor.
+//! A client's byte stream: driven by tokio until the client has logged in, then bare, with no state but
+//! its descriptor.
 
 mod idle;
 mod tls;
@@ -23,17 +23,17 @@ use tokio::{
 /// A connected client while tokio drives it.
 #[derive(Debug)]
 pub enum ClientStream {
-    /// Plain TCP.
+    /// TCP without TLS.
     Tcp(TcpStream),
-    /// A unix socket.
+    /// A unix socket's stream.
     Unix(UnixStream),
     /// TLS over TCP, after the handshake.
     Tls(Box<tokio_rustls::server::TlsStream<TcpStream>>),
 }
 
 impl ClientStream {
-    /// Takes the stream out of tokio: what remains is the socket (and the TLS session). It is
-    /// non-blocking, for an event loop of the caller's own.
+    /// Takes the stream out of tokio: the socket (and the TLS session) remain, non-blocking, for an event
+    /// loop of the caller.
     pub fn into_idle(self) -> io::Result<IdleStream> {
         Ok(match self {
             Self::Tcp(stream) => IdleStream::Tcp(stream.into_std()?),
@@ -45,8 +45,8 @@ impl ClientStream {
         })
     }
 
-    /// Drops the connection with everything that waits in its send queue: for a peer that doesn't
-    /// read, or isn't worth an answer.
+    /// Aborts the connection with everything in its send queue: for a peer that doesn't read, or gets no
+    /// answer.
     pub fn abort(self) {
         if let Ok(idle) = self.into_idle() {
             idle.abort();

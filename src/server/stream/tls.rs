@@ -6,10 +6,10 @@ use std::{
     net::{Shutdown, TcpStream},
 };
 
-/// How much plaintext one session may hold that its socket doesn't take.
+/// The most plaintext that one session may hold while its socket is full.
 const PENDING: usize = 16 * 1024;
 
-/// See [`super::IdleStream`] for what `read` and `write` mean.
+/// `read` and `write` work as in [`super::IdleStream`].
 #[derive(Debug)]
 pub struct IdleTlsStream {
     socket: TcpStream,
@@ -32,12 +32,12 @@ impl IdleTlsStream {
 
     pub(super) fn shutdown_write(&mut self) -> io::Result<()> {
         self.session.send_close_notify();
-        // The client is told the end by the socket too; what can't be sent now never will be.
+        // The socket signals the end too; what can't be sent now never will be.
         self.drain()?;
         self.socket.shutdown(Shutdown::Write)
     }
 
-    /// Hands the socket what it takes of what is encrypted already.
+    /// Writes encrypted bytes until the socket is full.
     fn drain(&mut self) -> io::Result<()> {
         while self.session.wants_write() {
             match self.session.write_tls(&mut self.socket) {
@@ -51,15 +51,15 @@ impl IdleTlsStream {
         Ok(())
     }
 
-    /// Takes in one read of the socket. `false`: the socket has ended.
+    /// Reads from the socket once. `false`: the socket has ended.
     fn fill(&mut self) -> io::Result<bool> {
         let read = self.session.read_tls(&mut self.socket)?;
         if let Err(error) = self.session.process_new_packets() {
-            // The client is told why, if it still listens.
+            // Send the alert, if the client still reads.
             self.drain()?;
             return Err(io::Error::new(ErrorKind::InvalidData, error));
         }
-        // Key updates and alerts are answered without anybody writing.
+        // Key updates and alerts are answered without a write of ours.
         self.drain()?;
         Ok(read > 0)
     }
@@ -70,7 +70,7 @@ impl Read for IdleTlsStream {
         loop {
             match self.session.reader().read(buf) {
                 Ok(read) => return Ok(read),
-                // The socket ended without TLS saying so: WebSocket has its own goodbye.
+                // The socket ended without a TLS alert: WebSocket has its own closing handshake.
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
@@ -86,7 +86,7 @@ impl Read for IdleTlsStream {
 }
 
 impl Write for IdleTlsStream {
-    /// Takes nothing new while older bytes wait for the socket.
+    /// Accepts no new bytes while older ones wait for the socket.
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.drain()?;
         if self.session.wants_write() {

@@ -22,20 +22,20 @@ pub(super) struct HandshakeAccept {
     token: String,
 }
 
-/// Why a request doesn't.
+/// Why a request doesn't become a WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HandshakeRejection {
-    /// Only GET.
+    /// The method isn't GET.
     Method,
-    /// No upgrade asked for: a browser, a probe, a proxy that swallows the headers.
+    /// No upgrade requested: a browser, a probe, a proxy that drops the headers.
     NoUpgrade,
-    /// Another version of the protocol than 13.
+    /// The protocol's version isn't 13.
     Version,
-    /// Anything else.
+    /// Any other violation.
     Malformed,
 }
 
-/// Decides.
+/// Checks a request's headers.
 pub(super) fn check(
     method: &Method,
     version: Version,
@@ -53,7 +53,7 @@ pub(super) fn check(
     if single(headers, SEC_WEBSOCKET_VERSION) != Some("13") {
         return Err(HandshakeRejection::Version);
     }
-    // A body would be taken for the first frames.
+    // A body would be read as the first frames.
     let has_body = headers.contains_key(TRANSFER_ENCODING)
         || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
     if !headers.contains_key(HOST) || has_body {
@@ -71,7 +71,7 @@ fn token(key: &str) -> String {
     STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
 }
 
-/// Whether a header that is a list of tokens has this one, in any case.
+/// Whether a list of tokens contains this one, ignoring case.
 fn has_token(headers: &HeaderMap, name: http::HeaderName, wanted: &str) -> bool {
     let values = headers.get_all(name);
     values
@@ -81,7 +81,7 @@ fn has_token(headers: &HeaderMap, name: http::HeaderName, wanted: &str) -> bool 
         .any(|token| token.trim().eq_ignore_ascii_case(wanted))
 }
 
-/// The value of a header that may come only once.
+/// The value of a header that may occur only once.
 fn single(headers: &HeaderMap, name: http::HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?.trim();
@@ -134,7 +134,7 @@ impl HandshakeRejection {
             Self::Method => {
                 headers.insert(ALLOW, HeaderValue::from_static("GET"));
             }
-            // RFC 9110 section 15.5.22: 426 names what is wanted.
+            // RFC 9110 section 15.5.22: 426 names the required protocol.
             Self::NoUpgrade | Self::Version => {
                 headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
                 headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn section_4_2_1_what_does_not_ask_for_an_upgrade_is_told_so() {
+    fn section_4_2_1_a_request_without_upgrade_gets_426() {
         for missing in ["upgrade", "connection"] {
             assert_eq!(refusal(&[(missing, "")]), Some(HandshakeRejection::NoUpgrade));
         }

@@ -1,5 +1,4 @@
-//! From an HTTP request to a WebSocket: the 101 is ours, and of the connection only the bare stream
-//! remains.
+//! From an HTTP request to a WebSocket: we send the 101 and keep only the bare stream.
 
 mod handshake;
 
@@ -12,22 +11,22 @@ use hyper_util::rt::TokioIo;
 use std::{convert::Infallible, future::Future, sync::Arc};
 use warp::{Filter, reply::Response};
 
-/// A client whose connection has become a WebSocket. Nothing has been read of it but `leftover`.
+/// A client whose connection has become a WebSocket. Only `leftover` has been read of it.
 #[derive(Debug)]
 pub struct UpgradedClient {
-    /// The connection.
+    /// The connection's byte stream.
     pub stream: ClientStream,
-    /// What the client sent right behind its request: the first bytes of the WebSocket stream.
+    /// Bytes that followed the request: the first of the WebSocket stream.
     pub leftover: Bytes,
-    /// Who it is, as far as the connection tells.
+    /// The peer's address and forwarded chain.
     pub peer: ConnectionPeer,
-    /// Its place among the strangers: drop it when the client has logged in.
+    /// Its entry in the limiter: drop it when the client has logged in.
     pub pre_auth_connection: PreAuthConnection,
 }
 
-/// Turns what the filters extract into a reply and, if it is a 101, hands the client to `handler`
-/// in a task of its own once the 101 is written. The handler is dropped at its next await if the
-/// pre_auth_connection must make room for another before [`PreAuthConnection::protect_from_eviction`] is called.
+/// Turns what the filters extract into a reply and, if it is a 101, passes the client to `handler` in a
+/// task of its own once the 101 is written. The handler is dropped at its next await if the connection
+/// is evicted before [`PreAuthConnection::protect_from_eviction`] is called.
 ///
 /// `names` are the headers that carry the forwarded chain, in order of preference.
 pub fn upgrade<H, F>(
@@ -42,7 +41,7 @@ where
     handshake().map(move |asked: WebSocketHandshake| asked.accept(&tasks, &names, handler.clone()))
 }
 
-/// Any request, for routes that look at it before they make a WebSocket of it
+/// Any request, for routes that read it before they make a WebSocket of it
 /// ([`WebSocketHandshake::accept`]).
 pub fn handshake()
 -> impl Filter<Extract = (WebSocketHandshake,), Error = Infallible> + Clone + Send + Sync + 'static
@@ -60,7 +59,7 @@ pub fn handshake()
         })
 }
 
-/// What a request says that matters here.
+/// The parts of a request that matter for the handshake.
 pub struct WebSocketHandshake {
     method: Method,
     headers: HeaderMap,
@@ -71,7 +70,7 @@ pub struct WebSocketHandshake {
 }
 
 impl WebSocketHandshake {
-    /// Whether it asks for a WebSocket at all, if only badly.
+    /// Whether it requests a WebSocket, correctly or not.
     pub fn is_for_websocket(&self) -> bool {
         use handshake::HandshakeRejection::{Method, NoUpgrade};
         let Some(origin) = &self.origin else { return false };
@@ -79,14 +78,14 @@ impl WebSocketHandshake {
         !matches!(verdict, Err(Method | NoUpgrade))
     }
 
-    /// The same request; the reply agrees to the first subprotocol that it offers, if it offers any.
+    /// The same request; the reply accepts the first subprotocol that it offers, if any.
     #[must_use]
     pub fn agreeing(mut self) -> Self {
         self.agreed = handshake::protocol(&self.headers);
         self
     }
 
-    /// [`upgrade`] for this one request.
+    /// Does what [`upgrade`] does for this one request.
     pub fn accept<F>(
         self,
         tasks: &TaskGroup,
@@ -109,7 +108,7 @@ impl WebSocketHandshake {
         reply
     }
 
-    /// The reply, and what to go on with if it is a 101.
+    /// The reply, and the upgrade if it is a 101.
     fn respond(
         self,
         names: &[HeaderName],
@@ -129,7 +128,7 @@ impl WebSocketHandshake {
     }
 }
 
-/// Waits for the 101 to be written, then strips HTTP off the stream.
+/// Waits until the 101 is written, then removes HTTP from the stream.
 async fn into_client(
     pending: OnUpgrade,
     origin: RequestOrigin,
@@ -138,7 +137,7 @@ async fn into_client(
     let upgraded = match pending.await {
         Ok(upgraded) => upgraded,
         Err(error) => {
-            tracing::debug!(%error, "a client was gone before it was upgraded");
+            tracing::debug!(%error, "client disconnected before the upgrade");
             return None;
         }
     };
@@ -146,7 +145,7 @@ async fn into_client(
         tracing::error!("an upgraded stream is not one of ours");
         return None;
     };
-    // Copied: the buffer it lies in is eight kilobytes and would live as long as they do.
+    // Copied: its buffer has eight kilobytes and would live as long.
     let leftover = Bytes::copy_from_slice(&parts.read_buf);
     Some(UpgradedClient {
         stream: parts.io.into_inner(),

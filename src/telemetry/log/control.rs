@@ -1,4 +1,4 @@
-//! Changes the log filter while the daemon runs, and finds back to the configured one.
+//! Changes the log filter while the daemon runs, and restores the configured one.
 
 use super::{
     filter::{LogFilter, LogFilterError},
@@ -6,7 +6,7 @@ use super::{
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Handle to the filter of a running log. Cheap to clone; all clones mean the same log.
+/// Handle to the filter of a running log. Cheap to clone; clones share the log.
 ///
 /// There is one configured filter and at most one temporary one over it: however often a temporary
 /// one is set, [`LogControl::restore`] goes back to the configured one (`log_restore`,
@@ -38,25 +38,24 @@ impl LogControl {
         Self { inner: Arc::new(LogControlInner { state, recent, apply }) }
     }
 
-    /// Logs by this filter from now on, until [`LogControl::restore`].
+    /// Applies this filter until [`LogControl::restore`].
     ///
     /// # Errors
-    /// [`LogFilterError`]; the log then stays as it was.
+    /// [`LogFilterError`]; the filter is then unchanged.
     pub fn set(&self, filter: &str) -> Result<(), LogFilterError> {
         let filter = LogFilter::parse(filter)?;
         self.change(&mut self.state(), filter);
         Ok(())
     }
 
-    /// Back to the configured filter.
+    /// Restores the configured filter.
     pub fn restore(&self) {
         let mut state = self.state();
         let configured = state.configured.clone();
         self.change(&mut state, configured);
     }
 
-    /// The settings were read again: this is the configured filter now. It takes effect at once,
-    /// unless a temporary one is set.
+    /// Sets the configured filter after a reload. It takes effect at once unless a temporary one is set.
     pub fn configure(&self, filter: LogFilter) {
         let mut state = self.state();
         let temporary = state.current != state.configured;
@@ -66,7 +65,7 @@ impl LogControl {
         }
     }
 
-    /// The filter in force, as [`LogControl::set`] would take it.
+    /// The current filter, as [`LogControl::set`] accepts it.
     pub fn current(&self) -> String {
         self.state().current.to_string()
     }
@@ -76,7 +75,7 @@ impl LogControl {
         &self.inner.recent
     }
 
-    // Applied under the lock, so that the last one recorded is the one in force.
+    // Applied under the lock, so that the recorded filter is the current one.
     fn change(&self, state: &mut LogFilterState, filter: LogFilter) {
         (self.inner.apply)(&filter);
         state.current = filter;

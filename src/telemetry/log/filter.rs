@@ -1,16 +1,16 @@
-//! Which messages are logged: `info`, `notify_push=debug`, or several of them with commas between.
+//! The log filter: `info`, `notify_push=debug`, or several of them, comma-separated.
 
 use std::fmt;
 use tracing::{Span, level_filters::LevelFilter};
 use tracing_subscriber::filter::Targets;
 
-/// A longer filter is refused: it comes over Redis and HTTP and is kept.
+/// The longest filter: it arrives over Redis and HTTP and is kept.
 pub const MAX_FILTER_BYTES: usize = 1024;
 
 /// The target of the spans that name services, which no module has.
 pub(super) const SERVICE_SPAN: &str = "notify_push::service_name";
 
-/// Whatever is logged within this span is of the service of this name.
+/// The span of the service of this name.
 pub fn service_span(name: impl fmt::Display) -> Span {
     tracing::error_span!(target: SERVICE_SPAN, "service", name = %name)
 }
@@ -28,7 +28,7 @@ pub enum LogFilterError {
     /// More than [`MAX_FILTER_BYTES`].
     #[error("a log filter has at most {MAX_FILTER_BYTES} bytes")]
     TooLong,
-    /// Nothing in it.
+    /// The filter is empty.
     #[error("the log filter is empty; write a level ({LEVELS}) or module=level")]
     Empty,
     /// A part that is neither a level nor `module=level`.
@@ -47,7 +47,7 @@ impl LogFilter {
     /// name of a module and switches off everything else.
     ///
     /// # Errors
-    /// See [`LogFilterError`].
+    /// [`LogFilterError`] names the faulty part.
     pub fn parse(text: &str) -> Result<Self, LogFilterError> {
         if text.len() > MAX_FILTER_BYTES {
             return Err(LogFilterError::TooLong);
@@ -69,7 +69,7 @@ impl LogFilter {
         &self.text
     }
 
-    /// The levels. The names of services belong to every line that is let through, so they always are.
+    /// The levels. Spans of services are always enabled, as their names belong to every line.
     pub(super) fn targets(&self) -> Targets {
         self.targets.clone().with_target(SERVICE_SPAN, LevelFilter::ERROR)
     }

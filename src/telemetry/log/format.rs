@@ -1,8 +1,8 @@
-//! Which of the three formats suits what stderr is connected to.
+//! The log's formats, and the one that suits stderr.
 
 use std::{ffi::OsStr, os::fd::AsFd};
 
-/// How lines are written.
+/// The format of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// Time, level, module, message and fields; for people.
@@ -19,11 +19,11 @@ pub enum LogFormat {
 /// What stderr is connected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StderrKind {
-    /// A terminal.
+    /// A terminal with a person.
     Terminal,
     /// The systemd journal.
     Journal,
-    /// A file, a pipe, anything else.
+    /// A file, a pipe, or anything else.
     Other,
 }
 

@@ -1,4 +1,4 @@
-//! One message as one line of text, whatever a peer managed to put into it.
+//! Formats a message as one line of text, whatever a peer put into it.
 
 use std::fmt::{self, Write};
 use tracing::{Event, Level, Subscriber};
@@ -9,7 +9,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// What stands in front of the message.
+/// The text before the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LinePrefixStyle {
     /// Time, level, module.
@@ -74,8 +74,8 @@ where
     }
 }
 
-// A line break in a field would start a forged line, and an escape sequence reaches the terminal of
-// whoever reads the log.
+// A line break in a field would start a forged line, and an escape sequence would reach a reader's
+// terminal.
 fn write_printable(out: &mut Writer<'_>, text: &str) -> fmt::Result {
     for piece in text.split_inclusive(char::is_control) {
         match piece.chars().next_back() {

@@ -30,7 +30,7 @@ use tracing_subscriber::{
 /// Why the log can't be installed.
 #[derive(Debug, thiserror::Error)]
 pub enum LogInstallError {
-    /// The system gives no thread.
+    /// The system refuses a thread.
     #[error("no thread for the log")]
     Thread(#[source] io::Error),
     /// A log has already been installed in this process.
@@ -38,7 +38,7 @@ pub enum LogInstallError {
     Twice(#[source] TryInitError),
 }
 
-/// Installs the process's log on stderr and hands out its control.
+/// Installs the process's log on stderr and returns its control.
 ///
 /// # Errors
 /// [`LogInstallError`].
@@ -46,14 +46,15 @@ pub fn install(
     filter: LogFilter,
     format: LogFormat,
 ) -> Result<(LogControl, LogGuard), LogInstallError> {
-    let missed = |lines| tracing::warn!(lines, "left out: the log was not read fast enough");
+    let missed =
+        |lines| tracing::warn!(lines, "log lines dropped; stderr was not read fast enough");
     let (queue, guard) = LogQueue::start(io::stderr(), missed).map_err(LogInstallError::Thread)?;
     let (log, control) = build(filter, format, queue);
     log.try_init().map_err(LogInstallError::Twice)?;
     Ok((control, guard))
 }
 
-/// The same, written to `writer` and not installed: for tests, and for whoever has two.
+/// The same, written to `writer` and not installed.
 pub fn build<W>(
     filter: LogFilter,
     format: LogFormat,
@@ -65,7 +66,7 @@ where
     let (gate, handle) = reload::Layer::new(filter.targets());
     let recent = RecentWarnings::default();
     let log = Registry::default().with(gate).with(lines(format, writer)).with(recent.clone());
-    // The handle is dead only once the log is, and then nobody is left to hear about it.
+    // The handle fails only after the log has ended.
     let apply = move |filter: &LogFilter| drop(handle.reload(filter.targets()));
     (log, LogControl::new(filter, recent, apply))
 }

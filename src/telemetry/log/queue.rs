@@ -1,7 +1,7 @@
-//! Between whoever logs and stderr: a log that nobody reads holds no client up.
+//! The queue between the log and stderr: a stderr that isn't read delays no client.
 //!
 //! A stderr that blocks (the journal is stopped, a pipe's reader hangs) would otherwise block every
-//! thread that has something to say, and with them the daemon.
+//! thread that logs, and with them the daemon.
 
 use std::{
     io::{self, Write},
@@ -12,16 +12,16 @@ use std::{
 };
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Bytes that may wait to be written; what comes on top is left out and counted.
+/// Bytes that may wait to be written; further lines are dropped and counted.
 const MAX_WAITING: usize = 256 * 1024;
 
-/// What the two buffers keep between bursts.
+/// The capacity that the two buffers keep between bursts.
 const RETAINED_CAPACITY: usize = 8 * 1024;
 
 /// How long the end of the process waits for the last lines.
 const FLUSH: Duration = Duration::from_secs(1);
 
-/// Where lines wait. Cheap to clone.
+/// The lines that wait. Cheap to clone.
 #[derive(Clone, Default)]
 pub(super) struct LogQueue {
     shared: Arc<LogQueueShared>,
@@ -30,7 +30,7 @@ pub(super) struct LogQueue {
 #[derive(Default)]
 struct LogQueueShared {
     state: Mutex<LogQueueState>,
-    /// Something waits, or everything has been written.
+    /// Signals that lines wait, or that all have been written.
     changed: Condvar,
 }
 
@@ -41,16 +41,15 @@ struct LogQueueState {
     writing: bool,
 }
 
-/// Keep it until the end of `main`: dropping it waits a moment for what has been logged to be
-/// written.
+/// Keep it until the end of `main`: dropping it waits a moment until the queue is written.
 #[must_use = "the last lines are lost without it"]
 pub struct LogGuard {
     queue: LogQueue,
 }
 
 impl LogQueue {
-    /// Starts the thread that writes to `out`. Once there is room again after lines had to be left
-    /// out, it calls `report` with their number.
+    /// Starts the thread that writes to `out`. After lines were dropped, it calls `report` with their number
+    /// once there is room again.
     pub(super) fn start(
         mut out: impl Write + Send + 'static,
         report: impl Fn(u64) + Send + 'static,
@@ -61,7 +60,7 @@ impl LogQueue {
             let mut lines = Vec::new();
             loop {
                 let dropped_lines = mine.take(&mut lines);
-                // No stderr any more: nobody is left to be told.
+                // stderr is closed.
                 let _ = out.write_all(&lines).and_then(|()| out.flush());
                 mine.written();
                 if dropped_lines > 0 {
@@ -84,7 +83,7 @@ impl LogQueue {
         self.shared.changed.notify_all();
     }
 
-    /// Waits for lines and exchanges them for an empty buffer; how many were left out before.
+    /// Waits for lines and swaps them for an empty buffer; returns how many were dropped before.
     fn take(&self, lines: &mut Vec<u8>) -> u64 {
         lines.clear();
         lines.shrink_to(RETAINED_CAPACITY);
@@ -106,7 +105,7 @@ impl LogQueue {
 
     fn flush(&self, at_most: Duration) {
         let busy = |state: &mut LogQueueState| state.writing || !state.waiting.is_empty();
-        // Too late or not, there is nothing more to be done.
+        // A time-out changes nothing: the process ends.
         drop(self.shared.changed.wait_timeout_while(self.state(), at_most, busy));
     }
 
@@ -115,7 +114,7 @@ impl LogQueue {
     }
 }
 
-/// Each call is one line: that is how the formatting layer writes.
+/// Each call is one line, as the formatting layer writes.
 impl Write for LogQueue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.push(line);
@@ -155,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_does_not_read_holds_nobody_up_and_is_told_what_it_missed() {
+    fn a_slow_reader_delays_no_one_and_learns_how_much_it_missed() {
         const LINES: u64 = 20_000;
         let (reader, writer) = pipe().unwrap();
         let (output, all) = mpsc::channel();

@@ -1,4 +1,4 @@
-//! The last warnings and errors, for whoever looks at the status page: as logged, and bounded.
+//! The last warnings and errors for the status page: as logged, and bounded.
 
 use super::filter::SERVICE_SPAN;
 use serde::Serialize;
@@ -18,40 +18,40 @@ use tracing::{
 };
 use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
-/// How many are kept; the oldest goes.
+/// How many are kept; the oldest is dropped.
 pub const MAX_RECENT: usize = 50;
 
-/// The longest text kept of one, in bytes; the rest is left out.
+/// The longest text of one, in bytes; longer ones are cut.
 const MAX_TEXT: usize = 400;
 
-/// Warnings as they were logged. Cheap to clone; clones share them.
+/// The last warnings. Cheap to clone; clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct RecentWarnings {
     kept: Arc<Mutex<VecDeque<LogWarning>>>,
     seen: Arc<AtomicU64>,
 }
 
-/// One of them.
+/// A logged warning or error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogWarning {
     /// `error` or `warn`.
     pub level: &'static str,
-    /// The module that says it.
+    /// The module that logged it.
     pub target: String,
-    /// What it says, with its fields.
+    /// The message with its fields.
     pub text: String,
-    /// When.
+    /// The time of the message.
     #[serde(skip)]
     pub at: Instant,
 }
 
 impl RecentWarnings {
-    /// What is kept, the latest last.
+    /// The warnings, the newest last.
     pub fn warnings(&self) -> Vec<LogWarning> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
-    /// How many there have been: whoever has seen so many has seen all.
+    /// How many there have been so far, including dropped ones.
     pub fn count(&self) -> u64 {
         self.seen.load(Ordering::Acquire)
     }

@@ -1,20 +1,20 @@
-//! What is logged, and how it looks.
+//! The settings of the log.
 
 use crate::telemetry::log::{LogFilter, LogFormat, StderrKind};
 use std::fmt;
 
-/// The log.
+/// Filter and style of the log.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LogSettings {
-    /// What is logged.
+    /// The messages that are logged.
     pub filter: LogFilter,
-    /// How it looks.
+    /// The style of a line.
     pub style: LogStyle,
     /// `--no-ansi`: never colours.
     pub no_ansi: bool,
 }
 
-/// `LOG_FORMAT`.
+/// The style that `LOG_FORMAT` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogStyle {
     /// For people, or for the journal when stderr is connected to it.

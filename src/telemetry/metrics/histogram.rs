@@ -1,4 +1,4 @@
-//! How long things took, at two additions an observation, however many there are at once.
+//! Histograms of durations that cost two additions for any number of equal observations.
 //!
 //! The library's own histogram costs four atomic operations, one of them a loop, for each single
 //! observation; a fan-out to thousands observes thousands of equal ones.
@@ -37,12 +37,12 @@ impl Histogram {
         Self { inner: Arc::new(HistogramInner { bounds, buckets, sum: AtomicU64::new(0) }) }
     }
 
-    /// One took so long.
+    /// Adds one observation.
     pub fn observe(&self, took: Duration) {
         self.observe_many(took, 1);
     }
 
-    /// `many` took so long each.
+    /// Adds `many` equal observations.
     pub fn observe_many(&self, took: Duration, many: u64) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let at = self.inner.bounds.iter().position(|bound| micros <= *bound);
@@ -50,7 +50,7 @@ impl Histogram {
         self.inner.sum.fetch_add(micros.saturating_mul(many), Relaxed);
     }
 
-    /// How many have been observed.
+    /// The number of observations.
     pub fn count(&self) -> u64 {
         self.inner.buckets.iter().map(|bucket| bucket.load(Relaxed)).sum()
     }
@@ -111,7 +111,7 @@ impl<const N: usize> HistogramFamily<N> {
         Ok(Self { desc, labels, bounds, members: Arc::default() })
     }
 
-    /// The one with these values, from now on on the page.
+    /// The member with these values; it is on the page from now on.
     pub fn with(&self, values: [&str; N]) -> Histogram {
         let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = members.iter().find(|known| known.values == values) {

@@ -7,23 +7,23 @@
 pub struct Counter(pub(crate) prometheus::IntCounter);
 
 impl Counter {
-    /// One more.
+    /// Adds one to it.
     pub fn inc(&self) {
         self.0.inc();
     }
 
-    /// `more` of them at once: one addition for a whole fan-out.
+    /// Adds `more` at once: one addition for a whole fan-out.
     pub fn add(&self, more: u64) {
         self.0.inc_by(more);
     }
 
-    /// How many so far.
+    /// The number so far.
     pub fn get(&self) -> u64 {
         self.0.get()
     }
 }
 
-/// How many of something there are right now: as many as there are guards.
+/// The current number of something: as many as there are guards.
 #[derive(Debug, Clone)]
 pub struct Gauge(pub(crate) prometheus::IntGauge);
 
@@ -33,18 +33,18 @@ pub struct Gauge(pub(crate) prometheus::IntGauge);
 pub struct GaugeGuard(prometheus::IntGauge);
 
 impl Gauge {
-    /// One more, until the guard is dropped.
+    /// Adds one until the guard is dropped.
     pub fn enter(&self) -> GaugeGuard {
         self.0.inc();
         GaugeGuard(self.0.clone())
     }
 
-    /// One more or one fewer, for holders that are too many for a guard each.
+    /// Adds or subtracts one, for holders that are too many for a guard each.
     pub(crate) fn step(&self, up: bool) {
         self.0.add(if up { 1 } else { -1 });
     }
 
-    /// How many there are.
+    /// The current number.
     pub fn get(&self) -> u64 {
         u64::try_from(self.0.get()).unwrap_or(0)
     }
@@ -56,17 +56,17 @@ impl Drop for GaugeGuard {
     }
 }
 
-/// Something that is so or isn't.
+/// A state: yes or no.
 #[derive(Debug, Clone)]
 pub struct StateGauge(pub(crate) prometheus::IntGauge);
 
 impl StateGauge {
-    /// From now on it is so, or isn't.
+    /// Sets the state.
     pub fn set(&self, so: bool) {
         self.0.set(i64::from(so));
     }
 
-    /// Whether it is so.
+    /// Returns the state.
     pub fn get(&self) -> bool {
         self.0.get() != 0
     }
@@ -77,7 +77,7 @@ impl StateGauge {
 pub struct CounterFamily<const N: usize>(pub(crate) prometheus::IntCounterVec);
 
 impl<const N: usize> CounterFamily<N> {
-    /// The one with these values, from now on on the page even while it is 0.
+    /// The member with these values; it is on the page from now on, even while it is 0.
     pub fn with(&self, values: [&str; N]) -> Counter {
         Counter(self.0.with_label_values(&values))
     }

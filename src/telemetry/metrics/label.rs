@@ -22,19 +22,19 @@ pub struct LabeledCounters<L> {
 }
 
 impl<L: MetricLabel> LabeledCounters<L> {
-    /// One for each value.
+    /// Creates a counter for each value.
     pub fn new(one: impl Fn(L) -> Counter) -> Self {
         Self { counters: L::ALL.iter().map(|value| one(*value)).collect(), label: PhantomData }
     }
 
-    /// One more of this kind.
+    /// Adds one to a value's counter.
     pub fn inc(&self, value: L) {
         if let Some(counter) = self.counters.get(value.index()) {
             counter.inc();
         }
     }
 
-    /// How many of this kind so far.
+    /// A value's count so far.
     pub fn get(&self, value: L) -> u64 {
         self.counters.get(value.index()).map_or(0, Counter::get)
     }

@@ -1,4 +1,4 @@
-//! The numbers an operator watches: registered where they arise, rendered in one place.
+//! The metrics registry and its instruments; each part registers its own.
 
 mod histogram;
 

@@ -1,4 +1,4 @@
-//! Gauges that are read off their owner when somebody asks: they cost nothing until then.
+//! Gauges that are read from their owner on each scrape and cost nothing in between.
 
 use prometheus::{
     core::{Collector, Desc},
@@ -6,7 +6,7 @@ use prometheus::{
 };
 use std::{fmt, sync::Arc};
 
-/// Reads a number off its owner; NaN while there is none, and then it is left out. Called for each
+/// Reads a number from its owner; NaN, which is omitted, while there is none. Called for each
 /// scrape: must be cheap and must not block.
 pub type GaugeReader = Arc<dyn Fn() -> f64 + Send + Sync>;
 

@@ -3,7 +3,7 @@
 use crate::telemetry::metrics::write_family;
 use std::{fs, path::Path};
 
-/// What the kernel says of this process. Each is `None` where it can't be read.
+/// The kernel's numbers of this process. Each is `None` if it can't be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct ProcessMetrics {
     resident_bytes: Option<u64>,
@@ -14,7 +14,7 @@ pub(crate) struct ProcessMetrics {
 }
 
 impl ProcessMetrics {
-    /// Reads it; a handful of small files in memory, cheap enough for a scrape.
+    /// Reads a few small files in memory, cheap enough for a scrape.
     pub(crate) fn read() -> Self {
         let (page, ticks) = (rustix::param::page_size(), rustix::param::clock_ticks_per_second());
         let stat = ProcessStat::parse(&text("/proc/self/stat"));

@@ -1,4 +1,4 @@
-//! Where instruments are registered, all under the prefix `notify_push_`.
+//! Registers instruments under the prefix `notify_push_`.
 
 use super::{
     histogram::{Histogram, HistogramFamily},
@@ -33,7 +33,7 @@ pub struct MetricsError {
 }
 
 impl MetricsRegistry {
-    /// An empty registry. Whatever is registered gets the label `service`, if there is a name for it.
+    /// An empty registry. With a name, all its metrics have the label `service`.
     ///
     /// # Errors
     /// Never with the prefix as it is; the crate below checks it.
@@ -124,7 +124,7 @@ impl MetricsRegistry {
         self.register(name, HistogramFamily::new(name, help, bounds, labels))
     }
 
-    /// Gauges read off their owners when the page is made, told apart by the values of one label.
+    /// Gauges that are read when the page is rendered and differ in one label.
     ///
     /// # Errors
     /// [`MetricsError`].
@@ -162,8 +162,8 @@ impl MetricsRegistry {
         self.register(NAME, IntGauge::with_opts(options)).map(|one| one.set(1))
     }
 
-    /// All that is in these registries in the Prometheus text format, sorted by name. What several
-    /// of them have is one family.
+    /// The metrics of all these registries in the Prometheus text format, sorted by name. Metrics of one
+    /// name in several of them are one family.
     ///
     /// # Errors
     /// None with what can be registered here; the crate below checks it.

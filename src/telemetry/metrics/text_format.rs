@@ -13,7 +13,7 @@ pub struct CompatMetric {
     pub help: &'static str,
     /// A label of its own, as `type="file"`; or empty.
     pub label: &'static str,
-    /// The value.
+    /// The sample's value.
     pub value: u64,
 }
 

@@ -95,7 +95,7 @@ fn a_reply_cut_at_any_byte_is_waited_for() {
 }
 
 #[test]
-fn bytes_that_make_no_whole_reply_are_told_of_once() {
+fn bytes_without_a_whole_reply_are_reported_once() {
     let (mut replies, mut stream) = (ReplyReader::new(), ChunkedStream::new([&MESSAGE[..9]]));
     let mut context = Context::from_waker(Waker::noop());
     assert!(!replies.has_received());
@@ -110,7 +110,7 @@ fn many_replies_in_one_piece_come_one_by_one() {
 }
 
 #[test]
-fn an_end_is_told_from_a_pause_and_a_reply_before_it_is_kept() {
+fn an_end_differs_from_a_pause_and_a_reply_before_it_is_kept() {
     let mut stream = ChunkedStream::new([MESSAGE, b"*3\r\n$7\r\nmess"]);
     stream.closed = true;
     let (values, stop) = all(&mut ReplyReader::new(), &mut stream);

@@ -52,15 +52,15 @@ pub const GROUPS: &[FigureGroup] = &[
             ("delivery_seconds", "event to socket", Histogram),
             ("debounce_seconds", "of it meant to wait", Histogram),
             ("lateness_seconds", "of it late", Histogram),
-            ("login_check_seconds", "log-in check", Histogram),
+            ("login_check_seconds", "login check", Histogram),
             ("database_query_seconds", "database query", Histogram),
             ("mapping_query_seconds", "who sees a storage", Histogram),
         ],
     ),
     (
-        "Log-ins",
+        "Logins",
         &[
-            ("logins_total", "log-ins", Counter),
+            ("logins_total", "logins", Counter),
             ("login_checks_total", "answers of checks", Counter),
         ],
     ),

@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn what_has_a_name_for_people_is_still_counted_and_what_has_none_is_shown_all_the_same() {
         let page = page(&observers());
-        // Read off their owners, of whom there are none here, or of the process.
+        // Read from owners that don't exist here, or from the process.
         let elsewhere = |name: &str| {
             let gauges = ["ready", "dependency_up", "pending_notices", "clients_blocked"];
             name.starts_with("process_") || name.starts_with("queue_") || gauges.contains(&name)
