@@ -59,6 +59,7 @@ pub(crate) enum CliTask {
 }
 
 /// A task with the only service.
+#[derive(Clone, Copy)]
 pub(crate) enum ServiceTask {
     Serve,
     Dump,
