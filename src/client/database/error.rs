@@ -1,7 +1,7 @@
 //! Why a query gave no result: the database is unreachable or misconfigured. Texts name the remedy.
 
 use super::{pool::PoolError, settings::DatabaseEngine};
-use sqlx::{Error, error::DatabaseError, mysql::MySqlDatabaseError};
+use sqlx::{Error, error::DatabaseError, mysql::MySqlDatabaseError, sqlite::SqliteError};
 use std::{fmt, io::ErrorKind, sync::Arc};
 
 /// Why a query gave no result. The texts are for the operator: they name cause and remedy and no
@@ -163,11 +163,28 @@ fn connection_hint(error: &Error) -> &'static str {
         Error::Database(error) => match error.code().as_deref() {
             Some("28000" | "28P01") => " (check dbuser and dbpassword, or DATABASE_URL)",
             Some("42000" | "3D000") => " (check dbname, and that dbuser may use it)",
-            Some("14" | "526" | "270") => {
-                " (does the file exist, and may this user read it and its folder?)"
-            }
-            _ => "",
+            _ => sqlite_hint(&**error),
         },
+        _ => "",
+    }
+}
+
+/// SQLite's extended result codes: <https://www.sqlite.org/rescode.html>.
+fn sqlite_hint(error: &dyn DatabaseError) -> &'static str {
+    if !error.as_error().is::<SqliteError>() {
+        return "";
+    }
+    match error.code().as_deref() {
+        Some("14" | "526" | "270") => {
+            " (does the file exist, may this user read it and its folder, and in WAL mode write to \
+             the folder?)"
+        }
+        // Reading a file in WAL mode needs the files -wal and -shm, which SQLite makes beside it.
+        Some("8" | "264" | "520" | "1288" | "1544") => {
+            " (the file is in WAL mode, in which reading needs write access to its folder: give it \
+             to the daemon's user, with ReadWritePaths= in the unit, or set 'sqlite.journal_mode' \
+             => 'DELETE' in Nextcloud's config.php)"
+        }
         _ => "",
     }
 }
@@ -179,7 +196,7 @@ fn query_hint(error: &dyn DatabaseError) -> &'static str {
     } else if is_denied(error) && denied_table(error.message()).is_none() {
         " (grant SELECT on this table)"
     } else {
-        ""
+        sqlite_hint(error)
     }
 }
 

@@ -85,7 +85,15 @@ pub enum RedisClientError {
         /// Most bytes in a reply.
         limit: usize,
     },
-    /// Wrong or missing user or password.
+    /// The server requires a password, and none is set.
+    #[error(
+        "{at} needs a password: set it in REDIS_URL or as 'password' in the redis section of config.php"
+    )]
+    PasswordNeeded {
+        /// The server's address.
+        at: RedisAddress,
+    },
+    /// Wrong user or password.
     #[error("{at} refuses the login ({answer}): correct the Redis user and password")]
     Login {
         /// The server's address.
@@ -156,7 +164,10 @@ impl RedisClientError {
         let at = at.clone();
         let answer = printable(error.code(), error.details().unwrap_or_default());
         match error.code() {
-            "WRONGPASS" | "NOAUTH" | "NOPASS" => Self::Login { at, answer },
+            // Before a login Redis refuses a command as long as our SUBSCRIBE as a protocol error.
+            "NOAUTH" => Self::PasswordNeeded { at },
+            _ if answer.contains("unauthenticated") => Self::PasswordNeeded { at },
+            "WRONGPASS" | "NOPASS" => Self::Login { at, answer },
             "NOPERM" => Self::Forbidden { at, answer, rights },
             // Before version 6 there were neither users nor codes for this.
             _ if ["invalid password", "AUTH", "'auth'"]
@@ -205,7 +216,6 @@ mod tests {
     fn a_refused_login_names_the_remedy() {
         for text in [
             "WRONGPASS invalid username-password pair or user is disabled.",
-            "NOAUTH Authentication required.",
             "ERR invalid password",
             "ERR AUTH <password> called without any password configured for the default user.",
             "ERR Client sent AUTH, but no password is set",
@@ -214,6 +224,18 @@ mod tests {
             let text = message(text);
             assert!(text.starts_with("[::1]:6379 refuses the login"), "{text}");
             assert!(text.contains("correct the Redis user and password"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_missing_password_is_named() {
+        for text in [
+            "NOAUTH Authentication required.",
+            "ERR Protocol error: unauthenticated multibulk length",
+            "ERR Protocol error: unauthenticated bulk length",
+        ] {
+            let text = message(text);
+            assert!(text.starts_with("[::1]:6379 needs a password: set it"), "{text}");
         }
     }
 

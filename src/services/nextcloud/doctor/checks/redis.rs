@@ -62,11 +62,13 @@ fn refused(target: &NextcloudTarget, fault: &RedisClientError) -> CheckFinding {
         RedisClientError::Connect { at: RedisAddress::Tcp(host, port), .. } => finding
             .advise("Check that Redis runs, and that this host can reach it:")
             .run(format!("systemctl status redis-server; redis-cli -h {host} -p {port} ping")),
-        RedisClientError::Login { .. } if !is_from_file(target) => {
+        RedisClientError::Login { .. } | RedisClientError::PasswordNeeded { .. }
+            if !is_from_file(target) =>
+        {
             let source = target.source("redis-url").map(ToString::to_string).unwrap_or_default();
             finding.advise(format!("Correct user and password where they are set: {source}"))
         }
-        RedisClientError::Login { .. } => finding
+        RedisClientError::Login { .. } | RedisClientError::PasswordNeeded { .. } => finding
             .advise("Correct user and password in config.php (redis, or notify_push_redis):")
             .paste(
                 "'redis' =>\narray (\n  'host' => '…',\n  'user' => '…',\n  'password' => '…',\n),",
