@@ -12,6 +12,7 @@ use crate::support::{
     phorge::Aphlict,
     postgres::Postgres,
     until,
+    webhook::Webhook,
 };
 use futures_util::future::join_all;
 use serde_json::json;
@@ -433,6 +434,33 @@ async fn floods_of_logged_in_clients_delay_no_notification() {
     let probing = stays_prompt(&daemon, &mut bob, publish, |text, mark| text == mark);
     tokio::select! {
         _ = flooding => unreachable!("floods are without end"),
+        () = probing => {}
+    }
+}
+
+#[tokio::test]
+async fn floods_at_a_webhook_service_delay_no_push() {
+    const PAIRS: usize = 32;
+    let service = Webhook::start_with(&[("WATCHDOG_USEC", "1000000")]).await;
+    service.register("probe", "c").await;
+    let mut probe = service.client("probe", "c").await;
+    let pings = client_frame(0x89, b"x").repeat(10_000);
+    let hooks = client_frame(0x81, br#"{"hook":{"seconds":1}}"#).repeat(5_000);
+    let floods = [pings, hooks];
+    let address = service.daemon.address();
+    let mut flooders = Vec::new();
+    for (number, again) in floods.iter().cycle().take(PAIRS).enumerate() {
+        service.register("attacker", &number.to_string()).await;
+        let path = format!("/ws/attacker?connectionId={number}");
+        let address = &address;
+        flooders.push(async move { flood(address, &path, b"", again).await });
+    }
+    let publish = async |mark: &str| drop(service.push("probe", &json!(mark).to_string()).await);
+    let probing = stays_prompt(&service.daemon, &mut probe, publish, |text, mark| {
+        text.contains(&format!("\"{mark}\""))
+    });
+    tokio::select! {
+        _ = join_all(flooders) => unreachable!("floods are without end"),
         () = probing => {}
     }
 }
