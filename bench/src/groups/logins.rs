@@ -21,6 +21,7 @@ const AT_MOST: Duration = Duration::from_secs(240);
 pub(super) fn rate(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
     let count = options.connections.min(5_000);
     let stack = ServerStack::start(options, count)?;
+    stack.age_tokens()?;
     let daemon = Daemon::start(binary, &stack, &[])?;
     let begun = Instant::now();
     let crowd = ClientPool::connect(ConnectionPlan::new(daemon.port, count), AT_MOST)?;
@@ -38,6 +39,7 @@ pub(super) fn reconnect(
 ) -> Result<Figures, Box<dyn Error>> {
     let count = options.connections.min(BACK);
     let stack = ServerStack::start(options, count)?;
+    stack.age_tokens()?;
     let port = free_port()?;
     let _daemon = Daemon::start_at(binary, &stack, more, port)?;
     // What a crash leaves behind: everybody tries at the same moment.

@@ -59,21 +59,37 @@ impl Database {
 
     /// Makes the tables and so many users, each with an app password and a home.
     pub fn fill(&self, users: usize) -> Result<(), Box<dyn Error>> {
-        let statements = statements(users)?;
+        let mut all = statements(users)?;
+        if matches!(self, Self::MariaDb { .. }) {
+            all.insert(0, "CREATE DATABASE nextcloud".into());
+            all.insert(1, "USE nextcloud".into());
+        }
+        self.execute(&all)
+    }
+
+    /// Gives all app passwords a stored account password that Nextcloud checked long ago, as after a
+    /// night with idle clients.
+    pub fn age_tokens(&self) -> Result<(), Box<dyn Error>> {
+        let age = "UPDATE oc_authtoken SET password = 'encrypted', last_check = 1".to_owned();
+        match self {
+            Self::Sqlite(_) => self.execute(&[age]),
+            Self::MariaDb { .. } => self.execute(&["USE nextcloud".into(), age]),
+        }
+    }
+
+    fn execute(&self, statements: &[String]) -> Result<(), Box<dyn Error>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             match self {
                 Self::Sqlite(file) => {
                     let url = format!("sqlite://{}?mode=rwc", file.display());
                     let mut connection = SqliteConnection::connect(&url).await?;
-                    run(&mut connection, &statements).await?;
+                    run(&mut connection, statements).await?;
                 }
                 Self::MariaDb { socket, .. } => {
                     let url = format!("mysql://root@localhost/?socket={}", socket.display());
                     let mut connection = MySqlConnection::connect(&url).await?;
-                    connection.execute("CREATE DATABASE nextcloud").await?;
-                    connection.execute("USE nextcloud").await?;
-                    run(&mut connection, &statements).await?;
+                    run(&mut connection, statements).await?;
                 }
             }
             Ok(())

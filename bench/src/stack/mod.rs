@@ -46,6 +46,11 @@ impl ServerStack {
         Ok(Self { redis, host, database, folder })
     }
 
+    /// Makes Nextcloud's last check of all app passwords old.
+    pub fn age_tokens(&self) -> Result<(), Box<dyn Error>> {
+        self.database.age_tokens()
+    }
+
     /// Writes a config.php and says where.
     pub fn config(&self) -> Result<PathBuf, Box<dyn Error>> {
         let path = self.folder.path().join("config.php");

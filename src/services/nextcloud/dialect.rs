@@ -1,4 +1,4 @@
-//! How Nextcloud's clients are spoken to: `specs/nextcloud.md` section 3.
+//! The messages to and from Nextcloud's clients (`specs/nextcloud.md` section 3).
 
 use super::channels::FILE;
 use crate::{
@@ -11,14 +11,14 @@ use crate::{
 };
 use std::fmt::Write;
 
-/// Names and paces of the topics, in the order of their numbers.
+/// Names and debounce intervals of the topics, in the order of their numbers.
 pub const TOPIC_SPECS: [TopicSpec; TOPICS] = [
     TopicSpec { name: "file", debounce_interval: DebounceInterval::Adaptive },
     TopicSpec { name: "activity", debounce_interval: DebounceInterval::Adaptive },
     TopicSpec { name: "notification", debounce_interval: DebounceInterval::Fixed(1000) },
 ];
 
-/// Nextcloud's wording, with the frames that are always alike made once.
+/// Nextcloud's messages; frames that never change are built once.
 pub struct NextcloudDialect {
     plain: [Frame; TOPICS],
     welcome: Frame,

@@ -1,5 +1,5 @@
-//! `/test/*`: what `occ notify_push:self-test` and the set-up wizard look at (`specs/nextcloud.md`
-//! section 5), each path also below `/push`.
+//! `/test/*`: the routes of `occ notify_push:self-test` and the setup wizard (`specs/nextcloud.md`
+//! section 5), each also below `/push`.
 //!
 //! The test cookie, a random number, is public; everything else requires the token that Nextcloud put
 //! into Redis.
@@ -27,30 +27,30 @@ use warp::{
     reply::{Reply, Response},
 };
 
-/// The key that holds the token of the self-test that runs now.
+/// The key that holds the token of the running self-test.
 const TOKEN_KEY: &str = "test-token";
 
-/// The key that tells Nextcloud which version it deals with.
+/// The key from which Nextcloud reads the daemon's version.
 const VERSION_KEY: &str = "notify_push_version";
 
-/// The longest token that is looked at, in bytes.
+/// The longest token that is compared, in bytes.
 const MAX_TOKEN: usize = 512;
 
 /// How long `/test/cookie` waits for the first subscription and for earlier messages.
 const COOKIE_WAIT: Duration = Duration::from_secs(2);
 
-/// How many requests may be checked at once; a self-test sends one after the other. Beyond, the
-/// answer is "try again later", so that a flood doesn't reach Redis.
+/// Requests that may be checked at once; a self-test sends one after the other. Further ones are
+/// answered "try again later", so that a flood doesn't reach Redis.
 const MAX_CONCURRENT: usize = 8;
 
-/// Whatever went wrong: for the log.
+/// Any error, for the log.
 pub type SelfTestError = Box<dyn Error + Send + Sync>;
 
-/// The keys that Nextcloud and we share.
+/// The keys that Nextcloud and the daemon share.
 pub trait KeyStore: Send + Sync {
-    /// The value, if the key is there.
+    /// The value of a key, if it exists.
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, SelfTestError>>;
-    /// Sets a key.
+    /// Sets a key to a value.
     fn set<'a>(&'a self, key: &'a str, value: &'a str) -> BoxFuture<'a, Result<(), SelfTestError>>;
 }
 
@@ -76,9 +76,9 @@ impl MountCounter for MountStore {
     }
 }
 
-/// What the self-test needs of the rest.
+/// The parts that the self-test uses.
 pub struct SelfTestContext {
-    /// Redis; without it nobody has the token.
+    /// Redis; without it there is no valid token.
     pub keys: Option<Arc<dyn KeyStore>>,
     /// The database, when there is one.
     pub mounts: Option<Arc<dyn MountCounter>>,
@@ -88,14 +88,14 @@ pub struct SelfTestContext {
     pub cookie: TestCookie,
     /// Waits for everything that Redis has published before.
     pub barrier: SourceBarrier,
-    /// What we say we are compatible with (`COMPAT_VERSION`).
+    /// The version that the daemon reports (`COMPAT_VERSION`).
     pub version: String,
     /// The headers that hold the forwarded chain.
     pub forwarded: Arc<[HeaderName]>,
 }
 
-/// What `/test/chain` answers, as JSON: who a request comes from, as far as the daemon can tell. Not
-/// one of the original's: the doctor asks.
+/// The JSON answer of `/test/chain`: the client address as the daemon receives it. The original has
+/// no such route; the doctor uses it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForwardedChain {
     /// The socket's remote address; none for a unix socket.
@@ -124,7 +124,7 @@ pub fn routes(test: SelfTestContext) -> BoxedFilter<(Response,)> {
     warp::path("push").and(routes.clone()).or(routes).unify().boxed()
 }
 
-/// What a request with the token asks for.
+/// The question of a request with a token.
 #[derive(Debug, Clone)]
 enum SelfTestQuery {
     Mapping(i64),
@@ -151,7 +151,7 @@ struct SelfTestHandler {
     permits: Semaphore,
 }
 
-/// Why somebody without the right token gets no answer.
+/// Why a request gets no answer.
 enum SelfTestDenial {
     NoToken,
     WrongToken,
@@ -221,7 +221,8 @@ impl SelfTestHandler {
         question(nextcloud).await.unwrap_or_else(|trouble| trouble.to_string())
     }
 
-    /// Tells Nextcloud our version, and has it tell its own, which the self-test compares.
+    /// Writes the daemon's version for Nextcloud, and has Nextcloud write its own; the self-test
+    /// compares both.
     async fn version(&self, token: &str, keys: &dyn KeyStore) -> String {
         if let Err(cause) = keys.set(VERSION_KEY, &self.test.version).await {
             tracing::warn!("the self-test's version can't be written: {cause}");
@@ -252,7 +253,7 @@ impl Reply for SelfTestDenial {
     }
 }
 
-/// Plain text that no cache keeps.
+/// A plain text that no cache stores.
 fn plain(text: String) -> Response {
     warp::reply::with_header(text, "cache-control", "no-store").into_response()
 }

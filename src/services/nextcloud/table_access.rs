@@ -1,9 +1,9 @@
-//! Whether the daemon may read what it needs, found out at once rather than with the first log-in.
+//! Checks whether the daemon may read the tables it needs, before the first login.
 
 use crate::client::database::{Database, DatabaseClientError};
 
-/// Everything that is ever read, tables without prefix and their columns: `specs/nextcloud.md`
-/// section 7.
+/// All tables that the daemon reads, without prefix, with their columns (`specs/nextcloud.md`
+/// section 7).
 pub const REQUIRED_TABLES: [(&str, &str); 6] = [
     ("mounts", "storage_id, root_id, user_id"),
     ("filecache", "fileid, path"),
@@ -16,11 +16,11 @@ pub const REQUIRED_TABLES: [(&str, &str); 6] = [
     ("twofactor_providers", "provider_id, uid, enabled"),
 ];
 
-/// What stands in the way of reading Nextcloud's tables, one problem with its remedy for each
-/// table; empty when all is well. For the operator.
+/// The problems that prevent reading Nextcloud's tables, one with its remedy for each table; empty
+/// when there are none.
 ///
 /// # Errors
-/// [`DatabaseClientError::Unavailable`]: nothing can be said while the database is away.
+/// [`DatabaseClientError::Unavailable`] while the database is unreachable.
 pub async fn unreadable_tables(
     database: &Database,
 ) -> Result<Vec<DatabaseClientError>, DatabaseClientError> {

@@ -224,3 +224,18 @@ async fn with_a_login_no_other_is_asked_for() {
     let findings = fixture.findings_as("alice", "alice-password").await;
     assert!(!format!("{findings:?}").contains("with --user"), "{findings:#?}");
 }
+
+#[tokio::test]
+async fn an_app_password_that_the_database_does_not_hold_is_a_hint() {
+    const PASSWORD: &str = "an app password made with another secret";
+    let fixture = DoctorFixture::healthy().await;
+    fixture.installation.user("bob", "account password").await;
+    fixture.nextcloud.account("bob", PASSWORD, "bob");
+    let findings = fixture.findings_as("bob", PASSWORD).await;
+    let finding = of(&findings, CheckId::Login)[0];
+    assert_eq!(finding.state, FindingState::Hint, "{finding:?}");
+    assert!(finding.observed.contains("configured secret"), "{finding:?}");
+    fixture.installation.app_password("bob", PASSWORD).await;
+    let findings = fixture.findings_as("bob", PASSWORD).await;
+    assert_eq!(of(&findings, CheckId::Login)[0].state, FindingState::Fine);
+}

@@ -146,7 +146,7 @@ mod tests {
         }
     }
 
-    fn decide(token: AuthTokenRow) -> Option<AuthDecision<Recipient>> {
+    fn decide(token: &AuthTokenRow) -> Option<AuthDecision<Recipient>> {
         token.decide("alice", NOW, UncheckedTokens::Accept)
     }
 
@@ -177,17 +177,17 @@ mod tests {
 
     #[test]
     fn a_token_is_expired_only_after_its_second() {
-        assert_eq!(decide(AuthTokenRow { expires: NOW - 1, ..token() }), REJECT);
-        assert_eq!(decide(AuthTokenRow { expires: NOW, ..token() }), accept());
-        assert_eq!(decide(AuthTokenRow { expires: 0, ..token() }), accept());
+        assert_eq!(decide(&AuthTokenRow { expires: NOW - 1, ..token() }), REJECT);
+        assert_eq!(decide(&AuthTokenRow { expires: NOW, ..token() }), accept());
+        assert_eq!(decide(&AuthTokenRow { expires: 0, ..token() }), accept());
     }
 
     #[test]
     fn wiped_and_invalid_tokens_are_refused_and_sessions_left_to_nextcloud() {
-        assert_eq!(decide(AuthTokenRow { kind: 2, ..token() }), REJECT);
-        assert_eq!(decide(AuthTokenRow { password_invalid: true, ..token() }), REJECT);
-        assert_eq!(decide(AuthTokenRow { kind: 0, ..token() }), ABSTAIN);
-        assert_eq!(decide(AuthTokenRow { kind: 0, expires: 1, ..token() }), REJECT);
+        assert_eq!(decide(&AuthTokenRow { kind: 2, ..token() }), REJECT);
+        assert_eq!(decide(&AuthTokenRow { password_invalid: true, ..token() }), REJECT);
+        assert_eq!(decide(&AuthTokenRow { kind: 0, ..token() }), ABSTAIN);
+        assert_eq!(decide(&AuthTokenRow { kind: 0, expires: 1, ..token() }), REJECT);
     }
 
     #[test]
@@ -206,14 +206,14 @@ mod tests {
         assert_eq!(ask_first(stored(NOW - 299)), accept());
         assert_eq!(ask_first(stored(NOW - 300)), ABSTAIN);
         assert_eq!(ask_first(AuthTokenRow { last_check: 0, ..token() }), accept());
-        assert_eq!(decide(stored(NOW - 300)), accept());
+        assert_eq!(decide(&stored(NOW - 300)), accept());
         assert!(stored(NOW - 300).is_unchecked(NOW) && !stored(NOW - 299).is_unchecked(NOW));
-        assert_eq!(decide(AuthTokenRow { password_invalid: true, ..stored(0) }), REJECT);
+        assert_eq!(decide(&AuthTokenRow { password_invalid: true, ..stored(0) }), REJECT);
     }
 
     #[test]
     fn users_of_other_back_ends_are_left_to_nextcloud_and_disabled_ones_are_refused() {
-        assert_eq!(decide(AuthTokenRow { uid: None, ..token() }), ABSTAIN);
-        assert_eq!(decide(AuthTokenRow { disabled: true, ..token() }), REJECT);
+        assert_eq!(decide(&AuthTokenRow { uid: None, ..token() }), ABSTAIN);
+        assert_eq!(decide(&AuthTokenRow { disabled: true, ..token() }), REJECT);
     }
 }

@@ -1,4 +1,4 @@
-//! What one Nextcloud's clients depend on, for the health that is told.
+//! The dependencies of one Nextcloud, for health and status.
 
 use super::database::NextcloudDatabase;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Something that clients can't be told or let in without.
+/// A dependency without which the service is not ready.
 pub(super) fn needed(
     name: &'static str,
     condition: impl Fn() -> DependencyState + Send + Sync + 'static,
@@ -20,13 +20,13 @@ pub(super) fn needed(
     }
 }
 
-/// Without it nobody knows whom a change concerns, nor who may come in.
+/// The database: needed for audiences and most logins.
 pub(super) fn database(stored: &NextcloudDatabase) -> ServiceDependency {
     let health = stored.database.health();
     needed("database", move || health.borrow().clone())
 }
 
-/// Clients go on being told without it, and most log in without it.
+/// Nextcloud over HTTP: delivery and most logins work without it.
 pub(super) fn nextcloud(remote: &NextcloudAuthenticator) -> ServiceDependency {
     let remote = remote.clone();
     let condition = Arc::new(move || remote.condition());

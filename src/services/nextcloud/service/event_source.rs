@@ -1,4 +1,4 @@
-//! Where messages come from, and how they get into the pipeline's queue.
+//! Starts the source of messages, which fills the pipeline's queue.
 
 use super::{NextcloudBuilder, dependencies::needed};
 use crate::{
@@ -16,17 +16,17 @@ use tokio::{
     time::Instant,
 };
 
-/// Where messages come from.
+/// The source of messages.
 #[derive(Debug)]
 pub enum NextcloudEventSource {
-    /// Redis, as the settings say.
+    /// The Redis of the settings.
     Redis,
-    /// Whoever holds the other end ([`crate::client::memory`]); the settings' Redis is never asked.
+    /// A queue in memory ([`crate::client::memory`]); the Redis of the settings is not used.
     Memory(mpsc::Receiver<SourceEvent>),
 }
 
 impl NextcloudBuilder {
-    /// Lets messages into the pipeline's queue; returns what that depends on.
+    /// Starts the source; returns the dependency that it stands for.
     pub(super) fn feed(
         &mut self,
         feed: NextcloudEventSource,

@@ -1,4 +1,4 @@
-//! The hub of one Nextcloud: no other host's clients are in it.
+//! Starts the hub of one Nextcloud, which holds the clients of no other service.
 
 use super::{NextcloudBuilder, reload::session_policy, self_probe};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 use std::sync::Arc;
 
 impl NextcloudBuilder {
-    /// Starts the hub.
+    /// Starts the hub with the settings of delivery.
     pub(super) fn hub(
         &mut self,
         dialect: &Arc<NextcloudDialect>,
@@ -28,7 +28,7 @@ impl NextcloudBuilder {
         self.ground.start_hub(settings)
     }
 
-    /// Room for the hub's clients.
+    /// The connection limit of the hub's clients.
     pub(super) fn room(&self, hub: &Hub) -> ConnectionLimit {
         sessions::connection_limit(
             hub,

@@ -1,4 +1,4 @@
-//! Puts the parts of one Nextcloud together: database, log-ins, hub, look-up, pipeline, Redis.
+//! Wires the parts of one Nextcloud: database, logins, hub, audiences, pipeline, Redis.
 
 mod admission;
 mod database;
@@ -66,10 +66,10 @@ use warp::{Filter, filters::BoxedFilter, reply::Response};
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(15);
 /// Messages that may wait between Redis and the pipeline.
 const EVENT_QUEUE_CAPACITY: usize = 4096;
-/// The names of those who decide log-ins, as metrics know them.
+/// The names of the authenticators in metrics.
 const METHODS: &[&str] = &["ticket", "database", "nextcloud"];
 
-/// Nextcloud, as the registry knows it.
+/// The entry of Nextcloud in the registry of service kinds.
 pub const KIND: ServiceKind<'static, BoxedService> =
     ServiceKind::new("nextcloud", NEXTCLOUD_SETTINGS, &|request, report| {
         Ok(Box::new(NextcloudService::read(request, report)?))
@@ -78,9 +78,9 @@ pub const KIND: ServiceKind<'static, BoxedService> =
 /// One Nextcloud, ready to start.
 #[derive(Debug)]
 pub struct NextcloudService {
-    /// What it is told.
+    /// Its settings.
     pub settings: NextcloudServiceSettings,
-    /// Where its messages come from.
+    /// The source of its messages.
     pub feed: NextcloudEventSource,
 }
 
@@ -170,7 +170,7 @@ fn redis_input(address: String) -> ServiceInput {
     ServiceInput { kind: "Redis", address, remedy }
 }
 
-/// What the parts are made from.
+/// Builds the parts.
 struct NextcloudBuilder {
     settings: NextcloudServiceSettings,
     observers: ServiceMetrics,
@@ -193,8 +193,8 @@ impl NextcloudBuilder {
         dependencies.extend(stored.as_ref().map(dependencies::database));
         dependencies.extend(remote.as_ref().map(dependencies::nextcloud));
         let resolver = self.resolver(&hub, stored.as_ref());
-        let mut queues = queues::own(&event_sender, &hub);
-        queues.extend(queues::of(resolver.as_ref(), stored.as_ref(), remote.as_ref()));
+        let mut queues = queues::service_queues(&event_sender, &hub);
+        queues.extend(queues::backend_queues(resolver.as_ref(), stored.as_ref(), remote.as_ref()));
         self.gauges(&dependencies, &hub, &queues)?;
         self.pipeline(queue, hub.clone(), resolver, self.host(&tickets, keys, cookie.0));
         let chain = self.chain(stored, remote, tickets.clone(), &hub);
@@ -216,7 +216,7 @@ impl NextcloudBuilder {
         let events = MemorySource::new(event_sender);
         let probe = NextcloudSelfProbe::new(tickets, events, room.clone(), self.ground.rng.fork());
         Ok(RunningService {
-            routes: Some(self.routes(login, room.clone(), self_test)),
+            routes: Some(self.routes(login, room, self_test)),
             listeners: Vec::new(),
             dependencies,
             metrics: observers.metrics().clone(),
@@ -228,7 +228,7 @@ impl NextcloudBuilder {
         })
     }
 
-    /// What clients are answered.
+    /// The routes that clients and Nextcloud use.
     fn routes(
         &self,
         login: LoginHandler,
@@ -263,14 +263,14 @@ impl NextcloudBuilder {
         })
     }
 
-    /// What is read and written in Redis besides; nothing where Redis has no part.
+    /// The client for keys in Redis; `None` for a source in memory.
     fn keys(&mut self, feed: &NextcloudEventSource) -> Option<Arc<RedisClient>> {
         let redis =
             matches!(feed, NextcloudEventSource::Redis).then(|| self.settings.redis.clone())?;
         Some(Arc::new(RedisClient::new(redis, RedisTimeouts::default(), self.ground.rng.fork())))
     }
 
-    /// Who understands the messages.
+    /// The handler of messages.
     fn host(
         &self,
         tickets: &TicketStore,
@@ -288,7 +288,7 @@ impl NextcloudBuilder {
         }
     }
 
-    /// Who knows whom a place concerns; without a database nobody can.
+    /// Resolves storage paths to users; `None` without a database.
     fn resolver(
         &mut self,
         hub: &Hub,
@@ -309,7 +309,7 @@ impl NextcloudBuilder {
         gauges::register(self.observers.metrics(), &health, hub, queues)
     }
 
-    /// From the queue of messages to the hub.
+    /// Starts the pipeline from the queue of messages to the hub.
     fn pipeline(
         &self,
         queue: mpsc::Receiver<SourceEvent>,

@@ -1,4 +1,4 @@
-//! The queues of one Nextcloud, as whoever watches sees them.
+//! Gauges of the queues of one Nextcloud.
 
 use super::{EVENT_QUEUE_CAPACITY, database::NextcloudDatabase};
 use crate::{
@@ -11,8 +11,11 @@ use crate::{
 };
 use tokio::sync::mpsc;
 
-/// What waits for the pipeline, and for the hub.
-pub(super) fn own(event_sender: &mpsc::Sender<SourceEvent>, hub: &Hub) -> Vec<QueueGauge> {
+/// The queues of the pipeline and the hub.
+pub(super) fn service_queues(
+    event_sender: &mpsc::Sender<SourceEvent>,
+    hub: &Hub,
+) -> Vec<QueueGauge> {
     let (events, shards) = (event_sender.clone(), hub.clone());
     vec![
         QueueGauge::new("events", EVENT_QUEUE_CAPACITY, move || {
@@ -22,8 +25,8 @@ pub(super) fn own(event_sender: &mpsc::Sender<SourceEvent>, hub: &Hub) -> Vec<Qu
     ]
 }
 
-/// What waits for a look-up, for a password's hash, for Nextcloud.
-pub(super) fn of(
+/// The queues of audience lookups, password hashes and requests to Nextcloud.
+pub(super) fn backend_queues(
     resolver: Option<&AudienceResolver>,
     stored: Option<&NextcloudDatabase>,
     remote: Option<&NextcloudAuthenticator>,

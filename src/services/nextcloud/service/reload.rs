@@ -1,4 +1,4 @@
-//! Settings that were read again, as far as one Nextcloud takes them in while it runs.
+//! Applies changed settings to a running Nextcloud.
 
 use super::{NextcloudService, admission::LoginAdmission};
 use crate::{
@@ -20,12 +20,12 @@ use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use std::{any::Any, time::Duration};
 
-/// Sessions of one user (`specs/nextcloud.md` section 3).
+/// Maximum sessions of one user (`specs/nextcloud.md` section 3).
 const PER_USER: usize = 64;
 
-/// What follows the settings.
+/// The parts that follow the settings.
 pub(super) struct NextcloudReload {
-    /// In force.
+    /// The settings in force.
     settings: NextcloudServiceSettings,
     hub: Hub,
     room: ConnectionLimit,
@@ -76,7 +76,7 @@ impl ServiceReload for NextcloudReload {
     }
 }
 
-/// What the settings mean for sessions.
+/// The rules of sessions according to the settings.
 pub(super) fn session_policy(delivery: &DeliverySettings) -> SessionPolicy {
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     SessionPolicy {
@@ -92,7 +92,7 @@ pub(super) fn session_policy(delivery: &DeliverySettings) -> SessionPolicy {
     }
 }
 
-/// Failures that an address may have.
+/// The failures that an address may have.
 pub(super) fn failures(max_attempts: u32) -> usize {
     usize::try_from(max_attempts).unwrap_or(usize::MAX)
 }

@@ -1,5 +1,5 @@
-//! The daemon's probe of itself, through one Nextcloud's event path: log-in with a ticket for nobody,
-//! then a message for it.
+//! The daemon's probe of itself through one Nextcloud's event path: it logs in with a ticket for a
+//! user that no Nextcloud has, and receives a message for it.
 
 use crate::{
     client::{
@@ -12,15 +12,15 @@ use crate::{
     services::{ByteStream, SelfProbe, SelfProbeError, nextcloud::login::ticket::TicketStore},
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// Whom the probe listens as: no host has a user whose name begins with a control character.
+/// The user of the probe: no Nextcloud has a user whose name begins with a control character.
 pub(super) const PROBE_USER: &str = "\u{1}probe";
-/// What is published for it.
+/// The channel of its message.
 const CHANNEL: &str = "notify_custom";
 
-/// Knows the way.
+/// Probes through the ticket store and the event source.
 pub(super) struct NextcloudSelfProbe {
     tickets: TicketStore,
     source: MemorySource,
@@ -43,7 +43,7 @@ impl NextcloudSelfProbe {
         stream: Box<dyn ByteStream>,
         place: &ServiceRoute,
     ) -> Result<(), SelfProbeError> {
-        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner).fork();
+        let mut rng = self.rng.lock().fork();
         let (ticket, number) = (format!("{:032x}", rng.u128(..)), rng.u32(..));
         self.tickets.issue(Recipient::from(PROBE_USER), &Secret::from(&*ticket), Instant::now());
         let _aside = self.room.exempt();

@@ -2,15 +2,25 @@
 
 use super::{endpoint, endpoint::ReachedEndpoint};
 use crate::{
+    client::database::Database,
     client::websocket::WebSocketClientError,
     doctor::{CheckFinding, CheckId, CheckOutcome},
-    push::LoginCredentials,
-    services::nextcloud::doctor::{
-        connector::EndpointClient,
-        target::{NextcloudCheckContext, NextcloudTarget},
+    push::{LoginAttempt, LoginCredentials},
+    server::{client_address::ClientAddressResolver, peer::ConnectionPeer},
+    services::nextcloud::{
+        accounts::{
+            ChainPosition, DatabaseAuthenticator, LoginRules, PasswordFingerprinter,
+            UncheckedTokens,
+        },
+        doctor::{
+            connector::EndpointClient,
+            target::{NextcloudCheckContext, NextcloudTarget},
+        },
+        login::{AttemptRecord, Authenticator, hashing::HashingPool},
     },
     telemetry::error_chain::chain,
 };
+use std::sync::Arc;
 
 /// Logs in as a client does.
 pub(in crate::services::nextcloud::doctor) async fn check(
@@ -32,12 +42,62 @@ pub(in crate::services::nextcloud::doctor) async fn check(
     };
     let LoginCredentials { user, password } = credentials;
     match client.credentials(user, password.expose()).await {
-        Ok(()) => CheckOutcome::good(
-            CheckFinding::fine(CheckId::Login, format!("{user} can log in")),
-            client,
-        ),
+        Ok(()) => {
+            let unrecognized = is_unrecognized_app_password(target, credentials, context).await;
+            let finding = if unrecognized {
+                unrecognized_app_password(user)
+            } else {
+                CheckFinding::fine(CheckId::Login, format!("{user} can log in"))
+            };
+            CheckOutcome::good(finding, client)
+        }
         Err(error) => CheckOutcome::bad(refused(target, user, &error)),
     }
+}
+
+/// Whether only Nextcloud knows this app password, although the user is in the database.
+async fn is_unrecognized_app_password(
+    target: &NextcloudTarget,
+    credentials: &LoginCredentials,
+    context: &mut NextcloudCheckContext,
+) -> bool {
+    let settings = target.settings();
+    let Some(database) = &settings.database else { return false };
+    // Another check reports what is wrong with the database.
+    let Ok(database) = Database::new(database, context.rng.fork()) else { return false };
+    let rules = LoginRules {
+        secret: settings.auth.secret.clone().unwrap_or_default(),
+        token_auth_enforced: false,
+        two_factor_enforced: false,
+        unchecked_tokens: UncheckedTokens::Accept,
+        chain_position: ChainPosition::BeforeNextcloud,
+    };
+    let passwords = HashingPool::new(1, ClientAddressResolver::new(Vec::new()), Arc::new(|_| true));
+    let accounts = DatabaseAuthenticator::new(
+        Arc::new(database),
+        rules,
+        passwords,
+        PasswordFingerprinter::default(),
+        Arc::clone(&context.clock),
+    );
+    let attempt =
+        LoginAttempt { credentials: credentials.clone(), peer: ConnectionPeer::default() };
+    let record = AttemptRecord::default();
+    accounts.check(&attempt, &record).await;
+    record.is_unrecognized_token()
+}
+
+fn unrecognized_app_password(user: &str) -> CheckFinding {
+    let observed = format!(
+        "{user} can log in, but the database doesn't hold this app password under the configured \
+         secret"
+    );
+    CheckFinding::hint(CheckId::Login, observed)
+        .why("every login with an app password costs Nextcloud a PHP request")
+        .advise(
+            "Give the daemon the path of Nextcloud's own config.php, or set NEXTCLOUD_SECRET to \
+             the value of secret in it, and check that the database is Nextcloud's own",
+        )
 }
 
 fn refused(target: &NextcloudTarget, user: &str, error: &WebSocketClientError) -> CheckFinding {
