@@ -1,5 +1,5 @@
-//! What is written in SECURITY.md about who learns what: a stranger's view of the real daemon, and
-//! where its secrets may not appear.
+//! The promises of SECURITY.md: what an unauthenticated client of the real daemon learns, and where
+//! its secrets must not appear.
 
 use crate::support::{
     Folder,
@@ -21,19 +21,19 @@ use tokio_tungstenite::tungstenite::Message;
 
 const TOKEN: &str = "jwOLYqIvtIVuSCbGa3YR0NwkPk//++i9";
 
-/// What no answer to a stranger may hold: where parts of the installation are, what they said, what
-/// we are made of.
+/// What no answer to an unauthenticated client may hold: places, errors and names of the
+/// installation's parts.
 const INTERNAL: [&str; 10] =
     ["127.0.0.1", "sql", "redis", "Redis", "/tmp", ".rs", "panic", "warp", "hyper", "notify_push/"];
 
-fn tells_nothing_internal(what: &str, answer: &str) {
+fn holds_nothing_internal(what: &str, answer: &str) {
     for word in INTERNAL {
         assert!(!answer.contains(word), "{what} says {word:?}: {answer}");
     }
 }
 
 #[tokio::test]
-async fn what_a_stranger_hears_on_the_main_listener_is_a_closed_set() {
+async fn the_main_listener_gives_unauthenticated_clients_a_closed_set_of_answers() {
     let installation = Installation::start().await;
     installation.redis.set("test-token", TOKEN).await;
     let daemon = installation.daemon(&[]).await;
@@ -69,11 +69,11 @@ async fn what_a_stranger_hears_on_the_main_listener_is_a_closed_set() {
     assert!(daemon.get("/test/cookie", &[]).await.body.parse::<u32>().is_ok());
     let plain = daemon.get("/ws", &[]).await;
     assert!((400..500).contains(&plain.status), "{plain:?}");
-    tells_nothing_internal("/ws without upgrade", &plain.body);
+    holds_nothing_internal("/ws without upgrade", &plain.body);
 }
 
 #[tokio::test]
-async fn without_redis_the_self_test_says_only_try_again() {
+async fn without_redis_the_self_test_answers_only_try_again() {
     let mut installation = Installation::start().await;
     let daemon = installation.daemon(&[]).await;
     installation.redis.kill();
@@ -84,7 +84,7 @@ async fn without_redis_the_self_test_says_only_try_again() {
 }
 
 #[tokio::test]
-async fn a_websocket_that_is_sent_away_hears_one_of_a_few_texts() {
+async fn a_refused_websocket_gets_one_of_a_few_texts() {
     let installation = Installation::start().await;
     installation.user("alice", "correct horse").await;
     let daemon = installation.daemon(&[]).await;
@@ -212,7 +212,7 @@ impl MarkedSecrets {
         self.variables.iter().map(|(name, value)| (*name, value.as_str())).collect()
     }
 
-    /// Log-ins good and bad, by every road.
+    /// Logins right and wrong, by every method.
     async fn log_in(&self, daemon: &Daemon) {
         for password in [ACCOUNT_PASSWORD, APP_PASSWORD, WRONG_PASSWORD, WRONG_PASSWORD] {
             let mut client = Client::connect(&daemon.url()).await;
@@ -248,7 +248,7 @@ async fn no_secret_appears_in_log_metrics_settings_or_process_list() {
         setting.to_redis.set(fault);
         let mut client = Client::connect(&daemon.url()).await;
         let said = client.credentials("alice", ACCOUNT_PASSWORD).await;
-        tells_nothing_internal("a refusal", &said);
+        holds_nothing_internal("a refusal", &said);
     }
     setting.to_database.set(Fault::None);
     setting.to_redis.set(Fault::None);
@@ -285,13 +285,12 @@ fn printed(output: &Output) -> String {
 }
 
 #[test]
-fn what_is_wrong_with_a_setting_is_said_without_the_secret_in_it() {
+fn errors_about_settings_hold_no_secret() {
     let password = NEXTCLOUD_PASSWORD;
     for (name, value) in [
         ("NEXTCLOUD_URL", format!("https://push:{password}@cloud.example")),
         ("DATABASE_URL", format!("mysql://nc:{password}@127.0.0.1:99999/nc")),
         ("DATABASE_URL", format!("mysql//nc:{password}@127.0.0.1/nc")),
-        ("DATABASE_URL", format!("postgres://nc:{password}@127.0.0.1/nc?sslpassword={password}")),
         ("REDIS_URL", format!("redis://:{password}@[::1/0")),
         ("REDIS_URL", format!("redis://:{password}@127.0.0.1/x")),
     ] {
@@ -300,4 +299,7 @@ fn what_is_wrong_with_a_setting_is_said_without_the_secret_in_it() {
         assert!(!output.status.success() && printed.contains(name), "{value}: {printed}");
         holds_no_secret(name, &printed);
     }
+    let value = format!("postgres://nc:{password}@127.0.0.1/nc?sslpassword={password}");
+    let output = notify_push(&["--dump-config"], &[("DATABASE_URL", &value)]);
+    holds_no_secret("a parameter of the URL", &printed(&output));
 }

@@ -79,6 +79,7 @@ async fn occ_sets_the_log_level_and_restores_it() {
     daemon.logs("1004").await;
     let log = daemon.log();
     assert!(log.contains("1002") && !log.contains("1001") && !log.contains("1003"), "{log}");
+    assert!(log.contains("log filter restored over Redis"), "{log}");
 }
 
 #[tokio::test]

@@ -52,11 +52,21 @@ impl DoctorFixture {
 
     /// nginx with these mistakes in its file.
     pub(super) async fn with_mistakes(mistakes: &[(&str, &str)]) -> Self {
+        Self::with(mistakes, "database").await
+    }
+
+    /// A daemon whose logins Nextcloud decides after the database.
+    pub(super) async fn healthy_with_nextcloud_logins() -> Self {
+        Self::with(&[], "database,nextcloud").await
+    }
+
+    async fn with(mistakes: &[(&str, &str)], auth: &str) -> Self {
         let (installation, certificates) = (Installation::start().await, Certificates::new());
         installation.user_with_home("alice", 1, 1).await;
         let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
         nextcloud.answer("/status.php", Some(Answer::new(200, STATUS)));
-        let daemon = installation.daemon(&[("NEXTCLOUD_URL", &nextcloud.url())]).await;
+        let url = nextcloud.url();
+        let daemon = installation.daemon(&[("NEXTCLOUD_URL", &url), ("AUTH", auth)]).await;
         let proxy =
             ReverseProxy::with(reverse_proxy::Kind::Nginx, daemon.port(), &certificates, mistakes)
                 .await;

@@ -228,7 +228,7 @@ async fn with_a_login_no_other_is_asked_for() {
 #[tokio::test]
 async fn an_app_password_that_the_database_does_not_hold_is_a_hint() {
     const PASSWORD: &str = "an app password made with another secret";
-    let fixture = DoctorFixture::healthy().await;
+    let fixture = DoctorFixture::healthy_with_nextcloud_logins().await;
     fixture.installation.user("bob", "account password").await;
     fixture.nextcloud.account("bob", PASSWORD, "bob");
     let findings = fixture.findings_as("bob", PASSWORD).await;
