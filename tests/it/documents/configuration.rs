@@ -9,11 +9,22 @@ pub(super) fn nginx(text: &str) -> Option<String> {
     let http = match text {
         _ if text.contains("http {") || text.contains("stream {") => text.to_owned(),
         _ if whole.iter().any(|start| text.contains(start)) => format!("http {{\n{text}\n}}"),
-        _ => format!("http {{ server {{ listen 127.0.0.1:1;\n{text}\n}} }}"),
+        _ => format!("http {{ server {{ listen 80;\n{text}\n}} }}"),
     };
     let folder = folder("nginx");
-    let text =
-        format!("pid {0}/pid; error_log stderr; events {{}}\n{http}", folder.path().display());
+    let place = folder.path().display();
+    // nginx binds also for a test, and these ports are root's.
+    let http = ["listen 80", "listen 443"]
+        .into_iter()
+        .enumerate()
+        .fold(http, |http, (n, port)| http.replace(port, &format!("listen unix:{place}/{n}")));
+    // An ordinary user may write neither to the system's log nor to its folders.
+    let mut own = "http { access_log off;".to_owned();
+    for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
+        own += &format!(" {kind}_temp_path {place}/{kind};");
+    }
+    let http = http.replacen("http {", &own, 1);
+    let text = format!("pid {place}/pid; error_log stderr; events {{}}\n{http}");
     checked("nginx", &text, folder.path(), |file, command| {
         // Before it reads its configuration it opens the log of the system, unless given another.
         let folder = file.parent().expect("a folder");
