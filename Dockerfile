@@ -9,6 +9,8 @@ FROM rust:1.95-alpine AS build
 RUN apk add --no-cache musl-dev=~1 make=~4
 WORKDIR /src
 COPY . .
+# The commit that `--version` names: --build-arg NOTIFY_PUSH_COMMIT=$(git rev-parse --short=12 HEAD)
+ARG NOTIFY_PUSH_COMMIT=unknown
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --profile dist --features jemalloc --locked --bin notify_push \

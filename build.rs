@@ -21,7 +21,10 @@ fn commit() -> Option<String> {
     if env::var("PROFILE").ok()? != "release" {
         return None;
     }
-    println!("cargo::rerun-if-changed=.git/HEAD");
+    // Without the file, as in an unpacked archive, Cargo would build everything each time.
+    if std::path::Path::new(".git/HEAD").exists() {
+        println!("cargo::rerun-if-changed=.git/HEAD");
+    }
     let output = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     (output.status.success() && !text.trim().is_empty()).then(|| text.trim().to_owned())
