@@ -1,9 +1,11 @@
 -- Nextcloud 32's tables as far as the daemon reads them (specs/nextcloud.md section 7), with four
 -- users. alice's home is storage 1; she shares its folder "plans" with bob. carol and dave are for
 -- visitors: her home is storage 3, and she shares "trip" with him.
-CREATE TABLE oc_mounts (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, storage_id BIGINT NOT NULL, root_id BIGINT NOT NULL, user_id VARCHAR(64) NOT NULL, mount_point VARCHAR(4000) NOT NULL);
+CREATE TABLE oc_mounts (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, storage_id BIGINT NOT NULL, root_id BIGINT NOT NULL, user_id VARCHAR(64) NOT NULL, mount_point VARCHAR(4000) NOT NULL, mount_provider_class VARCHAR(128) DEFAULT NULL);
 CREATE INDEX mounts_storage_index ON oc_mounts (storage_id);
 CREATE TABLE oc_filecache (fileid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, storage BIGINT DEFAULT 0 NOT NULL, path VARCHAR(4000) DEFAULT NULL);
+CREATE TABLE oc_share (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, share_type SMALLINT DEFAULT 0 NOT NULL, share_with VARCHAR(255) DEFAULT NULL, file_source BIGINT DEFAULT NULL);
+CREATE INDEX file_source_index ON oc_share (file_source);
 CREATE TABLE oc_users (uid VARCHAR(64) DEFAULT '' NOT NULL, password VARCHAR(255) DEFAULT '' NOT NULL, uid_lower VARCHAR(64) DEFAULT '', PRIMARY KEY(uid));
 CREATE TABLE oc_authtoken (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, uid VARCHAR(64) DEFAULT '' NOT NULL, login_name VARCHAR(255) DEFAULT '' NOT NULL, password CLOB DEFAULT NULL, token VARCHAR(200) DEFAULT '' NOT NULL, type SMALLINT UNSIGNED DEFAULT 0, last_check INTEGER UNSIGNED DEFAULT 0, expires INTEGER UNSIGNED DEFAULT NULL, version SMALLINT UNSIGNED DEFAULT 1 NOT NULL, password_invalid BOOLEAN DEFAULT 0);
 CREATE UNIQUE INDEX authtoken_token_index ON oc_authtoken (token);

@@ -129,8 +129,11 @@ impl CapturedInstallation {
             "alice renames dirS -> dirS2 (root of a share)" => {
                 let sql = "UPDATE oc_filecache SET path = 'files/dirS2' WHERE fileid = 481";
                 self.installation.database.execute(sql).await;
+                // No wait: the rename's own event tells the daemon.
                 for user in ["bob", "carol"] {
-                    self.sees_from_now_on(user, "files/dirS2").await;
+                    self.parts.entry(user).or_default().push("files/dirS2");
+                    let listener = self.listeners.get_mut(user).unwrap();
+                    listener.place = (ALICES, "files/dirS2/marker".to_owned());
                 }
             }
             _ => {}

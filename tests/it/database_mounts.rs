@@ -1,4 +1,4 @@
-//! Who sees what, read from each engine by a user who may read six tables and nothing else.
+//! Mounts and shares, read from each engine by an account with SELECT on six tables and nothing else.
 
 use crate::{
     database_logins::{ALICE, HASH, clock},
@@ -12,12 +12,11 @@ use crate::{
 };
 use notify_push::{
     client::database::{Database as Store, DatabaseEngine, DatabaseSettings},
-    push::{AppPasswordLogin, recipient::Recipient},
+    push::AppPasswordLogin,
     services::nextcloud::{
         accounts::{PasswordFingerprinter, RevocationBasis, RevocationChecker, SessionCheck},
-        audience,
-        audience::VisibleMount,
-        mount_store::{MountStore, StorageMount},
+        audience::{MountDirectory, MountRow, RootDigest, RootPlace, ShareRow},
+        mount_store::MountStore,
     },
 };
 use std::sync::{
@@ -30,53 +29,59 @@ const TABLES: [&str; 6] =
     ["mounts", "filecache", "users", "authtoken", "preferences", "twofactor_providers"];
 
 const BIG: i64 = 9_007_199_254_740_993;
+const SHARE: &str = "OCA\\Files_Sharing\\MountProvider";
 
 async fn fill(database: &Database) {
+    // MariaDB takes a backslash in a text for an escape.
+    let share = match database {
+        Database::MySql(_) => SHARE.replace('\\', "\\\\"),
+        _ => SHARE.to_owned(),
+    };
     let mounts = format!(
-        "INSERT INTO oc_mounts (storage_id, root_id, user_id, mount_point) VALUES \
-        ({BIG}, {BIG}, 'alice', '/alice/'), \
-        ({BIG}, 12, 'bob', '/bob/files/shared/'), \
-        ({BIG}, 12, 'bob', '/bob/files/shared again/'), \
-        ({BIG}, 13, 'bob', '/bob/files/other/'), \
-        ({BIG}, 14, 'nobody', '/nobody/files/null/'), \
-        ({BIG}, 15, 'gone', '/gone/files/no such row/'), \
-        (7, 12, 'carol', '/carol/files/shared/')"
+        "INSERT INTO oc_mounts (id, storage_id, root_id, user_id, mount_point, mount_provider_class) VALUES \
+        (1, {BIG}, {BIG}, 'alice', '/alice/', NULL), \
+        (2, {BIG}, 12, 'bob', '/bob/files/shared/', '{share}'), \
+        (3, {BIG}, 12, 'bob', '/bob/files/shared again/', '{share}'), \
+        (4, {BIG}, 13, 'bob', '/bob/files/other/', 'OCA\\GroupFolders\\Mount\\MountProvider'), \
+        (5, {BIG}, 14, 'nobody', '/nobody/files/null/', NULL), \
+        (6, {BIG}, 15, 'gone', '/gone/files/no such row/', NULL), \
+        (7, 7, 12, 'carol', '/carol/files/shared/', '{share}')"
     );
     database.execute(&mounts).await;
     let paths = format!(
         "INSERT INTO oc_filecache (fileid, storage, path, path_hash) VALUES \
-        ({BIG}, {BIG}, '', 'a'), (12, {BIG}, 'files/Größe & ''Ruhm''', 'b'), \
+        ({BIG}, {BIG}, '', 'd41d8cd98f00b204e9800998ecf8427e'), \
+        (12, {BIG}, 'files/Größe & ''Ruhm''', 'b'), \
         (13, {BIG}, 'files/other', 'c'), (14, {BIG}, NULL, 'd')"
     );
     database.execute(&paths).await;
-}
-
-type MountRows = Vec<(i64, String, String)>;
-
-fn row(mount: StorageMount<'_>) -> (i64, String, String) {
-    (mount.storage, mount.root.to_owned(), mount.user.to_owned())
-}
-
-fn expected(rows: &[(i64, &str, &str)]) -> MountRows {
-    rows.iter().map(|(storage, root, user)| (*storage, (*root).into(), (*user).into())).collect()
-}
-
-async fn on(directory: &MountStore, storage: i64) -> MountRows {
-    let mut rows = MountRows::new();
-    directory.mounts_of_storage(storage, &mut |mount| rows.push(row(mount))).await.unwrap();
-    rows.sort();
-    rows
-}
-
-async fn of(directory: &MountStore, users: &[&str]) -> MountRows {
-    let users: Vec<Recipient> = users.iter().map(|user| Recipient::from(*user)).collect();
-    let mut rows = MountRows::new();
-    directory.mounts_of_users(&users, &mut |mount| rows.push(row(mount))).await.unwrap();
-    rows.sort();
-    rows
+    let share = "INSERT INTO oc_share (id, share_type, share_with, file_source) VALUES \
+        (21, 0, 'bob', 12), (22, 1, 'staff', 12), (23, 0, 'dave', 99)";
+    database.execute(share).await;
 }
 
 const SHARED: &str = "files/Größe & 'Ruhm'";
+
+fn mount(id: i64, listed_in: i64, root: i64, path: &str, user: &str, by_share: bool) -> MountRow {
+    let place = RootPlace { storage: BIG, path: path.into() };
+    MountRow { id, listed_in, root, place, user: user.into(), by_share }
+}
+
+fn all_mounts() -> Vec<MountRow> {
+    vec![
+        mount(1, BIG, BIG, "", "alice", false),
+        mount(2, BIG, 12, SHARED, "bob", true),
+        mount(3, BIG, 12, SHARED, "bob", true),
+        mount(4, BIG, 13, "files/other", "bob", false),
+        mount(7, 7, 12, SHARED, "carol", true),
+    ]
+}
+
+async fn listed(directory: &dyn MountDirectory, storages: &[i64]) -> Vec<MountRow> {
+    let mut rows = directory.mounts_of(storages).await.unwrap();
+    rows.sort_by_key(|row| row.id);
+    rows
+}
 
 async fn reads_mounts(store: Arc<Store>) {
     let asked = Arc::new(AtomicU32::new(0));
@@ -84,26 +89,52 @@ async fn reads_mounts(store: Arc<Store>) {
     let directory = MountStore::new(store, move |_, _| {
         counter.fetch_add(1, Ordering::Relaxed);
     });
-    let seen = on(&directory, BIG).await;
-    let all = [(BIG, "", "alice"), (BIG, "files/other", "bob"), (BIG, SHARED, "bob")];
-    let mut all = expected(&all);
-    all.sort();
-    assert_eq!(seen, all, "each once, without those whose root has no path");
-    assert_eq!(on(&directory, 8).await, []);
-    let by_users = of(&directory, &["carol", "alice", "stranger", "alice"]).await;
-    assert_eq!(by_users, expected(&[(7, SHARED, "carol"), (BIG, "", "alice")]));
-    assert_eq!(of(&directory, &[]).await, []);
-    assert_eq!(asked.load(Ordering::Relaxed), 2, "storages are counted, not users");
-    assert_eq!(directory.count_on(BIG).await, Ok(5), "rows, not users");
-    assert_eq!(directory.count_on(8).await, Ok(0));
-    speaks_for_recipients(&directory).await;
+    let all = all_mounts();
+    assert_eq!(listed(&directory, &[BIG]).await, all[..4], "roots without a path are left out");
+    assert_eq!(listed(&directory, &[7, 8, BIG]).await, all);
+    assert_eq!(listed(&directory, &[8]).await, []);
+    assert_eq!(asked.load(Ordering::Relaxed), 3, "listings are counted");
+    assert_eq!(directory.newest_mount().await, Ok(7));
+    assert_eq!(directory.mounts_after(0, 2).await, Ok(all[..2].to_vec()));
+    assert_eq!(directory.mounts_after(3, 9).await, Ok(all[3..].to_vec()));
+    assert_eq!(directory.count_whole(BIG).await, Ok(1), "mounts of the storage's own root only");
+    assert_eq!(directory.count_whole(8).await, Ok(0));
+    reads_digests(&directory).await;
 }
 
-async fn speaks_for_recipients(directory: &MountStore) {
-    let directory: &dyn audience::MountDirectory = directory;
-    let seen = directory.visible_mounts(vec!["carol".into()]).await.unwrap();
-    assert_eq!(seen, [VisibleMount { recipient: "carol".into(), storage: 7, root: SHARED.into() }]);
-    assert!(directory.list_storage(BIG).await.is_ok());
+async fn reads_digests(directory: &MountStore) {
+    let digest = |listed_in, root, path: &str, rows, newest| RootDigest {
+        listed_in,
+        root,
+        place: RootPlace { storage: BIG, path: path.into() },
+        rows,
+        newest,
+    };
+    let mut digests = directory.digests_of(&[BIG, 7]).await.unwrap();
+    digests.sort_by_key(|digest| (digest.listed_in, digest.root));
+    let expected = [
+        digest(7, 12, SHARED, 1, 7),
+        digest(BIG, 12, SHARED, 2, 3),
+        digest(BIG, 13, "files/other", 1, 4),
+        digest(BIG, BIG, "", 1, 1),
+    ];
+    assert_eq!(digests, expected);
+}
+
+/// Installations that granted six tables go on working.
+async fn shares_are_optional(store: Arc<Store>) {
+    let directory = MountStore::new(store, |_, _| {});
+    assert_eq!(directory.shares_of(&[7]).await, Ok(None));
+}
+
+/// `oc_share` is read where the account may.
+async fn reads_shares(store: Arc<Store>) {
+    let directory = MountStore::new(store, |_, _| {});
+    let share = |id, kind, with: &str| ShareRow { id, root: 12, kind, with: with.into() };
+    let mut shares = directory.shares_of(&[7]).await.unwrap().unwrap();
+    shares.sort_by_key(|share| share.id);
+    assert_eq!(shares, [share(21, 0, "bob"), share(22, 1, "staff")]);
+    assert_eq!(directory.shares_of(&[8]).await, Ok(Some(vec![])));
 }
 
 async fn revokes(store: Arc<Store>) {
@@ -135,7 +166,7 @@ fn as_reader(database: &Database, user: &str) -> DatabaseSettings {
 }
 
 #[tokio::test]
-async fn mariadb_says_who_sees_what_to_a_reader() {
+async fn mariadb_mounts_are_read_by_an_account_with_six_tables() {
     let mariadb = MariaDb::shared().await;
     let database = mariadb.nextcloud().await;
     fill(&database).await;
@@ -150,10 +181,12 @@ async fn mariadb_says_who_sees_what_to_a_reader() {
     }
     reads_mounts(store(&settings)).await;
     revokes(store(&settings)).await;
+    shares_are_optional(store(&settings)).await;
+    reads_shares(database.store()).await;
 }
 
 #[tokio::test]
-async fn postgresql_says_who_sees_what_to_a_reader() {
+async fn postgresql_mounts_are_read_by_an_account_with_six_tables() {
     let postgres = Postgres::shared().await;
     let database = postgres.nextcloud().await;
     fill(&database).await;
@@ -168,18 +201,21 @@ async fn postgresql_says_who_sees_what_to_a_reader() {
     let settings = as_reader(&database, "sixtables");
     reads_mounts(store(&settings)).await;
     revokes(store(&settings)).await;
+    shares_are_optional(store(&settings)).await;
+    reads_shares(database.store()).await;
 }
 
 #[tokio::test]
-async fn sqlite_says_who_sees_what() {
+async fn sqlite_mounts_are_read() {
     let sqlite = Sqlite::create().await;
     fill(&sqlite.database()).await;
     fill_accounts(&sqlite.database()).await;
     reads_mounts(sqlite.database().store()).await;
+    reads_shares(sqlite.database().store()).await;
     revokes(sqlite.database().store()).await;
 }
 
-/// A path that isn't UTF-8 (SQLite lets such in) leaves out one mount, not the storage.
+/// A path that isn't UTF-8 (SQLite stores such) leaves out one mount, not the storage.
 #[tokio::test]
 async fn an_unreadable_path_leaves_out_one_mount() {
     let sqlite = Sqlite::create().await;
@@ -187,19 +223,17 @@ async fn an_unreadable_path_leaves_out_one_mount() {
     fill(&database).await;
     database.execute("UPDATE oc_filecache SET path = CAST(x'ff' AS TEXT) WHERE fileid = 12").await;
     let directory = MountStore::new(database.store(), |_, _| ());
-    let rest = expected(&[(BIG, "", "alice"), (BIG, "files/other", "bob")]);
-    assert_eq!(on(&directory, BIG).await, rest);
+    let all = all_mounts();
+    assert_eq!(listed(&directory, &[BIG]).await, [all[0].clone(), all[3].clone()]);
 }
 
-/// More users than fit one query.
+/// More storages than the longest list of one query.
 #[tokio::test]
-async fn many_users_are_asked_about_in_pieces() {
+async fn many_storages_are_listed_in_several_queries() {
     let sqlite = Sqlite::create().await;
     let database = sqlite.database();
     fill(&database).await;
     let directory = MountStore::new(database.store(), |_, _| {});
-    let mut users: Vec<String> = (0..1000).map(|n| format!("user{n}")).collect();
-    users.push("carol".to_owned());
-    let users: Vec<&str> = users.iter().map(String::as_str).collect();
-    assert_eq!(of(&directory, &users).await, expected(&[(7, SHARED, "carol")]));
+    let storages: Vec<i64> = (7..1000).collect();
+    assert_eq!(listed(&directory, &storages).await, all_mounts()[4..]);
 }

@@ -31,6 +31,7 @@ mod login;
 mod manual;
 mod many_clients;
 mod metrics_format;
+mod mount_freshness;
 mod monitoring;
 mod nextcloud_http;
 mod operator;

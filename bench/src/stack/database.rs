@@ -20,10 +20,12 @@ const TABLES: &[&str] = &[
     "CREATE UNIQUE INDEX authtoken_token_index ON oc_authtoken (token)",
     "CREATE TABLE oc_preferences (userid VARCHAR(64), appid VARCHAR(32), configkey VARCHAR(64), configvalue TEXT, PRIMARY KEY (userid, appid, configkey))",
     "CREATE TABLE oc_twofactor_providers (provider_id VARCHAR(32), uid VARCHAR(64), enabled SMALLINT, PRIMARY KEY (provider_id, uid))",
-    "CREATE TABLE oc_mounts (id BIGINT PRIMARY KEY, storage_id BIGINT NOT NULL, root_id BIGINT NOT NULL, user_id VARCHAR(64) NOT NULL, mount_point VARCHAR(250) NOT NULL)",
+    "CREATE TABLE oc_mounts (id BIGINT PRIMARY KEY, storage_id BIGINT NOT NULL, root_id BIGINT NOT NULL, user_id VARCHAR(64) NOT NULL, mount_point VARCHAR(250) NOT NULL, mount_provider_class VARCHAR(128))",
     "CREATE INDEX mounts_storage_index ON oc_mounts (storage_id)",
-    "CREATE INDEX mounts_user_index ON oc_mounts (user_id)",
+    "CREATE INDEX mounts_root_index ON oc_mounts (root_id)",
     "CREATE TABLE oc_filecache (fileid BIGINT PRIMARY KEY, storage BIGINT NOT NULL, path VARCHAR(4000))",
+    "CREATE TABLE oc_share (id BIGINT PRIMARY KEY, share_type SMALLINT NOT NULL, share_with VARCHAR(255), file_source BIGINT)",
+    "CREATE INDEX file_source_index ON oc_share (file_source)",
 ];
 
 /// A database of our own; a server stops when dropped.
@@ -180,7 +182,7 @@ fn statements(users: usize) -> Result<Vec<String>, std::fmt::Error> {
             mount += 1;
             rows.add(
                 "oc_mounts",
-                &format!("({mount}, {storage}, {storage}, '{name}', '/{name}/{mount}/')"),
+                &format!("({mount}, {storage}, {storage}, '{name}', '/{name}/{mount}/', NULL)"),
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Nextcloud's Redis channels and what their payloads mean: `specs/nextcloud.md` section 2.
+//! Nextcloud's Redis channels and their payloads: `specs/nextcloud.md` section 2.
 
 use crate::{
     client::SourceMessage,
@@ -8,10 +8,7 @@ use crate::{
         recipient::Recipient,
         session::CloseReason,
     },
-    services::nextcloud::{
-        event::{AccessChange, NoticeTarget, ServiceEvent, StoragePath},
-        message_handler::UndecodableMessage,
-    },
+    services::nextcloud::event::{NextcloudEvent, StoragePath},
     websocket::frame::Frame,
 };
 use serde::Deserialize;
@@ -24,8 +21,8 @@ pub const ACTIVITY: TopicId = TopicId(1);
 /// Notifications.
 pub const NOTIFICATION: TopicId = TopicId(2);
 
-/// Larger payloads are not read: what Nextcloud publishes is a few hundred bytes, and a custom
-/// message goes to every client of its user.
+/// Larger payloads are dropped: Nextcloud publishes a few hundred bytes, and a custom message is sent
+/// to every client of its user.
 pub const MAX_PAYLOAD: usize = 1024 * 1024;
 
 const STORAGE_UPDATE: &str = "notify_storage_update";
@@ -40,7 +37,7 @@ const CONFIG: &str = "notify_config";
 const QUERY: &str = "notify_query";
 const SIGNAL: &str = "notify_signal";
 
-/// All of them, to subscribe to.
+/// All channels to subscribe to.
 pub const CHANNELS: &[&str] = &[
     STORAGE_UPDATE,
     GROUP_MEMBERSHIP,
@@ -55,7 +52,21 @@ pub const CHANNELS: &[&str] = &[
     SIGNAL,
 ];
 
-/// What only the Nextcloud host can carry out.
+/// Begins the recipients that stand for sessions without a user (`specs/nextcloud.md` section 10). No
+/// user id begins so: [`decode`] refuses it.
+const ANONYMOUS: char = '\u{2}';
+
+/// The recipient that stands for a session without a user.
+fn anonymous(session: &str) -> Recipient {
+    Recipient::from(format!("{ANONYMOUS}{session}"))
+}
+
+/// Whether a recipient stands for a session without a user.
+pub fn is_anonymous(recipient: &Recipient) -> bool {
+    recipient.starts_with(ANONYMOUS)
+}
+
+/// What the daemon itself has to do about a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NextcloudCommand {
     /// A one-time ticket for this user.
@@ -70,25 +81,31 @@ pub enum NextcloudCommand {
     ReportMetrics,
 }
 
-/// Understands a message.
+/// A message that is counted and ignored, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UndecodableMessage(pub &'static str);
+
+/// Decodes a message.
 ///
 /// # Errors
-/// [`UndecodableMessage`] for an unknown channel or a payload that is not what the channel carries.
+/// [`UndecodableMessage`] for an unknown channel or a payload that the channel doesn't carry; it names
+/// the problem, but nothing of the message itself.
 pub fn decode(
     message: &SourceMessage,
-) -> Result<ServiceEvent<NextcloudCommand>, UndecodableMessage> {
+) -> Result<NextcloudEvent, UndecodableMessage> {
     let payload = &message.payload[..];
     if payload.len() > MAX_PAYLOAD {
         return Err(UndecodableMessage("more than a megabyte"));
     }
     match message.channel {
         STORAGE_UPDATE => storage_update(payload),
-        GROUP_MEMBERSHIP | SHARE_CREATED => notify_user(payload, FILE, AccessChange::Changed),
-        ACTIVITY_CHANNEL => notify_user(payload, ACTIVITY, AccessChange::Same),
-        NOTIFICATION_CHANNEL => notify_user(payload, NOTIFICATION, AccessChange::Possible),
+        GROUP_MEMBERSHIP | SHARE_CREATED => notify_user(payload, FILE),
+        ACTIVITY_CHANNEL => notify_user(payload, ACTIVITY),
+        NOTIFICATION_CHANNEL => notify_user(payload, NOTIFICATION),
         PRE_AUTH => ticket(payload),
         CUSTOM => custom(payload),
-        TEST_COOKIE => Ok(ServiceEvent::Order(NextcloudCommand::Cookie(parse(payload)?))),
+        TEST_COOKIE => Ok(NextcloudEvent::Command(NextcloudCommand::Cookie(parse(payload)?))),
         CONFIG => config(payload),
         QUERY => query(payload),
         SIGNAL => signal(payload),
@@ -104,10 +121,10 @@ struct StorageUpdatePayload<'a> {
     file_id: Option<i64>,
 }
 
-fn storage_update(payload: &[u8]) -> Result<ServiceEvent<NextcloudCommand>, UndecodableMessage> {
+fn storage_update(payload: &[u8]) -> Result<NextcloudEvent, UndecodableMessage> {
     let StorageUpdatePayload { storage, path, file_id } = parse(payload)?;
     let ids = file_id.map_or(ChangedIds::Unknown, ChangedIds::one);
-    Ok(ServiceEvent::Changed(StoragePath { storage, path: path.into() }, ids))
+    Ok(NextcloudEvent::StorageChanged(StoragePath { storage, path: path.into() }, ids))
 }
 
 #[derive(Deserialize)]
@@ -119,11 +136,10 @@ struct UserPayload<'a> {
 fn notify_user(
     payload: &[u8],
     topic: TopicId,
-    access: AccessChange,
-) -> Result<ServiceEvent<NextcloudCommand>, UndecodableMessage> {
+) -> Result<NextcloudEvent, UndecodableMessage> {
     let UserPayload { user } = parse(payload)?;
     let notice = Notice::Change { topic, ids: ChangedIds::Unknown };
-    Ok(ServiceEvent::Notify { to: NoticeTarget::One(Recipient::new(user)), notice, access })
+    Ok(NextcloudEvent::Notify(Recipient::new(user), notice))
 }
 
 #[derive(Deserialize)]
@@ -133,12 +149,12 @@ struct TicketPayload<'a> {
     token: String,
 }
 
-fn ticket(payload: &[u8]) -> Result<ServiceEvent<NextcloudCommand>, UndecodableMessage> {
+fn ticket(payload: &[u8]) -> Result<NextcloudEvent, UndecodableMessage> {
     let TicketPayload { user, token } = parse(payload)?;
     if user.is_empty() || token.is_empty() {
-        return Err(UndecodableMessage("a ticket without a user or without a token"));
+        return Err(UndecodableMessage("a ticket without a user or a token"));
     }
-    Ok(ServiceEvent::Order(NextcloudCommand::Ticket(Recipient::new(user), Secret::new(token))))
+    Ok(NextcloudEvent::Command(NextcloudCommand::Ticket(Recipient::new(user), Secret::new(token))))
 }
 
 #[derive(Deserialize)]
@@ -150,15 +166,14 @@ struct CustomPayload<'a> {
     body: Option<serde_json::Value>,
 }
 
-/// Sent as `name` or `name <compact json>`; clients take what follows the first blank for JSON.
-fn custom(payload: &[u8]) -> Result<ServiceEvent<NextcloudCommand>, UndecodableMessage> {
+/// Makes `name` or `name <compact json>`; clients parse what follows the first blank as JSON.
+fn custom(payload: &[u8]) -> Result<NextcloudEvent, UndecodableMessage> {
     let CustomPayload { user, message, body } = parse(payload)?;
     let frame = match body {
         None => Frame::text(&message),
         Some(body) => Frame::text(&format!("{message} {body}")),
     };
-    let to = NoticeTarget::One(Recipient::new(user));
-    Ok(ServiceEvent::Notify { to, notice: Notice::Opaque(frame), access: AccessChange::Same })
+    Ok(NextcloudEvent::Notify(Recipient::new(user), Notice::Opaque(frame)))
 }
 
 #[derive(Deserialize)]
@@ -168,8 +183,8 @@ enum ConfigPayload {
     LogRestore,
 }
 
-fn config(payload: &[u8]) -> Result<ServiceEvent<NextcloudCommand>, UndecodableMessage> {
-    Ok(ServiceEvent::Order(match parse(payload)? {
+fn config(payload: &[u8]) -> Result<NextcloudEvent, UndecodableMessage> {
+    Ok(NextcloudEvent::Command(match parse(payload)? {
         ConfigPayload::LogSpec(filter) => NextcloudCommand::SetLog(filter),
         ConfigPayload::LogRestore => NextcloudCommand::RestoreLog,
     }))
@@ -181,9 +196,9 @@ enum QueryPayload {
     Metrics,
 }
 
-fn query(payload: &[u8]) -> Result<ServiceEvent<NextcloudCommand>, UndecodableMessage> {
+fn query(payload: &[u8]) -> Result<NextcloudEvent, UndecodableMessage> {
     let QueryPayload::Metrics = parse(payload)?;
-    Ok(ServiceEvent::Order(NextcloudCommand::ReportMetrics))
+    Ok(NextcloudEvent::Command(NextcloudCommand::ReportMetrics))
 }
 
 #[derive(Deserialize)]
@@ -193,11 +208,11 @@ enum SignalPayload {
     Revoke(String),
 }
 
-fn signal(payload: &[u8]) -> Result<ServiceEvent<NextcloudCommand>, UndecodableMessage> {
+fn signal(payload: &[u8]) -> Result<NextcloudEvent, UndecodableMessage> {
     Ok(match parse(payload)? {
-        SignalPayload::Reset => ServiceEvent::Disconnect(None, CloseReason::Reset),
+        SignalPayload::Reset => NextcloudEvent::Disconnect(None, CloseReason::Reset),
         SignalPayload::Revoke(user) => {
-            ServiceEvent::Disconnect(Some(user.into()), CloseReason::Revoked)
+            NextcloudEvent::Disconnect(Some(user.into()), CloseReason::Revoked)
         }
     })
 }
@@ -216,57 +231,53 @@ mod tests {
             notice::{ChangedIds, Notice, TopicId},
             session::CloseReason,
         },
-        services::nextcloud::event::{AccessChange, NoticeTarget, ServiceEvent, StoragePath},
+        services::nextcloud::event::{NextcloudEvent, StoragePath},
         websocket::frame::Frame,
     };
     use bytes::Bytes;
     use proptest::prelude::*;
 
-    fn read(channel: &'static str, payload: &str) -> Option<ServiceEvent<NextcloudCommand>> {
+    fn read(channel: &'static str, payload: &str) -> Option<NextcloudEvent> {
         let payload = Bytes::copy_from_slice(payload.as_bytes());
         decode(&SourceMessage { channel, payload }).ok()
     }
 
-    fn user_event(
-        user: &str,
-        topic: TopicId,
-        access: AccessChange,
-    ) -> Option<ServiceEvent<NextcloudCommand>> {
+    fn user_event(user: &str, topic: TopicId) -> Option<NextcloudEvent> {
         let notice = Notice::Change { topic, ids: ChangedIds::Unknown };
-        Some(ServiceEvent::Notify { to: NoticeTarget::One(user.into()), notice, access })
+        Some(NextcloudEvent::Notify(user.into(), notice))
     }
 
     #[test]
     fn a_storage_update_with_escaped_slashes_and_64_bit_ids() {
         let payload = r#"{"storage":9007199254740993,"path":"files\/a\/b.txt","file_id":4611686018427387905}"#;
         let place = StoragePath { storage: 9_007_199_254_740_993, path: "files/a/b.txt".into() };
-        let event = ServiceEvent::Changed(place, ChangedIds::one(4_611_686_018_427_387_905));
+        let event = NextcloudEvent::StorageChanged(place, ChangedIds::one(4_611_686_018_427_387_905));
         assert_eq!(read("notify_storage_update", payload), Some(event));
     }
 
     #[test]
-    fn what_concerns_one_user() {
+    fn events_of_one_user_notify_that_user() {
         let user = r#"{"user":"bob"}"#;
         let group = r#"{"user":"bob","group":"staff"}"#;
         assert_eq!(
             read("notify_user_share_created", user),
-            user_event("bob", FILE, AccessChange::Changed)
+            user_event("bob", FILE)
         );
         assert_eq!(
             read("notify_group_membership_update", group),
-            user_event("bob", FILE, AccessChange::Changed)
+            user_event("bob", FILE)
         );
-        assert_eq!(read("notify_activity", user), user_event("bob", ACTIVITY, AccessChange::Same));
+        assert_eq!(read("notify_activity", user), user_event("bob", ACTIVITY));
         assert_eq!(
             read("notify_notification", user),
-            user_event("bob", NOTIFICATION, AccessChange::Possible)
+            user_event("bob", NOTIFICATION)
         );
     }
 
     #[test]
     fn custom_messages_with_and_without_a_body() {
         let text = |payload| match read("notify_custom", payload) {
-            Some(ServiceEvent::Notify { notice: Notice::Opaque(frame), .. }) => frame,
+            Some(NextcloudEvent::Notify(_, Notice::Opaque(frame))) => frame,
             other => panic!("{other:?}"),
         };
         assert_eq!(text(r#"{"user":"bob","message":"my_type"}"#), Frame::text("my_type"));
@@ -280,37 +291,37 @@ mod tests {
         let event = read("notify_pre_auth", r#"{"user":"alice","token":"MId7\/2u+x"}"#).unwrap();
         assert_eq!(
             event,
-            ServiceEvent::Order(NextcloudCommand::Ticket("alice".into(), "MId7/2u+x".into()))
+            NextcloudEvent::Command(NextcloudCommand::Ticket("alice".into(), "MId7/2u+x".into()))
         );
         assert!(!format!("{event:?}").contains("MId7"));
     }
 
     #[test]
-    fn orders() {
-        let order = |channel, payload| match read(channel, payload) {
-            Some(ServiceEvent::Order(order)) => order,
+    fn commands_are_decoded() {
+        let command = |channel, payload| match read(channel, payload) {
+            Some(NextcloudEvent::Command(command)) => command,
             other => panic!("{other:?}"),
         };
-        assert_eq!(order("notify_test_cookie", "119367958"), NextcloudCommand::Cookie(119_367_958));
+        assert_eq!(command("notify_test_cookie", "119367958"), NextcloudCommand::Cookie(119_367_958));
         let spec = r#"{"log_spec":"notify_push=debug"}"#;
         assert_eq!(
-            order("notify_config", spec),
+            command("notify_config", spec),
             NextcloudCommand::SetLog("notify_push=debug".into())
         );
-        assert_eq!(order("notify_config", "\"log_restore\""), NextcloudCommand::RestoreLog);
-        assert_eq!(order("notify_query", "\"metrics\""), NextcloudCommand::ReportMetrics);
+        assert_eq!(command("notify_config", "\"log_restore\""), NextcloudCommand::RestoreLog);
+        assert_eq!(command("notify_query", "\"metrics\""), NextcloudCommand::ReportMetrics);
     }
 
     #[test]
-    fn signals() {
-        let all = ServiceEvent::Disconnect(None, CloseReason::Reset);
-        let one = ServiceEvent::Disconnect(Some("bob".into()), CloseReason::Revoked);
+    fn signals_close_sessions() {
+        let all = NextcloudEvent::Disconnect(None, CloseReason::Reset);
+        let one = NextcloudEvent::Disconnect(Some("bob".into()), CloseReason::Revoked);
         assert_eq!(read("notify_signal", "\"reset\""), Some(all));
         assert_eq!(read("notify_signal", r#"{"revoke":"bob"}"#), Some(one));
     }
 
     #[test]
-    fn what_is_not_understood_is_malformed() {
+    fn garbage_is_malformed_on_every_channel() {
         for channel in CHANNELS {
             for payload in ["", "{", "null", "[]", "\"x\"", "{\"user\":7}", "\u{0}", "-"] {
                 assert_eq!(read(channel, payload), None, "{channel} {payload}");
@@ -321,7 +332,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn garbage_is_survived(channel in 0..CHANNELS.len(), payload in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn random_bytes_never_panic(channel in 0..CHANNELS.len(), payload in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = decode(&SourceMessage { channel: CHANNELS[channel], payload: payload.into() });
         }
     }

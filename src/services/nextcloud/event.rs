@@ -1,12 +1,13 @@
-//! What a message from a source says, once its host has understood it.
+//! What a message on one of Nextcloud's Redis channels means for the hub and for the daemon.
 
+use super::channels::NextcloudCommand;
 use crate::push::{
     notice::{ChangedIds, Notice},
     recipient::Recipient,
     session::CloseReason,
 };
 
-/// A place in a host's storage: who sees it is looked up (`recipients`).
+/// A path inside a storage; the audience of a change there is looked up (`audience`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StoragePath {
     /// The storage's id, 64-bit as in the database.
@@ -15,42 +16,15 @@ pub struct StoragePath {
     pub path: Box<str>,
 }
 
-/// Whom a notice is for, where the message itself says so.
+/// A decoded message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoticeTarget {
-    /// This recipient.
-    One(Recipient),
-    /// Everybody connected to this host.
-    Everyone,
-}
-
-/// What a message says of what its recipient can see from now on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccessChange {
-    /// Nothing.
-    Same,
-    /// It may have changed: a notification often goes with a share.
-    Possible,
-    /// It has changed, or will in a moment.
-    Changed,
-}
-
-/// An understood message. `Order` is what only the host itself can carry out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ServiceEvent<Order> {
-    /// Things in this place changed: everyone who sees it is concerned.
-    Changed(StoragePath, ChangedIds),
-    /// Notify somebody something.
-    Notify {
-        /// Whom.
-        to: NoticeTarget,
-        /// What.
-        notice: Notice,
-        /// What it says of the recipient's access.
-        access: AccessChange,
-    },
-    /// Close every session of this recipient, or everyone's.
+pub enum NextcloudEvent {
+    /// Files below this path changed: every user with a mount that covers it is notified.
+    StorageChanged(StoragePath, ChangedIds),
+    /// One recipient is notified.
+    Notify(Recipient, Notice),
+    /// Every session of this recipient is closed, or every session at all.
     Disconnect(Option<Recipient>, CloseReason),
-    /// Something for the host alone.
-    Order(Order),
+    /// The daemon itself has something to do.
+    Command(NextcloudCommand),
 }

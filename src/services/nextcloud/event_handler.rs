@@ -1,17 +1,8 @@
-//! Nextcloud as a host: understands its messages and carries out what only it asks for.
+//! Carries out the messages that concern the daemon itself: tickets, log filter, metrics, test cookie.
 
-use super::{CompatSnapshot, channels, channels::NextcloudCommand};
+use super::{CompatSnapshot, channels::NextcloudCommand, login::ticket::TicketStore};
 use crate::{
-    client::{SourceMessage, redis::RedisClient},
-    lifecycle::TaskGroup,
-    services::{
-        ServiceMetrics,
-        nextcloud::{
-            event::ServiceEvent,
-            login::ticket::TicketStore,
-            message_handler::{MessageHandler, UndecodableMessage},
-        },
-    },
+    client::redis::RedisClient, lifecycle::TaskGroup, services::ServiceMetrics,
     telemetry::log::LogControl,
 };
 use std::sync::{
@@ -23,52 +14,44 @@ use tokio::time::Instant;
 /// The key that `occ notify_push:metrics` reads.
 const METRICS_KEY: &str = "notify_push_metrics";
 
-/// The last number heard on `notify_test_cookie`; `/test/cookie` answers it.
+/// The last number received on `notify_test_cookie`; `/test/cookie` answers it.
 #[derive(Debug, Clone, Default)]
 pub struct TestCookie(Arc<AtomicU64>);
 
 impl TestCookie {
-    /// The number; 0 before any was heard.
+    /// The number; 0 before the first one.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Remembers a number.
+    /// Stores a newly received number.
     pub fn set(&self, number: u64) {
         self.0.store(number, Ordering::Relaxed);
     }
 }
 
-/// What the host's orders work on.
+/// What the commands work on.
 pub struct NextcloudEventHandler {
-    /// Where tickets go.
+    /// Receives the tickets.
     pub tickets: TicketStore,
-    /// Where test cookies go.
+    /// Receives the test cookies.
     pub cookie: TestCookie,
-    /// The log filter.
+    /// Changes the log filter.
     pub log: LogControl,
-    /// Where the metrics go; without Redis nobody asks for them.
+    /// Receives the metrics; without Redis there is no query for them.
     pub keys: Option<Arc<RedisClient>>,
-    /// The metrics.
+    /// The metrics to publish.
     pub observers: ServiceMetrics,
-    /// Where reports are written.
+    /// Runs the task that writes the metrics.
     pub tasks: TaskGroup,
-    /// One report at a time: a second request meanwhile gets the same numbers.
+    /// Only one report at a time: a second query meanwhile gets the same numbers.
     pub reporting: Arc<AtomicBool>,
 }
 
-impl MessageHandler for NextcloudEventHandler {
-    type Order = NextcloudCommand;
-
-    fn decode(
-        &self,
-        message: &SourceMessage,
-    ) -> Result<ServiceEvent<NextcloudCommand>, UndecodableMessage> {
-        channels::decode(message)
-    }
-
-    fn execute(&self, order: NextcloudCommand) {
-        match order {
+impl NextcloudEventHandler {
+    /// Carries out a command without blocking.
+    pub fn execute(&self, command: NextcloudCommand) {
+        match command {
             NextcloudCommand::Ticket(user, token) => {
                 self.tickets.issue(user, &token, Instant::now())
             }
@@ -85,9 +68,7 @@ impl MessageHandler for NextcloudEventHandler {
             NextcloudCommand::ReportMetrics => self.report(),
         }
     }
-}
 
-impl NextcloudEventHandler {
     fn report(&self) {
         let Some(keys) = self.keys.clone() else { return };
         if self.reporting.swap(true, Ordering::AcqRel) {

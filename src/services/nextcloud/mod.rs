@@ -3,7 +3,6 @@
 pub mod audience;
 pub mod event;
 pub mod login;
-pub mod message_handler;
 pub mod original_metrics;
 pub mod pipeline;
 pub mod settings;
@@ -19,7 +18,6 @@ pub mod doctor;
 pub mod event_handler;
 pub mod http;
 pub mod mount_store;
-mod recipient_directory;
 pub mod self_test;
 mod service;
 pub mod session_recheck;

@@ -1,64 +1,49 @@
-//! receive → decode → resolve → notify: one task that keeps the order of what it receives.
+//! From the queue of Redis messages to the hub: one task that decodes and keeps the order.
 
+use super::{
+    audience::{AudienceResolver, StorageChange},
+    channels,
+    event::NextcloudEvent,
+    event_handler::NextcloudEventHandler,
+};
 use crate::{
-    client::SourceMetrics,
-    client::{SourceEvent, SourceMessage},
-    push::{
-        hub::{Hub, HubClosed},
-        notice::NoticeAudience,
-    },
-    services::nextcloud::{
-        audience::{AudienceResolver, ResolverRequest},
-        event::{AccessChange, NoticeTarget, ServiceEvent},
-        message_handler::MessageHandler,
-    },
+    client::{SourceEvent, SourceMessage, SourceMetrics},
+    push::hub::{Hub, HubClosed},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-/// Deliveries taken in one go.
+/// Messages taken from the queue at once.
 const BATCH: usize = 256;
-/// After a gap everyone is notified within this time, or as fast as the push rate allows.
+/// After a gap every client is notified within this time, or as fast as the push rate allows.
 const GAP_SPREAD: Duration = Duration::from_secs(3);
 
-/// What the pipeline reports to whoever counts.
-pub trait PipelineObserver: Send + Sync + 'static {
-    /// A message has come in on this channel.
-    fn received(&self, channel: &'static str);
-    /// It could not be understood.
-    fn malformed(&self, channel: &'static str);
-    /// It says that a place changed, and there is no database to look up whom that concerns.
-    fn unresolved(&self);
-    /// Messages may have been missed.
-    fn gap(&self);
-}
-
-/// From a source's queue to the hub, for one host.
-pub struct EventPipeline<H> {
-    /// Who understands the messages.
-    pub host: Arc<H>,
-    /// Who notifies the clients.
+/// Everything that one Nextcloud's messages pass through.
+pub struct EventPipeline {
+    /// Carries out what concerns the daemon itself.
+    pub handler: NextcloudEventHandler,
+    /// Notifies the clients.
     pub hub: Hub,
-    /// Who knows whom a place concerns; without a database nobody can.
+    /// Finds the audience of a storage change; without a database there is none.
     pub resolver: Option<AudienceResolver>,
-    /// Who counts.
-    pub observer: Arc<dyn PipelineObserver>,
+    /// Counts messages by channel.
+    pub metrics: Arc<SourceMetrics>,
 }
 
-impl<H: MessageHandler> EventPipeline<H> {
-    /// Runs until the process stops or nothing is left to read from or to notify.
+impl EventPipeline {
+    /// Runs until the process stops, the queue ends or the hub has ended.
     pub async fn run(self, mut queue: mpsc::Receiver<SourceEvent>, stopping: CancellationToken) {
-        stopping.run_until_cancelled(self.take_all(&mut queue)).await;
+        stopping.run_until_cancelled(self.handle_all(&mut queue)).await;
     }
 
-    async fn take_all(&self, queue: &mut mpsc::Receiver<SourceEvent>) {
+    async fn handle_all(&self, queue: &mut mpsc::Receiver<SourceEvent>) {
         let mut batch = Vec::with_capacity(BATCH);
         while queue.recv_many(&mut batch, BATCH).await > 0 {
             for delivery in batch.drain(..) {
-                let done = match delivery {
-                    SourceEvent::Message(message, at) => self.take(&message, at).await,
-                    SourceEvent::Gap => self.gap().await,
+                let handled = match delivery {
+                    SourceEvent::Message(message, at) => self.handle_message(&message, at).await,
+                    SourceEvent::Gap => self.handle_gap().await,
                     SourceEvent::Barrier(waiters) => {
                         for waiter in waiters {
                             // A caller may have stopped waiting.
@@ -67,83 +52,52 @@ impl<H: MessageHandler> EventPipeline<H> {
                         Ok(())
                     }
                 };
-                if done.is_err() {
+                if handled.is_err() {
                     return;
                 }
             }
         }
     }
 
-    async fn gap(&self) -> Result<(), HubClosed> {
-        self.observer.gap();
+    async fn handle_gap(&self) -> Result<(), HubClosed> {
+        self.metrics.gaps.inc();
         self.hub.gap(GAP_SPREAD).await
     }
 
-    async fn take(&self, message: &SourceMessage, at: Instant) -> Result<(), HubClosed> {
-        self.observer.received(message.channel);
-        match self.host.decode(message) {
+    async fn handle_message(&self, message: &SourceMessage, at: Instant) -> Result<(), HubClosed> {
+        self.metrics.received(message.channel);
+        match channels::decode(message) {
             Ok(event) => self.handle_event(event, at).await,
             Err(malformed) => {
-                self.observer.malformed(message.channel);
+                self.metrics.malformed(message.channel);
                 let (channel, bytes) = (message.channel, message.payload.len());
-                tracing::debug!(channel, bytes, "message passed over: {malformed}");
+                tracing::debug!(channel, bytes, "message ignored: {malformed}");
                 Ok(())
             }
         }
     }
 
-    async fn handle_event(
-        &self,
-        event: ServiceEvent<H::Order>,
-        at: Instant,
-    ) -> Result<(), HubClosed> {
+    async fn handle_event(&self, event: NextcloudEvent, at: Instant) -> Result<(), HubClosed> {
         match event {
-            ServiceEvent::Changed(place, ids) => match &self.resolver {
-                Some(resolver) => resolver.send(ResolverRequest::Changed(place, ids, at)).await,
+            NextcloudEvent::StorageChanged(place, ids) => match &self.resolver {
+                Some(resolver) => resolver.send(StorageChange { place, ids, at }).await,
                 None => {
-                    self.observer.unresolved();
+                    self.metrics.unresolved.inc();
                     Ok(())
                 }
             },
-            ServiceEvent::Notify { to: NoticeTarget::One(recipient), notice, access } => {
-                self.hub.notify(recipient.clone(), notice, at).await?;
-                match (&self.resolver, access) {
-                    (Some(resolver), AccessChange::Possible | AccessChange::Changed) => {
-                        resolver.send(ResolverRequest::Access(recipient, access)).await
-                    }
-                    _ => Ok(()),
-                }
+            NextcloudEvent::Notify(recipient, notice) => {
+                self.hub.notify(recipient, notice, at).await
             }
-            ServiceEvent::Notify { to: NoticeTarget::Everyone, notice, .. } => {
-                self.hub.broadcast(NoticeAudience::Everyone, notice, at).await
-            }
-            ServiceEvent::Disconnect(recipient, close) => {
+            NextcloudEvent::Disconnect(recipient, close) => {
                 let sessions = self.hub.disconnect(recipient, close).await?;
-                tracing::info!(sessions, reason = close.name(), "closed, as asked over Redis");
+                tracing::info!(sessions, reason = close.name(), "sessions closed over Redis");
                 Ok(())
             }
-            ServiceEvent::Order(order) => {
-                self.host.execute(order);
+            NextcloudEvent::Command(command) => {
+                self.handler.execute(command);
                 Ok(())
             }
         }
-    }
-}
-
-impl PipelineObserver for SourceMetrics {
-    fn received(&self, channel: &'static str) {
-        SourceMetrics::received(self, channel);
-    }
-
-    fn malformed(&self, channel: &'static str) {
-        SourceMetrics::malformed(self, channel);
-    }
-
-    fn unresolved(&self) {
-        self.unresolved.inc();
-    }
-
-    fn gap(&self) {
-        self.gaps.inc();
     }
 }

@@ -66,13 +66,13 @@ impl KeyStore for RedisClient {
 
 /// Counts the mounts of a storage.
 pub trait MountCounter: Send + Sync {
-    /// How many rows name this storage.
+    /// How many mounts show all of this storage.
     fn count(&self, storage: i64) -> BoxFuture<'_, Result<i64, SelfTestError>>;
 }
 
 impl MountCounter for MountStore {
     fn count(&self, storage: i64) -> BoxFuture<'_, Result<i64, SelfTestError>> {
-        async move { Ok(self.count_on(storage).await?) }.boxed()
+        async move { Ok(self.count_whole(storage).await?) }.boxed()
     }
 }
 

@@ -2,11 +2,11 @@
 
 use crate::client::database::{Database, DatabaseClientError};
 
-/// All tables that the daemon reads, without prefix, with their columns (`specs/nextcloud.md`
-/// section 7).
-pub const REQUIRED_TABLES: [(&str, &str); 6] = [
-    ("mounts", "storage_id, root_id, user_id"),
-    ("filecache", "fileid, path"),
+/// Everything that is ever read, tables without prefix and their columns: `specs/nextcloud.md`
+/// section 7.
+pub const REQUIRED_TABLES: [(&str, &str); 7] = [
+    ("mounts", "id, storage_id, root_id, user_id, mount_provider_class"),
+    ("filecache", "fileid, storage, path"),
     ("users", "uid, uid_lower, password"),
     (
         "authtoken",
@@ -14,6 +14,8 @@ pub const REQUIRED_TABLES: [(&str, &str); 6] = [
     ),
     ("preferences", "userid, appid, configkey, configvalue"),
     ("twofactor_providers", "provider_id, uid, enabled"),
+    // Without it everything works, but a user whose share has ended receives changes until their next visit.
+    ("share", "id, file_source, share_type, share_with"),
 ];
 
 /// The problems that prevent reading Nextcloud's tables, one with its remedy for each table; empty

@@ -104,10 +104,9 @@ impl ReplicaFeedConnection {
 }
 
 fn received(delivery: SourceEvent, metrics: &SourceMetrics) -> Option<ReplicaFeedItem> {
-    use crate::services::nextcloud::pipeline::PipelineObserver as _;
     match delivery {
         SourceEvent::Gap => {
-            metrics.gap();
+            metrics.gaps.inc();
             Some(ReplicaFeedItem::Gap)
         }
         // This feed asks for none.

@@ -134,6 +134,22 @@ impl Installation {
         self.database.execute(&sql).await;
     }
 
+    /// Shares a file or folder of a storage with a user, who has visited since.
+    pub(crate) async fn share_mount(&self, uid: &str, storage: i64, root: i64) {
+        let id = self.next();
+        let class = match &self.database {
+            // MariaDB takes a backslash in a text for an escape.
+            Database::MySql(_) => r"OCA\\Files_Sharing\\MountProvider",
+            _ => r"OCA\Files_Sharing\MountProvider",
+        };
+        let sql = format!(
+            "INSERT INTO oc_mounts (id, storage_id, root_id, user_id, mount_point, mount_provider_class) \
+             VALUES ({id}, {storage}, {root}, '{uid}', '/{uid}/{id}/', '{class}'); \
+             INSERT INTO oc_share (id, share_type, share_with, file_source) VALUES ({id}, 0, '{uid}', {root})"
+        );
+        self.database.execute(&sql).await;
+    }
+
     /// Adds a user whose home is this storage with this root, and who logs in as `<uid>-password`.
     pub(crate) async fn user_with_home(&self, uid: &str, storage: i64, root: i64) {
         self.user(uid, &format!("{uid}-password")).await;

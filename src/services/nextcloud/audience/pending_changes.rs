@@ -1,15 +1,15 @@
-//! What changed on a storage and has not been notified yet: merged, bounded.
+//! The changes of one storage that still wait to be sent: merged and bounded.
 
 use crate::push::notice::ChangedIds;
 use tokio::time::Instant;
 
-/// More paths than this at once are remembered as "the whole storage changed".
+/// More paths than this at once become "the whole storage changed".
 const MAX_PATHS: usize = 64;
 
 /// Changed paths with the ids that changed there; `None`: everything may have changed.
 pub(super) type ChangedPaths = Option<Vec<(Box<str>, ChangedIds)>>;
 
-/// The changes of one storage that still wait to be notified.
+/// The changes of one storage that still wait to be sent.
 #[derive(Debug, Default)]
 pub(super) struct PendingChanges {
     paths: Vec<(Box<str>, ChangedIds)>,
@@ -18,7 +18,7 @@ pub(super) struct PendingChanges {
 }
 
 impl PendingChanges {
-    /// Takes in a change.
+    /// Merges a change.
     pub(super) fn add(&mut self, path: &str, ids: &ChangedIds, at: Instant) {
         self.since.get_or_insert(at);
         if self.everything {
@@ -39,7 +39,7 @@ impl PendingChanges {
         self.since.is_none()
     }
 
-    /// Takes what waits, and since when: what changed.
+    /// Takes the waiting changes and the time of the first one.
     pub(super) fn take(&mut self) -> Option<(Instant, ChangedPaths)> {
         let since = self.since.take()?;
         let paths = std::mem::take(&mut self.paths);
@@ -55,7 +55,7 @@ mod tests {
     use tokio::time::Instant;
 
     #[test]
-    fn the_same_path_is_kept_once_and_the_first_time_counts() {
+    fn the_same_path_is_kept_once_with_the_time_of_the_first_change() {
         let (mut pending_changes, start) = (PendingChanges::default(), Instant::now());
         pending_changes.add("files", &ChangedIds::one(1), start);
         pending_changes.add(

@@ -1,36 +1,25 @@
-//! Recipients under small numbers: who is here, and where each is listed.
+//! Recipients under small numbers, with their presence and their mounts.
 
-use super::refreshes::RefreshSchedule;
+use super::root_table::RootSlot;
 use crate::push::recipient::Recipient;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use slab::Slab;
 use std::hash::BuildHasher;
-use tokio::time::Instant;
 
-/// A recipient's number, valid while the recipient is here or listed somewhere.
+/// A recipient's number, valid while the recipient is connected or has a listed mount.
 pub(super) type RecipientId = u32;
 
-/// What is known of a recipient.
+/// A recipient that is connected or has a listed mount.
 #[derive(Debug)]
 pub(super) struct KnownRecipient {
     pub(super) recipient: Recipient,
-    /// Whether a client listens as it.
+    /// Whether a client is connected.
     pub(super) here: bool,
-    /// Where it is listed: storage and index of the root in that storage's index.
-    pub(super) places: Vec<(i64, u32)>,
-    /// When its places are looked at again; boxed, because hardly anybody is watched for long.
-    pub(super) watch: Option<Box<ScheduledRefresh>>,
+    /// The roots of its listed mounts, in any order.
+    pub(super) places: Vec<RootSlot>,
 }
 
-/// A recipient's coming look.
-#[derive(Debug)]
-pub(super) struct ScheduledRefresh {
-    pub(super) look: RefreshSchedule,
-    /// The alarm that counts among those set for it.
-    pub(super) alarm: Instant,
-}
-
-/// All recipients that are here or listed.
+/// All recipients that are connected or have a listed mount.
 #[derive(Default)]
 pub(super) struct RecipientRegistry {
     names: Slab<KnownRecipient>,
@@ -40,7 +29,7 @@ pub(super) struct RecipientRegistry {
 }
 
 impl RecipientRegistry {
-    /// How many are here.
+    /// How many are connected.
     pub(super) fn here(&self) -> usize {
         self.here
     }
@@ -58,7 +47,7 @@ impl RecipientRegistry {
         }
         let recipient = Recipient::from(recipient);
         let hash = self.hasher.hash_one(recipient.as_str());
-        let name = KnownRecipient { recipient, here: false, places: Vec::new(), watch: None };
+        let name = KnownRecipient { recipient, here: false, places: Vec::new() };
         #[expect(clippy::cast_possible_truncation, reason = "rows are bounded far below 2^32")]
         let id = self.names.insert(name) as RecipientId;
         let (names, hasher) = (&self.names, &self.hasher);
@@ -67,17 +56,17 @@ impl RecipientRegistry {
         id
     }
 
-    /// What is known of a number that is in use.
+    /// The recipient of a number in use.
     pub(super) fn get(&self, id: RecipientId) -> Option<&KnownRecipient> {
         self.names.get(id as usize)
     }
 
-    /// The same, to change it.
+    /// The recipient of a number in use, to change it.
     pub(super) fn get_mut(&mut self, id: RecipientId) -> Option<&mut KnownRecipient> {
         self.names.get_mut(id as usize)
     }
 
-    /// The recipient has come or gone. Returns its number if that is news.
+    /// The recipient has connected or left. Returns its number if its presence has changed.
     pub(super) fn set_here(&mut self, recipient: &Recipient, here: bool) -> Option<RecipientId> {
         let id = if here { self.intern(recipient) } else { self.find(recipient)? };
         let name = self.get_mut(id)?;
@@ -86,7 +75,7 @@ impl RecipientRegistry {
         }
         name.here = here;
         if here {
-            // One text for the hub and for us.
+            // The hub and this table share one copy of the text.
             name.recipient = recipient.clone();
         }
         self.here = if here { self.here + 1 } else { self.here - 1 };
@@ -116,8 +105,8 @@ mod tests {
     use super::{KnownRecipient, Recipient, RecipientRegistry};
 
     #[test]
-    fn a_recipient_that_is_here_is_small_and_its_text_is_the_hubs() {
-        assert!(size_of::<KnownRecipient>() <= 56);
+    fn a_connected_recipient_is_small_and_shares_its_text_with_the_hub() {
+        assert!(size_of::<KnownRecipient>() <= 48);
         let (mut names, alice) = (RecipientRegistry::default(), Recipient::from("alice"));
         let id = names.intern("alice");
         assert_eq!(names.set_here(&alice, true), Some(id));

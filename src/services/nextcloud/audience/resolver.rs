@@ -1,11 +1,12 @@
-//! Feeds [`AudienceCache`] with events, presence and answers, and does what it asks.
+//! Runs the [`AudienceCache`]: passes events, presence and answers in, and does what it asks.
 //!
-//! One slow look-up delays only its own storage: events go on being taken meanwhile.
+//! Events are taken while lookups are under way: a slow one delays only the storages in it.
 
 use super::{
-    audiences::{AudienceCache, ResolvedNotice},
-    directory::{DirectoryUnavailable, MountDirectory, StorageListing, VisibleMount},
-    refreshes::RefreshReason,
+    cache::{AudienceCache, ResolvedNotice},
+    directory::MountDirectory,
+    lookups::{LookupAnswer, MountLookup, StorageMounts, StorageVerification},
+    mount_poll::PAGE,
 };
 use crate::{
     lifecycle::TaskGroup,
@@ -14,201 +15,165 @@ use crate::{
         notice::{ChangedIds, Notice, NoticeAudience, TopicId},
         recipient::Recipient,
     },
-    services::nextcloud::event::{AccessChange, StoragePath},
+    services::nextcloud::event::StoragePath,
 };
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
-/// Events that may wait; the source waits when it is full.
+/// Changes that may wait; the pipeline waits when the queue is full.
 pub const INBOX: usize = 4096;
-/// Events taken in one go.
+/// Changes taken from the queue at once.
 const BATCH: usize = 1024;
-/// Look-ups under way at once; the rest wait their turn.
-const AT_ONCE: usize = 4;
+/// Without a deadline the task wakes up after this.
+const IDLE: Duration = Duration::from_secs(3600);
 
-/// What the resolver is notified.
+/// Files below a path of a storage have changed.
 #[derive(Debug)]
-pub enum ResolverRequest {
-    /// Something changed in a place.
-    Changed(StoragePath, ChangedIds, Instant),
-    /// What this recipient sees may have changed.
-    Access(Recipient, AccessChange),
+pub struct StorageChange {
+    /// The path that covers them.
+    pub place: StoragePath,
+    /// Their ids.
+    pub ids: ChangedIds,
+    /// When the message was received.
+    pub at: Instant,
 }
 
 /// Handle to the resolver. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct AudienceResolver(mpsc::Sender<ResolverRequest>);
+pub struct AudienceResolver(mpsc::Sender<StorageChange>);
 
 impl AudienceResolver {
-    /// How many inquiries wait.
+    /// How many changes wait.
     pub fn waiting(&self) -> usize {
         self.0.max_capacity() - self.0.capacity()
     }
 
-    /// Hands over an inquiry, waiting if too many wait already.
+    /// Hands over a change, waiting while the queue is full.
     ///
     /// # Errors
     /// When the resolver has ended.
-    pub async fn send(&self, inquiry: ResolverRequest) -> Result<(), HubClosed> {
-        self.0.send(inquiry).await.map_err(|_| HubClosed)
+    pub async fn send(&self, change: StorageChange) -> Result<(), HubClosed> {
+        self.0.send(change).await.map_err(|_| HubClosed)
     }
 }
 
-/// Starts the resolver: changes in places are notified to the hub as changes of `topic`.
-pub fn start(
-    hub: Hub,
-    directory: Arc<dyn MountDirectory>,
-    topic: TopicId,
-    tasks: &TaskGroup,
-    rng: fastrand::Rng,
-) -> AudienceResolver {
-    let (sender, inbox) = mpsc::channel(INBOX);
-    // Before the first client comes.
-    let presence = hub.watch_presence();
-    let audiences = AudienceCache::new(Instant::now(), rng);
-    let run = ResolverTask {
-        audiences,
-        hub,
-        presence,
-        directory,
-        topic,
-        queued: VecDeque::new(),
-        answers: FuturesUnordered::new(),
-        listing: 0,
-        refreshing: false,
-    };
-    tasks.core("recipients", run.run(inbox, tasks.stopping().clone()));
-    AudienceResolver(sender)
+/// What the resolver is made from.
+pub struct ResolverParts {
+    /// Notifies the clients and knows who is connected.
+    pub hub: Hub,
+    /// Reads the database.
+    pub directory: Arc<dyn MountDirectory>,
+    /// The topic of file changes.
+    pub topic: TopicId,
+    /// Whether a recipient may have mounts.
+    pub is_user: fn(&Recipient) -> bool,
 }
 
-enum LookupResult {
-    Listing(i64, Result<StorageListing, DirectoryUnavailable>),
-    Seen(Vec<Recipient>, Result<Vec<VisibleMount>, DirectoryUnavailable>),
+/// Starts the resolver.
+pub fn start(parts: ResolverParts, tasks: &TaskGroup, rng: fastrand::Rng) -> AudienceResolver {
+    let (sender, inbox) = mpsc::channel(INBOX);
+    // Before the first client connects.
+    let presence = parts.hub.watch_presence();
+    let audiences = AudienceCache::new(Instant::now(), rng);
+    let task = ResolverTask { audiences, parts, presence, answers: FuturesUnordered::new() };
+    tasks.core("recipients", task.run(inbox, tasks.stopping().clone()));
+    AudienceResolver(sender)
 }
 
 struct ResolverTask {
     audiences: AudienceCache,
-    hub: Hub,
+    parts: ResolverParts,
     presence: Arc<PresenceTracker>,
-    directory: Arc<dyn MountDirectory>,
-    topic: TopicId,
-    queued: VecDeque<i64>,
-    answers: FuturesUnordered<BoxFuture<'static, LookupResult>>,
-    listing: usize,
-    refreshing: bool,
+    /// Lookups under way; the cache bounds them.
+    answers: FuturesUnordered<BoxFuture<'static, LookupAnswer>>,
 }
 
 impl ResolverTask {
-    async fn run(
-        mut self,
-        mut inbox: mpsc::Receiver<ResolverRequest>,
-        stopping: CancellationToken,
-    ) {
+    async fn run(mut self, mut inbox: mpsc::Receiver<StorageChange>, stopping: CancellationToken) {
         let mut batch = Vec::new();
         let presence = Arc::clone(&self.presence);
         let timer = sleep_until(Instant::now());
         tokio::pin!(timer);
         loop {
-            timer.as_mut().reset(self.deadline());
+            let deadline = self.audiences.next_deadline();
+            timer.as_mut().reset(deadline.unwrap_or_else(|| Instant::now() + IDLE));
+            let mut answer = None;
             tokio::select! {
                 () = stopping.cancelled() => return,
                 count = inbox.recv_many(&mut batch, BATCH) => if count == 0 { return },
                 () = presence.changed() => {}
-                Some(answer) = self.answers.next() => self.answered(answer),
+                Some(ended) = self.answers.next() => answer = Some(ended),
                 () = &mut timer => {}
             }
             let now = Instant::now();
-            // Before the events: whoever received "authenticated" before an event must receive the event.
+            // Before the changes: a client that was answered "authenticated" before a change gets it.
             for (recipient, here) in presence.take() {
-                self.audiences.presence(&recipient, here, now);
+                if (self.parts.is_user)(&recipient) {
+                    self.audiences.presence(&recipient, here, now);
+                }
             }
-            batch.drain(..).for_each(|inquiry| self.handle_request(inquiry, now));
+            for StorageChange { place, ids, at } in batch.drain(..) {
+                self.audiences.changed(&place, &ids, at, now);
+            }
+            if let Some(answer) = answer {
+                self.audiences.answered(answer, now);
+            }
             self.audiences.pass_time(now);
-            self.ask(now);
+            while let Some(lookup) = self.audiences.next_lookup(now) {
+                self.answers.push(look_up(Arc::clone(&self.parts.directory), lookup, now).boxed());
+            }
             if self.notify().await.is_err() {
                 return;
             }
         }
     }
 
-    fn deadline(&self) -> Instant {
-        let look = self.audiences.next_refresh().filter(|_| !self.refreshing);
-        let next = self.audiences.next_deadline().into_iter().chain(look).min();
-        next.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600))
-    }
-
-    fn handle_request(&mut self, inquiry: ResolverRequest, now: Instant) {
-        match inquiry {
-            ResolverRequest::Changed(place, ids, at) => {
-                self.audiences.changed(&place, &ids, at, now)
-            }
-            ResolverRequest::Access(_, AccessChange::Same) => {}
-            ResolverRequest::Access(recipient, AccessChange::Possible) => {
-                self.audiences.request_refresh(&recipient, RefreshReason::Hint, now);
-            }
-            ResolverRequest::Access(recipient, AccessChange::Changed) => {
-                self.audiences.request_refresh(&recipient, RefreshReason::Access, now);
-            }
-        }
-    }
-
-    fn answered(&mut self, answer: LookupResult) {
-        let now = Instant::now();
-        match answer {
-            LookupResult::Listing(storage, listing) => {
-                self.listing -= 1;
-                self.audiences.listed(storage, listing, now);
-            }
-            LookupResult::Seen(asked, seen) => {
-                self.refreshing = false;
-                // Unavailable: the plan has further refreshes, and the listing ages.
-                if let Ok(seen) = seen {
-                    self.audiences.seen(&asked, &seen, now);
-                }
-            }
-        }
-    }
-
-    /// Starts the look-ups that are wanted, as far as there are places for them.
-    fn ask(&mut self, now: Instant) {
-        self.queued.extend(self.audiences.take_wanted());
-        while self.listing < AT_ONCE
-            && let Some(storage) = self.queued.pop_front()
-        {
-            self.listing += 1;
-            let directory = Arc::clone(&self.directory);
-            let answer = async move {
-                LookupResult::Listing(storage, directory.list_storage(storage).await)
-            };
-            self.answers.push(answer.boxed());
-        }
-        if self.refreshing {
-            return;
-        }
-        let asked = self.audiences.due_refreshes(now);
-        if asked.is_empty() {
-            return;
-        }
-        self.refreshing = true;
-        let directory = Arc::clone(&self.directory);
-        let answer = async move {
-            let seen = directory.visible_mounts(asked.clone()).await;
-            LookupResult::Seen(asked, seen)
-        };
-        self.answers.push(answer.boxed());
-    }
-
     async fn notify(&mut self) -> Result<(), HubClosed> {
         for ResolvedNotice { to, ids, at } in self.audiences.take_notices() {
-            let notice = Notice::Change { topic: self.topic, ids };
+            let notice = Notice::Change { topic: self.parts.topic, ids };
             let audience = to.map_or(NoticeAudience::Everyone, NoticeAudience::Many);
-            self.hub.broadcast(audience, notice, at).await?;
+            self.parts.hub.broadcast(audience, notice, at).await?;
         }
         Ok(())
+    }
+}
+
+async fn look_up(
+    directory: Arc<dyn MountDirectory>,
+    lookup: MountLookup,
+    now: Instant,
+) -> LookupAnswer {
+    match lookup {
+        MountLookup::Newest => LookupAnswer::Newest(directory.newest_mount().await),
+        MountLookup::NewMounts(id) => {
+            let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
+            LookupAnswer::NewMounts(directory.mounts_after(id, limit).await)
+        }
+        MountLookup::List(storages) => {
+            let answer = async {
+                let mounts = directory.mounts_of(&storages).await?;
+                let shares = match mounts.iter().any(|mount| mount.by_share) {
+                    true => directory.shares_of(&storages).await?,
+                    false => None,
+                };
+                Ok(StorageMounts { mounts, shares })
+            };
+            let answer = answer.await;
+            LookupAnswer::Listed(storages, now, answer)
+        }
+        MountLookup::Verify { storages, shares } => {
+            let answer = async {
+                let digests = directory.digests_of(&storages).await?;
+                let shares = if shares { directory.shares_of(&storages).await? } else { None };
+                Ok(StorageVerification { digests, shares })
+            };
+            let answer = answer.await;
+            LookupAnswer::Verified(storages, now, answer)
+        }
     }
 }

@@ -14,6 +14,7 @@ pub use event_source::NextcloudEventSource;
 
 use super::{
     CompatSnapshot,
+    channels,
     channels::{CHANNELS, FILE},
     config,
     dialect::{NextcloudDialect, TOPIC_SPECS},
@@ -39,7 +40,7 @@ use crate::{
         ServiceInput, ServiceMetrics, ServiceStartError, gauges,
         nextcloud::{
             audience,
-            audience::AudienceResolver,
+            audience::{AudienceResolver, ResolverParts},
             login::{LoginHandler, RefusalLog, ticket::TicketStore},
             pipeline::EventPipeline,
             settings::{ConfigFileRequest, NEXTCLOUD_SETTINGS, NextcloudServiceSettings},
@@ -296,7 +297,13 @@ impl NextcloudBuilder {
     ) -> Option<AudienceResolver> {
         let directory = Arc::clone(&stored?.directory);
         let sources = &self.ground.phases.consume;
-        Some(audience::start(hub.clone(), directory, FILE, sources, self.ground.rng.fork()))
+        let parts = ResolverParts {
+            hub: hub.clone(),
+            directory,
+            topic: FILE,
+            is_user: |recipient| !channels::is_anonymous(recipient),
+        };
+        Some(audience::start(parts, sources, self.ground.rng.fork()))
     }
 
     fn gauges(
@@ -315,11 +322,11 @@ impl NextcloudBuilder {
         queue: mpsc::Receiver<SourceEvent>,
         hub: Hub,
         resolver: Option<AudienceResolver>,
-        host: NextcloudEventHandler,
+        handler: NextcloudEventHandler,
     ) {
         let sources = &self.ground.phases.consume;
-        let observer = Arc::clone(&self.observers.source) as _;
-        let pipeline = EventPipeline { host: Arc::new(host), hub, resolver, observer };
+        let metrics = Arc::clone(&self.observers.source);
+        let pipeline = EventPipeline { handler, hub, resolver, metrics };
         let stopping = sources.stopping().clone();
         sources.core("pipeline", pipeline.run(queue, stopping));
     }
