@@ -23,6 +23,10 @@ impl ClientDialect for PlainDialect {
         TOPICS
     }
 
+    fn receives_changes(&self, primary: &Recipient) -> bool {
+        !primary.starts_with("without changes")
+    }
+
     fn change(&self, topic: TopicId, ids: &ChangedIds) -> Frame {
         match ids {
             ChangedIds::Unknown => Frame::text(&format!("t{}", topic.0)),

@@ -3,6 +3,7 @@
 
 mod activation;
 mod admin;
+mod anonymous_sessions;
 mod architecture;
 mod ban_filters;
 mod captured_events;
@@ -31,8 +32,8 @@ mod login;
 mod manual;
 mod many_clients;
 mod metrics_format;
-mod mount_freshness;
 mod monitoring;
+mod mount_freshness;
 mod nextcloud_http;
 mod operator;
 mod panics;

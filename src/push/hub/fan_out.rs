@@ -185,9 +185,17 @@ impl<T: ClientTransport, W: TransportWatcher<T>> Shard<T, W> {
         }
     }
 
+    fn receives_changes(&self, id: u32) -> bool {
+        let primary = self.members.primary(id);
+        primary.is_some_and(|primary| self.context.dialect.receives_changes(primary))
+    }
+
     fn queue_gap(&mut self, id: u32, spread: Millis, fan_out: &FanOut, now: Millis) {
         let topics = self.context.dialect.topics().len().min(TOPICS);
         let due = now + self.rng.u64(0..=spread);
+        if !self.receives_changes(id) {
+            return;
+        }
         let Some(client) = self.clients.get_mut(id) else { return };
         let topics = (0..topics).filter_map(|index| u8::try_from(index).ok().map(TopicId));
         let began: SmallVec<[TopicId; TOPICS]> = topics

@@ -192,6 +192,12 @@ pub trait ClientDialect: Send + Sync + 'static {
     /// The last text to a client whose login is rejected or revoked, where the service has one.
     fn refusal(&self, refusal: RejectReason) -> Option<Frame>;
 
+    /// Whether clients of this recipient are notified of changes at all: where not, they aren't asked to
+    /// resync after a gap either.
+    fn receives_changes(&self, _primary: &Recipient) -> bool {
+        true
+    }
+
     /// The longest message that a client may send, in bytes over all fragments.
     fn max_message(&self) -> usize {
         websocket::DecoderRules::FROM_CLIENT.max_message

@@ -69,7 +69,7 @@ pub fn is_anonymous(recipient: &Recipient) -> bool {
 /// What the daemon itself has to do about a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NextcloudCommand {
-    /// A one-time ticket for this user.
+    /// A one-time ticket for this user, or for a session without a user.
     Ticket(Recipient, Secret),
     /// Remember this number for `/test/cookie`.
     Cookie(u64),
@@ -91,9 +91,7 @@ pub struct UndecodableMessage(pub &'static str);
 /// # Errors
 /// [`UndecodableMessage`] for an unknown channel or a payload that the channel doesn't carry; it names
 /// the problem, but nothing of the message itself.
-pub fn decode(
-    message: &SourceMessage,
-) -> Result<NextcloudEvent, UndecodableMessage> {
+pub fn decode(message: &SourceMessage) -> Result<NextcloudEvent, UndecodableMessage> {
     let payload = &message.payload[..];
     if payload.len() > MAX_PAYLOAD {
         return Err(UndecodableMessage("more than a megabyte"));
@@ -133,34 +131,56 @@ struct UserPayload<'a> {
     user: Cow<'a, str>,
 }
 
-fn notify_user(
-    payload: &[u8],
-    topic: TopicId,
-) -> Result<NextcloudEvent, UndecodableMessage> {
+fn notify_user(payload: &[u8], topic: TopicId) -> Result<NextcloudEvent, UndecodableMessage> {
     let UserPayload { user } = parse(payload)?;
     let notice = Notice::Change { topic, ids: ChangedIds::Unknown };
-    Ok(NextcloudEvent::Notify(Recipient::new(user), notice))
+    Ok(NextcloudEvent::Notify(user_recipient(user)?, notice))
+}
+
+/// The one of two fields that names the recipient of a ticket or a custom message.
+fn user_or_session(
+    user: Option<Cow<'_, str>>,
+    session: Option<Cow<'_, str>>,
+) -> Result<Recipient, UndecodableMessage> {
+    match (user, session) {
+        (Some(user), None) => user_recipient(user),
+        (None, Some(session)) if !session.is_empty() => Ok(anonymous(&session)),
+        _ => Err(UndecodableMessage("not exactly one of user and session")),
+    }
+}
+
+fn user_recipient(user: Cow<'_, str>) -> Result<Recipient, UndecodableMessage> {
+    let recipient = Recipient::new(user);
+    if is_anonymous(&recipient) {
+        return Err(UndecodableMessage("a user id that Nextcloud doesn't have"));
+    }
+    Ok(recipient)
 }
 
 #[derive(Deserialize)]
 struct TicketPayload<'a> {
     #[serde(borrow)]
-    user: Cow<'a, str>,
+    user: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    session: Option<Cow<'a, str>>,
     token: String,
 }
 
 fn ticket(payload: &[u8]) -> Result<NextcloudEvent, UndecodableMessage> {
-    let TicketPayload { user, token } = parse(payload)?;
-    if user.is_empty() || token.is_empty() {
+    let TicketPayload { user, session, token } = parse(payload)?;
+    let recipient = user_or_session(user, session)?;
+    if recipient.is_empty() || token.is_empty() {
         return Err(UndecodableMessage("a ticket without a user or a token"));
     }
-    Ok(NextcloudEvent::Command(NextcloudCommand::Ticket(Recipient::new(user), Secret::new(token))))
+    Ok(NextcloudEvent::Command(NextcloudCommand::Ticket(recipient, Secret::new(token))))
 }
 
 #[derive(Deserialize)]
 struct CustomPayload<'a> {
     #[serde(borrow)]
-    user: Cow<'a, str>,
+    user: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    session: Option<Cow<'a, str>>,
     #[serde(borrow)]
     message: Cow<'a, str>,
     body: Option<serde_json::Value>,
@@ -168,12 +188,13 @@ struct CustomPayload<'a> {
 
 /// Makes `name` or `name <compact json>`; clients parse what follows the first blank as JSON.
 fn custom(payload: &[u8]) -> Result<NextcloudEvent, UndecodableMessage> {
-    let CustomPayload { user, message, body } = parse(payload)?;
+    let CustomPayload { user, session, message, body } = parse(payload)?;
+    let recipient = user_or_session(user, session)?;
     let frame = match body {
         None => Frame::text(&message),
         Some(body) => Frame::text(&format!("{message} {body}")),
     };
-    Ok(NextcloudEvent::Notify(Recipient::new(user), Notice::Opaque(frame)))
+    Ok(NextcloudEvent::Notify(recipient, Notice::Opaque(frame)))
 }
 
 #[derive(Deserialize)]
@@ -224,7 +245,7 @@ fn parse<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, UndecodableMess
 
 #[cfg(test)]
 mod tests {
-    use super::{ACTIVITY, CHANNELS, FILE, NOTIFICATION, NextcloudCommand, decode};
+    use super::{ACTIVITY, CHANNELS, FILE, NOTIFICATION, NextcloudCommand, decode, is_anonymous};
     use crate::{
         client::SourceMessage,
         push::{
@@ -251,7 +272,8 @@ mod tests {
     fn a_storage_update_with_escaped_slashes_and_64_bit_ids() {
         let payload = r#"{"storage":9007199254740993,"path":"files\/a\/b.txt","file_id":4611686018427387905}"#;
         let place = StoragePath { storage: 9_007_199_254_740_993, path: "files/a/b.txt".into() };
-        let event = NextcloudEvent::StorageChanged(place, ChangedIds::one(4_611_686_018_427_387_905));
+        let event =
+            NextcloudEvent::StorageChanged(place, ChangedIds::one(4_611_686_018_427_387_905));
         assert_eq!(read("notify_storage_update", payload), Some(event));
     }
 
@@ -259,19 +281,10 @@ mod tests {
     fn events_of_one_user_notify_that_user() {
         let user = r#"{"user":"bob"}"#;
         let group = r#"{"user":"bob","group":"staff"}"#;
-        assert_eq!(
-            read("notify_user_share_created", user),
-            user_event("bob", FILE)
-        );
-        assert_eq!(
-            read("notify_group_membership_update", group),
-            user_event("bob", FILE)
-        );
+        assert_eq!(read("notify_user_share_created", user), user_event("bob", FILE));
+        assert_eq!(read("notify_group_membership_update", group), user_event("bob", FILE));
         assert_eq!(read("notify_activity", user), user_event("bob", ACTIVITY));
-        assert_eq!(
-            read("notify_notification", user),
-            user_event("bob", NOTIFICATION)
-        );
+        assert_eq!(read("notify_notification", user), user_event("bob", NOTIFICATION));
     }
 
     #[test]
@@ -284,6 +297,43 @@ mod tests {
         let body = r#"{"user":"bob","message":"text_steps","body":{"z": 1, "a":["x\/y", null]}}"#;
         assert_eq!(text(body), Frame::text(r#"text_steps {"z":1,"a":["x/y",null]}"#));
         assert_eq!(text(r#"{"user":"b","message":"n","body":0}"#), Frame::text("n 0"));
+    }
+
+    #[test]
+    fn sessions_without_a_user_have_a_namespace_of_their_own() {
+        let recipient = |payload| match read("notify_custom", payload) {
+            Some(NextcloudEvent::Notify(recipient, Notice::Opaque(_))) => Some(recipient),
+            _ => None,
+        };
+        let user = recipient(r#"{"user":"myapp:x1","message":"m"}"#).unwrap();
+        let session = recipient(r#"{"session":"myapp:x1","message":"m"}"#).unwrap();
+        assert_ne!(user, session);
+        assert!(is_anonymous(&session) && !is_anonymous(&user));
+        let ticket = read("notify_pre_auth", r#"{"session":"myapp:x1","token":"t"}"#);
+        let command = NextcloudCommand::Ticket(session, "t".into());
+        assert_eq!(ticket, Some(NextcloudEvent::Command(command)));
+    }
+
+    #[test]
+    fn a_payload_names_a_user_or_a_session_but_not_both() {
+        let more = r#""message":"m","token":"t""#;
+        for who in [
+            r#""user":"a","session":"b","#,
+            "",
+            r#""session":"","#,
+            r#""user":"\u0002myapp:x1","#,
+            r#""user":null,"session":null,"#,
+            r#""session":7,"#,
+        ] {
+            let payload = format!("{{{who}{more}}}");
+            for channel in ["notify_custom", "notify_pre_auth"] {
+                assert_eq!(read(channel, &payload), None, "{channel} {payload}");
+            }
+        }
+        for channel in ["notify_activity", "notify_notification", "notify_user_share_created"] {
+            assert_eq!(read(channel, r#"{"session":"myapp:x1"}"#), None);
+            assert_eq!(read(channel, r#"{"user":"\u0002myapp:x1"}"#), None);
+        }
     }
 
     #[test]
@@ -302,7 +352,10 @@ mod tests {
             Some(NextcloudEvent::Command(command)) => command,
             other => panic!("{other:?}"),
         };
-        assert_eq!(command("notify_test_cookie", "119367958"), NextcloudCommand::Cookie(119_367_958));
+        assert_eq!(
+            command("notify_test_cookie", "119367958"),
+            NextcloudCommand::Cookie(119_367_958)
+        );
         let spec = r#"{"log_spec":"notify_push=debug"}"#;
         assert_eq!(
             command("notify_config", spec),

@@ -1,6 +1,6 @@
 //! The messages to and from Nextcloud's clients (`specs/nextcloud.md` section 3).
 
-use super::channels::FILE;
+use super::channels::{FILE, is_anonymous};
 use crate::{
     push::{
         notice::{ChangedIds, TOPICS, TopicId},
@@ -34,6 +34,10 @@ impl Default for NextcloudDialect {
 impl ClientDialect for NextcloudDialect {
     fn topics(&self) -> &[TopicSpec] {
         &TOPIC_SPECS
+    }
+
+    fn receives_changes(&self, primary: &Recipient) -> bool {
+        !is_anonymous(primary)
     }
 
     fn change(&self, topic: TopicId, ids: &ChangedIds) -> Frame {

@@ -4,7 +4,9 @@ use super::audience::{
     DirectoryUnavailable, MountDirectory, MountRow, RootDigest, RootPlace, ShareRow,
 };
 use crate::{
-    client::database::{Database, DatabaseClientError, RowCallback, SqlRow, SqlStatement, SqlValue},
+    client::database::{
+        Database, DatabaseClientError, RowCallback, SqlRow, SqlStatement, SqlValue,
+    },
     push::recipient::Recipient,
 };
 use futures_util::{FutureExt, future::BoxFuture};
@@ -236,15 +238,10 @@ fn digest_row(row: &SqlRow<'_>) -> Result<Option<RootDigest>, sqlx::Error> {
 }
 
 /// Storage and path of a root, in two columns from `first` on.
-fn root_place(
-    row: &SqlRow<'_>,
-    root: i64,
-    first: usize,
-) -> Result<Option<RootPlace>, sqlx::Error> {
+fn root_place(row: &SqlRow<'_>, root: i64, first: usize) -> Result<Option<RootPlace>, sqlx::Error> {
     let Some(storage) = row.int(first)? else { return Ok(None) };
     match row.text(first + 1) {
-        Ok(path) => Ok(path
-            .map(|path| RootPlace { storage, path: path.trim_matches('/').into() })),
+        Ok(path) => Ok(path.map(|path| RootPlace { storage, path: path.trim_matches('/').into() })),
         Err(error) => {
             tracing::warn!(root, "ignored a mount whose path can't be read: {error}");
             Ok(None)

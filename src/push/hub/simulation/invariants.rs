@@ -205,6 +205,16 @@ fn a_fan_out_notifies_a_hundred_at_once_and_then_at_the_rate() {
 }
 
 #[test]
+fn after_a_gap_clients_without_changes_receive_nothing() {
+    let mut harness = SimulationHarness::new(0);
+    let (without, other) = (harness.join("without changes"), harness.join("other"));
+    [&without, &other].into_iter().for_each(|socket| drop(received(socket)));
+    harness.gap(3000);
+    harness.until(3000);
+    assert_eq!((received(&without).len(), received(&other).len()), (0, 3));
+}
+
+#[test]
 fn after_a_gap_every_client_is_notified_of_every_topic_within_the_spread() {
     let mut harness = SimulationHarness::new(0);
     let sockets: Vec<_> = (0..50).map(|n| harness.join(&format!("u{n}"))).collect();

@@ -136,9 +136,8 @@ impl AudienceCache {
     pub fn next_lookup(&mut self, now: Instant) -> Option<MountLookup> {
         let (storages, roots) = (&self.storages, &self.roots);
         let shared = |slot: &RootSlot| roots.get(*slot).is_some_and(|root| root.is_shared());
-        let is_shared = |storage| {
-            storages.get(&storage).is_some_and(|entry| entry.listed.iter().any(shared))
-        };
+        let is_shared =
+            |storage| storages.get(&storage).is_some_and(|entry| entry.listed.iter().any(shared));
         self.lookups.next(self.names.here() > 0, now, is_shared)
     }
 
@@ -270,9 +269,7 @@ impl AudienceCache {
     pub(super) fn notify_root(&mut self, slot: RootSlot, ids: ChangedIds, at: Instant) {
         let Some(root) = self.roots.get_mut(slot) else { return };
         let audience = root.audience(&self.names);
-        for (to, ids) in
-            [(audience.with_ids, ids), (audience.without_ids, ChangedIds::Unknown)]
-        {
+        for (to, ids) in [(audience.with_ids, ids), (audience.without_ids, ChangedIds::Unknown)] {
             if !to.is_empty() {
                 self.notices.push(ResolvedNotice { to: Some(to), ids, at });
             }

@@ -30,7 +30,13 @@ pub(super) struct MountPoll {
 impl MountPoll {
     /// Starts at the newest mount, which is read first.
     pub(super) fn new(now: Instant) -> Self {
-        Self { low: None, seen: BTreeSet::new(), marks: VecDeque::new(), due: now, under_way: false }
+        Self {
+            low: None,
+            seen: BTreeSet::new(),
+            marks: VecDeque::new(),
+            due: now,
+            under_way: false,
+        }
     }
 
     /// When the next poll starts; `None` while one is under way.

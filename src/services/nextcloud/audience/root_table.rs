@@ -179,8 +179,7 @@ impl MountRoot {
                 ShareAccess::Ended => {}
             }
         }
-        let audience =
-            RootAudience { with_ids: with_ids.into(), without_ids: without_ids.into() };
+        let audience = RootAudience { with_ids: with_ids.into(), without_ids: without_ids.into() };
         self.audience.insert(audience).clone()
     }
 }

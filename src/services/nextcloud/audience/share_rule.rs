@@ -78,7 +78,12 @@ mod tests {
     fn rule(rows: &[(i64, i64, &str)], before: Option<&ShareRule>) -> ShareRule {
         let rows: Vec<_> = rows
             .iter()
-            .map(|(id, kind, with)| ShareRow { id: *id, root: 1, kind: *kind, with: (*with).into() })
+            .map(|(id, kind, with)| ShareRow {
+                id: *id,
+                root: 1,
+                kind: *kind,
+                with: (*with).into(),
+            })
             .collect();
         ShareRule::new(rows.iter(), before)
     }

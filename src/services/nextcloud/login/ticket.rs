@@ -8,6 +8,7 @@ use crate::{
         AuthDecision, AuthMethod, AuthenticatedClient, LoginAttempt, TicketOwner,
         recipient::Recipient,
     },
+    services::nextcloud::channels::is_anonymous,
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use parking_lot::{Mutex, MutexGuard};
@@ -187,6 +188,11 @@ pub struct TicketAuthenticator {
 
 impl TicketAuthenticator {
     async fn accept(&self, recipient: Recipient) -> AuthDecision {
+        if is_anonymous(&recipient) {
+            // A session without a user has no account that could be disabled.
+            let auth_method = AuthMethod::Open;
+            return AuthDecision::Accept(AuthenticatedClient { recipient, auth_method });
+        }
         let owner = match &self.owners {
             Some(owners) => owners.owner(&recipient).await,
             None => TicketOwner::Unknown,
