@@ -9,7 +9,10 @@ use super::{
     share_rule::ShareRule,
     storage::{ListState, StorageState, TrackedStorage},
 };
-use crate::push::{notice::ChangedIds, recipient::Recipient};
+use crate::push::{
+    notice::{ChangedIds, NoticeAudience},
+    recipient::Recipient,
+};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     time::Duration,
@@ -311,7 +314,7 @@ impl AudienceCache {
             self.announced.insert(key, (), now);
         }
         if !to.is_empty() {
-            let to = Some(to.into());
+            let to = NoticeAudience::Many(to.into());
             self.notices.push(ResolvedNotice { to, ids: ChangedIds::Unknown, at: now });
         }
     }

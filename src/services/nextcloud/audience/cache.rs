@@ -9,13 +9,15 @@ use super::{
 };
 use crate::{
     config::recent_map::RecentMap,
-    push::{notice::ChangedIds, recipient::Recipient},
+    push::{
+        notice::{ChangedIds, NoticeAudience},
+        recipient::Recipient,
+    },
     services::nextcloud::{audience::RootPlace, event::StoragePath},
 };
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
-    sync::Arc,
     time::Duration,
 };
 use tokio::time::Instant;
@@ -31,10 +33,10 @@ const ANNOUNCED_FOR: Duration = Duration::from_secs(60);
 const MAX_ANNOUNCED: usize = 100_000;
 
 /// Something to send.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ResolvedNotice {
-    /// The connected users that it concerns; `None` for every client.
-    pub to: Option<Arc<[Recipient]>>,
+    /// The connected users that it concerns, or every client.
+    pub to: NoticeAudience,
     /// The ids of changed files.
     pub ids: ChangedIds,
     /// When the first change in it was received.
@@ -81,7 +83,11 @@ impl AudienceCache {
             return;
         }
         if self.storages.len() >= MAX_STORAGES && !self.storages.contains_key(&place.storage) {
-            self.notices.push(ResolvedNotice { to: None, ids: ChangedIds::Unknown, at });
+            self.notices.push(ResolvedNotice {
+                to: NoticeAudience::Everyone,
+                ids: ChangedIds::Unknown,
+                at,
+            });
             return;
         }
         let storage =
@@ -271,7 +277,8 @@ impl AudienceCache {
         let audience = root.audience(&self.names);
         for (to, ids) in [(audience.with_ids, ids), (audience.without_ids, ChangedIds::Unknown)] {
             if !to.is_empty() {
-                self.notices.push(ResolvedNotice { to: Some(to), ids, at });
+                let to = NoticeAudience::Many(to);
+                self.notices.push(ResolvedNotice { to, ids, at });
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::{
     lifecycle::TaskGroup,
     push::{
         hub::{Hub, HubClosed, PresenceTracker},
-        notice::{ChangedIds, Notice, NoticeAudience, TopicId},
+        notice::{ChangedIds, Notice, TopicId},
         recipient::Recipient,
     },
     services::nextcloud::event::StoragePath,
@@ -136,8 +136,7 @@ impl ResolverTask {
     async fn notify(&mut self) -> Result<(), HubClosed> {
         for ResolvedNotice { to, ids, at } in self.audiences.take_notices() {
             let notice = Notice::Change { topic: self.parts.topic, ids };
-            let audience = to.map_or(NoticeAudience::Everyone, NoticeAudience::Many);
-            self.parts.hub.broadcast(audience, notice, at).await?;
+            self.parts.hub.broadcast(to, notice, at).await?;
         }
         Ok(())
     }

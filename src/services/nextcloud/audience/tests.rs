@@ -6,7 +6,10 @@ use super::{
     lookups::{LookupAnswer, MountLookup, StorageMounts, StorageVerification},
 };
 use crate::{
-    push::{notice::ChangedIds, recipient::Recipient},
+    push::{
+        notice::{ChangedIds, NoticeAudience},
+        recipient::Recipient,
+    },
     services::nextcloud::event::StoragePath,
 };
 use proptest::prelude::*;
@@ -226,7 +229,11 @@ fn digests(rows: Vec<MountRow>) -> Vec<RootDigest> {
 
 fn flat(notice: ResolvedNotice) -> Notified {
     let ResolvedNotice { to, ids, .. } = notice;
-    let to = to.map_or(vec!["*".to_owned()], |to| to.iter().map(|user| user.to_string()).collect());
+    let to = match to {
+        NoticeAudience::Many(users) => users.iter().map(|user| user.to_string()).collect(),
+        NoticeAudience::One(user) => vec![user.to_string()],
+        NoticeAudience::Everyone => vec!["*".to_owned()],
+    };
     to.into_iter().map(|user| (user, ids.clone())).collect()
 }
 

@@ -13,8 +13,7 @@ mod self_probe;
 pub use event_source::NextcloudEventSource;
 
 use super::{
-    CompatSnapshot,
-    channels,
+    CompatSnapshot, channels,
     channels::{CHANNELS, FILE},
     config,
     dialect::{NextcloudDialect, TOPIC_SPECS},
