@@ -40,9 +40,9 @@ impl RequestOrigin {
         self.pre_auth_connection.another()
     }
 
-    /// Calls [`PreAuthConnection::protect_from_eviction`] of its connection.
-    pub fn protect_from_eviction(&self) {
-        self.pre_auth_connection.protect_from_eviction();
+    /// The connection's slot among unauthenticated connections.
+    pub fn connection(&self) -> &PreAuthConnection {
+        &self.pre_auth_connection
     }
 
     /// Calls [`PreAuthConnection::mark_joined`] of its connection.

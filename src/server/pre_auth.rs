@@ -128,6 +128,14 @@ impl PreAuthConnection {
         self.0.pre_auth.lock().evictable.remove(&self.0.arrival);
     }
 
+    /// Its credentials were refused: it may be evicted again.
+    pub fn allow_eviction(&self) {
+        let mut count = self.0.pre_auth.lock();
+        if !self.0.evicted.is_cancelled() && !self.is_joined() {
+            count.evictable.insert(self.0.arrival, self.0.evicted.clone());
+        }
+    }
+
     /// It belongs to a session that the hub counts, so it no longer counts here, although its connection
     /// stays HTTP: an event stream, or polling.
     pub fn mark_joined(&self) {
@@ -255,6 +263,19 @@ mod tests {
         assert_eq!(pre_auth.admit(None).err(), Some(RefusalReason::TotalLimit));
         drop(first);
         assert!(pre_auth.admit(None).is_ok());
+    }
+
+    #[test]
+    fn a_refused_connection_is_evictable_again() {
+        let pre_auth = pre_auth(2, 2);
+        let (first, second) = (pre_auth.admit(None).unwrap(), pre_auth.admit(None).unwrap());
+        first.protect_from_eviction();
+        first.allow_eviction();
+        let _third = pre_auth.admit(None).unwrap();
+        assert!(is_evicted(&first) && !is_evicted(&second));
+        second.mark_joined();
+        second.allow_eviction();
+        assert_eq!(pre_auth.lock().evictable.len(), 1, "a joined connection isn't evictable");
     }
 
     #[test]

@@ -194,3 +194,41 @@ async fn over_tls_as_without() {
         assert_eq!(client.says("message", 1).await, json!(["☃"]), "{}", client.log());
     }
 }
+
+/// Clients that connect while Redis refuses writes: their registration is refused, and as the original's
+/// clients they register only when they connect. They have to be disconnected.
+async fn after_an_outage(redis: &Redis, transport: &str) {
+    let host = Webhook::on(redis).await;
+    let versions = || OLDER.iter().chain(&NEWER).enumerate();
+    for (number, _) in versions() {
+        host.register("alice", &format!("{transport}{number}")).await;
+    }
+    let _: () = redis.query(redis::cmd("REPLICAOF").arg("127.0.0.1").arg(1)).await;
+    let clients: Vec<_> = versions()
+        .map(|(number, version)| {
+            let connection = format!("{transport}{number}");
+            start(&host, (version, transport), ("alice", &connection), &json!({}))
+        })
+        .collect();
+    for client in &clients {
+        assert_eq!(client.says("registered", 1).await["error"], "try later", "{}", client.log());
+        client.says("disconnected", 1).await;
+    }
+    let _: () = redis.query(redis::cmd("REPLICAOF").arg("NO").arg("ONE")).await;
+    for client in &clients {
+        let back = async || client.all("registered").into_iter().find(|a| a["ok"] == true);
+        until(&format!("it is registered: {}", client.log()), back).await;
+    }
+    host.push("alice", "1").await;
+    for client in &clients {
+        assert_eq!(client.says("message", 1).await, json!([1]), "{}", client.log());
+    }
+}
+
+#[tokio::test]
+async fn a_client_refused_during_an_outage_is_disconnected_and_registers_again() {
+    let redis = Redis::start().await;
+    for transport in ["polling", "websocket"] {
+        after_an_outage(&redis, transport).await;
+    }
+}

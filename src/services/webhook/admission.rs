@@ -3,6 +3,7 @@
 
 use super::{
     guess_limiter::GuessLimiter,
+    lookup_queue::LookupQueue,
     message_id::MessageId,
     registration_key::RegistrationKey,
     store::{
@@ -12,25 +13,27 @@ use super::{
 };
 use crate::{
     push::{
-        AuthMethod, AuthenticatedClient, ConnectionLimit, ConnectionPermit,
+        AuthMethod, AuthenticatedClient, ConnectionLimit, ConnectionPermit, SessionBridge,
         hub::{Hub, JoinRequest},
     },
     server::{
-        client_address::ClientAddressResolver,
+        PreAuthConnection,
+        client_address::{ClientAddressResolver, ClientNetwork},
         peer::ConnectionPeer,
         stream::{ClientStream, IdleStream},
     },
     websocket::frame::{CloseCode, Frame},
 };
 use bytes::Bytes;
+use parking_lot::Mutex;
 use std::{
     hash::{BuildHasher, RandomState},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 /// Maximum wait of a client for the dispatcher.
@@ -46,9 +49,6 @@ pub enum AdmissionError {
     /// The pair isn't registered.
     #[error("unknown")]
     Unknown,
-    /// Too many wrong pairs from this network.
-    #[error("throttled")]
-    Throttled,
     /// The store or the dispatcher isn't available.
     #[error("try later")]
     TryLater,
@@ -63,7 +63,6 @@ impl AdmissionError {
         match self {
             Self::Malformed => "malformed",
             Self::Unknown => "unknown",
-            Self::Throttled => "throttled",
             Self::TryLater => "try later",
             Self::Full => "full",
         }
@@ -75,7 +74,7 @@ impl AdmissionError {
             Self::Malformed => CloseCode::POLICY,
             // As for a revoked login: the client needs a new registration.
             Self::Unknown => CloseCode(4401),
-            Self::Throttled | Self::TryLater | Self::Full => CloseCode::TRY_AGAIN,
+            Self::TryLater | Self::Full => CloseCode::TRY_AGAIN,
         }
     }
 }
@@ -93,12 +92,13 @@ struct ClientAdmissionInner {
     connection_limit: ConnectionLimit,
     addresses: ClientAddressResolver,
     guess_limiter: Mutex<GuessLimiter>,
+    lookups: LookupQueue,
     digest: RandomState,
     observe: AdmissionObserver,
     probe_session: Option<ProbeSession>,
 }
 
-/// The daemon's probe_session client for self probes. It needs neither store nor dispatcher, so that it works
+/// The daemon's own client for self probes. It needs neither store nor dispatcher, so that it works
 /// while both wait for Redis.
 pub struct ProbeSession {
     /// Its pair: random, and never registered.
@@ -137,7 +137,7 @@ pub struct ClientJoinRequest {
 
 impl ClientAdmission {
     /// Creates an admission in front of a dispatcher. `connection_limit` counts admitted clients,
-    /// `addresses` resolves networks, `probe` is the daemon's probe_session client.
+    /// `addresses` resolves networks, `probe_session` is the daemon's own client.
     pub fn new(
         store: Arc<dyn RegistrationStore>,
         dispatcher: mpsc::Sender<ClientJoinRequest>,
@@ -153,29 +153,43 @@ impl ClientAdmission {
             connection_limit,
             addresses,
             guess_limiter,
+            lookups: LookupQueue::default(),
             digest,
             observe,
             probe_session,
         }))
     }
 
-    /// Admits a client and joins it to the hub; it has a session when this returns.
+    /// Admits a client of another protocol than WebSocket and joins it to the hub. The descriptors of
+    /// its session are acquired after its pair is found.
     ///
     /// # Errors
-    /// [`AdmissionError`]; the connection is closed.
+    /// [`AdmissionError`].
     pub async fn enter(
         &self,
         claim: RegistrationKey,
         peer: &ConnectionPeer,
-        stream: ClientStream,
-        leftover: Bytes,
+        connection: Option<&PreAuthConnection>,
         since: Option<MessageId>,
-    ) -> Result<(), AdmissionError> {
-        let admitted = self.admit(claim, peer).await?;
-        self.join(admitted, stream, leftover, since, None).await
+    ) -> Result<SessionBridge, AdmissionError> {
+        let admitted = self.admit(claim, peer, connection).await?;
+        match SessionBridge::pair() {
+            Ok((stream, bridge)) => {
+                self.join(admitted, stream, Bytes::new(), since, None).await?;
+                Ok(bridge)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no descriptors left for a client's session");
+                self.restore(admitted.claim, admitted.entry).await;
+                Err(AdmissionError::TryLater)
+            }
+        }
     }
 
     /// Checks a pair. Call [`ClientAdmission::join`] with the result.
+    ///
+    /// `connection` is protected from eviction until the pair is known to be wrong. Wrong pairs beyond
+    /// [`GuessLimiter`]'s limit are answered late; right ones never are.
     ///
     /// # Errors
     /// [`AdmissionError`].
@@ -183,40 +197,44 @@ impl ClientAdmission {
         &self,
         claim: RegistrationKey,
         peer: &ConnectionPeer,
+        connection: Option<&PreAuthConnection>,
     ) -> Result<AdmittedClient, AdmissionError> {
         if self.probe_session(&claim).is_some()
             && let Some(permit) = self.0.connection_limit.acquire(&claim.primary())
         {
             return Ok(AdmittedClient { claim, entry: SessionEntry::default(), permit });
         }
+        let network = self.0.addresses.of(peer);
+        connection.inspect(|connection| connection.protect_from_eviction());
         let admitted = match self.0.connection_limit.acquire(&claim.primary()) {
-            Some(permit) => self.look_up(&claim, peer).await.map(|entry| (entry, permit)),
+            Some(permit) => self.look_up(&claim, network).await.map(|entry| (entry, permit)),
             None => Err(AdmissionError::Full),
         };
         (self.0.observe)(admitted.as_ref().map(drop).map_err(|refused| *refused));
+        if admitted.is_err() {
+            connection.inspect(|connection| connection.allow_eviction());
+        }
+        if let Err(AdmissionError::Unknown) = admitted {
+            let pair = self.0.digest.hash_one(&claim);
+            let delay = self.0.guess_limiter.lock().record(network, pair, Instant::now());
+            sleep(delay).await;
+        }
         admitted.map(|(entry, permit)| AdmittedClient { claim, entry, permit })
     }
 
     async fn look_up(
         &self,
         claim: &RegistrationKey,
-        peer: &ConnectionPeer,
+        network: ClientNetwork,
     ) -> Result<SessionEntry, AdmissionError> {
         // The fields are public: a key may be built without `new`.
         if RegistrationKey::new(&*claim.user, &*claim.connection).is_none() {
             return Err(AdmissionError::Malformed);
         }
-        let origin = self.0.addresses.of(peer);
-        if !self.guess_limiter().allows(origin, Instant::now()) {
-            return Err(AdmissionError::Throttled);
-        }
+        let _turn = self.0.lookups.acquire(network).await.ok_or(AdmissionError::TryLater)?;
         match self.0.store.enter(claim).await {
             Ok(Some(entry)) => Ok(entry),
-            Ok(None) => {
-                let pair = self.0.digest.hash_one(claim);
-                self.guess_limiter().wrong(origin, pair, Instant::now());
-                Err(AdmissionError::Unknown)
-            }
+            Ok(None) => Err(AdmissionError::Unknown),
             Err(RegistrationStoreError::Full(_)) => Err(AdmissionError::Full),
             Err(RegistrationStoreError::Offline(why)) => {
                 tracing::debug!("registration lookup failed: {why}");
@@ -264,23 +282,22 @@ impl ClientAdmission {
         };
         let joined = timeout(JOIN_TIMEOUT, joined).await.unwrap_or(Err(AdmissionError::TryLater));
         if joined.is_err() {
-            // It didn't join: restore its state in the store.
-            let state = RegistrationState::Offline(entry.received());
-            let left =
-                self.0.store.keep(&[RegistrationRenewal { claim, at: entry.at, state }]).await;
-            if let Err(error) = left {
-                tracing::debug!("client state not restored: {error}");
-            }
+            self.restore(claim, entry).await;
         }
         joined
     }
 
-    fn probe_session(&self, claim: &RegistrationKey) -> Option<&ProbeSession> {
-        self.0.probe_session.as_ref().filter(|probe_session| probe_session.claim == *claim)
+    /// Restores the state of a client in the store that was admitted and didn't join.
+    async fn restore(&self, claim: RegistrationKey, entry: SessionEntry) {
+        let state = RegistrationState::Offline(entry.received());
+        let renewal = RegistrationRenewal { claim, at: entry.at, state };
+        if let Err(error) = self.0.store.keep(&[renewal]).await {
+            tracing::debug!("client state not restored: {error}");
+        }
     }
 
-    fn guess_limiter(&self) -> MutexGuard<'_, GuessLimiter> {
-        self.0.guess_limiter.lock().unwrap_or_else(PoisonError::into_inner)
+    fn probe_session(&self, claim: &RegistrationKey) -> Option<&ProbeSession> {
+        self.0.probe_session.as_ref().filter(|probe_session| probe_session.claim == *claim)
     }
 }
 
@@ -310,15 +327,19 @@ mod tests {
     use super::{AdmissionError, ClientAdmission};
     use crate::{
         push::{ConnectionCount, ConnectionLimit},
-        server::{client_address::ClientAddressResolver, peer::ConnectionPeer},
+        server::{
+            NoopConnectionObserver, PreAuthLimiter, PreAuthLimits,
+            client_address::ClientAddressResolver, peer::ConnectionPeer,
+        },
         services::webhook::{
-            guess_limiter::MOST,
+            guess_limiter::{DELAY, MAX_PROMPT_PAIRS},
             registration_key::RegistrationKey,
             store::{MemoryStore, RegistrationStore, StoreLimits},
         },
     };
-    use std::{sync::Arc, time::SystemTime};
-    use tokio::sync::mpsc;
+    use futures_util::{FutureExt, future::join_all};
+    use std::{pin::pin, sync::Arc, time::SystemTime};
+    use tokio::{sync::mpsc, time::Instant};
 
     fn admission() -> (ClientAdmission, Arc<MemoryStore>) {
         let (replica_events, _) = mpsc::channel(1);
@@ -346,7 +367,7 @@ mod tests {
         claim: &RegistrationKey,
         peer: &ConnectionPeer,
     ) -> Option<AdmissionError> {
-        admission.admit(claim.clone(), peer).await.err()
+        admission.admit(claim.clone(), peer, None).await.err()
     }
 
     fn from(address: &str) -> ConnectionPeer {
@@ -354,27 +375,62 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_unknown_user_and_a_wrong_connection_are_refused_alike_and_guesses_are_limited() {
+    async fn unknown_users_and_wrong_connections_are_refused_alike_and_never_block_right_pairs() {
         let (admission, store) = admission();
         let right = RegistrationKey::new("alice", "c1").unwrap();
         store.register(&right).await.unwrap();
         let (guesser, other) = (from("192.0.2.1:9"), from("192.0.2.2:9"));
-        for guess in 0..MOST {
+        let start = Instant::now();
+        for guess in 0..=MAX_PROMPT_PAIRS {
             let user = if guess % 2 == 0 { "alice" } else { "nobody" };
             let wrong = RegistrationKey::new(user, format!("guess {guess}")).unwrap();
             assert_eq!(refusal(&admission, &wrong, &guesser).await, Some(AdmissionError::Unknown));
         }
-        assert_eq!(refusal(&admission, &right, &guesser).await, Some(AdmissionError::Throttled));
+        assert_eq!(start.elapsed(), DELAY, "the last guess is answered late");
+        assert_eq!(refusal(&admission, &right, &guesser).await, None);
+        assert_eq!(start.elapsed(), DELAY, "a right pair is answered at once");
         assert_eq!(refusal(&admission, &right, &other).await, None);
         let nameless = RegistrationKey { user: String::new(), connection: "c".into() };
         assert_eq!(refusal(&admission, &nameless, &other).await, Some(AdmissionError::Malformed));
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_refused_connection_is_evictable_while_its_answer_is_delayed() {
+        let (admission, _) = admission();
+        let limits = PreAuthLimits { total: 1, per_address: 1 };
+        let pre_auth = PreAuthLimiter::new(limits, |_| true, Arc::new(NoopConnectionObserver));
+        let (first, peer) = (pre_auth.admit(None).unwrap(), from("192.0.2.1:9"));
+        for guess in 0..MAX_PROMPT_PAIRS {
+            let wrong = RegistrationKey::new("alice", format!("guess {guess}")).unwrap();
+            assert_eq!(refusal(&admission, &wrong, &peer).await, Some(AdmissionError::Unknown));
+        }
+        let wrong = RegistrationKey::new("alice", "one more").unwrap();
+        // A fresh cooperative budget: only the delay makes the next poll wait.
+        tokio::task::yield_now().await;
+        let mut delayed = pin!(admission.admit(wrong, &peer, Some(&first)));
+        assert!(delayed.as_mut().now_or_never().is_none());
+        assert!(pre_auth.admit(None).is_ok() && first.eviction().is_cancelled());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn three_hundred_browsers_behind_one_address_register_again_after_a_restart() {
+        let (admission, store) = admission();
+        let peer = from("192.0.2.1:9");
+        let claims: Vec<_> =
+            (0..300).map(|n| RegistrationKey::new("alice", n.to_string()).unwrap()).collect();
+        let refused = join_all(claims.iter().map(|claim| refusal(&admission, claim, &peer))).await;
+        assert!(refused.iter().all(|refused| *refused == Some(AdmissionError::Unknown)));
+        for claim in claims.iter().take(StoreLimits::default().per_user) {
+            store.register(claim).await.unwrap();
+            assert_eq!(refusal(&admission, claim, &peer).await, None);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_pair_registered_after_failed_attempts_is_admitted() {
         let (admission, store) = admission();
         let (claim, peer) = (RegistrationKey::new("alice", "c1").unwrap(), from("192.0.2.1:9"));
-        for _ in 0..2 * MOST {
+        for _ in 0..2 * MAX_PROMPT_PAIRS {
             assert_eq!(refusal(&admission, &claim, &peer).await, Some(AdmissionError::Unknown));
         }
         store.register(&claim).await.unwrap();

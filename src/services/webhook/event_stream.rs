@@ -112,16 +112,10 @@ async fn open(
     origin: Option<RequestOrigin>,
     stopping: CancellationToken,
 ) -> Result<Response, AdmissionError> {
-    let (stream, bridge) = SessionBridge::pair().map_err(|error| {
-        tracing::warn!(%error, "no descriptors left for an event stream");
-        AdmissionError::TryLater
-    })?;
     let EventStreamRequest { claim, since } = request;
     let first = format!("retry: {}\n: registered\n\n", retry_delay(&claim));
-    if let Some(origin) = &origin {
-        origin.protect_from_eviction();
-    }
-    admission.enter(claim, peer, stream, Bytes::new(), since).await?;
+    let connection = origin.as_ref().map(RequestOrigin::connection);
+    let bridge = admission.enter(claim, peer, connection, since).await?;
     if let Some(origin) = origin {
         origin.mark_joined();
     }
@@ -151,7 +145,7 @@ fn refusal(refused: AdmissionError) -> Response {
     match refused {
         AdmissionError::Malformed => text(StatusCode::BAD_REQUEST, "malformed\n"),
         AdmissionError::Unknown => text(StatusCode::NOT_FOUND, "unknown\n"),
-        AdmissionError::Throttled | AdmissionError::TryLater | AdmissionError::Full => {
+        AdmissionError::TryLater | AdmissionError::Full => {
             let once = futures_util::future::ready(Ok(Bytes::from_static(RETRY_LATER.as_bytes())));
             answer(futures_util::stream::once(once))
         }

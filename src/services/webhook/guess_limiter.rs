@@ -1,4 +1,5 @@
-//! Networks that name many pairs nobody registered are no longer looked at for a while.
+//! Slows down networks that present many wrong pairs. Every pair is looked up: a right one is never
+//! refused for the wrong ones of its network.
 
 use crate::server::client_address::ClientNetwork;
 use std::{
@@ -7,22 +8,24 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// Different wrong pairs that one network may name within [`WINDOW`]. Generous: behind one address a
-/// whole company may come back after its registrations have ended.
-pub const MOST: usize = 256;
+/// Different wrong pairs of one network within [`WINDOW`] that are answered at once.
+pub const MAX_PROMPT_PAIRS: usize = 256;
 
 /// How long wrong pairs count, from the first of them on.
 pub const WINDOW: Duration = Duration::from_secs(10 * 60);
 
-/// Windows that are over are looked for no more often than this: it takes a look at all.
+/// Delay of the answer to further wrong pairs. A connection waits meanwhile, so their rate is bounded by
+/// the limits of unauthenticated connections.
+pub const DELAY: Duration = Duration::from_secs(2);
+
+/// Minimum interval between two removals of expired windows, since each scans all of them.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// Networks that are remembered; past it those whose window is over go, then nobody new is counted.
-const NETWORKS: usize = 4096;
+/// Maximum networks with a window; the wrong pairs of further ones are delayed at once.
+const MAX_NETWORKS: usize = 4096;
 
-/// Counts *different* wrong pairs by network: who repeats one guess_limiter nothing, and a pair that is
-/// registered late is right from then on. Where networks can't be told apart nobody is refused for
-/// what others do. The clock is passed in.
+/// Counts *different* wrong pairs by network: repeating a pair is no further guess. Connection ids can't
+/// be guessed, so the limiter bounds load rather than secrecy. The clock is passed in.
 #[derive(Debug, Default)]
 pub struct GuessLimiter {
     networks: HashMap<ClientNetwork, FailedGuesses>,
@@ -36,75 +39,68 @@ struct FailedGuesses {
 }
 
 impl GuessLimiter {
-    /// Whether a pair may be looked at.
-    pub fn allows(&self, origin: ClientNetwork, now: Instant) -> bool {
-        let wrong = self.networks.get(&origin).filter(|wrong| wrong.until > now);
-        wrong.is_none_or(|wrong| wrong.pairs.len() < MOST)
-    }
-
-    /// A pair, as a digest, was wrong.
-    pub fn wrong(&mut self, origin: ClientNetwork, pair: u64, now: Instant) {
-        if origin == ClientNetwork::Local {
-            return;
-        }
-        if !self.networks.contains_key(&origin) && self.networks.len() >= NETWORKS {
-            if self.swept.is_some_and(|swept| now.duration_since(swept) < SWEEP) {
-                return;
-            }
-            self.swept = Some(now);
-            self.networks.retain(|_, wrong| wrong.until > now);
-            if self.networks.len() >= NETWORKS {
-                return;
-            }
+    /// Records a wrong pair, given as a digest, and returns the delay of its answer.
+    pub fn record(&mut self, network: ClientNetwork, pair: u64, now: Instant) -> Duration {
+        if !self.networks.contains_key(&network) && !self.has_room(now) {
+            return DELAY;
         }
         let fresh = || FailedGuesses { until: now + WINDOW, pairs: HashSet::new() };
-        let wrong = self.networks.entry(origin).or_insert_with(fresh);
+        let wrong = self.networks.entry(network).or_insert_with(fresh);
         if wrong.until <= now {
             *wrong = fresh();
         }
-        if wrong.pairs.len() < MOST {
+        if wrong.pairs.len() < MAX_PROMPT_PAIRS {
             wrong.pairs.insert(pair);
+            return Duration::ZERO;
         }
+        if wrong.pairs.contains(&pair) { Duration::ZERO } else { DELAY }
+    }
+
+    fn has_room(&mut self, now: Instant) -> bool {
+        let recently = |swept: Instant| now.saturating_duration_since(swept) < SWEEP;
+        if self.networks.len() >= MAX_NETWORKS && !self.swept.is_some_and(recently) {
+            self.swept = Some(now);
+            self.networks.retain(|_, wrong| wrong.until > now);
+        }
+        self.networks.len() < MAX_NETWORKS
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ClientNetwork, GuessLimiter, MOST, NETWORKS, WINDOW};
-    use tokio::time::Instant;
+    use super::{ClientNetwork, DELAY, GuessLimiter, MAX_NETWORKS, MAX_PROMPT_PAIRS, WINDOW};
+    use tokio::time::{Duration, Instant};
+
+    const PROMPT: Duration = Duration::ZERO;
 
     fn network(number: u32) -> ClientNetwork {
         ClientNetwork::Network(std::net::IpAddr::V4(number.into()))
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_network_with_too_many_wrong_pairs_is_limited_for_a_while() {
-        let (mut guess_limiter, now) = (GuessLimiter::default(), Instant::now());
-        for _ in 0..10 * MOST {
-            guess_limiter.wrong(network(1), 7, now);
+    async fn a_network_with_many_different_wrong_pairs_is_slowed_down_for_a_while() {
+        let (mut limiter, now) = (GuessLimiter::default(), Instant::now());
+        for _ in 0..10 * MAX_PROMPT_PAIRS {
+            assert_eq!(limiter.record(network(1), 7, now), PROMPT, "a repeated pair is one guess");
         }
-        assert!(guess_limiter.allows(network(1), now), "one pair again and again is one guess");
-        (0..MOST as u64).for_each(|pair| guess_limiter.wrong(network(1), pair, now));
-        assert!(!guess_limiter.allows(network(1), now));
-        assert!(guess_limiter.allows(network(2), now), "others notice nothing");
-        assert!(guess_limiter.allows(network(1), now + WINDOW));
-        guess_limiter.wrong(network(1), 1, now + WINDOW);
-        assert!(guess_limiter.allows(network(1), now + WINDOW));
+        for pair in 8..7 + MAX_PROMPT_PAIRS as u64 {
+            assert_eq!(limiter.record(network(1), pair, now), PROMPT);
+        }
+        assert_eq!(limiter.record(network(1), 0, now), DELAY);
+        assert_eq!(limiter.record(network(1), 7, now), PROMPT, "a known pair");
+        assert_eq!(limiter.record(network(2), 0, now), PROMPT, "other networks aren't affected");
+        assert_eq!(limiter.record(network(1), 0, now + WINDOW), PROMPT);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_client_is_refused_where_networks_are_unknown() {
-        let (mut guess_limiter, now) = (GuessLimiter::default(), Instant::now());
-        (0..2 * MOST as u64).for_each(|pair| guess_limiter.wrong(ClientNetwork::Local, pair, now));
-        assert!(guess_limiter.allows(ClientNetwork::Local, now));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_flood_from_everywhere_is_bounded() {
-        let (mut guess_limiter, now) = (GuessLimiter::default(), Instant::now());
-        (0..).take(2 * NETWORKS).for_each(|number| guess_limiter.wrong(network(number), 1, now));
-        assert!(guess_limiter.networks.len() <= NETWORKS);
-        guess_limiter.wrong(network(u32::MAX), 1, now + WINDOW);
-        assert_eq!(guess_limiter.networks.len(), 1);
+    async fn a_flood_from_many_networks_is_bounded() {
+        let (mut limiter, now) = (GuessLimiter::default(), Instant::now());
+        for number in 0..2 * MAX_NETWORKS as u32 {
+            limiter.record(network(number), 1, now);
+        }
+        assert_eq!(limiter.networks.len(), MAX_NETWORKS);
+        assert_eq!(limiter.record(network(u32::MAX), 1, now), DELAY);
+        assert_eq!(limiter.record(network(u32::MAX), 1, now + WINDOW), PROMPT);
+        assert_eq!(limiter.networks.len(), 1);
     }
 }

@@ -19,6 +19,7 @@ pub mod form;
 pub mod guess_limiter;
 pub mod hooks;
 mod instance;
+mod lookup_queue;
 pub mod message_id;
 pub mod message_value;
 pub mod registration_key;

@@ -108,11 +108,13 @@ async fn serve(
             Err(_) => (Err(AdmissionError::Malformed), Bytes::new()),
         },
     };
-    pre_auth_connection.protect_from_eviction();
     let admitted = match registration {
         Ok(parse_registration) => {
             let WebSocketRegistration { claim, since } = parse_registration;
-            admission.admit(claim, &peer).await.map(|admitted| (admitted, since))
+            admission
+                .admit(claim, &peer, Some(&pre_auth_connection))
+                .await
+                .map(|admitted| (admitted, since))
         }
         Err(refused) => Err(refused),
     };

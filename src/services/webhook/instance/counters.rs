@@ -17,7 +17,6 @@ pub(super) fn join_requests(metrics: &Arc<AuthMetrics>) -> AdmissionObserver {
         metrics.outcomes.inc(match ended {
             Ok(()) => LoginResult::Accepted(()),
             Err(AdmissionError::Malformed | AdmissionError::Unknown) => LoginResult::Rejected,
-            Err(AdmissionError::Throttled) => LoginResult::Throttled,
             Err(AdmissionError::TryLater | AdmissionError::Full) => LoginResult::Unavailable,
         });
     })

@@ -83,7 +83,7 @@ async fn scripts(redis: &RedisSettings, rng: &mut fastrand::Rng) -> CheckFinding
     let keys = RedisClient::new(redis.clone(), RedisTimeouts::default(), rng.fork());
     let channel = channels(redis.database).first().copied().unwrap_or_default();
     let record = Arc::new(DependencyRecord::default());
-    let store = RedisStore::new(keys, StoreLimits::default(), channel, record);
+    let store = RedisStore::new(keys.clone(), keys, StoreLimits::default(), channel, record);
     let name = format!("the doctor {:x}", rng.u64(..));
     match store.insert_once(&name, 1).await {
         Ok(_) => CheckFinding::fine(SCRIPTS, "Redis runs our scripts, and they can write"),

@@ -60,11 +60,13 @@ impl WebhookBuilder {
             "source metrics",
             async move { following.follow(followed).await },
         );
-        let keys =
-            RedisClient::new(redis.clone(), RedisTimeouts::default(), self.context.rng.fork());
+        let mut client =
+            || RedisClient::new(redis.clone(), RedisTimeouts::default(), self.context.rng.fork());
+        let (keys, lookups) = (client(), client());
         let record = Arc::new(DependencyRecord::default());
         let store = Arc::new(RedisStore::new(
             keys,
+            lookups,
             self.settings.limits,
             self.channels[0],
             Arc::clone(&record),

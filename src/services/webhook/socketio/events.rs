@@ -8,7 +8,6 @@ use super::{
 };
 use crate::{
     lifecycle::TaskGroup,
-    push::SessionBridge,
     services::webhook::{WebhookHandlers, admission::AdmissionError, hooks::HookCommand},
 };
 use bytes::Bytes;
@@ -21,8 +20,11 @@ use socketioxide::{
     handler::{ConnectHandler as _, FromMessageParts},
     socket::Socket,
 };
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::sleep;
+
+/// Delay between the refusal of a registration and the end of the connection, for the client to read it.
+const CLOSE_DELAY: Duration = Duration::from_millis(500);
 
 /// Dependencies of the event handlers.
 #[derive(Clone)]
@@ -67,6 +69,7 @@ impl SocketIoEvents {
             };
             let answer = events.register(&socket, &io_client, &event_arguments).await;
             acknowledge(&socket, &io_client, &call, &event_arguments, answer).await;
+            events.reconnect_later(&io_client, &event_arguments, answer).await;
         };
         socket.on("register", register);
         let hook = async move |socket: SocketRef,
@@ -96,25 +99,45 @@ impl SocketIoEvents {
         if !io_client.has_room_for(&claim) {
             return Err(AdmissionError::Full);
         }
-        let (stream, bridge) = SessionBridge::pair().map_err(|error| {
-            tracing::warn!(%error, "no descriptors left for a Socket.IO client");
-            AdmissionError::TryLater
-        })?;
-        io_client.protect_from_eviction();
         io_client.set_renewing(&claim, true);
-        let admission = &self.handlers.admission;
+        let (admission, connection) = (&self.handlers.admission, io_client.pre_auth_connection());
         let entered =
-            admission.enter(claim.clone(), &io_client.peer, stream, Bytes::new(), since).await;
-        if let Err(refused) = entered {
-            io_client.set_renewing(&claim, false);
-            return Err(refused);
-        }
+            admission.enter(claim.clone(), &io_client.peer, connection.as_ref(), since).await;
+        let bridge = entered.inspect_err(|_| io_client.set_renewing(&claim, false))?;
         let over = io_client.bind(claim.clone());
         let (socket, io_client, ids) =
             (socket.clone(), Arc::clone(io_client), event_arguments.wants_ids());
         let forwarder = SocketIoForwarder { socket, io_client, claim, ids, bridge, over };
         self.tasks.spawn(forwarder.run(self.engine.clone()));
         Ok(())
+    }
+
+    /// Ends the session of a client whose registration may succeed later, after it has read the answer.
+    /// Old clients register only when they connect, and reconnect by themselves.
+    async fn reconnect_later(
+        &self,
+        io_client: &SocketIoClient,
+        event_arguments: &EventArguments,
+        answer: Result<(), AdmissionError>,
+    ) {
+        let is_temporary = match answer {
+            Err(AdmissionError::TryLater) => true,
+            // Reconnecting doesn't help a client that registers too many pairs.
+            Err(AdmissionError::Full) => {
+                event_arguments.claim.as_ref().is_some_and(|claim| io_client.has_room_for(claim))
+            }
+            Ok(()) | Err(AdmissionError::Malformed | AdmissionError::Unknown) => false,
+        };
+        if !is_temporary {
+            return;
+        }
+        sleep(CLOSE_DELAY).await;
+        // Another attempt with the same pair may be under way, or have succeeded.
+        let claim = event_arguments.claim.as_ref();
+        if !claim.is_some_and(|claim| io_client.is_registering(claim) || io_client.is_bound(claim))
+        {
+            self.engine.end(io_client).await;
+        }
     }
 
     /// Handles a request about the private URLs of a registered pair.

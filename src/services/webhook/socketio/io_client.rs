@@ -6,10 +6,11 @@ use crate::{
     server::{PreAuthConnection, peer::ConnectionPeer},
     services::webhook::registration_key::RegistrationKey,
 };
+use parking_lot::Mutex;
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 /// Maximum pairs that one client may register.
 pub const MAX_BINDINGS: usize = 16;
 /// Requests of one client that are handled at once; further ones are answered `try later`.
-const MAX_CONCURRENT_REQUESTS: usize = 4;
+const MAX_CONCURRENT_REQUESTS: usize = MAX_BINDINGS;
 
 /// State of one client.
 pub struct SocketIoClient {
@@ -91,8 +92,8 @@ impl SocketIoClient {
     /// leaves.
     pub fn enter_namespace(&self) -> CancellationToken {
         let left = CancellationToken::new();
-        std::mem::replace(&mut *lock(&self.left), left.clone()).cancel();
-        lock(&self.bindings).clear();
+        std::mem::replace(&mut *self.left.lock(), left.clone()).cancel();
+        self.bindings.lock().clear();
         left
     }
 
@@ -104,29 +105,27 @@ impl SocketIoClient {
     /// Tokens for its eviction ([`PreAuthConnection::eviction`]), and for the end of that
     /// possibility.
     pub fn evictions(&self) -> Option<(CancellationToken, CancellationToken)> {
-        let pre_auth_connection = lock(&self.pre_auth_connection);
+        let pre_auth_connection = self.pre_auth_connection.lock();
         pre_auth_connection
             .as_ref()
             .map(|pre_auth_connection| (pre_auth_connection.eviction(), self.settled.clone()))
     }
 
-    /// Its credentials are being checked ([`PreAuthConnection::protect_from_eviction`]).
-    pub fn protect_from_eviction(&self) {
-        if let Some(pre_auth_connection) = &*lock(&self.pre_auth_connection) {
-            pre_auth_connection.protect_from_eviction();
-        }
+    /// Its slot among unauthenticated connections, until it has registered.
+    pub fn pre_auth_connection(&self) -> Option<PreAuthConnection> {
+        self.pre_auth_connection.lock().clone()
     }
 
     /// Whether it may register this pair: it has it already, or is below [`MAX_BINDINGS`].
     pub fn has_room_for(&self, claim: &RegistrationKey) -> bool {
-        let bindings = lock(&self.bindings);
+        let bindings = self.bindings.lock();
         bindings.len() < MAX_BINDINGS || bindings.contains_key(claim)
     }
 
     /// Begins the registration of a pair unless one is under way: two at once would replace each
     /// other.
     pub fn begin_registration(&self, claim: &RegistrationKey) -> Option<RegistrationGuard<'_>> {
-        let mut registering = lock(&self.registering);
+        let mut registering = self.registering.lock();
         if registering.contains(claim) {
             return None;
         }
@@ -134,17 +133,22 @@ impl SocketIoClient {
         Some(RegistrationGuard { io_client: self, claim: claim.clone() })
     }
 
+    /// Whether the registration of a pair is under way.
+    pub fn is_registering(&self, claim: &RegistrationKey) -> bool {
+        self.registering.lock().contains(claim)
+    }
+
     /// Whether it is registered as this pair.
     pub fn is_bound(&self, claim: &RegistrationKey) -> bool {
-        lock(&self.bindings).contains_key(claim)
+        self.bindings.lock().contains_key(claim)
     }
 
     /// Records a registration. The token is cancelled when the same pair is registered again or the
     /// client disconnects.
     pub fn bind(&self, claim: RegistrationKey) -> CancellationToken {
-        let over = lock(&self.left).child_token();
+        let over = self.left.lock().child_token();
         let binding = ClientBinding { over: over.clone(), renewed: false };
-        let mut bindings = lock(&self.bindings);
+        let mut bindings = self.bindings.lock();
         // Cancelled before it is replaced: a task that finds it not renewing finds it cancelled.
         if let Some(former) = bindings.get(&claim) {
             former.over.cancel();
@@ -152,27 +156,27 @@ impl SocketIoClient {
         bindings.insert(claim, binding);
         drop(bindings);
         self.joined.store(true, Relaxed);
-        lock(&self.pre_auth_connection).take();
+        self.pre_auth_connection.lock().take();
         self.settled.cancel();
         over
     }
 
     /// Sets whether the registration of a pair is being repeated.
     pub fn set_renewing(&self, claim: &RegistrationKey, renewed: bool) {
-        if let Some(binding) = lock(&self.bindings).get_mut(claim) {
+        if let Some(binding) = self.bindings.lock().get_mut(claim) {
             binding.renewed = renewed;
         }
     }
 
     /// Whether the registration of a pair is being repeated.
     pub fn is_renewing(&self, claim: &RegistrationKey) -> bool {
-        lock(&self.bindings).get(claim).is_some_and(|binding| binding.renewed)
+        self.bindings.lock().get(claim).is_some_and(|binding| binding.renewed)
     }
 
     /// Removes a registration, unless it was repeated meanwhile.
     pub fn unbind(&self, claim: &RegistrationKey, token: &CancellationToken) {
         if !token.is_cancelled() {
-            lock(&self.bindings).remove(claim);
+            self.bindings.lock().remove(claim);
         }
     }
 }
@@ -185,16 +189,16 @@ pub struct RegistrationGuard<'a> {
 
 impl Drop for RegistrationGuard<'_> {
     fn drop(&mut self) {
-        lock(&self.io_client.registering).retain(|claim| *claim != self.claim);
+        self.io_client.registering.lock().retain(|claim| *claim != self.claim);
     }
 }
 
 impl Drop for SocketIoClient {
     fn drop(&mut self) {
         self.settled.cancel();
-        lock(&self.left).cancel();
+        self.left.lock().cancel();
         if let (Some(polling_clients), Some(sid)) = (self.listed.get(), self.sid.get()) {
-            lock(&polling_clients.0).remove(sid);
+            polling_clients.0.lock().remove(sid);
         }
     }
 }
@@ -208,18 +212,14 @@ impl PollingClients {
     /// Adds a client under its session id.
     pub fn list(&self, io_client: &Arc<SocketIoClient>, sid: &str) {
         io_client.set_sid(sid);
-        lock(&self.0).insert(sid.to_owned(), Arc::downgrade(io_client));
+        self.0.lock().insert(sid.to_owned(), Arc::downgrade(io_client));
         let _ = io_client.listed.set(self.clone());
     }
 
     /// The client of a session.
     pub fn get(&self, sid: &str) -> Option<Arc<SocketIoClient>> {
-        lock(&self.0).get(sid).and_then(Weak::upgrade)
+        self.0.lock().get(sid).and_then(Weak::upgrade)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -313,7 +313,7 @@ mod tests {
         polling_clients.list(&io_client, "s1");
         assert!(polling_clients.get("s1").is_some_and(|found| found.sid() == Some("s1")));
         drop(io_client);
-        assert!(polling_clients.get("s1").is_none() && super::lock(&polling_clients.0).is_empty());
+        assert!(polling_clients.get("s1").is_none() && polling_clients.0.lock().is_empty());
         assert!(token.is_cancelled());
     }
 }

@@ -32,6 +32,8 @@ const CONCURRENT_RENEWALS: usize = 4;
 /// [`crate::client::redis::RedisTimeouts::command`] fails with [`RegistrationStoreError::Offline`].
 pub struct RedisStore {
     keys: RedisClient,
+    /// For commands of unauthenticated clients, so that they never wait before those of back ends.
+    lookups: RedisClient,
     limits: StoreLimits,
     channel: &'static str,
     record: Arc<DependencyRecord>,
@@ -63,15 +65,17 @@ fn unexpected_reply() -> RegistrationStoreError {
 }
 
 impl RedisStore {
-    /// Creates a store whose replicas notify each other on `channel`; its availability is written
+    /// Creates a store whose replicas notify each other on `channel`; `lookups` serves unauthenticated
+    /// clients. Its availability is written
     /// to `record`.
     pub fn new(
         keys: RedisClient,
+        lookups: RedisClient,
         limits: StoreLimits,
         channel: &'static str,
         record: Arc<DependencyRecord>,
     ) -> Self {
-        Self { keys, limits, channel, record }
+        Self { keys, lookups, limits, channel, record }
     }
 
     /// Logs when Redis begins to refuse commands and when it accepts them again: the subscription
@@ -104,10 +108,20 @@ impl RedisStore {
         keys: &[&str],
         arguments: &[&str],
     ) -> Result<ScriptReply, RegistrationStoreError> {
+        self.run_on(&self.keys, script, keys, arguments).await
+    }
+
+    async fn run_on(
+        &self,
+        client: &RedisClient,
+        script: &str,
+        keys: &[&str],
+        arguments: &[&str],
+    ) -> Result<ScriptReply, RegistrationStoreError> {
         let keys: Vec<String> =
             ["last"].iter().chain(keys).map(|key| format!("{PREFIX}{key}")).collect();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        self.track_availability(self.keys.eval(&scripts::whole(script), &keys, arguments).await)
+        self.track_availability(client.eval(&scripts::whole(script), &keys, arguments).await)
     }
 
     async fn run_bool(
@@ -156,7 +170,7 @@ impl RedisStore {
         let keys = [&*connections(user), "users", "first"];
         let notified = replica_events::pair(claim);
         let arguments = [connection, user, &*self.lifetime(), self.channel, &notified];
-        let answer = self.run(scripts::ENTER, &keys, &arguments).await?;
+        let answer = self.run_on(&self.lookups, scripts::ENTER, &keys, &arguments).await?;
         if let ScriptReply::Nil = answer {
             return Ok(None);
         }
@@ -255,7 +269,7 @@ impl RedisStore {
 
     async fn look_up(&self, key: &HookKey) -> Result<Option<PrivateHook>, RegistrationStoreError> {
         let written =
-            self.track_availability(self.keys.get(&format!("{PREFIX}h:{}", hex(key))).await)?;
+            self.track_availability(self.lookups.get(&format!("{PREFIX}h:{}", hex(key))).await)?;
         let Some(written) = written else { return Ok(None) };
         let StoredHook { id, user, connection, expires, secret } =
             serde_json::from_slice(&written).map_err(|_| unexpected_reply())?;
