@@ -83,6 +83,14 @@ pub fn registered() -> Frame {
     Frame::text(r#"{"registered":true}"#)
 }
 
+/// Text before replayed messages of which some are missing; clients read it as it is.
+pub const MESSAGES_MISSING: &str = r#"{"missing":true}"#;
+
+/// Informs a client that it has missed messages which aren't kept any more.
+pub fn messages_missing() -> Frame {
+    Frame::text(MESSAGES_MISSING)
+}
+
 /// Last text to a refused client.
 pub fn refused(refused: AdmissionError) -> Frame {
     Frame::text(&serde_json::json!({ "error": refused.name() }).to_string())

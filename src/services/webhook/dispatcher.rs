@@ -4,25 +4,23 @@
 
 use super::{
     admission::ClientJoinRequest,
+    dialect,
     feed::{ReplicaFeed, ReplicaFeedItem},
     message_id::MessageId,
     registration_key::RegistrationKey,
-    replay::MessageReplay,
+    replay::{MessageReplay, MissedMessages},
     replica_events::ReplicaEvent,
     store::{
         ExpiredRegistration, RegistrationRenewal, RegistrationState, RegistrationStore,
         SessionEntry, StoredMessage,
     },
 };
-use crate::{
-    push::{
-        AuthMethod, AuthenticatedClient,
-        hub::{Hub, HubClosed, JoinRequest, PresenceTracker},
-        notice::Notice,
-        recipient::Recipient,
-        session::CloseReason,
-    },
-    websocket::frame::Frame,
+use crate::push::{
+    AuthMethod, AuthenticatedClient,
+    hub::{Hub, HubClosed, JoinRequest, PresenceTracker},
+    notice::Notice,
+    recipient::Recipient,
+    session::CloseReason,
 };
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{
@@ -325,7 +323,8 @@ impl MessageDispatcher {
             return Ok(());
         }
         let missed = self.missed(&claim, &entry, since);
-        let frames: Vec<_> = greeting.into_iter().chain(missed).collect();
+        let incomplete = missed.incomplete.then(dialect::messages_missing);
+        let frames: Vec<_> = greeting.into_iter().chain(incomplete).chain(missed.frames).collect();
         let authenticated =
             AuthenticatedClient { recipient: named.clone(), auth_method: AuthMethod::Open };
         let subscriptions = if superseded {
@@ -384,12 +383,14 @@ impl MessageDispatcher {
         claim: &RegistrationKey,
         entry: &SessionEntry,
         since: Option<MessageId>,
-    ) -> Vec<Frame> {
+    ) -> MissedMessages {
         let departure = self.departed.remove(&claim.primary());
         let own = departure.filter(|departed| departed.next.is_none_or(|next| next == entry.at));
         let notified = entry.notified.max(own.map(|departed| departed.notified));
-        let after = since.or(notified).unwrap_or_else(|| entry.received());
-        self.replay.since(&claim.user, &claim.connection, after)
+        match since {
+            Some(since) => self.replay.since(claim, since),
+            None => self.replay.after(claim, notified.unwrap_or_else(|| entry.received())),
+        }
     }
 
     fn renew(&mut self) {

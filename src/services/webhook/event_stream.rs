@@ -3,6 +3,7 @@
 use super::{
     admission::{AdmissionError, ClientAdmission},
     cors,
+    dialect::MESSAGES_MISSING,
     envelope::MessageEnvelope,
     message_id::MessageId,
     registration_key::RegistrationKey,
@@ -44,6 +45,8 @@ const RETRY_LATER: &str = "retry: 10000\n: try later\n\n";
 /// Sent when a newer connection replaces this one. The longest delay that browsers understand keeps
 /// them from reconnecting.
 const REPLACED: &str = "retry: 2147483647\nevent: replaced\ndata: {}\n\n";
+/// Sent before replayed messages of which some are missing.
+const MISSING: &str = "event: missing\ndata: {}\n\n";
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// `GET /events/{userId}?connectionId=…`. `names` are the headers with the forwarded chain; streams
@@ -201,6 +204,9 @@ async fn next_event(bridge: &mut SessionBridge) -> Option<(Bytes, EventStreamSte
 
 /// A message as an event: each line of the value becomes a `data` line.
 fn event(text: &[u8]) -> Option<String> {
+    if text == MESSAGES_MISSING.as_bytes() {
+        return Some(MISSING.to_owned());
+    }
     let MessageEnvelope { id, message } = MessageEnvelope::read(text)?;
     let mut event = format!("id: {id}\n");
     for line in message.get().split(['\n', '\r']) {
@@ -254,6 +260,7 @@ mod tests {
         let text = b"{\"id\":\"7\",\"message\":{\n  \"a\": \"\\n\"\r}}";
         assert_eq!(event(text).unwrap(), "id: 7\ndata: {\ndata:   \"a\": \"\\n\"\ndata: }\n\n");
         assert_eq!(event(b"{\"registered\":true}"), None);
+        assert_eq!(event(b"{\"missing\":true}").as_deref(), Some("event: missing\ndata: {}\n\n"));
     }
 
     #[tokio::test(start_paused = true)]

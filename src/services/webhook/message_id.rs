@@ -1,7 +1,11 @@
 //! Message ids: increasing numbers, with which a client says what it has received.
 
 use serde::{Serialize, Serializer};
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    str::FromStr,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 /// The id of a message. Ids increase with time: microseconds since 1970, or the previous id plus
 /// one. Written in decimal; below 2^53, so that JavaScript represents them exactly.
@@ -22,6 +26,12 @@ impl MessageId {
     pub fn next(self, micros: u64) -> Self {
         Self(micros.max(self.0 + 1)).min(Self::MAX)
     }
+}
+
+/// Microseconds since 1970.
+pub fn micros(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl FromStr for MessageId {

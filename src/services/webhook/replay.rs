@@ -2,6 +2,7 @@
 
 use super::{
     message_id::MessageId,
+    registration_key::RegistrationKey,
     store::{StoreLimits, StoredMessage},
 };
 use crate::websocket::frame::Frame;
@@ -10,6 +11,11 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
+
+/// Users whose removed messages are remembered one by one.
+const MAX_REMOVED: usize = 65_536;
+/// What the buffer counts for a message besides its bytes, as the hub does for a waiting frame.
+const ENTRY_BYTES: usize = 64;
 
 /// Messages of each user in the order of their ids. At a limit the oldest message is removed: of
 /// the user, or of all.
@@ -21,6 +27,27 @@ pub struct MessageReplay {
     order: VecDeque<(MessageId, String, Instant)>,
     messages: usize,
     bytes: usize,
+    removed: RemovedMessages,
+}
+
+/// Up to where messages have been removed, so that clients can be informed.
+#[derive(Debug, Default)]
+struct RemovedMessages {
+    /// The buffer knows nothing of messages before this one.
+    start: MessageId,
+    /// The last removed message of each user.
+    users: HashMap<String, MessageId>,
+    /// At least the last removed message of all other users.
+    others: MessageId,
+}
+
+/// What a client has missed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct MissedMessages {
+    /// The messages that are still kept.
+    pub frames: Vec<Frame>,
+    /// Whether others may be missing.
+    pub incomplete: bool,
 }
 
 #[derive(Debug, Default)]
@@ -38,15 +65,16 @@ struct BufferedMessage {
 
 impl BufferedMessage {
     fn size(&self) -> usize {
-        self.frame.bytes().len()
+        self.frame.bytes().len() + ENTRY_BYTES
     }
 }
 
 impl MessageReplay {
-    /// Creates an empty buffer.
-    pub fn new(limits: StoreLimits) -> Self {
+    /// Creates an empty buffer that receives every message after `start`.
+    pub fn new(limits: StoreLimits, start: MessageId) -> Self {
         let (users, order) = (HashMap::new(), VecDeque::new());
-        Self { limits, users, order, messages: 0, bytes: 0 }
+        let removed = RemovedMessages { start, ..RemovedMessages::default() };
+        Self { limits, users, order, messages: 0, bytes: 0, removed }
     }
 
     /// Adds a message that is newer than all others.
@@ -93,13 +121,25 @@ impl MessageReplay {
         }
     }
 
-    /// Messages after `after` for this connection.
-    pub fn since(&self, user: &str, connection: &str, after: MessageId) -> Vec<Frame> {
-        let messages = self.users.get(user).into_iter().flat_map(|waiting| &waiting.messages);
-        let missed = messages.filter(|held| {
-            held.id > after && held.connection.as_deref().is_none_or(|only| only == connection)
-        });
-        missed.map(|held| held.frame.clone()).collect()
+    /// Messages for this connection after the one that its client names.
+    pub fn since(&self, key: &RegistrationKey, after: MessageId) -> MissedMessages {
+        let incomplete = after < self.removed.start;
+        let missed = self.after(key, after);
+        MissedMessages { incomplete: incomplete || missed.incomplete, ..missed }
+    }
+
+    /// Messages for this connection after the last one that its session has received, as far as known.
+    pub fn after(&self, key: &RegistrationKey, after: MessageId) -> MissedMessages {
+        let RegistrationKey { user, connection } = key;
+        let mut frames = Vec::new();
+        if let Some(UserReplay { messages, .. }) = self.users.get(user) {
+            let first = messages.partition_point(|held| held.id <= after);
+            let missed = messages
+                .range(first..)
+                .filter(|held| held.connection.as_deref().is_none_or(|only| only == connection));
+            frames.extend(missed.map(|held| held.frame.clone()));
+        }
+        MissedMessages { frames, incomplete: after < self.removed.last(user) }
     }
 
     /// How long a message is kept.
@@ -113,6 +153,7 @@ impl MessageReplay {
             waiting.bytes -= held.size();
             self.messages -= 1;
             self.bytes -= held.size();
+            self.removed.add(user, held.id);
         }
         if waiting.messages.is_empty() {
             self.users.remove(user);
@@ -120,9 +161,26 @@ impl MessageReplay {
     }
 }
 
+impl RemovedMessages {
+    fn add(&mut self, user: &str, id: MessageId) {
+        if self.users.len() >= MAX_REMOVED && !self.users.contains_key(user) {
+            let last = self.users.drain().map(|(_, id)| id).max();
+            self.others = self.others.max(last.unwrap_or_default());
+        }
+        self.users.insert(user.to_owned(), id);
+    }
+
+    fn last(&self, user: &str) -> MessageId {
+        self.users.get(user).copied().unwrap_or_default().max(self.others)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{MessageId, MessageReplay, StoreLimits, StoredMessage};
+    use super::{
+        MAX_REMOVED, MessageId, MessageReplay, MissedMessages, RemovedMessages, StoreLimits,
+        StoredMessage,
+    };
     use crate::services::webhook::{
         message_value::MessageValue,
         registration_key::{MessageTarget, RegistrationKey},
@@ -138,9 +196,13 @@ mod tests {
         replay.add(&StoredMessage { id, to, value: value.clone() }, value.frame(id), now);
     }
 
+    fn missed(replay: &MessageReplay, user: &str, connection: &str, after: u64) -> MissedMessages {
+        replay.since(&RegistrationKey::new(user, connection).unwrap(), MessageId(after))
+    }
+
     /// The ids that a connection receives.
     fn sent(replay: &MessageReplay, user: &str, connection: &str, after: u64) -> Vec<u64> {
-        let frames = replay.since(user, connection, MessageId(after));
+        let frames = missed(replay, user, connection, after).frames;
         let id = |frame: crate::websocket::frame::Frame| {
             let json: serde_json::Value = serde_json::from_slice(&frame.payload()).unwrap();
             json["message"].as_u64().unwrap()
@@ -150,7 +212,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_own_and_newer_messages_are_replayed_in_order() {
-        let (mut replay, now) = (MessageReplay::new(StoreLimits::default()), Instant::now());
+        let (mut replay, now) =
+            (MessageReplay::new(StoreLimits::default(), MessageId(0)), Instant::now());
         let only = MessageTarget::Connection(RegistrationKey::new("a", "c2").unwrap());
         for (id, to) in [(1, user("a")), (2, user("b")), (3, only), (4, user("a"))] {
             add(&mut replay, id, to, now);
@@ -163,7 +226,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn messages_are_forgotten_after_their_time() {
-        let mut replay = MessageReplay::new(StoreLimits::default());
+        let mut replay = MessageReplay::new(StoreLimits::default(), MessageId(0));
         add(&mut replay, 1, user("a"), Instant::now());
         tokio::time::advance(Duration::from_secs(30)).await;
         add(&mut replay, 2, user("a"), Instant::now());
@@ -179,7 +242,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn at_a_limit_the_oldest_message_is_removed() {
         let limits = StoreLimits { messages: 2, messages_in_all: 3, ..StoreLimits::default() };
-        let (mut replay, now) = (MessageReplay::new(limits), Instant::now());
+        let (mut replay, now) = (MessageReplay::new(limits, MessageId(0)), Instant::now());
         for id in 1..=3 {
             add(&mut replay, id, user("a"), now);
         }
@@ -196,12 +259,58 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn bytes_are_bounded_too() {
-        let limits = StoreLimits { bytes: 100, ..StoreLimits::default() };
-        let (mut replay, now) = (MessageReplay::new(limits), Instant::now());
+        let limits = StoreLimits { bytes: 300, ..StoreLimits::default() };
+        let (mut replay, now) = (MessageReplay::new(limits, MessageId(0)), Instant::now());
         for id in 1..=10 {
             add(&mut replay, id, user("a"), now);
         }
-        assert!(replay.bytes <= 100 && replay.messages >= 2, "{replay:?}");
+        assert!(replay.bytes <= 300 && replay.messages >= 2, "{replay:?}");
         assert_eq!(sent(&replay, "a", "c", 0).last(), Some(&10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_learns_that_messages_are_missing() {
+        let limits = StoreLimits { messages: 2, ..StoreLimits::default() };
+        let (mut replay, now) = (MessageReplay::new(limits, MessageId(10)), Instant::now());
+        let incomplete =
+            |replay: &MessageReplay, user, after| missed(replay, user, "c", after).incomplete;
+        assert!(!incomplete(&replay, "a", 10));
+        assert!(incomplete(&replay, "a", 9), "from before the start");
+        let key = RegistrationKey::new("a", "c").unwrap();
+        assert!(!replay.after(&key, MessageId(9)).incomplete, "its session received all before");
+        for id in 11..=13 {
+            add(&mut replay, id, user("a"), now);
+        }
+        assert!(incomplete(&replay, "a", 10) && replay.after(&key, MessageId(10)).incomplete);
+        assert!(!incomplete(&replay, "a", 11) && !incomplete(&replay, "b", 10));
+        replay.forget(now + Duration::from_secs(3600));
+        assert!(incomplete(&replay, "a", 12) && !incomplete(&replay, "a", 13));
+    }
+
+    #[test]
+    fn removed_messages_of_many_users_are_remembered_together() {
+        let mut removed = RemovedMessages::default();
+        for id in 1..=MAX_REMOVED as u64 + 1 {
+            removed.add(&id.to_string(), MessageId(id));
+        }
+        assert_eq!((removed.users.len(), removed.others), (1, MessageId(MAX_REMOVED as u64)));
+        assert_eq!(removed.last("1"), MessageId(MAX_REMOVED as u64));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn everything_that_may_wait_in_the_hub_is_replayed() {
+        let (mut replay, now) =
+            (MessageReplay::new(StoreLimits::default(), MessageId(0)), Instant::now());
+        // Ten of 90 kB over a slow line, then small ones at once.
+        let long = MessageValue::text(&"x".repeat(90_000));
+        for id in 1..=10 {
+            let stored = StoredMessage { id: MessageId(id), to: user("a"), value: long.clone() };
+            replay.add(&stored, long.frame(MessageId(id)), now);
+        }
+        for id in 11..=20_000 {
+            add(&mut replay, id, user("a"), now);
+        }
+        let missed = missed(&replay, "a", "c", 0);
+        assert_eq!((missed.frames.len(), missed.incomplete), (20_000, false));
     }
 }

@@ -92,7 +92,7 @@ impl DispatcherHarness {
             join_requests,
             noted,
             expired,
-            replay: MessageReplay::new(limits),
+            replay: MessageReplay::new(limits, MessageId::default()),
             renewal: Duration::from_secs(900),
         });
         tasks.spawn(dispatcher.run(tasks.stopping().clone()));

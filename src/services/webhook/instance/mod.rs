@@ -15,6 +15,7 @@ use super::{
     event_stream::event_stream,
     feed::channels,
     hooks::{HookRules, HookService},
+    message_id::{MessageId, micros},
     registration_key::RegistrationKey,
     replay::MessageReplay,
     rest,
@@ -48,7 +49,10 @@ use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use probe::WebhookSelfProbe;
 use reload::WebhookReload;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 use tokio::sync::mpsc;
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
@@ -184,7 +188,7 @@ impl WebhookBuilder {
             join_requests,
             noted,
             expired,
-            replay: MessageReplay::new(self.settings.limits),
+            replay: MessageReplay::new(self.settings.limits, self.replay_start()),
             renewal: self.settings.limits.registration / 4,
         });
         let sources = &self.context.phases.consume;
@@ -264,6 +268,15 @@ impl WebhookBuilder {
         let state_writer = state_writer::run(Arc::clone(store), notes, expirations);
         self.context.phases.consume.core("registrations", state_writer);
         (noted, expired)
+    }
+
+    /// The last message that a replay may lack: in memory the last before the start, in Redis the last
+    /// that has expired there.
+    fn replay_start(&self) -> MessageId {
+        let kept =
+            self.settings.redis.as_ref().map_or(Duration::ZERO, |_| self.settings.limits.replay);
+        let start = (self.context.clock)().checked_sub(kept).unwrap_or(UNIX_EPOCH);
+        MessageId::default().next(micros(start))
     }
 
     fn dispatcher(&self, dependencies: DispatcherDependencies) {

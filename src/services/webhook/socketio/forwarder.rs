@@ -3,7 +3,9 @@
 use super::{encoding::ascii, engine::SocketIoEngine, io_client::SocketIoClient};
 use crate::{
     push::{BridgeEvent, SessionBridge},
-    services::webhook::{envelope::MessageEnvelope, registration_key::RegistrationKey},
+    services::webhook::{
+        dialect::MESSAGES_MISSING, envelope::MessageEnvelope, registration_key::RegistrationKey,
+    },
     websocket::frame::CloseCode,
 };
 use serde::Serialize;
@@ -74,6 +76,9 @@ impl SocketIoForwarder {
     }
 
     async fn deliver(&self, text: &[u8]) -> Result<(), SocketIoDisconnected> {
+        if text == MESSAGES_MISSING.as_bytes() {
+            return say(&self.socket, "missing", &MissingEvent::new(&self.claim), None).await;
+        }
         let Some(MessageEnvelope { id, message }) = MessageEnvelope::read(text) else {
             return Ok(());
         };
@@ -99,6 +104,20 @@ impl<'a> RegistrationErrorEvent<'a> {
         let user_id = claim.map(|claim| &*claim.user);
         let connection_id = claim.map(|claim| &*claim.connection);
         Self { ok: false, error, user_id, connection_id }
+    }
+}
+
+/// Event for a client that has missed messages which aren't kept any more.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MissingEvent<'a> {
+    user_id: &'a str,
+    connection_id: &'a str,
+}
+
+impl<'a> MissingEvent<'a> {
+    fn new(claim: &'a RegistrationKey) -> Self {
+        Self { user_id: &claim.user, connection_id: &claim.connection }
     }
 }
 

@@ -37,10 +37,11 @@ impl Default for StoreLimits {
             hooks_per_user: 32,
             hooks: 100_000,
             replay: Duration::from_secs(60),
-            // As much as a client may let wait before it is closed as too slow.
-            messages: 16_384,
+            // No less than the hub lets wait for one slow client and for all of them
+            // (`push::hub::backlog_memory`): what they lose when they are closed is replayed.
+            messages: 65_536,
             bytes: 4 << 20,
-            messages_in_all: 16_384,
+            messages_in_all: 262_144,
             bytes_in_all: 32 << 20,
         }
     }

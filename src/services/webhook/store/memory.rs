@@ -8,7 +8,7 @@ use super::{
 use crate::{
     health::WallClock,
     services::webhook::{
-        message_id::MessageId,
+        message_id::{MessageId, micros},
         message_value::MessageValue,
         registration_key::{MessageTarget, RegistrationKey},
         replica_events::ReplicaEvent,
@@ -18,7 +18,7 @@ use futures_util::FutureExt;
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 use tokio::{sync::mpsc, time::Instant};
 
@@ -74,8 +74,7 @@ impl MemoryStore {
 
     /// Microseconds since 1970.
     fn micros(&self) -> u64 {
-        let since = (self.clock)().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+        micros((self.clock)())
     }
 
     fn add(&self, claim: &RegistrationKey) -> Result<(), RegistrationStoreError> {

@@ -1,7 +1,7 @@
 //! Registrations, hooks and ids of a store in memory.
 
 use super::*;
-use std::sync::Arc;
+use std::{sync::Arc, time::UNIX_EPOCH};
 
 fn clock() -> WallClock {
     Arc::new(|| UNIX_EPOCH + Duration::from_secs(1_700_000_000))
