@@ -24,6 +24,9 @@ pub mod websocket;
 // The state of what services depend on.
 pub mod health;
 
+// A message with its acknowledgement, between a source and a service.
+pub mod delivery;
+
 // Everything that connects out: databases, Redis, TLS.
 pub mod client;
 

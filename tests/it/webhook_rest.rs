@@ -26,7 +26,14 @@ async fn each_request_is_answered_as_by_the_original() {
     let host = Webhook::start().await;
     let token = ("X-AUTH-TOKEN", TOKEN);
     let wrong = ("x-auth-token", "wrong");
-    let bad = "Bad Request";
+    let user =
+        "Bad Request: the user id in the path must have 1 to 256 bytes in percent-encoded UTF-8";
+    let connection = "Bad Request: connectionId is needed exactly once, with 1 to 256 bytes";
+    let json = "Bad Request: the body is not a complete JSON object or array, or is not valid JSON";
+    let message =
+        "Bad Request: the body needs a message other than null, false, 0 and an empty string";
+    let kind = "Bad Request: send the message with the Content-Type application/json or \
+                application/x-www-form-urlencoded";
     for (method, path, headers, body, status, answered) in [
         ("PUT", "/api/u-1/register?connectionId=c-1", &[token][..], "", 200, ""),
         ("PUT", "/api/u-1/register?connectionId=c-1", &[token], "", 200, ""),
@@ -35,24 +42,24 @@ async fn each_request_is_answered_as_by_the_original() {
         ("PUT", "/api/u-1/register?connectionId=c-1", &[token, JSON], r#"{"x":1}"#, 200, ""),
         ("PUT", "/api/u-1/register?connectionId=c-1", &[], "", 401, ""),
         ("PUT", "/api/u-1/register?connectionId=c-1", &[wrong], "", 401, ""),
-        ("PUT", "/api/u-1/register", &[token], "", 400, bad),
-        ("PUT", "/api/u-1/register?connectionId=", &[token], "", 400, bad),
-        ("PUT", "/api/u-1/register?connectionId=a&connectionId=b", &[token], "", 400, bad),
-        ("PUT", "/api/%ff/register?connectionId=a", &[token], "", 400, bad),
+        ("PUT", "/api/u-1/register", &[token], "", 400, connection),
+        ("PUT", "/api/u-1/register?connectionId=", &[token], "", 400, connection),
+        ("PUT", "/api/u-1/register?connectionId=a&connectionId=b", &[token], "", 400, connection),
+        ("PUT", "/api/%ff/register?connectionId=a", &[token], "", 400, user),
         ("POST", "/api/u-1/push", &[token, JSON], r#"{"message":{"title":"x"}}"#, 200, ""),
         ("POST", "/api/nobody/push", &[token, JSON], r#"{"message":1}"#, 200, ""),
         ("POST", "/api/status/push", &[token, JSON], r#"{"message":1}"#, 200, ""),
         ("POST", "/api/u-1/push", &[token, FORM], "message[title]=hi", 200, ""),
         ("POST", "/api/u-1/push", &[JSON], r#"{"message":1}"#, 401, ""),
-        ("POST", "/api/u-1/push", &[JSON], r#"{"message":1"#, 400, bad),
-        ("POST", "/api/u-1/push", &[token, JSON], "{}", 400, bad),
-        ("POST", "/api/u-1/push", &[token, JSON], r#"{"message":0}"#, 400, bad),
-        ("POST", "/api/u-1/push", &[token, JSON], r#"{"message":""}"#, 400, bad),
-        ("POST", "/api/u-1/push", &[token, JSON], r#"{"message":false}"#, 400, bad),
-        ("POST", "/api/u-1/push", &[token, JSON], r#"{"message":null}"#, 400, bad),
-        ("POST", "/api/u-1/push", &[token, JSON], r#""message""#, 400, bad),
-        ("POST", "/api/u-1/push", &[token, FORM], "message=", 400, bad),
-        ("POST", "/api/u-1/push", &[token], r#"{"message":1}"#, 400, bad),
+        ("POST", "/api/u-1/push", &[JSON], r#"{"message":1"#, 400, json),
+        ("POST", "/api/u-1/push", &[token, JSON], "{}", 400, message),
+        ("POST", "/api/u-1/push", &[token, JSON], r#"{"message":0}"#, 400, message),
+        ("POST", "/api/u-1/push", &[token, JSON], r#"{"message":""}"#, 400, message),
+        ("POST", "/api/u-1/push", &[token, JSON], r#"{"message":false}"#, 400, message),
+        ("POST", "/api/u-1/push", &[token, JSON], r#"{"message":null}"#, 400, message),
+        ("POST", "/api/u-1/push", &[token, JSON], r#""message""#, 400, json),
+        ("POST", "/api/u-1/push", &[token, FORM], "message=", 400, message),
+        ("POST", "/api/u-1/push", &[token], r#"{"message":1}"#, 400, kind),
         ("GET", "/api/status/ping", &[], "", 200, "pong"),
         (
             "GET",

@@ -23,6 +23,11 @@ impl BackendAccess {
         Self::Token(Box::new(digest(token.expose().as_bytes())))
     }
 
+    /// Whether a request has the token; never if none is required.
+    pub fn has_token(&self, headers: &HeaderMap) -> bool {
+        !matches!(self, Self::Open) && self.admits(headers)
+    }
+
     /// Whether a request has access. Compares whole digests, so the duration doesn't depend on the
     /// token.
     pub fn admits(&self, headers: &HeaderMap) -> bool {

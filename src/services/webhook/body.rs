@@ -23,6 +23,9 @@ pub enum MessageBodyError {
     /// Longer than [`MAX_BODY`], or with more parameters than the parser accepts.
     #[error("body too large")]
     TooLarge,
+    /// The memory for bodies of unauthenticated callers is used up.
+    #[error("busy")]
+    Busy,
     /// Compressed, or in another character set than UTF-8.
     #[error("unsupported encoding")]
     Encoding,
@@ -50,6 +53,11 @@ pub fn message(headers: &HeaderMap, body: &[u8]) -> Result<Option<MessageValue>,
         }
     };
     Ok(message.filter(MessageValue::is_truthy))
+}
+
+/// Whether a request's type is one that can carry a message.
+pub fn has_known_type(headers: &HeaderMap) -> bool {
+    MessageBodyKind::of(headers) != MessageBodyKind::Other
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

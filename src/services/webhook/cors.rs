@@ -2,9 +2,11 @@
 //! the connection id, never on a cookie (`specs/webhook-push.md` section 3).
 
 use http::{
-    HeaderMap, HeaderValue, Response,
+    HeaderMap, HeaderValue, Response, StatusCode,
     header::{
-        ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, ORIGIN, VARY,
+        ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS,
+        ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
+        ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL, ORIGIN, VARY,
     },
 };
 
@@ -22,6 +24,28 @@ pub fn allow<B>(mut answer: Response<B>, request: &HeaderMap) -> Response<B> {
     }
     headers.append(VARY, HeaderValue::from_static("Origin"));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// Lets scripts of every origin read the response to a call of a private URL. The URL is the only
+/// credential, so no origin is named and no cookie is allowed.
+pub fn allow_any<B>(mut answer: Response<B>) -> Response<B> {
+    answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    answer
+}
+
+/// Answers a browser's preflight of a call of a private URL.
+pub fn preflight(request: &HeaderMap) -> warp::reply::Response {
+    let mut answer = allow_any(Response::default());
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    let headers = answer.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
+    let allowed = "Content-Type, X-Hook-Timestamp, X-Hook-Signature";
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(allowed));
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    if request.contains_key(ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.append(VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
+    }
     answer
 }
 

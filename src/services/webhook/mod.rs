@@ -9,6 +9,7 @@
 pub mod admission;
 pub mod backend_access;
 pub mod body;
+mod body_budget;
 pub mod cors;
 pub mod dialect;
 pub mod dispatcher;
@@ -19,6 +20,7 @@ pub mod form;
 pub mod guess_limiter;
 pub mod hooks;
 mod instance;
+pub mod intake;
 mod lookup_queue;
 pub mod message_id;
 pub mod message_value;

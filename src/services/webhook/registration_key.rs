@@ -50,6 +50,14 @@ impl RegistrationKey {
 }
 
 impl MessageTarget {
+    /// Parses the result of [`MessageTarget::recipient`].
+    pub fn from_topic(topic: &str) -> Option<Self> {
+        match topic.strip_prefix('u') {
+            Some(user) => Some(Self::User(user.to_owned())),
+            None => RegistrationKey::from_primary(&Recipient::from(topic)).map(Self::Connection),
+        }
+    }
+
     /// The user of the target.
     pub fn user(&self) -> &str {
         match self {

@@ -2,14 +2,20 @@
 //! owner.
 
 use super::{HookCapability, HookService, TOLERANCE, signature};
-use crate::services::webhook::{
-    body,
-    body::MessageBodyError,
-    store::{PrivateHook, RegistrationStoreError},
+use crate::{
+    delivery::{DeliveryOutcome, Reason},
+    services::webhook::{
+        body,
+        body::MessageBodyError,
+        store::{PrivateHook, RegistrationStoreError},
+    },
 };
 use http::HeaderMap;
-use std::sync::PoisonError;
+use std::{sync::PoisonError, time::Duration};
 use tokio::time::Instant;
+
+/// When a caller may retry what the store doesn't answer.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Result of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,14 +30,25 @@ pub enum HookCallResult {
     Bad(MessageBodyError),
     /// The body has no message.
     Empty,
-    /// The store isn't available.
-    TryLater,
+    /// The message isn't accepted now, but may be after this time.
+    TryLater(Duration),
 }
 
 impl From<RegistrationStoreError> for HookCallResult {
     fn from(error: RegistrationStoreError) -> Self {
         tracing::debug!("hook call failed: {error}");
-        Self::TryLater
+        Self::TryLater(RETRY_DELAY)
+    }
+}
+
+fn undelivered(outcome: DeliveryOutcome) -> HookCallResult {
+    match outcome {
+        DeliveryOutcome::Done => HookCallResult::Accepted,
+        DeliveryOutcome::Retry(after) => HookCallResult::TryLater(after),
+        DeliveryOutcome::Reject(Reason::LimitReached) => HookCallResult::TooMany,
+        DeliveryOutcome::Reject(Reason::Malformed) => {
+            HookCallResult::Bad(MessageBodyError::Malformed)
+        }
     }
 }
 
@@ -68,7 +85,7 @@ impl HookService {
         if let Some(named) = signature {
             self.consume_signature(&hook, &named).await?;
         }
-        self.0.store.post(&hook.to, &message).await?;
+        self.0.intake.publish(&hook.to, &message).await.map_err(undelivered)?;
         Ok(HookCallResult::Accepted)
     }
 

@@ -13,6 +13,7 @@ pub use request::{CreatedHook, HookCommand, HookRequest, HookScope};
 pub use signature::{SIGNATURE, TIMESTAMP, TOLERANCE};
 
 use super::{
+    intake::MessageIntake,
     registration_key::{MessageTarget, RegistrationKey},
     store::{HookSummary, PrivateHook, RegistrationStore, RegistrationStoreError},
 };
@@ -73,6 +74,7 @@ pub struct HookService(Arc<HookServiceInner>);
 
 struct HookServiceInner {
     store: Arc<dyn RegistrationStore>,
+    intake: MessageIntake,
     clock: WallClock,
     random: &'static dyn SecureRandom,
     rules: HookRules,
@@ -80,11 +82,16 @@ struct HookServiceInner {
 }
 
 impl HookService {
-    /// Creates a service on this store.
-    pub fn new(store: Arc<dyn RegistrationStore>, clock: WallClock, rules: HookRules) -> Self {
+    /// Creates a service on this store, whose messages go through `intake`.
+    pub fn new(
+        store: Arc<dyn RegistrationStore>,
+        intake: MessageIntake,
+        clock: WallClock,
+        rules: HookRules,
+    ) -> Self {
         let random = rustls::crypto::ring::default_provider().secure_random;
         let rates = Mutex::new(HookRateLimiter::new(rules.per_minute));
-        Self(Arc::new(HookServiceInner { store, clock, random, rules, rates }))
+        Self(Arc::new(HookServiceInner { store, intake, clock, random, rules, rates }))
     }
 
     /// Handles the request of a connected client and returns the answer as a JSON object.

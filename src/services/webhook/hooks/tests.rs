@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::services::webhook::{
+    intake,
     replica_events::ReplicaEvent,
     store::{MemoryStore, StoreLimits},
 };
@@ -33,7 +34,9 @@ fn harness(per_minute: u32) -> HookHarness {
     let (usual, longest) = (Duration::from_secs(3600), Duration::from_secs(86_400));
     let base = "https://push.example.org/push".to_owned();
     let rules = HookRules { usual, longest, per_minute, base };
-    HookHarness { hooks: HookService::new(store, clock, rules), notified, now }
+    let (intake, jobs) = MessageIntake::new();
+    tokio::spawn(intake::run(Arc::clone(&store) as _, jobs));
+    HookHarness { hooks: HookService::new(store, intake, clock, rules), notified, now }
 }
 
 fn claim() -> RegistrationKey {

@@ -10,11 +10,14 @@ mod reload;
 use super::{
     admission::{ClientAdmission, ProbeSession},
     backend_access::BackendAccess,
+    body_budget::BodyBudget,
     dialect::{HookJob, WebhookDialect},
     dispatcher::{DispatcherDependencies, MAX_SESSIONS_PER_PAIR, MessageDispatcher},
     event_stream::event_stream,
     feed::channels,
     hooks::{HookRules, HookService},
+    intake,
+    intake::{INTAKE_QUEUE, MessageIntake},
     message_id::{MessageId, micros},
     registration_key::RegistrationKey,
     replay::MessageReplay,
@@ -179,7 +182,9 @@ impl WebhookBuilder {
             own,
         );
         let clock = Arc::clone(&self.context.clock);
-        let hooks = HookService::new(Arc::clone(&store), clock, self.hook_rules());
+        let (intake, jobs) = MessageIntake::new();
+        self.context.phases.consume.core("intake", intake::run(Arc::clone(&store), jobs));
+        let hooks = HookService::new(Arc::clone(&store), intake.clone(), clock, self.hook_rules());
         let (noted, expired) = self.state_writer(&store);
         self.dispatcher(DispatcherDependencies {
             hub: hub.clone(),
@@ -197,14 +202,16 @@ impl WebhookBuilder {
             "hooks",
             hook_worker::run(hub.clone(), hooks.clone(), hook_jobs),
         );
+        let waiting_messages = intake.clone();
         let queues = [
+            QueueGauge::new("intake", INTAKE_QUEUE, move || waiting_messages.queued()),
             QueueGauge::new("join_requests", JOIN_QUEUE, move || {
                 waiting.max_capacity() - waiting.capacity()
             }),
             self.hub_queue(&hub),
         ];
         self.gauges(std::slice::from_ref(&dependency), &hub, &queues)?;
-        let rest_handler = self.rest_handler(&store, &hooks)?;
+        let rest_handler = self.rest_handler(&store, intake, &hooks)?;
         let rng = self.context.rng.fork();
         let probe = WebhookSelfProbe::new(hub.clone(), connection_limit.clone(), probe, rng);
         let handlers = WebhookHandlers { admission, hooks };
@@ -290,11 +297,12 @@ impl WebhookBuilder {
     fn rest_handler(
         &self,
         store: &Arc<dyn RegistrationStore>,
+        intake: MessageIntake,
         hooks: &HookService,
     ) -> Result<Arc<RestHandler>, MetricsError> {
         let access = access(&self.settings);
         let counts = counters::message_counters(self.observers.metrics())?;
-        Ok(Arc::new(RestHandler::new(Arc::clone(store), hooks.clone(), access, counts)))
+        Ok(Arc::new(RestHandler::new(Arc::clone(store), intake, hooks.clone(), access, counts)))
     }
 
     fn hub_queue(&self, hub: &Hub) -> QueueGauge {
@@ -325,8 +333,12 @@ impl WebhookBuilder {
         let events = event_stream(handlers.admission.clone(), &tasks, Arc::clone(&names));
         let socketio = socket_io(handlers, tasks, names);
         let clients = socket.or(events).unify().or(socketio).unify();
-        connection_limit
-            .reject_when_full(rest::routes(Arc::clone(rest_handler)).or(clients).unify().boxed())
+        connection_limit.reject_when_full(
+            rest::routes(Arc::clone(rest_handler), BodyBudget::default())
+                .or(clients)
+                .unify()
+                .boxed(),
+        )
     }
 }
 

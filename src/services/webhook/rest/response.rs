@@ -3,13 +3,16 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use http::{
     HeaderMap, HeaderValue, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+    header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER},
 };
 use sha1::{Digest, Sha1};
+use std::time::Duration;
 use warp::reply::{Reply, Response};
 
 /// The original's type for JSON.
 pub const JSON: &str = "application/json; charset=utf-8";
+/// The type of errors.
+const TEXT: &str = "text/plain; charset=utf-8";
 /// The original's type for `pong`.
 pub const HTML: &str = "text/html; charset=utf-8";
 
@@ -23,6 +26,19 @@ pub fn empty(status: StatusCode) -> Response {
 /// The status text as plain text, such as `Bad Request`.
 pub fn message(status: StatusCode) -> Response {
     crate::server::text(status, status.canonical_reason().unwrap_or_default())
+}
+
+/// Plain text that explains the status.
+pub fn explained(status: StatusCode, text: String) -> Response {
+    with_type(status, TEXT, text)
+}
+
+/// A 503 that says when to retry, in whole seconds.
+pub fn retry(after: Duration) -> Response {
+    let mut answer = message(StatusCode::SERVICE_UNAVAILABLE);
+    let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    answer
 }
 
 /// JSON that must not be cached.

@@ -20,6 +20,8 @@ pub enum RestRoute {
     RevokeHook(String, String),
     /// `POST /hook/{capability}`.
     Hook(String),
+    /// `OPTIONS /hook/{capability}`.
+    HookPreflight,
     /// `GET /api/status/ping`.
     Ping,
     /// `GET /api/status/info`.
@@ -41,6 +43,7 @@ impl RestRoute {
             [hook, capability] if is(hook, "hook") && method == Method::POST => {
                 Some(Self::Hook(capability.to_owned()))
             }
+            [hook, _] if is(hook, "hook") && method == Method::OPTIONS => Some(Self::HookPreflight),
             [api, file] if is(api, "api") && is(file, "openapi.json") && reads => {
                 Some(Self::Description)
             }

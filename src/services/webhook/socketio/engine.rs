@@ -12,8 +12,9 @@ use socketioxide::{SocketIo, SocketIoBuilder};
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
-/// Maximum size of a payload and of a packet, in bytes; registrations are short.
-pub const MAX_PAYLOAD: usize = 100_000;
+/// Maximum size of a payload and of a packet, in bytes; registrations are short. Unregistered clients may
+/// hold this much each.
+pub const MAX_PAYLOAD: usize = 16 * 1024;
 /// Packets that wait for a client between two polls. When the queue is full, the hub's pending
 /// notices fill and the hub closes the session.
 const MAX_QUEUED: usize = 64;

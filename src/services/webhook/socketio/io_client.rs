@@ -38,6 +38,8 @@ pub struct SocketIoClient {
     listed: OnceLock<PollingClients>,
     joined: AtomicBool,
     pre_auth_connection: Mutex<Option<PreAuthConnection>>,
+    /// Its slot among the service's unregistered clients.
+    service_slot: Mutex<Option<PreAuthConnection>>,
     /// Cancelled when it leaves the namespace, which a newer client may enter again.
     left: Mutex<CancellationToken>,
     bindings: Mutex<HashMap<RegistrationKey, ClientBinding>>,
@@ -60,6 +62,7 @@ impl SocketIoClient {
         peer: ConnectionPeer,
         generation: EngineGeneration,
         pre_auth_connection: PreAuthConnection,
+        service_slot: PreAuthConnection,
     ) -> Arc<Self> {
         Arc::new(Self {
             peer,
@@ -71,6 +74,7 @@ impl SocketIoClient {
             listed: OnceLock::new(),
             joined: AtomicBool::new(false),
             pre_auth_connection: Mutex::new(Some(pre_auth_connection)),
+            service_slot: Mutex::new(Some(service_slot)),
             left: Mutex::default(),
             bindings: Mutex::default(),
             registering: Mutex::default(),
@@ -102,13 +106,22 @@ impl SocketIoClient {
         self.joined.load(Relaxed)
     }
 
-    /// Tokens for its eviction ([`PreAuthConnection::eviction`]), and for the end of that
-    /// possibility.
-    pub fn evictions(&self) -> Option<(CancellationToken, CancellationToken)> {
-        let pre_auth_connection = self.pre_auth_connection.lock();
-        pre_auth_connection
-            .as_ref()
-            .map(|pre_auth_connection| (pre_auth_connection.eviction(), self.settled.clone()))
+    /// Resolves when the client is evicted before it registers; false when it has registered or is gone.
+    pub fn evicted(&self) -> impl Future<Output = bool> + Send + use<> {
+        let eviction = |slot: &Mutex<Option<PreAuthConnection>>| {
+            slot.lock().as_ref().map(PreAuthConnection::eviction)
+        };
+        let evictions = (eviction(&self.pre_auth_connection), eviction(&self.service_slot));
+        let settled = self.settled.clone();
+        async move {
+            let (Some(connection), Some(service)) = evictions else { return false };
+            tokio::select! {
+                biased;
+                () = settled.cancelled() => false,
+                () = connection.cancelled() => true,
+                () = service.cancelled() => true,
+            }
+        }
     }
 
     /// Its slot among unauthenticated connections, until it has registered.
@@ -157,6 +170,7 @@ impl SocketIoClient {
         drop(bindings);
         self.joined.store(true, Relaxed);
         self.pre_auth_connection.lock().take();
+        self.service_slot.lock().take();
         self.settled.cancel();
         over
     }
@@ -229,6 +243,7 @@ mod tests {
         server::{NoopConnectionObserver, PreAuthLimiter, PreAuthLimits, peer::ConnectionPeer},
         services::webhook::{registration_key::RegistrationKey, socketio::query::EngineGeneration},
     };
+    use futures_util::FutureExt;
     use std::sync::Arc;
 
     fn pre_auth() -> PreAuthLimiter {
@@ -238,7 +253,9 @@ mod tests {
 
     fn io_client(pre_auth: &PreAuthLimiter) -> Arc<SocketIoClient> {
         let pre_auth_connection = pre_auth.admit(None).unwrap();
-        SocketIoClient::new(ConnectionPeer::default(), EngineGeneration::Third, pre_auth_connection)
+        let service_slot = self::pre_auth().admit(None).unwrap();
+        let (peer, generation) = (ConnectionPeer::default(), EngineGeneration::Third);
+        SocketIoClient::new(peer, generation, pre_auth_connection, service_slot)
     }
 
     fn claim(connection: usize) -> RegistrationKey {
@@ -249,9 +266,10 @@ mod tests {
     fn a_registered_client_no_longer_counts_as_unauthenticated() {
         let pre_auth = pre_auth();
         let io_client = io_client(&pre_auth);
-        let (_, settled) = io_client.evictions().unwrap();
+        let evicted = io_client.evicted();
         io_client.bind(claim(0));
-        assert!(io_client.is_joined() && settled.is_cancelled() && io_client.evictions().is_none());
+        assert!(io_client.is_joined() && evicted.now_or_never() == Some(false));
+        assert_eq!(io_client.evicted().now_or_never(), Some(false));
         assert_eq!(pre_auth.count(), 0);
     }
 
@@ -259,11 +277,29 @@ mod tests {
     fn an_evicted_client_is_notified() {
         let pre_auth = pre_auth();
         let first = io_client(&pre_auth);
-        let (eviction, settled) = first.evictions().unwrap();
+        assert_eq!(first.evicted().now_or_never(), None);
         let _second = io_client(&pre_auth);
-        assert!(eviction.is_cancelled() && !settled.is_cancelled());
+        assert_eq!(first.evicted().now_or_never(), Some(true));
+        let evicted = first.evicted();
         drop(first);
-        assert!(settled.is_cancelled());
+        assert_eq!(evicted.now_or_never(), Some(false), "nothing is left to end");
+    }
+
+    #[test]
+    fn the_oldest_unregistered_client_of_a_service_is_evicted() {
+        let (service, connections) = (pre_auth(), [pre_auth(), pre_auth()]);
+        let client = |connection: &PreAuthLimiter| {
+            SocketIoClient::new(
+                ConnectionPeer::default(),
+                EngineGeneration::Fourth,
+                connection.admit(None).unwrap(),
+                service.admit(None).unwrap(),
+            )
+        };
+        let first = client(&connections[0]);
+        let second = client(&connections[1]);
+        assert_eq!(first.evicted().now_or_never(), Some(true));
+        assert_eq!(second.evicted().now_or_never(), None);
     }
 
     #[test]

@@ -20,10 +20,13 @@ mod response;
 mod routes;
 mod stream;
 
-use super::{WebhookHandlers, cors};
+use super::{WebhookHandlers, body_budget::BodyBudget, cors};
 use crate::{
     lifecycle::TaskGroup,
-    server::{RequestOrigin, WebSocketHandshake, handshake, peer, peer::ConnectionPeer},
+    server::{
+        NoopConnectionObserver, PreAuthLimiter, PreAuthLimits, RequestOrigin, WebSocketHandshake,
+        handshake, peer, peer::ConnectionPeer,
+    },
 };
 use engine::SocketIoEngine;
 use events::SocketIoEvents;
@@ -42,6 +45,10 @@ use warp::{
 /// npm's, unchanged (`tests/it/socketio_page.rs`); its licence is beside it.
 const BUNDLE: &str = include_str!("bundle.min.js");
 
+/// Clients of one service that haven't registered. With a half-sent packet of
+/// [`engine::MAX_PAYLOAD`] each, they take at most 64 MiB.
+const MAX_UNREGISTERED: usize = 2048;
+
 /// The routes below `/socket.io/`. `names` are the headers with the forwarded chain. Connections
 /// end with `tasks`; clients then reconnect.
 pub fn socket_io(
@@ -59,6 +66,8 @@ pub fn socket_io(
     let requests = SocketIoHandler {
         engine,
         polling_clients: PollingClients::default(),
+        unregistered: unregistered_clients(),
+        bodies: BodyBudget::default(),
         tasks,
         names: Arc::clone(&names),
     };
@@ -81,6 +90,12 @@ pub fn socket_io(
         },
     );
     warp::path("socket.io").and(bundle().or(protocol).unify()).boxed()
+}
+
+/// The limit of one service's unregistered clients: eviction only, since addresses have their own limits.
+fn unregistered_clients() -> PreAuthLimiter {
+    let limits = PreAuthLimits { total: MAX_UNREGISTERED, per_address: MAX_UNREGISTERED };
+    PreAuthLimiter::new(limits, |_| true, Arc::new(NoopConnectionObserver))
 }
 
 /// Serves `/socket.io/socket.io.js`.

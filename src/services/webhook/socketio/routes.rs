@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     lifecycle::TaskGroup,
-    server::{RequestOrigin, UpgradedClient, peer::ConnectionPeer},
+    server::{PreAuthLimiter, RequestOrigin, UpgradedClient, peer::ConnectionPeer},
+    services::webhook::body_budget::{BodyAllowance, BodyBudget},
 };
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
@@ -36,6 +37,10 @@ pub struct SocketIoHandler {
     pub engine: SocketIoEngine,
     /// Clients that began with polling.
     pub polling_clients: PollingClients,
+    /// Clients that haven't registered yet, of this service; the oldest is evicted for a new one.
+    pub unregistered: PreAuthLimiter,
+    /// Memory for the bodies of such clients.
+    pub bodies: BodyBudget,
     /// Tasks that serve connections.
     pub tasks: TaskGroup,
     /// Headers with the forwarded chain.
@@ -87,11 +92,9 @@ impl SocketIoHandler {
     async fn open(&self, request: &SocketIoRequest) -> Result<EngineResponse, SocketIoError> {
         let pre_auth_connection = request.origin.as_ref().and_then(|origin| origin.another().ok());
         let pre_auth_connection = pre_auth_connection.ok_or(SocketIoError::Full)?;
-        let io_client = SocketIoClient::new(
-            request.peer.clone(),
-            request.query.generation,
-            pre_auth_connection,
-        );
+        let slot = self.unregistered.admit(None).map_err(|_| SocketIoError::Full)?;
+        let (peer, generation) = (request.peer.clone(), request.query.generation);
+        let io_client = SocketIoClient::new(peer, generation, pre_auth_connection, slot);
         let nothing = (None, Bytes::new());
         let mut answered =
             self.engine.answer(Method::GET, &request.query, nothing, Some(&io_client)).await;
@@ -116,12 +119,26 @@ impl SocketIoHandler {
             origin.mark_joined();
         }
         let body = match request.method {
-            Method::POST => read(request, &io_client, collected(body).await?)?,
+            Method::POST => read(request, &io_client, self.collect(&io_client, body).await?)?,
             _ => (None, Bytes::new()),
         };
         let answering = self.engine.answer(request.method.clone(), &request.query, body, None);
         // A poll of a cancelled session would never end otherwise.
         io_client.cut.run_until_cancelled(answering).await.ok_or(SocketIoError::Session)
+    }
+
+    async fn collect<B: Buf>(
+        &self,
+        io_client: &SocketIoClient,
+        body: impl Stream<Item = Result<B, warp::Error>> + Send,
+    ) -> Result<Bytes, SocketIoError> {
+        let mut allowance = (!io_client.is_joined()).then(|| self.bodies.body());
+        let extend = |length| {
+            allowance
+                .as_mut()
+                .is_none_or(|allowance: &mut BodyAllowance| allowance.extend_to(length))
+        };
+        timeout(BODY_TIME, collected(body, extend)).await.unwrap_or(Err(SocketIoError::Request))
     }
 
     /// Upgrades a request to a WebSocket: for a new session, or for one that has polled so far.
@@ -151,7 +168,8 @@ impl SocketIoHandler {
 
     fn begin(&self, client: UpgradedClient, query: &EngineQuery) {
         let UpgradedClient { stream, leftover, peer, pre_auth_connection } = client;
-        let io_client = SocketIoClient::new(peer, query.generation, pre_auth_connection);
+        let Ok(slot) = self.unregistered.admit(None) else { return };
+        let io_client = SocketIoClient::new(peer, query.generation, pre_auth_connection, slot);
         self.watch(&io_client);
         self.engine.serve(stream, leftover, query, &io_client);
     }
@@ -182,11 +200,12 @@ impl SocketIoHandler {
 
     /// Ends the client's session if it is evicted before it registers.
     fn watch(&self, io_client: &Arc<SocketIoClient>) {
-        let Some((eviction, settled)) = io_client.evictions() else { return };
+        let evicted = io_client.evicted();
         let (io_client, engine) = (Arc::downgrade(io_client), self.engine.clone());
         self.tasks.spawn(async move {
-            let evicted = settled.run_until_cancelled(eviction.cancelled()).await.is_some();
-            if evicted && let Some(io_client) = io_client.upgrade() {
+            if evicted.await
+                && let Some(io_client) = io_client.upgrade()
+            {
                 tracing::debug!("unregistered Socket.IO client evicted");
                 engine.end(&io_client).await;
             }
@@ -221,19 +240,22 @@ fn read(
     Ok((None, Bytes::from(decoded.unwrap_or_else(|| text.into_owned()))))
 }
 
+/// Collects a body; `extend` grants memory for its length.
 async fn collected<B: Buf>(
     body: impl Stream<Item = Result<B, warp::Error>> + Send,
+    mut extend: impl FnMut(usize) -> bool,
 ) -> Result<Bytes, SocketIoError> {
-    let collecting = async {
-        let (mut body, mut whole) = (pin!(body), BytesMut::new());
-        while let Some(part) = body.next().await {
-            let part = part.map_err(|_| SocketIoError::Request)?;
-            if whole.len() + part.remaining() > MAX_PAYLOAD {
-                return Err(SocketIoError::Request);
-            }
-            whole.put(part);
+    let (mut body, mut whole) = (pin!(body), BytesMut::new());
+    while let Some(part) = body.next().await {
+        let part = part.map_err(|_| SocketIoError::Request)?;
+        let length = whole.len() + part.remaining();
+        if length > MAX_PAYLOAD {
+            return Err(SocketIoError::Request);
         }
-        Ok(whole.freeze())
-    };
-    timeout(BODY_TIME, collecting).await.unwrap_or(Err(SocketIoError::Request))
+        if !extend(length) {
+            return Err(SocketIoError::Full);
+        }
+        whole.put(part);
+    }
+    Ok(whole.freeze())
 }
