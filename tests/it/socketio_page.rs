@@ -160,7 +160,7 @@ async fn the_documented_examples_receive_pushes() {
         browser.open(&format!("http://localhost:{port}/page/{number}")).await;
         let entered = async || {
             let log = host.daemon.log();
-            (log.matches("a client has come in").count() > number).then_some(())
+            (log.matches("client connected").count() > number).then_some(())
         };
         until("it comes in", entered).await;
         for message in [r#""é""#, "1", "2"] {

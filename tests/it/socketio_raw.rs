@@ -286,7 +286,7 @@ async fn a_client_outside_the_namespace_receives_nothing() {
         session.post("41").await;
         let times = message.parse().unwrap();
         until("its session ends", async || {
-            let left = host.daemon.log().matches("a client has left").count();
+            let left = host.daemon.log().matches("client disconnected").count();
             (left >= times).then_some(())
         })
         .await;
@@ -381,7 +381,7 @@ async fn a_client_that_stops_polling_loses_only_its_own_session() {
     let long = Value::from("x".repeat(90_000)).to_string();
     until("the hub has had enough", async || {
         host.push("u", &long).await;
-        host.daemon.log().contains("a client has left").then_some(())
+        host.daemon.log().contains("client disconnected").then_some(())
     })
     .await;
     host.push("v", "1").await;

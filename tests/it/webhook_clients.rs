@@ -329,8 +329,8 @@ impl Webhook {
     /// Waits until the daemon has noticed that all clients have left.
     async fn no_session_is_left(&self) {
         until("all have left", async || {
-            let left = self.daemon.log().matches("a client has left").count();
-            let came = self.daemon.log().matches("a client has come in").count();
+            let left = self.daemon.log().matches("client disconnected").count();
+            let came = self.daemon.log().matches("client connected").count();
             (left == came).then_some(())
         })
         .await;

@@ -73,7 +73,7 @@ async fn missed_messages_are_replayed_on_another_replica() {
     one.push("alice", "1").await;
     let (first, _) = message(&client.text().await);
     drop(client);
-    one.daemon.logs("a client has left").await;
+    one.daemon.logs("client disconnected").await;
     one.push("alice", "2").await;
     two.push("alice", "3").await;
     let mut client = two.client_at(&format!("{}&since={first}", two.socket("alice", "c1"))).await;
@@ -227,6 +227,8 @@ async fn a_late_replica_reads_messages_of_any_length() {
     let last = one.push("alice", r#""last""#).await;
     let two = Webhook::on(&redis).await;
     let mut client = two.client("alice", "c1").await;
+    // The newest 4 MiB of a user are kept.
+    assert_eq!(client.text().await, r#"{"missing":true}"#);
     let value = loop {
         let (id, value) = message(&client.text().await);
         if id == last {
@@ -257,7 +259,7 @@ async fn a_redis_without_write_access_is_reported() {
     let redis = Redis::start_with(&user).await;
     let url = redis.url().replace("//", "//notify_push_webhook:CHANGE-ME@");
     let host = Webhook::start_with(&[("REDIS_URL", &url)]).await;
-    host.daemon.logs("listening to Redis").await;
+    host.daemon.logs("subscribed to Redis").await;
     host.daemon.logs("Redis refuses registrations and messages").await;
     let registered = host.ask("PUT", "/api/alice/register?connectionId=c1", "").await;
     assert_eq!(registered.status, 503);
@@ -284,7 +286,7 @@ async fn does_everything(one: &Webhook, two: &Webhook) {
     let signed = two.ask("POST", "/api/alice/hooks", r#"{"signed":true}"#).await;
     assert_eq!(signed.status, 201);
     drop(client);
-    two.daemon.logs("a client has left").await;
+    two.daemon.logs("client disconnected").await;
     let gone = two.ask("DELETE", "/api/alice/register?connectionId=c1", "").await;
     assert_eq!(gone.status, 200);
 }
