@@ -43,7 +43,7 @@ const PRE_AUTH_LIMIT: usize = 100;
 pub enum DemoPerson {
     /// The owner of the files.
     Alice,
-    /// A user with whom alice shares one folder.
+    /// The user that alice shares one folder with.
     Bob,
 }
 

@@ -210,7 +210,7 @@ mod tests {
             CheckFinding::hint(CheckId::Clock, "Redis is 7 s ahead").why("app passwords expire").advise("Run NTP"),
             CheckFinding::wrong(CheckId::Proxies, "a very long description of what was observed")
                 .detail("client → 10.0.0.7 → daemon")
-                .why("Nextcloud throttles log-ins by address")
+                .why("Nextcloud throttles logins by address")
                 .advise("Let Nextcloud believe the proxy:")
                 .run("sudo -u www-data php /var/www/nextcloud/occ config:system:set trusted_proxies 3 --value=10.0.0.7")
                 .advise("Then run this again."),
@@ -228,7 +228,7 @@ notify_push 0.1.0 doctor
                Do: Run NTP
 ✗ proxies      a very long description of what was observed
                client → 10.0.0.7 → daemon
-               Why: Nextcloud throttles log-ins by address
+               Why: Nextcloud throttles logins by address
                Do: Let Nextcloud believe the proxy:
 
     sudo -u www-data php /var/www/nextcloud/occ config:system:set \\

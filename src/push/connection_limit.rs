@@ -18,28 +18,50 @@ use std::{
 
 /// How many clients a hub has, with those that hold a permit and haven't joined yet. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct ConnectionCount(Arc<AtomicUsize>);
+pub struct ConnectionCount(Arc<ConnectionCountState>);
+
+#[derive(Debug)]
+struct ConnectionCountState {
+    clients: AtomicUsize,
+    /// The service's share of the process's file descriptors, in clients.
+    share: AtomicUsize,
+}
+
+impl Default for ConnectionCountState {
+    fn default() -> Self {
+        Self { clients: AtomicUsize::new(0), share: AtomicUsize::new(usize::MAX) }
+    }
+}
 
 impl ConnectionCount {
     /// The number of clients.
     pub fn get(&self) -> usize {
-        self.0.load(Relaxed)
+        self.0.clients.load(Relaxed)
+    }
+
+    /// Sets the limit that holds while the service has none of its own.
+    pub fn set_share(&self, share: usize) {
+        self.0.share.store(share, Relaxed);
+    }
+
+    fn share(&self) -> usize {
+        self.0.share.load(Relaxed)
     }
 
     /// Counts a client that joins without a permit.
     pub(super) fn add(&self) {
-        self.0.fetch_add(1, Relaxed);
+        self.0.clients.fetch_add(1, Relaxed);
     }
 
     /// A session has ended.
     pub(super) fn subtract(&self) {
-        self.0.fetch_sub(1, Relaxed);
+        self.0.clients.fetch_sub(1, Relaxed);
     }
 
     /// Counts one more if there are fewer than `maximum`.
     fn add_below(&self, maximum: usize) -> bool {
         let next = |count| (count < maximum).then_some(count + 1);
-        self.0.fetch_update(Relaxed, Relaxed, next).is_ok()
+        self.0.clients.fetch_update(Relaxed, Relaxed, next).is_ok()
     }
 }
 
@@ -50,7 +72,7 @@ impl ConnectionCount {
 pub struct ConnectionLimit(Arc<ConnectionLimitState>);
 
 struct ConnectionLimitState {
-    /// `usize::MAX` where only file descriptors limit the clients.
+    /// `usize::MAX`: the service's share of the file descriptors.
     maximum: AtomicUsize,
     count: ConnectionCount,
     /// How many of the counted clients don't use up the limit.
@@ -124,7 +146,11 @@ impl ConnectionLimit {
     }
 
     fn maximum(&self) -> usize {
-        self.0.maximum.load(Relaxed).saturating_add(self.0.exempt.load(Relaxed))
+        let maximum = match self.0.maximum.load(Relaxed) {
+            usize::MAX => self.0.count.share(),
+            maximum => maximum,
+        };
+        maximum.saturating_add(self.0.exempt.load(Relaxed))
     }
 }
 
@@ -179,6 +205,17 @@ mod tests {
         };
         let limit = ConnectionLimit::new(Some(maximum), "probe".into(), count.clone(), on_refused);
         ConnectionLimitFixture { limit, count, refused }
+    }
+
+    #[test]
+    fn without_a_limit_the_share_of_the_descriptors_counts() {
+        let count = ConnectionCount::default();
+        let limit = ConnectionLimit::new(None, "probe".into(), count.clone(), || ());
+        count.set_share(1);
+        let first = limit.acquire(&"a".into());
+        assert!(first.is_some() && limit.acquire(&"b".into()).is_none());
+        limit.set_maximum(Some(2));
+        assert!(limit.acquire(&"b".into()).is_some());
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::{
 };
 use futures_util::Stream;
 use ipnet::IpNet;
+use rustix::process::{Resource, getrlimit};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 /// How long the first two phases of a shutdown may take; the last has the services' drain time.
@@ -43,6 +44,7 @@ pub struct Daemon {
 /// Starts the services.
 struct ServiceStarter<'a> {
     drain_time: Duration,
+    max_sessions: usize,
     backlog_memory: BacklogMemory,
     phases: &'a ShutdownPhases,
     environment: &'a mut RuntimeEnvironment,
@@ -69,6 +71,7 @@ impl Daemon {
         let drain_time = settings.drain_time;
         let mut starter = ServiceStarter {
             drain_time,
+            max_sessions: session_share(entries.len()),
             backlog_memory: BacklogMemory::default(),
             phases: &phases,
             environment: &mut environment,
@@ -164,10 +167,19 @@ impl ServiceStarter<'_> {
             clock: self.environment.clock.clone(),
             rng: self.environment.rng.fork(),
             cores: self.environment.cores,
+            max_sessions: self.max_sessions,
             backlog_memory: self.backlog_memory.clone(),
             drain_time: self.drain_time,
         }
     }
+}
+
+/// The sessions that each of so many services may have: equal shares of the file descriptors, less an eighth
+/// for connections without a session, databases and files. So no service can starve another.
+fn session_share(services: usize) -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    (limit - limit / 8) / services.max(1)
 }
 
 /// The phases in order; the last lasts as long as the service with the longest drain time needs.

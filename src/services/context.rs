@@ -30,6 +30,8 @@ pub struct ServiceContext {
     pub rng: fastrand::Rng,
     /// The number of processors.
     pub cores: usize,
+    /// The limit on its sessions where the configuration sets none: its share of the file descriptors.
+    pub max_sessions: usize,
     /// What the slow clients of all services may let wait.
     pub backlog_memory: BacklogMemory,
     /// Over how long close frames are spread at shutdown.
@@ -48,8 +50,10 @@ impl ServiceContext {
     /// [`ServiceStartError::System`].
     pub fn start_hub(&mut self, settings: HubSettings) -> Result<Hub, ServiceStartError> {
         let memory = self.backlog_memory.clone();
-        Hub::start(settings, memory, &self.phases.work, &mut self.rng)
-            .map_err(|error| ServiceStartError::System("an event queue", error))
+        let hub = Hub::start(settings, memory, &self.phases.work, &mut self.rng)
+            .map_err(|error| ServiceStartError::System("an event queue", error))?;
+        hub.connection_count().set_share(self.max_sessions);
+        Ok(hub)
     }
 }
 

@@ -42,6 +42,7 @@ mod phorge_admin;
 mod phorge_browser;
 mod phorge_cluster;
 mod phorge_launch;
+mod phorge_limits;
 mod phorge_nginx;
 mod phorge_operation;
 mod phorge_protocol;

@@ -34,6 +34,7 @@ const OTHER_SAMPLES: &[SettingSample] = &[
     ("PEERS", "http://peer:1", "", &[]),
     ("PEERS_CA", "/ca", "", &[]),
     ("MAX_SUBSCRIPTIONS", "7", "", &[]),
+    ("MAX_SESSIONS_PER_ADDRESS", "7", "", &[]),
     ("PIDFILE", "/pid", "", &[]),
     ("ALLOW_ROOT", "true", "", &[]),
 ];

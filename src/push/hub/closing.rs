@@ -75,6 +75,7 @@ impl<T: ClientTransport, W: TransportWatcher<T>> Shard<T, W> {
         self.round_stats.update_blocked(client.is_blocked(), false);
         self.watcher.remove(&client.transport);
         self.replays.forget(id);
+        self.guards.remove(&id);
         let (primary, ended) = self.members.leave(id);
         for recipient in ended {
             self.context.presence.note(recipient, false);

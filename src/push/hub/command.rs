@@ -11,7 +11,7 @@ use crate::{
     websocket::frame::Frame,
 };
 use bytes::Bytes;
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 use tokio::{sync::oneshot, time::Instant};
 
 /// A client that has logged in, with what it sent after its credentials.
@@ -28,7 +28,12 @@ pub struct JoinRequest<T> {
     pub greeting: Option<GreetingFrames>,
     /// Its place within the connection limit, where the service has one.
     pub permit: Option<ConnectionPermit>,
+    /// Dropped when the session ends, for a limit of the service's own.
+    pub guard: Option<SessionGuard>,
 }
+
+/// A value that lasts as long as a session.
+pub type SessionGuard = Box<dyn Any + Send>;
 
 /// Makes the frames that a client receives first, once it is registered: every later notice comes after
 /// them, and none is lost in between. Runs on the push path: it must be quick and must not block.
@@ -44,6 +49,7 @@ impl<T> JoinRequest<T> {
             subscriptions: Vec::new(),
             greeting: None,
             permit: None,
+            guard: None,
         }
     }
 }

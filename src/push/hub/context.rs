@@ -29,6 +29,8 @@ pub struct HubLimits {
     pub max_connection: Option<Millis>,
     /// Subscriptions of a session besides its primary one; a session with more is closed.
     pub subscriptions: usize,
+    /// The bytes that the subscriptions of one shard's clients may take together.
+    pub subscription_bytes: usize,
 }
 
 /// How clients are assigned to shards.

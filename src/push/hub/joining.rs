@@ -19,8 +19,15 @@ use crate::{
 impl<T: ClientTransport, W: TransportWatcher<T>> Shard<T, W> {
     /// Adds a client, or refuses it.
     pub(super) fn join(&mut self, join_request: JoinRequest<T>, now: Millis) {
-        let JoinRequest { transport, leftover, authenticated, subscriptions, greeting, permit } =
-            join_request;
+        let JoinRequest {
+            transport,
+            leftover,
+            authenticated,
+            subscriptions,
+            greeting,
+            permit,
+            guard,
+        } = join_request;
         let recipient = authenticated.recipient;
         let client = self.new_client(transport, authenticated.auth_method, now);
         if self.draining || self.count(&recipient) >= self.policy.limits.per_recipient {
@@ -34,6 +41,7 @@ impl<T: ClientTransport, W: TransportWatcher<T>> Shard<T, W> {
         let change = self.members.join(id, &recipient);
         let first = matches!(change, MembershipChange::Edge(_)).then_some(recipient);
         self.context.arrived(first, permit);
+        self.guards.extend(guard.map(|guard| (id, guard)));
         self.subscribe(id, &subscriptions, now);
         self.greet(id, greeting, now);
         self.receive_leftover(id, &leftover, now);

@@ -9,6 +9,10 @@ use std::hash::BuildHasher;
 /// Ids of clients.
 pub type ClientIds = SmallVec<[u32; 4]>;
 
+/// The approximate bytes of a recipient besides its name, and of one client's place in its list.
+const RECIPIENT_BYTES: usize = 112;
+const LINK_BYTES: usize = 24;
+
 /// With fewer entries than this a table isn't worth shrinking.
 const SPARE: usize = 64;
 
@@ -52,9 +56,16 @@ pub struct MembershipTable {
     primaries: Vec<MembershipLink>,
     /// By the client's id, then by the recipient's index: the position in the recipient's list.
     subscriptions: HashMap<u32, HashMap<u32, u32>>,
+    /// What the further subscriptions and all recipients take, in bytes.
+    bytes: usize,
 }
 
 impl MembershipTable {
+    /// The approximate memory of recipients and subscriptions, in bytes.
+    pub fn subscription_bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The clients that listen as this recipient.
     pub fn clients(&self, recipient: &str) -> &[u32] {
         self.find(recipient).map_or(&[], |entry| &self.entries[entry as usize].clients)
@@ -133,7 +144,10 @@ impl MembershipTable {
     /// Whether no client is left, and nothing of any client.
     #[cfg(test)]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.index.is_empty() && self.subscriptions.is_empty()
+        self.entries.is_empty()
+            && self.index.is_empty()
+            && self.subscriptions.is_empty()
+            && self.bytes == 0
     }
 
     fn find(&self, recipient: &str) -> Option<u32> {
@@ -148,12 +162,14 @@ impl MembershipTable {
     }
 
     fn add(&mut self, client: u32, recipient: &Recipient) -> (MembershipLink, MembershipChange) {
+        self.bytes += LINK_BYTES;
         if let Some(entry) = self.find(recipient) {
             let clients = &mut self.entries[entry as usize].clients;
             clients.push(client);
             let position = index(clients.len() - 1);
             return (MembershipLink { entry, position }, MembershipChange::Another);
         }
+        self.bytes += RECIPIENT_BYTES + recipient.len();
         let (recipient, clients) = (recipient.clone(), ClientIds::from_slice(&[client]));
         let first = MembershipChange::Edge(recipient.clone());
         let hash = self.hasher.hash_one(recipient.as_str());
@@ -172,6 +188,7 @@ impl MembershipTable {
             return MembershipChange::None;
         };
         found.clients.swap_remove(position as usize);
+        self.bytes -= LINK_BYTES;
         if let Some(moved) = found.clients.get(position as usize).copied() {
             if found.clients.spilled() && found.clients.capacity() > SPARE + 8 * found.clients.len()
             {
@@ -198,6 +215,7 @@ impl MembershipTable {
 
     fn forget(&mut self, entry: u32) -> Recipient {
         let recipient = self.entries.remove(entry as usize).recipient;
+        self.bytes -= RECIPIENT_BYTES + recipient.len();
         let hash = self.hasher.hash_one(recipient.as_str());
         if let Ok(found) = self.index.find_entry(hash, |found| *found == entry) {
             found.remove();

@@ -32,7 +32,7 @@ mod transport;
 mod work;
 
 pub use backlog_memory::BacklogMemory;
-pub use command::{GreetingFrames, JoinRequest, ListedSession, SessionId};
+pub use command::{GreetingFrames, JoinRequest, ListedSession, SessionGuard, SessionId};
 pub use context::{HubLimits, HubSettings, SessionPolicy, ShardPolicy};
 pub use handle::{Hub, HubClosed, HubDepths};
 pub use observer::HubObserver;

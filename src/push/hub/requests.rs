@@ -21,6 +21,8 @@ const MAX_REPLAY: usize = 1024 * 1024;
 /// Replays that a client may ask for in a second.
 const REPLAYS: u8 = 8;
 const SECOND: Millis = 1000;
+/// Subscriptions that a client may have while more than half of their memory is in use.
+const FAIR_SUBSCRIPTIONS: usize = 128;
 
 /// Counts the replays of each client in the current second.
 #[derive(Debug, Default)]
@@ -83,13 +85,23 @@ impl<T: ClientTransport, W: TransportWatcher<T>> Shard<T, W> {
             if self.members.listens(id, recipient) {
                 continue;
             }
-            if self.members.subscription_count(id) >= self.policy.limits.subscriptions {
+            if self.is_over_subscription_limit(id) {
                 return self.start_close(id, CloseReason::LimitExceeded, now);
             }
             if let MembershipChange::Edge(first) = self.members.subscribe(id, recipient) {
                 self.context.presence.note(first, true);
             }
         }
+    }
+
+    /// Whether the client may have no further subscription. With more than half of the memory in use only
+    /// clients with few may have more: those that hold most can't keep others out.
+    fn is_over_subscription_limit(&self, id: u32) -> bool {
+        let (limits, count) = (&self.policy.limits, self.members.subscription_count(id));
+        let bytes = self.members.subscription_bytes();
+        count >= limits.subscriptions
+            || bytes >= limits.subscription_bytes
+            || bytes >= limits.subscription_bytes / 2 && count >= FAIR_SUBSCRIPTIONS
     }
 
     fn unsubscribe(&mut self, id: u32, recipients: &[Recipient]) {

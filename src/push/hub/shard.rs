@@ -9,7 +9,7 @@ use super::{
     HubContext,
     backlog::OutgoingFrame,
     clients::ClientTable,
-    command::{ListedSession, SessionId, ShardCommand},
+    command::{ListedSession, SessionGuard, SessionId, ShardCommand},
     context::SessionPolicy,
     fan_out::FanOutJob,
     inbound::InboundQueue,
@@ -24,7 +24,10 @@ use crate::{
     push::session::{CloseReason, Millis, SessionAction},
     websocket::frame::Frame,
 };
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 /// The clients of one shard and all that is known of them.
 pub struct Shard<T, W> {
@@ -38,6 +41,8 @@ pub struct Shard<T, W> {
     /// Whose turn it is to be read.
     pub(super) inbound: InboundQueue,
     pub(super) replays: ReplayLimiter,
+    /// By the client's id, where the service has one.
+    pub(super) guards: HashMap<u32, SessionGuard>,
     /// What the hub asks for.
     pub(super) commands: CommandQueue<T>,
     pub(super) round_stats: RoundStats,
@@ -69,6 +74,7 @@ impl<T: ClientTransport, W: TransportWatcher<T>> Shard<T, W> {
             members: MembershipTable::default(),
             inbound: InboundQueue::default(),
             replays: ReplayLimiter::default(),
+            guards: HashMap::new(),
             commands: CommandQueue { waiting: VecDeque::new(), fan_out: None },
             round_stats: RoundStats::default(),
             rng,

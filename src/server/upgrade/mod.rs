@@ -85,6 +85,12 @@ impl WebSocketHandshake {
         self
     }
 
+    /// The other end of the connection, with the forwarded chain from these headers.
+    pub fn peer(&self, names: &[HeaderName]) -> ConnectionPeer {
+        let address = self.origin.as_ref().and_then(|origin| origin.address);
+        ConnectionPeer { address, forwarded: forwarded::chain(&self.headers, names) }
+    }
+
     /// Does what [`upgrade`] does for this one request.
     pub fn accept<F>(
         self,

@@ -1,7 +1,11 @@
 //! The client server: any path becomes a WebSocket, and other requests get status 501 (`specs/aphlict.md`
 //! sections 3 and 4).
 
-use super::{instance::PhorgeInstance, status::ClientTotals};
+use super::{
+    address_limit::{AddressLimit, AddressPermit},
+    instance::PhorgeInstance,
+    status::ClientTotals,
+};
 use crate::{
     lifecycle::TaskGroup,
     push::{
@@ -10,7 +14,7 @@ use crate::{
     },
     server::{UpgradedClient, WebSocketHandshake, handshake, text},
 };
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
 use std::sync::Arc;
 use warp::{
     Filter,
@@ -21,6 +25,10 @@ use warp::{
 /// The body that goes with status 501, which Phorge's status page expects.
 const USE_WEBSOCKETS: &str = "HTTP/501 Use Websockets\n";
 
+const TOO_MANY: &str = "Too many connections from this address, retry later\n";
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
 const NAME_TOO_LONG: &str = "The instance's name is too long\n";
 
 /// Accepts browsers into the hub. Cheap to clone.
@@ -30,6 +38,8 @@ pub struct BrowserAdmission {
     pub hub: Hub,
     /// Limits how many are connected.
     pub room: ConnectionLimit,
+    /// Limits how many one address has.
+    pub address_limit: AddressLimit,
     /// Counts them for the status page.
     pub arrivals: Arc<ClientTotals>,
     /// Runs their handshakes.
@@ -48,8 +58,14 @@ pub fn routes(admission: BrowserAdmission) -> BoxedFilter<(Response,)> {
             let Ok(instance) = PhorgeInstance::of_path(tail.as_str()) else {
                 return text(StatusCode::BAD_REQUEST, NAME_TOO_LONG);
             };
+            let forwarded = [X_FORWARDED_FOR];
+            let Some(permit) = admission.address_limit.acquire(&asked.peer(&forwarded)) else {
+                return text(StatusCode::TOO_MANY_REQUESTS, TOO_MANY);
+            };
             let handler = admission.clone();
-            asked.agreeing().accept(&admission.tasks, &[], |client| handler.enter(instance, client))
+            asked
+                .agreeing()
+                .accept(&admission.tasks, &[], |client| handler.enter(instance, client, permit))
         })
         .boxed();
     room.reject_when_full(all)
@@ -57,7 +73,12 @@ pub fn routes(admission: BrowserAdmission) -> BoxedFilter<(Response,)> {
 
 impl BrowserAdmission {
     /// Moves an upgraded client into the hub; the protocol has no authentication.
-    async fn enter(self, instance: PhorgeInstance, client: UpgradedClient) {
+    async fn enter(
+        self,
+        instance: PhorgeInstance,
+        client: UpgradedClient,
+        address_permit: AddressPermit,
+    ) {
         let UpgradedClient { stream, leftover, pre_auth_connection, .. } = client;
         pre_auth_connection.protect_from_eviction();
         // A client above the limit that connected at the same moment as others is cut off here; when it
@@ -77,6 +98,7 @@ impl BrowserAdmission {
         };
         let join_request = JoinRequest {
             permit: Some(permit),
+            guard: Some(Box::new(address_permit)),
             ..JoinRequest::new(transport, leftover, authenticated)
         };
         // The hub ends only with the process, which closes this connection as well.

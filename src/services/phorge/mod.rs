@@ -1,6 +1,7 @@
 //! Phorge's notification server, Aphlict: a drop-in replacement that differs from the original only where
 //! the original fails (`specs/aphlict.md`).
 
+mod address_limit;
 pub mod admin_server;
 pub mod admission;
 mod background;

@@ -341,6 +341,7 @@ impl MessageDispatcher {
                 subscriptions,
                 greeting,
                 permit: Some(permit),
+                guard: None,
             })
             .await?;
         tracing::debug!(user = claim.user, "client connected");

@@ -22,7 +22,12 @@ struct NoopHubObserver;
 impl HubObserver for NoopHubObserver {}
 
 fn hub(shard_policy: ShardPolicy, tasks: &TaskGroup) -> Hub {
-    let limits = HubLimits { per_recipient: 9, max_connection: None, subscriptions: 9 };
+    let limits = HubLimits {
+        per_recipient: 9,
+        max_connection: None,
+        subscriptions: 9,
+        subscription_bytes: usize::MAX,
+    };
     let settings = HubSettings {
         dialect: Arc::new(PlainDialect),
         session_policy: SessionPolicy {

@@ -45,7 +45,12 @@ impl SimulatedCluster {
         let mut harness = SimulationHarness::at(
             debounce,
             rate,
-            HubLimits { per_recipient: PER_NAME, max_connection: None, subscriptions: 0 },
+            HubLimits {
+                per_recipient: PER_NAME,
+                max_connection: None,
+                subscriptions: 0,
+                subscription_bytes: usize::MAX,
+            },
         );
         harness.step = PASS / rng.u32(1..100);
         let mut cluster = Self {

@@ -45,7 +45,12 @@ impl SimulationHarness {
     pub(super) fn new(push_rate: u32) -> Self {
         Self::with(
             push_rate,
-            HubLimits { per_recipient: 3, max_connection: None, subscriptions: 3 },
+            HubLimits {
+                per_recipient: 3,
+                max_connection: None,
+                subscriptions: 3,
+                subscription_bytes: usize::MAX,
+            },
         )
     }
 

@@ -248,7 +248,12 @@ fn a_drain_closes_all_sessions_within_its_time_and_admits_no_client() {
 fn a_session_ends_when_its_connection_time_is_over() {
     let mut harness = SimulationHarness::with(
         0,
-        HubLimits { per_recipient: 3, max_connection: Some(10_000), subscriptions: 0 },
+        HubLimits {
+            per_recipient: 3,
+            max_connection: Some(10_000),
+            subscriptions: 0,
+            subscription_bytes: usize::MAX,
+        },
     );
     let alice = harness.join("alice");
     harness.until(10_000);

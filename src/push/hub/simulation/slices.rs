@@ -17,8 +17,12 @@ use crate::{
 };
 use tokio::time::Instant;
 
-const LIMITS: HubLimits =
-    HubLimits { per_recipient: usize::MAX, max_connection: None, subscriptions: 10_000 };
+const LIMITS: HubLimits = HubLimits {
+    per_recipient: usize::MAX,
+    max_connection: None,
+    subscriptions: 10_000,
+    subscription_bytes: usize::MAX,
+};
 
 fn message(audience: NoticeAudience, text: &str) -> NotifyCommand {
     let notice = Notice::Opaque(Frame::text(text));

@@ -53,7 +53,12 @@ fn an_unsubscribed_client_keeps_its_primary_subscription() {
 
 #[test]
 fn subscriptions_are_limited_and_end_with_their_client() {
-    let limits = HubLimits { per_recipient: 3, max_connection: None, subscriptions: 3 };
+    let limits = HubLimits {
+        per_recipient: 3,
+        max_connection: None,
+        subscriptions: 3,
+        subscription_bytes: usize::MAX,
+    };
     let mut harness = SimulationHarness::with(0, limits);
     let client = harness
         .join_sending("primary", &client_texts(&["subscribe a b c", "subscribe a b primary"]));
@@ -65,6 +70,31 @@ fn subscriptions_are_limited_and_end_with_their_client() {
     harness.disconnect("b", CloseReason::Revoked);
     harness.until(120_000);
     assert!(harness.shard.members.is_empty());
+}
+
+#[test]
+fn subscriptions_share_a_limit_in_bytes() {
+    let limits = HubLimits {
+        per_recipient: 300,
+        max_connection: None,
+        subscriptions: 1000,
+        subscription_bytes: 60_000,
+    };
+    let mut harness = SimulationHarness::with(0, limits);
+    // Twelve ids in a frame, which the harness keeps short.
+    let subscribe = |name: &str, count: usize| -> Vec<u8> {
+        let ids: Vec<_> = (0..count).map(|id| format!("{name}{id:04}")).collect();
+        let texts: Vec<_> =
+            ids.chunks(12).map(|ids| format!("subscribe {}", ids.join(" "))).collect();
+        client_texts(&texts.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    // About 141 bytes each: the greedy client is closed when half of the memory is in use.
+    harness.join_sending("home", &subscribe("g", 400));
+    harness.join_sending("home", &subscribe("m", 20));
+    assert_eq!((harness.shard.count("g0399"), harness.shard.count("m0019")), (0, 1));
+    harness.until(20_000);
+    assert_eq!(harness.ends(), [CloseReason::LimitExceeded]);
+    assert!(harness.shard.members.subscription_bytes() < 10_000);
 }
 
 #[test]

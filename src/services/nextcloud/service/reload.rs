@@ -87,6 +87,7 @@ pub(super) fn session_policy(delivery: &DeliverySettings) -> SessionPolicy {
         limits: HubLimits {
             per_recipient: PER_USER,
             subscriptions: 0,
+            subscription_bytes: usize::MAX,
             max_connection: delivery.max_connection.map(millis),
         },
     }

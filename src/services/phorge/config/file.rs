@@ -386,31 +386,31 @@ mod tests {
             ("pidfile: it is missing", with(|it| it["pidfile"] = json!(null))),
             ("pidfile: expected a text", with(|it| it["pidfile"] = json!(5))),
             ("memory.hint: expected", with(|it| it["memory.hint"] = json!("big"))),
-            ("cluster[1].service: this peer", with(|it| it["cluster"] = json!([peer, peer]))),
+            ("cluster[1].host: this peer", with(|it| it["cluster"] = json!([peer, peer]))),
             (
                 "cluster[0].protocol: exp",
                 with(|it| it["cluster"] = json!([{"host": "a", "port": 1}])),
             ),
             (
-                "cluster[0].service: expected",
+                "cluster[0].host: expected",
                 with(|it| {
                     it["cluster"] = json!([{"host": "u@a/b", "port": 1, "protocol": "http"}]);
                 }),
             ),
             (
-                "cluster[0].service: expected",
+                "cluster[0].host: expected",
                 with(|it| {
                     it["cluster"] = json!([{"host": ":u@a", "port": 1, "protocol": "http"}]);
                 }),
             ),
             (
-                "cluster[0].service: expected",
+                "cluster[0].host: expected",
                 with(|it| {
                     it["cluster"] = json!([{"host": "a/?", "port": 1, "protocol": "http"}]);
                 }),
             ),
             (
-                "cluster[0].service: expected",
+                "cluster[0].host: expected",
                 with(|it| {
                     it["cluster"] = json!([{"host": "a#", "port": 1, "protocol": "http"}]);
                 }),

@@ -3,8 +3,9 @@
 use super::{
     AphlictFile, AphlictListenerKind,
     table::{
-        ALLOW_ROOT, CLIENT_LISTEN, CLIENT_TLS_CERT, CLIENT_TLS_KEY, MAX_SUBSCRIPTIONS, PEERS,
-        PEERS_CA, PIDFILE, PUBLISH_LISTEN, PUBLISH_TLS_CERT, PUBLISH_TLS_KEY,
+        ALLOW_ROOT, CLIENT_LISTEN, CLIENT_TLS_CERT, CLIENT_TLS_KEY, MAX_SESSIONS_PER_ADDRESS,
+        MAX_SUBSCRIPTIONS, PEERS, PEERS_CA, PIDFILE, PUBLISH_LISTEN, PUBLISH_TLS_CERT,
+        PUBLISH_TLS_KEY,
     },
 };
 use crate::{
@@ -43,6 +44,8 @@ pub struct PhorgeSettings {
     pub peers_ca: Option<PathBuf>,
     /// The most ids that a browser may subscribe to.
     pub max_subscriptions: usize,
+    /// The most connected browsers of one address.
+    pub max_sessions_per_address: usize,
     /// The most connected browsers, if limited.
     pub max_connections: Option<usize>,
     /// Networks of trusted reverse proxies.
@@ -96,6 +99,11 @@ impl PhorgeSettings {
             max_subscriptions: report.keep(
                 MAX_SUBSCRIPTIONS.name,
                 subscriptions,
+                ToString::to_string,
+            ),
+            max_sessions_per_address: report.keep(
+                MAX_SESSIONS_PER_ADDRESS.name,
+                layers.get_or_default(MAX_SESSIONS_PER_ADDRESS, parse::positive)?,
                 ToString::to_string,
             ),
             max_connections: Some(most).filter(|most| *most > 0),

@@ -53,6 +53,15 @@ pub const MAX_SUBSCRIPTIONS: Setting = Setting::text(
 )
 .default("8192")
 .live();
+/// Browsers of one address.
+pub const MAX_SESSIONS_PER_ADDRESS: Setting = Setting::text(
+    "max-sessions-per-address",
+    "MAX_SESSIONS_PER_ADDRESS",
+    "number",
+    "Browsers that one address may have connected",
+)
+.default("1024")
+.live();
 /// File for the process id.
 pub const PIDFILE: Setting =
     Setting::file("pidfile", "PIDFILE", "File for the process id of start")
@@ -73,6 +82,7 @@ pub const SETTINGS: &[Setting] = &[
     PEERS,
     PEERS_CA,
     MAX_SUBSCRIPTIONS,
+    MAX_SESSIONS_PER_ADDRESS,
     MAX_CONNECTIONS.help("Maximum connected browsers; 0: as many as there are descriptors"),
     TRUSTED_PROXIES.help("Networks of reverse proxies, whose addresses many browsers share"),
     PIDFILE,

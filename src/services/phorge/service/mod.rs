@@ -5,6 +5,7 @@ mod reload;
 mod self_probe;
 
 use super::{
+    address_limit::AddressLimit,
     admin_server,
     admin_server::AphlictAdminHandler,
     admission,
@@ -62,7 +63,7 @@ pub const KIND: ServiceKind<'static, BoxedService> = ServiceKind {
 /// One configured server, ready to start.
 #[derive(Debug)]
 pub struct PhorgeService {
-    /// Its settings.
+    /// The settings of the server.
     pub settings: PhorgeSettings,
 }
 
@@ -182,9 +183,12 @@ impl PhorgeAssembly {
         let probe_instance = PhorgeInstance::random(&mut self.context.rng);
         let room = self.connection_limit(&hub, &probe_instance);
         let arrivals = Arc::new(ClientTotals::default());
+        let address_limit =
+            AddressLimit::new(self.settings.max_sessions_per_address, &self.settings.trusted);
         let authenticated = BrowserAdmission {
             hub: hub.clone(),
             room: room.clone(),
+            address_limit: address_limit.clone(),
             arrivals: Arc::clone(&arrivals),
             tasks: self.context.phases.accept.clone(),
         };
@@ -220,7 +224,13 @@ impl PhorgeAssembly {
                 probe: Arc::new(probe),
                 listener: own_listeners.then_some(0),
             },
-            reload: Box::new(PhorgeReload::new(self.settings, hub, room, subscription_limit)),
+            reload: Box::new(PhorgeReload::new(
+                self.settings,
+                hub,
+                room,
+                subscription_limit,
+                address_limit,
+            )),
         })
     }
 
@@ -235,7 +245,7 @@ impl PhorgeAssembly {
                 subscription_limit.clone(),
                 Instant::now,
             )),
-            session_policy: session_policy(&self.settings),
+            session_policy: session_policy(&self.settings, self.context.shards().into()),
             push_rate: 0,
             shards: self.context.shards(),
             shard_policy: ShardPolicy::RoundRobin,

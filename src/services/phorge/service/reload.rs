@@ -9,12 +9,15 @@ use crate::{
     },
     services::{
         Service, ServiceReload,
-        phorge::{config::PhorgeSettings, dialect::SubscriptionLimit},
+        phorge::{address_limit::AddressLimit, config::PhorgeSettings, dialect::SubscriptionLimit},
     },
 };
 use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use std::any::Any;
+
+/// The bytes that all browsers' subscriptions may take: 400 000 of Phorge's ids.
+const SUBSCRIPTION_BYTES: usize = 64 * 1024 * 1024;
 
 /// The parts of the server that follow the settings.
 pub(super) struct PhorgeReload {
@@ -23,6 +26,7 @@ pub(super) struct PhorgeReload {
     hub: Hub,
     room: ConnectionLimit,
     subscription_limit: SubscriptionLimit,
+    address_limit: AddressLimit,
 }
 
 impl PhorgeReload {
@@ -31,17 +35,25 @@ impl PhorgeReload {
         hub: Hub,
         room: ConnectionLimit,
         subscription_limit: SubscriptionLimit,
+        address_limit: AddressLimit,
     ) -> Self {
-        Self { settings, hub, room, subscription_limit }
+        Self { settings, hub, room, subscription_limit, address_limit }
     }
 
     async fn apply_live(&mut self, new: &PhorgeSettings) {
         self.settings.max_subscriptions = new.max_subscriptions;
         self.settings.max_connections = new.max_connections;
+        self.settings.max_sessions_per_address = new.max_sessions_per_address;
         self.settings.trusted.clone_from(&new.trusted);
+        self.address_limit.apply(new.max_sessions_per_address, &new.trusted);
         self.room.set_maximum(new.max_connections);
         self.subscription_limit.allow(new.max_subscriptions);
-        if self.hub.apply(session_policy(&self.settings), 0).await.is_err() {
+        if self
+            .hub
+            .apply(session_policy(&self.settings, usize::from(self.hub.shards())), 0)
+            .await
+            .is_err()
+        {
             tracing::debug!("the hub stopped before it received the new settings");
         }
     }
@@ -61,13 +73,14 @@ impl ServiceReload for PhorgeReload {
 }
 
 /// The session policy: an instance may have any number of sessions, and messages are not debounced.
-pub(super) fn session_policy(settings: &PhorgeSettings) -> SessionPolicy {
+pub(super) fn session_policy(settings: &PhorgeSettings, shards: usize) -> SessionPolicy {
     SessionPolicy {
         debounce: DebouncePolicy { max: 0, enabled: false },
         limits: HubLimits {
             per_recipient: usize::MAX,
             max_connection: None,
             subscriptions: settings.max_subscriptions,
+            subscription_bytes: SUBSCRIPTION_BYTES / shards.max(1),
         },
     }
 }

@@ -58,7 +58,12 @@ impl Drop for DispatcherHarness {
 }
 
 fn hub(tasks: &TaskGroup) -> Hub {
-    let limits = HubLimits { per_recipient: 8, max_connection: None, subscriptions: 1 };
+    let limits = HubLimits {
+        per_recipient: 8,
+        max_connection: None,
+        subscriptions: 1,
+        subscription_bytes: usize::MAX,
+    };
     let settings = HubSettings {
         dialect: Arc::new(WebhookDialect::new(mpsc::channel(1).0)),
         session_policy: SessionPolicy {

@@ -355,6 +355,7 @@ fn session_policy(settings: &WebhookSettings) -> SessionPolicy {
         limits: HubLimits {
             per_recipient: SESSIONS_PER_PAIR,
             subscriptions: SUBSCRIPTIONS,
+            subscription_bytes: usize::MAX,
             max_connection: settings.max_connection.map(millis),
         },
     }

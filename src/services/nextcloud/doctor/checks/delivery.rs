@@ -52,7 +52,7 @@ pub(in crate::services::nextcloud::doctor) async fn check(
     match timeout(PROMPT, client.credentials("", &ticket)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => return CheckOutcome::bad(connect_failure(&error)),
-        Err(_) => return CheckOutcome::bad(late(reached, "the answer to a log-in")),
+        Err(_) => return CheckOutcome::bad(late(reached, "the answer to a login")),
     }
     let marker = context.rng.u64(..).to_string();
     let started = Instant::now();
