@@ -142,7 +142,7 @@ async fn a_wrong_prefix_is_no_table_at_all() {
     let finding = wrong(&found, CheckId::Tables);
     assert!(finding.observed.contains("no such table: nc_mounts"), "{finding:?}");
     let all = of(&found, CheckId::Tables);
-    assert_eq!((all.len(), all[0].details.len()), (1, 5), "{all:#?}");
+    assert_eq!((all.len(), all[0].details.len()), (1, 6), "{all:#?}");
 }
 
 #[tokio::test]
