@@ -7,8 +7,8 @@ use std::process::{Command, Output};
 /// Programs of others that our documents may call. What isn't here is a typing error, or is added.
 const PROGRAMS: &str = "a2enmod apt apt-get apache2ctl brew caddy cargo cat cd chmod chown cp curl \
     dpkg docker echo export git grep haproxy helm install journalctl kubectl ln ls mariadb mkdir mv \
-    mysql nginx node npm occ openssl php printf promtool psql python3 redis-cli rm rustup sed sh sha256sum ss \
-    sudo sysctl systemctl systemd-analyze tail tee test touch traefik ulimit useradd wget";
+    mysql nginx node npm occ openssl php printf promtool psql python3 redis-cli rm rustup sed sh sha256sum source \
+    ss sudo sysctl systemctl systemd-analyze tail tar tee test touch traefik ulimit useradd wget";
 
 /// What is wrong with a block of commands.
 pub(super) fn complaint(text: &str) -> Option<String> {
