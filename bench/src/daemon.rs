@@ -75,7 +75,7 @@ impl Daemon {
         Ok(daemon)
     }
 
-    /// Until clients can connect and events are heard. Returns when it was ready.
+    /// Until clients can connect and events are received. Returns when it was ready.
     fn wait_for(
         &mut self,
         stack: &ServerStack,

@@ -1,6 +1,6 @@
 //! Who tries wrong passwords without end, each time from another address.
 
-use crate::crowd::wire;
+use crate::clients::wire;
 use std::{
     io::{Read, Write},
     net::TcpStream,

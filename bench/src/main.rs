@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p bench -- --help`
 
-mod crowd;
+mod bench_group;
+mod clients;
 mod daemon;
 mod disturbance;
 mod figures;
@@ -43,7 +44,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
                 let label = binary.label.clone();
                 report::progress(&format!("round {} · {} · {label}", round + 1, group.name()));
                 let quiet = disturbance::DisturbanceWatch::begin();
-                let figures = group.run(options, binary)?;
+                let figures = groups::run(*group, options, binary)?;
                 report.add(&label, group.name(), &figures, &quiet.end())?;
                 if !group.needs_daemon() {
                     break;

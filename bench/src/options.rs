@@ -1,6 +1,6 @@
 //! What to measure, on what, and how large.
 
-use crate::groups::Group;
+use crate::bench_group::BenchGroup;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::{
     io,
@@ -16,21 +16,21 @@ pub struct Options {
     pub instead: Option<BenchCommand>,
     /// What to measure; all of it if nothing is named.
     #[arg(value_enum)]
-    groups: Vec<Group>,
+    groups: Vec<BenchGroup>,
     /// Another binary that takes the original's command line and environment; may be repeated.
     #[arg(long, value_name = "BINARY")]
     against: Vec<PathBuf>,
     /// The daemon itself; built with `cargo build --profile dist --features jemalloc` before.
     #[arg(long, default_value = "target/dist/notify_push")]
     daemon: PathBuf,
-    /// Clients in the groups that want a crowd. Machines with 20 000 descriptors a process bear
+    /// Clients in the groups with many clients. Machines with 20 000 descriptors a process bear
     /// 19 500.
     #[arg(long, default_value_t = 19_500)]
     pub connections: usize,
     /// How often everything is measured.
     #[arg(long, default_value_t = 1)]
     pub rounds: usize,
-    /// How long the groups measure that take as long as one likes, in seconds.
+    /// Duration in seconds of groups without a natural end.
     #[arg(long, default_value_t = 20)]
     pub seconds: u64,
     /// The database.
@@ -83,8 +83,12 @@ pub struct Binary {
 
 impl Options {
     /// The groups to run.
-    pub fn groups(&self) -> Vec<Group> {
-        if self.groups.is_empty() { Group::value_variants().to_vec() } else { self.groups.clone() }
+    pub fn groups(&self) -> Vec<BenchGroup> {
+        if self.groups.is_empty() {
+            BenchGroup::value_variants().to_vec()
+        } else {
+            self.groups.clone()
+        }
     }
 
     /// The daemons, ours first. Those that share a file name are told apart by number.

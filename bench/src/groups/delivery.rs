@@ -1,7 +1,7 @@
 //! How much goes through, at what price, and whether all of it arrives in order.
 
 use crate::{
-    crowd::{ClientPool, ConnectionPlan, ReceivedMessage},
+    clients::{ClientPool, ConnectionPlan, ReceivedMessage},
     daemon::Daemon,
     figures::{Figures, micros, millis},
     options::{Binary, Options},
@@ -26,17 +26,17 @@ pub(super) fn fan_out(options: &Options, binary: &Binary) -> Result<Figures, Box
     let count = SHARERS.min(options.connections);
     let stack = ServerStack::start(options, count)?;
     let daemon = Daemon::start(binary, &stack, &[("DEBOUNCE_DISABLE", "true")])?;
-    let mut crowd =
+    let mut clients =
         ClientPool::connect(ConnectionPlan::new(daemon.port, count), Duration::from_secs(120))?;
     let mut redis = stack.redis.connection()?;
     let mut figures = Figures::default();
-    let cold = one_fan_out(&mut crowd, &mut redis, count)?;
+    let cold = one_fan_out(&mut clients, &mut redis, count)?;
     figures.add("cold: last of all", "ms", millis(cold));
     let before = daemon.read()?;
     let mut lasts = Vec::new();
     for _ in 0..ROUNDS {
-        crowd.until(Instant::now() + Duration::from_millis(100))?;
-        lasts.push(one_fan_out(&mut crowd, &mut redis, count)?);
+        clients.until(Instant::now() + Duration::from_millis(100))?;
+        lasts.push(one_fan_out(&mut clients, &mut redis, count)?);
     }
     let cpu = daemon.read()?.cpu.saturating_sub(before.cpu);
     figures.add_times(
@@ -48,23 +48,23 @@ pub(super) fn fan_out(options: &Options, binary: &Binary) -> Result<Figures, Box
 }
 
 fn one_fan_out(
-    crowd: &mut ClientPool,
+    clients: &mut ClientPool,
     redis: &mut redis::Connection,
     count: usize,
 ) -> Result<Duration, Box<dyn Error>> {
-    crowd.take();
+    clients.take();
     let begun = Instant::now();
     let update = format!("{{\"storage\":{SHARED},\"path\":\"files\\/a.txt\",\"file_id\":1}}");
     let _: usize = redis.publish("notify_storage_update", update)?;
-    let mut heard: Vec<ReceivedMessage> = Vec::new();
-    while heard.len() < count {
+    let mut received: Vec<ReceivedMessage> = Vec::new();
+    while received.len() < count {
         if begun.elapsed() > Duration::from_secs(20) {
-            return Err(format!("only {} of {count} heard", heard.len()).into());
+            return Err(format!("only {} of {count} received", received.len()).into());
         }
-        crowd.pump(Duration::from_millis(20))?;
-        heard.extend(crowd.take());
+        clients.pump(Duration::from_millis(20))?;
+        received.extend(clients.take());
     }
-    let last = heard.iter().map(|heard| heard.at).max().unwrap_or(begun);
+    let last = received.iter().map(|received| received.at).max().unwrap_or(begun);
     Ok(last.duration_since(begun))
 }
 
@@ -72,10 +72,10 @@ pub(super) fn throughput(options: &Options, binary: &Binary) -> Result<Figures, 
     let stack = ServerStack::start(options, options.connections)?;
     let daemon = Daemon::start(binary, &stack, &[])?;
     let plan = ConnectionPlan::new(daemon.port, options.connections);
-    let mut crowd = ClientPool::connect(plan, Duration::from_secs(180))?;
+    let mut clients = ClientPool::connect(plan, Duration::from_secs(180))?;
     let before = daemon.read()?;
     let lasts = Duration::from_secs(options.seconds);
-    let (arrived, time) = flood(&stack, &mut crowd, options.connections, lasts)?;
+    let (arrived, time) = flood(&stack, &mut clients, options.connections, lasts)?;
     let cpu = daemon.read()?.cpu.saturating_sub(before.cpu);
     let mut figures = Figures::default();
     figures.add("messages a second", "", arrived as f64 / time.as_secs_f64());
@@ -87,7 +87,7 @@ pub(super) fn throughput(options: &Options, binary: &Binary) -> Result<Figures, 
 /// way. How many arrived in which time; none is lost.
 pub(super) fn flood(
     stack: &ServerStack,
-    crowd: &mut ClientPool,
+    clients: &mut ClientPool,
     users: usize,
     lasts: Duration,
 ) -> Result<(usize, Duration), Box<dyn Error>> {
@@ -105,12 +105,12 @@ pub(super) fn flood(
             let () = pipe.query(&mut redis)?;
             sent += BATCH;
         }
-        crowd.pump(Duration::from_millis(5))?;
-        let heard = crowd.take().len();
-        if heard > 0 {
-            (arrived, last) = (arrived + heard, Instant::now());
+        clients.pump(Duration::from_millis(5))?;
+        let received = clients.take().len();
+        if received > 0 {
+            (arrived, last) = (arrived + received, Instant::now());
         }
-        if crowd.failures > 0 || last.elapsed() > LOST {
+        if clients.failures > 0 || last.elapsed() > LOST {
             return Err(format!("only {arrived} of {sent} messages arrived").into());
         }
     }
@@ -120,7 +120,7 @@ pub(super) fn flood(
 pub(super) fn ordered(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
     let stack = ServerStack::start(options, 1)?;
     let daemon = Daemon::start(binary, &stack, &[])?;
-    let mut crowd =
+    let mut clients =
         ClientPool::connect(ConnectionPlan::new(daemon.port, 1), Duration::from_secs(60))?;
     let mut redis = stack.redis.connection()?;
     let (begun, mut sent) = (Instant::now(), 0_u64);
@@ -132,10 +132,10 @@ pub(super) fn ordered(options: &Options, binary: &Binary) -> Result<Figures, Box
         }
         let () = pipe.query(&mut redis)?;
         sent += 50;
-        crowd.until(begun + Duration::from_micros(sent * 200))?;
+        clients.until(begun + Duration::from_micros(sent * 200))?;
     }
-    crowd.until(Instant::now() + Duration::from_secs(2))?;
-    let numbers: Vec<u64> = crowd.take().iter().filter_map(|heard| heard.number).collect();
+    clients.until(Instant::now() + Duration::from_secs(2))?;
+    let numbers: Vec<u64> = clients.take().iter().filter_map(|received| received.number).collect();
     let inversions = numbers.windows(2).filter(|pair| pair[1] < pair[0]).count();
     let mut figures = Figures::default();
     figures.add("lost", "%", 100.0 * (sent as f64 - numbers.len() as f64) / sent as f64);

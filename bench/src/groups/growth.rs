@@ -1,7 +1,7 @@
 //! How memory and idle processor time grow with the number of connections, in one daemon.
 
 use crate::{
-    crowd::{ClientPool, ConnectionPlan},
+    clients::{ClientPool, ConnectionPlan},
     daemon::Daemon,
     figures::{Figures, micros},
     options::{Binary, Options},
@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The crowd grows in so many steps.
+/// The clients grows in so many steps.
 pub const STEPS: [GrowthStep; 4] = [
     GrowthStep { part: 0.05, memory: "memory at 5 %", cpu: "processor time at 5 %" },
     GrowthStep { part: 0.35, memory: "memory at 35 %", cpu: "processor time at 35 %" },
@@ -42,7 +42,7 @@ pub(super) fn run(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn
     let mut figures = Figures::default();
     let stack = ServerStack::start(options, options.connections)?;
     let daemon = Daemon::start(binary, &stack, &[])?;
-    let mut crowd = ClientPool::begin(ConnectionPlan::new(daemon.port, 0))?;
+    let mut clients = ClientPool::begin(ConnectionPlan::new(daemon.port, 0))?;
     figures.add(ALL, "", options.connections as f64);
     for step in &STEPS {
         let count = (options.connections as f64 * step.part).round();
@@ -51,12 +51,13 @@ pub(super) fn run(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn
             clippy::cast_sign_loss,
             reason = "a part of a number of connections"
         )]
-        crowd.grow((count as usize).saturating_sub(crowd.inside()), Duration::from_secs(180))?;
-        crowd.until(Instant::now() + SETTLE)?;
+        clients
+            .grow((count as usize).saturating_sub(clients.inside()), Duration::from_secs(180))?;
+        clients.until(Instant::now() + SETTLE)?;
         let before = daemon.read()?;
         figures.add(step.memory, "MB", before.pss as f64 / 1e6);
         let begun = Instant::now();
-        crowd.until(begun + LOOK)?;
+        clients.until(begun + LOOK)?;
         let cpu = micros(daemon.read()?.cpu.saturating_sub(before.cpu));
         figures.add(step.cpu, "ms a second", cpu / 1e3 / begun.elapsed().as_secs_f64());
     }

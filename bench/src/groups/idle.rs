@@ -1,7 +1,7 @@
 //! Memory and processor time of a full house that has nothing to do, and memory after it has left.
 
 use crate::{
-    crowd::{ClientPool, ConnectionPlan},
+    clients::{ClientPool, ConnectionPlan},
     daemon::Daemon,
     figures::{Figures, micros, millis},
     kernel::SlabTable,
@@ -35,8 +35,8 @@ pub(super) fn run(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn
     figures.add("memory after a first hundred have left", "MB", warm.pss as f64 / 1e6);
     let kernel = SlabTable::read();
     let plan = ConnectionPlan::new(daemon.port, options.connections);
-    let mut crowd = ClientPool::connect(plan, Duration::from_secs(180))?;
-    crowd.until(Instant::now() + SETTLE)?;
+    let mut clients = ClientPool::connect(plan, Duration::from_secs(180))?;
+    clients.until(Instant::now() + SETTLE)?;
     let full = daemon.read()?;
     let each = |bytes: u64| bytes as f64 / options.connections as f64;
     figures.add("memory each connection", "bytes", each(full.pss.saturating_sub(warm.pss)));
@@ -46,14 +46,14 @@ pub(super) fn run(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn
         figures.add("kernel memory each socket", "bytes", bytes);
     }
     let begun = Instant::now();
-    crowd.until(begun + LOOK)?;
+    clients.until(begun + LOOK)?;
     let after = daemon.read()?;
     let seconds = begun.elapsed().as_secs_f64();
     let cpu = micros(after.cpu.saturating_sub(full.cpu)) / options.connections as f64 / seconds;
     figures.add("processor time each connection and second", "µs", cpu);
     let switches = after.switches.saturating_sub(full.switches) as f64 / seconds;
     figures.add("context switches a second", "", switches);
-    drop(crowd);
+    drop(clients);
     sleep(SETTLE + SETTLE);
     let left = daemon.read()?;
     figures.add("memory after all have left", "MB", left.pss as f64 / 1e6);

@@ -1,7 +1,7 @@
 //! How long it takes from a publish to the client.
 
 use crate::{
-    crowd::{ClientPool, ConnectionPlan},
+    clients::{ClientPool, ConnectionPlan},
     daemon::Daemon,
     figures::{Figures, millis},
     options::{Binary, Options},
@@ -21,8 +21,9 @@ pub(super) fn custom(options: &Options, binary: &Binary) -> Result<Figures, Box<
     let stack = ServerStack::start(options, options.connections)?;
     let daemon = Daemon::start(binary, &stack, &[])?;
     let plan = ConnectionPlan::new(daemon.port, options.connections);
-    let mut crowd = ClientPool::connect(plan, Duration::from_secs(180))?;
-    let (lost, mut times) = custom_times(&stack, &mut crowd, options.connections, options.seconds)?;
+    let mut clients = ClientPool::connect(plan, Duration::from_secs(180))?;
+    let (lost, mut times) =
+        custom_times(&stack, &mut clients, options.connections, options.seconds)?;
     let mut figures = Figures::default();
     figures.add("messages lost", "", lost as f64);
     figures
@@ -34,7 +35,7 @@ pub(super) fn custom(options: &Options, binary: &Binary) -> Result<Figures, Box<
 /// the others took.
 pub(super) fn custom_times(
     stack: &ServerStack,
-    crowd: &mut ClientPool,
+    clients: &mut ClientPool,
     users: usize,
     seconds: u64,
 ) -> Result<(usize, Vec<Duration>), Box<dyn Error>> {
@@ -53,12 +54,15 @@ pub(super) fn custom_times(
         }
         Ok(sent)
     });
-    crowd.until(epoch + Duration::from_secs(seconds + 1))?;
+    clients.until(epoch + Duration::from_secs(seconds + 1))?;
     let sent = publisher.join().map_err(|_| "the publisher panicked")??;
     let since =
         |at: Instant, number| at.duration_since(epoch).saturating_sub(Duration::from_nanos(number));
-    let times: Vec<Duration> =
-        crowd.take().iter().filter_map(|heard| Some(since(heard.at, heard.number?))).collect();
+    let times: Vec<Duration> = clients
+        .take()
+        .iter()
+        .filter_map(|received| Some(since(received.at, received.number?)))
+        .collect();
     Ok((sent.saturating_sub(times.len()), times))
 }
 
@@ -66,28 +70,29 @@ pub(super) fn file(options: &Options, binary: &Binary) -> Result<Figures, Box<dy
     let count = CHANGES.min(options.connections);
     let stack = ServerStack::start(options, count)?;
     let daemon = Daemon::start(binary, &stack, &[])?;
-    let mut crowd =
+    let mut clients =
         ClientPool::connect(ConnectionPlan::new(daemon.port, count), Duration::from_secs(60))?;
     let mut redis = stack.redis.connection()?;
     let mut times = Vec::new();
     for number in 0..count {
         let storage = HOMES + i64::try_from(number)?;
-        crowd.take();
+        clients.take();
         let begun = Instant::now();
         let update =
             format!("{{\"storage\":{storage},\"path\":\"files\\/a.txt\",\"file_id\":{number}}}");
         let _: usize = redis.publish("notify_storage_update", update)?;
         let deadline = begun + Duration::from_secs(5);
         while Instant::now() < deadline {
-            crowd.pump(Duration::from_millis(50))?;
-            if let Some(heard) = crowd.take().iter().find(|heard| heard.client == number) {
-                times.push(heard.at.duration_since(begun));
+            clients.pump(Duration::from_millis(50))?;
+            if let Some(received) = clients.take().iter().find(|received| received.client == number)
+            {
+                times.push(received.at.duration_since(begun));
                 break;
             }
         }
     }
     let mut figures = Figures::default();
-    figures.add("changes not heard of", "", (count - times.len()) as f64);
+    figures.add("changes not received of", "", (count - times.len()) as f64);
     figures.add_times(["file change p50", "file change p99", "file change max"], &mut times);
     Ok(figures)
 }
@@ -95,24 +100,25 @@ pub(super) fn file(options: &Options, binary: &Binary) -> Result<Figures, Box<dy
 pub(super) fn steady(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
     let stack = ServerStack::start(options, 1)?;
     let daemon = Daemon::start(binary, &stack, &[])?;
-    let mut crowd =
+    let mut clients =
         ClientPool::connect(ConnectionPlan::new(daemon.port, 1), Duration::from_secs(60))?;
     let mut redis = stack.redis.connection()?;
     let (begun, lasts) = (Instant::now(), Duration::from_secs(30));
     while begun.elapsed() < lasts {
         let update = format!("{{\"storage\":{HOMES},\"path\":\"files\\/a.txt\",\"file_id\":1}}");
         let _: usize = redis.publish("notify_storage_update", update)?;
-        crowd.until(Instant::now() + Duration::from_millis(200))?;
+        clients.until(Instant::now() + Duration::from_millis(200))?;
     }
     let end = Instant::now();
-    crowd.until(end + Duration::from_secs(2))?;
-    let heard: Vec<Instant> = crowd.take().iter().map(|heard| heard.at).collect();
-    let during = heard.iter().filter(|at| **at <= end).count();
+    clients.until(end + Duration::from_secs(2))?;
+    let received: Vec<Instant> = clients.take().iter().map(|received| received.at).collect();
+    let during = received.iter().filter(|at| **at <= end).count();
     let mut figures = Figures::default();
     figures.add("messages in 30 s", "", during as f64);
-    let first = heard.first().map_or(f64::NAN, |first| millis(first.duration_since(begun)));
+    let first = received.first().map_or(f64::NAN, |first| millis(first.duration_since(begun)));
     figures.add("first message after", "ms", first);
-    let gaps = std::iter::once(&begun).chain(&heard).zip(&heard).map(|(a, b)| b.duration_since(*a));
+    let gaps =
+        std::iter::once(&begun).chain(&received).zip(&received).map(|(a, b)| b.duration_since(*a));
     figures.add("longest silence", "ms", gaps.max().map_or(f64::NAN, millis));
     Ok(figures)
 }

@@ -1,7 +1,7 @@
-//! How fast clients get in, and whether everybody comes back after a restart.
+//! How fast clients get in, and whether all clients come back after a restart.
 
 use crate::{
-    crowd::{ClientPool, ConnectionPlan},
+    clients::{ClientPool, ConnectionPlan},
     daemon::Daemon,
     figures::Figures,
     options::{Binary, Options},
@@ -24,10 +24,10 @@ pub(super) fn rate(options: &Options, binary: &Binary) -> Result<Figures, Box<dy
     stack.age_tokens()?;
     let daemon = Daemon::start(binary, &stack, &[])?;
     let begun = Instant::now();
-    let crowd = ClientPool::connect(ConnectionPlan::new(daemon.port, count), AT_MOST)?;
+    let clients = ClientPool::connect(ConnectionPlan::new(daemon.port, count), AT_MOST)?;
     let time = begun.elapsed();
     let mut figures = Figures::default();
-    figures.add("log-ins a second", "", crowd.inside() as f64 / time.as_secs_f64());
+    figures.add("logins per second", "", clients.inside() as f64 / time.as_secs_f64());
     figures.add("host requests", "", stack.host.counted.requests.load(Relaxed) as f64);
     Ok(figures)
 }
@@ -44,16 +44,16 @@ pub(super) fn reconnect(
     let _daemon = Daemon::start_at(binary, &stack, more, port)?;
     // What a crash leaves behind: everybody tries at the same moment.
     let begun = Instant::now();
-    let mut crowd = ClientPool::begin(ConnectionPlan::new(port, count))?;
-    while crowd.inside() < count && begun.elapsed() < AT_MOST {
-        crowd.pump(Duration::from_millis(20))?;
+    let mut clients = ClientPool::begin(ConnectionPlan::new(port, count))?;
+    while clients.inside() < count && begun.elapsed() < AT_MOST {
+        clients.pump(Duration::from_millis(20))?;
     }
     let mut figures = Figures::default();
-    figures.add("back", "", crowd.inside() as f64);
+    figures.add("back", "", clients.inside() as f64);
     figures.add("after", "s", begun.elapsed().as_secs_f64());
     let counted = &stack.host.counted;
     figures.add("host requests", "", counted.requests.load(Relaxed) as f64);
     figures.add("given up while worked on", "", counted.given_up.load(Relaxed) as f64);
-    figures.add("attempts that failed", "", crowd.failures as f64);
+    figures.add("attempts that failed", "", clients.failures as f64);
     Ok(figures)
 }

@@ -2,7 +2,7 @@
 
 use super::{delivery::flood, latency::custom_times};
 use crate::{
-    crowd::{ClientPool, ConnectionPlan},
+    clients::{ClientPool, ConnectionPlan},
     daemon::Daemon,
     figures::{Figures, micros},
     options::{Binary, Options},
@@ -55,20 +55,20 @@ pub(super) fn run(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn
             .map(|_| Daemon::start(binary, &stack, &[]))
             .collect::<Result<Vec<_>, _>>()?;
         let ports = daemons.iter().map(|daemon| daemon.port).collect();
-        let mut crowd =
+        let mut clients =
             ClientPool::connect(ConnectionPlan::spread(ports, users), Duration::from_secs(120))?;
         let used = || -> std::io::Result<Duration> {
             daemons.iter().map(|daemon| Ok(daemon.read()?.cpu)).sum()
         };
         let (before, redis_before) = (used()?, stack.redis.cpu()?);
-        let (arrived, time) = flood(&stack, &mut crowd, users, Duration::from_secs(SECONDS))?;
+        let (arrived, time) = flood(&stack, &mut clients, users, Duration::from_secs(SECONDS))?;
         let each = |time: Duration| micros(time) / arrived.max(1) as f64;
         figures.add(setting.rate, "", arrived as f64 / time.as_secs_f64());
         let cpu = used()?.saturating_sub(before) / u32::try_from(setting.daemons)?;
         figures.add(setting.daemon, "µs", each(cpu));
         let redis = stack.redis.cpu()?.saturating_sub(redis_before);
         figures.add(setting.redis, "µs", each(redis));
-        let (lost, mut times) = custom_times(&stack, &mut crowd, users, SECONDS)?;
+        let (lost, mut times) = custom_times(&stack, &mut clients, users, SECONDS)?;
         if lost > 0 {
             return Err(format!("{lost} messages were lost").into());
         }

@@ -1,7 +1,7 @@
 //! Many updates on storages that many users see: one look-up each, and little time for the rest.
 
 use crate::{
-    crowd::{ClientPool, ConnectionPlan},
+    clients::{ClientPool, ConnectionPlan},
     daemon::Daemon,
     figures::{Figures, micros},
     options::{Binary, Options},
@@ -19,7 +19,7 @@ pub(super) fn run(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn
     let count = BUSY_MOUNTS.min(options.connections);
     let stack = ServerStack::start(options, count)?;
     let daemon = Daemon::start(binary, &stack, &[])?;
-    let mut crowd =
+    let mut clients =
         ClientPool::connect(ConnectionPlan::new(daemon.port, count), Duration::from_secs(120))?;
     let mut redis = stack.redis.connection()?;
     let queries = daemon.metric("mapping_query_count")?;
@@ -35,13 +35,13 @@ pub(super) fn run(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn
         }
         let () = pipe.query(&mut redis)?;
         sent += 50;
-        crowd.until(begun + Duration::from_micros(sent * 1_000_000 / RATE))?;
+        clients.until(begun + Duration::from_micros(sent * 1_000_000 / RATE))?;
     }
     let cpu = daemon.read()?.cpu.saturating_sub(before.cpu);
-    let heard = crowd.take().len();
+    let received = clients.take().len();
     let mut figures = Figures::default();
     figures.add("queries", "", daemon.metric("mapping_query_count")? - queries);
     figures.add("processor time each update", "µs", micros(cpu) / sent as f64);
-    figures.add("messages", "", heard as f64);
+    figures.add("messages", "", received as f64);
     Ok(figures)
 }

@@ -13,7 +13,7 @@ use std::{
 /// Clients that connect or log in at once.
 const AT_ONCE: usize = 512;
 
-/// A message that a client has heard.
+/// A message that a client has received.
 #[derive(Debug, Clone, Copy)]
 pub struct ReceivedMessage {
     /// Which client.
@@ -59,7 +59,7 @@ pub struct ClientPool {
     clients: Vec<BenchClient>,
     plan: ConnectionPlan,
     buffer: Box<[u8]>,
-    heard: Vec<ReceivedMessage>,
+    received: Vec<ReceivedMessage>,
     waiting: Vec<(Instant, usize)>,
     connecting: usize,
     inside: usize,
@@ -71,9 +71,9 @@ impl ClientPool {
     /// Connects all of them and waits until they are in; fails when that takes too long.
     pub fn connect(plan: ConnectionPlan, at_most: Duration) -> io::Result<Self> {
         let count = plan.count;
-        let mut crowd = Self::begin(plan)?;
-        crowd.all_in(count, at_most)?;
-        Ok(crowd)
+        let mut clients = Self::begin(plan)?;
+        clients.all_in(count, at_most)?;
+        Ok(clients)
     }
 
     /// Lets so many more connect and waits until they are in.
@@ -105,7 +105,7 @@ impl ClientPool {
             events: Events::with_capacity(1024),
             clients: (0..plan.count).map(|index| BenchClient::new(plan.first + index)).collect(),
             buffer: vec![0; 64 * 1024].into_boxed_slice(),
-            heard: Vec::new(),
+            received: Vec::new(),
             waiting: (0..plan.count).rev().map(|index| (now, index)).collect(),
             plan,
             connecting: 0,
@@ -119,7 +119,7 @@ impl ClientPool {
         self.inside
     }
 
-    /// Lets the clients work for this long; returns early when something was heard.
+    /// Lets the clients work for this long; returns early when something was received.
     pub fn pump(&mut self, time: Duration) -> io::Result<()> {
         self.start_some()?;
         self.poll.poll(&mut self.events, Some(time))?;
@@ -139,9 +139,9 @@ impl ClientPool {
         Ok(())
     }
 
-    /// What was heard since it was last asked.
+    /// What was received since it was last asked.
     pub fn take(&mut self) -> Vec<ReceivedMessage> {
-        std::mem::take(&mut self.heard)
+        std::mem::take(&mut self.received)
     }
 
     fn start_some(&mut self) -> io::Result<()> {
@@ -160,9 +160,9 @@ impl ClientPool {
     fn work(&mut self, index: usize) {
         let client = &mut self.clients[index];
         let was_inside = client.is_inside();
-        let heard = &mut self.heard;
+        let received = &mut self.received;
         let at = Instant::now();
-        let hear = |number| heard.push(ReceivedMessage { client: index, at, number });
+        let hear = |number| received.push(ReceivedMessage { client: index, at, number });
         match client.work(&mut self.buffer, hear) {
             ConnectionState::Going => {
                 if !was_inside && client.is_inside() {

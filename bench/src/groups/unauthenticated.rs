@@ -1,7 +1,7 @@
-//! What strangers cost those who belong: the time of a log-in and of a message.
+//! What unauthenticated connections cost the others: the time of a login and of a message.
 
 use crate::{
-    crowd::{ClientPool, ConnectionPlan},
+    clients::{ClientPool, ConnectionPlan},
     daemon::Daemon,
     figures::Figures,
     guessers::PasswordGuessers,
@@ -23,7 +23,7 @@ const SILENT: usize = 5_000;
 const TIMES: usize = 300;
 /// One of them takes no longer.
 const AT_MOST: Duration = Duration::from_secs(30);
-/// Until the door is in order after a crowd has come to it, the queue of hashes full.
+/// Until the door is in order after a clients has come to it, the queue of hashes full.
 const SETTLE: Duration = Duration::from_secs(2);
 
 pub(super) fn silent(options: &Options, binary: &Binary) -> Result<Figures, Box<dyn Error>> {
@@ -83,35 +83,35 @@ fn logins(daemon: &Daemon) -> Result<Vec<Duration>, Box<dyn Error>> {
     let mut times = Vec::with_capacity(TIMES);
     for first in 0..TIMES {
         let begun = Instant::now();
-        let crowd = ClientPool::connect(
+        let clients = ClientPool::connect(
             ConnectionPlan { first, ..ConnectionPlan::new(daemon.port, 1) },
             AT_MOST,
         )?;
         times.push(begun.elapsed());
-        drop(crowd);
+        drop(clients);
     }
     Ok(times)
 }
 
 /// How long messages take to somebody who is here, a hundred a second.
 fn messages(stack: &ServerStack, daemon: &Daemon) -> Result<Vec<Duration>, Box<dyn Error>> {
-    let mut crowd = ClientPool::connect(ConnectionPlan::new(daemon.port, 1), AT_MOST)?;
+    let mut clients = ClientPool::connect(ConnectionPlan::new(daemon.port, 1), AT_MOST)?;
     let mut redis = stack.redis.connection()?;
     let message = format!("{{\"user\":\"{}\",\"message\":\"n\",\"body\":1}}", user(0));
     let mut times = Vec::with_capacity(TIMES);
     for _ in 0..TIMES {
         let begun = Instant::now();
         let _: usize = redis.publish("notify_custom", &message)?;
-        let heard = loop {
-            if let Some(heard) = crowd.take().first() {
-                break heard.at;
+        let received = loop {
+            if let Some(received) = clients.take().first() {
+                break received.at;
             }
             if begun.elapsed() > AT_MOST {
                 return Err("a message was lost".into());
             }
-            crowd.pump(Duration::from_millis(10))?;
+            clients.pump(Duration::from_millis(10))?;
         };
-        times.push(heard.duration_since(begun));
+        times.push(received.duration_since(begun));
         sleep(Duration::from_millis(10));
     }
     Ok(times)
