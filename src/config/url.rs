@@ -20,7 +20,7 @@ pub(crate) struct UrlParts {
 /// What a URL says, and its parameters that have no effect here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParsedUrl<T> {
-    /// The settings.
+    /// The settings of the URL.
     pub value: T,
     /// Names of the parameters that are ignored, as written.
     pub ignored: Vec<String>,

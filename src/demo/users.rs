@@ -43,7 +43,7 @@ const PRE_AUTH_LIMIT: usize = 100;
 pub enum DemoPerson {
     /// The owner of the files.
     Alice,
-    /// The user that alice shares one folder with.
+    /// A user that alice shares one folder with.
     Bob,
 }
 

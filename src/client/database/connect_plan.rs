@@ -58,7 +58,7 @@ impl<C: DatabaseDriver> ConnectPlan<C> {
             let relay = TlsRelay::new(protocol, server.clone(), seed);
             plan.attempts.push(ConnectAttempt::Relayed(Box::new(relay), options));
         }
-        // libpq does so, and PHP's driver for MySQL uses no TLS unless it is told to.
+        // libpq does so, and PHP's driver for MySQL uses no TLS by default.
         if server.tls.mode == DatabaseTlsMode::Prefer {
             let mut plain = server.clone();
             plain.tls.mode = DatabaseTlsMode::Disable;

@@ -40,7 +40,7 @@ impl CertificateVerifier {
     }
 }
 
-/// Without a check the signature of the handshake isn't verified either: whoever can change the
+/// Without a check the signature of the handshake isn't verified either: an attacker who can change the
 /// connection could present a certificate of their own, and webpki reads neither X.509 v1 nor P-521.
 impl ServerCertVerifier for CertificateVerifier {
     fn verify_server_cert(

@@ -106,7 +106,7 @@ async fn play(
     screen.line(&format!("the client's private URL: http://{address}{path}\n"))?;
     screen.line(&curl(address, path))?;
     let status = back_end.call(path, MESSAGE).await.map_err(DemoError::BackEnd)?;
-    screen.line(&format!("\nwhoever runs this is notified {status}, and the client hears"))?;
+    screen.line(&format!("\nthe sender gets {status}, and the client receives"))?;
     let heard = next_message(&mut client).await?;
     screen.good(&format!("  {}", heard["message"]))?;
     let sent: Value = serde_json::from_str(MESSAGE).unwrap_or_default();

@@ -160,3 +160,8 @@ impl HubContext {
         }
     }
 }
+
+/// A duration in whole milliseconds.
+pub(super) fn millis(duration: Duration) -> Millis {
+    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
+}

@@ -6,7 +6,7 @@
 use super::{
     HubClosed, HubContext,
     command::ShardCommand,
-    handle::millis,
+    context::millis,
     shard::Shard,
     transport::{ClientTransport, TransportWatcher},
     work::PASS,

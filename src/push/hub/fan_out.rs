@@ -3,7 +3,8 @@
 use super::{
     backlog::OutgoingFrame,
     command::NotifyCommand,
-    membership::{ClientIds, MembershipTable},
+    fan_out_job::{FanOutAction, FanOutCount, FanOutJob, FanOutTargets, NextTarget},
+    membership::ClientIds,
     rate_limiter::FanOut,
     shard::Shard,
     transport::{ClientTransport, TransportWatcher},
@@ -16,72 +17,10 @@ use crate::push::{
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
-use tokio::{sync::oneshot, time::Instant};
+use tokio::sync::oneshot;
 
 /// Clients reached before the clock is looked at again.
 const STEPS: usize = 16;
-
-/// A command that concerns many clients, in progress. No client joins while one is.
-pub struct FanOutJob {
-    targets: FanOutTargets,
-    action: FanOutAction,
-    reached: usize,
-}
-
-/// What happens to each client.
-enum FanOutAction {
-    Change { topic: TopicId, ids: ChangedIds, received_at: Millis, count: FanOutCount },
-    Send { frame: OutgoingFrame, at: Instant },
-    Gap { spread: Millis, count: FanOutCount },
-    Close { reason: CloseReason, reply: oneshot::Sender<usize> },
-}
-
-/// Counts over all shards, or for this one alone.
-struct FanOutCount {
-    shared: Option<Arc<FanOut>>,
-    own: FanOut,
-}
-
-impl FanOutCount {
-    fn new(shared: Option<Arc<FanOut>>) -> Self {
-        Self { shared, own: FanOut::default() }
-    }
-
-    fn get(&self) -> &FanOut {
-        self.shared.as_deref().unwrap_or(&self.own)
-    }
-}
-
-/// The clients concerned, each once.
-#[derive(Default)]
-struct FanOutTargets {
-    ids: ClientIds,
-    next: usize,
-    /// Recipients whose clients follow, and the index of the next.
-    recipients: Option<(Arc<[Recipient]>, usize)>,
-}
-
-/// The next client of a fan-out.
-enum NextTarget {
-    Client(u32),
-    /// A recipient has no client here.
-    Skip,
-    End,
-}
-
-impl FanOutTargets {
-    fn next(&mut self, members: &MembershipTable) -> NextTarget {
-        if let Some(id) = self.ids.get(self.next) {
-            self.next += 1;
-            return NextTarget::Client(*id);
-        }
-        let Some((recipients, index)) = &mut self.recipients else { return NextTarget::End };
-        let Some(recipient) = recipients.get(*index) else { return NextTarget::End };
-        *index += 1;
-        (self.ids, self.next) = (ClientIds::from_slice(members.clients(recipient)), 0);
-        NextTarget::Skip
-    }
-}
 
 impl<T: ClientTransport, W: TransportWatcher<T>> Shard<T, W> {
     /// Begins to notify clients: a change is added to their pending notices, a frame is sent.

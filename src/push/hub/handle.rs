@@ -4,7 +4,7 @@ use super::{
     HubContext,
     backlog_memory::BacklogMemory,
     command::{JoinRequest, ListedSession, NotifyCommand, SessionId, ShardCommand},
-    context::{HubSettings, SessionPolicy, ShardPolicy},
+    context::{HubSettings, SessionPolicy, ShardPolicy, millis},
     event_loop,
     event_loop::ShardInbox,
     presence::PresenceTracker,
@@ -17,7 +17,7 @@ use crate::{
         ConnectionCount,
         notice::{Notice, NoticeAudience},
         recipient::Recipient,
-        session::{CloseReason, Millis},
+        session::CloseReason,
     },
     server::stream::IdleStream,
 };
@@ -284,11 +284,6 @@ impl Hub {
         let count = self.shards.len() as u64;
         &self.shards[usize::try_from(hash % count).unwrap_or(0)]
     }
-}
-
-/// A duration in whole milliseconds.
-pub(super) fn millis(duration: Duration) -> Millis {
-    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
 }
 
 #[cfg(test)]

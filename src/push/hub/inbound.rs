@@ -2,7 +2,7 @@
 
 use super::{
     client::ReadState,
-    deadlines::DeadlineHeap,
+    inbound_queue::READ_BUFFER,
     inbound_rate::InboundCost,
     shard::Shard,
     transport::{ClientTransport, TransportWatcher},
@@ -13,38 +13,9 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 use std::{collections::VecDeque, io::ErrorKind};
 
-/// What is read in one go, and the most that is read from a client before it is the next one's turn.
-const READ_BUFFER: usize = 8 * 1024;
 /// Pings in one read that are answered one by one. Of further ones only the last is: RFC 6455 section
 /// 5.5.3 allows that.
 const PONGS_PER_READ: usize = 16;
-
-/// Whose turn it is to be read. Each client is in it at most once.
-pub struct InboundQueue {
-    buffer: Box<[u8]>,
-    turns: VecDeque<u32>,
-    /// Clients above their allowance, with the time at which they are read again.
-    paused: DeadlineHeap,
-}
-
-impl Default for InboundQueue {
-    fn default() -> Self {
-        let buffer = vec![0; READ_BUFFER].into_boxed_slice();
-        Self { buffer, turns: VecDeque::new(), paused: DeadlineHeap::default() }
-    }
-}
-
-impl InboundQueue {
-    /// Whether any client's turn has come.
-    pub(super) fn is_ready(&self) -> bool {
-        !self.turns.is_empty()
-    }
-
-    /// When the next paused client is read again.
-    pub(super) fn next_resume(&self) -> Option<Millis> {
-        self.paused.next()
-    }
-}
 
 impl<T: ClientTransport, W: TransportWatcher<T>> Shard<T, W> {
     /// The client's socket has something to read, or has ended.

@@ -14,39 +14,11 @@ use crate::{
     },
     websocket::frame::Frame,
 };
-use std::collections::HashMap;
 
 /// The most that a client is sent of the past, in bytes; newer messages come first.
 const MAX_REPLAY: usize = 1024 * 1024;
-/// Replays that a client may ask for in a second.
-const REPLAYS: u8 = 8;
-const SECOND: Millis = 1000;
 /// Subscriptions that a client may have while more than half of their memory is in use.
 const FAIR_SUBSCRIPTIONS: usize = 128;
-
-/// Counts the replays of each client in the current second.
-#[derive(Debug, Default)]
-pub struct ReplayLimiter(HashMap<u32, (Millis, u8)>);
-
-impl ReplayLimiter {
-    /// Whether the client may have another replay now.
-    fn allows(&mut self, client: u32, now: Millis) -> bool {
-        let (second, count) = self.0.entry(client).or_default();
-        if *second != now / SECOND {
-            (*second, *count) = (now / SECOND, 0);
-        }
-        *count = count.saturating_add(1);
-        *count <= REPLAYS
-    }
-
-    /// The client has left.
-    pub(super) fn forget(&mut self, client: u32) {
-        self.0.remove(&client);
-        if self.0.capacity() > 64 + 8 * self.0.len() {
-            self.0.shrink_to_fit();
-        }
-    }
-}
 
 impl<T: ClientTransport, W: TransportWatcher<T>> Shard<T, W> {
     /// Does what a client asks for; returns what that costs beyond the bytes and the command itself.
@@ -140,19 +112,5 @@ impl<T: ClientTransport, W: TransportWatcher<T>> Shard<T, W> {
     /// The number of clients that listen as this recipient.
     pub fn count(&self, recipient: &str) -> usize {
         self.members.clients(recipient).len()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ReplayLimiter;
-
-    #[test]
-    fn a_client_has_so_many_replays_in_a_second() {
-        let mut limiter = ReplayLimiter::default();
-        let mut allowed = |now| (0..20).filter(|_| limiter.allows(1, now)).count();
-        assert_eq!((allowed(500), allowed(999), allowed(1000)), (8, 0, 8));
-        limiter.forget(1);
-        assert!(limiter.allows(1, 1000) && limiter.0.len() == 1);
     }
 }

@@ -3,19 +3,11 @@
 use super::{
     backlog::{OutgoingFrame, WriteProgress},
     client::SendOutcome,
+    delay_cause::DelayCause,
     shard::Shard,
     transport::{ClientTransport, TransportWatcher},
 };
 use crate::push::session::{CloseReason, Millis, SessionRules};
-
-/// The cause of the delay of a change that is sent after it was due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DelayCause {
-    /// The daemon was late.
-    Daemon,
-    /// The client's socket was full.
-    Client,
-}
 
 impl<T: ClientTransport, W: TransportWatcher<T>> Shard<T, W> {
     /// Sends one frame to one client and handles the outcome.

@@ -49,11 +49,12 @@ pub struct AdminApi {
 pub type NamedSessions = (Option<String>, Arc<dyn Sessions>);
 
 /// The routes of the metrics listener: `GET /metrics` and `/health/…`, for anyone who reaches it. They
-/// show no cause of an outage and change nothing, so a proxy may pass requests on to them.
+/// change nothing, so a proxy may pass requests on to them; only a program on this machine sees the
+/// causes of an outage.
 pub fn metrics(
     api: &AdminApi,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static + use<> {
-    metrics_route(Arc::clone(&api.page)).or(health_routes::health(api.health.clone())).unify()
+    metrics_route(Arc::clone(&api.page)).or(health_report(api.health.clone())).unify()
 }
 
 /// The routes of the admin listener: those of the metrics listener, `/log-level`, `/revoke`, `/sessions`
@@ -101,7 +102,7 @@ fn metrics_route(
         .map(move |method: Method| render_metrics(&method, &*page))
 }
 
-/// `/health/…` with causes, which may name servers and quote them.
+/// `/health/…`; a program on this machine also gets causes, which may name servers and quote them.
 fn health_report(
     health: HealthRegistry,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {

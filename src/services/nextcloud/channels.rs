@@ -14,11 +14,11 @@ use crate::{
 use serde::Deserialize;
 use std::borrow::Cow;
 
-/// File changes.
+/// The topic of file changes.
 pub const FILE: TopicId = TopicId(0);
-/// Activities.
+/// The topic of activities.
 pub const ACTIVITY: TopicId = TopicId(1);
-/// Notifications.
+/// The topic of notifications.
 pub const NOTIFICATION: TopicId = TopicId(2);
 
 /// Larger payloads are dropped: Nextcloud publishes a few hundred bytes, and a custom message is sent

@@ -27,7 +27,7 @@ const MAX_CONCURRENT: usize = 4;
 pub struct DeferredTokenCheck {
     /// The hub with the sessions.
     pub hub: Hub,
-    /// Nextcloud.
+    /// The client of Nextcloud's HTTP API.
     pub nextcloud: Arc<dyn Authenticator>,
     /// Requests a second.
     pub rate: NonZeroU32,

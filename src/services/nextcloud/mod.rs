@@ -1,4 +1,4 @@
-//! Nextcloud: config.php, channels, tables, log-ins, self-test (`specs/nextcloud.md`).
+//! Nextcloud: config.php, channels, tables, logins, self-test (`specs/nextcloud.md`).
 
 pub mod audience;
 pub mod event;

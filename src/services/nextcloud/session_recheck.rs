@@ -126,7 +126,7 @@ fn session_check(session: &ListedSession) -> SessionCheck<SessionId> {
 pub struct NextcloudReauthentication {
     /// The hub with the sessions.
     pub hub: Hub,
-    /// Nextcloud.
+    /// The client of Nextcloud's HTTP API.
     pub nextcloud: Arc<dyn Authenticator>,
     /// How long a decision of Nextcloud is valid.
     pub interval: Duration,

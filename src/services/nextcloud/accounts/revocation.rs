@@ -34,7 +34,7 @@ pub enum RevocationBasis {
     /// A user accepted by Nextcloud, who may be in another back end (LDAP): only a disabled user
     /// ends the session here.
     Nextcloud,
-    /// Nothing.
+    /// No check is necessary.
     Nothing,
 }
 

@@ -228,7 +228,7 @@ fn ask(
 }
 
 impl<'a> ConfigEntry<'a> {
-    /// What an operator is told about this value.
+    /// The error about this value, for the operator.
     pub(super) fn invalid(&self, problem: impl Into<String>) -> ConfigError {
         ConfigError::invalid(self.source.clone(), problem)
     }

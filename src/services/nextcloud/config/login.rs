@@ -1,4 +1,4 @@
-//! Keys about log-ins: `secret`, second factor, brute-force protection.
+//! Keys about logins: `secret`, second factor, brute-force protection.
 
 use super::keys::{ConfigEntry, ConfigKeys};
 use crate::{

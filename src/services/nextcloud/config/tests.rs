@@ -246,7 +246,7 @@ fn a_missing_file_is_named() {
 }
 
 #[test]
-fn the_url_may_be_guessed_and_that_is_said() {
+fn a_guessed_url_is_reported_as_a_guess() {
     let (settings, warnings) = run("42-no-overwrite-cli-url.php").settings();
     assert!(warnings.iter().any(|text| text.starts_with("the environment file")));
     assert_eq!(settings.nextcloud.url.unwrap().as_str(), "http://127.0.0.1/");

@@ -31,7 +31,7 @@ const LINGER: Duration = Duration::from_secs(2);
 /// What a login needs. Cheap to clone.
 #[derive(Clone)]
 pub struct LoginHandler {
-    /// Decides logins.
+    /// The chain that decides logins.
     pub chain: Arc<AuthenticatorChain>,
     /// Takes accepted clients over.
     pub hub: Hub,

@@ -24,11 +24,11 @@ pub struct ConfigFileRequest<'a> {
 
 /// What the host's file says.
 pub struct ConfigFileLayer {
-    /// The database.
+    /// The database server and name.
     pub engine: ConfigFileValue<DatabaseEngine>,
     /// The prefix of its tables.
     pub prefix: ConfigFileValue<String>,
-    /// Redis.
+    /// The Redis that Nextcloud uses.
     pub redis: ConfigFileValue<RedisSettings>,
     /// Where the host answers HTTP.
     pub url: ConfigFileValue<Url>,

@@ -1,4 +1,4 @@
-//! How fast clients are told, how many, and for how long.
+//! The settings of delivery: debounce, rates, connection limits.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use std::time::Duration;
 pub struct DeliverySettings {
     /// The longest a client waits between two messages of one kind, before its random factor.
     pub max_debounce: Duration,
-    /// `DEBOUNCE_DISABLE`: everything is told at once, and `push_rate` does not apply.
+    /// `DEBOUNCE_DISABLE`: every change is sent at once, and `push_rate` doesn't apply.
     pub debounce_disabled: bool,
-    /// How many members of a crowd are told in a second; 0: no limit.
+    /// Maximum clients notified per second about one change, after the first 100; 0: no limit.
     pub push_rate: u32,
     /// How long a connection may last; none: for ever.
     pub max_connection: Option<Duration>,

@@ -3,17 +3,17 @@
 use crate::config::secret::Secret;
 use std::{fmt, num::NonZeroU32, time::Duration};
 
-/// Log-ins: `specs/nextcloud.md` section 7.
+/// The settings of logins: `specs/nextcloud.md` section 7.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthSettings {
-    /// Whom to ask after the tickets, in this order; never empty, nobody twice.
+    /// The authenticators after the tickets, in this order; never empty, each at most once.
     pub steps: Vec<AuthStep>,
     /// config.php's `secret`, which app passwords are hashed with. None: app passwords are not
     /// decided from the database.
     pub secret: Option<Secret>,
     /// config.php's `token_auth_enforced`: account passwords are refused.
     pub token_auth_enforced: bool,
-    /// For whom config.php enforces a second factor.
+    /// The users for which config.php enforces a second factor.
     pub two_factor: TwoFactorPolicy,
     /// What a wrong password costs.
     pub throttle: ThrottleSettings,
@@ -51,7 +51,7 @@ impl fmt::Display for TokenCheck {
 /// One of those who are asked whether a password is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthStep {
-    /// Nextcloud's tables.
+    /// Nextcloud's tables in its database.
     Database,
     /// Nextcloud over HTTP.
     Nextcloud,
@@ -66,7 +66,7 @@ impl fmt::Display for AuthStep {
     }
 }
 
-/// For whom a second factor is enforced: `twofactor_enforced*` in config.php.
+/// The users that need a second factor: `twofactor_enforced*` in config.php.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TwoFactorPolicy {
     /// `twofactor_enforced`; the groups below mean nothing without it.
@@ -77,7 +77,7 @@ pub struct TwoFactorPolicy {
     pub excluded_groups: Vec<String>,
 }
 
-/// What failed log-ins cost a client address.
+/// The throttle of failed logins per client address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ThrottleSettings {
     /// `auth.bruteforce.protection.enabled`.

@@ -1,4 +1,4 @@
-//! Where Nextcloud answers HTTP, and what it is told.
+//! The settings of requests to Nextcloud.
 
 use std::path::PathBuf;
 use url::Url;
@@ -15,6 +15,6 @@ pub struct NextcloudHttpSettings {
     pub ca: Option<PathBuf>,
     /// What the daemon calls itself.
     pub user_agent: String,
-    /// The version that Nextcloud's self-test is told, `major.minor.patch`.
+    /// The version reported to Nextcloud's self-test, `major.minor.patch`.
     pub compat_version: String,
 }

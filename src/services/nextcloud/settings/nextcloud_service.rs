@@ -10,13 +10,13 @@ use crate::{
 #[derive(Debug, Clone, PartialEq)]
 pub struct NextcloudServiceSettings {
     /// Nextcloud's database. None only where `AUTH=nextcloud` says that it is not wanted: then
-    /// file changes are told to nobody.
+    /// file changes notify no client.
     pub database: Option<DatabaseSettings>,
     /// Where Nextcloud publishes.
     pub redis: RedisSettings,
-    /// Where Nextcloud answers HTTP, and what it is told.
+    /// Requests to Nextcloud.
     pub nextcloud: NextcloudHttpSettings,
-    /// How fast clients are told.
+    /// The settings of delivery.
     pub delivery: DeliverySettings,
     /// Who may log in.
     pub auth: AuthSettings,

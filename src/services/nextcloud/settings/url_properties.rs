@@ -1,4 +1,4 @@
-//! Whatever is given as a URL: no panic, and no secret in what is said about it.
+//! Any text as a URL: no panic, and no secret in an error.
 
 use crate::{
     client::{

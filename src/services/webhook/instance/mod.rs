@@ -85,7 +85,7 @@ pub const KIND: ServiceKind<'static, BoxedService> = ServiceKind {
 /// A webhook service that hasn't started.
 #[derive(Debug)]
 pub struct WebhookService {
-    /// Its settings.
+    /// The settings of the service.
     pub settings: WebhookSettings,
 }
 

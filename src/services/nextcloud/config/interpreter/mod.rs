@@ -50,7 +50,7 @@ pub enum InterpreterError {
          may run programs", binary.display()
     )]
     Start {
-        /// The program.
+        /// The program that was run.
         binary: PathBuf,
         /// What the system said.
         source: std::io::Error,
@@ -68,7 +68,7 @@ pub enum InterpreterError {
     Stopped {
         /// The class of the exception.
         class: String,
-        /// Where.
+        /// The path of the program.
         file: String,
         /// Where in it.
         line: u32,

@@ -17,7 +17,7 @@ const EMPTY: Duration = Duration::from_secs(1);
 /// How often it is looked at meanwhile.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Reads under the shared lock, as Nextcloud does: whoever writes the file holds the exclusive one,
+/// Reads under the shared lock, as Nextcloud does: a writer of the file holds the exclusive one,
 /// and empties the file first.
 fn read_locked(path: &Path, limit: usize, deadline: Instant) -> io::Result<Vec<u8>> {
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);

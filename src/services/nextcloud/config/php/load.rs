@@ -37,7 +37,7 @@ pub struct Loaded {
 /// A value and where it was written last.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Located {
-    /// The value.
+    /// The value of the key.
     pub value: Value,
     /// The line of the key.
     pub at: Place,

@@ -15,7 +15,7 @@ pub enum Value {
     Bool(bool),
     /// A 64-bit integer.
     Int(i64),
-    /// A double.
+    /// A floating-point number.
     Float(f64),
     /// Text (PHP's byte strings that are UTF-8).
     String(String),
@@ -26,7 +26,7 @@ pub enum Value {
 /// Where in which file something stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The file.
+    /// The file that has it.
     pub file: Arc<Path>,
     /// The line, from 1; 0 where PHP evaluated the file.
     pub line: u32,

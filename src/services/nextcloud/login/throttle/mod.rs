@@ -51,7 +51,7 @@ pub struct AttemptKey {
 /// What to do with an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThrottleDecision {
-    /// Check it.
+    /// Check the password now.
     Allow,
     /// Check it after this delay. [`Throttle::delay_ended`] must be called at its end.
     Wait(Duration),

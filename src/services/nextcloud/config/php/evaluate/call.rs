@@ -159,7 +159,7 @@ impl Evaluator<'_> {
         found.ok_or_else(|| self.unknown("the value of this class member is not known", line))
     }
 
-    /// The directory above this one, where Nextcloud is unless it is told otherwise.
+    /// The parent directory, where Nextcloud is by default.
     fn server_root(&self) -> Option<Value> {
         let root = self.source.directory().parent()?;
         let there = self.files.is_file(&root.join("lib/base.php"));

@@ -42,7 +42,7 @@ pub(super) enum Kind {
     End,
 }
 
-/// One token.
+/// One token of the source.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Token<'a> {
     pub(super) kind: Kind,
@@ -70,7 +70,7 @@ pub(super) fn code(text: &str, line: u32) -> Lexed<'_> {
     Lexer { text, at: 0, line }.run(Vec::new())
 }
 
-/// Longest first.
+/// The operators, longest first.
 const SYMBOLS: &[&str] = &[
     "===", "!==", "<=>", "**=", "...", "<<=", ">>=", "??=", "?->", "==", "!=", "<>", "<=", ">=",
     "=>", "->", "::", "&&", "||", "??", "++", "--", "+=", "-=", "*=", "/=", ".=", "%=", "&=", "|=",

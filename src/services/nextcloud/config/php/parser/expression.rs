@@ -13,7 +13,7 @@ pub(super) const WHOLE: u8 = 4;
 const TERNARY: u8 = 5;
 
 impl Parser<'_> {
-    /// Any expression.
+    /// Parses any expression.
     pub(super) fn expression(&mut self) -> Result<Expr, Fault> {
         self.operators(0)
     }
