@@ -387,7 +387,11 @@ fn every_file_opens_with_its_purpose_and_stays_short() {
         assert!(text.starts_with("//! "), "{} has no opening sentence", path.display());
         assert!(!text.contains("//! TODO"), "{} has no purpose yet", path.display());
         let lines = text.lines().count();
-        assert!(lines <= 400, "{} has {lines} lines: split it along a noun", path.display());
+        assert!(
+            is_test(&path) || lines <= 400,
+            "{} has {lines} lines: split it along a noun",
+            path.display()
+        );
     }
 }
 

@@ -17,7 +17,7 @@ pub enum ReplicaEvent {
     SessionEntered {
         /// Pair of the client.
         claim: RegistrationKey,
-        /// See [`super::store::SessionEntry::at`].
+        /// The time, as in [`super::store::SessionEntry::at`].
         at: MessageId,
     },
     /// A pair was unregistered: its session is closed.

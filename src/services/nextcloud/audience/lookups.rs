@@ -53,9 +53,9 @@ pub struct StorageVerification {
 /// The answer to a lookup.
 #[derive(Debug)]
 pub enum LookupAnswer {
-    /// To [`MountLookup::Newest`].
+    /// The answer to [`MountLookup::Newest`].
     Newest(Result<i64, DirectoryUnavailable>),
-    /// To [`MountLookup::NewMounts`].
+    /// The answer to [`MountLookup::NewMounts`].
     NewMounts(Result<Vec<MountRow>, DirectoryUnavailable>),
     /// To [`MountLookup::List`], which began at this time.
     Listed(Vec<i64>, Instant, Result<StorageMounts, DirectoryUnavailable>),

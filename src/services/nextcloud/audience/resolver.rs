@@ -37,7 +37,7 @@ const IDLE: Duration = Duration::from_secs(3600);
 pub struct StorageChange {
     /// The path that covers them.
     pub place: StoragePath,
-    /// Their ids.
+    /// The ids that changed.
     pub ids: ChangedIds,
     /// When the message was received.
     pub at: Instant,

@@ -84,7 +84,7 @@ impl NextcloudHttpClient {
         outcome
     }
 
-    /// Requests `<base>/index.php/apps/notify_push/<path>`.
+    /// Sends a request to `<base>/index.php/apps/notify_push/<path>`.
     pub(super) async fn get(
         &self,
         path: &[&str],

@@ -78,7 +78,7 @@ pub const KIND: ServiceKind<'static, BoxedService> =
 /// One Nextcloud, ready to start.
 #[derive(Debug)]
 pub struct NextcloudService {
-    /// Its settings.
+    /// The settings of the service.
     pub settings: NextcloudServiceSettings,
     /// The source of its messages.
     pub feed: NextcloudEventSource,

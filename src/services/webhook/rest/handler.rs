@@ -52,11 +52,11 @@ pub struct RestRequest<'a> {
     pub route: RestRoute,
     /// Its raw query.
     pub query: &'a str,
-    /// Its headers.
+    /// The headers of the request.
     pub headers: &'a HeaderMap,
-    /// Its body.
+    /// The body of the request.
     pub body: Result<Bytes, MessageBodyError>,
-    /// Its connection.
+    /// The connection of the request.
     pub origin: Option<&'a RequestOrigin>,
 }
 

@@ -98,7 +98,7 @@ fn unregistered_clients() -> PreAuthLimiter {
     PreAuthLimiter::new(limits, |_| true, Arc::new(NoopConnectionObserver))
 }
 
-/// Serves `/socket.io/socket.io.js`.
+/// Serves the client at `/socket.io/socket.io.js`.
 fn bundle() -> impl Filter<Extract = (Response,), Error = warp::Rejection> + Clone + Send + Sync {
     let kind = "text/javascript; charset=UTF-8";
     warp::path("socket.io.js")

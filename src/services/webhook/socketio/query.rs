@@ -28,7 +28,7 @@ pub enum EngineTransport {
 /// Parsed query of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EngineQuery {
-    /// Parameter `EIO`.
+    /// The parameter `EIO`.
     pub generation: EngineGeneration,
     /// Parameter `transport`; none if unknown.
     pub transport: Option<EngineTransport>,

@@ -4,6 +4,7 @@ mod limits;
 mod memory;
 mod records;
 mod redis;
+mod redis_values;
 mod scripts;
 
 pub use limits::StoreLimits;
@@ -80,4 +81,9 @@ pub trait RegistrationStore: Send + Sync + 'static {
 
     /// Whether this text is new within so many seconds.
     fn insert_once<'a>(&'a self, what: &'a str, seconds: u32) -> StoreFuture<'a, bool>;
+}
+
+/// Error for a reply that none of the scripts gives.
+fn unexpected_reply() -> RegistrationStoreError {
+    RegistrationStoreError::Offline("unexpected reply of Redis".to_owned())
 }

@@ -97,11 +97,11 @@ pub struct PrivateHook {
 /// A hook as shown to its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HookSummary {
-    /// See [`PrivateHook::id`].
+    /// The hook, as in [`PrivateHook::id`].
     pub id: String,
     /// The single connection that receives its messages, if it is bound to one.
     pub connection: Option<String>,
-    /// See [`PrivateHook::expires`].
+    /// The end, as in [`PrivateHook::expires`].
     pub expires: SystemTime,
     /// Whether callers must sign.
     pub signed: bool,

@@ -3,7 +3,11 @@
 use super::{
     ExpiredRegistration, HookKey, HookSummary, PrivateHook, RegistrationRenewal, RegistrationState,
     RegistrationStore, RegistrationStoreError, SessionEntry, StoreFuture, StoreLimits,
-    StoredMessage, scripts, scripts::PREFIX,
+    StoredMessage,
+    redis_values::{connections, hex, hooks_of, id, millis, read_listed, time},
+    scripts,
+    scripts::PREFIX,
+    unexpected_reply,
 };
 use crate::{
     client::redis::{RedisClient, RedisClientError, ScriptReply},
@@ -19,10 +23,7 @@ use crate::{
 };
 use futures_util::{FutureExt, future::try_join_all};
 use serde::{Deserialize, Serialize};
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
 use tokio::time::Instant;
 
 /// Registrations renewed concurrently.
@@ -57,11 +58,6 @@ impl From<RedisClientError> for RegistrationStoreError {
     fn from(fault: RedisClientError) -> Self {
         Self::Offline(fault.to_string())
     }
-}
-
-/// Error for a reply that none of the scripts gives.
-fn unexpected_reply() -> RegistrationStoreError {
-    RegistrationStoreError::Offline("unexpected reply of Redis".to_owned())
 }
 
 impl RedisStore {
@@ -293,40 +289,6 @@ impl RedisStore {
     }
 }
 
-/// Parses `<end> <digest> <signed> c<connection>`; the last part is optional.
-fn read_listed(id: &str, text: &str) -> Option<HookSummary> {
-    let mut parts = text.splitn(4, ' ');
-    let expires = time(parts.next()?.parse().ok()?);
-    let signed = parts.nth(1)? == "1";
-    let connection = parts.next().and_then(|bound| bound.strip_prefix('c')).map(str::to_owned);
-    Some(HookSummary { id: id.to_owned(), connection, expires, signed })
-}
-
-fn connections(user: &str) -> String {
-    format!("c:{user}")
-}
-
-fn hooks_of(user: &str) -> String {
-    format!("u:{user}")
-}
-
-fn hex(HookKey(key): &HookKey) -> String {
-    key.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn id(text: &str) -> Result<MessageId, RegistrationStoreError> {
-    text.parse().map_err(|_| unexpected_reply())
-}
-
-fn millis(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn time(millis: u64) -> SystemTime {
-    UNIX_EPOCH.checked_add(Duration::from_millis(millis)).unwrap_or(UNIX_EPOCH)
-}
-
 impl RegistrationStore for RedisStore {
     fn register<'a>(&'a self, claim: &'a RegistrationKey) -> StoreFuture<'a, ()> {
         self.add(claim).boxed()
@@ -404,24 +366,5 @@ impl RegistrationStore for RedisStore {
             self.run_bool(scripts::FIRST_TIME, &[&key], &[&seconds.to_string()]).await
         }
         .boxed()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{HookSummary, read_listed, time};
-
-    #[test]
-    fn a_listed_hook_is_parsed_with_any_connection_name() {
-        let hook = |connection: Option<&str>, signed| HookSummary {
-            id: "i".to_owned(),
-            connection: connection.map(str::to_owned),
-            expires: time(7),
-            signed,
-        };
-        assert_eq!(read_listed("i", "7 ab 0 "), Some(hook(None, false)));
-        assert_eq!(read_listed("i", "7 ab 1 cc 1 x"), Some(hook(Some("c 1 x"), true)));
-        assert_eq!(read_listed("i", "x ab 1 "), None);
-        assert_eq!(read_listed("i", "7"), None);
     }
 }

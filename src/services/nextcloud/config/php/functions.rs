@@ -8,7 +8,7 @@ use super::{
 };
 
 /// What a call gives, or why it cannot be evaluated.
-type Outcome = Result<Value, &'static str>;
+type FunctionOutcome = Result<Value, &'static str>;
 
 const ARGUMENTS: &str = "it calls a function with arguments that this reader does not evaluate";
 const FUNCTION: &str = "it calls a function that this reader does not evaluate";
@@ -35,7 +35,7 @@ pub(super) fn looks_outside(name: &str) -> bool {
 }
 
 /// Calls a function by its name in lower case. What it makes stands at `at`.
-pub(super) fn call(name: &str, values: &[Value], at: &Place) -> Outcome {
+pub(super) fn call(name: &str, values: &[Value], at: &Place) -> FunctionOutcome {
     match (name, values) {
         ("trim" | "ltrim" | "rtrim" | "chop", [text]) => trimmed(name, text, BLANK),
         ("trim" | "ltrim" | "rtrim" | "chop", [text, Value::String(blank)]) => {
@@ -75,7 +75,7 @@ fn text(value: &Value) -> Result<String, &'static str> {
     convert::to_text(value).ok_or(ARGUMENTS)
 }
 
-fn trimmed(name: &str, value: &Value, blank: &str) -> Outcome {
+fn trimmed(name: &str, value: &Value, blank: &str) -> FunctionOutcome {
     if blank.contains("..") || !blank.is_ascii() {
         return Err(ARGUMENTS);
     }
@@ -88,14 +88,14 @@ fn trimmed(name: &str, value: &Value, blank: &str) -> Outcome {
     }))
 }
 
-fn explode(separator: &str, value: &str, at: &Place) -> Outcome {
+fn explode(separator: &str, value: &str, at: &Place) -> FunctionOutcome {
     if separator.is_empty() || value.matches(separator).count() > MAX_PIECES {
         return Err(ARGUMENTS);
     }
     Ok(Value::list(value.split(separator).map(Value::from), at))
 }
 
-fn implode(glue: &str, parts: &Array) -> Outcome {
+fn implode(glue: &str, parts: &Array) -> FunctionOutcome {
     let parts = parts.known().map_err(|unknown| unknown.why)?;
     let parts: Vec<_> = parts.into_iter().map(|(_, part)| text(part)).collect::<Result<_, _>>()?;
     bounded(glue.len().saturating_mul(parts.len()))?;
@@ -106,7 +106,7 @@ fn bounded(length: usize) -> Result<(), &'static str> {
     if length > MAX_TEXT { Err("it makes too long a text") } else { Ok(()) }
 }
 
-fn replaced(text: &str, search: &str, replacement: &str) -> Outcome {
+fn replaced(text: &str, search: &str, replacement: &str) -> FunctionOutcome {
     if search.is_empty() {
         return Ok(Value::from(text));
     }
@@ -127,7 +127,11 @@ fn directory(path: &str) -> &str {
     }
 }
 
-fn contains(needle: &Value, array: &Array, same: fn(&Value, &Value) -> Option<bool>) -> Outcome {
+fn contains(
+    needle: &Value,
+    array: &Array,
+    same: fn(&Value, &Value) -> Option<bool>,
+) -> FunctionOutcome {
     for (_, value) in array.known().map_err(|unknown| unknown.why)? {
         if same(needle, value).ok_or(ARGUMENTS)? {
             return Ok(Value::Bool(true));
@@ -136,7 +140,7 @@ fn contains(needle: &Value, array: &Array, same: fn(&Value, &Value) -> Option<bo
     Ok(Value::Bool(false))
 }
 
-fn filtered(array: &Array) -> Outcome {
+fn filtered(array: &Array) -> FunctionOutcome {
     for (_, value) in array.known().map_err(|unknown| unknown.why)? {
         value.truth().ok_or(ARGUMENTS)?;
     }
@@ -147,7 +151,7 @@ fn filtered(array: &Array) -> Outcome {
 }
 
 /// A function on every element.
-fn mapped(function: &str, array: &Array, at: &Place) -> Outcome {
+fn mapped(function: &str, array: &Array, at: &Place) -> FunctionOutcome {
     if let Some(unknown) = &array.open {
         return Err(unknown.why);
     }

@@ -52,7 +52,7 @@ fn token_check(
     Ok(report.keep(table::TOKEN_CHECK_RATE.name, check, TokenCheck::to_string))
 }
 
-/// Parses `TOKEN_CHECK_RATE`.
+/// Parses the value of `TOKEN_CHECK_RATE`.
 fn parse_token_check(text: &str) -> Result<TokenCheck, ValueFault> {
     if text.trim() == "first" {
         return Ok(TokenCheck::First);

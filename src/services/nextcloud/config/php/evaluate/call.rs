@@ -1,6 +1,6 @@
 //! Calls of functions, constants, and looking at variables.
 
-use super::{Evaluator, store::Step, work};
+use super::{Evaluator, store::StoreStep, work};
 use crate::services::nextcloud::config::php::{
     array::Key,
     ast::{Expr, Node},
@@ -272,14 +272,14 @@ fn in_doubt(value: &Value) -> Option<Unknown> {
 }
 
 /// The element at `path` below `value`, or the character of a string.
-fn walk<'v>(value: &'v Value, path: &[Step]) -> Result<Option<Cow<'v, Value>>, Hole> {
+fn walk<'v>(value: &'v Value, path: &[StoreStep]) -> Result<Option<Cow<'v, Value>>, Hole> {
     let mut value = value;
     let mut steps = path.iter();
     while let Some(step) = steps.next() {
         let key = match step {
-            Step::Key(key) => key,
-            Step::Append => return Err(Hole::Here("`[]` has no value")),
-            Step::Any(unknown) => return Err(Hole::Stored(unknown.clone())),
+            StoreStep::Key(key) => key,
+            StoreStep::Append => return Err(Hole::Here("`[]` has no value")),
+            StoreStep::Any(unknown) => return Err(Hole::Stored(unknown.clone())),
         };
         value = match (value, key) {
             (Value::Array(array), key) => match array.look(key).map_err(Hole::Stored)? {

@@ -55,7 +55,7 @@ pub(super) struct Evaluator<'a> {
 }
 
 /// What a file leaves behind.
-pub(super) struct Outcome {
+pub(super) struct EvaluationOutcome {
     /// `$CONFIG`; none when the file does not set it.
     pub(super) config: Option<Evaluated>,
     /// Where the work became too much.
@@ -95,7 +95,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Runs a file that begins without `$CONFIG`.
-    pub(super) fn run(&mut self, source: Source, program: Program) -> Outcome {
+    pub(super) fn run(&mut self, source: Source, program: Program) -> EvaluationOutcome {
         self.variables.remove(CONFIG);
         self.pins.retain(|pin| pin.name != CONFIG);
         if let Some(unknown) = self.all_variables.take() {
@@ -108,7 +108,10 @@ impl<'a> Evaluator<'a> {
         if !self.exited {
             self.program(program);
         }
-        Outcome { config: self.variables.remove(CONFIG), exhausted: self.work.exhausted().cloned() }
+        EvaluationOutcome {
+            config: self.variables.remove(CONFIG),
+            exhausted: self.work.exhausted().cloned(),
+        }
     }
 
     /// Runs one file's statements. A doubt that an early `return` leaves ends with the file.

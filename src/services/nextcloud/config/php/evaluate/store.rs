@@ -11,7 +11,7 @@ pub(super) const ASSIGNS: &str = "one expression assigns and reads variables";
 
 /// One bracket behind a variable.
 #[derive(Clone)]
-pub(super) enum Step {
+pub(super) enum StoreStep {
     Key(Key),
     /// `[]`
     Append,
@@ -20,12 +20,12 @@ pub(super) enum Step {
 }
 
 /// The brackets behind a variable, outermost first.
-pub(super) type Path = Vec<Step>;
+pub(super) type StorePath = Vec<StoreStep>;
 
 /// A variable, or an element of one, that is bound by reference.
 pub(super) struct Pin {
     pub(super) name: String,
-    pub(super) path: Path,
+    pub(super) path: StorePath,
     pub(super) unknown: Unknown,
 }
 
@@ -57,16 +57,16 @@ impl Evaluator<'_> {
         // PHP reads a variable that is a key, or the left side of an operator, after the value.
         let late = super::expression::assigns(value);
         if late && has_computed_key(target) {
-            path = vec![Step::Any(self.unknown(ASSIGNS, line))];
+            path = vec![StoreStep::Any(self.unknown(ASSIGNS, line))];
         }
         let held = if late && operator.is_some() { Err(self.unknown(ASSIGNS, line)) } else { held };
         self.write(name, &path, held, line);
     }
 
     /// The variable and the keys that something is written to.
-    fn place_of<'e>(&mut self, target: &'e Expr) -> Option<(&'e str, Path)> {
+    fn place_of<'e>(&mut self, target: &'e Expr) -> Option<(&'e str, StorePath)> {
         match &target.node {
-            Node::Variable(name) => Some((name, Path::new())),
+            Node::Variable(name) => Some((name, StorePath::new())),
             Node::Index(base, accesses) => match &base.node {
                 Node::Variable(name) => Some((name, self.path(accesses))),
                 _ => None,
@@ -76,7 +76,7 @@ impl Evaluator<'_> {
     }
 
     /// Writes what is known, or the hole, to a variable or an element.
-    fn write(&mut self, name: &str, path: &[Step], held: Evaluated, line: u32) {
+    fn write(&mut self, name: &str, path: &[StoreStep], held: Evaluated, line: u32) {
         let at = self.source.place(line);
         if name.starts_with('_') || name == "GLOBALS" || name == "this" {
             let unknown = self.unknown("variables of PHP itself are not evaluated", line);
@@ -99,30 +99,30 @@ impl Evaluator<'_> {
         }
     }
 
-    pub(super) fn path(&mut self, accesses: &[Option<Expr>]) -> Path {
+    pub(super) fn path(&mut self, accesses: &[Option<Expr>]) -> StorePath {
         let mut step = |access: &Option<Expr>| match access {
-            None => Step::Append,
-            Some(key) => self.key(key).map_or_else(Step::Any, Step::Key),
+            None => StoreStep::Append,
+            Some(key) => self.key(key).map_or_else(StoreStep::Any, StoreStep::Key),
         };
-        let path: Path = accesses.iter().map(&mut step).collect();
+        let path: StorePath = accesses.iter().map(&mut step).collect();
         let Some(key) = accesses.iter().flatten().find(|key| super::expression::assigns(key))
         else {
             return path;
         };
         // PHP reads a variable that is a key later than its place.
         let unknown = path.iter().find_map(|step| match step {
-            Step::Any(unknown) => Some(unknown.clone()),
+            StoreStep::Any(unknown) => Some(unknown.clone()),
             _ => None,
         });
         let unknown = unknown.unwrap_or_else(|| self.unknown(ASSIGNS, key.line));
-        vec![Step::Any(unknown); accesses.len()]
+        vec![StoreStep::Any(unknown); accesses.len()]
     }
 
     /// `unset(…)`
     pub(super) fn unset(&mut self, target: &Expr) {
         let (base, path) = match &target.node {
             Node::Index(base, accesses) => (base.as_ref(), self.path(accesses)),
-            _ => (target, Path::new()),
+            _ => (target, StorePath::new()),
         };
         let Node::Variable(name) = &base.node else { return drop(self.evaluate(target)) };
         match (&self.doubt, self.variables.get_mut(name)) {
@@ -158,13 +158,13 @@ const NO_ARRAY: &str = "an element of something that is no array is set";
 
 /// Writes below `slot`, making arrays on the way as PHP does. What was unknown on the way stays
 /// unknown, apart from what is written.
-fn put(slot: &mut Evaluated, path: &[Step], held: Evaluated, at: &Place) {
+fn put(slot: &mut Evaluated, path: &[StoreStep], held: Evaluated, at: &Place) {
     let Some((step, rest)) = path.split_first() else {
         *slot = held;
         return;
     };
     match slot {
-        Err(unknown) if matches!(step, Step::Key(Key::String(_))) => {
+        Err(unknown) if matches!(step, StoreStep::Key(Key::String(_))) => {
             *slot = Ok(Value::Array(Array::unknown(unknown.clone())));
         }
         Err(_) => return,
@@ -176,15 +176,15 @@ fn put(slot: &mut Evaluated, path: &[Step], held: Evaluated, at: &Place) {
         return;
     };
     let key = match step {
-        Step::Key(key) => Some(key.clone()),
-        Step::Append if array.open.is_some() => return,
-        Step::Append if array.appends_by_version() => {
+        StoreStep::Key(key) => Some(key.clone()),
+        StoreStep::Append if array.open.is_some() => return,
+        StoreStep::Append if array.appends_by_version() => {
             let why = "the key that `[]` takes here depends on PHP's version";
             *slot = Err(Unknown { why, at: at.clone() });
             return;
         }
-        Step::Append => None,
-        Step::Any(unknown) => return array.forget(unknown),
+        StoreStep::Append => None,
+        StoreStep::Any(unknown) => return array.forget(unknown),
     };
     let entry = array.slot(key, at);
     if rest.is_empty() {
@@ -198,7 +198,7 @@ fn put(slot: &mut Evaluated, path: &[Step], held: Evaluated, at: &Place) {
 pub(super) fn taint_variable(
     name: &str,
     slot: &mut Evaluated,
-    path: &[Step],
+    path: &[StoreStep],
     why: &Unknown,
     at: &Place,
 ) {
@@ -211,34 +211,34 @@ pub(super) fn taint_variable(
     }
 }
 
-fn taint(slot: &mut Evaluated, path: &[Step], why: &Unknown, at: &Place) {
+fn taint(slot: &mut Evaluated, path: &[StoreStep], why: &Unknown, at: &Place) {
     let (Some((step, rest)), Some(array)) = (path.split_first(), array_mut(slot)) else {
         *slot = Err(why.clone());
         return;
     };
     match step {
-        Step::Key(key) if array.entries.contains_key(key) => {
+        StoreStep::Key(key) if array.entries.contains_key(key) => {
             taint(&mut array.slot(Some(key.clone()), at).held, rest, why, at);
         }
-        Step::Key(key @ Key::String(_)) => {
+        StoreStep::Key(key @ Key::String(_)) => {
             array.may_hold(key.clone(), why, at);
         }
-        Step::Any(_) => array.forget(why),
+        StoreStep::Any(_) => array.forget(why),
         // It may have been added, and the numbers of what follows depend on that.
-        Step::Key(Key::Int(_)) | Step::Append => *slot = Err(why.clone()),
+        StoreStep::Key(Key::Int(_)) | StoreStep::Append => *slot = Err(why.clone()),
     }
 }
 
-fn remove(slot: &mut Evaluated, path: &[Step]) {
+fn remove(slot: &mut Evaluated, path: &[StoreStep]) {
     let (Some((step, rest)), Some(array)) = (path.split_first(), array_mut(slot)) else { return };
     match step {
-        Step::Key(key) if rest.is_empty() => drop(array.entries.shift_remove(key)),
-        Step::Key(key) => {
+        StoreStep::Key(key) if rest.is_empty() => drop(array.entries.shift_remove(key)),
+        StoreStep::Key(key) => {
             if let Some(entry) = array.entries.get_mut(key) {
                 remove(&mut entry.held, rest);
             }
         }
-        Step::Any(unknown) => array.forget(&unknown.clone()),
-        Step::Append => {}
+        StoreStep::Any(unknown) => array.forget(&unknown.clone()),
+        StoreStep::Append => {}
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     CONFIG, Evaluator,
-    store::{Path, Pin, Step, taint_variable},
+    store::{Pin, StorePath, StoreStep, taint_variable},
 };
 use crate::services::nextcloud::config::php::{
     array::Array,
@@ -18,7 +18,7 @@ impl Evaluator<'_> {
         let effects = &opaque.effects;
         let binds = effects.binds || self.declared.effects.binds && !effects.calls.is_empty();
         for (name, key) in &effects.touched {
-            let path: Vec<_> = key.clone().map(Step::Key).into_iter().collect();
+            let path: Vec<_> = key.clone().map(StoreStep::Key).into_iter().collect();
             self.lose(name, path, binds, &unknown);
         }
         for function in &effects.calls {
@@ -57,14 +57,14 @@ impl Evaluator<'_> {
     pub(super) fn lose_argument(&mut self, argument: &Expr, unknown: &Unknown) {
         let (base, path) = match &argument.node {
             Node::Index(base, accesses) => (base.as_ref(), self.path(accesses)),
-            _ => (argument, Path::new()),
+            _ => (argument, StorePath::new()),
         };
         if let Node::Variable(name) = &base.node {
             self.lose(name, path, self.declared.effects.binds, unknown);
         }
     }
 
-    fn lose(&mut self, name: &str, path: Path, binds: bool, unknown: &Unknown) {
+    fn lose(&mut self, name: &str, path: StorePath, binds: bool, unknown: &Unknown) {
         let slot = self.variables.entry(name.to_owned()).or_insert(Ok(Value::Null));
         taint_variable(name, slot, &path, unknown, &unknown.at);
         if binds {
