@@ -83,6 +83,10 @@ fn run(command: Command) -> Result<ExitCode, CommandFailure> {
         }
         Command::Demo { kind, once, port } => demo(kind, once, port),
         Command::Doctor { config, file, options } => {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "main is the edge: it passes the clock on"
+            )]
             let clock = Arc::new(SystemTime::now);
             let environment = DoctorEnvironment { colours: colours(), clock };
             doctor_command::run(config, file.as_deref(), &options, &environment)

@@ -181,6 +181,19 @@ fn pairs(query: &str) -> Result<Vec<(String, String)>, String> {
         .collect()
 }
 
+pub(crate) fn login(user: Option<&str>, password: Option<&Secret>) -> String {
+    let user = user.unwrap_or_default();
+    match password {
+        Some(_) => format!("{user}:***@"),
+        None if user.is_empty() => String::new(),
+        None => format!("{user}@"),
+    }
+}
+
+pub(crate) fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,17 +237,4 @@ mod tests {
         assert_eq!(parts.password.as_deref(), Some("p@ss"));
         assert_eq!(parts.hosts, [("host".into(), None)]);
     }
-}
-
-pub(crate) fn login(user: Option<&str>, password: Option<&Secret>) -> String {
-    let user = user.unwrap_or_default();
-    match password {
-        Some(_) => format!("{user}:***@"),
-        None if user.is_empty() => String::new(),
-        None => format!("{user}@"),
-    }
-}
-
-pub(crate) fn authority(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }

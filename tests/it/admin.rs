@@ -185,7 +185,7 @@ async fn metrics_are_typed_text_for_anybody() {
         let answer = daemon.say("GET /metrics", headers, "").await;
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         assert!(answer.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"));
-        assert!(answer.contains("\nactive_connection_count 0\n"), "{answer}");
+        assert!(answer.contains("\nnotify_push_connections 0\n"), "{answer}");
     }
     let head = daemon.say("HEAD /metrics", "", "").await;
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.ends_with("\r\n\r\n"), "{head}");

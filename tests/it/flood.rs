@@ -188,7 +188,7 @@ async fn without_descriptors_sessions_stay_and_others_join_once_there_are_some()
     for number in 0..40 {
         silent_sockets.push(silent(number, scene.daemon.port()).await);
     }
-    scene.daemon.logs("new clients must wait").await;
+    scene.daemon.logs("cannot accept clients").await;
     scene.hears(&mut alice).await;
     drop(silent_sockets);
     scene.daemon.logs("clients are accepted again").await;

@@ -101,6 +101,7 @@ async fn a_service_without_clients_and_sockets_starts_is_tested_and_stops() {
     let signals = futures_util::stream::unfold(signals, |mut signals| async {
         signals.recv().await.map(|signal| (signal, signals))
     });
+    #[expect(clippy::disallowed_methods, reason = "the test runs the daemon beside itself")]
     let running = tokio::spawn(daemon.run(Box::pin(signals)));
     while tests.load(Ordering::Relaxed) == 0 {
         tokio::task::yield_now().await;

@@ -58,8 +58,11 @@ pub(super) fn postgres(server: &DatabaseServer) -> PgConnectOptions {
     let mut options = PgConnectOptions::new_without_pgpass().extra_float_digits(None);
     let name = server.options.application_name.as_deref().unwrap_or("notify_push");
     options = options.database(&server.database).application_name(name);
-    let session = server.options.session.iter();
-    options = options.options(session.map(|(name, value)| (name, value)));
+    // PgBouncer refuses the startup parameter, even if it is empty.
+    if !server.options.session.is_empty() {
+        let session = server.options.session.iter();
+        options = options.options(session.map(|(name, value)| (name, value)));
+    }
     options = match &server.address {
         DatabaseAddress::Tcp(host, port) => options.host(host).port(*port),
         DatabaseAddress::Unix(folder, port) => options.socket(folder).port(*port),

@@ -265,7 +265,7 @@ mod tests {
         let address: IpAddr = "192.0.2.7".parse().unwrap();
         let error = addresses(&[tcp(Some("192.0.2.7"), 3)]).unwrap_err();
         assert!(matches!(error, AdminClientError::NotLocal(ip) if ip == address), "{error}");
-        assert!(error.to_string().contains("METRICS_SOCKET_PATH"), "{error}");
+        assert!(error.to_string().contains("ADMIN_SOCKET_PATH"), "{error}");
     }
 
     #[tokio::test]

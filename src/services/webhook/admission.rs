@@ -3,7 +3,7 @@
 
 use super::{
     guess_limiter::GuessLimiter,
-    lookup_queue::LookupQueue,
+    lookup_queue::PairLookupQueue,
     message_id::MessageId,
     registration_key::RegistrationKey,
     store::{
@@ -92,7 +92,7 @@ struct ClientAdmissionInner {
     connection_limit: ConnectionLimit,
     addresses: ClientAddressResolver,
     guess_limiter: Mutex<GuessLimiter>,
-    lookups: LookupQueue,
+    lookups: PairLookupQueue,
     digest: RandomState,
     observe: AdmissionObserver,
     probe_session: Option<ProbeSession>,
@@ -153,7 +153,7 @@ impl ClientAdmission {
             connection_limit,
             addresses,
             guess_limiter,
-            lookups: LookupQueue::default(),
+            lookups: PairLookupQueue::default(),
             digest,
             observe,
             probe_session,

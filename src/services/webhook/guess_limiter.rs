@@ -95,7 +95,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_flood_from_many_networks_is_bounded() {
         let (mut limiter, now) = (GuessLimiter::default(), Instant::now());
-        for number in 0..2 * MAX_NETWORKS as u32 {
+        for number in 0..2 * u32::try_from(MAX_NETWORKS).unwrap() {
             limiter.record(network(number), 1, now);
         }
         assert_eq!(limiter.networks.len(), MAX_NETWORKS);

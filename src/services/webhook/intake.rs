@@ -142,6 +142,7 @@ fn outcome(
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "these tests spawn without a group")]
 mod tests {
     use super::{
         CONCURRENT, DeliveryOutcome, INTAKE_QUEUE, MAX_WAIT, MessageIntake, RETRY_DELAY, run,

@@ -20,7 +20,7 @@ const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// Grants lookups in order of arrival.
 #[derive(Debug)]
-pub struct LookupQueue {
+pub struct PairLookupQueue {
     permits: Semaphore,
     counts: Arc<Mutex<LookupCounts>>,
 }
@@ -46,13 +46,13 @@ pub struct LookupPermit<'a> {
     _place: LookupPlace,
 }
 
-impl Default for LookupQueue {
+impl Default for PairLookupQueue {
     fn default() -> Self {
         Self { permits: Semaphore::new(CONCURRENT_LOOKUPS), counts: Arc::default() }
     }
 }
 
-impl LookupQueue {
+impl PairLookupQueue {
     /// Waits for a lookup's turn; none if too many wait or it takes too long.
     pub async fn acquire(&self, network: ClientNetwork) -> Option<LookupPermit<'_>> {
         let place = self.place(network)?;
@@ -87,7 +87,7 @@ impl Drop for LookupPlace {
 
 #[cfg(test)]
 mod tests {
-    use super::{CONCURRENT_LOOKUPS, ClientNetwork, LookupQueue, MAX_LOOKUPS_PER_NETWORK};
+    use super::{CONCURRENT_LOOKUPS, ClientNetwork, MAX_LOOKUPS_PER_NETWORK, PairLookupQueue};
     use futures_util::{FutureExt, future::join_all};
 
     fn network(last: u8) -> ClientNetwork {
@@ -96,7 +96,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_network_cannot_fill_the_queue() {
-        let queue = LookupQueue::default();
+        let queue = PairLookupQueue::default();
         let mut flood =
             Box::pin(join_all((0..2 * MAX_LOOKUPS_PER_NETWORK).map(|_| queue.acquire(network(1)))));
         assert!(flood.as_mut().now_or_never().is_none());

@@ -93,7 +93,7 @@ fn text_has_time_level_module_message_and_fields_on_one_line() {
 }
 
 #[test]
-fn a_line_names_its_host_whatever_the_filter_was_when_the_host_began() {
+fn a_line_names_its_service_whatever_the_filter_was_at_the_start() {
     let (log, control, kept) = log("off", TEXT);
     with_default(&log, || {
         let _span = service_span("a").entered();
@@ -102,7 +102,7 @@ fn a_line_names_its_host_whatever_the_filter_was_when_the_host_began() {
         tracing::info!("heard");
     });
     assert!(
-        kept.take().ends_with(&format!(" INFO {}: service{{service=a}}: heard\n", module_path!()))
+        kept.take().ends_with(&format!(" INFO {}: service{{name=a}}: heard\n", module_path!()))
     );
 }
 

@@ -183,7 +183,7 @@ fn a_close_is_answered_and_the_client_leaves() {
 fn broken_frames_end_the_session_with_their_code() {
     let mut harness = SimulationHarness::new(0);
     let alice = harness.join("alice");
-    harness.receive(0, &alice, &vec![0x81, 0x01, b'x']);
+    harness.receive(0, &alice, &[0x81, 0x01, b'x']);
     assert_eq!(received(&alice), ["hello", "close 1002"]);
 }
 

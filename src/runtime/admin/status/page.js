@@ -181,7 +181,7 @@ function dependencies(list) {
 
 function tiles(sample) {
   text("connections", number(sum(sample, "connections")));
-  text("connections-note", `${number(sum(sample, "strangers"))} not logged in`);
+  text("connections-note", `${number(sum(sample, "unauthenticated_connections"))} not logged in`);
   text("users", number(sum(sample, "users")));
   text("users-note", `${number(sum(sample, "connections_total"))} sessions so far`);
   text("events", rate(pace(2)));

@@ -80,8 +80,8 @@ pub const GROUPS: &[FigureGroup] = &[
     (
         "At the door",
         &[
-            ("accepted_total", "connections accepted", Counter),
-            ("refused_total", "refused at once", Counter),
+            ("connections_accepted_total", "connections accepted", Counter),
+            ("connections_refused_total", "refused at once", Counter),
             ("accept_errors_total", "failed accepts", Counter),
             ("tls_errors_total", "failed TLS handshakes", Counter),
             ("http_requests_total", "HTTP answers", Counter),

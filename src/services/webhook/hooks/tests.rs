@@ -35,6 +35,7 @@ fn harness(per_minute: u32) -> HookHarness {
     let base = "https://push.example.org/push".to_owned();
     let rules = HookRules { usual, longest, per_minute, base };
     let (intake, jobs) = MessageIntake::new();
+    #[expect(clippy::disallowed_methods, reason = "a test spawns without a group")]
     tokio::spawn(intake::run(Arc::clone(&store) as _, jobs));
     HookHarness { hooks: HookService::new(store, intake, clock, rules), notified, now }
 }

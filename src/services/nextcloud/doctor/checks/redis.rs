@@ -5,7 +5,7 @@ use crate::{
     client::redis::{
         RedisAddress, RedisClientError, RedisSettings, RedisTimeouts, ServerInspection,
     },
-    config::SettingSource,
+    config::{SettingSource, setting::REDIS_URL},
     doctor::{CheckFinding, CheckId, CheckOutcome},
     services::nextcloud::doctor::target::{
         NextcloudCheckContext, NextcloudTarget, is_near, quoted,
@@ -65,7 +65,7 @@ fn refused(target: &NextcloudTarget, fault: &RedisClientError) -> CheckFinding {
         RedisClientError::Login { .. } | RedisClientError::PasswordNeeded { .. }
             if !is_from_file(target) =>
         {
-            let source = target.source("redis-url").map(ToString::to_string).unwrap_or_default();
+            let source = target.source(REDIS_URL.name).map(ToString::to_string).unwrap_or_default();
             finding.advise(format!("Correct user and password where they are set: {source}"))
         }
         RedisClientError::Login { .. } | RedisClientError::PasswordNeeded { .. } => finding
@@ -76,13 +76,14 @@ fn refused(target: &NextcloudTarget, fault: &RedisClientError) -> CheckFinding {
         RedisClientError::Forbidden { .. } => {
             finding.advise("As a Redis administrator:").run(super::events::grant(target.settings()))
         }
-        _ => finding.advise("The settings in use are listed under settings, redis-url."),
+        _ => finding
+            .advise(format!("The settings in use are listed under settings, {}.", REDIS_URL.name)),
     }
 }
 
 /// Whether Redis is configured in config.php.
 fn is_from_file(target: &NextcloudTarget) -> bool {
-    matches!(target.source("redis-url"), None | Some(SettingSource::File { .. }))
+    matches!(target.source(REDIS_URL.name), None | Some(SettingSource::File { .. }))
 }
 
 /// Whether any host that reaches the server has full access.
