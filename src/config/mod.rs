@@ -12,7 +12,6 @@ mod nearest;
 pub mod parse;
 mod probes;
 pub mod read;
-pub(crate) mod recent_map;
 pub mod report;
 pub mod secret;
 pub mod service_entry;

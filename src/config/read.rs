@@ -36,7 +36,7 @@ pub(crate) fn or_default<T, E: Into<ValueFault>>(
 }
 
 /// Reads a duration, or its default from the table.
-pub(crate) fn duration(
+pub fn duration(
     layers: &SettingLayers<'_>,
     setting: Setting,
     report: &mut SettingsReport,

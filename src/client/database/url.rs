@@ -60,7 +60,7 @@ impl DatabaseServer {
     ///
     /// # Errors
     /// A known parameter has a value that can't be used.
-    pub(crate) fn apply_parameters(
+    pub fn apply_parameters(
         &mut self,
         parameters: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Vec<String>, String> {

@@ -5,6 +5,7 @@ pub mod event;
 pub mod login;
 pub mod original_metrics;
 pub mod pipeline;
+pub(crate) mod recent_map;
 pub mod settings;
 
 pub use original_metrics::CompatSnapshot;

@@ -18,8 +18,10 @@ use rustls::ClientConfig;
 use sqlx::Error;
 use std::{
     io,
-    os::linux::net::SocketAddrExt as _,
-    os::unix::net::{SocketAddr, UnixListener as StdUnixListener},
+    os::{
+        linux::net::SocketAddrExt as _,
+        unix::net::{SocketAddr, UnixListener as StdUnixListener},
+    },
     path::PathBuf,
     sync::{
         Arc,

@@ -8,12 +8,11 @@ use super::{
     trust_schedule::HOLD,
 };
 use crate::{
-    config::recent_map::RecentMap,
     push::{
         notice::{ChangedIds, NoticeAudience},
         recipient::Recipient,
     },
-    services::nextcloud::{audience::RootPlace, event::StoragePath},
+    services::nextcloud::{audience::RootPlace, event::StoragePath, recent_map::RecentMap},
 };
 use std::{
     cmp::Reverse,

@@ -9,13 +9,13 @@ use super::{
 };
 use crate::{
     client::LogLimiter,
-    config::recent_map::RecentMap,
     health::DependencyState,
     lifecycle::TaskGroup,
     push::{AuthDecision, AuthMethod, AuthenticatedClient, LoginAttempt, recipient::Recipient},
     server::client_address::{ClientAddressResolver, ClientNetwork, StillAllowed},
-    services::nextcloud::login::{
-        AttemptRecord, Authenticator, ClaimFingerprint, ClaimFingerprinter,
+    services::nextcloud::{
+        login::{AttemptRecord, Authenticator, ClaimFingerprint, ClaimFingerprinter},
+        recent_map::RecentMap,
     },
 };
 use futures_util::{FutureExt, future::BoxFuture};

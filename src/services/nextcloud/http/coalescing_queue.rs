@@ -3,9 +3,11 @@
 //! in.
 
 use crate::{
-    config::recent_map::RecentMap,
     server::client_address::ClientNetwork,
-    services::nextcloud::login::{ClaimFingerprint, fair_queue::FairQueue},
+    services::nextcloud::{
+        login::{ClaimFingerprint, fair_queue::FairQueue},
+        recent_map::RecentMap,
+    },
 };
 use std::{collections::HashMap, time::Duration};
 use tokio::{sync::oneshot, time::Instant};

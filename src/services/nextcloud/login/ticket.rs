@@ -3,12 +3,12 @@
 
 use super::{AttemptRecord, Authenticator};
 use crate::{
-    config::{recent_map::RecentMap, secret::Secret},
+    config::secret::Secret,
     push::{
         AuthDecision, AuthMethod, AuthenticatedClient, LoginAttempt, TicketOwner,
         recipient::Recipient,
     },
-    services::nextcloud::channels::is_anonymous,
+    services::nextcloud::{channels::is_anonymous, recent_map::RecentMap},
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use parking_lot::{Mutex, MutexGuard};

@@ -296,11 +296,13 @@ mod tests {
         CheckId, EndpointConnector, EndpointFailure, ReachedEndpoint, failure, is_unencrypted,
         no_upgrade,
     };
-    use crate::client::{
-        ConnectionPreamble,
-        websocket::{UpgradeRejection, UpgradeRequest},
+    use crate::{
+        client::{
+            ConnectionPreamble,
+            websocket::{UpgradeRejection, UpgradeRequest},
+        },
+        server::{BindAddress, ListenSettings},
     };
-    use crate::server::{BindAddress, ListenSettings};
     use std::io;
     use url::Url;
 

@@ -2,8 +2,7 @@
 
 use super::{endpoint, endpoint::ReachedEndpoint};
 use crate::{
-    client::database::Database,
-    client::websocket::WebSocketClientError,
+    client::{database::Database, websocket::WebSocketClientError},
     doctor::{CheckFinding, CheckId, CheckOutcome},
     push::{LoginAttempt, LoginCredentials},
     server::{client_address::ClientAddressResolver, peer::ConnectionPeer},

@@ -1,6 +1,6 @@
 //! The times of recent login failures, by network or by name; bounded.
 
-use crate::config::recent_map::SPARE;
+use crate::services::nextcloud::recent_map::SPARE;
 use smallvec::SmallVec;
 use std::{
     collections::{BTreeSet, HashMap},

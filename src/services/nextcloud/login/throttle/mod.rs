@@ -8,7 +8,7 @@ pub use failures::{MAX_COUNTED, MAX_KEYS, WINDOW};
 pub use known_claims::{MAX_KNOWN, RIGHT_CLAIM_LIFETIME};
 
 use super::ClaimFingerprint;
-use crate::{config::recent_map::RecentMap, server::client_address::ClientNetwork};
+use crate::{server::client_address::ClientNetwork, services::nextcloud::recent_map::RecentMap};
 use failures::FailureLog;
 use known_claims::KnownClaims;
 use std::{collections::HashMap, time::Duration};

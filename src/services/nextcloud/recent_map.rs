@@ -1,4 +1,4 @@
-//! What is remembered for a fixed while, no more than so many; the oldest goes first.
+//! A bounded map whose entries expire; at the limit the oldest is evicted.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -7,7 +7,7 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// Room for so many entries more is not worth giving back.
+/// Spare capacity that is not worth giving back.
 pub(crate) const SPARE: usize = 64;
 
 /// A bounded map whose entries end by themselves. The clock is passed in.
@@ -26,8 +26,8 @@ impl<K: Clone + Eq + Hash, V> RecentMap<K, V> {
         Self { entries: HashMap::new(), ends: VecDeque::new(), limit, lifetime }
     }
 
-    /// Remembers; an entry of the same key is replaced and lives from now on. When full, the oldest
-    /// goes.
+    /// Inserts an entry; one of the same key is replaced and its lifetime starts again. At the limit the oldest
+    /// is evicted.
     pub(crate) fn insert(&mut self, key: K, value: V, now: Instant) {
         self.tidy(now);
         while self.ends.len() >= self.limit {
@@ -53,7 +53,7 @@ impl<K: Clone + Eq + Hash, V> RecentMap<K, V> {
         self.entries.len()
     }
 
-    /// Forgets what has ended, and gives its memory back.
+    /// Evicts expired entries and gives their memory back.
     pub(crate) fn tidy(&mut self, now: Instant) {
         while self.ends.front().is_some_and(|(end, _)| *end <= now) {
             self.evict_oldest();
