@@ -9,6 +9,10 @@ use warp::Filter;
 /// The header that carries the chain unless it is set.
 pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
+/// Read where [`X_FORWARDED_FOR`] is asked for and absent, in this order: some proxies send only these.
+const FALLBACKS: [HeaderName; 2] =
+    [HeaderName::from_static("x-real-ip"), HeaderName::from_static("forwarded")];
+
 /// Hops that are kept: those nearest to us, as only they can be trusted.
 pub(super) const MAX_HOPS: usize = 32;
 
@@ -24,10 +28,13 @@ pub fn peer(
     )
 }
 
-/// The forwarded chain: the elements of the first of `names` that the request has, client first.
+/// The forwarded chain: the elements of the first of `names` that the request has, client first. With
+/// [`X_FORWARDED_FOR`] among them, `X-Real-IP` and `Forwarded` stand in for it.
 /// Several headers of one name count as one list (RFC 9110 section 5.3).
 pub(super) fn chain(headers: &HeaderMap, names: &[HeaderName]) -> Vec<String> {
-    let Some(name) = names.iter().find(|name| headers.contains_key(*name)) else {
+    let fallbacks = FALLBACKS;
+    let fallbacks = fallbacks.iter().filter(|_| names.contains(&X_FORWARDED_FOR));
+    let Some(name) = names.iter().chain(fallbacks).find(|name| headers.contains_key(*name)) else {
         return Vec::new();
     };
     let elements = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
@@ -78,5 +85,24 @@ mod tests {
         let hops: Vec<String> = (0..100).map(|hop| hop.to_string()).collect();
         let headers = headers(&[("x-forwarded-for", &hops.join(","))]);
         assert_eq!(chain(&headers, &[X_FORWARDED_FOR]), hops[100 - MAX_HOPS..]);
+    }
+
+    #[test]
+    fn other_headers_stand_in_for_x_forwarded_for() {
+        let names = [X_FORWARDED_FOR];
+        let real = ("x-real-ip", "192.0.2.7");
+        let forwarded = ("forwarded", "for=\"[2001:db8::1]:47\";proto=https, for=192.0.2.8");
+        assert_eq!(chain(&headers(&[real, forwarded]), &names), ["192.0.2.7"]);
+        let all = [("x-forwarded-for", "192.0.2.1"), real, forwarded];
+        assert_eq!(chain(&headers(&all), &names), ["192.0.2.1"]);
+        let elements = ["for=\"[2001:db8::1]:47\";proto=https", "for=192.0.2.8"];
+        assert_eq!(chain(&headers(&[forwarded]), &names), elements);
+    }
+
+    #[test]
+    fn with_another_header_configured_nothing_stands_in() {
+        let names = [HeaderName::from_static("cf-connecting-ip")];
+        let sent = headers(&[("x-real-ip", "192.0.2.7"), ("forwarded", "for=192.0.2.8")]);
+        assert!(chain(&sent, &names).is_empty());
     }
 }

@@ -191,7 +191,7 @@ async fn without_descriptors_sessions_stay_and_others_join_once_there_are_some()
     scene.daemon.logs("cannot accept clients").await;
     scene.hears(&mut alice).await;
     drop(silent_sockets);
-    scene.daemon.logs("clients are accepted again").await;
+    scene.daemon.logs("accepting clients again").await;
     let mut late = scene.alice().await;
     scene.hears(&mut late).await;
 }

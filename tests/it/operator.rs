@@ -100,10 +100,21 @@ async fn metrics_count_connections_and_return_to_zero() {
     installation.redis.publish("notify_activity", r#"{"user":"alice"}"#).await;
     assert_eq!(client.text().await, "notify_activity");
     shows("message_count_total{type=\"activity\"} 1").await;
+    shows("message_count_total 1").await;
     drop(client);
     shows("active_connection_count 0").await;
     shows("active_user_count 0").await;
     shows("total_connection_count 1").await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_is_warned_of() {
+    let (installation, daemon) = daemon(&[("LOG", "warn")]).await;
+    let mut client = Client::log_in(&daemon.url(), "alice", "alice-password").await;
+    installation.custom("alice", &"a".repeat(1024 * 1024)).await;
+    daemon.logs("message not delivered: larger than 1 MiB").await;
+    installation.custom("alice", "small").await;
+    assert_eq!(client.text().await, "small");
 }
 
 #[tokio::test]

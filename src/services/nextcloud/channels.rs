@@ -21,8 +21,8 @@ pub const ACTIVITY: TopicId = TopicId(1);
 /// The topic of notifications.
 pub const NOTIFICATION: TopicId = TopicId(2);
 
-/// Larger payloads are dropped: Nextcloud publishes a few hundred bytes, and a custom message is sent
-/// to every client of its user.
+/// Larger payloads are dropped with a warning: Nextcloud publishes a few hundred bytes, and a custom
+/// message is sent to every client of its user.
 pub const MAX_PAYLOAD: usize = 1024 * 1024;
 
 const STORAGE_UPDATE: &str = "notify_storage_update";
@@ -94,7 +94,9 @@ pub struct UndecodableMessage(pub &'static str);
 pub fn decode(message: &SourceMessage) -> Result<NextcloudEvent, UndecodableMessage> {
     let payload = &message.payload[..];
     if payload.len() > MAX_PAYLOAD {
-        return Err(UndecodableMessage("more than a megabyte"));
+        return Err(UndecodableMessage(
+            "larger than 1 MiB; send clients a reference to the data instead",
+        ));
     }
     match message.channel {
         STORAGE_UPDATE => storage_update(payload),

@@ -83,6 +83,8 @@ impl CompatSnapshot {
             counter("total_connection_count", "Sessions begun.", self.total_connection_count),
             counter("mapping_query_count", "Storage lookups.", self.mapping_query_count),
             counter("event_count_total", "Events received.", self.events_received),
+            // The original's dashboards read the sum.
+            messages("", self.messages_sent()),
             messages("type=\"file\"", self.messages_sent_file),
             messages("type=\"activity\"", self.messages_sent_activity),
             messages("type=\"notification\"", self.messages_sent_notification),
@@ -131,6 +133,7 @@ mod tests {
             "total_connection_count 3",
             "mapping_query_count 4",
             "event_count_total 5",
+            "message_count_total 30",
             "message_count_total{type=\"file\"} 6",
             "message_count_total{type=\"activity\"} 7",
             "message_count_total{type=\"notification\"} 8",

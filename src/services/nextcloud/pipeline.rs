@@ -71,7 +71,12 @@ impl EventPipeline {
             Err(malformed) => {
                 self.metrics.malformed(message.channel);
                 let (channel, bytes) = (message.channel, message.payload.len());
-                tracing::debug!(channel, bytes, "message ignored: {malformed}");
+                if bytes > channels::MAX_PAYLOAD {
+                    // Never rate-limited: each line costs its sender more than a mebibyte.
+                    tracing::warn!(channel, bytes, "message not delivered: {malformed}");
+                } else {
+                    tracing::debug!(channel, bytes, "message ignored: {malformed}");
+                }
                 Ok(())
             }
         }
