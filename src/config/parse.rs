@@ -207,7 +207,7 @@ pub fn version(text: &str) -> Result<String, ExpectedFormat> {
     if text.split('.').count() == 3 && text.split('.').all(numeric) {
         Ok(text.to_owned())
     } else {
-        Err("expected a version such as 1.4.0".into())
+        Err("expected auto or a version such as 1.4.0".into())
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
         nextcloud::{
             NextcloudEventSource, NextcloudService,
             settings::{
-                AuthSettings, AuthStep, DeliverySettings, NextcloudHttpSettings,
+                AuthSettings, AuthStep, CompatVersion, DeliverySettings, NextcloudHttpSettings,
                 NextcloudServiceSettings, RECHECK_ROUND, ThrottleSettings, TokenCheck,
                 TwoFactorPolicy,
             },
@@ -131,7 +131,7 @@ fn instance(database: PathBuf) -> NextcloudServiceSettings {
             allow_self_signed: false,
             ca: None,
             user_agent: "notify_push demo".to_owned(),
-            compat_version: env!("CARGO_PKG_VERSION").to_owned(),
+            compat_version: CompatVersion::App,
         },
         delivery: DeliverySettings::default(),
         auth: AuthSettings {

@@ -19,6 +19,7 @@ use notify_push::{
         http::{NextcloudAuthenticator, NextcloudClientSettings, SelfTestClient},
         login::ClaimFingerprinter,
         self_test::{KeyStore, SelfTestContext, SelfTestError, routes},
+        settings::CompatVersion,
     },
 };
 use std::sync::Arc;
@@ -53,7 +54,7 @@ async fn ask(nextcloud: &Nextcloud, method: &str, path: &str) -> String {
         nextcloud: Some(SelfTestClient::new(&remote)),
         barrier: SourceBarrier::new().0,
         cookie: TestCookie::default(),
-        version: "1.4.0".into(),
+        version: CompatVersion::Fixed("1.4.0".into()),
         forwarded: [].into(),
     };
     let request = Request::builder().method(method).uri(path).header("token", "t0ken");

@@ -243,7 +243,7 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(shown("max-connection-time"), "no limit");
     assert_eq!(shown("push-rate"), "1000 a second");
     assert_eq!(shown("reauth-interval"), "3600 s");
-    assert_eq!(shown("compat-version"), "1.4.0");
+    assert_eq!(shown("compat-version"), "auto");
     assert_eq!(shown("auth"), "database");
     assert_eq!(shown("trusted-proxies"), "127.0.0.0/8,::1/128");
     let run = LoadCase { arguments: &["--nextcloud-url=https://c.example"], ..RUN };

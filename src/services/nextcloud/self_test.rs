@@ -8,6 +8,7 @@ use super::{
     event_handler::TestCookie,
     http::{NextcloudError, SelfTestClient},
     mount_store::MountStore,
+    settings::CompatVersion,
 };
 use crate::{
     client::{SourceBarrier, redis::RedisClient},
@@ -32,6 +33,15 @@ const TOKEN_KEY: &str = "test-token";
 
 /// The key from which Nextcloud reads the daemon's version.
 const VERSION_KEY: &str = "notify_push_version";
+
+/// The key in which Nextcloud writes its app's version when it is asked to.
+pub(super) const APP_VERSION_KEY: &str = "notify_push_app_version";
+
+/// Reported while the app's version is unknown.
+const FALLBACK_VERSION: &str = "1.4.0";
+
+/// The longest version that is repeated, in bytes.
+const MAX_VERSION: usize = 32;
 
 /// The longest token that is compared, in bytes.
 const MAX_TOKEN: usize = 512;
@@ -89,7 +99,7 @@ pub struct SelfTestContext {
     /// Waits for everything that Redis has published before.
     pub barrier: SourceBarrier,
     /// The version that the daemon reports (`COMPAT_VERSION`).
-    pub version: String,
+    pub version: CompatVersion,
     /// The headers that hold the forwarded chain.
     pub forwarded: Arc<[HeaderName]>,
 }
@@ -221,20 +231,39 @@ impl SelfTestHandler {
         question(nextcloud).await.unwrap_or_else(|trouble| trouble.to_string())
     }
 
-    /// Writes the daemon's version for Nextcloud, and has Nextcloud write its own; the self-test
-    /// compares both.
+    /// Has Nextcloud write its app's version, and writes the daemon's; the self-test compares both.
     async fn version(&self, token: &str, keys: &dyn KeyStore) -> String {
-        if let Err(cause) = keys.set(VERSION_KEY, &self.test.version).await {
-            tracing::warn!("the self-test's version can't be written: {cause}");
-            return "Redis can't be written: see the log of notify_push".to_owned();
-        }
         if let Some(nextcloud) = &self.test.nextcloud
             && let Err(trouble) = nextcloud.test_version(token).await
         {
             tracing::warn!("Nextcloud could not be asked for its app's version: {trouble}");
         }
+        let version = match &self.test.version {
+            CompatVersion::Fixed(version) => version.clone(),
+            CompatVersion::App => app_version(keys).await,
+        };
+        if let Err(cause) = keys.set(VERSION_KEY, &version).await {
+            tracing::warn!("the self-test's version can't be written: {cause}");
+            return "Redis can't be written: see the log of notify_push".to_owned();
+        }
         "set".to_owned()
     }
+}
+
+/// The app's version as Redis has it.
+async fn app_version(keys: &dyn KeyStore) -> String {
+    let version = match keys.get(APP_VERSION_KEY).await {
+        Ok(version) => version.and_then(|version| String::from_utf8(version.into()).ok()),
+        Err(cause) => {
+            tracing::warn!("the version of Nextcloud's app can't be read: {cause}");
+            None
+        }
+    };
+    let plain = |version: &String| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-+".contains(&byte);
+        (1..=MAX_VERSION).contains(&version.len()) && version.bytes().all(allowed)
+    };
+    version.filter(plain).unwrap_or_else(|| FALLBACK_VERSION.to_owned())
 }
 
 fn seen(peer: ConnectionPeer) -> String {

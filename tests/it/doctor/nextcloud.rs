@@ -19,11 +19,12 @@ async fn an_app_that_is_not_enabled_is_installed() {
 async fn other_versions_of_the_app_have_remedies() {
     let fixture = DoctorFixture::healthy().await;
     fixture.plays(&["127.0.0.1"], "1.3.0");
-    let findings = fixture.findings(&[]).await;
+    let findings = fixture.findings(&["--compat-version", "1.4.0"]).await;
     assert_eq!(lines(wrong(&findings, CheckId::App)), ["occ app:update notify_push"]);
     fixture.plays(&["127.0.0.1"], "2.0.1");
-    let findings = fixture.findings(&[]).await;
-    assert_eq!(lines(wrong(&findings, CheckId::App)), ["COMPAT_VERSION=2.0.1"]);
+    let findings = fixture.findings(&["--compat-version", "1.4.0"]).await;
+    assert_eq!(lines(wrong(&findings, CheckId::App)), ["COMPAT_VERSION=auto"]);
+    assert_eq!(all_wrong(&fixture.findings(&[]).await), []);
     assert_eq!(all_wrong(&fixture.findings(&["--compat-version", "2.0.0"]).await), []);
 }
 

@@ -3,7 +3,10 @@
 use super::{
     KeyStore, MAX_CONCURRENT, MAX_TOKEN, MountCounter, SelfTestContext, SelfTestError, routes,
 };
-use crate::{client::SourceBarrier, services::nextcloud::event_handler::TestCookie};
+use crate::{
+    client::SourceBarrier,
+    services::nextcloud::{event_handler::TestCookie, settings::CompatVersion},
+};
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
 use http::{Method, Request, StatusCode};
@@ -73,7 +76,7 @@ fn self_test(keys: &Arc<FakeKeyStore>) -> SelfTestContext {
         cookie,
         // No source: nothing to wait for.
         barrier: SourceBarrier::new().0,
-        version: "1.4.0".into(),
+        version: CompatVersion::Fixed("1.4.0".into()),
         forwarded: [crate::server::X_FORWARDED_FOR].into(),
     }
 }
@@ -173,6 +176,28 @@ async fn the_version_is_written_for_nextcloud() {
     let keys = store(&[("test-token", "t"), ("read-only", "")]);
     let (status, reason) = ask(self_test(&keys), Method::POST, "/test/version", Some("t")).await;
     assert!(status == 200 && !reason.contains("10.0.0.1") && reason != "set", "{reason}");
+}
+
+#[tokio::test]
+async fn the_app_s_own_version_is_reported_unless_one_is_fixed() {
+    let long = "1".repeat(33);
+    for (app, reported) in [
+        (Some("2.7.1"), "2.7.1"),
+        (Some("3.0.0-beta.1"), "3.0.0-beta.1"),
+        (None, "1.4.0"),
+        (Some(""), "1.4.0"),
+        (Some("1.5.0\nx"), "1.4.0"),
+        (Some(&*long), "1.4.0"),
+    ] {
+        let mut known = vec![("test-token", "t")];
+        known.extend(app.map(|app| ("notify_push_app_version", app)));
+        let keys = store(&known);
+        let test = SelfTestContext { version: CompatVersion::App, ..self_test(&keys) };
+        let post = ask(test, Method::POST, "/test/version", Some("t")).await;
+        assert_eq!(post, (StatusCode::OK, "set".into()));
+        let written = keys.0.lock().unwrap().as_ref().unwrap()["notify_push_version"].clone();
+        assert_eq!(written, reported, "{app:?}");
+    }
 }
 
 #[tokio::test]

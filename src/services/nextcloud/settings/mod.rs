@@ -18,7 +18,7 @@ pub use delivery::DeliverySettings;
 pub use login::{
     AuthSettings, AuthStep, RECHECK_ROUND, ThrottleSettings, TokenCheck, TwoFactorPolicy,
 };
-pub use nextcloud_http::NextcloudHttpSettings;
+pub use nextcloud_http::{CompatVersion, NextcloudHttpSettings};
 pub use nextcloud_service::NextcloudServiceSettings;
 pub use nextcloud_url::{guessed_scheme, nextcloud_url};
 #[cfg(test)]

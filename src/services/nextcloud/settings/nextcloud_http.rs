@@ -1,6 +1,6 @@
 //! The settings of requests to Nextcloud.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 use url::Url;
 
 /// Nextcloud over HTTP: `specs/nextcloud.md` section 6.
@@ -15,6 +15,25 @@ pub struct NextcloudHttpSettings {
     pub ca: Option<PathBuf>,
     /// What the daemon calls itself.
     pub user_agent: String,
-    /// The version reported to Nextcloud's self-test, `major.minor.patch`.
-    pub compat_version: String,
+    /// The version reported to Nextcloud's self-test.
+    pub compat_version: CompatVersion,
+}
+
+/// The version reported to `occ notify_push:self-test`, which compares its first two numbers with the
+/// app's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CompatVersion {
+    /// The one that the app publishes (`specs/nextcloud.md` section 5).
+    App,
+    /// This one, `major.minor.patch`.
+    Fixed(String),
+}
+
+impl fmt::Display for CompatVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::App => "auto",
+            Self::Fixed(version) => version,
+        })
+    }
 }

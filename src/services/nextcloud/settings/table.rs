@@ -74,9 +74,9 @@ pub const COMPAT_VERSION: Setting = connection(Setting::text(
     "compat-version",
     "COMPAT_VERSION",
     "version",
-    "Version reported to occ notify_push:self-test",
+    "Version reported to occ notify_push:self-test; auto: the app's",
 ))
-.default("1.4.0");
+.default("auto");
 /// Secret of the instance, `secret` in config.php.
 pub const NEXTCLOUD_SECRET: Setting = login(Setting::text(
     "nextcloud-secret",

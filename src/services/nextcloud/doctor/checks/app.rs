@@ -10,11 +10,10 @@ use crate::{
             target::{NextcloudCheckContext, NextcloudTarget},
         },
         http::{NextcloudError, NextcloudSurvey},
+        self_test::APP_VERSION_KEY,
+        settings::CompatVersion,
     },
 };
-
-/// The Redis key in which Nextcloud writes its app's version on request.
-const VERSION: &str = "notify_push_app_version";
 
 const WHY: &str = "the app Client Push publishes the changes and tells clients where to connect";
 
@@ -63,7 +62,7 @@ async fn with_token(
         token.release(keys).await;
         return CheckOutcome::bad(unusable(target, &error));
     }
-    let version = match keys.get(VERSION).await {
+    let version = match keys.get(APP_VERSION_KEY).await {
         Ok(version) => version.map(|version| String::from_utf8_lossy(&version).into_owned()),
         Err(fault) => {
             return CheckOutcome::good(
@@ -127,15 +126,22 @@ fn set_redis(finding: CheckFinding, occ: &str) -> CheckFinding {
         .run(format!(r"{occ} config:system:set memcache.distributed --value='\OC\Memcache\Redis'"))
 }
 
-fn judge(theirs: &str, ours: &str, occ: &str) -> CheckFinding {
+fn judge(theirs: &str, ours: &CompatVersion, occ: &str) -> CheckFinding {
     let seen = format!("Client Push {theirs} is enabled and uses this Redis");
-    let (Some(app), Some(daemon)) = (line(theirs), line(ours)) else {
+    let Some(app) = line(theirs) else {
         return CheckFinding::hint(
             CheckId::App,
             "Client Push is enabled; it does not report its version",
         );
     };
-    if app == daemon {
+    let CompatVersion::Fixed(ours) = ours else {
+        return CheckFinding::fine(
+            CheckId::App,
+            format!("{seen}; this daemon reports that version"),
+        );
+    };
+    let daemon = line(ours);
+    if Some(app) == daemon {
         return CheckFinding::fine(
             CheckId::App,
             format!("{seen}; this daemon is compatible with {ours}"),
@@ -144,12 +150,10 @@ fn judge(theirs: &str, ours: &str, occ: &str) -> CheckFinding {
     let finding =
         CheckFinding::wrong(CheckId::App, format!("{seen}, but this daemon reports {ours}"))
             .why("occ notify_push:self-test wants the same first two numbers");
-    if app < daemon {
+    if Some(app) < daemon {
         return finding.advise("Update the app:").run(format!("{occ} app:update notify_push"));
     }
-    finding
-        .advise("Check for a newer daemon, else report the app's version:")
-        .paste(format!("COMPAT_VERSION={theirs}"))
+    finding.advise("Report the app's version:").paste("COMPAT_VERSION=auto")
 }
 
 /// The first two numbers of a version, which must be equal.
@@ -162,14 +166,17 @@ fn line(version: &str) -> Option<(u32, u32)> {
 mod tests {
     use super::judge;
     use crate::doctor::finding::{FindingState, RemedyStep};
+    use crate::services::nextcloud::settings::CompatVersion;
 
     #[test]
     fn the_first_two_numbers_must_be_equal() {
-        assert_eq!(judge("1.4.7", "1.4.0", "occ").state, FindingState::Fine);
-        assert_eq!(judge("", "1.4.0", "occ").state, FindingState::Hint);
-        let old = judge("1.3.9", "1.4.0", "occ");
+        let ours = CompatVersion::Fixed("1.4.0".to_owned());
+        assert_eq!(judge("1.4.7", &ours, "occ").state, FindingState::Fine);
+        assert_eq!(judge("", &ours, "occ").state, FindingState::Hint);
+        assert_eq!(judge("1.10.0", &CompatVersion::App, "occ").state, FindingState::Fine);
+        let old = judge("1.3.9", &ours, "occ");
         assert_eq!(old.remedy[1], RemedyStep::Shell("occ app:update notify_push".into()));
-        let new = judge("1.10.0", "1.4.0", "occ");
-        assert_eq!(new.remedy[1], RemedyStep::Lines("COMPAT_VERSION=1.10.0".into()));
+        let new = judge("1.10.0", &ours, "occ");
+        assert_eq!(new.remedy[1], RemedyStep::Lines("COMPAT_VERSION=auto".into()));
     }
 }

@@ -1,6 +1,6 @@
 //! Reads the settings of the connection to Nextcloud.
 
-use super::super::{NextcloudHttpSettings, nextcloud_url, table};
+use super::super::{CompatVersion, NextcloudHttpSettings, nextcloud_url, table};
 use crate::config::{
     ConfigError, ConfigFileValue, SettingLayers, SettingsReport, parse,
     read::{optional_path, or_warn, over, switch},
@@ -30,12 +30,20 @@ pub(super) fn nextcloud(
     let allow_self_signed = switch(layers, table::ALLOW_SELF_SIGNED, report)?;
     let ca = optional_path(layers, table::NEXTCLOUD_CA, report)?;
     let agent = layers.get_or_default(table::USER_AGENT, parse::user_agent)?;
-    let version = layers.get_or_default(table::COMPAT_VERSION, parse::version)?;
+    let version = layers.get_or_default(table::COMPAT_VERSION, compat_version)?;
     Ok(NextcloudHttpSettings {
         url,
         allow_self_signed,
         ca,
         user_agent: report.keep(table::USER_AGENT.name, agent, Clone::clone),
-        compat_version: report.keep(table::COMPAT_VERSION.name, version, Clone::clone),
+        compat_version: report.keep(table::COMPAT_VERSION.name, version, CompatVersion::to_string),
     })
+}
+
+fn compat_version(text: &str) -> Result<CompatVersion, parse::ExpectedFormat> {
+    if text.trim() == "auto" {
+        Ok(CompatVersion::App)
+    } else {
+        parse::version(text).map(CompatVersion::Fixed)
+    }
 }
