@@ -140,13 +140,17 @@ fn notify_user(payload: &[u8], topic: TopicId) -> Result<NextcloudEvent, Undecod
 }
 
 /// The one of two fields that names the recipient of a ticket or a custom message.
+/// Text that isn't copied where the JSON has it without escapes. Serde copies an `Option<Cow<str>>`.
+#[derive(Deserialize)]
+struct BorrowedText<'a>(#[serde(borrow)] Cow<'a, str>);
+
 fn user_or_session(
-    user: Option<Cow<'_, str>>,
-    session: Option<Cow<'_, str>>,
+    user: Option<BorrowedText<'_>>,
+    session: Option<BorrowedText<'_>>,
 ) -> Result<Recipient, UndecodableMessage> {
     match (user, session) {
-        (Some(user), None) => user_recipient(user),
-        (None, Some(session)) if !session.is_empty() => Ok(anonymous(&session)),
+        (Some(BorrowedText(user)), None) => user_recipient(user),
+        (None, Some(BorrowedText(session))) if !session.is_empty() => Ok(anonymous(&session)),
         _ => Err(UndecodableMessage("not exactly one of user and session")),
     }
 }
@@ -162,9 +166,9 @@ fn user_recipient(user: Cow<'_, str>) -> Result<Recipient, UndecodableMessage> {
 #[derive(Deserialize)]
 struct TicketPayload<'a> {
     #[serde(borrow)]
-    user: Option<Cow<'a, str>>,
+    user: Option<BorrowedText<'a>>,
     #[serde(borrow)]
-    session: Option<Cow<'a, str>>,
+    session: Option<BorrowedText<'a>>,
     token: String,
 }
 
@@ -180,9 +184,9 @@ fn ticket(payload: &[u8]) -> Result<NextcloudEvent, UndecodableMessage> {
 #[derive(Deserialize)]
 struct CustomPayload<'a> {
     #[serde(borrow)]
-    user: Option<Cow<'a, str>>,
+    user: Option<BorrowedText<'a>>,
     #[serde(borrow)]
-    session: Option<Cow<'a, str>>,
+    session: Option<BorrowedText<'a>>,
     #[serde(borrow)]
     message: Cow<'a, str>,
     body: Option<serde_json::Value>,
