@@ -1,7 +1,7 @@
 //! Keeps the mounts of storages with changes, and decides who is notified, what to look up and when.
 
 use super::{
-    lookups::{LookupQueue, MountLookup},
+    lookups::{LookupQueue, MountLookup, QueuedVerification},
     registry::{RecipientId, RecipientRegistry},
     root_table::{RootSlot, RootTable},
     storage::{FLUSH_EVERY, ListState, StorageState, TrackedStorage},
@@ -139,11 +139,7 @@ impl AudienceCache {
 
     /// A lookup to start now; its answer comes back with [`AudienceCache::answered`].
     pub fn next_lookup(&mut self, now: Instant) -> Option<MountLookup> {
-        let (storages, roots) = (&self.storages, &self.roots);
-        let shared = |slot: &RootSlot| roots.get(*slot).is_some_and(|root| root.is_shared());
-        let is_shared =
-            |storage| storages.get(&storage).is_some_and(|entry| entry.listed.iter().any(shared));
-        self.lookups.next(self.names.here() > 0, now, is_shared)
+        self.lookups.next(self.names.here() > 0, now)
     }
 
     /// Takes what is to be sent.
@@ -197,8 +193,7 @@ impl AudienceCache {
                             self.flush(id, with_ids, now);
                         }
                         None if !list.looking_up && list.retry_at <= now => {
-                            list.looking_up = true;
-                            self.lookups.verify(id, true);
+                            self.verify(id, true);
                         }
                         None => {}
                     }
@@ -218,9 +213,19 @@ impl AudienceCache {
     fn verify_if_due(&mut self, id: i64, now: Instant) {
         let Some(list) = self.storages.get_mut(&id).and_then(TrackedStorage::list) else { return };
         if list.verify_at().is_some_and(|at| at <= now) {
-            list.looking_up = true;
-            self.lookups.verify(id, false);
+            self.verify(id, false);
         }
+    }
+
+    /// Queues the verification of a listed storage.
+    fn verify(&mut self, id: i64, urgent: bool) {
+        let Some(storage) = self.storages.get_mut(&id) else { return };
+        if let Some(list) = storage.list() {
+            list.looking_up = true;
+        }
+        let shared = |slot: &RootSlot| self.roots.get(*slot).is_some_and(|root| root.is_shared());
+        let shared = storage.listed.iter().any(shared);
+        self.lookups.verify(QueuedVerification { storage: id, shared }, urgent);
     }
 
     /// Sets the alarm for a storage's next deadline, unless an earlier one is set.
