@@ -72,7 +72,7 @@ impl GuesserCounters {
     }
 }
 
-/// What is said to a name nobody has, with a password nobody has, from a network of its own: nothing
+/// The answer to an unknown user with a wrong password, from a network of its own: nothing
 /// slows it down but the hash that it costs.
 fn attempt(port: u16, number: u64) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;

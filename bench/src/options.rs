@@ -39,13 +39,13 @@ pub struct Options {
     /// Appends one JSON object a line for each measurement.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// How long the stand-in for Nextcloud takes for a log-in, in milliseconds.
+    /// How long the stand-in for Nextcloud takes for a login, in milliseconds.
     #[arg(long, default_value_t = 30)]
     pub host_delay: u64,
-    /// How many log-ins the stand-in works on at once.
+    /// How many logins the stand-in works on at once.
     #[arg(long, default_value_t = 8)]
     pub host_workers: usize,
-    /// Log-ins that may wait in the stand-in; beyond, it answers 502. 0: any number.
+    /// Logins that may wait in the stand-in; beyond, it answers 502. 0: any number.
     #[arg(long, default_value_t = 0)]
     pub host_queue: usize,
 }
@@ -91,7 +91,7 @@ impl Options {
         }
     }
 
-    /// The daemons, ours first. Those that share a file name are told apart by number.
+    /// The daemons, ours first. Those that share a file name are numbered.
     pub fn binaries(&self) -> io::Result<Vec<Binary>> {
         let others = self.against.iter().zip(1..).map(|(path, number)| (path, name(path, number)));
         std::iter::once((&self.daemon, "ours".to_owned()))

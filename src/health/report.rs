@@ -24,6 +24,16 @@ pub struct ServiceDependency {
     pub condition: Arc<dyn Fn() -> DependencyState + Send + Sync>,
 }
 
+impl ServiceDependency {
+    /// A dependency without which its service is not ready.
+    pub fn needed(
+        name: &'static str,
+        condition: impl Fn() -> DependencyState + Send + Sync + 'static,
+    ) -> Self {
+        Self { name: name.into(), service: None, needed: true, condition: Arc::new(condition) }
+    }
+}
+
 /// The dependencies of all services. Cheap to clone.
 #[derive(Clone)]
 pub struct HealthRegistry {

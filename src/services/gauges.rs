@@ -1,7 +1,7 @@
 //! Gauges that are read from their owner on each scrape.
 
 use crate::{
-    health::{DependencyState, HealthRegistry, QueueGauge},
+    health::{DependencyState, HealthRegistry, QueueGauge, ServiceDependency, WallClock},
     push::hub::Hub,
     telemetry::metrics::{GaugeReader, MetricsError, MetricsRegistry},
 };
@@ -10,7 +10,8 @@ use std::sync::Arc;
 /// Registers the gauges of one service: queues, pending notices, dependencies.
 pub fn register(
     metrics: &MetricsRegistry,
-    health: &HealthRegistry,
+    dependencies: &[ServiceDependency],
+    clock: &WallClock,
     hub: &Hub,
     queues: &[QueueGauge],
 ) -> Result<(), MetricsError> {
@@ -20,7 +21,8 @@ pub fn register(
     const WAITING: &str = "Changes that wait to be sent to clients, merged by topic.";
     const BLOCKED: &str = "Clients whose socket is full.";
     const READY: &str = "1 while the service is ready.";
-    let up = health.dependencies().iter().map(|dependency| {
+    let health = HealthRegistry::new(dependencies, Arc::clone(clock));
+    let up = dependencies.iter().map(|dependency| {
         let condition = Arc::clone(&dependency.condition);
         let up = move || match condition() {
             DependencyState::Untried => f64::NAN,
@@ -39,7 +41,7 @@ pub fn register(
         reading(queue.name, move || capacity)
     });
     metrics.measured("queue_capacity", CAPACITY, "queue", capacity.collect::<Vec<_>>())?;
-    let (waiting, blocked, health) = (hub.clone(), hub.clone(), health.clone());
+    let (waiting, blocked) = (hub.clone(), hub.clone());
     metrics.polled_gauge("pending_notices", WAITING, one(move || waiting.depths().waiting))?;
     metrics.polled_gauge("clients_blocked", BLOCKED, one(move || blocked.depths().blocked))?;
     metrics.polled_gauge("ready", READY, one(move || usize::from(health.is_ready())))

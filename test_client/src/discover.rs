@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told_apart() {
+    fn missing_parts_have_errors_of_their_own() {
         let code = |capabilities| {
             let answer = json!({"ocs": {"data": {"capabilities": capabilities}}});
             endpoints(&answer).unwrap_err().exit_code()

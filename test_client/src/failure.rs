@@ -67,7 +67,7 @@ pub enum Failure {
     #[error("Nextcloud is in maintenance mode or overloaded")]
     Maintenance,
     /// 429.
-    #[error("Nextcloud refuses log-ins from this address for a while, after too many failures")]
+    #[error("Nextcloud refuses logins from this address for a while, after too many failures")]
     Throttled,
     /// Any other `err:`.
     #[error("the daemon can't let anybody in now: {0:?}")]
@@ -122,7 +122,7 @@ impl Failure {
             Self::NoNextcloud(..) => "is the address right, and is the web server running?",
             Self::Redirect(..) => "give the address it redirects to",
             Self::NotNextcloud(..) => {
-                "give the address where Nextcloud's log-in page is, sub-directory included"
+                "give the address where Nextcloud's login page is, sub-directory included"
             }
             Self::UntrustedDomain(_) => {
                 "add the host to trusted_domains in config.php, or give one that is in it"
@@ -176,7 +176,7 @@ fn upgrade(status: u16) -> &'static str {
              headers Upgrade and Connection (nginx: proxy_http_version 1.1 and proxy_set_header; \
              Apache: proxy_wstunnel)"
         }
-        401 | 403 => "something in front of the daemon wants a log-in of its own, or forbids it",
+        401 | 403 => "something in front of the daemon wants a login of its own, or forbids it",
         404 => {
             "no such path: the daemon's is /ws and /push/ws, and the proxy needs a rule for /push/"
         }

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_clients_could_not_read_is_told_apart() {
+    fn messages_that_clients_cannot_read_are_marked() {
         for text in
             ["", "my_type two words", "notify_file_id", "notify_file_id {}", "notify_file_id null"]
         {

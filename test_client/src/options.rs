@@ -1,4 +1,4 @@
-//! What the probe is told on the command line.
+//! The probe's command line.
 
 use clap::Parser;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ Exit codes:
    5  wrong user name or password
    6  the push endpoint can't be reached, or a proxy lets no WebSocket through
    7  TLS: the certificate is not trusted
-   8  try again later: maintenance, too many failed log-ins, no back end that could decide
+   8  try again later: maintenance, too many failed logins, no back end that could decide
    9  the connection ended (with --no-reconnect)
   10  not so many messages within --timeout";
 

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pause_before_the_next_attempt_is_told_with_its_cause() {
+    fn the_pause_before_the_next_attempt_is_shown_with_its_cause() {
         let failure = Failure::Lost("closed by the daemon".to_owned());
         let again = ProbeEvent::Again(&failure, Duration::from_millis(1250));
         assert!(line(TIME, &again).contains("in 1.2 s: the connection ended: closed"));

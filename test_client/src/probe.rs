@@ -51,7 +51,7 @@ impl Probe {
         }
     }
 
-    /// Before the first log-in every failure is the last: that is what the probe is for.
+    /// Before the first login every failure is the last: that is what the probe is for.
     async fn listen(&mut self, output: &mut Output) -> Result<(), Failure> {
         let endpoints = self.discover(output).await?;
         let mut session = self.log_in(&endpoints, output).await?;

@@ -28,7 +28,7 @@ impl Session {
         let mut session = Self { socket, pinged: false };
         session.say(user).await?;
         session.say(password.expose()).await?;
-        let late = || Failure::Later("no answer to the log-in in time".to_owned());
+        let late = || Failure::Later("no answer to the login in time".to_owned());
         let answer = timeout(LOGIN, session.next()).await.map_err(|_| late())??;
         match answer.trim() {
             "authenticated" => {}
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_close_frame_is_told_in_words() {
+    async fn a_close_frame_is_explained() {
         use tokio_tungstenite::tungstenite::protocol::CloseFrame;
         let (mut session, mut daemon) = pair().await;
         let frame = CloseFrame { code: 1012.into(), reason: "back soon".into() };

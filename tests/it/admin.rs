@@ -192,7 +192,7 @@ async fn metrics_are_typed_text_for_anybody() {
 }
 
 #[tokio::test]
-async fn whoever_was_forwarded_controls_nothing_and_learns_nothing() {
+async fn a_forwarded_request_controls_nothing_and_learns_nothing() {
     let daemon = AdminFixture::start();
     for line in ["GET /log-level", "PUT /log-level", "DELETE /log-level", "POST /revoke"] {
         for header in ["x-forwarded-for: 127.0.0.1", "via: 1.1 x", "origin: http://localhost"] {

@@ -362,28 +362,21 @@ fn the_banned_words_are_found() {
 }
 
 #[test]
-fn no_banned_word_is_in_the_sources() {
-    let mut found = Vec::new();
-    for (path, _) in files(&sources()) {
-        let text = fs::read_to_string(&path).unwrap();
-        let places = banned_words(&text).into_iter();
-        found.extend(places.map(|(line, word)| format!("{}:{line}: {word}", inside(&path))));
-    }
-    assert!(found.is_empty(), "{} places:\n{}", found.len(), found.join("\n"));
-}
-
-#[test]
-fn no_banned_word_is_in_the_documents() {
+fn no_banned_word_is_in_the_repository() {
     let output = Command::new("git").args(["ls-files"]).current_dir(root()).output().unwrap();
     let listed = String::from_utf8(output.stdout).unwrap();
-    let documents: Vec<&str> = listed
-        .lines()
-        .filter(|name| name.ends_with(".md") || name.starts_with("docs/man/"))
-        .collect();
-    assert!(documents.len() > 20, "{documents:?}");
+    let written = |name: &&str| {
+        let ends = [".rs", ".md", ".8", ".js", ".mjs", ".html", ".py", ".sh", ".toml"];
+        // Captured data is as it was, and this file lists the words.
+        let kept = name.starts_with("tests/data/") || name.ends_with("it/architecture.rs");
+        ends.iter().any(|end| name.ends_with(end)) && !kept
+    };
+    let files: Vec<&str> = listed.lines().filter(written).collect();
+    assert!(files.len() > 600, "{} files", files.len());
     let mut found = Vec::new();
-    for name in documents {
-        let text = fs::read_to_string(root().join(name)).unwrap();
+    for name in files {
+        // A file that has just been moved is listed until the move is committed.
+        let Ok(text) = fs::read_to_string(root().join(name)) else { continue };
         let places = banned_words(&text).into_iter();
         found.extend(places.map(|(line, word)| format!("{name}:{line}: {word}")));
     }

@@ -33,7 +33,7 @@ const BETTER: [(&str, &str); 6] = [
     ("alice uploads into dirS-sibling (prefix match only)", "carol"),
 ];
 
-/// What one client hears of one action.
+/// What one client receives about one action.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct ReceivedEvents {
     /// Ids of changed files.
@@ -60,7 +60,7 @@ impl ReceivedEvents {
     }
 
     /// Whether this tells the same as a client that may not have asked for ids was told.
-    fn is_told_by(&self, other: &Self) -> bool {
+    fn is_covered_by(&self, other: &Self) -> bool {
         let files = match other.unknown {
             true => self.unknown || !self.ids.is_empty(),
             false => self.ids == other.ids,
@@ -163,7 +163,7 @@ impl CapturedInstallation {
                 }
             }
         };
-        within("the receiver of a share hears of changes in it", reached).await;
+        within("the receiver of a share is notified of changes in it", reached).await;
     }
 
     /// Publishes what Nextcloud published and returns what the users hear.
@@ -268,7 +268,7 @@ async fn everyone_hears_what_concerns_them(installation: Installation) {
         scene.prepare(action.title).await;
         let expected = scene.expected(&action);
         assert_eq!(scene.play(&action).await, expected, "{}", action.title);
-        let differs = |user| !expected[user].is_told_by(&originally(&action, user));
+        let differs = |user| !expected[user].is_covered_by(&originally(&action, user));
         let users = HOMES.map(|(user, _, _)| user).into_iter().filter(|&user| differs(user));
         different.extend(users.map(|user| (action.title, user)));
     }

@@ -1,4 +1,4 @@
-//! The database is reached in every way config.php can say, and what goes wrong is told with a remedy.
+//! The database is reached in every way that config.php can express, and failures name a remedy.
 
 use crate::support::{
     database::{Database, PASSWORD},
@@ -138,7 +138,7 @@ async fn a_missing_sqlite_file_is_not_made() {
 }
 
 #[tokio::test]
-async fn a_missing_sqlite_table_is_told_with_its_remedy() {
+async fn a_missing_sqlite_table_is_reported_with_its_remedy() {
     let sqlite = Sqlite::create().await;
     let settings = sqlite.database().settings();
     let why =
@@ -175,7 +175,7 @@ async fn number(database: &Database, sql: &str) -> i64 {
 
 /// What nobody waits for any longer must not keep the server busy.
 #[tokio::test]
-async fn servers_are_told_to_give_up_when_we_do() {
+async fn servers_get_the_same_time_limit_as_the_client() {
     let limit = i64::try_from(STATEMENT.as_secs()).unwrap();
     let mariadb = MariaDb::shared().await.nextcloud().await;
     let sql = "SELECT CAST(@@SESSION.max_statement_time AS SIGNED)";
@@ -206,7 +206,7 @@ async fn tables_may_be_altered_meanwhile() {
 }
 
 /// A user with no right at all on this database but to connect.
-async fn stranger(database: &Database, name: &str) -> DatabaseSettings {
+async fn another_user(database: &Database, name: &str) -> DatabaseSettings {
     let mut settings = database.settings();
     server_of(&mut settings).user = Some(name.to_owned());
     server_of(&mut settings).password = Some("reader's".into());
@@ -214,10 +214,10 @@ async fn stranger(database: &Database, name: &str) -> DatabaseSettings {
 }
 
 #[tokio::test]
-async fn a_missing_right_is_told_with_the_line_that_grants_it() {
+async fn a_missing_right_is_reported_with_the_line_that_grants_it() {
     let mariadb = MariaDb::shared().await;
     let database = mariadb.nextcloud().await;
-    let settings = stranger(&database, "reader").await;
+    let settings = another_user(&database, "reader").await;
     let DatabaseEngine::MySql(server) = &settings.engine else { panic!("MariaDB") };
     let name = &server.database;
     let administrator = mariadb.administrator();
@@ -233,7 +233,7 @@ async fn a_missing_right_is_told_with_the_line_that_grants_it() {
     assert_eq!(unreadable_tables(&database.store()).await, Ok(vec![]));
 
     let postgres = Postgres::shared().await;
-    let settings = stranger(&postgres.nextcloud().await, "reader").await;
+    let settings = another_user(&postgres.nextcloud().await, "reader").await;
     let create = "CREATE ROLE reader LOGIN PASSWORD 'reader''s'";
     postgres.administrator().execute(create).await;
     let why = broken(users_with(&settings).await);

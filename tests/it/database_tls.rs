@@ -103,7 +103,7 @@ fn private_copy(key: &Path) -> (Folder, PathBuf) {
     (folder, copy)
 }
 
-/// A PostgreSQL that lets in over TCP whom this line of `pg_hba.conf` lets in.
+/// A PostgreSQL whose TCP clients are matched by this line of `pg_hba.conf`.
 async fn postgres_with(pair: &CertificatePair, ca: &Path, rule: &str) -> (Postgres, Folder) {
     let (folder, key) = private_copy(&pair.key);
     let rules = folder.path().join("pg_hba.conf");

@@ -60,7 +60,7 @@ async fn does_all_of_it(language: ClientProgram) {
     let mut client = language.start(&folder, &daemon.url(), "alice-password\n");
     says(&client, 1, "authenticated").await;
     // Once it has asked for ids it hears them; what it hears before only says that something changed.
-    until("it hears of the file", async || {
+    until("it receives the change of the file", async || {
         installation.changed(1, "files/a", 12).await;
         client.log().contains("notify_file_id [12]").then_some(())
     })
@@ -86,7 +86,7 @@ async fn revoked(daemon: &Daemon, client: &mut Server) {
     assert!(client.log().contains("Login revoked"), "{}", client.log());
 }
 
-/// A wrong password is told and not tried again.
+/// A wrong password is reported and not tried again.
 async fn gives_up(language: ClientProgram) {
     let installation = Installation::start().await;
     installation.user("alice", "alice-password").await;

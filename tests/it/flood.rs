@@ -6,7 +6,7 @@ use crate::support::{
     faults::{Fault, FaultProxy},
     installation::CHANNELS,
     nextcloud::{Nextcloud, NextcloudSetup},
-    scene::{APP_PASSWORD, AliceFixture, STRANGERS},
+    scene::{APP_PASSWORD, AliceFixture, UNAUTHENTICATED},
     until, until_promised, within,
 };
 use futures_util::future::join_all;
@@ -49,7 +49,7 @@ async fn five_thousand_silent_sockets_do_not_keep_a_client_out() {
         scene.hears(client).await;
     }
     // The last of them may not have been accepted yet.
-    let few = async || (scene.metric(STRANGERS).await <= 1000).then_some(());
+    let few = async || (scene.metric(UNAUTHENTICATED).await <= 1000).then_some(());
     until("unauthenticated connections are evicted", few).await;
     let closed = async || (scene.sockets() <= base + 1100).then_some(());
     until("evicted connections are closed", closed).await;
@@ -112,7 +112,8 @@ async fn a_flood_of_guesses_delays_neither_delivery_nor_valid_app_passwords() {
     let scene = AliceFixture::start(&[]).await;
     let mut alice = scene.alice().await;
     let others = async {
-        let waiting = async || (scene.metric(STRANGERS).await >= GUESSERS as u64 / 2).then_some(());
+        let waiting =
+            async || (scene.metric(UNAUTHENTICATED).await >= GUESSERS as u64 / 2).then_some(());
         until("guesses wait for one another", waiting).await;
         for round in 0..5 {
             for number in 0..20 {

@@ -1,4 +1,4 @@
-//! `/health/…` and `notify_push healthcheck`: ready while clients can be let in and told.
+//! `/health/…` and `notify_push healthcheck`: ready while clients can log in and be notified.
 
 use crate::support::{
     certificates::Certificates,
@@ -111,7 +111,7 @@ async fn a_unix_socket_is_asked_without_tls_whatever_certificate_is_set() {
 }
 
 #[tokio::test]
-async fn a_daemon_that_is_not_there_is_unhealthy_and_the_remedy_is_said() {
+async fn a_missing_daemon_is_unhealthy_and_the_remedy_is_named() {
     let port = free_port().to_string();
     let (code, said) = healthcheck(&[], &[("PORT", &port)]).await;
     assert_eq!(code, Some(1));

@@ -22,13 +22,13 @@ async fn alice() -> (Installation, Daemon) {
 async fn a_stop_closes_every_client_in_order_and_exits_with_0() {
     let (_installation, mut daemon) = alice().await;
     let mut client = Client::log_in(&daemon.url(), "alice", "password").await;
-    let mut stranger = Client::connect(&daemon.url()).await;
+    let mut unauthenticated = Client::connect(&daemon.url()).await;
     daemon.signal(Signal::TERM);
     daemon.notifies("STOPPING=1").await;
-    let (closed, stranger) = tokio::join!(client.closed(), stranger.closed());
+    let (closed, unauthenticated) = tokio::join!(client.closed(), unauthenticated.closed());
     let (code, _) = closed.expect("a close frame");
     assert!([1001, 1012].contains(&code), "{code}");
-    assert!(stranger.is_none_or(|(code, _)| [1001, 1012].contains(&code)));
+    assert!(unauthenticated.is_none_or(|(code, _)| [1001, 1012].contains(&code)));
     assert_eq!(daemon.ends().await.code(), Some(0));
 }
 
@@ -63,7 +63,7 @@ async fn a_second_signal_ends_it_at_once() {
 
 /// Whatever the unit's `TimeoutStopSec=` says.
 #[tokio::test]
-async fn a_long_drain_time_is_told_to_the_service_manager_and_a_second_signal_still_ends_it() {
+async fn a_long_drain_time_is_announced_to_the_service_manager_and_a_second_signal_still_ends_it() {
     let installation = Installation::start().await;
     installation.user("alice", "password").await;
     let mut daemon = installation.daemon(&[("DRAIN_TIME", "5m")]).await;
@@ -86,7 +86,7 @@ async fn it_starts_without_redis_and_listens_once_redis_is_there() {
     let mut client = Client::log_in(&daemon.url(), "alice", "password").await;
     installation.redis.restart().await;
     installation.listened_to().await;
-    // What was missed meanwhile is told as "something changed"; then everything is as usual.
+    // Events missed meanwhile arrive as "something changed"; then everything is as usual.
     installation.custom("alice", "marker").await;
     client.texts_before("marker").await;
 }
@@ -99,7 +99,7 @@ async fn a_config_that_is_not_there_ends_the_start_with_1_and_its_name() {
     assert!(daemon.log().contains("/nowhere/config.php"), "{}", daemon.log());
 }
 
-/// The watchdog is fed only after a client's whole way was gone: listener, log-in, event path, hub.
+/// The watchdog is fed only after a probe went through listener, login, event path and hub.
 #[tokio::test]
 async fn the_watchdog_is_fed_while_the_daemon_works() {
     let installation = Installation::start().await;

@@ -66,9 +66,9 @@ async fn page() -> String {
     let variables =
         [("METRICS_PORT", &*port), ("NEXTCLOUD_URL", &nowhere), ("AUTH", "database,nextcloud")];
     let daemon = installation.daemon(&variables).await;
-    // Somebody whom only Nextcloud could know, so that it was asked.
-    let mut stranger = Client::connect(&daemon.url()).await;
-    assert!(stranger.credentials("nobody", "wrong").await.starts_with("err:"));
+    // A user that only Nextcloud could know, so that it was asked.
+    let mut unauthenticated = Client::connect(&daemon.url()).await;
+    assert!(unauthenticated.credentials("nobody", "wrong").await.starts_with("err:"));
     http::get(&format!("127.0.0.1:{port}"), "/metrics", &[]).await.body
 }
 

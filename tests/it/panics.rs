@@ -1,6 +1,6 @@
 //! A defect ends what it is in: one connection, or a daemon that can't do without the part.
 //!
-//! The defect here is a clock that panics: the time of day comes from outside, log-ins with app
+//! The defect here is a clock that panics: the time of day comes from outside, logins with app
 //! passwords ask for it, and so does who looks at the sessions again.
 
 use crate::support::{

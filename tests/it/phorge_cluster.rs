@@ -1,5 +1,5 @@
-//! Several servers that pass messages on to one another: each browser hears each message once, whoever was
-//! told of it, and a server that is away misses nothing for a while.
+//! Several servers that pass messages on to one another: each browser receives each message once,
+//! whichever server it was published to, and a server that is away misses nothing for a while.
 
 use crate::support::{
     phorge::{Aphlict, AphlictPorts, LeaderTab},
@@ -93,8 +93,8 @@ async fn each_browser_hears_each_message_once_wherever_it_was_published() {
         for number in 0..3 {
             let own = told.iter().filter(|unique| unique.ends_with(&format!("at {number}")));
             let rounds: Vec<String> = own.map(|unique| unique[..1].to_owned()).collect();
-            let in_order: Vec<String> = (0..10).map(|round| round.to_string()).collect();
-            assert_eq!(rounds, in_order, "of server {number}");
+            let ordered: Vec<String> = (0..10).map(|round| round.to_string()).collect();
+            assert_eq!(rounds, ordered, "of server {number}");
         }
         told.retain(|unique| !unique.starts_with("end"));
         told.sort_unstable();
@@ -106,7 +106,7 @@ async fn each_browser_hears_each_message_once_wherever_it_was_published() {
 }
 
 #[tokio::test]
-async fn a_message_without_a_unique_id_reaches_everybody_once_as_often_as_it_is_said() {
+async fn a_message_without_a_unique_id_arrives_once_per_publication() {
     let servers = mesh().await;
     let mut browsers = browsers(&servers).await;
     let text = r#"{"type":"grüße","subscribers":["a"]}"#;
@@ -124,7 +124,7 @@ async fn a_message_without_a_unique_id_reaches_everybody_once_as_often_as_it_is_
 }
 
 #[tokio::test]
-async fn a_peer_that_was_away_is_told_what_it_missed_in_order() {
+async fn a_peer_that_was_away_receives_what_it_missed_in_order() {
     let mut servers = mesh().await;
     let mut browsers = browsers(&servers).await;
     servers[0].tell("", &["a"], "before").await;
@@ -234,7 +234,7 @@ async fn publish_as_phorge_does(servers: &[&Aphlict], body: &str) {
 }
 
 #[tokio::test]
-async fn a_message_that_a_second_server_got_after_a_time_out_is_told_once() {
+async fn a_message_that_a_second_server_got_after_a_time_out_arrives_once() {
     let servers = mesh().await;
     let mut browsers = browsers(&servers).await;
     // It takes connections in, and what is posted there waits in the kernel.
@@ -276,7 +276,7 @@ impl FakePeer {
     }
 
     async fn posts(&self, count: usize) -> Vec<String> {
-        until("a peer is told", async || {
+        until("a peer has the message", async || {
             let posted = self.posted.lock().unwrap().clone();
             (posted.len() >= count).then_some(posted)
         })

@@ -121,7 +121,7 @@ async fn a_server_that_dies_is_run_again() {
 }
 
 #[tokio::test]
-async fn what_stands_in_the_way_of_a_start_is_said() {
+async fn obstacles_to_a_start_are_reported() {
     let server = BackgroundServer::new(|file| file["servers"][0]["type"] = json!("both"));
     let (code, said) = server.run("start");
     assert_eq!((code, said.contains("servers[0].type: expected")), (1, true), "{said}");
@@ -155,7 +155,7 @@ async fn a_process_that_got_the_number_later_is_left_alone() {
 }
 
 #[test]
-fn root_starts_nothing_unless_that_is_said() {
+fn root_starts_nothing_unless_allowed() {
     let server = BackgroundServer::new(|_| {});
     let output = server.run_with("start", &[]);
     if rustix::process::geteuid().is_root() {

@@ -59,7 +59,7 @@ async fn a_receipt_names_the_server_and_stays_the_same() {
 }
 
 #[tokio::test]
-async fn whoever_wants_no_websocket_is_told_501() {
+async fn a_request_without_an_upgrade_gets_501() {
     let server = Aphlict::start().await;
     for (method, path) in [("GET", "/"), ("GET", "/ws/~acme/"), ("POST", "/"), ("GET", "/status/")]
     {

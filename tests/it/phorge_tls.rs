@@ -95,7 +95,7 @@ async fn peers_over_https_are_trusted_by_the_authority_that_is_set() {
     browser.subscribe(&["a"]).await;
     let peer = json!({"host": "localhost", "port": hearing.ports.admin, "protocol": "https"});
     let cluster = |file: &mut Value| file["cluster"] = json!([peer]);
-    let telling = Aphlict::with_environment(cluster, &[("PEERS_CA", &ca)]).await;
-    telling.tell("", &["a"], "1").await;
+    let sender = Aphlict::with_environment(cluster, &[("PEERS_CA", &ca)]).await;
+    sender.tell("", &["a"], "1").await;
     assert_eq!(browser.next().await["uniqueID"], "1");
 }

@@ -134,7 +134,7 @@ async fn asks_again_at_once_after_a_restart(proxy: &ReverseProxy, mirror: EchoBa
     passes_plain_requests_through(proxy).await;
 }
 
-/// A log-in and a change through the proxy, to a client on a plain connection and to one with TLS.
+/// A login and a change through the proxy, to a client on a plain connection and to one with TLS.
 async fn pushes_through(kind: Kind) {
     let (installation, certificates) = (Installation::start().await, Certificates::new());
     installation.user_with_home("alice", 1, 1).await;

@@ -29,7 +29,7 @@ struct ProxyProtocolFixture {
 }
 
 impl ProxyProtocolFixture {
-    /// A daemon that leaves log-ins to Nextcloud, which is told where each comes from.
+    /// A daemon that leaves logins to Nextcloud, and passes each client's address on.
     async fn start(environment: &[(&str, &str)]) -> Self {
         let (installation, nextcloud) =
             (Installation::start().await, Nextcloud::start(NextcloudSetup::default()).await);

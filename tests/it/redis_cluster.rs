@@ -51,7 +51,7 @@ async fn when_all_seeds_are_gone_the_nodes_they_told_of_are_used() {
     let mut subscriber = Subscriber::start(seeds(&cluster.nodes[..1]));
     subscriber.connected().await;
     cluster.nodes[0].kill();
-    subscriber.hears_of_a_gap().await;
+    subscriber.has_a_gap().await;
     cluster.nodes[2].publish("notify_custom", "still").await;
     subscriber.hears("notify_custom", "still").await;
 }
@@ -63,7 +63,7 @@ async fn a_node_cut_off_from_its_cluster_is_left() {
     subscriber.connected().await;
     let lost = listening_at(&cluster).await;
     cluster.nodes[lost].query::<()>(redis::cmd("CLUSTER").arg("RESET").arg("HARD")).await;
-    subscriber.hears_of_a_gap().await;
+    subscriber.has_a_gap().await;
     cluster.nodes[(lost + 1) % 3].publish("notify_custom", "together").await;
     subscriber.hears("notify_custom", "together").await;
 }

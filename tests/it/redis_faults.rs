@@ -27,7 +27,7 @@ async fn absent_at_the_start_it_is_waited_for_and_the_wait_is_a_gap() {
     let why = subscriber.away().await;
     assert!(why.contains("can't be reached (Connection refused"), "{why}");
     redis.restart().await;
-    subscriber.hears_of_a_gap().await;
+    subscriber.has_a_gap().await;
     redis.publish("notify_custom", "back").await;
     subscriber.hears("notify_custom", "back").await;
 }
@@ -38,7 +38,7 @@ async fn a_restart_is_one_gap_and_no_more() {
     let mut subscriber = Subscriber::start(single(local(redis.port())));
     subscriber.connected().await;
     redis.restart().await;
-    subscriber.hears_of_a_gap().await;
+    subscriber.has_a_gap().await;
     subscriber.connected().await;
     redis.publish("notify_custom", "back").await;
     subscriber.hears("notify_custom", "back").await;
@@ -53,7 +53,7 @@ async fn a_frozen_redis_is_noticed_by_ping_and_its_return_is_a_gap() {
     let why = subscriber.away().await;
     assert!(why.contains("does not answer (a ping took longer"), "{why}");
     redis.resume();
-    subscriber.hears_of_a_gap().await;
+    subscriber.has_a_gap().await;
     redis.publish("notify_custom", "back").await;
     subscriber.hears("notify_custom", "back").await;
 }
@@ -84,7 +84,7 @@ async fn a_killed_connection_is_a_gap() {
     let mut subscriber = Subscriber::start(single(local(redis.port())));
     subscriber.connected().await;
     redis.query::<usize>(redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("pubsub")).await;
-    subscriber.hears_of_a_gap().await;
+    subscriber.has_a_gap().await;
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn of_large_messages_one_at_a_time_waits_for_the_pipeline() {
 }
 
 #[tokio::test]
-async fn a_slow_reader_that_redis_drops_hears_of_a_gap() {
+async fn a_slow_reader_that_redis_drops_reports_a_gap() {
     let limit = ["--client-output-buffer-limit", "pubsub", "1mb", "1mb", "1"];
     let redis = Redis::start_with(&limit).await;
     let mut subscriber = Subscriber::start_with(single(local(redis.port())), 1, hurried());
@@ -186,7 +186,7 @@ async fn a_slow_connection_is_no_fault() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_told_without_the_password_and_tried_again() {
+async fn a_wrong_password_is_reported_without_the_password_and_tried_again() {
     let redis = Redis::start_with(&["--requirepass", "another"]).await;
     let settings = logged_in(None, "my-secret-password", single(local(redis.port())));
     let mut subscriber = Subscriber::start(settings);
@@ -195,7 +195,7 @@ async fn a_wrong_password_is_told_without_the_password_and_tried_again() {
     assert!(!why.contains("my-secret"), "{why}");
     let mut correct = redis::cmd("CONFIG");
     redis.query::<()>(correct.arg("SET").arg("requirepass").arg("my-secret-password")).await;
-    subscriber.hears_of_a_gap().await;
+    subscriber.has_a_gap().await;
 }
 
 #[tokio::test]
@@ -206,7 +206,7 @@ async fn a_missing_password_is_named() {
 }
 
 #[tokio::test]
-async fn missing_rights_are_told_with_the_rules_that_grant_them() {
+async fn missing_rights_are_reported_with_the_rules_that_grant_them() {
     for (rights, missing) in [
         (["+ping", "&*"], "+subscribe +ping"),
         (["+subscribe", "&other_*"], "the channel pattern &notify_*"),
@@ -220,7 +220,7 @@ async fn missing_rights_are_told_with_the_rules_that_grant_them() {
 }
 
 #[tokio::test]
-async fn a_name_that_does_not_resolve_is_told() {
+async fn a_name_that_does_not_resolve_is_reported() {
     let nowhere = RedisAddress::Tcp("redis.invalid".into(), 6379);
     let why = Subscriber::start(single(nowhere)).away().await;
     assert!(why.contains("redis.invalid does not resolve") || why.contains("resolving"), "{why}");
@@ -243,7 +243,7 @@ async fn speaking(words: &'static [u8]) -> RedisAddress {
 }
 
 #[tokio::test]
-async fn what_is_not_redis_is_told() {
+async fn a_server_that_is_not_redis_is_reported() {
     let web = speaking(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
     let why = Subscriber::start(single(web)).away().await;
     assert!(why.contains("does not speak the Redis protocol"), "{why}");
@@ -256,14 +256,14 @@ async fn a_port_that_accepts_and_says_nothing_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_full_redis_is_told() {
+async fn a_full_redis_is_reported() {
     let full = speaking(b"-ERR max number of clients reached\r\n").await;
     let why = Subscriber::start(single(full)).away().await;
     assert!(why.contains("max number of clients reached"), "{why}");
 }
 
 #[tokio::test]
-async fn the_queue_ends_when_it_is_told_to_stop() {
+async fn the_queue_ends_on_cancellation() {
     let redis = Redis::start().await;
     let mut subscriber = Subscriber::start(single(local(redis.port())));
     subscriber.connected().await;

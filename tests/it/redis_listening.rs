@@ -101,7 +101,7 @@ async fn a_monstrous_message_is_a_gap_and_the_next_one_is_heard() {
     redis.publish("notify_custom", vec![b'x'; 16 << 20]).await;
     let why = subscriber.away().await;
     assert!(why.contains("a message of more than 4 MiB"), "{why}");
-    subscriber.hears_of_a_gap().await;
+    subscriber.has_a_gap().await;
     redis.publish("notify_custom", "after").await;
     subscriber.hears("notify_custom", "after").await;
 }

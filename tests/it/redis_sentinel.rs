@@ -39,7 +39,7 @@ async fn a_failover_is_followed_and_is_a_gap() {
     subscriber.hears("notify_custom", "before").await;
     keys.set("notify_push_version", "before").await.unwrap();
     servers.fail_over().await;
-    subscriber.hears_of_a_gap().await;
+    subscriber.has_a_gap().await;
     servers.replica.publish("notify_custom", "after").await;
     subscriber.hears("notify_custom", "after").await;
     until("a key at the new master", async || keys.set("notify_push_version", "after").await.ok())
@@ -55,7 +55,7 @@ async fn a_master_that_is_replaced_while_it_lives_is_left() {
     let port = other.port().to_string();
     tell_sentinel(servers.port(), &["SENTINEL", "REMOVE", MASTER]).await;
     tell_sentinel(servers.port(), &["SENTINEL", "MONITOR", MASTER, "127.0.0.1", &port, "1"]).await;
-    subscriber.hears_of_a_gap().await;
+    subscriber.has_a_gap().await;
     other.publish("notify_custom", "here now").await;
     subscriber.hears("notify_custom", "here now").await;
 }
@@ -74,7 +74,7 @@ async fn a_replica_that_a_sentinel_takes_for_the_master_is_refused() {
 }
 
 #[tokio::test]
-async fn an_unknown_master_is_told_by_name() {
+async fn an_unknown_master_is_reported_by_name() {
     let servers = RedisSentinel::start().await;
     let why = Subscriber::start(named(&[servers.port()], "nobody")).away().await;
     assert!(why.contains("knows no master named 'nobody'"), "{why}");

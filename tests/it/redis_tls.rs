@@ -98,8 +98,8 @@ async fn a_client_certificate_is_shown_where_it_is_wanted() {
     refused(over(tls.clone(), redis.tls_port()), "does not accept our client certificate").await;
     let client = Some((pair.cert, pair.key));
     hears(&redis, over(RedisTls { client, ..tls.clone() }, redis.tls_port())).await;
-    let stranger = Certificates::new().client();
-    let client = Some((stranger.cert, stranger.key));
+    let unknown = Certificates::new().client();
+    let client = Some((unknown.cert, unknown.key));
     refused(over(RedisTls { client, ..tls }, redis.tls_port()), "TLS file").await;
 }
 
@@ -141,7 +141,7 @@ async fn a_missing_or_empty_file_is_named() {
 }
 
 #[tokio::test]
-async fn tls_where_there_is_none_is_told_and_none_where_there_is() {
+async fn tls_against_a_plain_server_and_the_reverse_are_reported() {
     let (redis, certificates) = lenient(&["127.0.0.1"]).await;
     refused(over(strict(Some(certificates.ca())), redis.port()), "doesn't speak TLS").await;
     refused(single(local(redis.tls_port())), "want TLS (tls://)").await;
@@ -161,5 +161,5 @@ async fn a_renewed_certificate_is_used_at_the_next_connection() {
         std::fs::copy(from, to).unwrap();
     }
     redis.restart().await;
-    subscriber.hears_of_a_gap().await;
+    subscriber.has_a_gap().await;
 }

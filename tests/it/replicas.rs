@@ -103,7 +103,7 @@ async fn while_one_replica_restarts_the_other_takes_everybody() {
     let one = Client::log_in(&scene.proxy.url(), "alice", "alice-password").await;
     let other = Client::log_in(&scene.proxy.url(), "alice", "alice-password").await;
     assert_eq!(scene.replicas[0].0.stop().await.code(), Some(0));
-    // One of the two was seen off; whoever comes now is let in by the replica that is left.
+    // One of the two has drained its clients; new ones log in at the other replica.
     let mut late = Client::log_in(&scene.proxy.url(), "alice", "alice-password").await;
     assert_eq!(clients(scene.replicas[1].1).await, "2");
     scene.installation.custom("alice", "marker").await;

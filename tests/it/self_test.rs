@@ -80,7 +80,7 @@ async fn nextclouds_answers_are_handed_on() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said_with_its_remedy_and_without_the_address() {
+async fn failures_name_the_remedy_and_hide_the_address() {
     let nextcloud = Nextcloud::start(NextcloudSetup::default()).await;
     for (status, hint) in
         [(400, "trusted_domains"), (404, "Client Push"), (503, "maintenance"), (403, "403")]

@@ -60,9 +60,9 @@ async fn a_dropped_server_is_gone_with_its_folder() {
 #[tokio::test]
 async fn redis_takes_further_directives() {
     let redis = Redis::start_with(&["--requirepass", "secret"]).await;
-    let stranger = redis::Client::open(redis.url()).unwrap();
-    let mut stranger = patiently(&stranger).await.unwrap();
-    let refused = redis::cmd("GET").arg("key").query_async::<()>(&mut stranger).await;
+    let client = redis::Client::open(redis.url()).unwrap();
+    let mut client = patiently(&client).await.unwrap();
+    let refused = redis::cmd("GET").arg("key").query_async::<()>(&mut client).await;
     assert!(refused.unwrap_err().to_string().contains("NOAUTH"));
 }
 
@@ -122,7 +122,7 @@ async fn a_subscriber_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_told_to_end_is_seen_to_end() {
+async fn a_stopped_server_has_ended() {
     let mut redis = Redis::start().await;
     redis.signal(Signal::TERM);
     let ended = until("Redis ends", async || redis.ended()).await;

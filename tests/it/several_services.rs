@@ -246,7 +246,7 @@ async fn a_full_service_rejects_clients_and_the_other_accepts_them() {
     std::fs::write(&file, format!("{a}max_connections = 1\n\n{b}")).unwrap();
     scene.daemon.signal(Signal::HUP);
     scene.daemon.logs("service a: MAX_CONNECTIONS changed: in effect now").await;
-    // Whoever asks before there is a session is let in, and sent away once it has logged in.
+    // A client that connects before there is a session is accepted, and rejected once it has logged in.
     let mut early = Client::connect(&scene.url("/a/ws")).await;
     let (mut a, mut b) = scene.alices().await;
     early.say("alice").await;

@@ -119,14 +119,14 @@ async fn an_unregistered_client_receives_the_reason_only() {
     let host = Webhook::start().await;
     host.register("alice", "c1").await;
     for client in [("1.7", "polling"), ("2.5", "default"), ("4.8", "websocket")] {
-        let stranger = start(&host, client, ("alice", "guessed"), &json!({}));
-        let answer = stranger.says("registered", 1).await;
+        let unknown_user = start(&host, client, ("alice", "guessed"), &json!({}));
+        let answer = unknown_user.says("registered", 1).await;
         assert_eq!((&answer["ok"], &answer["error"]), (&json!(false), &json!("unknown")));
         let known = start(&host, client, ("alice", "c1"), &json!({}));
         known.says("registered", 1).await;
         host.push("alice", r#""secret""#).await;
         known.says("message", 1).await;
-        assert_eq!(stranger.all("message"), [Value::Null; 0], "{}", stranger.log());
+        assert_eq!(unknown_user.all("message"), [Value::Null; 0], "{}", unknown_user.log());
     }
 }
 

@@ -1,4 +1,4 @@
-//! Two daemons on one Redis: what is said to one holds at the other.
+//! Two daemons on one Redis: a request to one takes effect at the other.
 
 use crate::support::{
     faults::{Fault, FaultProxy},
@@ -172,7 +172,7 @@ async fn a_signature_counts_once_whichever_replica_is_called() {
     }
     assert_eq!(call(&two, secret, now + 1, body).await, 200, "signed anew");
     assert_eq!(message(&client.text().await).1, json!("signed"));
-    assert_eq!(call(&two, secret, now, "{}").await, 400, "nothing is said");
+    assert_eq!(call(&two, secret, now, "{}").await, 400, "no signature");
 }
 
 /// What a caller sends as `X-Hook-Signature`.

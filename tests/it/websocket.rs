@@ -1,5 +1,5 @@
 //! RFC 6455 byte by byte over real sockets, against the daemon's own accept loop, upgrade and codec
-//! (an echo behind them); and what strangers can't do there.
+//! (an echo behind them); and what clients that have not logged in can't do there.
 
 #[path = "../../examples/echo/echo.rs"]
 mod echo;
@@ -9,5 +9,5 @@ mod daemon;
 mod framing;
 mod handshake;
 mod server;
-mod strangers;
 mod tls;
+mod unauthenticated;

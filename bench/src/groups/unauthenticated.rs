@@ -19,7 +19,7 @@ use std::{
 
 /// Sockets that say nothing.
 const SILENT: usize = 5_000;
-/// Log-ins one after the other, and messages.
+/// Logins one after the other, and messages.
 const TIMES: usize = 300;
 /// One of them takes no longer.
 const AT_MOST: Duration = Duration::from_secs(30);
@@ -31,19 +31,19 @@ pub(super) fn silent(options: &Options, binary: &Binary) -> Result<Figures, Box<
     let mut figures = Figures::default();
     let daemon = Daemon::start(binary, &stack, &[])?;
     figures.add_times(
-        ["alone: log-in p50", "alone: log-in p99", "alone: log-in max"],
+        ["alone: login p50", "alone: login p99", "alone: login max"],
         &mut logins(&daemon)?,
     );
     let silent = crowd_at_the_door(daemon.port)?;
     figures.add_times(
-        ["5 000 silent: log-in p50", "5 000 silent: log-in p99", "5 000 silent: log-in max"],
+        ["5 000 silent: login p50", "5 000 silent: login p99", "5 000 silent: login max"],
         &mut logins(&daemon)?,
     );
     drop((silent, daemon));
     let daemon = Daemon::start(binary, &stack, &[("MAX_UNAUTHENTICATED", "1000")])?;
     let _silent = crowd_at_the_door(daemon.port)?;
     figures.add_times(
-        ["room for 1 000: log-in p50", "room for 1 000: log-in p99", "room for 1 000: log-in max"],
+        ["room for 1 000: login p50", "room for 1 000: login p99", "room for 1 000: login max"],
         &mut logins(&daemon)?,
     );
     Ok(figures)
@@ -54,7 +54,7 @@ pub(super) fn guesses(options: &Options, binary: &Binary) -> Result<Figures, Box
     let daemon = Daemon::start(binary, &stack, &[("AUTH", "database")])?;
     let mut figures = Figures::default();
     figures.add_times(
-        ["alone: log-in p50", "alone: log-in p99", "alone: log-in max"],
+        ["alone: login p50", "alone: login p99", "alone: login max"],
         &mut logins(&daemon)?,
     );
     figures.add_times(
@@ -65,7 +65,7 @@ pub(super) fn guesses(options: &Options, binary: &Binary) -> Result<Figures, Box
     sleep(SETTLE);
     let (begun, before) = (Instant::now(), guessers.answers());
     figures.add_times(
-        ["guessed at: log-in p50", "guessed at: log-in p99", "guessed at: log-in max"],
+        ["guessed at: login p50", "guessed at: login p99", "guessed at: login max"],
         &mut logins(&daemon)?,
     );
     figures.add_times(
@@ -78,7 +78,7 @@ pub(super) fn guesses(options: &Options, binary: &Binary) -> Result<Figures, Box
     Ok(figures)
 }
 
-/// How long each of some users takes from the first packet until it is let in.
+/// How long each of some users takes from the first packet until it is logged in.
 fn logins(daemon: &Daemon) -> Result<Vec<Duration>, Box<dyn Error>> {
     let mut times = Vec::with_capacity(TIMES);
     for first in 0..TIMES {

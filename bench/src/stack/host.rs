@@ -1,4 +1,4 @@
-//! A stand-in for Nextcloud's `/uid`: so many workers, so long for each log-in, a queue in front.
+//! A stand-in for Nextcloud's `/uid`: so many workers, so long for each login, a queue in front.
 
 use crate::options::Options;
 use std::{

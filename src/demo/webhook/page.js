@@ -51,7 +51,7 @@ async function start() {
         });
     });
     socket.on('disconnect', () => {
-        at('state').textContent = 'coming back';
+        at('state').textContent = 'reconnecting';
         at('make').disabled = true;
     });
     socket.on('message', show);

@@ -23,7 +23,7 @@ use tokio::{
 };
 
 /// The time from connecting to the end of the answer.
-pub(super) const TIME: Duration = Duration::from_secs(5);
+const TIME: Duration = Duration::from_secs(5);
 
 /// The longest answer read, in bytes: a filter, a number, a report.
 const MAX_ANSWER: usize = 4 * MAX_BODY;
@@ -123,9 +123,20 @@ pub async fn ask(
     listeners: &[BindAddress],
     command: &AdminCommand,
 ) -> Result<String, AdminClientError> {
+    first_answer(addresses(listeners)?, async |place| {
+        say(connect(place).await?, place, command).await
+    })
+    .await
+}
+
+/// The answer of the first listener that can be reached; a listener has [`TIME`] for it.
+pub(super) async fn first_answer(
+    addresses: Vec<AdminAddress>,
+    ask: impl AsyncFn(&AdminAddress) -> Result<String, AdminClientError>,
+) -> Result<String, AdminClientError> {
     let mut failed = AdminClientError::NoListener;
-    for place in addresses(listeners)? {
-        match timeout(TIME, ask_at(&place, command)).await {
+    for place in addresses {
+        match timeout(TIME, ask(&place)).await {
             Ok(Err(
                 error @ (AdminClientError::Unreachable(..) | AdminClientError::NotAllowed(..)),
             )) => failed = error,
@@ -157,11 +168,6 @@ pub(super) fn addresses(listeners: &[BindAddress]) -> Result<Vec<AdminAddress>, 
         Some(ip) if unix.is_empty() => Err(AdminClientError::NotLocal(ip)),
         _ => Ok(unix),
     }
-}
-
-async fn ask_at(place: &AdminAddress, command: &AdminCommand) -> Result<String, AdminClientError> {
-    let stream = connect(place).await?;
-    say(stream, place, command).await
 }
 
 /// Sends a request over an open connection.

@@ -1,7 +1,7 @@
 //! `notify_push healthcheck`: asks the admin listener, which says most, else the clients' listener.
 
 use super::client::{
-    AdminAddress, AdminClientError, AdminCommand, TIME, addresses, ask, connect, say,
+    AdminAddress, AdminClientError, AdminCommand, addresses, ask, connect, first_answer, say,
 };
 use crate::{
     client::{ConnectionPreamble, self_tls_connector, send_proxy_preamble},
@@ -10,7 +10,6 @@ use crate::{
 };
 use rustls::pki_types::ServerName;
 use std::net::Ipv4Addr;
-use tokio::time::timeout;
 
 /// Asks whether the daemon is ready, or with `live` whether it runs, and returns the text to print.
 ///
@@ -52,7 +51,6 @@ async fn ask_clients_listener(
     opening: ConnectionPreamble,
     command: &AdminCommand,
 ) -> Result<String, AdminClientError> {
-    let mut failed = AdminClientError::NoListener;
     let addresses = match (addresses(std::slice::from_ref(clients)), clients) {
         // A peer that may not control the daemon may still ask for its health.
         (Err(AdminClientError::NotLocal(ip)), BindAddress::Tcp { port, .. }) => {
@@ -60,16 +58,7 @@ async fn ask_clients_listener(
         }
         (addresses, _) => addresses?,
     };
-    for place in addresses {
-        match timeout(TIME, ask_at(&place, opening, command)).await {
-            Ok(Err(
-                error @ (AdminClientError::Unreachable(..) | AdminClientError::NotAllowed(..)),
-            )) => failed = error,
-            Ok(answer) => return answer,
-            Err(_) => return Err(AdminClientError::TimedOut(place)),
-        }
-    }
-    Err(failed)
+    first_answer(addresses, async |place| ask_at(place, opening, command).await).await
 }
 
 async fn ask_at(

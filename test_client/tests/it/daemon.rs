@@ -76,7 +76,7 @@ async fn it_hears_what_the_daemon_says() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_and_a_wrong_path_are_told_apart() {
+async fn a_wrong_password_and_a_wrong_path_have_different_errors() {
     let (_demo, _shown, url) = demo().await;
     let outcome = finish(command(&[&url, "alice"])).await;
     assert_eq!(outcome.code, Some(5), "{outcome:?}");

@@ -1,4 +1,4 @@
-//! From Nextcloud's address to a log-in.
+//! From Nextcloud's address to a login.
 
 use crate::support::{
     probe::{PASSWORD, run},

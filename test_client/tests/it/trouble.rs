@@ -1,4 +1,4 @@
-//! What stands between a client and the daemon, and what is said about it.
+//! Faults between a client and the daemon, and how they are reported.
 
 use crate::support::{
     probe::run,
@@ -38,7 +38,7 @@ async fn nobody_there_is_exit_code_6_for_push_and_3_for_nextcloud() {
 }
 
 #[tokio::test]
-async fn something_that_is_no_web_server_is_told_apart() {
+async fn something_that_is_no_web_server_has_an_error_of_its_own() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/ws", listener.local_addr().unwrap());
     let ssh = async {

@@ -51,7 +51,8 @@ pub(super) fn forget(group: u32) {
 }
 
 fn tell(line: &str) {
-    let mut watcher = cleanup().watcher.lock().expect("nothing panics while telling the watcher");
+    let mut watcher =
+        cleanup().watcher.lock().expect("nothing panics while the watcher is notified");
     watcher.write_all(line.as_bytes()).expect("the watcher lives as long as this process");
 }
 

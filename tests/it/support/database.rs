@@ -7,7 +7,7 @@ use sqlx::{
 use std::path::PathBuf;
 use url::Url;
 
-/// The user every server fixture lets in, with a password that breaks careless URLs and quoting.
+/// The user that every server fixture has, with a password that breaks careless URLs and quoting.
 pub(crate) const USER: &str = "nextcloud";
 /// See [`USER`].
 pub(crate) const PASSWORD: &str = "p@ss/w?rd#1:%20&";

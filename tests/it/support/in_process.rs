@@ -13,7 +13,7 @@ use notify_push::{
 };
 use std::{io, path::Path, sync::Arc, time::SystemTime};
 
-/// What these arguments and this environment say, on any port of 127.0.0.1, with log-ins decided by
+/// What these arguments and this environment say, on any port of 127.0.0.1, with logins decided by
 /// the database of the one Nextcloud.
 pub(crate) fn settings(
     arguments: &[&str],

@@ -192,7 +192,7 @@ impl Installation {
     }
 
     /// A daemon for this installation, listening for its events. It tells everything as soon as the
-    /// merge window of 100 ms is over, and decides log-ins from the database alone, unless
+    /// merge window of 100 ms is over, and decides logins from the database alone, unless
     /// `environment` says otherwise.
     pub(crate) async fn daemon(&self, environment: &[(&str, &str)]) -> Daemon {
         let config = self.config_php("").display().to_string();

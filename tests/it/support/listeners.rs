@@ -75,7 +75,7 @@ async fn enter(address: &str, user: &str, password: &str) -> io::Result<TcpStrea
         }
         Ok(())
     };
-    within("a log-in", admitted).await?;
+    within("a login", admitted).await?;
     Ok(stream)
 }
 

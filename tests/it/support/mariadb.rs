@@ -69,7 +69,7 @@ impl MariaDb {
             });
             let mut mariadb = Self { server, folder, port, databases: AtomicU32::new(0) };
             if mariadb.ready().await {
-                mariadb.let_in().await;
+                mariadb.accept_nextcloud().await;
                 return mariadb;
             }
         }
@@ -139,7 +139,7 @@ impl MariaDb {
         .await
     }
 
-    async fn let_in(&self) {
+    async fn accept_nextcloud(&self) {
         let user = format!("CREATE USER '{USER}'@'%' IDENTIFIED BY '{PASSWORD}'");
         self.administrator().execute(&user).await;
     }

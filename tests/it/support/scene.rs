@@ -6,7 +6,7 @@ use super::{client::Client, daemon::Daemon, free_port, http, installation::Insta
 pub(crate) const APP_PASSWORD: &str =
     "0123456789abcdefghijABCDEFGHIJ0123456789abcdefghijABCDEFGHIJ0123456789ab";
 /// The gauge of connections that have not logged in.
-pub(crate) const STRANGERS: &str = "notify_push_unauthenticated_connections";
+pub(crate) const UNAUTHENTICATED: &str = "notify_push_unauthenticated_connections";
 
 /// A daemon that knows alice, and its metrics.
 pub(crate) struct AliceFixture {
@@ -64,7 +64,7 @@ impl AliceFixture {
         kib.expect("a number of KiB") << 10
     }
 
-    /// Bytes that wait in the kernel to be taken by the daemon's clients, whoever owns the sockets now.
+    /// Bytes in the kernel's buffers that the daemon's clients have not read, in any process.
     pub(crate) fn send_queues(&self) -> usize {
         let local =
             format!("{:08X}:{:04X}", u32::from_ne_bytes([127, 0, 0, 1]), self.daemon.port());
@@ -78,7 +78,7 @@ impl AliceFixture {
 
     /// Waits until nobody is connected and nothing is left of those who were.
     pub(crate) async fn is_empty_again(&self, sockets: usize) {
-        for gauge in ["active_connection_count", "active_user_count", STRANGERS] {
+        for gauge in ["active_connection_count", "active_user_count", UNAUTHENTICATED] {
             until(gauge, async || (self.metric(gauge).await == 0).then_some(())).await;
         }
         until("the sockets are closed", async || (self.sockets() <= sockets).then_some(())).await;

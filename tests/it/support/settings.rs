@@ -1,4 +1,4 @@
-//! A test's database as the daemon is told of it.
+//! A test's database as the daemon's settings.
 
 use super::database::{Database, PASSWORD};
 use notify_push::client::database::{

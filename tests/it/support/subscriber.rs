@@ -67,11 +67,11 @@ impl Subscriber {
         timeouts: RedisTimeouts,
     ) -> Self {
         let (tasks, (queue, arriving)) = (TaskGroup::default(), mpsc::channel(queue));
-        let (telling, state) = watch::channel(DependencyState::Untried);
+        let (state_sender, state) = watch::channel(DependencyState::Untried);
         let rng = fastrand::Rng::with_seed(7);
         let subscription =
             RedisSubscription { settings, channels: CHANNELS, timeouts, rng, barriers: None };
-        tasks.core("redis", subscription.run(queue, telling, tasks.stopping().clone()));
+        tasks.core("redis", subscription.run(queue, state_sender, tasks.stopping().clone()));
         Self { arriving, state, tasks }
     }
 
@@ -113,7 +113,7 @@ impl Subscriber {
     }
 
     /// The next delivery must be a gap.
-    pub(crate) async fn hears_of_a_gap(&mut self) {
+    pub(crate) async fn has_a_gap(&mut self) {
         assert_eq!(self.next().await, None);
     }
 }

@@ -77,7 +77,7 @@ impl Webhook {
         client
     }
 
-    /// What a client is told when it may not come in.
+    /// The answer to a client that is rejected.
     pub(crate) async fn refusal(&self, url: &str) -> String {
         Client::connect(url).await.text().await
     }

@@ -1,4 +1,4 @@
-//! RFC 6455 byte by byte against the real daemon: a stranger and a session hear the same.
+//! RFC 6455 byte by byte against the real daemon: a client before and after its login receives the same.
 
 use super::{
     bytes::{answer, frame},
@@ -23,7 +23,7 @@ impl DaemonFixture {
     }
 
     /// A client that has shaken hands.
-    async fn stranger(&self) -> RawClient {
+    async fn unauthenticated(&self) -> RawClient {
         let mut client = RawClient(TcpStream::connect(self.daemon.address()).await.unwrap());
         client.0.set_nodelay(true).unwrap();
         client.send(REQUEST.as_bytes()).await;
@@ -34,15 +34,15 @@ impl DaemonFixture {
 
     /// A client that has logged in.
     async fn session(&self) -> RawClient {
-        let mut client = self.stranger().await;
+        let mut client = self.unauthenticated().await;
         client.send(&log_in()).await;
         client.expect(&answer(0x81, b"authenticated")).await;
         client
     }
 
-    /// Whoever sends `bytes` is closed with `code`, logged in or not.
+    /// A client that sends `bytes` is closed with `code`, logged in or not.
     async fn refuses(&self, bytes: impl AsRef<[u8]>, code: u16) {
-        for mut client in [self.stranger().await, self.session().await] {
+        for mut client in [self.unauthenticated().await, self.session().await] {
             client.send(bytes.as_ref()).await;
             client.expect_close(code).await;
         }
@@ -76,7 +76,7 @@ async fn sections_5_1_and_5_2_malformed_frames_close_the_connection() {
 #[tokio::test]
 async fn section_5_4_fragments_make_a_log_in_and_an_order() {
     let place = DaemonFixture::start().await;
-    let mut client = place.stranger().await;
+    let mut client = place.unauthenticated().await;
     let (user, password) = (b"alice", PASSWORD.as_bytes());
     for bytes in [
         frame(0x01, &user[..2]),
@@ -114,7 +114,7 @@ async fn section_5_4_cut_at_every_byte_a_log_in_stays_the_same() {
     let bytes = [log_in(), frame(0x89, b"then")].concat();
     let answers = [answer(0x81, b"authenticated"), answer(0x8a, b"then")].concat();
     for cut in 0..bytes.len() {
-        let mut client = place.stranger().await;
+        let mut client = place.unauthenticated().await;
         client.send(&bytes[..cut]).await;
         tokio::task::yield_now().await;
         client.send(&bytes[cut..]).await;
@@ -139,7 +139,7 @@ async fn section_5_4_cut_at_every_byte_a_session_goes_on() {
 #[tokio::test]
 async fn section_5_5_control_frames_are_short_whole_and_answered() {
     let place = DaemonFixture::start().await;
-    for mut client in [place.stranger().await, place.session().await] {
+    for mut client in [place.unauthenticated().await, place.session().await] {
         for length in [0, 1, 125] {
             client.send(&frame(0x89, &vec![0xfe; length])).await;
             client.expect(&answer(0x8a, &vec![0xfe; length])).await;

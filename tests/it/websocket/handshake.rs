@@ -41,7 +41,7 @@ async fn section_4_1_frames_sent_behind_the_request_are_not_lost() {
 }
 
 #[tokio::test]
-async fn section_4_2_1_what_is_not_a_handshake_is_told_why() {
+async fn section_4_2_1_an_invalid_handshake_is_rejected_with_a_reason() {
     let server = TestServer::start(ServerOptions::default());
     let changed = |from: &str, to: &str| REQUEST.replace(from, to);
     for (request, expected) in [
@@ -60,7 +60,7 @@ async fn section_4_2_1_what_is_not_a_handshake_is_told_why() {
 }
 
 #[tokio::test]
-async fn answers_to_strangers_say_nothing_internal() {
+async fn answers_before_the_login_show_nothing_internal() {
     let server = TestServer::start(ServerOptions::default());
     let get = |rest: &str| format!("{rest}\r\nHost: push.example\r\nConnection: close\r\n\r\n");
     for (request, expected) in [

@@ -1,4 +1,4 @@
-// The page: takes samples in, keeps an hour of points, shows both.
+// The page: reads samples, keeps an hour of points, and shows both.
 
 const HOUR = 3600e3;
 const FINE = 300e3;
@@ -7,22 +7,22 @@ const $ = (id) => document.getElementById(id);
 
 const NAMES = { redis: "Redis", database: "Database", nextcloud: "Nextcloud", memory: "Events" };
 const ROLES = {
-  redis: "brings the events",
-  database: "knows who sees what, and app passwords",
-  nextcloud: "decides the log-ins that only it can",
-  memory: "played from memory in this demo",
+  redis: "source of events",
+  database: "mounts and app passwords",
+  nextcloud: "checks other logins",
+  memory: "in memory, in this demo",
 };
-const STATES = { up: "up", down: "down", untried: "not asked yet" };
+const STATES = { up: "up", down: "down", untried: "unknown" };
 const OUTCOMES = {
-  accepted: "let in", rejected: "wrong", unavailable: "nobody could decide", throttled: "throttled",
-  busy: "too many", timed_out: "too slow", abandoned: "left before",
+  accepted: "accepted", rejected: "wrong credentials", unavailable: "back end unavailable", throttled: "throttled",
+  busy: "too many at once", timed_out: "timed out", abandoned: "disconnected",
 };
 const ENDS = {
-  client: "said good-bye", lost: "connection lost", silent: "no answer to a ping", slow: "didn’t read",
-  protocol: "broke the protocol", expired: "time was over", revoked: "no longer entitled",
-  reset: "reset", shutdown: "restart", internal: "our failure",
+  client: "closed by the client", lost: "connection lost", silent: "no answer to a ping", slow: "too slow",
+  protocol: "protocol error", expired: "maximum age", revoked: "revoked",
+  reset: "reset", shutdown: "restart", internal: "internal error",
 };
-const QUEUES = { events: "from Redis", recipients: "who sees it", hub: "to clients", passwords: "password hashes", nextcloud: "for Nextcloud" };
+const QUEUES = { events: "from Redis", recipients: "audience lookup", hub: "to clients", passwords: "password hashes", nextcloud: "for Nextcloud" };
 
 const state = { points: [], minute: [], now: null, range: FINE, window: "all", heard: 0 };
 
@@ -229,11 +229,11 @@ function waiting(sample) {
   const meant = histogram(sample, null, "debounce_seconds");
   pairs("waiting", [
     ["pending notices", number(sum(sample, "pending_notices"))],
-    ["meant wait, median", span(quantile(meant, 0.5))],
-    ["meant wait, 99 %", span(quantile(meant, 0.99))],
-    ["sockets full", number(sum(sample, "clients_blocked"))],
-    ["sockets found full", number(sum(sample, "sockets_blocked_total"))],
-    ["sessions closed as too slow", number(sum(sample, "pending_notices_overflows_total"))],
+    ["debounce, median", span(quantile(meant, 0.5))],
+    ["debounce, 99 %", span(quantile(meant, 0.99))],
+    ["clients blocked", number(sum(sample, "clients_blocked"))],
+    ["times blocked", number(sum(sample, "sockets_blocked_total"))],
+    ["slow clients closed", number(sum(sample, "pending_notices_overflows_total"))],
   ]);
   const capacity = by(sample, "queue_capacity", "queue");
   const rows = [...by(sample, "queue_depth", "queue")].map(([name, depth]) => {
@@ -250,9 +250,9 @@ function received(sample) {
   const rows = channels.map(([name, count]) => [name.replace("notify_", "").replaceAll("_", " "), count, number(count), false]);
   bars("received", rows, most, "none so far");
   pairs("trouble", [
-    ["not understood", number(sum(sample, "events_malformed_total"))],
+    ["malformed", number(sum(sample, "events_malformed_total"))],
     ["gaps in the subscription", number(sum(sample, "source_gaps_total"))],
-    ["attempts to come back", number(sum(sample, "source_reconnects_total"))],
+    ["reconnects", number(sum(sample, "source_reconnects_total"))],
   ]);
 }
 
@@ -261,10 +261,10 @@ function store(sample) {
   const [queries, mapping] = [took("database_query_seconds"), took("mapping_query_seconds")];
   pairs("store", [
     ["queries", number(queries.total)],
-    ["of them failed", number(queries.total - sum(sample, "database_queries_total", { outcome: "answered" }))],
+    ["failed queries", number(queries.total - sum(sample, "database_queries_total", { outcome: "answered" }))],
     ["query, median", span(quantile(queries, 0.5))],
     ["query, 99 %", span(quantile(queries, 0.99))],
-    ["who sees a storage, 99 %", span(quantile(mapping, 0.99))],
+    ["mount lookup, 99 %", span(quantile(mapping, 0.99))],
   ]);
 }
 
@@ -322,7 +322,7 @@ async function log(method, body) {
     said.textContent = answer.ok ? `now ${words}` : words;
     if (answer.ok) level(words);
   } catch {
-    said.textContent = "not reached";
+    said.textContent = "not reachable";
   }
 }
 
@@ -386,7 +386,7 @@ function client(url, { name, password }, pressed) {
     socket.onopen = () => [name, password].forEach((word) => socket.send(word));
     socket.onmessage = ({ data }) => {
       if (data === "authenticated") {
-        is("up", "logged in, hears nothing yet");
+        is("up", "logged in, not subscribed yet");
         return socket.send("listen notify_file_id");
       }
       is("up", "logged in");
@@ -399,7 +399,7 @@ function client(url, { name, password }, pressed) {
       while (list.children.length > 6) list.lastChild.remove();
     };
     socket.onclose = () => {
-      is("down", "connection ended, coming back");
+      is("down", "disconnected, reconnecting");
       setTimeout(connect, 2000);
     };
   };
@@ -426,7 +426,7 @@ setInterval(() => {
   if (state.heard && silence > 5000) {
     text("live", `no answer for ${lasting(silence / 1000)}`);
     $("verdict").dataset.state = "untried";
-    text("verdict-text", "not answering");
+    text("verdict-text", "no answer");
   }
 }, 1000);
 

@@ -68,7 +68,7 @@ pub enum LookupAnswer {
 /// A storage that waits to be verified.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct QueuedVerification {
-    /// The storage.
+    /// The storage, by its number in the database.
     pub(super) storage: i64,
     /// Whether any of its mounts comes from a share, whose rows are read too.
     pub(super) shared: bool,

@@ -1,6 +1,6 @@
 //! Starts the source of messages, which fills the pipeline's queue.
 
-use super::{NextcloudBuilder, dependencies::needed};
+use super::NextcloudBuilder;
 use crate::{
     client::{
         SourceEvent,
@@ -46,7 +46,7 @@ impl NextcloudBuilder {
                 }
                 std::future::pending().await
             });
-            return needed("memory", move || DependencyState::Up { since });
+            return ServiceDependency::needed("memory", move || DependencyState::Up { since });
         }
         let (state, watched) = watch::channel(DependencyState::Untried);
         let known = watched.clone();
@@ -59,6 +59,6 @@ impl NextcloudBuilder {
             barriers: Some(barriers),
         };
         tasks.core("redis", subscription.run(event_sender, state, tasks.stopping().clone()));
-        needed("redis", move || known.borrow().clone())
+        ServiceDependency::needed("redis", move || known.borrow().clone())
     }
 }

@@ -31,7 +31,6 @@ use crate::{
     },
     config::{ConfigError, ServiceConfigRequest, ServiceKind, SettingsReport},
     doctor::{CheckRun, DiagnosisContext},
-    health::{HealthRegistry, QueueGauge, ServiceDependency},
     push::{ConnectionLimit, hub::Hub},
     server::upgrade,
     services::{
@@ -46,7 +45,6 @@ use crate::{
         },
         sessions::HubSessions,
     },
-    telemetry::metrics::MetricsError,
 };
 use ::http::HeaderName;
 use admission::LoginAdmission;
@@ -195,7 +193,8 @@ impl NextcloudBuilder {
         let resolver = self.resolver(&hub, stored.as_ref());
         let mut queues = queues::service_queues(&event_sender, &hub);
         queues.extend(queues::backend_queues(resolver.as_ref(), stored.as_ref(), remote.as_ref()));
-        self.gauges(&dependencies, &hub, &queues)?;
+        let metrics = self.observers.metrics();
+        gauges::register(metrics, &dependencies, &self.ground.clock, &hub, &queues)?;
         self.pipeline(queue, hub.clone(), resolver, self.host(&tickets, keys, cookie.0));
         let chain = self.chain(stored, remote, tickets.clone(), &hub);
         let room = self.room(&hub);
@@ -303,16 +302,6 @@ impl NextcloudBuilder {
             is_user: |recipient| !channels::is_anonymous(recipient),
         };
         Some(audience::start(parts, sources, self.ground.rng.fork()))
-    }
-
-    fn gauges(
-        &self,
-        dependencies: &[ServiceDependency],
-        hub: &Hub,
-        queues: &[QueueGauge],
-    ) -> Result<(), MetricsError> {
-        let health = HealthRegistry::new(dependencies, Arc::clone(&self.ground.clock));
-        gauges::register(self.observers.metrics(), &health, hub, queues)
     }
 
     /// Starts the pipeline from the queue of messages to the hub.

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     config::{ConfigError, ServiceConfigRequest, ServiceKind, SettingsReport},
     doctor::{CheckRun, DiagnosisContext},
-    health::{HealthRegistry, QueueGauge, ServiceDependency},
+    health::{QueueGauge, ServiceDependency},
     push::{
         ConnectionLimit, HubMetrics,
         hub::{Hub, HubSettings, ShardPolicy},
@@ -165,8 +165,7 @@ impl PhorgeAssembly {
         let (publish_queue, publish_receiver) = publish_queue();
         let dependencies: Vec<_> = dependencies_of(&peers).collect();
         let queues = queues(&publish_queue, &hub, &peers);
-        let health = HealthRegistry::new(dependencies.clone(), Arc::clone(&self.context.clock));
-        gauges::register(&self.metrics, &health, &hub, &queues)?;
+        gauges::register(&self.metrics, &dependencies, &self.context.clock, &hub, &queues)?;
         let probe_only_messages = Arc::default();
         let worker = PublishWorker {
             hub: hub.clone(),

@@ -42,7 +42,7 @@ impl WebhookBuilder {
         let store = Arc::new(MemoryStore::new(self.settings.limits, clock, replica_events));
         self.observers.source.up.set(true);
         let since = Instant::now();
-        let dependency = needed("memory", move || DependencyState::Up { since });
+        let dependency = ServiceDependency::needed("memory", move || DependencyState::Up { since });
         (store, ReplicaFeed::Memory(queue), dependency)
     }
 
@@ -82,7 +82,7 @@ impl WebhookBuilder {
             barriers: None,
         };
         tasks.core("redis", subscription.run(inlet, state, tasks.stopping().clone()));
-        let dependency = needed("redis", move || {
+        let dependency = ServiceDependency::needed("redis", move || {
             let subscription = known.borrow().clone();
             match record.get() {
                 down @ DependencyState::Down { .. } if subscription.is_up() => down,
@@ -102,18 +102,5 @@ async fn retry_store(store: Arc<RedisStore>, record: Arc<DependencyRecord>) {
         {
             tracing::debug!("store still not writable: {error}");
         }
-    }
-}
-
-/// A dependency without which no client can be served.
-fn needed(
-    name: &'static str,
-    condition: impl Fn() -> DependencyState + Send + Sync + 'static,
-) -> ServiceDependency {
-    ServiceDependency {
-        name: name.into(),
-        service: None,
-        needed: true,
-        condition: Arc::new(condition),
     }
 }

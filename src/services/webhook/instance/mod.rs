@@ -33,7 +33,7 @@ use super::{
 use crate::{
     config::{ConfigError, ServiceConfigRequest, ServiceKind, SettingsReport},
     doctor::{CheckRun, DiagnosisContext},
-    health::{HealthRegistry, QueueGauge, ServiceDependency},
+    health::QueueGauge,
     push::{
         ConnectionLimit,
         hub::{Hub, HubLimits, HubSettings, SessionPolicy, ShardPolicy},
@@ -210,7 +210,9 @@ impl WebhookBuilder {
             }),
             self.hub_queue(&hub),
         ];
-        self.gauges(std::slice::from_ref(&dependency), &hub, &queues)?;
+        let metrics = self.observers.metrics();
+        let dependencies = std::slice::from_ref(&dependency);
+        gauges::register(metrics, dependencies, &self.context.clock, &hub, &queues)?;
         let rest_handler = self.rest_handler(&store, intake, &hooks)?;
         let rng = self.context.rng.fork();
         let probe = WebhookSelfProbe::new(hub.clone(), connection_limit.clone(), probe, rng);
@@ -308,16 +310,6 @@ impl WebhookBuilder {
     fn hub_queue(&self, hub: &Hub) -> QueueGauge {
         let (capacity, shards) = (hub.depths().room, hub.clone());
         QueueGauge::new("hub", capacity, move || shards.depths().commands)
-    }
-
-    fn gauges(
-        &self,
-        dependencies: &[ServiceDependency],
-        hub: &Hub,
-        queues: &[QueueGauge],
-    ) -> Result<(), MetricsError> {
-        let health = HealthRegistry::new(dependencies, Arc::clone(&self.context.clock));
-        gauges::register(self.observers.metrics(), &health, hub, queues)
     }
 
     /// Routes for clients and back ends.

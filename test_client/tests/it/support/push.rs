@@ -1,4 +1,4 @@
-//! A push endpoint that says what it is told to say, and remembers what it has heard.
+//! A push endpoint with scripted answers that records what it receives.
 
 use super::Task;
 use futures_util::{SinkExt, StreamExt};

@@ -1,4 +1,4 @@
-//! An HTTP server that says what it is told to say, and remembers what it was asked.
+//! An HTTP server with scripted answers that records its requests.
 
 use super::Task;
 use serde_json::json;

@@ -31,17 +31,11 @@ pub(in crate::services::nextcloud::doctor) async fn check(
     keys: &RedisClient,
     context: &mut NextcloudCheckContext,
 ) -> CheckOutcome<EndpointClient> {
-    let mut client = match reached.connector.open_websocket(context.rng.fork()).await {
-        Ok(client) => client,
-        Err(failure) => {
-            return CheckOutcome::bad(endpoint::failure(
-                CheckId::Delivery,
-                &target.listen,
-                reached,
-                &failure,
-            ));
-        }
-    };
+    let mut client =
+        match endpoint::reopen(CheckId::Delivery, &target.listen, reached, context).await {
+            Ok(client) => client,
+            Err(finding) => return CheckOutcome::bad(finding),
+        };
     let ticket = format!("{:032x}", context.rng.u128(..));
     let claim = serde_json::json!({ "user": DOCTOR_USER, "token": ticket }).to_string();
     if let Err(fault) = keys.publish(PRE_AUTH, claim).await {

@@ -7,7 +7,7 @@ use crate::{
     server::ListenSettings,
     services::nextcloud::{
         doctor::{
-            connector::{EndpointConnector, EndpointFailure},
+            connector::{EndpointClient, EndpointConnector, EndpointFailure},
             target::{NextcloudCheckContext, NextcloudTarget, daemon_curl, is_near},
         },
         http::{
@@ -239,6 +239,17 @@ fn refused(
         .why(WHY)
         .advise("Check what answers there; in a container the public name may lead elsewhere:")
         .run(format!("curl -v {}", url.as_str().replacen("ws", "http", 1)))
+}
+
+/// Connects again for a later check; the error is that check's finding.
+pub(in crate::services::nextcloud::doctor) async fn reopen(
+    check: CheckId,
+    listen: &ListenSettings,
+    reached: &ReachedEndpoint,
+    context: &mut NextcloudCheckContext,
+) -> Result<EndpointClient, CheckFinding> {
+    let opened = reached.connector.open_websocket(context.rng.fork()).await;
+    opened.map_err(|error| failure(check, listen, reached, &error))
 }
 
 /// The finding of a later check that fails to connect where this one succeeded.

@@ -28,16 +28,10 @@ pub(in crate::services::nextcloud::doctor) async fn check(
     reached: &ReachedEndpoint,
     context: &mut NextcloudCheckContext,
 ) -> CheckOutcome<EndpointClient> {
-    let mut client = match reached.connector.open_websocket(context.rng.fork()).await {
+    let mut client = match endpoint::reopen(CheckId::Login, &target.listen, reached, context).await
+    {
         Ok(client) => client,
-        Err(failure) => {
-            return CheckOutcome::bad(endpoint::failure(
-                CheckId::Login,
-                &target.listen,
-                reached,
-                &failure,
-            ));
-        }
+        Err(finding) => return CheckOutcome::bad(finding),
     };
     let LoginCredentials { user, password } = credentials;
     match client.credentials(user, password.expose()).await {

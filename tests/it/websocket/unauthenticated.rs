@@ -128,7 +128,7 @@ async fn behind_an_exempt_address_everybody_has_room() {
 }
 
 #[tokio::test]
-async fn a_stranger_stops_counting_when_its_websocket_ends() {
+async fn an_unauthenticated_client_stops_counting_when_its_websocket_ends() {
     let server = TestServer::start(ServerOptions::default());
     let client = server.websocket().await;
     server.pre_auth(1).await;
